@@ -1,0 +1,1 @@
+//! Safe DPDK and the poll-mode engines: generator, sink and reflector.

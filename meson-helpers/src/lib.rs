@@ -1,0 +1,1 @@
+//! Finds DPDK through pkg-config, or builds one from source with meson.

@@ -1,0 +1,116 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FCS, INTERFRAME_OVERHEAD, UnitError};
+
+/// An Ethernet frame's length **L** in bytes, from the destination address through the FCS, tags included.
+///
+/// A 64-byte frame is a 60-byte mbuf. "64 bytes before the FCS" is 68 bytes on the wire and a wrong benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct FrameSize(u32);
+
+impl FrameSize {
+    /// The smallest Ethernet frame (IEEE 802.3).
+    pub const MIN: FrameSize = FrameSize(64);
+    /// The largest size we build: the RFC 6985 genome's `j`.
+    pub const MAX: FrameSize = FrameSize(16_000);
+    /// The largest untagged frame of an MTU of 1500 bytes.
+    pub const MAX_STANDARD: FrameSize = FrameSize(1518);
+    /// The sizes of RFC 2544 §9.1.
+    pub const RFC2544: [FrameSize; 7] =
+        [FrameSize(64), FrameSize(128), FrameSize(256), FrameSize(512), FrameSize(1024), FrameSize(1280), FrameSize(1518)];
+
+    /// A frame of `bytes` bytes, FCS included.
+    pub fn new(bytes: u32) -> Result<Self, UnitError> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&bytes) {
+            Ok(FrameSize(bytes))
+        } else {
+            Err(UnitError::OutOfRange {
+                what: "frame size",
+                value: format!("{bytes} bytes"),
+                allowed: format!("{} to {} bytes, counted with the 4-byte FCS", Self::MIN.0, Self::MAX.0),
+            })
+        }
+    }
+
+    /// Length in bytes, FCS included.
+    pub const fn bytes(self) -> u32 {
+        self.0
+    }
+
+    /// Length in bytes as DPDK and the kernel see it, without the FCS.
+    pub const fn without_fcs(self) -> u32 {
+        self.0 - FCS
+    }
+
+    /// Bytes of wire time the frame takes, with preamble and gap.
+    pub const fn on_wire(self) -> u32 {
+        self.0 + INTERFRAME_OVERHEAD
+    }
+
+    /// The MTU that carries this frame untagged: L − 18.
+    pub const fn mtu(self) -> u32 {
+        self.0 - 18
+    }
+
+    /// Payload of an untagged IPv4/UDP frame: L − 46 bytes.
+    pub const fn udp4_payload(self) -> u32 {
+        self.0 - 46
+    }
+}
+
+impl TryFrom<u32> for FrameSize {
+    type Error = UnitError;
+
+    fn try_from(bytes: u32) -> Result<Self, UnitError> {
+        FrameSize::new(bytes)
+    }
+}
+
+impl From<FrameSize> for u32 {
+    fn from(size: FrameSize) -> u32 {
+        size.0
+    }
+}
+
+impl FromStr for FrameSize {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let digits = text.trim().trim_end_matches(['B', 'b']).trim_end();
+        let bytes = digits.parse::<u32>().map_err(|_| UnitError::Unreadable {
+            text: text.to_owned(),
+            what: "frame size",
+            example: "a number of bytes with the FCS, such as 64 or 1518",
+        })?;
+        FrameSize::new(bytes)
+    }
+}
+
+impl fmt::Display for FrameSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_64_byte_frame_is_a_60_byte_mbuf_with_18_bytes_of_udp_payload() {
+        let size = FrameSize::new(64).unwrap();
+        assert_eq!((size.without_fcs(), size.udp4_payload(), size.on_wire(), size.mtu()), (60, 18, 84, 46));
+    }
+
+    #[test]
+    fn sizes_below_64_are_refused_with_the_range() {
+        let error = "60".parse::<FrameSize>().unwrap_err().to_string();
+        assert!(error.contains("60 bytes") && error.contains("64 to 16000"), "{error}");
+        assert!("sixty".parse::<FrameSize>().is_err());
+        assert!(serde_json::from_str::<FrameSize>("63").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The shared reporter: record format, archive, kernel-tool parsers, analysis and rendering.

@@ -1,0 +1,1 @@
+//! Endpoints and how they are reached, agents, plans, the conductor and the lab.
