@@ -1,1 +1,7 @@
-//! The shared reporter: record format, archive, kernel-tool parsers, analysis and rendering.
+//! The shared reporter: one record format for kernel-bypass and kernel measurements, the archive that keeps them,
+//! the parsers of kernel tools, the analysis, and the rendering.
+//!
+//! Builds and works on any machine; no DPDK here.
+#![forbid(unsafe_code)]
+
+pub mod record;

@@ -1,0 +1,74 @@
+//! One measurement as it is kept in `results.jsonl`: who measured, what, under which load, what came out, and whether it can be trusted.
+//!
+//! Values are in base units; every latency is a round trip in nanoseconds. `docs/results.md` describes the format for readers of the files.
+
+mod cost;
+mod identity;
+mod values;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use cost::{Ceiling, CeilingKind, CpuCost, EndCost};
+pub use identity::{EndpointId, Metric, Pair, RecordId, SchemaVersion, Size, SizeKind, Stack, Tool, View};
+pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
+pub use verdict::{Reason, ReasonKind, State, Verdict};
+
+/// One line of `results.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version.
+    pub schema: SchemaVersion,
+    /// Unique within the run.
+    pub id: RecordId,
+    /// When the measurement ended.
+    pub time: jiff::Timestamp,
+    /// From which endpoint to which.
+    pub pair: Pair,
+    /// What carried the traffic.
+    pub stack: Stack,
+    /// What measured it.
+    pub tool: Tool,
+    /// What was measured.
+    pub metric: Metric,
+    /// The procedure, by name: `mrr`, `ndr-pdr`, `stream`, `ping-pong` …
+    pub method: String,
+    /// The procedure's parameters, and what it found beyond `values` (goals, bounds, trials, deviations).
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub parameters: Map<String, Value>,
+    /// How large, and counted how.
+    pub size: Size,
+    /// Which of the report's two views the record belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
+    /// The intended load as it was asked for (`max`, `1Mpps`, `50%`); absent where the tool has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<String>,
+    /// Which repetition of the same measurement, from 1.
+    #[serde(default = "first")]
+    pub repetition: u32,
+    /// How long traffic ran, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    /// The results.
+    pub values: Values,
+    /// What the result cannot exceed, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+    /// What the measurement cost in processor time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<CpuCost>,
+    /// The tool's own output, relative to the run directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+    /// SHA-256 of the plan, the testbed and `environment.json` that the record was made under.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub provenance: Map<String, Value>,
+    /// Whether to believe it.
+    pub verdict: Verdict,
+}
+
+fn first() -> u32 {
+    1
+}
