@@ -1,1 +1,21 @@
 //! Safe DPDK and the poll-mode engines: generator, sink and reflector.
+//!
+//! [`Dataplane::init`] starts DPDK, [`Dataplane::open`] opens a port, and the port runs one engine at a time:
+//! [`Port::send`], [`Port::receive`] or [`Port::reflect`]. Each gives a [`Running`], which is watched, stopped and joined.
+
+mod cpu;
+mod eal;
+mod engine;
+mod error;
+mod port;
+mod port_spec;
+mod report;
+
+pub use cpu::{CpuId, CpuIdError};
+pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};
+pub use engine::{EngineReport, ReceivePlan, ReflectPlan, Running, SendPlan};
+pub use engine::{FrameFormat, LatePolicy};
+pub use error::DataplaneError;
+pub use port::{MacAddress, MacAddressError, Port, PortCounters, PortInfo, PortOptions};
+pub use port_spec::PortSpec;
+pub use report::*;

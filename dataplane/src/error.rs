@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use methodology::units::FrameSize;
+use thiserror::Error;
+
+use crate::cpu::CpuId;
+
+/// What can go wrong between a port's name and its first frame. Each says what failed, on what, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DataplaneError {
+    /// The text names no port we could open.
+    #[error("`{text}` is not a port: {why}. Write one of:\n{examples}")]
+    PortSpec {
+        /// What was read.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+        /// Port texts that would have been understood, one a line.
+        examples: String,
+    },
+    /// Two ports of one process have the same name.
+    #[error("the port name `{name}` is given twice: number software ports differently, such as net_null0 and net_null1")]
+    DuplicatePort {
+        /// The name.
+        name: String,
+    },
+    /// The library that was loaded is not the one the program was built against.
+    #[error(
+        "linerate was built against DPDK {built} and the DPDK library loaded now is {running}, whose ABI differs: rebuild linerate, or point LD_LIBRARY_PATH at {built}"
+    )]
+    Version {
+        /// Version of the headers at build time.
+        built: String,
+        /// Version of the library at run time.
+        running: String,
+    },
+    /// EAL can be initialised once per process (DPDK `rte_eal_init`, EALREADY).
+    #[error("DPDK was already initialised in this process, which it allows once: start a new process for another set of ports")]
+    AlreadyInitialised,
+    /// `rte_eal_init` failed.
+    #[error("DPDK could not be initialised ({reason}) with `{arguments}`{log}. {advice}")]
+    Init {
+        /// rte_errno in words.
+        reason: String,
+        /// EAL's arguments.
+        arguments: String,
+        /// What DPDK logged, each line on its own, or empty.
+        log: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A CPU that this process may not use, or that is used already.
+    #[error("CPU {cpu} cannot be used: {why}. This process may use {allowed}")]
+    Cpu {
+        /// The CPU.
+        cpu: CpuId,
+        /// Why not.
+        why: String,
+        /// CPUs in this process's affinity.
+        allowed: String,
+    },
+    /// There is no such port.
+    #[error("there is no port `{name}`{log}. {advice}")]
+    NoSuchPort {
+        /// The name.
+        name: String,
+        /// What DPDK logged, or empty.
+        log: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The port is open already, here or in another process.
+    #[error("port `{name}` is in use: {by}. Stop that one, or give another port")]
+    PortInUse {
+        /// The name.
+        name: String,
+        /// Who uses it.
+        by: String,
+    },
+    /// A call on a port failed.
+    #[error("{action} failed on port `{name}`: {reason}{log}. {advice}")]
+    Port {
+        /// What was tried.
+        action: &'static str,
+        /// On which port.
+        name: String,
+        /// The error in words.
+        reason: String,
+        /// What DPDK logged, or empty.
+        log: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A frame does not fit the port.
+    #[error("a frame of {size} does not fit port `{name}`, which carries at most {limit}: send smaller frames, or raise the port's MTU")]
+    FrameTooLarge {
+        /// The port.
+        name: String,
+        /// The frame.
+        size: FrameSize,
+        /// The largest one.
+        limit: FrameSize,
+    },
+    /// A plan that cannot be carried out.
+    #[error("{what} cannot be: {why}")]
+    Plan {
+        /// Which part of the plan.
+        what: &'static str,
+        /// Why not, and what could be.
+        why: String,
+    },
+    /// No memory for frames.
+    #[error(
+        "no memory for {objects} frames of {bytes} bytes on port `{name}`: {reason}. Give DPDK more memory (`--memory`), or reserve huge pages"
+    )]
+    Mempool {
+        /// The port.
+        name: String,
+        /// How many.
+        objects: u32,
+        /// Bytes each.
+        bytes: u32,
+        /// The error in words.
+        reason: String,
+    },
+    /// The link did not come up.
+    #[error("port `{name}` has no link after {} s: start the other end, or check the cable (`linerate doctor`)", waited.as_secs_f64())]
+    NoLink {
+        /// The port.
+        name: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The link went away, or stopped taking frames, while a trial ran. The counts so far are in the report.
+    #[error("port `{name}` {what} while the trial ran: the counts so far are kept, the trial is not valid")]
+    LinkLost {
+        /// The port.
+        name: String,
+        /// What was seen.
+        what: String,
+    },
+    /// A sender was later than its policy allows.
+    #[error("the sender on `{name}` was {late_ns} ns late and its policy is to abort: lower the rate, or choose catch-up or skip")]
+    TooLate {
+        /// The port.
+        name: String,
+        /// By how much, in nanoseconds.
+        late_ns: u64,
+    },
+    /// A thread could not be started, pinned or registered.
+    #[error("the poll loop of port `{name}` could not start: {reason}")]
+    Thread {
+        /// The port.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}

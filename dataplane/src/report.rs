@@ -1,0 +1,360 @@
+//! What the engines report: plain data that crosses the agent protocol as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use methodology::units::PacketRate;
+use serde::{Deserialize, Serialize};
+
+use crate::port::PortCounters;
+
+/// What a sender did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SendReport {
+    /// Frames that the port took.
+    pub frames_sent: u64,
+    /// Frames that were due and that the port did not take: never on the wire, so never lost on it.
+    pub frames_unsent: u64,
+    /// Frames that the schedule asked for; at maximum load there is no schedule, and this is sent + unsent.
+    pub intended_frames: u64,
+    /// Frames that the late policy `skip` gave up on before offering them to the port.
+    pub frames_skipped: u64,
+    /// The stream that the frames carry, and the sequence number after the last one sent.
+    pub stream: u16,
+    /// From the first frame offered to the last.
+    #[serde(rename = "duration_s", with = "seconds")]
+    pub duration: Duration,
+    /// `frames_sent` over `duration`.
+    #[serde(rename = "rate_pps")]
+    pub rate: PacketRate,
+    /// Round-trip times, where the plan asked for them.
+    #[serde(rename = "rtt_ns", default, skip_serializing_if = "Option::is_none")]
+    pub rtt: Option<RttReport>,
+    /// What came back, where the plan asked for round-trip times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<ReturnedFrames>,
+    /// How late bursts were against the schedule; none at maximum load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness: Option<LatenessReport>,
+    /// Times between bursts.
+    pub gaps: GapReport,
+    /// Times that the poll loop was away.
+    pub hiccups: HiccupReport,
+    /// What the loop's time went into.
+    pub cycles: CycleReport,
+    /// The port's counters around the trial.
+    pub counters: CounterPair,
+    /// Set where the run ended early, with the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
+}
+
+/// Test frames that came back to the sender that made them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedFrames {
+    /// Test frames of this sender's stream.
+    pub received: u64,
+    /// Sequence numbers that did not come back, up to the last one sent.
+    pub lost: u64,
+    /// Sequence numbers that came back more than once.
+    pub duplicate: u64,
+    /// Frames that came after one with a higher sequence number.
+    pub reordered: u64,
+    /// Test frames whose tag cannot be.
+    pub corrupt: u64,
+    /// Frames that are not test frames.
+    pub foreign: u64,
+}
+
+/// What a sink saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceiveReport {
+    /// Test frames, each sequence number once.
+    pub frames_received: u64,
+    /// Sequence numbers that did not come, up to the highest seen of each stream. What was lost after it only the sender can tell:
+    /// see [`StreamReport::highest_sequence`].
+    pub lost: u64,
+    /// Test frames that had come already.
+    pub duplicate: u64,
+    /// Test frames that came after one with a higher sequence number.
+    pub reordered: u64,
+    /// Test frames whose tag or payload is not what was sent.
+    pub corrupt: u64,
+    /// Frames that are not test frames.
+    pub foreign: u64,
+    /// Bytes of the test frames with duplicates, FCS included.
+    pub bytes: u64,
+    /// From the first test frame to the last.
+    #[serde(rename = "duration_s", with = "seconds")]
+    pub duration: Duration,
+    /// `frames_received` over `duration`.
+    #[serde(rename = "rate_pps")]
+    pub rate: PacketRate,
+    /// Frames older than the tracker's window, so that it cannot tell a late one from a duplicate.
+    pub window_exceeded: u64,
+    /// Each stream seen.
+    pub streams: Vec<StreamReport>,
+    /// Times that the poll loop was away.
+    pub hiccups: HiccupReport,
+    /// What the loop's time went into.
+    pub cycles: CycleReport,
+    /// The port's counters around the trial.
+    pub counters: CounterPair,
+    /// Set where the run ended early, with the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
+}
+
+/// One stream at a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// The stream's number.
+    pub stream: u16,
+    /// Sequence numbers received, each once.
+    pub received: u64,
+    /// Sequence numbers missing below the highest.
+    pub lost: u64,
+    /// Frames that had come already.
+    pub duplicate: u64,
+    /// Frames that came after one with a higher sequence number.
+    pub reordered: u64,
+    /// Frames older than the window.
+    pub window_exceeded: u64,
+    /// The highest sequence number seen; streams start at 0.
+    pub highest_sequence: Option<u64>,
+}
+
+/// What a reflector did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReflectReport {
+    /// Frames that came.
+    pub frames_received: u64,
+    /// Frames that the port took back.
+    pub frames_sent: u64,
+    /// Frames that the port did not take back.
+    pub unsent: u64,
+    /// Frames that are not test frames (ARP, neighbour discovery …): they are not turned round.
+    pub foreign: u64,
+    /// From the first frame to the last.
+    #[serde(rename = "duration_s", with = "seconds")]
+    pub duration: Duration,
+    /// `frames_sent` over `duration`.
+    #[serde(rename = "rate_pps")]
+    pub rate: PacketRate,
+    /// Time from receiving a burst to having handed it back, sampled once a burst.
+    #[serde(rename = "residence_ns", default, skip_serializing_if = "Option::is_none")]
+    pub residence: Option<RttReport>,
+    /// Times that the poll loop was away.
+    pub hiccups: HiccupReport,
+    /// What the loop's time went into.
+    pub cycles: CycleReport,
+    /// The port's counters around the trial.
+    pub counters: CounterPair,
+    /// Set where the run ended early, with the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
+}
+
+/// A distribution of times in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RttReport {
+    /// Shortest.
+    pub min: u64,
+    /// Median.
+    pub p50: u64,
+    /// 90 %.
+    pub p90: u64,
+    /// 99 %.
+    pub p99: u64,
+    /// 99.9 %.
+    pub p999: u64,
+    /// 99.99 %.
+    pub p9999: u64,
+    /// 99.999 %.
+    pub p99999: u64,
+    /// 99.9999 %.
+    pub p999999: u64,
+    /// Longest.
+    pub max: u64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// How many were recorded.
+    pub count: u64,
+    /// All of it: an HdrHistogram in its V2 + DEFLATE form, base64, values in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<String>,
+}
+
+/// How late a sender's bursts were against its schedule.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatenessReport {
+    /// Bursts that started more than `threshold_ns` after they were due.
+    pub late_bursts: u64,
+    /// The threshold, in nanoseconds.
+    pub threshold_ns: u64,
+    /// The latest, in nanoseconds.
+    pub max_ns: u64,
+    /// The mean over all bursts, in nanoseconds.
+    pub mean_ns: f64,
+}
+
+/// Times between the starts of successive bursts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GapReport {
+    /// What the schedule wants between bursts, in nanoseconds; none at maximum load.
+    pub intended_ns: Option<f64>,
+    /// How many gaps were seen.
+    pub count: u64,
+    /// Gaps more than 1 µs away from the intended one.
+    pub off_by_1us: u64,
+    /// Gap counts; each bucket ends below its bound.
+    pub histogram: Vec<Bucket>,
+}
+
+/// Times that a poll loop was away: scheduled out, interrupted, or stuck in a call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HiccupReport {
+    /// What counts as a hiccup: longer than this between two turns of the loop, in nanoseconds.
+    pub threshold_ns: u64,
+    /// How many.
+    pub count: u64,
+    /// The longest, in nanoseconds.
+    pub longest_ns: u64,
+    /// All of them together, in nanoseconds.
+    pub total_ns: u64,
+    /// Hiccup counts; each bucket ends below its bound.
+    pub histogram: Vec<Bucket>,
+}
+
+/// How many values were below a bound and not below the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// The bound, in nanoseconds.
+    pub below_ns: u64,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a poll loop's time went into, in TSC cycles.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CycleReport {
+    /// TSC frequency in Hz.
+    pub hz: u64,
+    /// From the loop's start to its end.
+    pub total: u64,
+    /// Turns of the loop that moved at least one frame.
+    pub busy: u64,
+    /// `busy` over the frames moved.
+    pub per_frame: f64,
+}
+
+/// The port's counters before the first frame and after the last.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CounterPair {
+    /// Before.
+    pub before: PortCounters,
+    /// After.
+    pub after: PortCounters,
+}
+
+impl CounterPair {
+    /// What every counter that changed went up by. Counters that a driver resets count from 0.
+    pub fn difference(&self) -> BTreeMap<String, u64> {
+        let before = self.before.flat();
+        let grown = self.after.flat().into_iter().map(|(name, after)| {
+            let before = before.get(&name).copied().unwrap_or(0);
+            (name, after.checked_sub(before).unwrap_or(after))
+        });
+        grown.filter(|(_, by)| *by > 0).collect()
+    }
+}
+
+/// How far a sender is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendSnapshot {
+    /// Frames that the port took.
+    pub frames_sent: u64,
+    /// Frames that were due and that it did not take.
+    pub frames_unsent: u64,
+    /// Test frames that came back.
+    pub frames_returned: u64,
+    /// Time since the first frame.
+    #[serde(rename = "elapsed_s", with = "seconds")]
+    pub elapsed: Duration,
+}
+
+/// How far a sink is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiveSnapshot {
+    /// Test frames, each sequence number once.
+    pub frames_received: u64,
+    /// Bytes of the test frames, FCS included.
+    pub bytes: u64,
+    /// Sequence numbers missing below the highest, as far as is known now.
+    pub lost: u64,
+    /// Test frames that had come already.
+    pub duplicate: u64,
+    /// Test frames that came after one with a higher sequence number.
+    pub reordered: u64,
+    /// Test frames whose tag or payload is not what was sent.
+    pub corrupt: u64,
+    /// Frames that are not test frames.
+    pub foreign: u64,
+    /// Time since the loop began.
+    #[serde(rename = "elapsed_s", with = "seconds")]
+    pub elapsed: Duration,
+}
+
+/// How far a reflector is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReflectSnapshot {
+    /// Frames that came.
+    pub frames_received: u64,
+    /// Frames that the port took back.
+    pub frames_sent: u64,
+    /// Frames that it did not take back.
+    pub unsent: u64,
+    /// Frames that are not test frames.
+    pub foreign: u64,
+    /// Time since the loop began.
+    #[serde(rename = "elapsed_s", with = "seconds")]
+    pub elapsed: Duration,
+}
+
+/// Durations as decimal seconds, the base unit of the result format.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_says_seconds() {
+        let snapshot = SendSnapshot { frames_sent: 3, elapsed: Duration::from_millis(1500), ..SendSnapshot::default() };
+        let text = serde_json::to_string(&snapshot).unwrap();
+        assert!(text.contains(r#""elapsed_s":1.5"#), "{text}");
+        assert_eq!(serde_json::from_str::<SendSnapshot>(&text).unwrap(), snapshot);
+        assert!(serde_json::from_str::<SendSnapshot>(&text.replace("1.5", "-1")).is_err());
+    }
+
+    #[test]
+    fn counters_that_were_reset_count_from_zero() {
+        let counters = |packets| PortCounters { tx_packets: packets, ..PortCounters::default() };
+        let pair = CounterPair { before: counters(10), after: counters(4) };
+        assert_eq!(pair.difference()["tx_packets"], 4);
+        let pair = CounterPair { before: counters(4), after: counters(10) };
+        assert_eq!(pair.difference()["tx_packets"], 6);
+    }
+}
