@@ -36,6 +36,11 @@ impl FrameSize {
         }
     }
 
+    /// For sizes this crate knows to be in range.
+    pub(super) const fn of_known(bytes: u32) -> Self {
+        FrameSize(bytes)
+    }
+
     /// Length in bytes, FCS included.
     pub const fn bytes(self) -> u32 {
         self.0

@@ -5,17 +5,21 @@
 
 mod error;
 mod frame_size;
+mod imix;
 mod link_speed;
 mod load;
 mod rate;
 mod ratio;
+mod time;
 
 pub use error::UnitError;
 pub use frame_size::FrameSize;
+pub use imix::{Frames, Imix};
 pub use link_speed::LinkSpeed;
 pub use load::{Load, Pace};
 pub use rate::{Goodput, L1Rate, L2Rate, PacketRate};
 pub use ratio::{LossRatio, Share};
+pub use time::{Nanoseconds, Seconds};
 
 /// Bytes a frame takes on the wire beside itself: 7 preamble, 1 start delimiter, 12 inter-frame gap (IEEE 802.3; RFC 5180 appendix A).
 pub const INTERFRAME_OVERHEAD: u32 = 20;

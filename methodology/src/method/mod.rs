@@ -1,0 +1,186 @@
+//! What can be asked for: methods, presets, and everything that can be changed about them.
+//!
+//! A plan writes a [`MethodSpec`]; [`MethodSpec::resolve`] refuses the impossible and gives a [`Method`] with every
+//! value filled in, which [`crate::procedures::run`] carries out and every report repeats.
+
+mod invalid;
+mod preset;
+mod spec;
+
+use serde::{Deserialize, Serialize};
+
+pub use invalid::InvalidMethod;
+pub use preset::{MethodName, Preset};
+pub use spec::{IpVersion, MethodSpec};
+
+use crate::search::SearchGoal;
+use crate::trial::{ResetKind, TrialPhases};
+use crate::units::{Load, Seconds, Share};
+
+/// A method with every value filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Method {
+    /// Which one.
+    pub name: MethodName,
+    /// Where its values come from.
+    pub preset: Preset,
+    /// The waits of each trial.
+    pub phases: TrialPhases,
+    /// What is done about the tester's own faults.
+    pub tester: TesterRule,
+    /// The search, for methods that need one (all but MRR and frame loss).
+    pub search: SearchPlan,
+    /// What is particular to the method.
+    pub procedure: Procedure,
+}
+
+/// How a search is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SearchPlan {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// What is sought.
+    pub goals: Vec<SearchGoal>,
+    /// Min Load, per direction; above zero.
+    pub min_load: Load,
+    /// Max Load, per direction; `max` is line rate where the link's speed is known, and what a calibration trial offers otherwise.
+    pub max_load: Load,
+    /// Trial time after which the search gives up.
+    pub time_limit: Seconds,
+}
+
+/// Which search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case")]
+pub enum Algorithm {
+    /// draft-ietf-bmwg-mlrsearch-15.
+    Mlrsearch,
+    /// Plain bisection: one final-length trial decides a load (ETSI GS NFV-TST 009 clause 12.3.2).
+    Binary,
+    /// Bisection with loss verification (ETSI GS NFV-TST 009 clause 12.3.3).
+    Bslv {
+        /// max(r): trials at most at one load.
+        max_trials: u32,
+        /// z: a trial that loses more frames than this fails its load at once. Nothing: no such limit.
+        max_loss: Option<u64>,
+    },
+}
+
+/// What is done about the tester's own faults.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TesterRule {
+    /// How often a trial that the tester disturbed is repeated before it is kept as invalid.
+    pub repeats: u32,
+    /// How much sending time may be missing from the intended load (CSIT: 10 µs); what is missing beyond it counts as loss.
+    pub offered_slack: Seconds,
+    /// Length of the trial that finds out what the tester can offer; zero for none.
+    pub calibration: Seconds,
+}
+
+/// What is particular to each method.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case")]
+pub enum Procedure {
+    /// RFC 2544 §26.1: nothing but the search.
+    Throughput,
+    /// Several goals at once: nothing but the search.
+    NdrPdr,
+    /// RFC 2544 §26.2 as RFC 8219 §7.2 defines it, and CSIT's load points.
+    Latency {
+        /// Loads at which delays are measured.
+        at: Vec<LoadPoint>,
+        /// Length of each trial (RFC 8219: at least 120 s).
+        duration: Seconds,
+        /// Frames sent earlier are not in the summary (RFC 8219: 60 s).
+        tagged_after: Seconds,
+        /// Trials at each load (RFC 8219: at least 20).
+        repetitions: u32,
+    },
+    /// RFC 8219 §7.3: PDV and IPDV.
+    Pdv {
+        /// Loads at which delays are measured.
+        at: Vec<LoadPoint>,
+        /// Length of each trial (RFC 8219: at least 60 s).
+        duration: Seconds,
+        /// Trials at each load (RFC 8219: at least 20).
+        repetitions: u32,
+    },
+    /// RFC 2544 §26.3.
+    FrameLoss {
+        /// From 100 % down in steps of this (RFC 2544: 10 % or finer).
+        step: Share,
+        /// Length of each trial.
+        duration: Seconds,
+    },
+    /// RFC 2544 §26.4 as RFC 9004 replaces it.
+    BackToBack {
+        /// Independent searches (RFC 2544: at least 50).
+        repetitions: u32,
+        /// The longest burst, as time (RFC 9004 §5.3: up to 30 s).
+        max_burst: Seconds,
+        /// Smallest step of burst length in frames.
+        min_step: u64,
+        /// max(r) of the search with loss verification; 1 is plain bisection.
+        max_trials: u32,
+    },
+    /// RFC 2544 §26.5.
+    SystemRecovery {
+        /// How long the overload lasts (RFC 2544: at least 60 s).
+        overload: Seconds,
+        /// How long the reduced load lasts.
+        reduced: Seconds,
+        /// Trials.
+        repetitions: u32,
+    },
+    /// RFC 2544 §26.6 (terms of RFC 6201).
+    Reset {
+        /// What is reset.
+        event: ResetKind,
+        /// Length of each trial.
+        duration: Seconds,
+        /// When in the trial.
+        after: Seconds,
+        /// Trials.
+        repetitions: u32,
+    },
+    /// CSIT's Maximum Receive Rate.
+    Mrr {
+        /// Trials (CSIT: 10).
+        trials: u32,
+        /// Length of each (CSIT: 1 s).
+        duration: Seconds,
+    },
+    /// From NDR to a multiple of it: does the device forward less when offered more?
+    Overload {
+        /// Up to this multiple of NDR (2 for 200 %), or max load.
+        up_to: f64,
+        /// Points, NDR and the last included.
+        points: u32,
+        /// Length of each trial.
+        duration: Seconds,
+    },
+    /// The relevant lower bound, held for long.
+    Soak {
+        /// Length in all (CSIT: 30 min).
+        duration: Seconds,
+        /// Length of each interval that is counted on its own.
+        interval: Seconds,
+    },
+}
+
+/// A load at which something is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "value")]
+pub enum LoadPoint {
+    /// The throughput of that frame size (RFC 2544 §26.2).
+    Throughput,
+    /// A share of PDR (CSIT: 10, 50 and 90 %).
+    OfPdr(Share),
+    /// So few frames that none waits for another (CSIT's "0 %"): 9001 frames/s, or Min Load where that is more.
+    Idle,
+    /// A load as a person gives it.
+    Load(Load),
+}

@@ -1,0 +1,61 @@
+use serde::{Deserialize, Serialize};
+
+use crate::units::Nanoseconds;
+
+/// What a delay is measured between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DelayDefinition {
+    /// From before the generator hands the frame to its port until it has it back from a reflector; one clock.
+    RoundTripSoftware,
+    /// The same with the time the frame spent inside the reflector taken off.
+    RoundTripWithoutResidence,
+    /// Last bit in to first bit out of a store-and-forward device (RFC 1242 §3.8).
+    StoreAndForward,
+    /// First bit in to first bit out of a bit-forwarding device (RFC 1242 §3.8).
+    BitForwarding,
+    /// One way between two clocks that are held together.
+    OneWay,
+}
+
+/// The delays of one direction of one trial. Percentiles are nearest-rank: values that were really seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DelaySummary {
+    /// Between which two events.
+    pub definition: DelayDefinition,
+    /// Delays that were measured.
+    pub count: u64,
+    /// The smallest.
+    pub min: Nanoseconds,
+    /// The mean, to a nanosecond.
+    pub mean: Nanoseconds,
+    /// The median.
+    pub p50: Nanoseconds,
+    /// 90 % are not above this.
+    pub p90: Nanoseconds,
+    /// 99 % are not above this.
+    pub p99: Nanoseconds,
+    /// 99.9 % are not above this.
+    pub p999: Nanoseconds,
+    /// 99.99 % are not above this.
+    pub p9999: Nanoseconds,
+    /// The largest.
+    pub max: Nanoseconds,
+    /// Differences between neighbours, where frames could be taken in sending order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipdv: Option<IpdvSummary>,
+    /// Every delay, as an HdrHistogram V2 log in base64, where the measurer keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<String>,
+}
+
+/// Inter-packet delay variation D(i) − D(i−1) in nanoseconds, signed (RFC 3393; RFC 8219 §7.3.2 asks for these three).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpdvSummary {
+    /// The smallest difference.
+    pub min_ns: i64,
+    /// The median difference.
+    pub median_ns: i64,
+    /// The largest difference.
+    pub max_ns: i64,
+}

@@ -1,0 +1,18 @@
+//! One trial: what is sent, what came back, and whether it may be believed.
+//!
+//! A [`Measurer`] is the only thing a search or a procedure knows of the world. The testbed implements it over real
+//! endpoints, [`crate::simulate`] over a device whose answer is known.
+
+mod delay;
+mod input;
+mod measurer;
+mod outcome;
+mod phases;
+mod record;
+
+pub use delay::{DelayDefinition, DelaySummary, IpdvSummary};
+pub use input::{ResetKind, Stimulus, TrialInput};
+pub use measurer::Measurer;
+pub use outcome::{Direction, DirectionOutcome, Fault, Hiccups, LossDomains, TrialOutcome};
+pub use phases::{Deviation, TrialPhases};
+pub use record::{Reason, Trial, TrialPurpose, TrialState, TrialVerdict};

@@ -1,0 +1,200 @@
+use serde::{Deserialize, Serialize};
+
+use super::DelaySummary;
+use crate::units::{LossRatio, PacketRate, Seconds};
+
+/// What happened in one trial, in one or two directions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialOutcome {
+    /// One entry for each direction that carried frames; never empty.
+    pub directions: Vec<DirectionOutcome>,
+    /// Whatever else spoils the trial: the measurer saw it, [`crate::trial::TrialVerdict`] judges it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// Which way frames went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From the pair's first endpoint to its second.
+    Forward,
+    /// Back.
+    Reverse,
+}
+
+/// What happened in one direction of a trial. Frames are told apart by tag and sequence, never by counter differences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DirectionOutcome {
+    /// Which way.
+    pub direction: Direction,
+    /// Frames that were to be sent: round(rate · duration); where the pace is `max`, `sent` (unsent retries are no shortfall then).
+    pub intended: u64,
+    /// Frames the port took (RFC 2285 offered load).
+    pub sent: u64,
+    /// Distinct test frames that came, whole and with their tag: duplicates, corrupt and foreign frames are not in it (RFC 2544 §10).
+    pub received: u64,
+    /// Where frames went, by domain. Domains are never summed.
+    #[serde(default)]
+    pub loss: LossDomains,
+    /// From the first frame sent to one gap after the last.
+    pub offered_duration: Seconds,
+    /// The tester's own absences in this direction.
+    #[serde(default)]
+    pub hiccups: Hiccups,
+    /// Delays, where the input asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delays: Option<DelaySummary>,
+    /// [`Stimulus::Step`](super::Stimulus::Step): from the reduction of load to the last lost frame; zero where none was lost after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Seconds>,
+    /// [`Stimulus::Event`](super::Stimulus::Event): the longest time between two received frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_gap: Option<Seconds>,
+}
+
+/// The domains in which a frame can go astray. `lost` is counted by sequence; the `nic_…` and `no_…` domains only attribute it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LossDomains {
+    /// Never left the tester.
+    pub unsent: u64,
+    /// Dropped by the receiving port.
+    pub nic_discard: u64,
+    /// Dropped for want of a receive descriptor.
+    pub no_descriptor: u64,
+    /// Dropped for want of a buffer.
+    pub no_mbuf: u64,
+    /// Sent and not received, by sequence number: `sent − received`.
+    pub lost: u64,
+    /// Received more than once: the extra copies.
+    pub duplicate: u64,
+    /// Received after a frame that was sent later.
+    pub reordered: u64,
+    /// Received with a tag of ours and wrong content.
+    pub corrupt: u64,
+    /// Received without a tag of ours: keep-alives, routing updates, neighbour discovery (RFC 2544 §10: not counted).
+    pub foreign: u64,
+}
+
+/// A poll loop that was away longer than its queue can hide.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hiccups {
+    /// How often.
+    pub count: u64,
+    /// The longest absence.
+    pub longest: Seconds,
+}
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Seconds::ZERO
+    }
+}
+
+/// What else a measurer can see that spoils a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Fault {
+    /// A link went down or changed its speed.
+    LinkChange {
+        /// The port.
+        port: String,
+    },
+    /// Pause frames were seen: the rate was the receiver's choice.
+    PauseFrames {
+        /// How many.
+        count: u64,
+    },
+    /// Bytes per packet on the wire are not those of the frame size.
+    SizeNotIntended {
+        /// Bytes per frame as intended.
+        intended: u32,
+        /// Bytes per frame as counted, in thousandths.
+        counted_milli: u64,
+    },
+    /// Counters of the two ends contradict each other or the tags.
+    CountersDisagree {
+        /// In words.
+        detail: String,
+    },
+    /// Anything else, in words.
+    Other {
+        /// In words.
+        detail: String,
+    },
+}
+
+impl DirectionOutcome {
+    /// Frames lost in this direction: `sent − received`, never less than none.
+    pub fn lost(&self) -> u64 {
+        self.sent.saturating_sub(self.received)
+    }
+
+    /// (sent − received)/sent (RFC 2544 §26.3).
+    pub fn loss_ratio(&self) -> LossRatio {
+        LossRatio::from_counts(self.sent, self.received)
+    }
+}
+
+impl TrialOutcome {
+    /// An outcome with one direction and no fault.
+    pub fn one_way(direction: DirectionOutcome) -> Self {
+        TrialOutcome { directions: vec![direction], faults: Vec::new() }
+    }
+
+    /// Frames that were to be sent, all directions.
+    pub fn intended(&self) -> u64 {
+        self.directions.iter().map(|d| d.intended).sum()
+    }
+
+    /// Frames sent, all directions.
+    pub fn sent(&self) -> u64 {
+        self.directions.iter().map(|d| d.sent).sum()
+    }
+
+    /// Distinct test frames received, all directions.
+    pub fn received(&self) -> u64 {
+        self.directions.iter().map(|d| d.received).sum()
+    }
+
+    /// Frames sent and not received, direction by direction.
+    pub fn lost(&self) -> u64 {
+        self.directions.iter().map(DirectionOutcome::lost).sum()
+    }
+
+    /// Lost over sent, summed over directions: one dead direction of two is 0.5 (MLRsearch draft §"Trial Loss Ratio").
+    pub fn loss_ratio(&self) -> LossRatio {
+        let sent = self.sent();
+        LossRatio::from_counts(sent, sent.saturating_sub(self.lost()))
+    }
+
+    /// The longest time frames were offered in a direction.
+    pub fn offered_duration(&self) -> Seconds {
+        Seconds::lossy(self.directions.iter().map(|d| d.offered_duration.seconds()).fold(0.0, f64::max))
+    }
+
+    /// Offered load per direction: the mean over directions of frames sent over the time it took.
+    pub fn offered_rate(&self) -> PacketRate {
+        self.mean_rate(|d| d.sent)
+    }
+
+    /// Forwarding rate per direction: distinct frames received over the time they were offered, mean over directions.
+    pub fn forwarding_rate(&self) -> PacketRate {
+        self.mean_rate(|d| d.received)
+    }
+
+    /// The tester's own absences, all directions.
+    pub fn hiccups(&self) -> Hiccups {
+        self.directions.iter().fold(Hiccups::default(), |sum, d| Hiccups {
+            count: sum.count + d.hiccups.count,
+            longest: if d.hiccups.longest > sum.longest { d.hiccups.longest } else { sum.longest },
+        })
+    }
+
+    fn mean_rate(&self, frames: impl Fn(&DirectionOutcome) -> u64) -> PacketRate {
+        let rates = self.directions.iter().map(|d| PacketRate::from_count(frames(d), d.offered_duration.seconds()).pps());
+        PacketRate::from_pps_lossy(rates.sum::<f64>() / self.directions.len().max(1) as f64)
+    }
+}

@@ -1,0 +1,117 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fault, TrialInput, TrialOutcome};
+use crate::units::{LossRatio, Seconds};
+
+/// One trial as it is kept: what was asked, what happened, and what it is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Counts from 1 within one run of a method.
+    pub number: u32,
+    /// Counts from 1: above 1 where the tester disturbed the one before.
+    pub attempt: u32,
+    /// Why it was done.
+    pub purpose: TrialPurpose,
+    /// What was asked.
+    pub input: TrialInput,
+    /// What happened.
+    pub outcome: TrialOutcome,
+    /// What it is worth.
+    pub verdict: TrialVerdict,
+    /// The loss a search judges: frames lost or, beyond the tolerance, not offered, over frames intended.
+    pub loss_ratio: LossRatio,
+}
+
+/// Why a trial was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialPurpose {
+    /// To learn what the tester can offer; judged by nobody.
+    Calibration,
+    /// A step of a search.
+    Search,
+    /// A measurement the procedure reports.
+    Measurement,
+}
+
+/// Whether a trial may be believed, and why not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialVerdict {
+    /// In a word.
+    pub state: TrialState,
+    /// Everything that was noticed; may be non-empty on a valid trial too.
+    pub reasons: Vec<Reason>,
+}
+
+/// In a word, whether a trial may be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialState {
+    /// It says something about the device.
+    Valid,
+    /// It says something about the tester. It is never the device's loss.
+    Invalid,
+}
+
+/// What was noticed about a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Reason {
+    /// The tester's poll loop was away while frames were lost or delays measured.
+    Hiccup {
+        /// How often.
+        count: u64,
+        /// The longest absence.
+        longest: Seconds,
+    },
+    /// Fewer frames were offered than intended, beyond the tolerance. What is missing counts as loss, so that the load is not
+    /// claimed, but the bound it makes is the tester's.
+    OfferedShort {
+        /// Frames intended.
+        intended: u64,
+        /// Frames offered.
+        sent: u64,
+    },
+    /// More distinct frames came than were sent: the tags of another run, or counters read too early.
+    MoreReceivedThanSent {
+        /// Frames sent.
+        sent: u64,
+        /// Frames received.
+        received: u64,
+    },
+    /// No frame could be sent at all.
+    NothingSent,
+    /// The measurer saw it.
+    Fault {
+        /// What.
+        fault: Fault,
+    },
+}
+
+impl TrialVerdict {
+    /// Whether the trial says something about the device.
+    pub fn is_valid(&self) -> bool {
+        self.state == TrialState::Valid
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Hiccup { count, longest } => write!(f, "the tester was away {count} times, for {longest} at the longest"),
+            Reason::OfferedShort { intended, sent } => write!(f, "the tester offered {sent} of {intended} frames"),
+            Reason::MoreReceivedThanSent { sent, received } => write!(f, "{received} frames came of {sent} sent"),
+            Reason::NothingSent => f.write_str("no frame could be sent"),
+            Reason::Fault { fault } => match fault {
+                Fault::LinkChange { port } => write!(f, "the link of {port} changed"),
+                Fault::PauseFrames { count } => write!(f, "{count} pause frames"),
+                Fault::SizeNotIntended { intended, counted_milli } => {
+                    write!(f, "{} bytes a frame on the wire instead of {intended}", *counted_milli as f64 / 1000.0)
+                }
+                Fault::CountersDisagree { detail } | Fault::Other { detail } => f.write_str(detail),
+            },
+        }
+    }
+}
