@@ -1,1 +1,3 @@
 //! Endpoints and how they are reached, agents, plans, the conductor and the lab.
+
+pub mod process;

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use super::error::ProcessError;
+use super::place::{Place, SshTarget};
+use super::program::{find_program, package_of};
+
+/// How long a command may run when nothing else is said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A command, and where and how to run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// Where it runs.
+    pub place: Place,
+    /// The program and its arguments, as they are: no shell reads them.
+    pub argv: Vec<String>,
+    /// The CPU it is pinned to (`taskset`); `None` leaves it to the scheduler.
+    pub cpu: Option<u32>,
+    /// When [`run`](super::run) ends it, with everything it started.
+    pub timeout: Duration,
+    /// What it reads.
+    pub stdin: Input,
+}
+
+/// What a program reads from its standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing: `/dev/null`.
+    Nothing,
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) nobody does, and it reads the end.
+    Piped,
+}
+
+impl CommandSpec {
+    /// A command that is given a minute, reads nothing and is not pinned.
+    pub fn new<Word: Into<String>>(place: Place, argv: impl IntoIterator<Item = Word>) -> Self {
+        let argv = argv.into_iter().map(Into::into).collect();
+        CommandSpec { place, argv, cpu: None, timeout: DEFAULT_TIMEOUT, stdin: Input::Nothing }
+    }
+
+    /// The same with another time limit.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        CommandSpec { timeout, ..self }
+    }
+
+    /// The same pinned to a CPU.
+    pub fn on_cpu(self, cpu: Option<u32>) -> Self {
+        CommandSpec { cpu, ..self }
+    }
+
+    /// The same with something to read.
+    pub fn with_stdin(self, stdin: Input) -> Self {
+        CommandSpec { stdin, ..self }
+    }
+
+    /// The program, as it was given.
+    pub(super) fn program(&self) -> Result<&str, ProcessError> {
+        self.argv.first().filter(|program| !program.is_empty()).map(String::as_str).ok_or(ProcessError::Empty)
+    }
+
+    /// The words to execute on this machine. Programs and namespaces on this machine are looked up first, because
+    /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found.
+    pub(super) fn local_words(&self) -> Result<Vec<String>, ProcessError> {
+        let program = self.program()?;
+        let mut words = Vec::new();
+        // Ends the program when this process dies, even by SIGKILL; `ip netns exec`, `taskset` and `exec` keep the setting.
+        if let Some(setpriv) = find_program("setpriv") {
+            words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
+        }
+        let inside = match &self.place {
+            Place::Here => None,
+            Place::Namespace(namespace) => Some(namespace),
+            Place::Ssh(target) => target.from.as_ref(),
+        };
+        if let Some(namespace) = inside {
+            if !namespace.exists() {
+                return Err(ProcessError::NoSuchNamespace { namespace: namespace.clone(), program: program.to_owned() });
+            }
+            words.extend([self.found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
+        }
+        match &self.place {
+            Place::Ssh(target) => words.extend(self.ssh_words(target)?),
+            Place::Here | Place::Namespace(_) => {
+                if let Some(cpu) = self.cpu {
+                    words.extend([self.found("taskset")?, "-c".to_owned(), cpu.to_string()]);
+                }
+                words.push(self.found(program)?);
+                words.extend(self.argv.iter().skip(1).cloned());
+            }
+        }
+        Ok(words)
+    }
+
+    fn ssh_words(&self, target: &SshTarget) -> Result<Vec<String>, ProcessError> {
+        if target.destination.is_empty() || target.destination.starts_with('-') {
+            return Err(ProcessError::NotADestination { destination: target.destination.clone() });
+        }
+        let mut words = vec![self.found("ssh")?];
+        words.extend(target.options.iter().cloned());
+        // Never asks (BatchMode), and notices within 15 s that the other machine is gone.
+        let options = [
+            "BatchMode=yes".to_owned(),
+            format!("ConnectTimeout={}", target.connect_timeout.as_secs().max(1)),
+            "ServerAliveInterval=5".to_owned(),
+            "ServerAliveCountMax=3".to_owned(),
+        ];
+        words.extend(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
+        words.extend(["-T".to_owned(), "--".to_owned(), target.destination.clone(), self.remote_line()]);
+        Ok(words)
+    }
+
+    /// What the shell on the other machine reads. The local end of a connection can be killed; what runs at the remote end cannot, so
+    /// a command that nobody writes to is ended there by `timeout`. One that is written to is expected to end when its input does.
+    fn remote_line(&self) -> String {
+        let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
+        if self.stdin != Input::Piped {
+            let seconds = self.timeout.as_secs().saturating_add(2);
+            words.extend(["timeout".to_owned(), "--kill-after=2".to_owned(), seconds.to_string()]);
+        }
+        if let Some(cpu) = self.cpu {
+            words.extend(["taskset".to_owned(), "-c".to_owned(), cpu.to_string()]);
+        }
+        words.extend(self.argv.iter().cloned());
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn found(&self, program: &str) -> Result<String, ProcessError> {
+        let missing = || ProcessError::MissingProgram {
+            program: program.to_owned(),
+            place: "this machine".to_owned(),
+            package: package_of(program),
+        };
+        find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
+    }
+}
+
+impl std::fmt::Display for CommandSpec {
+    /// The command as one would type it in a shell at its place.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, word) in self.argv.iter().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}{}", quoted(word))?;
+        }
+        Ok(())
+    }
+}
+
+/// A word that a POSIX shell reads as it stands.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+' | '%');
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_remote_command_is_bounded_there_unless_it_is_written_to() {
+        let target = SshTarget::new("b@192.0.2.7");
+        let spec = CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
+        assert_eq!(spec.remote_line(), "env LC_ALL=C timeout --kill-after=2 10 taskset -c 3 iperf3 -c 198.18.0.1");
+        assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env LC_ALL=C taskset -c 3 iperf3 -c 198.18.0.1");
+    }
+
+    #[test]
+    fn a_destination_that_is_an_option_is_refused() {
+        let spec = CommandSpec::new(Place::Ssh(SshTarget::new("-oProxyCommand=x")), ["true"]);
+        assert!(matches!(spec.local_words(), Err(ProcessError::NotADestination { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_shell_reads_back_every_word_as_it_was(word in "[^\u{0}]{0,40}") {
+            let printed = std::process::Command::new("/bin/sh").args(["-c", &format!("printf %s {}", quoted(&word))]).output().unwrap();
+            prop_assert_eq!(printed.stdout, word.into_bytes());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::io;
+
+use super::place::NamespaceName;
+
+/// A program could not be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProcessError {
+    /// The command has no words.
+    #[error("there is no program to run: the command is empty")]
+    Empty,
+    /// The program is not installed.
+    #[error("{program} is not installed on {place}: {}", how_to_install(.program, *.package))]
+    MissingProgram {
+        /// The program.
+        program: String,
+        /// Where it was looked for.
+        place: String,
+        /// The Debian and Ubuntu package that has it, where known.
+        package: Option<&'static str>,
+    },
+    /// The namespace does not exist.
+    #[error("there is no network namespace {namespace} to run {program} in: `ip netns list` shows those that exist, `linerate lab up` makes a lab")]
+    NoSuchNamespace {
+        /// The namespace.
+        namespace: NamespaceName,
+        /// What should have run in it.
+        program: String,
+    },
+    /// The ssh destination would be read as an option.
+    #[error("`{destination}` is not an ssh destination: write user@host, or a Host of ~/.ssh/config")]
+    NotADestination {
+        /// What was given.
+        destination: String,
+    },
+    /// ssh could not reach the machine or was not let in.
+    #[error("ssh could not run a command on {destination}: {message}; check that `ssh -o BatchMode=yes {destination} true` works without a question")]
+    Ssh {
+        /// The machine.
+        destination: String,
+        /// What ssh said.
+        message: String,
+    },
+    /// The program could not be started.
+    #[error("cannot start `{command}`: {source}")]
+    Start {
+        /// The whole command.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program could not be waited for, or a pipe to it broke.
+    #[error("lost track of `{command}`: {source}")]
+    Watch {
+        /// The whole command.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program did not end although it was killed.
+    #[error("`{command}` (process {pid}) does not end although it was killed: it hangs in the kernel; `cat /proc/{pid}/stack` shows where")]
+    Unkillable {
+        /// The whole command.
+        command: String,
+        /// Its process.
+        pid: u32,
+    },
+}
+
+fn how_to_install(program: &str, package: Option<&str>) -> String {
+    match package {
+        Some(package) => format!("the package {package} provides it (`sudo apt-get install {package}`)"),
+        None => format!("install it, or add the directory of {program} to PATH"),
+    }
+}

@@ -1,0 +1,41 @@
+//! Runs programs where an endpoint is: here, inside a network namespace, or on another machine over `ssh`.
+//!
+//! [`run`] waits for the end and gives what was printed. [`spawn`] gives a [`Child`] whose pipes can be used line by line.
+//! Nothing started here outlives what started it: a [`Child`] ends, with everything it started, when it is dropped or
+//! when its time is up; and a program on this machine is ended by the kernel when this process dies, however it dies.
+
+mod child;
+mod command;
+mod error;
+mod identity;
+mod place;
+mod program;
+mod spawner;
+
+pub use child::{Child, Output};
+pub use command::{CommandSpec, Input};
+pub use error::ProcessError;
+pub use identity::ProcessIdentity;
+pub use place::{NamespaceName, NotANamespaceName, Place, SshTarget};
+pub use program::{find_program, package_of};
+
+/// Runs a program to its end, or to its time limit, and gives what it printed.
+///
+/// An exit status other than 0 is not an error here: [`Output::success`] tells. Over ssh, the status 255 is, because it is
+/// how ssh says that it could not reach the machine.
+///
+/// # Errors
+/// The program or the place does not exist, or the program could not be started or waited for.
+pub fn run(spec: &CommandSpec) -> Result<Output, ProcessError> {
+    let mut child = spawn(spec)?;
+    child.collect_stdout();
+    child.finish(spec.timeout)
+}
+
+/// Starts a program and gives its pipes; the time limit of the specification is for [`run`] and is not watched here.
+///
+/// # Errors
+/// The program or the place does not exist, or the program could not be started.
+pub fn spawn(spec: &CommandSpec) -> Result<Child, ProcessError> {
+    Child::start(spec)
+}

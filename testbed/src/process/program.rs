@@ -1,0 +1,55 @@
+use std::env;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where administrators' programs live; not on every user's PATH on Debian.
+const ALWAYS_SEARCHED: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Finds a program on PATH, or where administrators' programs live. A name with a slash is taken as a path.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        return is_program(&path).then_some(path);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(ALWAYS_SEARCHED.iter().map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|candidate| is_program(candidate))
+}
+
+/// The Debian and Ubuntu package that provides a program that linerate uses.
+pub fn package_of(program: &str) -> Option<&'static str> {
+    Some(match program {
+        "iperf3" => "iperf3",
+        "qperf" => "qperf",
+        "sockperf" => "sockperf",
+        "ip" | "bridge" | "devlink" | "tc" | "ss" => "iproute2",
+        "ethtool" => "ethtool",
+        "ssh" => "openssh-client",
+        "sshd" => "openssh-server",
+        "setpriv" | "taskset" | "lscpu" => "util-linux",
+        "timeout" | "env" => "coreutils",
+        "ping" => "iputils-ping",
+        "lspci" | "setpci" => "pciutils",
+        "dpdk-testpmd" | "dpdk-devbind.py" => "dpdk",
+        _ => return None,
+    })
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_and_files_that_are_none_are_not() {
+        assert!(find_program("sh").is_some());
+        assert_eq!(find_program("/bin/sh"), Some(PathBuf::from("/bin/sh")));
+        assert_eq!(find_program("/etc/passwd"), None);
+        assert_eq!(find_program("no-such-program-here"), None);
+    }
+}
