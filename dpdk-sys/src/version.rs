@@ -1,0 +1,96 @@
+//! The guard against headers of one DPDK and a library of another.
+
+use std::ffi::CStr;
+use std::fmt;
+
+/// DPDK's ABI: one a year, from the `.11` release on (DPDK ABI policy). 22.11, 23.03 and 23.07 are ABI 23.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Abi {
+    major: u32,
+    /// 0 for `.11`, 1 for `.03`, 2 for `.07`: each may add symbols.
+    minor: u32,
+}
+
+/// The program and the library disagree about DPDK's ABI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionMismatch {
+    /// Version of the headers.
+    pub built: String,
+    /// Version of the library.
+    pub running: String,
+}
+
+impl fmt::Display for VersionMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "built against DPDK {}, running with DPDK {}", self.built, self.running)
+    }
+}
+
+impl std::error::Error for VersionMismatch {}
+
+impl Abi {
+    /// The ABI of a version such as `22.11.3` or `24.11.0-rc1`.
+    pub fn of(version: &str) -> Option<Abi> {
+        let mut parts = version.split('.');
+        let year: u32 = parts.next()?.parse().ok()?;
+        let month: u32 = parts.next()?.parse().ok()?;
+        match month {
+            11 => Some(Abi { major: year + 1, minor: 0 }),
+            // 20.05 and 21.05, 21.08 came at other months; what counts is that they are ordered.
+            1..=12 => Some(Abi { major: year, minor: month.div_ceil(4) }),
+            _ => None,
+        }
+    }
+
+    /// Whether a program built for `self` runs with a library of ABI `library`: the same year's, and no older.
+    pub fn runs_with(self, library: Abi) -> bool {
+        self.major == library.major && self.minor <= library.minor
+    }
+}
+
+/// The versions of the headers and of the loaded library, or an error with both where they do not fit together.
+///
+/// The sonames catch most mixes before this runs; this catches the rest (a static or preloaded library, another vendor's numbering)
+/// and names both versions.
+pub fn check_version() -> Result<(String, String), VersionMismatch> {
+    // SAFETY: both give a NUL-terminated string with static storage: the shim's buffer, and rte_version()'s, which keeps its answer
+    // for the life of the process. Neither needs EAL.
+    let (built, running) = unsafe { (CStr::from_ptr(crate::lr_built_version()), CStr::from_ptr(crate::rte_version())) };
+    compare(&built.to_string_lossy(), &running.to_string_lossy())
+}
+
+fn compare(built: &str, running: &str) -> Result<(String, String), VersionMismatch> {
+    // rte_version() is "DPDK 22.11.11"; a vendor's prefix differs ("MLNX_DPDK 22.11.2310.5.1").
+    let running = running.rsplit(' ').next().unwrap_or(running);
+    let versions = || (built.to_owned(), running.to_owned());
+    match (Abi::of(built), Abi::of(running)) {
+        (Some(program), Some(library)) if program.runs_with(library) => Ok(versions()),
+        _ => {
+            let (built, running) = versions();
+            Err(VersionMismatch { built, running })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_installed_library_fits_the_headers() {
+        let (built, running) = check_version().unwrap();
+        assert_eq!(Abi::of(&built), Abi::of(&running));
+    }
+
+    #[test]
+    fn another_years_library_is_refused_with_both_versions() {
+        assert!(compare("22.11.11", "DPDK 22.11.3").is_ok());
+        assert!(compare("22.11.11", "DPDK 23.07.0").is_ok());
+        assert!(compare("22.11.0", "MLNX_DPDK 22.11.2310.5.1").is_ok());
+        for running in ["DPDK 23.11.0", "DPDK 21.11.9", "DPDK 22.07.0", "DPDK twenty-two"] {
+            let error = compare("22.11.11", running).unwrap_err().to_string();
+            assert!(error.contains("22.11.11") && error.contains(&running[5..]), "{error}");
+        }
+        assert!(compare("23.07.0", "DPDK 22.11.3").is_err(), "23.07 may use symbols that 22.11 does not have");
+    }
+}
