@@ -4,4 +4,8 @@
 //! Builds and works on any machine; no DPDK here.
 #![forbid(unsafe_code)]
 
+pub mod analysis;
+pub mod archive;
+pub mod environment;
 pub mod record;
+pub mod render;

@@ -1,7 +1,8 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a result cannot exceed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ceiling {
     /// Why.
     pub kind: CeilingKind,
@@ -17,7 +18,7 @@ pub struct Ceiling {
 }
 
 /// Why a result cannot be higher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CeilingKind {
     /// The link's speed.
@@ -29,7 +30,7 @@ pub enum CeilingKind {
 }
 
 /// Processor time that a measurement cost, by end.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CpuCost {
     /// At the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +44,7 @@ pub struct CpuCost {
 }
 
 /// One end's processor time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EndCost {
     /// Cores in use on average: busy time over wall time, machine-wide, softirq included (kernel), or cores that poll (DPDK).
     #[serde(default, skip_serializing_if = "Option::is_none")]

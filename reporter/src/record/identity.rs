@@ -2,10 +2,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use methodology::units::FrameSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the record format that a line was written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SchemaVersion(u32);
 
@@ -31,7 +32,7 @@ impl fmt::Display for SchemaVersion {
 }
 
 /// Names a record within its run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RecordId(pub String);
 
@@ -44,7 +45,7 @@ impl fmt::Display for RecordId {
 /// An endpoint's name, such as `a-cpu` or `b-dpu`.
 ///
 /// In the built-in lab and by convention `SYSTEM-KIND`; any name is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EndpointId(pub String);
 
@@ -67,7 +68,7 @@ impl fmt::Display for EndpointId {
 }
 
 /// An ordered pair: traffic goes from the first to the second.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Pair {
     /// The sender.
     pub from: EndpointId,
@@ -109,7 +110,7 @@ impl FromStr for Pair {
 }
 
 /// What carried the traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stack {
     /// Poll-mode DPDK, no kernel.
@@ -120,6 +121,8 @@ pub enum Stack {
     KernelUdp,
     /// TLS over the kernel's TCP.
     KernelTls,
+    /// The kernel's ICMP echo: a second opinion on round trips.
+    KernelIcmp,
 }
 
 impl Stack {
@@ -135,6 +138,7 @@ impl Stack {
             Stack::KernelTcp => "kernel-tcp",
             Stack::KernelUdp => "kernel-udp",
             Stack::KernelTls => "kernel-tls",
+            Stack::KernelIcmp => "kernel-icmp",
         }
     }
 }
@@ -146,7 +150,7 @@ impl fmt::Display for Stack {
 }
 
 /// What measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// `linerate`, `iperf3`, `qperf` …
     pub name: String,
@@ -158,7 +162,7 @@ pub struct Tool {
 }
 
 /// What was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
     /// How many frames or bytes arrive in a second.
@@ -180,7 +184,7 @@ pub enum Metric {
 }
 
 /// Which of the report's two views a record belongs to; the two are never mixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
     /// Goodput against the size of the message an application writes.
@@ -190,7 +194,7 @@ pub enum View {
 }
 
 /// How large, and counted how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
     /// What the bytes count.
     pub kind: SizeKind,
@@ -220,7 +224,7 @@ impl fmt::Display for Size {
 }
 
 /// What a size counts. A 1024-byte message and a 1024-byte frame are different experiments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SizeKind {
     /// An Ethernet frame from the destination address through the FCS.

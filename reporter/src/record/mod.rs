@@ -7,6 +7,7 @@ mod identity;
 mod values;
 mod verdict;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -16,7 +17,7 @@ pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
 pub use verdict::{Reason, ReasonKind, State, Verdict};
 
 /// One line of `results.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The format's version.
     pub schema: SchemaVersion,

@@ -1,27 +1,34 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use methodology::units::{Goodput, L1Rate, L2Rate, LossRatio, PacketRate};
 
 /// What came out, in base units. Absent is not zero: a value that was not measured is not there.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Values {
     /// Frames a second that arrived, counted by tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub forwarding_pps: Option<PacketRate>,
     /// Frames a second that were really sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub offered_pps: Option<PacketRate>,
     /// Received rate on the wire, with preamble and gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub l1_bps: Option<L1Rate>,
     /// Received rate of frames, with FCS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub l2_bps: Option<L2Rate>,
     /// Received payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub goodput_bps: Option<Goodput>,
     /// Lost of sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub loss_ratio: Option<LossRatio>,
     /// Round-trip time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +57,7 @@ pub struct Values {
 }
 
 /// A round-trip time in nanoseconds. A tool that gives only a mean leaves the rest out.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RttSummary {
     /// Shortest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +92,7 @@ pub struct RttSummary {
 }
 
 /// What a tool calls its latency. Records hold round trips; this says what was done to get there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LatencyDefinition {
     /// The tool measured round trips (linerate, ping, netperf TCP_RR, sockperf --full-rtt).
@@ -95,7 +102,7 @@ pub enum LatencyDefinition {
 }
 
 /// Frames by what became of them (the design's accounting domains). Never summed: one lost frame can show in several.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LossDomains {
     /// Meant to be sent, and the port did not take them.
     pub unsent: u64,

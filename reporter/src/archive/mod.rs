@@ -1,0 +1,29 @@
+//! A run on disk: what was given, what was measured, what the tools really said.
+//!
+//! ```text
+//! runs/<time>-<name>/
+//!   plan.toml testbed.toml   as given
+//!   environment.json         per endpoint
+//!   results.jsonl            one record a line: authoritative
+//!   raw/                     the tools' own output
+//! ```
+//! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
+
+mod error;
+mod read;
+mod run_directory;
+
+pub use error::ArchiveError;
+pub use read::{Archive, DamagedLine};
+pub use run_directory::{Digest, RunDirectory};
+
+/// One record a line; the file that everything else is derived from.
+pub const RESULTS_FILE: &str = "results.jsonl";
+/// The plan as it was given.
+pub const PLAN_FILE: &str = "plan.toml";
+/// The testbed as it was given.
+pub const TESTBED_FILE: &str = "testbed.toml";
+/// What each endpoint was when the run began.
+pub const ENVIRONMENT_FILE: &str = "environment.json";
+/// The folder of the tools' own output.
+pub const RAW_FOLDER: &str = "raw";

@@ -1,0 +1,173 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
+use crate::environment::Environment;
+use crate::record::{Record, RecordId, SchemaVersion};
+
+/// Everything that a run directory holds.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// In the order in which they were written.
+    pub records: Vec<Record>,
+    /// What could not be read. The rest is whole.
+    pub damaged: Vec<DamagedLine>,
+    /// What each endpoint was; absent where the run did not note it.
+    pub environment: Option<Environment>,
+    /// `plan.toml` as it was given.
+    pub plan: Option<String>,
+    /// `testbed.toml` as it was given.
+    pub testbed: Option<String>,
+    /// Where it was read from.
+    pub directory: PathBuf,
+}
+
+/// A line that could not be read, or that does not say what it must.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedLine {
+    /// Relative to the run directory.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for DamagedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.why)
+    }
+}
+
+impl Archive {
+    /// Reads a run directory. A damaged line is named in [`damaged`](Self::damaged), and the rest is still read.
+    ///
+    /// Fails only where the directory or its `results.jsonl` cannot be read at all.
+    pub fn read(directory: &Path) -> Result<Archive, ArchiveError> {
+        let results = directory.join(RESULTS_FILE);
+        let bytes = fs::read(&results).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ArchiveError::NotARun(directory.to_owned()),
+            _ => ArchiveError::io(&results, "read", error),
+        })?;
+        let (records, mut damaged) = read_lines(&bytes);
+        let environment = read_environment(directory, &mut damaged)?;
+        let plan = read_optional(directory, PLAN_FILE, &mut damaged)?;
+        let testbed = read_optional(directory, TESTBED_FILE, &mut damaged)?;
+        Ok(Archive { records, damaged, environment, plan, testbed, directory: directory.to_owned() })
+    }
+
+    /// The tool's own output that a record points to; absent where it points to none.
+    pub fn raw(&self, record: &Record) -> Result<Option<Vec<u8>>, ArchiveError> {
+        record.raw.as_deref().map(|path| read_raw(&self.directory, path)).transpose()
+    }
+}
+
+/// Reads a raw file by the path that a record gives. A path that leaves the run directory is refused: records come from other people too.
+pub(crate) fn read_raw(directory: &Path, path: &str) -> Result<Vec<u8>, ArchiveError> {
+    if path.is_empty() || !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(ArchiveError::OutsideTheRun(path.to_owned()));
+    }
+    let file = directory.join(path);
+    fs::read(&file).map_err(|error| ArchiveError::io(&file, "read", error))
+}
+
+/// The records of `results.jsonl`, and the lines that are none.
+pub(super) fn read_lines(bytes: &[u8]) -> (Vec<Record>, Vec<DamagedLine>) {
+    let mut records: Vec<Record> = Vec::new();
+    let mut damaged = Vec::new();
+    let mut first_seen: HashMap<RecordId, usize> = HashMap::new();
+    let ends_whole = bytes.is_empty() || bytes.ends_with(b"\n");
+    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate().peekable();
+    while let Some((index, bytes)) = lines.next() {
+        let line = index + 1;
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let cut_off = !ends_whole && lines.peek().is_none();
+        match read_record(bytes, cut_off) {
+            Ok(record) => match first_seen.get(&record.id) {
+                Some(first) => {
+                    let why = format!("the record id `{}` stands already on line {first}, which is kept", record.id);
+                    damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why });
+                }
+                None => {
+                    first_seen.insert(record.id.clone(), line);
+                    records.push(record);
+                }
+            },
+            Err(why) => damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why }),
+        }
+    }
+    (records, damaged)
+}
+
+fn read_record(line: &[u8], cut_off: bool) -> Result<Record, String> {
+    let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 text from byte {} on", error.valid_up_to()))?;
+    match serde_json::from_str::<Record>(text) {
+        Ok(record) if record.schema.is_known() => Ok(record),
+        Ok(record) => Err(unknown_version(&record.schema.number().to_string())),
+        Err(error) => Err(match serde_json::from_str::<Value>(text) {
+            Err(_) if cut_off => "the line was cut off while it was written".to_owned(),
+            Err(error) => format!("not JSON: {}", without_line(&error)),
+            // A version from the future may well not fit today's types: the version is the reason then, not the field.
+            Ok(value) => match value.get("schema") {
+                Some(version) if !version.as_u64().is_some_and(is_known) => unknown_version(&version.to_string()),
+                Some(_) => format!("not a record: {}", without_line(&error)),
+                None => "not a record: it names no `schema` version".to_owned(),
+            },
+        }),
+    }
+}
+
+fn is_known(version: u64) -> bool {
+    (1..=u64::from(SchemaVersion::CURRENT.number())).contains(&version)
+}
+
+fn unknown_version(version: &str) -> String {
+    format!(
+        "schema version {version} is not one this program knows (1 to {}): read it with the linerate that wrote it, or a newer one",
+        SchemaVersion::CURRENT.number()
+    )
+}
+
+/// serde_json counts lines within one line of ours; only the column helps.
+fn without_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} (column {})", error.column()),
+        None => text,
+    }
+}
+
+fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<Option<Environment>, ArchiveError> {
+    let Some(text) = read_optional(directory, ENVIRONMENT_FILE, damaged)? else { return Ok(None) };
+    match serde_json::from_str::<Environment>(&text) {
+        Ok(environment) if environment.schema.is_known() => Ok(Some(environment)),
+        Ok(environment) => {
+            let why = unknown_version(&environment.schema.number().to_string());
+            damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: 1, why });
+            Ok(None)
+        }
+        Err(error) => {
+            damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: error.line(), why: without_line(&error) });
+            Ok(None)
+        }
+    }
+}
+
+fn read_optional(directory: &Path, name: &str, damaged: &mut Vec<DamagedLine>) -> Result<Option<String>, ArchiveError> {
+    let file = directory.join(name);
+    match fs::read(&file) {
+        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| {
+            damaged.push(DamagedLine { file: name.to_owned(), line: 1, why: "not UTF-8 text; what is not was replaced".to_owned() });
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        }))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ArchiveError::io(&file, "read", error)),
+    }
+}
