@@ -1,0 +1,61 @@
+//! What the records of a run say together: how much faster, where, why, and whether it can be trusted.
+//!
+//! Claims rest on valid records alone. Where no valid record exists, the invalid ones are carried along and marked, so that a reader sees
+//! what was measured and that it proves nothing.
+
+mod cells;
+mod effects;
+mod overview;
+mod placement;
+mod plateau;
+mod quantity;
+mod ratio;
+pub mod statistics;
+
+use serde::Serialize;
+
+use crate::record::Record;
+
+pub use cells::{Cell, CellKey, Cells, Group, Sample};
+pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
+pub use overview::{Overview, ReasonCount, VerdictCounts};
+pub use placement::{Best, End, Offload, Placement, placement};
+pub use plateau::{Plateau, PlateauOf, plateaus};
+pub use quantity::{Amount, Quantity, Unit};
+pub(crate) use quantity::{scaled, three_digits};
+pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
+
+/// The level of all tests: the chance of a claim where there is nothing to claim.
+pub const LEVEL: f64 = 0.05;
+
+/// Everything the report says beyond the records themselves.
+#[derive(Debug, Clone, Serialize)]
+pub struct Analysis {
+    /// Counts and the sentence that the report begins with.
+    pub overview: Overview,
+    /// Kernel bypass over kernel by pair and size.
+    pub ratios: Vec<Ratio>,
+    /// Round trips of both by pair.
+    pub latency_ratios: Vec<LatencyRatio>,
+    /// Where each curve stops rising.
+    pub plateaus: Vec<PlateauOf>,
+    /// What the kinds of sender and receiver explain.
+    pub effects: Vec<Effects>,
+    /// What to place where.
+    pub placement: Placement,
+}
+
+/// Analyses the records of one run.
+pub fn analyse(records: &[Record]) -> Analysis {
+    let cells = Cells::of(records);
+    let ratios = throughput_ratios(&cells);
+    let latency_ratios = latency_ratios(&cells);
+    Analysis {
+        overview: Overview::of(records, &ratios, &latency_ratios),
+        plateaus: plateaus(&cells),
+        effects: effects(&cells),
+        placement: placement(&cells),
+        ratios,
+        latency_ratios,
+    }
+}

@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Basis, Group, LatencyRatio, Ratio, three_digits};
+use crate::record::{Record, Stack, State};
+
+/// How many records of each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct VerdictCounts {
+    /// Can be believed.
+    pub valid: usize,
+    /// Measured, but spoilt.
+    pub invalid: usize,
+    /// Not measured.
+    pub failed: usize,
+}
+
+impl VerdictCounts {
+    /// Counts.
+    pub fn of(records: &[Record]) -> Self {
+        records.iter().fold(VerdictCounts::default(), |mut counts, record| {
+            match record.verdict.state {
+                State::Valid => counts.valid += 1,
+                State::Invalid => counts.invalid += 1,
+                State::Failed => counts.failed += 1,
+            }
+            counts
+        })
+    }
+
+    /// All of them.
+    pub fn total(self) -> usize {
+        self.valid + self.invalid + self.failed
+    }
+}
+
+/// One reason and how often it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasonCount {
+    /// `hiccup`, `tool-failed` …
+    pub name: &'static str,
+    /// In how many records that are not valid.
+    pub count: usize,
+}
+
+/// The first screen: what was found, and how far it can be trusted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overview {
+    /// Verdicts of all records.
+    pub verdicts: VerdictCounts,
+    /// Why records are not valid, most frequent first.
+    pub reasons: Vec<ReasonCount>,
+    /// The answer in one sentence.
+    pub headline: String,
+    /// What the sentence rests on.
+    pub basis: String,
+    /// Whether each side of each ratio was measured at least twice.
+    pub repeated: bool,
+}
+
+impl Overview {
+    /// Sums up.
+    pub fn of(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio]) -> Self {
+        let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for record in records.iter().filter(|record| record.verdict.state != State::Valid) {
+            let mut kinds: Vec<_> = record.verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            for kind in kinds {
+                *reasons.entry(kind).or_default() += 1;
+            }
+        }
+        let mut reasons: Vec<_> = reasons.into_iter().map(|(name, count)| ReasonCount { name, count }).collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+        let (headline, basis) = headline(ratios, latency);
+        Overview {
+            verdicts: VerdictCounts::of(records),
+            reasons,
+            headline,
+            basis,
+            repeated: !ratios.is_empty() && ratios.iter().all(|ratio| ratio.interval.is_some()),
+        }
+    }
+}
+
+fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
+    let usable = |trusted: bool| -> Vec<&Ratio> {
+        ratios
+            .iter()
+            .filter(|r| r.kernel_stack == Stack::KernelTcp && r.basis == Basis::PayloadAtSameNumber && r.is_trusted() == trusted)
+            .collect()
+    };
+    let (chosen, trusted) = match usable(true) {
+        trusted if !trusted.is_empty() => (trusted, true),
+        _ => (usable(false), false),
+    };
+    // Pairs between systems answer for the wire; where there are none, those that exist.
+    let between: Vec<&Ratio> = chosen.iter().copied().filter(|r| !matches!(Group::of(&r.pair), Group::Inside(_))).collect();
+    let (chosen, place) = match between.is_empty() {
+        false => (between, "between the systems"),
+        true => (chosen, "inside a system"),
+    };
+    let Some(smallest) = chosen.iter().map(|r| r.bytes).min() else {
+        return ("Kernel bypass and kernel TCP cannot be compared yet: no pair and size was measured with both.".to_owned(), String::new());
+    };
+    let largest = chosen.iter().map(|r| r.bytes).max().unwrap_or(smallest);
+    let span = |bytes: u32| range(chosen.iter().filter(|r| r.bytes == bytes).map(|r| r.ratio));
+    let mut sentence = format!("Kernel bypass carried {} the payload of kernel TCP at {smallest} B", span(smallest));
+    if largest != smallest {
+        sentence.push_str(&format!(" and {} at {largest} B", span(largest)));
+    }
+    let rtt: Vec<f64> = latency.iter().filter(|l| l.kernel_stack == Stack::KernelTcp && l.is_trusted() == trusted).map(|l| l.ratio).collect();
+    if !rtt.is_empty() {
+        sentence.push_str(&format!("; {}", round_trips(&rtt)));
+    }
+    sentence.push('.');
+    let pairs: std::collections::BTreeSet<_> = chosen.iter().map(|r| &r.pair).collect();
+    let mut basis = format!(
+        "Range over {} {} {place}. Frames of N bytes against TCP messages of N bytes: the same number, two different experiments.",
+        pairs.len(),
+        if pairs.len() == 1 { "pair" } else { "pairs" }
+    );
+    if !trusted {
+        sentence.insert_str(0, "Not proven, because no valid pair of results exists: ");
+        basis.push_str(" Every figure in this sentence comes from trials that are not valid.");
+    }
+    (sentence, basis)
+}
+
+/// `3.1 to 24 times`, or `3.1 times` where all agree.
+fn range(values: impl Iterator<Item = f64>) -> String {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = (three_digits(low), three_digits(high));
+    if low == high { format!("{low} times") } else { format!("{low} to {high} times") }
+}
+
+fn round_trips(ratios: &[f64]) -> String {
+    if ratios.iter().all(|r| *r > 1.0) {
+        format!("its round trips were {} shorter", range(ratios.iter().copied()))
+    } else if ratios.iter().all(|r| *r < 1.0) {
+        format!("its round trips were {} longer", range(ratios.iter().map(|r| 1.0 / r)))
+    } else {
+        format!("kernel round trips were {} as long", range(ratios.iter().copied()))
+    }
+}

@@ -1,0 +1,105 @@
+use serde::Serialize;
+
+use super::{Amount, Cell, Cells, Quantity};
+use crate::record::{CeilingKind, Pair, Stack};
+
+/// A share of the ceiling, or of the highest rate, that counts as having reached it. Line rate itself is never quite reached: RFC 8239 §2.2
+/// caps the generator at 99.98 %, and clocks differ.
+const REACHED: f64 = 0.97;
+
+/// Where a curve of throughput over size stops rising.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Plateau {
+    /// At its ceiling from this size on.
+    Ceiling {
+        /// Which ceiling.
+        ceiling: CeilingKind,
+        /// The smallest size, in bytes.
+        from_bytes: u32,
+    },
+    /// Level from this size on, below any known ceiling.
+    Level {
+        /// The smallest size, in bytes.
+        from_bytes: u32,
+        /// The highest rate.
+        level: Amount,
+    },
+    /// Still rising at the largest size that was measured.
+    StillRising,
+    /// Highest at a smaller size than the largest, and falling after it.
+    Falls {
+        /// Where it is highest, in bytes.
+        best_bytes: u32,
+        /// The highest rate.
+        best: Amount,
+    },
+    /// Fewer than three sizes with a valid result.
+    NotEnoughData,
+}
+
+/// A pair's plateau on one stack.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlateauOf {
+    /// Between which endpoints.
+    pub pair: Pair,
+    /// On which stack.
+    pub stack: Stack,
+    /// Judged by this rate.
+    pub quantity: Quantity,
+    /// The answer.
+    pub plateau: Plateau,
+}
+
+/// The plateau of every pair and stack that has a throughput curve. DPDK is judged by its layer-1 rate, the kernel by goodput.
+pub fn plateaus(cells: &Cells<'_>) -> Vec<PlateauOf> {
+    let mut found = Vec::new();
+    for pair in cells.pairs() {
+        for (stack, quantity) in [(Stack::Dpdk, Quantity::Layer1), (Stack::KernelTcp, Quantity::Goodput)] {
+            let curve = cells.curve(&pair, stack);
+            if !curve.is_empty() {
+                found.push(PlateauOf { pair: pair.clone(), stack, quantity, plateau: plateau_of(&curve, quantity) });
+            }
+        }
+    }
+    found
+}
+
+fn plateau_of(curve: &[&Cell<'_>], quantity: Quantity) -> Plateau {
+    let points: Vec<(u32, f64, Option<(CeilingKind, f64)>)> = curve
+        .iter()
+        .filter_map(|cell| {
+            let sample = cell.sample(quantity).filter(|sample| sample.trusted)?;
+            Some((cell.key.size.bytes, sample.centre(), ceiling_of(cell, quantity)))
+        })
+        .collect();
+    let Some(&(best_bytes, best, _)) = points.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return Plateau::NotEnoughData };
+    let Some(&(last_bytes, ..)) = points.last() else { return Plateau::NotEnoughData };
+    if points.len() < 3 {
+        return Plateau::NotEnoughData;
+    }
+    // The smallest size from which on every point holds.
+    let first_of_tail = |holds: &dyn Fn(&(u32, f64, Option<(CeilingKind, f64)>)) -> bool| {
+        points.iter().rev().take_while(|point| holds(point)).last().map(|point| (point.0, point.2))
+    };
+    if let Some((from_bytes, Some((ceiling, _)))) =
+        first_of_tail(&|&(_, rate, ceiling)| ceiling.is_some_and(|(_, limit)| rate >= REACHED * limit))
+    {
+        return Plateau::Ceiling { ceiling, from_bytes };
+    }
+    match first_of_tail(&|&(_, rate, _)| rate >= REACHED * best) {
+        Some((from_bytes, _)) if from_bytes < last_bytes => Plateau::Level { from_bytes, level: quantity.amount(best) },
+        Some(_) => Plateau::StillRising,
+        None => Plateau::Falls { best_bytes, best: quantity.amount(best) },
+    }
+}
+
+fn ceiling_of(cell: &Cell<'_>, quantity: Quantity) -> Option<(CeilingKind, f64)> {
+    let ceiling = cell.shown().iter().find_map(|record| record.ceiling.as_ref())?;
+    let limit = match quantity {
+        Quantity::Layer1 => ceiling.l1_bps,
+        Quantity::Goodput => ceiling.goodput_bps,
+        _ => None,
+    }?;
+    (limit > 0.0).then_some((ceiling.kind, limit))
+}
