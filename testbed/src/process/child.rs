@@ -298,7 +298,9 @@ impl Collected {
             loop {
                 match pipe.read(&mut chunk) {
                     Ok(0) => break,
-                    Ok(count) => filled.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(chunk.get(..count).unwrap_or_default()),
+                    Ok(count) => {
+                        filled.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(chunk.get(..count).unwrap_or_default())
+                    }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => break,
                 }

@@ -127,11 +127,8 @@ impl CommandSpec {
     }
 
     fn found(&self, program: &str) -> Result<String, ProcessError> {
-        let missing = || ProcessError::MissingProgram {
-            program: program.to_owned(),
-            place: "this machine".to_owned(),
-            package: package_of(program),
-        };
+        let missing =
+            || ProcessError::MissingProgram { program: program.to_owned(), place: "this machine".to_owned(), package: package_of(program) };
         find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
     }
 }
@@ -162,7 +159,8 @@ mod tests {
     #[test]
     fn a_remote_command_is_bounded_there_unless_it_is_written_to() {
         let target = SshTarget::new("b@192.0.2.7");
-        let spec = CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
+        let spec =
+            CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
         assert_eq!(spec.remote_line(), "env LC_ALL=C timeout --kill-after=2 10 taskset -c 3 iperf3 -c 198.18.0.1");
         assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env LC_ALL=C taskset -c 3 iperf3 -c 198.18.0.1");
     }

@@ -20,7 +20,9 @@ pub enum ProcessError {
         package: Option<&'static str>,
     },
     /// The namespace does not exist.
-    #[error("there is no network namespace {namespace} to run {program} in: `ip netns list` shows those that exist, `linerate lab up` makes a lab")]
+    #[error(
+        "there is no network namespace {namespace} to run {program} in: `ip netns list` shows those that exist, `linerate lab up` makes a lab"
+    )]
     NoSuchNamespace {
         /// The namespace.
         namespace: NamespaceName,
@@ -34,7 +36,9 @@ pub enum ProcessError {
         destination: String,
     },
     /// ssh could not reach the machine or was not let in.
-    #[error("ssh could not run a command on {destination}: {message}; check that `ssh -o BatchMode=yes {destination} true` works without a question")]
+    #[error(
+        "ssh could not run a command on {destination}: {message}; check that `ssh -o BatchMode=yes {destination} true` works without a question"
+    )]
     Ssh {
         /// The machine.
         destination: String,

@@ -16,6 +16,7 @@ pub use child::{Child, Output};
 pub use command::{CommandSpec, Input};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
+pub(crate) use identity::process_numbers;
 pub use place::{NamespaceName, NotANamespaceName, Place, SshTarget};
 pub use program::{find_program, package_of};
 

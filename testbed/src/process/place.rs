@@ -85,7 +85,9 @@ impl From<NamespaceName> for String {
 
 /// The text cannot name a network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` cannot name a network namespace: use letters, digits, `-`, `_` and `.`, not starting with `-` or `.` (`ip netns list` shows those that exist)")]
+#[error(
+    "`{0}` cannot name a network namespace: use letters, digits, `-`, `_` and `.`, not starting with `-` or `.` (`ip netns list` shows those that exist)"
+)]
 pub struct NotANamespaceName(String);
 
 impl TryFrom<String> for NamespaceName {

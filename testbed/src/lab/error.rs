@@ -1,0 +1,113 @@
+use std::io;
+use std::path::PathBuf;
+
+use super::name::LabName;
+use crate::process::{NamespaceName, ProcessError};
+
+/// A lab could not be made, found or taken down.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// Namespaces need rights that this process has not.
+    #[error(
+        "a lab needs the rights to make network namespaces and interfaces, and this process lacks {missing}: run it with sudo, or as root in a container that has {missing}"
+    )]
+    NotPermitted {
+        /// The capabilities that are missing (capabilities(7)).
+        missing: String,
+    },
+    /// A lab of this name is up.
+    #[error("there is already a lab {name}: choose another name, or take it down with `linerate lab down --name {name}`")]
+    NameTaken {
+        /// The name.
+        name: LabName,
+    },
+    /// A namespace of the name exists, and no lab made it.
+    #[error(
+        "the network namespace {namespace} exists and no lab made it: choose another name for the lab, or remove it yourself with `ip netns delete {namespace}`"
+    )]
+    NamespaceTaken {
+        /// The namespace.
+        namespace: NamespaceName,
+    },
+    /// There is no lab of this name.
+    #[error("there is no lab {name}: {}", known_labs(.known))]
+    NoSuchLab {
+        /// The name.
+        name: LabName,
+        /// The labs that there are.
+        known: Vec<String>,
+    },
+    /// A living process uses the lab.
+    #[error("lab {name} is in use by process {process}: end that first, or use `linerate lab down --name {name} --force`")]
+    InUse {
+        /// The lab.
+        name: LabName,
+        /// The process that made it.
+        process: u32,
+    },
+    /// The lab is not whole.
+    #[error("lab {name} cannot be used, {reason}: take it down with `linerate lab down --name {name}` and make it again")]
+    Broken {
+        /// The lab.
+        name: LabName,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A program that the lab needs could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// iproute2 refused.
+    #[error("cannot {what}: ip says: {message}")]
+    Refused {
+        /// What was being done.
+        what: String,
+        /// What `ip` wrote.
+        message: String,
+    },
+    /// A bridge did not start to forward.
+    #[error("the bridges of lab {name} do not forward after {waited_s} s: `bridge -n {namespace} link` shows the state of the ports")]
+    NotForwarding {
+        /// The lab.
+        name: LabName,
+        /// Where the bridge is.
+        namespace: NamespaceName,
+        /// Seconds waited.
+        waited_s: u64,
+    },
+    /// IPv6 could not be turned off in a namespace.
+    #[error("cannot turn off IPv6 in {namespace}: {source}")]
+    Ipv6 {
+        /// The namespace.
+        namespace: NamespaceName,
+        /// Why.
+        source: io::Error,
+    },
+    /// The list of labs cannot be read or written.
+    #[error("cannot {what} {}: {source}; labs are registered there, and only root may write to it", .path.display())]
+    Register {
+        /// What was being done.
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something of a lab could not be removed.
+    #[error("lab {name} could not be removed, the namespace {namespace} stays: {message}; `ip netns delete {namespace}` may say more")]
+    Stays {
+        /// The lab.
+        name: LabName,
+        /// The namespace.
+        namespace: NamespaceName,
+        /// What `ip` wrote.
+        message: String,
+    },
+}
+
+fn known_labs(known: &[String]) -> String {
+    match known {
+        [] => "none is up; `linerate lab up` makes one".to_owned(),
+        names => format!("these are up: {}", names.join(", ")),
+    }
+}

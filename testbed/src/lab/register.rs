@@ -1,0 +1,162 @@
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+
+use super::error::LabError;
+use super::name::LabName;
+use crate::process::ProcessIdentity;
+
+/// One directory for each lab; in memory, gone with a reboot as the namespaces are.
+const ROOT: &str = "/run/linerate";
+const LOCK_FILE: &str = ".lock";
+const REGISTRATION_FILE: &str = "lab.json";
+/// Starts the name of a directory that is not a lab yet; no lab's name starts with a dot.
+const UNFINISHED: &str = ".new-";
+
+/// The directory of a lab: its registration and its sockets.
+pub(super) fn directory(name: &LabName) -> PathBuf {
+    Path::new(ROOT).join(name.as_str())
+}
+
+/// A lab as it is registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Registration {
+    pub(super) name: LabName,
+    pub(super) owner: Owner,
+}
+
+/// Who takes a lab down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Owner {
+    /// Nobody: it stays until someone asks.
+    Nobody,
+    /// The process that made it.
+    Process {
+        /// The process number and its start since boot.
+        identity: ProcessIdentity,
+        /// Which boot that was (`/proc/sys/kernel/random/boot_id`).
+        boot: String,
+    },
+    /// The registration cannot be read: not removed unasked.
+    #[serde(skip)]
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Owner {
+    pub(super) fn this_process() -> Result<Self, LabError> {
+        let unreadable = || failure("read", Path::new("/proc/self/stat"))(io::Error::other("it has no start time"));
+        Ok(Owner::Process { identity: ProcessIdentity::current().ok_or_else(unreadable)?, boot: this_boot() })
+    }
+
+    /// Whether a process owned it and is gone. A later process with the same number is another one: it started later, or after another boot.
+    pub(super) fn is_dead(&self) -> bool {
+        match self {
+            Owner::Process { identity, boot } => *boot != this_boot() || !identity.is_alive(),
+            Owner::Nobody | Owner::Unknown { .. } => false,
+        }
+    }
+}
+
+/// Every lab that is registered, by name.
+pub(super) fn registered() -> Result<Vec<Registration>, LabError> {
+    let root = Path::new(ROOT);
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failure("read", root)(error)),
+    };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<LabName>().ok());
+    let mut all: Vec<Registration> = names.filter_map(read).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(all)
+}
+
+/// `None` if it went away meanwhile.
+fn read(name: LabName) -> Option<Registration> {
+    let path = directory(&name).join(REGISTRATION_FILE);
+    let unknown =
+        |reason: String| Registration { name: name.clone(), owner: Owner::Unknown { reason: format!("{}: {reason}", path.display()) } };
+    match fs::read_to_string(&path) {
+        Ok(text) => match serde_json::from_str::<Registration>(&text) {
+            Ok(registration) if registration.name == name => Some(registration),
+            Ok(registration) => Some(unknown(format!("it is about another lab, {}", registration.name))),
+            Err(error) => Some(unknown(error.to_string())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !directory(&name).exists() => None,
+        Err(error) => Some(unknown(error.to_string())),
+    }
+}
+
+/// The register, held by this process alone: what it shows stays true until this is dropped, or the process dies.
+#[derive(Debug)]
+pub(super) struct Locked {
+    _lock: Flock<File>,
+}
+
+impl Locked {
+    pub(super) fn lock() -> Result<Self, LabError> {
+        let root = Path::new(ROOT);
+        DirBuilder::new().recursive(true).mode(0o755).create(root).map_err(failure("make the directory", root))?;
+        let path = root.join(LOCK_FILE);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failure("open", &path))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| failure("lock", &path)(errno.into()))?;
+        Ok(Locked { _lock: lock })
+    }
+
+    /// Adds a lab. Its directory appears with the registration in it, or not at all.
+    pub(super) fn register(&self, registration: &Registration) -> Result<(), LabError> {
+        let unfinished = Path::new(ROOT).join(format!("{UNFINISHED}{}", registration.name));
+        // Left by a process that was killed right here: we hold the lock, so it is not at work.
+        let _ = fs::remove_dir_all(&unfinished);
+        DirBuilder::new().mode(0o700).create(&unfinished).map_err(failure("make the directory", &unfinished))?;
+        write(&unfinished, registration)?;
+        let directory = directory(&registration.name);
+        fs::rename(&unfinished, &directory).map_err(|error| {
+            let _ = fs::remove_dir_all(&unfinished);
+            match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => LabError::NameTaken { name: registration.name.clone() },
+                _ => failure("make the directory", &directory)(error),
+            }
+        })
+    }
+
+    /// Replaces a lab's registration.
+    pub(super) fn rewrite(&self, registration: &Registration) -> Result<(), LabError> {
+        write(&directory(&registration.name), registration)
+    }
+
+    /// Removes a lab's directory, with the sockets in it.
+    pub(super) fn unregister(&self, name: &LabName) -> Result<(), LabError> {
+        let directory = directory(name);
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("remove", &directory)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Through a second file: a reader sees the old registration or the new one, never half of one.
+fn write(directory: &Path, registration: &Registration) -> Result<(), LabError> {
+    let path = directory.join(REGISTRATION_FILE);
+    let text = serde_json::to_string(registration).map_err(|error| failure("write", &path)(error.into()))?;
+    let next = directory.join(format!("{REGISTRATION_FILE}.next"));
+    fs::write(&next, text).map_err(failure("write", &next))?;
+    fs::rename(&next, &path).map_err(failure("write", &path))
+}
+
+fn this_boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {
+    let path = path.to_owned();
+    move |source| LabError::Register { what, path, source }
+}
