@@ -7,9 +7,15 @@ mod cpu;
 mod eal;
 mod engine;
 mod error;
+pub mod flows;
+pub mod frame;
+pub mod hiccup;
+pub mod latency;
+pub mod pace;
 mod port;
 mod port_spec;
 mod report;
+pub mod sequence;
 
 pub use cpu::{CpuId, CpuIdError};
 pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};

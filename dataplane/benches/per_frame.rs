@@ -1,0 +1,2 @@
+//! What each per-frame piece costs.
+fn main() {}

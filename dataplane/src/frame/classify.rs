@@ -1,0 +1,198 @@
+use methodology::units::FrameSize;
+
+use super::layout::{ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, IPPROTO_UDP, Protocol};
+use super::tag::{RawTag, TAG_LEN, Tag};
+use super::template::fill_is_sound;
+use super::{EXPERIMENTAL_ETHERTYPE, Layout, Template};
+
+/// What a received frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A test frame.
+    Test(Tag),
+    /// A frame that was a test frame and is damaged.
+    Corrupt(Corruption),
+    /// Any other frame: ARP, neighbour discovery, LLDP … (RFC 2544 §10: not counted).
+    Foreign,
+}
+
+/// How a test frame was damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Corruption {
+    /// Headers of a test frame around a tag whose check is wrong.
+    Tag,
+    /// The frame ends before its tag does.
+    Truncated,
+    /// The frame is not of the size that was sent.
+    Length,
+    /// The payload's CRC32C is wrong.
+    Payload,
+    /// The IPv4 header checksum is wrong.
+    HeaderChecksum,
+}
+
+/// Recognises test frames of one layout by a couple of loads.
+///
+/// A test frame has the layout's EtherType (and, over IP, protocol UDP) and a tag whose check is right. A frame whose tag is wrong
+/// is corrupt where its headers are those of the test (EtherType for local experiments, or UDP within the benchmarking
+/// prefixes) and foreign otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Classifier {
+    tag: u32,
+    protocol_at: u32,
+    least: u32,
+    /// 0: any length will do.
+    length: u32,
+    ethertype_at: u32,
+    ethertype: u16,
+    protocol: u8,
+    layout: Layout,
+}
+
+impl Classifier {
+    /// A classifier for frames of this layout, of any size.
+    pub fn new(layout: Layout) -> Classifier {
+        let l3 = layout.network_offset() as u32;
+        let ethertype_at = l3 - 2;
+        // The byte at `protocol_at` must equal `protocol`: for layer 2 that is a byte of the EtherType, compared twice.
+        let (ethertype, protocol_at, protocol) = match layout.protocol() {
+            Protocol::Ethernet => (EXPERIMENTAL_ETHERTYPE, ethertype_at, EXPERIMENTAL_ETHERTYPE.to_be_bytes()[0]),
+            Protocol::Ipv4 => (ETHERTYPE_IPV4, l3 + 9, IPPROTO_UDP),
+            Protocol::Ipv6 => (ETHERTYPE_IPV6, l3 + 6, IPPROTO_UDP),
+        };
+        Classifier {
+            tag: layout.tag_offset() as u32,
+            protocol_at,
+            least: layout.least_bytes() as u32,
+            length: 0,
+            ethertype_at,
+            ethertype: ethertype.to_be(),
+            protocol,
+            layout,
+        }
+    }
+
+    /// A classifier for frames of this layout and of exactly this size: every other length is [`Corruption::Length`].
+    pub fn of_size(layout: Layout, size: FrameSize) -> Classifier {
+        Classifier { length: size.without_fcs(), ..Classifier::new(layout) }
+    }
+
+    /// A classifier for the frames of a template.
+    pub fn for_template(template: &Template) -> Classifier {
+        Classifier::of_size(template.layout(), template.size())
+    }
+
+    /// The layout that is recognised.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// What the frame is, by headers, length and tag.
+    #[inline(always)]
+    pub fn classify(&self, frame: &[u8]) -> Class {
+        // SAFETY: a slice is readable over its length.
+        unsafe { self.classify_raw(frame.as_ptr(), frame.len() as u32) }
+    }
+
+    /// [`classify`](Self::classify) on a data pointer.
+    ///
+    /// # Safety
+    /// `frame` is valid for reading `length` bytes.
+    #[inline(always)]
+    pub unsafe fn classify_raw(&self, frame: *const u8, length: u32) -> Class {
+        if length >= self.least {
+            // SAFETY: EtherType, protocol byte and tag all end at or before `least`, which is within `length`.
+            let (ethertype, protocol, tag) = unsafe {
+                (
+                    frame.add(self.ethertype_at as usize).cast::<u16>().read_unaligned(),
+                    *frame.add(self.protocol_at as usize),
+                    RawTag::read(frame.add(self.tag as usize)),
+                )
+            };
+            let headers = ethertype == self.ethertype && protocol == self.protocol;
+            let length_is_right = self.length == 0 || self.length == length;
+            if headers && length_is_right && let Some(tag) = tag.decode() {
+                return Class::Test(tag);
+            }
+        }
+        // SAFETY: the caller vouches for `length` readable bytes.
+        self.explain(unsafe { std::slice::from_raw_parts(frame, length as usize) })
+    }
+
+    /// [`classify`](Self::classify), then the IPv4 header checksum and the payload's CRC32C, where the templates were
+    /// built with [`Payload::Checked`](super::Payload::Checked). For integrity runs: it reads every byte.
+    pub fn classify_checked(&self, frame: &[u8]) -> Class {
+        let class = self.classify(frame);
+        if !matches!(class, Class::Test(_)) {
+            return class;
+        }
+        let l3 = self.layout.network_offset();
+        let end = match self.layout.protocol() {
+            Protocol::Ethernet => frame.len(),
+            Protocol::Ipv4 => {
+                if super::Sum::default().bytes(&frame[l3..l3 + 20]).folded() != 0xffff {
+                    return Class::Corrupt(Corruption::HeaderChecksum);
+                }
+                l3 + usize::from(u16::from_be_bytes([frame[l3 + 2], frame[l3 + 3]]))
+            }
+            Protocol::Ipv6 => l3 + 40 + usize::from(u16::from_be_bytes([frame[l3 + 4], frame[l3 + 5]])),
+        };
+        // Short frames are padded to 60 bytes behind the datagram; longer than the frame it cannot be.
+        let begin = self.tag as usize + TAG_LEN;
+        match frame.get(begin..end) {
+            None => Class::Corrupt(Corruption::Length),
+            Some(fill) if fill_is_sound(fill) => class,
+            Some(_) => Class::Corrupt(Corruption::Payload),
+        }
+    }
+
+    /// Why a frame is not a sound test frame.
+    #[cold]
+    #[inline(never)]
+    fn explain(&self, frame: &[u8]) -> Class {
+        if !self.has_test_headers(frame) {
+            return Class::Foreign;
+        }
+        let tag = frame.get(self.tag as usize..).and_then(|rest| rest.first_chunk::<TAG_LEN>());
+        match tag {
+            None => Class::Corrupt(Corruption::Truncated),
+            Some(tag) if Tag::from_bytes(tag).is_none() => Class::Corrupt(Corruption::Tag),
+            Some(_) => Class::Corrupt(Corruption::Length),
+        }
+    }
+
+    /// Whether frame headers are such as only a test frame has. Layer 2: the EtherType. IP: UDP, from or to the benchmarking
+    /// prefixes 198.18.0.0/15 and 2001:2::/48; or, with other addresses, a tag that is sound.
+    fn has_test_headers(&self, frame: &[u8]) -> bool {
+        let word = |at: usize| frame.get(at..at + 2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+        if word(self.ethertype_at as usize) != Some(u16::from_be(self.ethertype)) {
+            return false;
+        }
+        // A VLAN frame is not an untagged one: the outer EtherTypes must be there as well.
+        let outer_is_right = match self.layout.network_offset() {
+            14 => true,
+            18 => word(12) == Some(ETHERTYPE_CTAG),
+            _ => word(12) == Some(ETHERTYPE_STAG),
+        };
+        let Some(&protocol) = frame.get(self.protocol_at as usize) else { return false };
+        if !outer_is_right || protocol != self.protocol {
+            return false;
+        }
+        let l3 = self.layout.network_offset();
+        let sound_tag = || {
+            let tag = frame.get(self.tag as usize..).and_then(|rest| rest.first_chunk::<TAG_LEN>());
+            tag.is_some_and(|tag| Tag::from_bytes(tag).is_some())
+        };
+        match self.layout.protocol() {
+            Protocol::Ethernet => true,
+            Protocol::Ipv4 => {
+                let benchmarking = |at: usize| matches!(frame.get(at..at + 2), Some([198, 18 | 19]));
+                benchmarking(l3 + 12) || benchmarking(l3 + 16) || sound_tag()
+            }
+            Protocol::Ipv6 => {
+                let benchmarking = |at: usize| matches!(frame.get(at..at + 6), Some([0x20, 0x01, 0x00, 0x02, 0, 0]));
+                benchmarking(l3 + 8) || benchmarking(l3 + 24) || sound_tag()
+            }
+        }
+    }
+}

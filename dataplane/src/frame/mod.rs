@@ -1,0 +1,29 @@
+//! Test frames: how they are built once, stamped per frame, recognised again and turned around.
+//!
+//! A test frame is an Ethernet frame that carries a [`Tag`] of 18 bytes: exactly the UDP payload of a 64-byte IPv4 frame.
+//! [`Template`] builds the finished frame, [`Stamper`] writes what changes from frame to frame, [`Classifier`] reads it
+//! back, [`reflect`] sends it home. Everything works on byte slices or raw data pointers; nothing here knows DPDK.
+
+mod check;
+mod classify;
+mod error;
+mod sizes;
+mod layout;
+mod mac;
+mod prefetch;
+pub mod reflect;
+mod stamp;
+mod tag;
+mod template;
+
+pub use classify::{Class, Classifier, Corruption};
+pub use error::FrameError;
+pub use sizes::SizeCycle;
+pub use layout::{EXPERIMENTAL_ETHERTYPE, Layout, Network, Tagging, VlanId};
+pub use mac::MacAddress;
+pub use prefetch::{prefetch_for_read, prefetch_for_write};
+pub use stamp::Stamper;
+pub use tag::{StreamId, TAG_LEN, TSC_BITS, Tag};
+pub use template::{FrameSpec, Payload, Template, UdpChecksum};
+
+pub(crate) use check::Sum;

@@ -1,0 +1,208 @@
+use serde::{Deserialize, Serialize};
+
+use super::Window;
+
+/// A jump ahead by more than this is not believed: 2^40 frames are an hour at 300 Mpps.
+const LONGEST_JUMP: u64 = 1 << 40;
+
+/// What one frame was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The next one expected.
+    InOrder,
+    /// Ahead: those between are missing for now.
+    AfterGap,
+    /// Came after one with a higher number: *reordered* (RFC 4737 §3.3, sequence below the next expected).
+    Reordered,
+    /// Came before.
+    Duplicate,
+    /// So far behind that a late frame cannot be told from a duplicate.
+    BeyondWindow,
+    /// So far ahead that it cannot be of this stream.
+    Implausible,
+}
+
+/// Counts of one stream. Every frame observed is in exactly one of `received`, `duplicate`, `beyond_window` and `implausible`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceCounts {
+    /// Sequence numbers that came, each once.
+    pub received: u64,
+    /// Sequence numbers between the first expected and the end that did not come. Exact where `beyond_window` is 0; otherwise up to
+    /// that many of them may have come.
+    pub lost: u64,
+    /// Frames whose number had come already.
+    pub duplicate: u64,
+    /// Frames among `received` that came after one with a higher number (RFC 4737 §3.3). A copy of a frame that came is a duplicate
+    /// and not reordered.
+    pub reordered: u64,
+    /// The largest distance of a reordered frame behind the newest, in sequence numbers: the window that would have sufficed.
+    pub longest_lateness: u64,
+    /// How many times numbers were skipped, wherever they came later or not.
+    pub gaps: u64,
+    /// Frames older than the window, late or duplicate: the tracker cannot tell. Any of them makes `lost` an upper bound.
+    pub beyond_window: u64,
+    /// Frames whose number cannot be of this stream.
+    pub implausible: u64,
+}
+
+impl SequenceCounts {
+    /// Whether every count is exact.
+    pub fn is_exact(&self) -> bool {
+        self.beyond_window == 0
+    }
+
+    /// Frames observed, of whatever kind.
+    pub fn observed(&self) -> u64 {
+        self.received + self.duplicate + self.beyond_window + self.implausible
+    }
+}
+
+/// Follows one stream's sequence numbers in constant time a frame, exactly within a [`Window`], across the wrap of 64 bits.
+///
+/// A bitmap holds which of the last `window` numbers are missing. While none is, frames in order touch no bitmap at all.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    next: u64,
+    /// Bits set in `missing`.
+    holes: u64,
+    counts: SequenceCounts,
+    mask: u64,
+    /// Bit `n & mask`: n is one of the last `window` numbers below `next` and has not come.
+    missing: Box<[u64]>,
+}
+
+impl Tracker {
+    /// A tracker of a stream whose first frame has number `first`.
+    pub fn new(first: u64, window: Window) -> Tracker {
+        let frames = u64::from(window.frames());
+        let missing = vec![0; (frames / 64) as usize].into_boxed_slice();
+        Tracker { next: first, holes: 0, counts: SequenceCounts::default(), mask: frames - 1, missing }
+    }
+
+    /// Takes note of one frame.
+    #[inline(always)]
+    pub fn observe(&mut self, sequence: u64) -> Arrival {
+        if sequence == self.next && self.holes == 0 {
+            self.next = sequence.wrapping_add(1);
+            self.counts.received += 1;
+            return Arrival::InOrder;
+        }
+        self.observe_slow(sequence)
+    }
+
+    /// Takes note of a burst, in the order of arrival. The same as [`observe`](Self::observe) of each, and faster when the numbers
+    /// are consecutive.
+    #[inline(always)]
+    pub fn observe_burst(&mut self, sequences: &[u64]) {
+        let Some(&first) = sequences.first() else { return };
+        let out_of_step = sequences.iter().zip(0..).fold(0, |acc, (&sequence, i)| acc | (sequence ^ first.wrapping_add(i)));
+        if out_of_step == 0 && first == self.next && self.holes == 0 {
+            self.advance_in_order(sequences.len() as u64);
+        } else {
+            self.observe_each(sequences);
+        }
+    }
+
+    /// The number expected next: one above the highest seen.
+    pub fn next_expected(&self) -> u64 {
+        self.next
+    }
+
+    /// The counts so far. Numbers after the highest seen are not known to be missing.
+    pub fn counts(&self) -> SequenceCounts {
+        self.counts
+    }
+
+    /// The counts where the sender says that `end` follows the last number sent: what is missing at the tail is lost as well.
+    pub fn counts_until(&self, end: u64) -> SequenceCounts {
+        let tail = end.wrapping_sub(self.next);
+        let tail = if tail <= LONGEST_JUMP { tail } else { 0 };
+        SequenceCounts { lost: self.counts.lost + tail, ..self.counts }
+    }
+
+    #[inline(always)]
+    fn advance_in_order(&mut self, frames: u64) {
+        self.next = self.next.wrapping_add(frames);
+        self.counts.received += frames;
+    }
+
+    #[inline(never)]
+    fn observe_each(&mut self, sequences: &[u64]) {
+        for &sequence in sequences {
+            self.observe(sequence);
+        }
+    }
+
+    #[inline(never)]
+    fn observe_slow(&mut self, sequence: u64) -> Arrival {
+        let ahead = sequence.wrapping_sub(self.next);
+        if ahead == 0 {
+            self.forget(sequence);
+            self.advance_in_order(1);
+            Arrival::InOrder
+        } else if ahead <= LONGEST_JUMP {
+            self.skip(ahead);
+            self.forget(sequence);
+            self.advance_in_order(1);
+            Arrival::AfterGap
+        } else {
+            self.observe_behind(sequence)
+        }
+    }
+
+    fn observe_behind(&mut self, sequence: u64) -> Arrival {
+        let behind = self.next.wrapping_sub(sequence);
+        if behind > LONGEST_JUMP {
+            self.counts.implausible += 1;
+            return Arrival::Implausible;
+        }
+        if behind > self.mask + 1 {
+            self.counts.beyond_window += 1;
+            return Arrival::BeyondWindow;
+        }
+        if self.forget(sequence) {
+            self.counts.lost -= 1;
+            self.counts.received += 1;
+            self.counts.reordered += 1;
+            self.counts.longest_lateness = self.counts.longest_lateness.max(behind - 1);
+            Arrival::Reordered
+        } else {
+            self.counts.duplicate += 1;
+            Arrival::Duplicate
+        }
+    }
+
+    /// Clears a number's bit, and says whether it was missing. For the number at the front this frees the bit of the one that
+    /// leaves the window there.
+    fn forget(&mut self, sequence: u64) -> bool {
+        let slot = sequence & self.mask;
+        let (word, bit) = (&mut self.missing[(slot / 64) as usize], 1 << (slot % 64));
+        let was_missing = *word & bit != 0;
+        *word &= !bit;
+        self.holes -= u64::from(was_missing);
+        was_missing
+    }
+
+    /// Marks the next `frames` numbers as missing and moves past them.
+    #[cold]
+    fn skip(&mut self, frames: u64) {
+        self.counts.gaps += 1;
+        self.counts.lost += frames;
+        let window = self.mask + 1;
+        let end = self.next.wrapping_add(frames);
+        // Only the last `window` of them have a place in the bitmap.
+        let mut left = frames.min(window);
+        let mut at = end.wrapping_sub(left);
+        while left > 0 {
+            let slot = at & self.mask;
+            let bits = left.min(64 - slot % 64);
+            let bits_mask = (u64::MAX >> (64 - bits)) << (slot % 64);
+            let word = &mut self.missing[(slot / 64) as usize];
+            self.holes += u64::from((bits_mask & !*word).count_ones());
+            *word |= bits_mask;
+            at = at.wrapping_add(bits);
+            left -= bits;
+        }
+        self.next = end;
+    }
+}
