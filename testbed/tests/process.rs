@@ -1,0 +1,180 @@
+//! Programs are run, bounded and ended for real.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testbed::process::{CommandSpec, Input, Place, ProcessError, ProcessIdentity, run, spawn};
+
+mod roles;
+
+fn here<const N: usize>(words: [&str; N]) -> CommandSpec {
+    CommandSpec::new(Place::Here, words)
+}
+
+/// A process ends a moment after it is killed.
+fn ends(identity: ProcessIdentity) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while identity.is_alive() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+    !identity.is_alive()
+}
+
+fn identity(pid: &str) -> ProcessIdentity {
+    ProcessIdentity::of(pid.trim().parse().unwrap()).unwrap()
+}
+
+#[test]
+fn output_status_and_input_come_through() {
+    let output = run(&here(["sh", "-c", "cat; echo oops >&2; exit 3"]).with_stdin(Input::Bytes(b"given".to_vec()))).unwrap();
+    assert_eq!((output.stdout_text().as_str(), output.stderr_text().as_str()), ("given", "oops\n"));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!output.success() && !output.timed_out);
+    assert_eq!(output.ending(), "ended with status 3: oops");
+}
+
+#[test]
+fn more_output_than_a_pipe_holds_blocks_nobody() {
+    let output = run(&here(["sh", "-c", "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2"])).unwrap();
+    assert_eq!((output.stdout.len(), output.stderr.len()), (3_000_000, 3_000_000));
+}
+
+#[test]
+fn input_that_nobody_reads_blocks_nobody() {
+    let output = run(&here(["true"]).with_stdin(Input::Bytes(vec![0; 3_000_000]))).unwrap();
+    assert!(output.success());
+}
+
+#[test]
+fn a_missing_program_is_named_with_its_package() {
+    let error = run(&here(["no-such-program"])).unwrap_err();
+    assert!(matches!(&error, ProcessError::MissingProgram { program, package: None, .. } if program == "no-such-program"));
+    assert_eq!(testbed::process::package_of("sockperf"), Some("sockperf"));
+    assert!(matches!(run(&CommandSpec::new(Place::Here, [""; 0])), Err(ProcessError::Empty)));
+}
+
+#[test]
+fn a_missing_namespace_is_named() {
+    let place = Place::Namespace("lr-there-is-none".parse().unwrap());
+    let error = run(&CommandSpec::new(place, ["true"])).unwrap_err();
+    assert!(error.to_string().contains("lr-there-is-none") && error.to_string().contains("ip netns list"));
+}
+
+#[test]
+fn a_pinned_program_may_run_on_that_cpu_only() {
+    let output = run(&here(["grep", "Cpus_allowed_list", "/proc/self/status"]).on_cpu(Some(0))).unwrap();
+    assert_eq!(output.stdout_text().split_whitespace().last(), Some("0"));
+}
+
+#[test]
+fn at_the_time_limit_the_whole_tree_ends_even_what_left_the_group() {
+    // A grandchild in the group, one in a session of its own, and a parent that ignores SIGTERM.
+    let script = "trap '' TERM; sleep 600 & echo $!; setsid sleep 600 & echo $!; wait";
+    let output = run(&here(["sh", "-c", script]).with_timeout(Duration::from_millis(600))).unwrap();
+    assert!(output.timed_out);
+    assert!(output.ending().contains("was killed"), "{}", output.ending());
+    let left: Vec<&str> = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    let started: Vec<u32> = left.iter().filter_map(|line| line.trim().parse().ok()).collect();
+    assert_eq!(started.len(), 2, "{}", output.stdout_text());
+    for pid in started {
+        assert!(ProcessIdentity::of(pid).is_none_or(ends), "process {pid} is alive");
+    }
+}
+
+#[test]
+fn what_a_program_leaves_behind_in_its_group_ends_with_it() {
+    let output = run(&here(["sh", "-c", "sleep 600 & echo $!"])).unwrap();
+    assert!(output.success());
+    assert!(ProcessIdentity::of(output.stdout_text().trim().parse().unwrap()).is_none_or(ends));
+}
+
+#[test]
+fn a_hanging_iperf3_client_is_ended() {
+    // A server that accepts and never answers: iperf3 waits for it forever.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let output = run(&here(["iperf3", "-c", "127.0.0.1", "-p", &port, "-J"]).with_timeout(Duration::from_millis(700))).unwrap();
+    assert!(output.timed_out && !output.success());
+    drop(listener);
+}
+
+#[test]
+fn a_spawned_program_is_spoken_to_line_by_line() {
+    let mut child = spawn(&here(["cat"]).with_stdin(Input::Piped)).unwrap();
+    let mut to = child.take_stdin().unwrap();
+    let mut from = BufReader::new(child.take_stdout().unwrap());
+    for line in ["one\n", "two\n"] {
+        to.write_all(line.as_bytes()).unwrap();
+        let mut answer = String::new();
+        from.read_line(&mut answer).unwrap();
+        assert_eq!(answer, line);
+    }
+    assert_eq!(child.try_wait().unwrap(), None);
+    drop(to);
+    assert!(child.wait_timeout(Duration::from_secs(10)).unwrap().unwrap().success());
+}
+
+#[test]
+fn what_goes_wrong_is_heard_while_it_runs() {
+    let mut child = spawn(&here(["sh", "-c", "echo careful >&2; echo ready; sleep 600"])).unwrap();
+    assert_eq!(roles::read_line(&mut child), "ready");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while child.stderr_so_far().is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(child.stderr_so_far(), "careful\n");
+}
+
+#[test]
+fn a_dropped_child_ends() {
+    let child = spawn(&here(["sleep", "600"])).unwrap();
+    let identity = ProcessIdentity::of(child.id()).unwrap();
+    assert!(identity.is_alive());
+    drop(child);
+    assert!(!identity.is_alive());
+}
+
+#[test]
+fn a_child_outlives_the_thread_that_started_it() {
+    let mut child = thread::spawn(|| spawn(&here(["cat"]).with_stdin(Input::Piped)).unwrap()).join().unwrap();
+    // The parent-death signal of a thread that has ended comes at once; a program that answers afterwards did not get it.
+    thread::sleep(Duration::from_millis(50));
+    let (mut to, mut from) = (child.take_stdin().unwrap(), child.take_stdout().unwrap());
+    to.write_all(b"still here").unwrap();
+    drop(to);
+    let mut answer = String::new();
+    from.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "still here");
+}
+
+#[test]
+fn kill_9_of_us_takes_the_children_along() {
+    let mut owner = spawn(&roles::command("role_start_a_program_and_wait", "process")).unwrap();
+    let started = identity(&roles::read_line(&mut owner));
+    assert!(started.is_alive());
+    roles::kill_9(owner.id());
+    assert!(ends(started));
+}
+
+/// Not a test by itself: another test starts this program again and asks for it.
+#[test]
+fn role_start_a_program_and_wait() {
+    if roles::asked_for("process") {
+        // In a session of its own, as a program would be that no terminal and no group signal reaches.
+        let child = spawn(&here(["setsid", "--wait", "sleep", "600"])).unwrap();
+        roles::say(&child.id().to_string());
+        thread::sleep(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn an_unreachable_machine_is_an_error_that_names_it() {
+    // 127.0.0.1 port 1: nothing listens there.
+    let mut target = testbed::process::SshTarget::new("nobody@127.0.0.1");
+    target.options = ["-p", "1"].map(str::to_owned).to_vec();
+    let error = run(&CommandSpec::new(Place::Ssh(target), ["true"])).unwrap_err();
+    assert!(matches!(&error, ProcessError::Ssh { destination, .. } if destination == "nobody@127.0.0.1"), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+}
