@@ -7,5 +7,6 @@
 pub mod analysis;
 pub mod archive;
 pub mod environment;
+pub mod figure;
 pub mod record;
 pub mod render;

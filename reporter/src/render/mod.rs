@@ -2,6 +2,8 @@
 
 mod csv;
 mod escape;
+pub mod exporter;
+pub mod svg;
 pub mod terminal;
 
 use std::io;

@@ -1,0 +1,79 @@
+use crate::analysis::{Cells, Group, Unit, statistics};
+use crate::record::Stack;
+
+use super::throughput::{capitalised, doubts};
+use super::{Axis, AxisKind, Dash, Figure, Point, Scale, Series, Styles, shown, slug};
+
+/// Frames lost of frames sent at maximum load, by frame size: a figure a group, on the same scales.
+pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for group in cells.groups() {
+        let mut series = Vec::new();
+        for pair in cells.pairs().iter().filter(|pair| Group::of(pair) == group) {
+            let short = group.short(pair);
+            let points: Vec<Point> = cells
+                .curve(pair, Stack::Dpdk)
+                .into_iter()
+                .filter_map(|cell| {
+                    let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio() * 100.0)).collect();
+                    let loss = statistics::mean(&ratios)?;
+                    let mut hover = vec![
+                        format!("DPDK {pair}"),
+                        format!("{} B frame", cell.key.size.bytes),
+                        format!("lost of sent: {}", shown(Unit::Percent, loss)),
+                    ];
+                    hover.extend(doubts(cell));
+                    Some(Point {
+                        x: f64::from(cell.key.size.bytes),
+                        y: loss,
+                        spread: None,
+                        trusted: !cell.valid.is_empty(),
+                        hover,
+                    })
+                })
+                .collect();
+            if !points.is_empty() {
+                series.push(Series {
+                    name: format!("DPDK {pair}"),
+                    label: short.clone(),
+                    keys: vec![short.clone()],
+                    style: styles.style(&short, Dash::Solid),
+                    joined: true,
+                    points,
+                });
+            }
+        }
+        figures.push(Figure {
+            id: format!("loss-by-size-{}", slug(&group.to_string())),
+            title: capitalised(&group.to_string()),
+            caption: "Frames lost of frames sent at maximum load, counted by sequence number. At maximum load a receiver that is slower than \
+                      its sender must lose frames: this shows who is the slower one, not a fault."
+                .to_owned(),
+            x: Axis::sizes("frame size with FCS", Vec::new()),
+            y: Axis::values("lost of sent", Unit::Percent, Scale::Linear),
+            series,
+            limits: Vec::new(),
+        });
+    }
+    figures.retain(|figure| !figure.is_empty());
+    share_axes(&mut figures);
+    figures
+}
+
+fn share_axes(figures: &mut [Figure]) {
+    let points: Vec<(f64, f64)> = figures.iter().flat_map(|f| f.series.iter().flat_map(|s| &s.points).map(|p| (p.x, p.y))).collect();
+    let sizes: Vec<f64> = points.iter().map(|p| p.0).collect();
+    // Without any loss an axis up to 1 % still shows a line at 0.
+    let top = Scale::Linear.domain(points.iter().map(|p| p.1)).1.clamp(1.0, 100.0);
+    // A logarithmic axis has no zero, and no loss is the result that matters most: fixed ticks, no switch of scales.
+    let fixed_ticks: Vec<f64> = super::ticks(Scale::Linear, (0.0, top)).iter().map(|t| t.value).collect();
+    for figure in figures {
+        figure.x = Axis::sizes(&figure.x.label, sizes.clone());
+        figure.y.kind = AxisKind::Values {
+            unit: Unit::Percent,
+            scale: Scale::Linear,
+            fixed_ticks: fixed_ticks.clone(),
+            domain: Some((0.0, top)),
+        };
+    }
+}
