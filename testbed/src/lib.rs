@@ -1,4 +1,12 @@
 //! Endpoints and how they are reached, agents, plans, the conductor and the lab.
 
+pub mod agent;
+pub mod conductor;
+pub mod inventory;
 pub mod lab;
+pub mod plan;
 pub mod process;
+mod text_file;
+pub mod topology;
+
+pub use text_file::FileProblem;
