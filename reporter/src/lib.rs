@@ -8,5 +8,6 @@ pub mod analysis;
 pub mod archive;
 pub mod environment;
 pub mod figure;
+pub mod kernel_tools;
 pub mod record;
 pub mod render;

@@ -14,6 +14,7 @@ mod read;
 mod run_directory;
 
 pub use error::ArchiveError;
+pub(crate) use read::read_raw;
 pub use read::{Archive, DamagedLine};
 pub use run_directory::{Digest, RunDirectory};
 

@@ -67,4 +67,20 @@ pub struct EndCost {
     /// Busy cycles a frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cycles_per_frame: Option<f64>,
+    /// The same by core, where the machine tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_core: Vec<CoreUse>,
+}
+
+/// What one core did, as shares of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CoreUse {
+    /// The core's number.
+    pub core: u32,
+    /// Worked, softirq included.
+    pub busy: f64,
+    /// Of that, in softirq.
+    pub softirq: f64,
+    /// Taken by the hypervisor.
+    pub steal: f64,
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use cost::{Ceiling, CeilingKind, CpuCost, EndCost};
+pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost};
 pub use identity::{EndpointId, Metric, Pair, RecordId, SchemaVersion, Size, SizeKind, Stack, Tool, View};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
 pub use verdict::{Reason, ReasonKind, State, Verdict};

@@ -1,0 +1,77 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::Transport;
+
+/// A program and its arguments, to be run without a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Looked for in `PATH`.
+    pub program: String,
+    /// One each; never quoted.
+    pub arguments: Vec<String>,
+}
+
+impl CommandLine {
+    /// A program with arguments.
+    pub fn new<S: Into<String>>(program: impl Into<String>, arguments: impl IntoIterator<Item = S>) -> Self {
+        CommandLine { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
+    }
+
+    /// The same on one CPU. `taskset` pins every tool the same way, before it starts its threads.
+    pub(super) fn pinned(self, cpu: Option<u32>) -> Self {
+        match cpu {
+            None => self,
+            Some(cpu) => {
+                let mut arguments = vec!["-c".to_owned(), cpu.to_string(), self.program];
+                arguments.extend(self.arguments);
+                CommandLine { program: "taskset".to_owned(), arguments }
+            }
+        }
+    }
+}
+
+/// As a person would type it into a POSIX shell.
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:,=+@%".contains(&b));
+        for (index, word) in std::iter::once(&self.program).chain(&self.arguments).enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            if plain(word) { f.write_str(word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
+        }
+        Ok(())
+    }
+}
+
+/// What to run for one measurement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// At the second endpoint, before the client; absent for ping. It must be ended by its process id when the client is done.
+    pub server: Option<CommandLine>,
+    /// The server is ready when this port is open ([`is_listening`](super::is_listening)); a trial connection would use up an `iperf3 -s -1`.
+    pub ready: Option<(Transport, u16)>,
+    /// At the first endpoint. Its output is the raw file.
+    pub client: CommandLine,
+    /// After this time the client hangs: end it and parse with [`ToolExit::TimedOut`](super::ToolExit::TimedOut).
+    pub timeout: Duration,
+}
+
+impl Commands {
+    /// For [`Tool::commands`](crate::record::Tool::commands): client first.
+    pub fn as_texts(&self) -> Vec<String> {
+        std::iter::once(&self.client).chain(&self.server).map(ToString::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reads_as_it_would_be_typed() {
+        let command = CommandLine::new("iperf3", ["-c", "::1", "it's"]).pinned(Some(2));
+        assert_eq!(command.to_string(), r"taskset -c 2 iperf3 -c ::1 'it'\''s'");
+    }
+}

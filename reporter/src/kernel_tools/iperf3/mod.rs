@@ -1,0 +1,108 @@
+//! iperf3, versions 3.1 to 3.21: goodput of one way over TCP and UDP.
+
+mod parse;
+
+use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Transport};
+
+pub(super) use parse::parse;
+
+/// How long the client tries to connect, in milliseconds. Its own error then tells more than our timeout.
+const CONNECT_TIMEOUT_MS: &str = "3000";
+
+pub(super) fn commands(spec: &KernelSpec) -> Commands {
+    let (address, port) = (spec.server.to_string(), spec.port.to_string());
+    // -1: serves one client and ends. -B: is reachable on the measured path only.
+    let server = CommandLine::new("iperf3", ["-s", "-1", "-p", &port, "-B", &address]).pinned(spec.server_cpu);
+    let mut client: Vec<String> =
+        ["-c", &address, "-p", &port, "-J", "--connect-timeout", CONNECT_TIMEOUT_MS].map(str::to_owned).into();
+    let mut option = |name: &str, value: String| client.extend([name.to_owned(), value]);
+    match spec.extent {
+        // -t 0.4 is read as 0, and 0 is for ever (3.12).
+        Extent::For(duration) => option("-t", Extent::whole_seconds(duration).to_string()),
+        Extent::Bytes(bytes) => option("-n", bytes.to_string()),
+        Extent::Messages(messages) => option("-k", messages.to_string()),
+    }
+    option("-l", spec.size.bytes().to_string());
+    if spec.streams.get() > 1 {
+        option("-P", spec.streams.to_string());
+    }
+    if spec.transport == Transport::Udp {
+        // The default of -b is 1 Mbit/s for UDP; 0 is as fast as it goes.
+        option("-b", spec.udp_rate.map_or_else(|| "0".to_owned(), |rate| format!("{:.0}", rate.bps())));
+        client.push("-u".to_owned());
+    }
+    if spec.reverse {
+        client.push("-R".to_owned());
+    }
+    Commands {
+        server: Some(server),
+        // The control connection is TCP for UDP tests too.
+        ready: Some((Transport::Tcp, spec.port)),
+        client: CommandLine::new("iperf3", client).pinned(spec.client_cpu),
+        timeout: spec.extent.timeout(),
+    }
+}
+
+/// Whether a version, such as `3.12`, runs all its streams on one core: all before 3.16 do (release notes of 3.16).
+pub fn iperf3_is_single_threaded(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>());
+    match (parts.next(), parts.next()) {
+        (Some(Ok(3)), Some(Ok(minor))) => minor < 16,
+        (Some(Ok(major)), _) => major < 3,
+        _ => false,
+    }
+}
+
+/// What a reader must know of a version that is single-threaded; none for others.
+pub fn single_threaded_note(version: &str) -> Option<String> {
+    iperf3_is_single_threaded(version).then(|| {
+        format!(
+            "{} {version} runs all its streams on one core, as all versions before 3.16 do: the result can be that core's limit and not the network's; \
+             do not compare it with 3.16 or newer",
+            KernelTool::Iperf3
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::{NonZeroU16, NonZeroU64};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kernel_tools::{MessageSize, Method};
+
+    fn spec(extent: Extent) -> KernelSpec {
+        KernelSpec::new(
+            Method::Stream,
+            Transport::Tcp,
+            "10.0.0.2".parse().unwrap(),
+            5201,
+            MessageSize::new(1024).unwrap(),
+            extent,
+        )
+    }
+
+    #[test]
+    fn fractions_of_a_second_never_reach_iperf3() {
+        let commands = commands(&spec(Extent::For(Duration::from_millis(400))));
+        assert_eq!(commands.client.to_string(), "iperf3 -c 10.0.0.2 -p 5201 -J --connect-timeout 3000 -t 1 -l 1024");
+        assert_eq!(commands.server.unwrap().to_string(), "iperf3 -s -1 -p 5201 -B 10.0.0.2");
+        assert_eq!(commands.timeout, Duration::from_secs(11));
+    }
+
+    #[test]
+    fn udp_goes_as_fast_as_it_can_unless_told() {
+        let mut udp = spec(Extent::Bytes(NonZeroU64::new(1_000_000).unwrap()));
+        (udp.transport, udp.streams, udp.client_cpu) = (Transport::Udp, NonZeroU16::new(2).unwrap(), Some(1));
+        let client = commands(&udp).client.to_string();
+        assert_eq!(client, "taskset -c 1 iperf3 -c 10.0.0.2 -p 5201 -J --connect-timeout 3000 -n 1000000 -l 1024 -P 2 -b 0 -u");
+    }
+
+    #[test]
+    fn versions_before_3_16_have_one_thread() {
+        for (version, single) in [("3.1.3", true), ("3.12", true), ("3.15", true), ("3.16", false), ("3.21+", false), ("", false)] {
+            assert_eq!(iperf3_is_single_threaded(version), single, "{version}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::collections::HashMap;
+
+use methodology::units::LossRatio;
+
+use super::banner;
+use crate::kernel_tools::{Direction, KernelTool, Measurement, MessageSize, Method, Transport};
+use crate::record::{LatencyDefinition, RttSummary};
+
+/// Output selectors and how the CSV form heads their columns (set_output_elt in nettest_omni.c).
+const NAMES: [(&str, &str); 17] = [
+    ("PROTOCOL", "Protocol"),
+    ("DIRECTION", "Direction"),
+    ("ELAPSED_TIME", "Elapsed Time (sec)"),
+    ("THROUGHPUT", "Throughput"),
+    ("THROUGHPUT_UNITS", "Throughput Units"),
+    ("LOCAL_SEND_SIZE", "Local Send Size"),
+    ("REMOTE_RECV_THROUGHPUT", "Remote Recv Throughput"),
+    ("LOCAL_TRANSPORT_RETRANS", "Local Transport Retransmissions"),
+    ("REQUEST_SIZE", "Request Size Bytes"),
+    ("RESPONSE_SIZE", "Response Size Bytes"),
+    ("BURST_SIZE", "Initial Burst Requests"),
+    ("MEAN_LATENCY", "Mean Latency Microseconds"),
+    ("MIN_LATENCY", "Minimum Latency Microseconds"),
+    ("P50_LATENCY", "50th Percentile Latency Microseconds"),
+    ("P90_LATENCY", "90th Percentile Latency Microseconds"),
+    ("P99_LATENCY", "99th Percentile Latency Microseconds"),
+    ("MAX_LATENCY", "Maximum Latency Microseconds"),
+];
+
+pub(super) type Fields = HashMap<&'static str, String>;
+
+/// Whether a selector is understood.
+#[cfg(test)]
+pub(super) fn knows(selector: &str) -> bool {
+    NAMES.iter().any(|(name, _)| *name == selector)
+}
+
+/// The `-k` form; none where the text has no such line.
+pub(super) fn keywords(text: &str) -> Option<Fields> {
+    let fields: Fields = text
+        .lines()
+        .filter_map(|line| {
+            let (found, value) = line.split_once('=')?;
+            let (name, _) = NAMES.iter().find(|(name, _)| *name == found.trim())?;
+            Some((*name, value.trim().trim_matches('"').to_owned()))
+        })
+        .collect();
+    (!fields.is_empty()).then_some(fields)
+}
+
+/// The `-o` form; none where no line heads columns that we know.
+pub(super) fn csv(text: &str) -> Option<Fields> {
+    let mut lines = text.lines();
+    let heads = lines.by_ref().map(cells).find(|heads| heads.iter().filter(|head| column(head).is_some()).count() >= 2)?;
+    let values = lines.map(cells).find(|values| values.len() == heads.len())?;
+    Some(heads.iter().zip(values).filter_map(|(head, value)| Some((column(head)?, value))).collect())
+}
+
+fn column(head: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(_, title)| *title == head.trim()).map(|(name, _)| *name)
+}
+
+/// The cells of a line; commas between double quotes belong to the cell.
+fn cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            c => {
+                if let Some(cell) = cells.last_mut() {
+                    cell.push(c);
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// The measurement in these fields; none where its value is missing.
+pub(super) fn measure(fields: &Fields, text: &str) -> Option<Measurement> {
+    let figure = |name: &str| fields.get(name)?.parse::<f64>().ok().filter(|value| value.is_finite());
+    let named = |name: &str| fields.get(name).map(String::as_str);
+    let banner = banner(text);
+    let transport = match named("PROTOCOL") {
+        Some("TCP") => Transport::Tcp,
+        Some("UDP") => Transport::Udp,
+        Some(_) => return None,
+        None => banner?.0,
+    };
+    // Only a request/response test counts transactions.
+    let transactions = named("THROUGHPUT_UNITS").is_some_and(|unit| unit.starts_with("Trans"));
+    let method = match banner {
+        Some((_, method)) => method,
+        None if transactions || named("DIRECTION") == Some("Send|Recv") => Method::PingPong,
+        None => Method::Stream,
+    };
+    let mut measurement = Measurement::new(KernelTool::Netperf, method, transport);
+    if let Some(seconds) = figure("ELAPSED_TIME") {
+        measurement.set_duration(seconds);
+    }
+    let size = if method == Method::PingPong { "REQUEST_SIZE" } else { "LOCAL_SEND_SIZE" };
+    measurement.size = figure(size).filter(|&bytes| bytes >= 1.0).and_then(|bytes| MessageSize::new(bytes as u32));
+    match method {
+        Method::PingPong => take_latency(&mut measurement, &figure, transactions)?,
+        Method::Stream => take_goodput(&mut measurement, &figure, named("THROUGHPUT_UNITS"), named("DIRECTION"))?,
+    }
+    Some(measurement)
+}
+
+/// netperf's latency is a whole round trip, in microseconds.
+fn take_latency(measurement: &mut Measurement, figure: &dyn Fn(&str) -> Option<f64>, transactions: bool) -> Option<()> {
+    let ns = |name: &str| figure(name).map(|microseconds| microseconds * 1e3);
+    // With a burst several requests are under way at once, and the rate no longer tells the round trip.
+    let alone = figure("BURST_SIZE").unwrap_or(0.0) == 0.0;
+    let rate = figure("THROUGHPUT").filter(|&rate| transactions && alone && rate > 0.0);
+    let mean = ns("MEAN_LATENCY").or_else(|| rate.map(|rate| 1e9 / rate));
+    let summary = RttSummary {
+        mean,
+        min: ns("MIN_LATENCY"),
+        p50: ns("P50_LATENCY"),
+        p90: ns("P90_LATENCY"),
+        p99: ns("P99_LATENCY"),
+        max: ns("MAX_LATENCY"),
+        ..RttSummary::default()
+    };
+    mean.or(summary.p50)?;
+    measurement.set_latency(summary, LatencyDefinition::RoundTrip);
+    if let (Some(request), Some(response)) = (figure("REQUEST_SIZE"), figure("RESPONSE_SIZE"))
+        && request != response
+    {
+        measurement.note("response_bytes", response);
+    }
+    if !alone {
+        measurement.remark("several requests were under way at once (netperf -b): this is latency under load");
+    }
+    Some(())
+}
+
+fn take_goodput(
+    measurement: &mut Measurement,
+    figure: &dyn Fn(&str) -> Option<f64>,
+    unit: Option<&str>,
+    direction: Option<&str>,
+) -> Option<()> {
+    // The default of stream tests is 10^6 bits a second.
+    let scale = match unit.unwrap_or("10^6bits/s").trim_end_matches("/s") {
+        "10^3bits" => 1e3,
+        "10^6bits" => 1e6,
+        "10^9bits" => 1e9,
+        "KBytes" => 8.0 * 1024.0,
+        "MBytes" => 8.0 * 1024.0 * 1024.0,
+        "GBytes" => 8.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let (sent, received) = (figure("THROUGHPUT"), figure("REMOTE_RECV_THROUGHPUT"));
+    if direction == Some("Receive") {
+        measurement.direction = Direction::ServerToClient;
+        measurement.set_goodput(sent? * scale);
+        return Some(());
+    }
+    measurement.set_goodput(received.or(sent)? * scale);
+    if let (Transport::Udp, Some(sent), Some(received)) = (measurement.transport, sent, received)
+        && sent > 0.0
+    {
+        measurement.note("sent_bps", sent * scale);
+        measurement.values.loss_ratio = LossRatio::new(1.0 - received / sent).ok();
+    }
+    // −1 where the system does not tell.
+    measurement.values.retransmits = figure("LOCAL_TRANSPORT_RETRANS").filter(|&count| count >= 0.0).map(|count| count as u64);
+    Some(())
+}

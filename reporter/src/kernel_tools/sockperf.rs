@@ -1,0 +1,150 @@
+//! sockperf 3: round trips with percentiles.
+
+use std::borrow::Cow;
+
+use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use crate::record::{LatencyDefinition, RttSummary};
+
+pub(super) fn commands(spec: &KernelSpec) -> Commands {
+    let (address, port, size) = (spec.server.to_string(), spec.port.to_string(), spec.size.bytes().to_string());
+    // -t takes whole seconds; of each run sockperf throws away the first 400 ms and the last 50.
+    let seconds = match spec.extent {
+        Extent::For(duration) => Extent::whole_seconds(duration),
+        Extent::Bytes(_) | Extent::Messages(_) => 1,
+    }
+    .to_string();
+    let transport: &[&str] = if spec.transport == Transport::Tcp { &["--tcp"] } else { &[] };
+    let both = ["-i", &address, "-p", &port];
+    let extent = ["-t", &seconds, "-m", &size];
+    let server = ["server"].iter().chain(&both).chain(transport).copied();
+    let client = ["ping-pong"].iter().chain(&both).chain(transport).chain(&extent).copied();
+    Commands {
+        server: Some(CommandLine::new("sockperf", server).pinned(spec.server_cpu)),
+        ready: Some((spec.transport, spec.port)),
+        client: CommandLine::new("sockperf", client).pinned(spec.client_cpu),
+        timeout: spec.extent.timeout(),
+    }
+}
+
+/// Reads what `sockperf ping-pong` prints, with or without colours, and its `--full-log`.
+///
+/// `Latency is` and `avg-latency` are half a round trip; with `--full-rtt` they read `Round trip is` and `avg-rtt`.
+pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+    let text = without_colours(text);
+    if text.contains("Summary: BandWidth") || text.contains("Summary: Message Rate") {
+        let why = "this is its throughput mode, which counts at the sender only: use iperf3 for goodput".to_owned();
+        return Err(ToolError::Unreadable { tool: KernelTool::Sockperf, why });
+    }
+    // Neither ends with an exit code of its own.
+    let complaint = text
+        .lines()
+        .find_map(|line| line.split_once("ERROR: ").map(|(_, message)| message).or_else(|| line.contains("No messages were received").then_some(line)));
+    if let Some(message) = complaint {
+        return Err(ToolError::Reported { tool: KernelTool::Sockperf, message: super::outcome::shortened(message.trim()) });
+    }
+    let Some((definition, summary)) = summary(&text).or_else(|| from_rows(&text)) else {
+        return Err(ToolError::nothing_measured(KernelTool::Sockperf, &text, exit));
+    };
+    let transport = if text.contains("# UDP") { Transport::Udp } else { Transport::Tcp };
+    let mut measurement = Measurement::new(KernelTool::Sockperf, Method::PingPong, transport);
+    if !text.contains("# UDP") && !text.contains("# TCP") {
+        measurement.remark("the output does not name its transport (a full log does not); TCP is assumed");
+    }
+    measurement.set_latency(summary, definition);
+    measurement.version = text.split_once("== version #").and_then(|(_, rest)| Some(rest.split_whitespace().next()?.to_owned()));
+    measurement.size = after(&text, "--msg-size=").and_then(|bytes| MessageSize::new(bytes as u32));
+    let valid = text.split_once("[Valid Duration]").map_or("", |(_, rest)| rest);
+    if let Some(seconds) = after(valid, "RunTime=") {
+        measurement.set_duration(seconds);
+    }
+    for (name, key) in [("dropped", "# dropped messages = "), ("duplicated", "# duplicated messages = "), ("out_of_order", "# out-of-order messages = ")]
+    {
+        if let Some(count) = after(&text, key).filter(|&count| count > 0.0) {
+            measurement.note(&format!("messages_{name}"), count as u64);
+        }
+    }
+    Ok(vec![measurement])
+}
+
+/// The text without ANSI escape sequences (ECMA-48 control sequences: `ESC [` … a letter).
+pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = match after.strip_prefix('[') {
+            Some(sequence) => sequence.find(|c: char| ('@'..='~').contains(&c)).map_or("", |end| &sequence[end + 1..]),
+            None => after,
+        };
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// The printed statistics, in nanoseconds, and what they are of.
+fn summary(text: &str) -> Option<(LatencyDefinition, RttSummary)> {
+    let (definition, mean) = match (after(text, "avg-rtt="), after(text, "avg-latency=")) {
+        (Some(mean), _) => (LatencyDefinition::RoundTrip, mean),
+        (None, Some(mean)) => (LatencyDefinition::HalfRoundTripDoubled, mean),
+        (None, None) => return None,
+    };
+    let microseconds = |label: &str| after(text, label).map(|value| value * 1e3);
+    let percentile = |label: &str| microseconds(&format!("percentile {label} ="));
+    let summary = RttSummary {
+        mean: Some(mean * 1e3),
+        min: microseconds("<MIN> observation ="),
+        p50: percentile("50.000"),
+        p90: percentile("90.000"),
+        p99: percentile("99.000"),
+        p999: percentile("99.900"),
+        p9999: percentile("99.990"),
+        max: microseconds("<MAX> observation ="),
+        count: text.lines().find(|line| line.contains(" observations")).and_then(|line| after(line, "Total ")).map(|count| count as u64),
+        histogram: None,
+    };
+    Some((definition, summary))
+}
+
+/// A full log without its summary: `packet, txTime(sec), rxTime(sec), latency(usec)`. The times are of whole round trips.
+fn from_rows(text: &str) -> Option<(LatencyDefinition, RttSummary)> {
+    let (_, rows) = text.split_once("packet, txTime(sec), rxTime(sec), latency(usec)")?;
+    let samples = rows.lines().filter_map(|row| {
+        let mut cells = row.split(',').map(|cell| cell.trim().parse::<f64>().ok());
+        let (_number, sent, received) = (cells.next()??, cells.next()??, cells.next()??);
+        Some((received - sent) * 1e9)
+    });
+    super::percentiles::summarise(samples.collect()).map(|summary| (LatencyDefinition::RoundTrip, summary))
+}
+
+/// The number that follows a label, finite and not negative.
+fn after(text: &str, label: &str) -> Option<f64> {
+    let rest = text.split_once(label)?.1.trim_start();
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    rest[..end].trim_end_matches('.').parse::<f64>().ok().filter(|value| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_client_and_the_server_agree_on_the_transport() {
+        let extent = Extent::For(Duration::from_millis(1500));
+        let mut spec =
+            KernelSpec::new(Method::PingPong, Transport::Tcp, "10.0.0.2".parse().unwrap(), 11111, MessageSize::new(64).unwrap(), extent);
+        assert_eq!(commands(&spec).client.to_string(), "sockperf ping-pong -i 10.0.0.2 -p 11111 --tcp -t 2 -m 64");
+        assert_eq!(commands(&spec).server.unwrap().to_string(), "sockperf server -i 10.0.0.2 -p 11111 --tcp");
+        spec.transport = Transport::Udp;
+        assert_eq!(commands(&spec).server.unwrap().to_string(), "sockperf server -i 10.0.0.2 -p 11111");
+    }
+
+    #[test]
+    fn colours_are_taken_out() {
+        assert_eq!(without_colours("a\u{1b}[2;35mb\u{1b}[0mc\u{1b}"), "abc");
+    }
+}

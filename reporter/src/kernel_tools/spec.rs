@@ -1,0 +1,300 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::str::FromStr;
+use std::time::Duration;
+
+use methodology::units::Goodput;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::KernelTool;
+use crate::record::{Size, Stack};
+
+/// What an application hands over in one call, in bytes. TCP is a byte stream: on the wire there are segments of other sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageSize(NonZeroU32);
+
+impl MessageSize {
+    /// A size of at least 1 byte.
+    pub fn new(bytes: u32) -> Option<Self> {
+        NonZeroU32::new(bytes).map(MessageSize)
+    }
+
+    /// Bytes.
+    pub const fn bytes(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl From<MessageSize> for Size {
+    fn from(size: MessageSize) -> Size {
+        Size::message(size.bytes())
+    }
+}
+
+impl FromStr for MessageSize {
+    type Err = SpecError;
+
+    /// Reads `1024`, `1024B`, `64K` and `1M` (powers of 1024, as the tools take them).
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let unreadable = || SpecError::NotASize(text.to_owned());
+        let digits = text.trim().trim_end_matches(['B', 'b']).trim_end_matches('i').trim_end();
+        let (digits, factor) = match digits.as_bytes().last() {
+            Some(b'k' | b'K') => (&digits[..digits.len() - 1], 1024),
+            Some(b'm' | b'M') => (&digits[..digits.len() - 1], 1024 * 1024),
+            _ => (digits, 1),
+        };
+        let bytes = digits.trim_end().parse::<u32>().ok().and_then(|figure| figure.checked_mul(factor));
+        bytes.and_then(MessageSize::new).ok_or_else(unreadable)
+    }
+}
+
+impl fmt::Display for MessageSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.0)
+    }
+}
+
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP echo (ping).
+    Icmp,
+}
+
+impl Transport {
+    /// The stack of a record.
+    pub const fn stack(self) -> Stack {
+        match self {
+            Transport::Tcp => Stack::KernelTcp,
+            Transport::Udp => Stack::KernelUdp,
+            Transport::Icmp => Stack::KernelIcmp,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Tcp => "TCP",
+            Transport::Udp => "UDP",
+            Transport::Icmp => "ICMP",
+        })
+    }
+}
+
+/// How the messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// One way, as fast as they go: goodput.
+    Stream,
+    /// One there, one back, and again: round-trip time.
+    PingPong,
+}
+
+impl Method {
+    /// The name in [`Record::method`](crate::record::Record::method).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Method::Stream => "stream",
+            Method::PingPong => "ping-pong",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// When a measurement is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// After this time. Tools that count whole seconds run to the next whole second, never shorter than asked.
+    For(Duration),
+    /// After this many bytes of payload (iperf3, iperf 2): the way to a run of less than a second, because `iperf3 -t 0.4` never ends.
+    Bytes(NonZeroU64),
+    /// After this many messages (ping).
+    Messages(NonZeroU32),
+}
+
+impl Extent {
+    /// Bytes that take about `duration` at an expected goodput.
+    pub fn bytes_for(expected: Goodput, duration: Duration) -> Self {
+        let bytes = (expected.bps() / 8.0 * duration.as_secs_f64()).ceil();
+        // A float to integer cast saturates.
+        Extent::Bytes(NonZeroU64::new(bytes as u64).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The whole seconds that cover a duration, at least one.
+    pub(super) fn whole_seconds(duration: Duration) -> u64 {
+        (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+    }
+
+    /// How long to wait for the client: what it should take, and room to connect and to exchange results.
+    pub(super) fn timeout(self) -> Duration {
+        match self {
+            Extent::For(duration) => Duration::from_secs(Extent::whole_seconds(duration)) + GRACE,
+            Extent::Bytes(_) | Extent::Messages(_) => UNTIMED,
+        }
+    }
+}
+
+/// iperf3 and qperf give up on a silent peer after 3 to 5 s by themselves; their own error is better than ours.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// For runs that end after bytes or messages, whose speed is not known beforehand.
+const UNTIMED: Duration = Duration::from_secs(60);
+
+/// One kernel measurement as it is wanted. The client is at the first endpoint of the pair, the server at the second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelSpec {
+    /// Stream or ping-pong.
+    pub method: Method,
+    /// TCP, UDP or ICMP.
+    pub transport: Transport,
+    /// The server's address on the measured path.
+    pub server: IpAddr,
+    /// The server's port; the one above it is used too (qperf's data).
+    pub port: u16,
+    /// The message size.
+    pub size: MessageSize,
+    /// When it is over.
+    pub extent: Extent,
+    /// Connections at once.
+    pub streams: NonZeroU16,
+    /// Data goes from the server to the client (iperf3).
+    pub reverse: bool,
+    /// UDP streams: how fast to send; absent is as fast as it goes.
+    pub udp_rate: Option<Goodput>,
+    /// The CPU to pin the client to.
+    pub client_cpu: Option<u32>,
+    /// The CPU to pin the server to.
+    pub server_cpu: Option<u32>,
+}
+
+impl KernelSpec {
+    /// One connection, client to server, unpinned.
+    pub fn new(method: Method, transport: Transport, server: IpAddr, port: u16, size: MessageSize, extent: Extent) -> Self {
+        KernelSpec {
+            method,
+            transport,
+            server,
+            port,
+            size,
+            extent,
+            streams: NonZeroU16::MIN,
+            reverse: false,
+            udp_rate: None,
+            client_cpu: None,
+            server_cpu: None,
+        }
+    }
+
+    /// Whether the tool can do this, and if not, which can.
+    pub(super) fn check(&self, tool: KernelTool) -> Result<(), SpecError> {
+        use KernelTool as T;
+        use Transport::{Icmp, Tcp, Udp};
+        let refuse = |why: String, instead: &'static str| Err(SpecError::Unsupported { tool, why, instead });
+        let can = match (tool, self.method, self.transport) {
+            (T::Ping, Method::PingPong, Icmp) => true,
+            (T::Ping, ..) | (_, _, Icmp) => false,
+            (T::Iperf3 | T::Iperf2, method, Tcp | Udp) => method == Method::Stream,
+            (T::Sockperf, method, Tcp | Udp) => method == Method::PingPong,
+            (T::Qperf | T::Netperf, _, Tcp | Udp) => true,
+        };
+        if !can {
+            return refuse(
+                format!("a {} over {}", self.method, self.transport),
+                "use iperf3 for streams, qperf or sockperf for ping-pong over TCP and UDP, and ping over ICMP",
+            );
+        }
+        let extent_fits = match self.extent {
+            Extent::For(_) => true,
+            Extent::Bytes(_) => matches!(tool, T::Iperf3 | T::Iperf2),
+            Extent::Messages(_) => tool == T::Ping,
+        };
+        if !extent_fits {
+            // qperf has -n, and its socket tests ignore it (socket.c never calls left_to_send).
+            return refuse("an end after bytes or messages".to_owned(), "give a duration");
+        }
+        if self.streams.get() > 1 && !matches!(tool, T::Iperf3 | T::Iperf2) {
+            return refuse(format!("{} connections at once", self.streams), "use iperf3, or 1");
+        }
+        if self.streams.get() > 128 {
+            return refuse(format!("{} connections at once", self.streams), "iperf allows 128");
+        }
+        if self.reverse && tool != T::Iperf3 {
+            return refuse("data from the server to the client".to_owned(), "use iperf3, or exchange the endpoints");
+        }
+        let (least, most) = self.size_limits(tool);
+        if !(least..=most).contains(&self.size.bytes()) {
+            return Err(SpecError::Size { tool, transport: self.transport, size: self.size, least, most });
+        }
+        if self.port == 0 || self.port == u16::MAX {
+            return Err(SpecError::Port(self.port));
+        }
+        Ok(())
+    }
+
+    /// Smallest and largest message of a tool, in bytes.
+    fn size_limits(&self, tool: KernelTool) -> (u32, u32) {
+        /// What fits into one IPv4 datagram: 65535 − 20 − 8.
+        const DATAGRAM: u32 = 65_507;
+        match (tool, self.transport) {
+            // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE and MIN_UDP_BLOCKSIZE of iperf3's iperf.h.
+            (KernelTool::Iperf3, Transport::Udp) => (16, DATAGRAM),
+            (KernelTool::Iperf3, _) => (1, 1024 * 1024),
+            // A sockperf message begins with its 14-byte header; MAX_PAYLOAD_SIZE of defs.h.
+            (KernelTool::Sockperf, _) => (14, DATAGRAM),
+            // Below 16 bytes of payload ping has no room for the time stamp and prints no round trips.
+            (KernelTool::Ping, _) => (16, DATAGRAM),
+            (_, Transport::Udp) => (1, DATAGRAM),
+            _ => (1, u32::MAX),
+        }
+    }
+}
+
+/// A measurement that a tool cannot do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpecError {
+    /// Not a message size.
+    #[error("`{0}` is not a message size: write bytes from 1 on, such as 1024, 64K or 1M")]
+    NotASize(String),
+    /// The tool does not offer it.
+    #[error("{tool} cannot do {why}: {instead}")]
+    Unsupported {
+        /// The tool.
+        tool: KernelTool,
+        /// What was asked for.
+        why: String,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// The message is too small or too large for the tool.
+    #[error("{tool} cannot send messages of {size} over {transport}: choose {least} to {most} bytes")]
+    Size {
+        /// The tool.
+        tool: KernelTool,
+        /// The transport.
+        transport: Transport,
+        /// What was asked for.
+        size: MessageSize,
+        /// The smallest.
+        least: u32,
+        /// The largest.
+        most: u32,
+    },
+    /// The port cannot be used.
+    #[error("port {0} cannot be used: choose 1 to 65534; the port above it is needed too")]
+    Port(u16),
+}
