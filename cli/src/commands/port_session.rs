@@ -1,0 +1,173 @@
+//! What `send`, `receive` and `reflect` share: opening one port, a live line each second, Ctrl-C, the final report.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
+use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
+
+use super::CommandError;
+
+/// Which port, and where it is polled.
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// The DPDK port: net_null0, net_vhost0,iface=lr.sock, 0000:03:00.0,representor=vf0 … (`linerate ports` lists them)
+    #[arg(long, value_name = "PORT")]
+    pub port: PortSpec,
+    /// CPU of the poll loop; the highest that this process may use if not given
+    #[arg(long, value_name = "NUMBER")]
+    pub cpu: Option<u32>,
+    /// Link speed for `--rate 50%` where the port does not know its own, such as 25G
+    #[arg(long, value_name = "SPEED")]
+    pub link: Option<LinkSpeed>,
+    /// Do not use huge pages, even where there are some
+    #[arg(long)]
+    pub no_huge: bool,
+    /// Wait this long for the other end of a shared-memory port or for the link
+    #[arg(long, default_value = "10s", value_name = "TIME")]
+    pub wait: Seconds,
+    /// Print the final report as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No live line each second
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// One open port and the way out of it.
+pub struct Session {
+    // Dropped in this order: the port before DPDK.
+    port: Option<Port>,
+    _dataplane: Dataplane,
+    name: PortSpec,
+    link: Option<LinkSpeed>,
+    wait: Duration,
+    quiet: bool,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// How a run ended.
+pub struct Outcome<R> {
+    pub report: Result<R, DataplaneError>,
+    pub exit: ExitCode,
+}
+
+/// Megabytes for one port without huge pages: buffers of one queue at 1518 bytes, twice over.
+const MEGABYTES: u32 = 256;
+
+impl Session {
+    /// Initialises DPDK and opens the port for frames up to `max_frame`.
+    pub fn open(args: &PortArgs, max_frame: FrameSize) -> Result<Session, CommandError> {
+        let interrupted = super::interrupt_flag()?;
+        let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
+        let dataplane = Dataplane::init(EalOptions { memory, devices: vec![args.port.clone()], ..EalOptions::default() })?;
+        let port = dataplane.open(&args.port, PortOptions { max_frame, ..PortOptions::default() })?;
+        let link = args.link.or(port.info().link_speed);
+        Ok(Session {
+            port: Some(port),
+            _dataplane: dataplane,
+            name: args.port.clone(),
+            link,
+            wait: args.wait.duration(),
+            quiet: args.quiet,
+            interrupted,
+        })
+    }
+
+    /// The link's speed, as given or as the port knows it.
+    pub fn link_speed(&self) -> Option<LinkSpeed> {
+        self.link
+    }
+
+    /// Waits until the link is up: for shared memory, until the other process is there.
+    pub fn wait_for_peer(&self) -> Result<(), CommandError> {
+        match &self.port {
+            Some(port) => Ok(port.wait_link_up(self.wait)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The port, to run an engine on. Once: a session is one run.
+    pub fn port(&mut self) -> Result<Port, CommandError> {
+        self.port.take().ok_or_else(|| CommandError::new(format!("{} is in use by this session already", self.name)))
+    }
+
+    /// Tells a person that the loop runs, before the first frame.
+    pub fn say_ready(&self, what: &str) {
+        if !self.quiet {
+            eprintln!("{what} on {} (Ctrl-C ends)", self.name);
+        }
+    }
+
+    /// Watches an engine to its end: a live line each second, and Ctrl-C or SIGTERM stops it.
+    pub fn watch<R: EngineReport>(&mut self, running: Running<R>, line: impl Fn(&R::Snapshot, &R::Snapshot, Duration) -> Live) -> Outcome<R> {
+        let mut before = running.snapshot();
+        let mut last = Instant::now();
+        let mut stopped = false;
+        while !running.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            if !stopped && self.interrupted.load(Ordering::Relaxed) {
+                running.stop();
+                stopped = true;
+            }
+            let interval = last.elapsed();
+            if interval >= Duration::from_secs(1) {
+                let now = running.snapshot();
+                if !self.quiet {
+                    eprintln!("{}", line(&now, &before, interval).text);
+                }
+                before = now;
+                last = Instant::now();
+            }
+        }
+        let (port, report) = running.join();
+        self.port = Some(port);
+        let _ = std::io::stderr().flush();
+        Outcome { report, exit: if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS } }
+    }
+}
+
+/// One live line.
+pub struct Live {
+    text: String,
+}
+
+impl Live {
+    /// `[  3.0 s] sent`
+    pub fn new(verb: &str, elapsed: Duration) -> Live {
+        Live { text: format!("[{:6.1} s] {verb}", elapsed.as_secs_f64()) }
+    }
+
+    /// Frames a second of one size, with their layer-1 rate.
+    pub fn rate(self, frames: u64, interval: Duration, size: FrameSize) -> Live {
+        let rate = PacketRate::from_count(frames, interval.as_secs_f64());
+        Live { text: format!("{} {rate}, {} at layer 1", self.text, rate.l1(size)) }
+    }
+
+    /// Frames a second of any size.
+    pub fn packets(self, frames: u64, interval: Duration) -> Live {
+        Live { text: format!("{} {}", self.text, PacketRate::from_count(frames, interval.as_secs_f64())) }
+    }
+
+    /// A counter; left out while it is 0, except loss, whose 0 is news.
+    pub fn count(self, name: &str, value: u64) -> Live {
+        if value == 0 && name != "lost" && name != "unsent" { self } else { Live { text: format!("{}, {value} {name}", self.text) } }
+    }
+}
+
+/// Says that the poll loop was away, where it was.
+pub fn hiccup_line(hiccups: &HiccupReport) -> Option<String> {
+    (hiccups.count > 0).then(|| {
+        let ns = |value| Seconds::from(Duration::from_nanos(value));
+        format!(
+            "hiccups     {} times the poll loop was away longer than {}, at most {}: something else ran on its CPU",
+            hiccups.count,
+            ns(hiccups.threshold_ns),
+            ns(hiccups.longest_ns)
+        )
+    })
+}

@@ -1,0 +1,95 @@
+//! `linerate receive`: the sink, by hand.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use dataplane::{CpuId, ReceivePlan, ReceiveReport};
+use methodology::units::{FrameSize, Seconds};
+
+use super::port_session::{Live, PortArgs, Session, hiccup_line};
+use super::{CommandError, Format};
+
+/// Receive test frames on a DPDK port and account for each by its sequence number.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+EXAMPLES
+    linerate receive --port net_vhost0,iface=lr.sock
+    linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s     (in another terminal)
+  It counts until Ctrl-C, until --duration is over, or until the sender goes away.
+
+WHAT THE FIGURES MEAN
+  lost       sequence numbers that never came, below the highest that did
+  duplicate  frames whose sequence number had come already
+  reordered  frames that came after one with a higher sequence number (RFC 4737)
+  corrupt    test frames whose tag or payload is not what was sent
+  foreign    frames that are not linerate's: counted, never taken for test frames")]
+pub struct ReceiveArgs {
+    #[command(flatten)]
+    port: PortArgs,
+    /// Largest frame to expect, in bytes with the FCS
+    #[arg(long, default_value = "1518", value_name = "BYTES")]
+    max_size: FrameSize,
+    /// Stop after this long; without it, on Ctrl-C or when the sender goes away
+    #[arg(long, value_name = "TIME")]
+    duration: Option<Seconds>,
+    /// Check every payload's CRC32C: slower, for runs that prove integrity
+    #[arg(long)]
+    check_payload: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
+    let format = Format::of(args.port.json);
+    let mut session = Session::open(&args.port, args.max_size)?;
+    let plan = ReceivePlan {
+        cpu: args.port.cpu.map(CpuId::new),
+        duration: args.duration.map(Seconds::duration),
+        check_payload: args.check_payload,
+        ..ReceivePlan::default()
+    };
+    let running = session.port()?.receive(plan)?;
+    session.say_ready("receiving");
+    let outcome = session.watch(running, |now, before, interval| {
+        Live::new("received", now.elapsed)
+            .packets(now.frames_received - before.frames_received, interval)
+            .count("lost", now.lost)
+            .count("duplicate", now.duplicate)
+            .count("reordered", now.reordered)
+            .count("corrupt", now.corrupt)
+            .count("foreign", now.foreign)
+    });
+    let report = outcome.report?;
+    format.print(&report, || text(&report))?;
+    match &report.ended_early {
+        Some(reason) if args.duration.is_some() => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
+        Some(reason) => {
+            eprintln!("ended: {reason}");
+            Ok(outcome.exit)
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn text(report: &ReceiveReport) -> String {
+    let mut lines = vec![
+        format!("received    {} test frames in {}: {}", report.frames_received, Seconds::from(report.duration), report.rate),
+        format!("lost        {} by sequence, below the highest that came", report.lost),
+        format!("duplicate   {}", report.duplicate),
+        format!("reordered   {}", report.reordered),
+        format!("corrupt     {}", report.corrupt),
+        format!("foreign     {} frames that are not linerate's", report.foreign),
+    ];
+    if report.window_exceeded > 0 {
+        lines.push(format!(
+            "unclear     {} frames older than the tracker remembers: late or duplicate, it cannot say which",
+            report.window_exceeded
+        ));
+    }
+    if report.streams.len() > 1 {
+        lines.extend(report.streams.iter().map(|s| {
+            format!("  stream {}: {} received, {} lost, {} duplicate, {} reordered", s.stream, s.received, s.lost, s.duplicate, s.reordered)
+        }));
+    }
+    lines.extend(hiccup_line(&report.hiccups));
+    lines.join("\n")
+}

@@ -1,0 +1,79 @@
+//! `linerate reflect`: sends test frames back, by hand.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use dataplane::{CpuId, ReflectPlan, ReflectReport};
+use methodology::units::{FrameSize, Seconds};
+
+use super::port_session::{Live, PortArgs, Session, hiccup_line};
+use super::{CommandError, Format};
+
+/// Send test frames back to where they came from, so that `linerate send --rtt` can measure round trips.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+EXAMPLES
+    linerate reflect --port net_vhost0,iface=lr.sock
+    linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt     (in another terminal)
+
+  Addresses and ports are swapped, the TTL goes down by one, checksums stay right. The time that frames spend in the
+  reflector is part of the round trip; it is measured and reported as residence, never subtracted silently.")]
+pub struct ReflectArgs {
+    #[command(flatten)]
+    port: PortArgs,
+    /// Largest frame to expect, in bytes with the FCS
+    #[arg(long, default_value = "1518", value_name = "BYTES")]
+    max_size: FrameSize,
+    /// Stop after this long; without it, on Ctrl-C or when the sender goes away
+    #[arg(long, value_name = "TIME")]
+    duration: Option<Seconds>,
+    /// Turn round frames that are not linerate's, too (to serve another generator)
+    #[arg(long)]
+    foreign: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
+    let format = Format::of(args.port.json);
+    let mut session = Session::open(&args.port, args.max_size)?;
+    let plan = ReflectPlan {
+        cpu: args.port.cpu.map(CpuId::new),
+        duration: args.duration.map(Seconds::duration),
+        reflect_foreign: args.foreign,
+        ..ReflectPlan::default()
+    };
+    let running = session.port()?.reflect(plan)?;
+    session.say_ready("reflecting");
+    let outcome = session.watch(running, |now, before, interval| {
+        Live::new("reflected", now.elapsed)
+            .packets(now.frames_sent - before.frames_sent, interval)
+            .count("unsent", now.unsent)
+            .count("foreign", now.foreign)
+    });
+    let report = outcome.report?;
+    format.print(&report, || text(&report))?;
+    match &report.ended_early {
+        Some(reason) if args.duration.is_some() => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
+        Some(reason) => {
+            eprintln!("ended: {reason}");
+            Ok(outcome.exit)
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn text(report: &ReflectReport) -> String {
+    let mut lines = vec![
+        format!("received    {} frames", report.frames_received),
+        format!("sent back   {} frames in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate),
+        format!("unsent      {} frames that the port did not take", report.unsent),
+        format!("foreign     {} frames that are not linerate's", report.foreign),
+    ];
+    if let Some(residence) = &report.residence {
+        let ns = |value| Seconds::from(Duration::from_nanos(value));
+        lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", ns(residence.p50), ns(residence.p99), ns(residence.max)));
+    }
+    lines.extend(hiccup_line(&report.hiccups));
+    lines.join("\n")
+}

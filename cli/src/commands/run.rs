@@ -1,0 +1,253 @@
+//! `linerate run`: the main job.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reporter::archive::{Archive, RunDirectory};
+use reporter::record::{Record, RecordId, State};
+use serde::Serialize;
+use testbed::conductor::{Conductor, Observer, RunEnd, StepInfo, describe};
+use testbed::lab::{Lab, LabOptions};
+use testbed::plan::{Extent, Plan};
+use testbed::topology::Testbed;
+
+use super::{CommandError, Format};
+
+/// Measure every pair, kernel bypass beside the kernel, and write one report.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+EXAMPLES
+    linerate run                          every pair of the built-in lab at seven sizes, under 3 minutes
+    linerate run --quick                  three sizes, under a minute
+    linerate run --full                   one-second trials, three repetitions, under 20 minutes
+    linerate run --plan plan.toml --testbed testbed.toml
+    linerate run --resume runs/20261122-1030-standard
+
+  Without --testbed it makes the lab: four endpoints on this machine, each in a network namespace, laid out as two
+  servers with a BlueField-2 each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK traffic crosses
+  shared memory between two processes. The lab is removed again at the end, also after Ctrl-C. It needs root.
+
+  Results are kept as they are made. Ctrl-C ends the run: records are kept, the report is written, --resume goes on.")]
+pub struct RunArgs {
+    /// Three sizes, short trials: under a minute
+    #[arg(long, conflicts_with_all = ["full", "plan"])]
+    quick: bool,
+    /// One-second trials, three repetitions
+    #[arg(long, conflicts_with = "plan")]
+    full: bool,
+    /// What to measure, instead of the built-in plan
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Where to measure, instead of the built-in lab
+    #[arg(long, value_name = "FILE")]
+    testbed: Option<PathBuf>,
+    /// The run directory; runs/TIME-PLAN if not given
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with a run that was cut off, with its own plan
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "full", "plan", "out"])]
+    resume: Option<PathBuf>,
+    /// Print what would be measured, and measure nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the outcome as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    directory: PathBuf,
+    report: Option<PathBuf>,
+    complete: bool,
+    records: usize,
+    valid: usize,
+    invalid: usize,
+    failed: usize,
+    measured_s: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
+    let interrupted = super::interrupt_flag()?;
+    // Everything that can be wrong is found before anything is made: plan, testbed, run directory, lab, endpoints.
+    let plan = plan(args)?;
+    let given = args.testbed.as_deref().map(Testbed::read).transpose()?;
+    if args.dry_run {
+        return dry_run(&plan, given.as_ref());
+    }
+    let (mut directory, done) = directory(args, &plan)?;
+    let (lab, testbed) = match given {
+        Some(testbed) => (None, testbed),
+        None => {
+            let lab = Lab::up(LabOptions::default())?;
+            let testbed = Testbed::of_lab(&lab, &std::env::current_exe()?);
+            (Some(lab), testbed)
+        }
+    };
+    directory.write_plan(&plan.source)?;
+    directory.write_testbed(&testbed.source)?;
+    directory.write_environment(&describe(&testbed, &interrupted)?)?;
+
+    let started = Instant::now();
+    let end = measure(&plan, &testbed, &mut directory, &interrupted, &done, args.json);
+    let measured = started.elapsed();
+    // The lab goes before anything else can fail.
+    let lab_gone = lab.map_or(Ok(()), Lab::down);
+    let records_kept = directory.path().to_owned();
+    directory.sync()?;
+    let archive = Archive::read(&records_kept)?;
+    let rendered = reporter::render::render_run(&archive, &records_kept);
+    print(args, &archive, rendered.is_ok(), &end, measured)?;
+    let end = end?;
+    rendered?;
+    lab_gone?;
+    Ok(match end {
+        RunEnd::Complete => ExitCode::SUCCESS,
+        RunEnd::Interrupted => ExitCode::from(130),
+    })
+}
+
+fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
+    if let Some(directory) = &args.resume {
+        let path = directory.join(reporter::archive::PLAN_FILE);
+        return Ok(Plan::read(&path)?);
+    }
+    Ok(match &args.plan {
+        Some(path) => Plan::read(path)?,
+        None if args.quick => Plan::built_in(Extent::Quick)?,
+        None if args.full => Plan::built_in(Extent::Full)?,
+        None => Plan::built_in(Extent::Standard)?,
+    })
+}
+
+fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, BTreeSet<RecordId>), CommandError> {
+    if let Some(path) = &args.resume {
+        let (directory, records) = RunDirectory::resume(path)?;
+        // What failed is measured again; its old record stays as what happened.
+        let done = records.into_iter().filter(|record| record.verdict.state != State::Failed).map(|record| record.id).collect();
+        return Ok((directory, done));
+    }
+    let path = args.out.clone().unwrap_or_else(|| {
+        let now = jiff::Zoned::now();
+        PathBuf::from("runs").join(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), plan.name))
+    });
+    Ok((RunDirectory::create(&path)?, BTreeSet::new()))
+}
+
+fn measure(
+    plan: &Plan,
+    testbed: &Testbed,
+    directory: &mut RunDirectory,
+    interrupted: &AtomicBool,
+    done: &BTreeSet<RecordId>,
+    quiet: bool,
+) -> Result<RunEnd, testbed::conductor::ConductError> {
+    let mut bar = Bar::new(quiet);
+    let end = Conductor { plan, testbed, directory, interrupted, observer: &mut bar }.run(done);
+    bar.bar.finish_and_clear();
+    end
+}
+
+/// The progress bar: which measurement, how many, how long still.
+struct Bar {
+    bar: ProgressBar,
+    title: String,
+    lines: bool,
+}
+
+impl Bar {
+    fn new(quiet: bool) -> Bar {
+        let bar = ProgressBar::with_draw_target(None, if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {prefix} left  {msg}") {
+            bar.set_style(style);
+        }
+        // Where there is no terminal, a line now and then tells a log that the run goes on.
+        let lines = !quiet && bar.is_hidden();
+        Bar { bar, title: String::new(), lines }
+    }
+}
+
+impl Observer for Bar {
+    fn begins(&mut self, step: &StepInfo) {
+        self.bar.set_length(step.of as u64);
+        self.bar.set_position(step.number as u64 - 1);
+        let seconds = step.left.as_secs();
+        let left = format!("{}:{:02}", seconds / 60, seconds % 60);
+        self.bar.set_prefix(left.clone());
+        self.bar.set_message(step.title.clone());
+        if self.lines && step.number % 20 == 1 {
+            eprintln!("[{}/{}] {left} left: {}", step.number, step.of, step.title);
+        }
+        self.title.clone_from(&step.title);
+    }
+
+    fn ended(&mut self, record: &Record) {
+        if record.verdict.state == State::Failed {
+            let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
+            let line = format!("failed: {} — {}", self.title, reasons.join("; "));
+            if self.lines { eprintln!("{line}") } else { self.bar.println(line) }
+        }
+    }
+
+    fn trial(&mut self, note: &str) {
+        self.bar.set_message(format!("{}: {note}", self.title));
+    }
+}
+
+fn print(
+    args: &RunArgs,
+    archive: &Archive,
+    rendered: bool,
+    end: &Result<RunEnd, testbed::conductor::ConductError>,
+    measured: Duration,
+) -> Result<(), CommandError> {
+    let count = |state: State| archive.records.iter().filter(|record| record.verdict.state == state).count();
+    let report = rendered.then(|| archive.directory.join("report.html"));
+    let summary = Summary {
+        directory: archive.directory.clone(),
+        report: report.clone(),
+        complete: matches!(end, Ok(RunEnd::Complete)),
+        records: archive.records.len(),
+        valid: count(State::Valid),
+        invalid: count(State::Invalid),
+        failed: count(State::Failed),
+        measured_s: measured.as_secs_f64(),
+    };
+    Format::of(args.json).print(&summary, || {
+        let mut text = reporter::render::terminal::summary(archive, terminal_width());
+        let ended = if summary.complete { "measured in" } else { "ended early after" };
+        text.push_str(&format!(
+            "\n{} records ({} valid, {} invalid, {} failed), {ended} {:.0} s\n",
+            summary.records, summary.valid, summary.invalid, summary.failed, summary.measured_s
+        ));
+        match &report {
+            Some(path) => text.push_str(&format!("report: {}", path.display())),
+            None => text.push_str(&format!("records: {} (no report could be written)", archive.directory.display())),
+        }
+        text
+    })
+}
+
+fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
+}
+
+fn dry_run(plan: &Plan, testbed: Option<&Testbed>) -> Result<ExitCode, CommandError> {
+    println!("plan {}: {} repetition(s)", plan.name, plan.repetitions);
+    for measure in &plan.measures {
+        let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
+        println!("  {} {} at {}", measure.what.stack(), measure.what.method(), sizes.join(", "));
+    }
+    match testbed {
+        Some(testbed) => println!("testbed {}: {} pairs", testbed.name, testbed.all_pairs().len()),
+        None => println!("testbed: the built-in lab, 12 pairs"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

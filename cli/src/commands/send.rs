@@ -1,0 +1,168 @@
+//! `linerate send`: the generator, by hand.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use dataplane::{CpuId, FrameFormat, LatePolicy, SendPlan, SendReport};
+use methodology::units::{FrameSize, Load, Seconds};
+
+use super::port_session::{Live, PortArgs, Session};
+use super::{CommandError, Format};
+
+/// Send test frames from a DPDK port, each tagged with stream, sequence number and time.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  Two terminals, shared memory between them, no NIC needed:
+    linerate receive --port net_vhost0,iface=lr.sock
+    linerate send --port net_virtio_user0,path=lr.sock --size 64 --rate 1Mpps --duration 5s
+  Round-trip times, with `linerate reflect` at the other end:
+    linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt
+  How fast is the generator itself?
+    linerate send --port net_null0 --rate max
+
+WHAT THE FIGURES MEAN
+  sent     frames that the port took; unsent: frames that were due and that it did not take.
+           Unsent frames were never on the wire: they are the sender's shortfall, not the path's loss.
+  Loss is counted by the receiver, by sequence number.")]
+pub struct SendArgs {
+    #[command(flatten)]
+    port: PortArgs,
+    /// Frame size in bytes, counted with the 4-byte FCS
+    #[arg(long, default_value = "64", value_name = "BYTES")]
+    size: FrameSize,
+    /// 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
+    #[arg(long, default_value = "max")]
+    rate: Load,
+    /// How long to send
+    #[arg(long, default_value = "10s", value_name = "TIME")]
+    duration: Seconds,
+    /// Stop after this many frames, where that is sooner
+    #[arg(long, value_name = "COUNT")]
+    frames: Option<u64>,
+    /// Headers of the frames
+    #[arg(long, value_enum, default_value = "ipv4")]
+    headers: Headers,
+    /// Spread the frames over this many flows in equal shares (RFC 4814 addresses and ports)
+    #[arg(long, default_value = "1", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    flows: u32,
+    /// Pick another flow set; the same seed gives the same flows every time
+    #[arg(long, default_value = "0")]
+    seed: u64,
+    /// At most this many frames in one burst
+    #[arg(long, default_value = "64", value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=512))]
+    burst: u16,
+    /// Number of the stream, to tell several senders apart
+    #[arg(long, default_value = "0")]
+    stream: u16,
+    /// Measure round-trip times: the other end must send the frames back (`linerate reflect`)
+    #[arg(long)]
+    rtt: bool,
+    /// What to do with frames that are late: send them faster within a bound, leave them out, or end the run
+    #[arg(long, value_enum, default_value = "catch-up")]
+    late: Late,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Headers {
+    /// Ethernet only, EtherType 0x88B5 (local experiments)
+    L2,
+    /// IPv4 and UDP
+    Ipv4,
+    /// IPv6 and UDP
+    Ipv6,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Late {
+    CatchUp,
+    Skip,
+    Abort,
+}
+
+/// Runs the command.
+pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
+    let format = Format::of(args.port.json);
+    if args.duration.is_zero() {
+        return Err(CommandError::new("a --duration of 0 sends nothing: give a time such as 5s"));
+    }
+    let mut session = Session::open(&args.port, args.size)?;
+    let pace = args.rate.pace(args.size, session.link_speed())?;
+    let plan = SendPlan {
+        cpu: args.port.cpu.map(CpuId::new),
+        frames: args.frames,
+        frame: match args.headers {
+            Headers::L2 => FrameFormat::L2,
+            Headers::Ipv4 => FrameFormat::Ipv4Udp,
+            Headers::Ipv6 => FrameFormat::Ipv6Udp,
+        },
+        flows: args.flows,
+        seed: args.seed,
+        burst: args.burst,
+        rtt: args.rtt,
+        stream: args.stream,
+        late: match args.late {
+            Late::CatchUp => LatePolicy::CatchUp,
+            Late::Skip => LatePolicy::Skip,
+            Late::Abort => LatePolicy::Abort,
+        },
+        ..SendPlan::new(args.size, pace, args.duration.duration())
+    };
+    session.wait_for_peer()?;
+    let running = session.port()?.send(plan)?;
+    let outcome = session.watch(running, |now, before, interval| {
+        Live::new("sent", now.elapsed).rate(now.frames_sent - before.frames_sent, interval, args.size).count("unsent", now.frames_unsent)
+    });
+    let report = outcome.report?;
+    format.print(&report, || text(&report, args.size))?;
+    if let Some(reason) = &report.ended_early {
+        return Err(CommandError::new(format!("the run ended early: {reason}")));
+    }
+    Ok(outcome.exit)
+}
+
+fn text(report: &SendReport, size: FrameSize) -> String {
+    let mut lines = vec![
+        format!("sent        {} frames of {size} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate),
+        format!("            {} at layer 1, {} at layer 2", report.rate.l1(size), report.rate.l2(size)),
+        format!("unsent      {} frames that the port did not take", report.frames_unsent),
+    ];
+    if report.frames_skipped > 0 {
+        lines.push(format!("skipped     {} frames that were too late to offer", report.frames_skipped));
+    }
+    if let Some(lateness) = report.lateness.as_ref().filter(|lateness| lateness.late_bursts > 0) {
+        lines.push(format!(
+            "late        {} bursts by more than {}, at most {}",
+            lateness.late_bursts,
+            nanoseconds(lateness.threshold_ns),
+            nanoseconds(lateness.max_ns)
+        ));
+    }
+    if let Some(returned) = &report.returned {
+        lines.push(format!(
+            "came back   {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
+            returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
+        ));
+    }
+    if let Some(rtt) = &report.rtt {
+        lines.push(format!(
+            "round trip  min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, p99.99 {}, max {} over {} frames",
+            nanoseconds(rtt.min),
+            nanoseconds(rtt.p50),
+            nanoseconds(rtt.p90),
+            nanoseconds(rtt.p99),
+            nanoseconds(rtt.p999),
+            nanoseconds(rtt.p9999),
+            nanoseconds(rtt.max),
+            rtt.count
+        ));
+    }
+    lines.extend(super::port_session::hiccup_line(&report.hiccups));
+    lines.join("\n")
+}
+
+fn nanoseconds(ns: u64) -> Seconds {
+    Seconds::from(Duration::from_nanos(ns))
+}
+

@@ -1,0 +1,38 @@
+//! What this machine is, for `environment.json`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use dataplane::Dataplane;
+use reporter::environment::{
+    Dpdk, EndpointEnvironment, Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings,
+};
+
+use crate::process::{CommandSpec, Place, run};
+
+/// This machine, and one kernel interface of it. What cannot be found out is left out.
+pub(super) fn describe(interface: &str) -> EndpointEnvironment {
+    let mut environment = EndpointEnvironment::collect(Path::new("/"));
+    environment.dpdk = Some(Dpdk { version: Dataplane::version().running, eal_arguments: Vec::new() });
+    let known = environment.nics.iter().position(|nic| nic.name == interface);
+    let mut nic = match known {
+        Some(at) => environment.nics.swap_remove(at),
+        None => Nic { name: interface.to_owned(), ..Nic::default() },
+    };
+    if let Some(text) = ethtool("-i", interface) {
+        parse_ethtool_driver(&text, &mut nic);
+    }
+    if let Some(text) = ethtool("-k", interface) {
+        nic.offloads = parse_ethtool_features(&text);
+    }
+    nic.pause = ethtool("-a", interface).and_then(|text| parse_ethtool_pause(&text));
+    nic.rings = ethtool("-g", interface).and_then(|text| parse_ethtool_rings(&text));
+    // Only the interface that was measured: the others of the machine say nothing about the result.
+    environment.nics = vec![nic];
+    environment
+}
+
+fn ethtool(what: &str, interface: &str) -> Option<String> {
+    let spec = CommandSpec::new(Place::Here, ["ethtool", what, interface]).with_timeout(Duration::from_secs(5));
+    run(&spec).ok().filter(|output| output.success()).map(|output| output.stdout_text())
+}

@@ -1,0 +1,94 @@
+use dataplane::{
+    DpdkVersion, PortInfo, PortOptions, PortSpec, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport,
+};
+use reporter::environment::EndpointEnvironment;
+use serde::{Deserialize, Serialize};
+
+/// The protocol's version. Both ends must speak the same: they are the same program on two machines.
+pub const PROTOCOL: u32 = 1;
+
+/// The first line an agent prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Which protocol it speaks.
+    pub protocol: u32,
+    /// Which linerate it is.
+    pub linerate: String,
+    /// Its process, so that nobody else is ever signalled.
+    pub pid: u32,
+}
+
+/// What the conductor asks. Every request has exactly one reply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Request {
+    /// Say what the machine is, and this kernel interface of it.
+    Describe {
+        /// The interface that carries kernel traffic.
+        interface: String,
+    },
+    /// Initialise DPDK and open the agent's one port.
+    Open(OpenPort),
+    /// Send test frames; the reply comes when the last is sent.
+    Send(SendPlan),
+    /// Begin to receive; the reply comes when the poll loop runs.
+    Receive(ReceivePlan),
+    /// Begin to reflect; the reply comes when the poll loop runs.
+    Reflect(ReflectPlan),
+    /// End receiving or reflecting; the reply is its report.
+    Stop,
+}
+
+/// Which port, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenPort {
+    /// The port.
+    pub port: PortSpec,
+    /// How it is set up.
+    pub options: PortOptions,
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// What the machine is.
+    Described(Box<EndpointEnvironment>),
+    /// The port is open.
+    Opened(Box<Opened>),
+    /// The poll loop runs.
+    Started,
+    /// What the sender did.
+    Sent(Box<SendReport>),
+    /// What the sink saw.
+    Received(Box<ReceiveReport>),
+    /// What the reflector did.
+    Reflected(Box<ReflectReport>),
+    /// It could not be done; the text says what failed, on what, and what to do.
+    Failed {
+        /// The error.
+        error: String,
+    },
+}
+
+/// A port that was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The port as it was set up.
+    pub port: PortInfo,
+    /// Which DPDK drives it.
+    pub dpdk: DpdkVersion,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_line() {
+        let request = Request::Open(OpenPort { port: "net_null0".parse().unwrap(), options: PortOptions::default() });
+        let line = serde_json::to_string(&request).unwrap();
+        assert!(line.starts_with(r#"{"do":"open","port":"net_null0""#) && !line.contains('\n'), "{line}");
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+    }
+}

@@ -1,0 +1,136 @@
+use std::io::{BufRead, Write};
+
+use dataplane::{Dataplane, DataplaneError, EalOptions, Port, ReceiveReport, ReflectReport, Running};
+use thiserror::Error;
+
+use super::describe::describe;
+use super::protocol::{Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
+
+/// The conductor is gone, or speaks another language.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The pipe to the conductor broke.
+    #[error("the agent lost its conductor: {0}")]
+    Pipe(#[from] std::io::Error),
+    /// A reply that cannot be written as JSON.
+    #[error("the agent's reply cannot be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// Serves one conductor until it closes the pipe.
+pub fn serve(requests: impl BufRead, mut replies: impl Write) -> Result<(), ServeError> {
+    let greeting = Greeting { protocol: PROTOCOL, linerate: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
+    write_line(&mut replies, &greeting)?;
+    let mut state = State::Empty;
+    for line in requests.lines() {
+        let line = line?;
+        let reply = match serde_json::from_str::<Request>(&line) {
+            Ok(request) => {
+                let (next, reply) = state.answer(request);
+                state = next;
+                reply
+            }
+            Err(error) => Reply::Failed { error: format!("the agent does not understand `{line}`: {error}") },
+        };
+        write_line(&mut replies, &reply)?;
+    }
+    Ok(())
+}
+
+fn write_line(to: &mut impl Write, message: &impl serde::Serialize) -> Result<(), ServeError> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    to.write_all(&line)?;
+    Ok(to.flush()?)
+}
+
+/// What the agent holds. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
+enum State {
+    Empty,
+    Idle { port: Port, dataplane: Dataplane },
+    Receiving { loop_: Running<ReceiveReport>, dataplane: Dataplane },
+    Reflecting { loop_: Running<ReflectReport>, dataplane: Dataplane },
+}
+
+impl State {
+    fn answer(self, request: Request) -> (State, Reply) {
+        match (self, request) {
+            (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(&interface)))),
+            (State::Empty, Request::Open(open)) => match opened(&open) {
+                Ok((port, dataplane)) => {
+                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk: Dataplane::version() }));
+                    (State::Idle { port, dataplane }, reply)
+                }
+                Err(error) => (State::Empty, failed(&error)),
+            },
+            (State::Idle { port, dataplane }, Request::Send(plan)) => match port.send(plan) {
+                Ok(running) => {
+                    let (port, report) = running.join();
+                    (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Sent(Box::new(report))))
+                }
+                Err(error) => (State::Empty, failed(&error)),
+            },
+            (State::Idle { port, dataplane }, Request::Receive(plan)) => match port.receive(plan) {
+                Ok(loop_) => (State::Receiving { loop_, dataplane }, Reply::Started),
+                Err(error) => (State::Empty, failed(&error)),
+            },
+            (State::Idle { port, dataplane }, Request::Reflect(plan)) => match port.reflect(plan) {
+                Ok(loop_) => (State::Reflecting { loop_, dataplane }, Reply::Started),
+                Err(error) => (State::Empty, failed(&error)),
+            },
+            (State::Receiving { loop_, dataplane }, Request::Stop) => {
+                loop_.stop();
+                let (port, report) = loop_.join();
+                (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Received(Box::new(report))))
+            }
+            (State::Reflecting { loop_, dataplane }, Request::Stop) => {
+                loop_.stop();
+                let (port, report) = loop_.join();
+                (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Reflected(Box::new(report))))
+            }
+            (state, request) => {
+                let error = format!("the agent is {} and cannot do {request:?} now", state.name());
+                (state, Reply::Failed { error })
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            State::Empty => "without a port",
+            State::Idle { .. } => "idle",
+            State::Receiving { .. } => "receiving",
+            State::Reflecting { .. } => "reflecting",
+        }
+    }
+}
+
+fn opened(open: &OpenPort) -> Result<(Port, Dataplane), DataplaneError> {
+    let dataplane = Dataplane::init(EalOptions { devices: vec![open.port.clone()], ..EalOptions::default() })?;
+    let port = dataplane.open(&open.port, open.options.clone())?;
+    Ok((port, dataplane))
+}
+
+fn failed(error: &DataplaneError) -> Reply {
+    Reply::Failed { error: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replies(requests: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        serve(requests.as_bytes(), &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_agent_greets_and_refuses_what_it_cannot_do_without_dying() {
+        let lines = replies("{\"do\":\"stop\"}\nnonsense\n{\"do\":\"dance\"}\n");
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].contains(r#""protocol":1"#));
+        assert!(lines[1].contains("without a port"), "{}", lines[1]);
+        assert!(lines[2].contains("nonsense") && lines[3].contains("dance"));
+    }
+}

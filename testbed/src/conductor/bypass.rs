@@ -1,0 +1,143 @@
+//! Two agents with a DPDK port each, and one trial between them.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport};
+use methodology::units::{FrameSize, LinkSpeed};
+use reporter::record::Pair;
+use thiserror::Error;
+
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Patience, Reply, Request};
+use crate::topology::{Testbed, TestbedError, Wiring};
+
+/// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a reply may take beyond the trial itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A pair whose two ports are open. Dropping it ends both agents.
+#[derive(Debug)]
+pub struct BypassPair {
+    sender: Agent,
+    receiver: Agent,
+    sender_cpu: Option<CpuId>,
+    receiver_cpu: Option<CpuId>,
+    /// What the sender's port is.
+    pub sender_port: Opened,
+    /// What the receiver's port is.
+    pub receiver_port: Opened,
+    /// The link's speed, where one of the two endpoints knows it.
+    pub link: Option<LinkSpeed>,
+}
+
+/// What both ends said of one trial.
+#[derive(Debug)]
+pub struct OneWay {
+    /// The generator.
+    pub sent: SendReport,
+    /// The sink.
+    pub received: ReceiveReport,
+}
+
+/// What both ends said of one trial with a reflector.
+#[derive(Debug)]
+pub struct RoundTrips {
+    /// The generator, with round-trip times.
+    pub sent: SendReport,
+    /// The reflector.
+    pub reflected: ReflectReport,
+}
+
+/// A trial between two agents did not come to an end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BypassError {
+    /// The testbed has no ports for this pair.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+    /// One of the agents.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+}
+
+impl BypassError {
+    /// Whether the user ended the run.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, BypassError::Agent(AgentError::Interrupted { .. }))
+    }
+
+    /// Whether an agent's process is gone.
+    pub fn is_lost_agent(&self) -> bool {
+        matches!(self, BypassError::Agent(AgentError::Lost { .. }))
+    }
+}
+
+impl BypassPair {
+    /// Starts both agents and opens both ports for frames up to `max_frame`.
+    pub fn open(testbed: &Testbed, pair: &Pair, max_frame: FrameSize, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
+        let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
+        let ports = testbed.ports(pair)?;
+        let patience = Patience { limit: OPEN_LIMIT, interrupted };
+        // Both processes start at once; the receiver's port is opened first, because it owns the socket the sender connects to.
+        let (mut receiver, mut sender) = (Agent::start(to)?, Agent::start(from)?);
+        receiver.greet(patience)?;
+        sender.greet(patience)?;
+        let options = PortOptions { max_frame, ..PortOptions::default() };
+        let receiver_port = receiver.open(OpenPort { port: ports.receiver, options: options.clone() }, patience)?;
+        let sender_port = sender.open(OpenPort { port: ports.sender, options }, patience)?;
+        let (sender_cpu, receiver_cpu) = match testbed.wiring {
+            Wiring::SharedMemory { .. } => cpus_of_one_machine(&CpuId::allowed()),
+            Wiring::Ports => (from.cpu, to.cpu),
+        };
+        let link = from.link.or(to.link).or(sender_port.port.link_speed).or(receiver_port.port.link_speed);
+        Ok(BypassPair { sender, receiver, sender_cpu, receiver_cpu, sender_port, receiver_port, link })
+    }
+
+    /// One trial: the sink runs before the first frame and after the last.
+    pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
+        let patience = Patience { limit: GRACE + drain, interrupted };
+        let sink = ReceivePlan { cpu: self.receiver_cpu, drain, ..ReceivePlan::default() };
+        match self.receiver.ask(&Request::Receive(sink), "receive", patience)? {
+            Reply::Started => {}
+            other => return Err(self.receiver.unexpected(&other).into()),
+        }
+        let sent = self.send(plan, interrupted)?;
+        match self.receiver.ask(&Request::Stop, "report what it received", patience)? {
+            Reply::Received(received) => Ok(OneWay { sent, received: *received }),
+            other => Err(self.receiver.unexpected(&other).into()),
+        }
+    }
+
+    /// One trial with a reflector at the receiver.
+    pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
+        let patience = Patience { limit: GRACE, interrupted };
+        let reflector = ReflectPlan { cpu: self.receiver_cpu, ..ReflectPlan::default() };
+        match self.receiver.ask(&Request::Reflect(reflector), "reflect", patience)? {
+            Reply::Started => {}
+            other => return Err(self.receiver.unexpected(&other).into()),
+        }
+        let sent = self.send(SendPlan { rtt: true, ..plan }, interrupted)?;
+        match self.receiver.ask(&Request::Stop, "report what it reflected", patience)? {
+            Reply::Reflected(reflected) => Ok(RoundTrips { sent, reflected: *reflected }),
+            other => Err(self.receiver.unexpected(&other).into()),
+        }
+    }
+
+    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<SendReport, BypassError> {
+        let limit = plan.duration + plan.drain + GRACE;
+        let plan = SendPlan { cpu: self.sender_cpu, ..plan };
+        match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
+            Reply::Sent(report) => Ok(*report),
+            other => Err(self.sender.unexpected(&other).into()),
+        }
+    }
+}
+
+/// Two poll loops on one machine must not share a CPU; the first CPU gets most interrupts, so it is used last.
+fn cpus_of_one_machine(allowed: &[CpuId]) -> (Option<CpuId>, Option<CpuId>) {
+    let mut from_the_end = allowed.iter().rev().copied();
+    let sender = from_the_end.next();
+    (sender, from_the_end.next().or(sender))
+}

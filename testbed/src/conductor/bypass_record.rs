@@ -1,0 +1,307 @@
+//! From what agents and methods report to records.
+
+use dataplane::{CycleReport, HiccupReport, RttReport, SendReport};
+use methodology::procedures::{Measured, MethodReport, MethodState};
+use methodology::trial::{Trial, TrialOutcome};
+use methodology::units::{FrameSize, PacketRate, Seconds};
+use reporter::record::{
+    Ceiling, CeilingKind, CpuCost, EndCost, LatencyDefinition, LossDomains, Metric, Reason, ReasonKind, RttSummary, Values, Verdict, View,
+};
+use serde_json::{Map, Value, json};
+
+use super::accounting::bytes_per_frame;
+use super::bypass::{BypassPair, RoundTrips};
+use super::measurer::costly;
+
+/// What a measurement adds to a record, beside who and where.
+#[derive(Debug, Default)]
+pub struct Finding {
+    pub values: Values,
+    pub parameters: Map<String, Value>,
+    pub load: Option<String>,
+    pub duration_s: Option<f64>,
+    pub ceiling: Option<Ceiling>,
+    pub cpu: Option<CpuCost>,
+    pub view: Option<View>,
+    pub reasons: Vec<Reason>,
+}
+
+/// The metric that a method measures.
+pub fn metric(method: &str) -> Metric {
+    match method {
+        "latency" | "round-trip" => Metric::Latency,
+        "pdv" => Metric::DelayVariation,
+        "frame-loss" => Metric::FrameLoss,
+        "back-to-back" => Metric::BackToBack,
+        "system-recovery" => Metric::Recovery,
+        "reset" => Metric::Reset,
+        _ => Metric::Throughput,
+    }
+}
+
+/// A method's whole report: its headline in `values`, everything else in `parameters`.
+pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> Finding {
+    let mut finding = Finding { view: Some(View::Frame), ceiling: ceiling(pair, size), ..Finding::default() };
+    finding.duration_s = Some(report.trial_time().seconds());
+    // The trial that shows the result: the last one at a load that meets the goal, else the last one there is.
+    let shown = report.goals().first().and_then(|goal| goal.outcome.lower()).map(|bound| bound.load);
+    let trial =
+        shown.and_then(|load| report.trials.iter().rev().find(|trial| trial.input.stimulus.rate() == Some(load))).or(report.trials.last());
+    if let Some(trial) = trial {
+        take_outcome(&mut finding, &trial.outcome, size);
+    }
+    match &report.measured {
+        Measured::Mrr(mrr) => {
+            finding.load = Some("max".to_owned());
+            set_rate(&mut finding.values, PacketRate::new(mrr.rate.mean).unwrap_or(PacketRate::ZERO), size);
+            finding.values.offered_pps = Some(mrr.offered);
+        }
+        Measured::Throughput(result) => {
+            finding.load = result.throughput.map(|rate| format!("{}pps", rate.pps()));
+            match result.throughput {
+                Some(rate) => set_rate(&mut finding.values, rate, size),
+                None => clear_rate(&mut finding.values),
+            }
+        }
+        Measured::NdrPdr(search) => match search.goals.first().and_then(|goal| goal.outcome.conditional_throughput()) {
+            Some(rate) => {
+                finding.load = search.goals.first().and_then(|goal| goal.outcome.lower()).map(|bound| format!("{}pps", bound.load.pps()));
+                set_rate(&mut finding.values, rate, size);
+            }
+            // An irregular answer has no number that could be mistaken for a regular one.
+            None => clear_rate(&mut finding.values),
+        },
+        Measured::Latency(latency) => {
+            if let Some(delays) = latency.loads.first().and_then(|load| load.repetitions.first()) {
+                finding.values.latency_definition = Some(LatencyDefinition::RoundTrip);
+                finding.values.rtt_ns = Some(RttSummary {
+                    min: Some(delays.min.ns() as f64),
+                    p50: Some(delays.p50.ns() as f64),
+                    p90: Some(delays.p90.ns() as f64),
+                    p99: Some(delays.p99.ns() as f64),
+                    p999: Some(delays.p999.ns() as f64),
+                    p9999: Some(delays.p9999.ns() as f64),
+                    max: Some(delays.max.ns() as f64),
+                    mean: Some(delays.mean.ns() as f64),
+                    count: Some(delays.count),
+                    ..RttSummary::default()
+                });
+            }
+        }
+        _ => {}
+    }
+    finding.parameters = parameters(report);
+    if report.verdict.state == MethodState::Invalid {
+        let reasons = report.verdict.reasons.iter().map(|text| Reason { kind: kind_of(text), detail: text.clone() });
+        finding.reasons.extend(reasons);
+        if finding.reasons.is_empty() {
+            finding.reasons.push(Reason { kind: ReasonKind::Other, detail: "the method gives no valid result and no reason".to_owned() });
+        }
+    }
+    finding
+}
+
+/// Trials keep their outcome and verdict; the whole histogram of each would make a record of megabytes.
+fn parameters(report: &MethodReport) -> Map<String, Value> {
+    let trials: Vec<Value> = report.trials.iter().map(trial_value).collect();
+    let mut parameters = Map::new();
+    for (key, value) in [
+        ("preset", json!(report.method.preset)),
+        ("settings", json!(report.method)),
+        ("goals", json!(report.goals())),
+        ("measured", json!(report.measured)),
+        ("deviations", json!(report.deviations)),
+        ("trials", Value::from(trials)),
+        ("remarks", json!(report.verdict.reasons)),
+    ] {
+        parameters.insert(key.to_owned(), value);
+    }
+    parameters
+}
+
+fn trial_value(trial: &Trial) -> Value {
+    let mut value = json!(trial);
+    if let Some(directions) = value.pointer_mut("/outcome/directions").and_then(Value::as_array_mut) {
+        for direction in directions {
+            if let Some(delays) = direction.get_mut("delays").and_then(Value::as_object_mut) {
+                delays.remove("histogram");
+            }
+        }
+    }
+    value
+}
+
+/// The kind that reports group by, from a method's sentence.
+fn kind_of(text: &str) -> ReasonKind {
+    match text {
+        t if t.contains("away") => ReasonKind::Hiccup,
+        t if t.contains("offered") => ReasonKind::OfferedShort,
+        t if t.contains("pause") => ReasonKind::PauseFrames,
+        t if t.contains("bytes a frame") => ReasonKind::WrongFrameSize,
+        _ => ReasonKind::Other,
+    }
+}
+
+fn take_outcome(finding: &mut Finding, outcome: &TrialOutcome, size: FrameSize) {
+    let rate = outcome.forwarding_rate();
+    set_rate(&mut finding.values, rate, size);
+    let values = &mut finding.values;
+    values.offered_pps = Some(outcome.offered_rate());
+    values.loss_ratio = Some(outcome.loss_ratio());
+    values.frames_sent = Some(outcome.sent());
+    values.frames_received = Some(outcome.received());
+    let mut loss = LossDomains::default();
+    for direction in &outcome.directions {
+        let of = &direction.loss;
+        loss.unsent += of.unsent;
+        loss.nic_discard += of.nic_discard;
+        loss.no_descriptor += of.no_descriptor;
+        loss.no_mbuf += of.no_mbuf;
+        loss.lost += of.lost;
+        loss.duplicate += of.duplicate;
+        loss.reordered += of.reordered;
+        loss.corrupt += of.corrupt;
+        loss.foreign += of.foreign;
+    }
+    values.loss = Some(loss);
+    if outcome.received() == 0 && outcome.sent() > 0 {
+        finding.reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came", outcome.sent()) });
+    }
+}
+
+fn set_rate(values: &mut Values, rate: PacketRate, size: FrameSize) {
+    values.forwarding_pps = Some(rate);
+    values.l1_bps = Some(rate.l1(size));
+    values.l2_bps = Some(rate.l2(size));
+    values.goodput_bps = Some(rate.udp4_goodput(size));
+}
+
+fn clear_rate(values: &mut Values) {
+    values.forwarding_pps = None;
+    values.l1_bps = None;
+    values.l2_bps = None;
+    values.goodput_bps = None;
+}
+
+/// Round trips at a low rate. The histogram itself is kept as a raw file by the caller.
+pub fn of_round_trips(trips: &RoundTrips, size: FrameSize, rate: PacketRate) -> Finding {
+    let sent = &trips.sent;
+    let returned = sent.returned.clone().unwrap_or_default();
+    let lost = sent.frames_sent.saturating_sub(returned.received);
+    let mut finding = Finding {
+        load: Some(format!("{}pps", rate.pps())),
+        duration_s: Some(sent.duration.as_secs_f64()),
+        cpu: Some(poll_cost(&sent.cycles, &trips.reflected.cycles)),
+        ..Finding::default()
+    };
+    finding.values = Values {
+        offered_pps: Some(sent.rate),
+        loss_ratio: Some(methodology::units::LossRatio::from_counts(sent.frames_sent, returned.received)),
+        rtt_ns: sent.rtt.as_ref().map(rtt_summary),
+        latency_definition: Some(LatencyDefinition::RoundTrip),
+        loss: Some(LossDomains {
+            unsent: sent.frames_unsent + sent.frames_skipped,
+            lost,
+            duplicate: returned.duplicate,
+            reordered: returned.reordered,
+            corrupt: returned.corrupt,
+            foreign: returned.foreign,
+            ..LossDomains::default()
+        }),
+        frames_sent: Some(sent.frames_sent),
+        frames_received: Some(returned.received),
+        wire_bytes_per_frame: bytes_per_frame(&trips.reflected.counters, size),
+        ..Values::default()
+    };
+    if let Some(residence) = &trips.reflected.residence {
+        finding.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
+    }
+    note_hiccups(&mut finding.parameters, "sender_hiccups", &sent.hiccups);
+    note_hiccups(&mut finding.parameters, "reflector_hiccups", &trips.reflected.hiccups);
+    finding.reasons = round_trip_reasons(sent, returned.received);
+    finding
+}
+
+fn round_trip_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if returned == 0 {
+        reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came back", sent.frames_sent) });
+    }
+    if let Some(why) = &sent.ended_early {
+        reasons.push(Reason { kind: ReasonKind::Other, detail: format!("the generator ended early: {why}") });
+    }
+    // A tenth of a percent: more than that missing is another load than the one that was asked for.
+    if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
+        let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
+        reasons.push(Reason { kind: ReasonKind::OfferedShort, detail });
+    }
+    reasons
+}
+
+fn note_hiccups(parameters: &mut Map<String, Value>, name: &str, hiccups: &HiccupReport) {
+    let all = costly(hiccups, std::time::Duration::from_nanos(hiccups.threshold_ns));
+    parameters
+        .insert(name.to_owned(), json!({ "count": all.count, "longest_ns": hiccups.longest_ns, "threshold_ns": hiccups.threshold_ns }));
+}
+
+fn rtt_summary(rtt: &RttReport) -> RttSummary {
+    let ns = |value: u64| Some(value as f64);
+    RttSummary {
+        min: ns(rtt.min),
+        p50: ns(rtt.p50),
+        p90: ns(rtt.p90),
+        p99: ns(rtt.p99),
+        p999: ns(rtt.p999),
+        p9999: ns(rtt.p9999),
+        max: ns(rtt.max),
+        mean: Some(rtt.mean),
+        count: Some(rtt.count),
+        histogram: None,
+    }
+}
+
+/// Poll loops take whole cores whatever they carry; what they would need is their busy share.
+pub fn poll_cost(sender: &CycleReport, receiver: &CycleReport) -> CpuCost {
+    let end = |cycles: &CycleReport| EndCost {
+        cores: Some(1.0),
+        busy_cycles: Some(cycles.busy),
+        total_cycles: Some(cycles.total),
+        cycles_hz: Some(cycles.hz),
+        cycles_per_frame: (cycles.per_frame > 0.0).then_some(cycles.per_frame),
+        ..EndCost::default()
+    };
+    CpuCost { sender: Some(end(sender)), receiver: Some(end(receiver)), shared_machine: false }
+}
+
+/// Line rate, where a link has a speed; shared memory has none.
+fn ceiling(pair: &BypassPair, size: FrameSize) -> Option<Ceiling> {
+    Some(match pair.link {
+        Some(link) => {
+            let rate = link.line_rate(size);
+            Ceiling {
+                kind: CeilingKind::LineRate,
+                l1_bps: Some(link.bps() as f64),
+                pps: Some(rate.pps()),
+                goodput_bps: Some(rate.udp4_goodput(size).bps()),
+            }
+        }
+        None => Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None },
+    })
+}
+
+impl Finding {
+    /// What it is worth.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::from_reasons(self.reasons.clone())
+    }
+
+    /// Notes the cost and the proof of size of the last trial.
+    pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
+        self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
+        note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
+        note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
+        let gaps = Seconds::from(std::time::Duration::from_nanos(trial.sent.hiccups.total_ns + trial.received.hiccups.total_ns));
+        self.parameters.insert("hiccup_time_s".to_owned(), json!(gaps));
+    }
+}

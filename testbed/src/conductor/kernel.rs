@@ -1,0 +1,318 @@
+//! One kernel measurement: server tool, client tool, their raw output, the record.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use methodology::units::{FrameSize, Goodput, Seconds};
+use reporter::archive::{ArchiveError, RunDirectory};
+use reporter::kernel_tools::{
+    CommandLine, Commands, CpuSnapshot, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, RecordContext, ToolError,
+    ToolExit, Transport, failed_record, is_listening, raw_text,
+};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, ReasonKind, Record, View};
+
+use super::schedule::Step;
+use crate::plan::{PingPongTool, Protocol, What};
+use crate::process::{Child, CommandSpec, Output, Place, ProcessError, run, spawn};
+use crate::topology::{Endpoint, Testbed, TestbedError};
+
+/// Away from the tools' own ports, so that a server someone else left running is not measured by mistake.
+const PORT: u16 = 15_201;
+
+/// How long a server may take to listen.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is remembered from one kernel measurement to the next.
+#[derive(Debug, Default)]
+pub struct KernelTools {
+    /// Goodput seen at a message size: how many bytes a run of less than a second should send.
+    seen: BTreeMap<(Protocol, u32), Goodput>,
+    /// Versions by endpoint place and tool.
+    versions: BTreeMap<(String, KernelTool), String>,
+}
+
+/// What one measurement needs to know.
+struct Job<'a> {
+    tool: KernelTool,
+    spec: KernelSpec,
+    from: &'a Endpoint,
+    to: &'a Endpoint,
+    shared_machine: bool,
+}
+
+/// What a finished client left.
+struct Ran {
+    text: String,
+    exit: ToolExit,
+    cost: Option<CpuCost>,
+    commands: Vec<String>,
+}
+
+impl KernelTools {
+    /// Measures, keeps the raw output, and makes the record. A tool that fails makes a `failed` record, not an error.
+    ///
+    /// # Errors
+    /// The run directory cannot be written; the testbed has no such endpoint.
+    pub fn measure(&mut self, step: &Step<'_>, testbed: &Testbed, directory: &RunDirectory) -> Result<Record, KernelError> {
+        let (from, to) = (testbed.endpoint(&step.pair.from)?, testbed.endpoint(&step.pair.to)?);
+        let Some((tool, spec, wanted)) = self.spec(step, to) else {
+            return Ok(super::failed(step, directory, ReasonKind::Other, "this is no kernel measurement"));
+        };
+        let mut job = Job { tool, spec, from, to, shared_machine: testbed.emulated };
+        let mut ran = job.run();
+        // A run by bytes that was much too short says nothing yet, but it says how many bytes to send.
+        if let (Extent::Bytes(_), Ok(first)) = (job.spec.extent, &ran) {
+            if let Some((goodput, took)) = first.goodput(tool) {
+                self.seen.insert((protocol_of(step.what), step.size.bytes()), goodput);
+                if took < wanted.duration() / 2 {
+                    job.spec.extent = Extent::bytes_for(goodput, wanted.duration());
+                    ran = job.run();
+                }
+            }
+        }
+        let mut context = RecordContext::new(step.id.clone(), jiff::Timestamp::now(), step.pair.clone());
+        context.size = Some(job.spec.size);
+        context.repetition = step.repetition;
+        context.provenance = directory.provenance().clone();
+        context.view = View::Application;
+        context.ceiling = Some(ceiling(from, to));
+        context.version = self.version(tool, &from.place);
+        match ran {
+            Ok(ran) => {
+                let name = format!("{}.{}", step.id.0.replace('/', "_"), tool.raw_extension());
+                context.raw = Some(directory.store_raw(&name, ran.text.as_bytes())?);
+                context.commands = ran.commands;
+                context.cpu = ran.cost;
+                context.exit = ran.exit;
+                Ok(record(tool, &job.spec, &ran.text, ran.exit, &context))
+            }
+            Err(error) => {
+                let kind = match error {
+                    RunError::NotReady { .. } => ReasonKind::TimedOut,
+                    RunError::Process(_) | RunError::Spec(_) => ReasonKind::ToolFailed,
+                };
+                Ok(super::failed(step, directory, kind, &error.to_string()))
+            }
+        }
+    }
+
+    fn spec(&self, step: &Step<'_>, to: &Endpoint) -> Option<(KernelTool, KernelSpec, Seconds)> {
+        let (tool, method, protocol, size, duration) = match *step.what {
+            What::KernelStream { protocol, duration } => {
+                (KernelTool::Iperf3, Method::Stream, protocol, stream_message(protocol, step.size), duration)
+            }
+            What::KernelPingPong { protocol, tool, duration } => {
+                let tool = match tool {
+                    PingPongTool::Qperf => KernelTool::Qperf,
+                    PingPongTool::Sockperf => KernelTool::Sockperf,
+                };
+                // As much payload as a UDP test frame of that size carries, so that like is compared with like.
+                (tool, Method::PingPong, protocol, step.size.udp4_payload(), duration)
+            }
+            What::RoundTrip { .. } | What::Procedure { .. } => return None,
+        };
+        let transport = match protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+        };
+        let whole = duration.seconds() >= 1.0;
+        let extent = if tool == KernelTool::Iperf3 && !whole {
+            // Unknown yet: what a slow machine sends in system calls of this size; the first run corrects it.
+            let guess = Goodput::new(2e5 * 8.0 * f64::from(size)).unwrap_or(Goodput::ZERO);
+            let expected = self.seen.get(&(protocol, step.size.bytes())).copied().unwrap_or(guess);
+            Extent::bytes_for(expected, duration.duration())
+        } else {
+            Extent::For(duration.duration())
+        };
+        let spec = KernelSpec::new(method, transport, to.address, PORT, MessageSize::new(size)?, extent);
+        Some((tool, spec, duration))
+    }
+
+    fn version(&mut self, tool: KernelTool, place: &Place) -> Option<String> {
+        // The tools whose output carries their version need no second call.
+        let key = (place.to_string(), tool);
+        if let Some(version) = self.versions.get(&key) {
+            return Some(version.clone());
+        }
+        let output = run(&command(place, &tool.version_command(), Duration::from_secs(5))).ok()?;
+        let version = first_version(&raw_text(&output.stdout, &output.stderr))?;
+        self.versions.insert(key, version.clone());
+        Some(version)
+    }
+}
+
+/// A stream's message: what an application writes into TCP, or the datagram that makes a frame of this size.
+fn stream_message(protocol: Protocol, size: FrameSize) -> u32 {
+    match protocol {
+        Protocol::Tcp => size.bytes(),
+        Protocol::Udp => size.udp4_payload(),
+    }
+}
+
+fn protocol_of(what: &What) -> Protocol {
+    match *what {
+        What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol,
+        What::RoundTrip { .. } | What::Procedure { .. } => Protocol::Udp,
+    }
+}
+
+/// `iperf 3.12 (cJSON 1.7.15)` and its like: the first word that begins with a digit.
+fn first_version(text: &str) -> Option<String> {
+    let words = text.split(|c: char| c.is_whitespace() || c == ',');
+    words
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+        .map(str::to_owned)
+}
+
+/// The link's speed bounds what the kernel can send over it; virtual links have none.
+fn ceiling(from: &Endpoint, to: &Endpoint) -> Ceiling {
+    match from.link.or(to.link) {
+        Some(link) => Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None },
+        None => Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None },
+    }
+}
+
+fn record(tool: KernelTool, spec: &KernelSpec, text: &str, exit: ToolExit, context: &RecordContext) -> Record {
+    let first: Result<Measurement, ToolError> = tool.parse(text, exit).map(|mut all| all.swap_remove(0));
+    match first {
+        Ok(measurement) => match measurement.into_record(0, context) {
+            Ok(record) => record,
+            // Cannot happen while the context names a size; a record says it all the same.
+            Err(unknown) => failed_record(tool, spec, context, &ToolError::Unreadable { tool, why: unknown.to_string() }),
+        },
+        Err(error) => failed_record(tool, spec, context, &error),
+    }
+}
+
+/// A kernel measurement that cannot be kept or placed.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// The run directory.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The testbed.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}
+
+/// Why a tool did not run.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Spec(#[from] reporter::kernel_tools::SpecError),
+    #[error("the server `{command}` at {place} did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
+    NotReady { command: String, place: Place, port: u16, said: String },
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<Ran, RunError> {
+        let commands = self.tool.commands(&self.spec)?;
+        let _server = self.server(&commands)?;
+        let before = (cpu_times(&self.from.place), cpu_times(&self.to.place));
+        let started = Instant::now();
+        let output = run(&command(&self.from.place, &commands.client, commands.timeout))?;
+        let wall = started.elapsed();
+        let after = (cpu_times(&self.from.place), cpu_times(&self.to.place));
+        let between = |before: Option<CpuSnapshot>, after: Option<CpuSnapshot>| after?.cost_since(&before?, wall).ok();
+        let (sender, receiver) = (between(before.0, after.0), between(before.1, after.1));
+        let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
+        Ok(Ran {
+            text: raw_text(&output.stdout, &output.stderr),
+            exit: exit(&output, commands.timeout),
+            cost,
+            commands: commands.as_texts(),
+        })
+    }
+
+    /// The server, listening. It ends when it is dropped.
+    fn server(&self, commands: &Commands) -> Result<Option<Child>, RunError> {
+        let Some(line) = &commands.server else { return Ok(None) };
+        let mut server = spawn(&command(&self.to.place, line, commands.timeout + READY_LIMIT))?;
+        server.collect_stdout();
+        let Some((transport, port)) = commands.ready else { return Ok(Some(server)) };
+        let deadline = Instant::now() + READY_LIMIT;
+        loop {
+            if is_listening(&self.sockets(&server, transport), transport, port) {
+                return Ok(Some(server));
+            }
+            let ended = server.try_wait()?;
+            if ended.is_some() || Instant::now() >= deadline {
+                let said = server.stderr_so_far();
+                let said = said.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(RunError::NotReady { command: line.to_string(), place: self.to.place.clone(), port, said });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The open sockets where the server is. On this machine its process tells which namespace that is.
+    fn sockets(&self, server: &Child, transport: Transport) -> String {
+        let name = if transport == Transport::Udp { "udp" } else { "tcp" };
+        match &self.to.place {
+            Place::Here | Place::Namespace(_) => {
+                let folder = format!("/proc/{}/net", server.id());
+                let read = |file: String| std::fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_default();
+                read(name.to_owned()) + &read(format!("{name}6"))
+            }
+            Place::Ssh(_) => {
+                let cat = CommandLine::new("cat", [format!("/proc/net/{name}"), format!("/proc/net/{name}6")]);
+                run(&command(&self.to.place, &cat, Duration::from_secs(5))).map(|output| output.stdout_text()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl Ran {
+    /// What was measured and how long data went, to size the next run.
+    fn goodput(&self, tool: KernelTool) -> Option<(Goodput, Duration)> {
+        let measurement = tool.parse(&self.text, self.exit).ok()?.into_iter().next()?;
+        Some((measurement.values.goodput_bps?, measurement.duration?))
+    }
+}
+
+fn command(place: &Place, line: &CommandLine, timeout: Duration) -> CommandSpec {
+    let argv = std::iter::once(line.program.clone()).chain(line.arguments.iter().cloned());
+    CommandSpec::new(place.clone(), argv).with_timeout(timeout)
+}
+
+fn exit(output: &Output, limit: Duration) -> ToolExit {
+    use std::os::unix::process::ExitStatusExt;
+    match (output.timed_out, output.status.code(), output.status.signal()) {
+        (true, ..) => ToolExit::TimedOut(limit),
+        (_, Some(code), _) => ToolExit::Code(code),
+        (_, _, Some(signal)) => ToolExit::Signal(signal),
+        _ => ToolExit::Unknown,
+    }
+}
+
+/// The processor times where an endpoint is: of the whole machine, which a network namespace is not.
+fn cpu_times(place: &Place) -> Option<CpuSnapshot> {
+    let text = match place {
+        Place::Here | Place::Namespace(_) => std::fs::read_to_string("/proc/stat").ok()?,
+        Place::Ssh(_) => run(&command(place, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
+    };
+    CpuSnapshot::parse(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_where_tools_print_them() {
+        assert_eq!(first_version("iperf 3.12 (cJSON 1.7.15)\nLinux").as_deref(), Some("3.12"));
+        assert_eq!(first_version("sockperf, version 3.7-no.git").as_deref(), Some("3.7-no.git"));
+        assert_eq!(first_version("qperf 0.4.11").as_deref(), Some("0.4.11"));
+        assert_eq!(first_version("no version here"), None);
+    }
+
+    #[test]
+    fn a_datagram_makes_the_frame_and_a_message_is_a_message() {
+        assert_eq!(stream_message(Protocol::Udp, FrameSize::MIN), 18);
+        assert_eq!(stream_message(Protocol::Tcp, FrameSize::MIN), 64);
+    }
+}

@@ -1,0 +1,221 @@
+//! [`Measurer`] over two agents: what the methods of `methodology` drive.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use dataplane::{HiccupReport, RttReport, SendPlan, SendReport};
+use methodology::trial::{
+    DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
+};
+use methodology::units::{FrameSize, Nanoseconds, PacketRate, Seconds};
+use thiserror::Error;
+
+use super::accounting::{bytes_per_frame, discards};
+use super::bypass::{BypassError, BypassPair, OneWay, RoundTrips};
+
+/// One direction of one pair at one frame size.
+pub struct PairMeasurer<'a> {
+    pub pair: &'a mut BypassPair,
+    pub size: FrameSize,
+    pub interrupted: &'a AtomicBool,
+    /// What both ends said of the last trial without delays: its cost, and the proof of the frame size.
+    pub last: Option<OneWay>,
+}
+
+/// A trial that was not made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MeasureError {
+    /// An agent could not do it.
+    #[error(transparent)]
+    Bypass(#[from] BypassError),
+    /// This testbed cannot make the stimulus.
+    #[error("a trial of this kind ({what}) cannot be made between two agents yet; use `linerate simulate` to see what the method does")]
+    Unsupported {
+        /// Which kind.
+        what: &'static str,
+    },
+}
+
+/// The longest that a burst of a known number of frames may take: a port that takes none must not hang the run.
+const BURST_LIMIT: Duration = Duration::from_secs(30);
+
+impl Measurer for PairMeasurer<'_> {
+    type Error = MeasureError;
+
+    fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
+        let plan = self.plan(&input.stimulus)?;
+        // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
+        pause(input.phases.routing_wait + input.phases.learning_wait);
+        let drain = input.phases.drain_wait.duration();
+        let outcome = if input.delays {
+            let trips = self.pair.round_trips(SendPlan { drain, ..plan }, self.interrupted)?;
+            self.judge_round_trips(&trips)
+        } else {
+            let trial = self.pair.one_way(plan, drain, self.interrupted)?;
+            let outcome = self.judge_one_way(&trial);
+            self.last = Some(trial);
+            outcome
+        };
+        pause(input.phases.settle_wait);
+        Ok(outcome)
+    }
+}
+
+impl PairMeasurer<'_> {
+    fn plan(&self, stimulus: &Stimulus) -> Result<SendPlan, MeasureError> {
+        match *stimulus {
+            Stimulus::Constant { pace, duration } => Ok(SendPlan::new(self.size, pace, duration.duration())),
+            Stimulus::Burst { frames, pace } => Ok(SendPlan { frames: Some(frames), ..SendPlan::new(self.size, pace, BURST_LIMIT) }),
+            Stimulus::Step { .. } => Err(MeasureError::Unsupported { what: "a step from one load to another" }),
+            Stimulus::Event { .. } => Err(MeasureError::Unsupported { what: "a reset while traffic goes on" }),
+        }
+    }
+
+    fn judge_one_way(&self, trial: &OneWay) -> TrialOutcome {
+        let (sent, received) = (&trial.sent, &trial.received);
+        let discards = discards(&received.counters);
+        let loss = LossDomains {
+            unsent: sent.frames_unsent + sent.frames_skipped,
+            nic_discard: discards.nic,
+            no_descriptor: discards.no_descriptor,
+            no_mbuf: discards.no_mbuf,
+            lost: sent.frames_sent.saturating_sub(received.frames_received),
+            duplicate: received.duplicate,
+            reordered: received.reordered,
+            corrupt: received.corrupt,
+            foreign: received.foreign,
+        };
+        let hide = self.hide_time(sent.rate);
+        let direction = DirectionOutcome {
+            direction: Direction::Forward,
+            intended: sent.intended_frames,
+            sent: sent.frames_sent,
+            received: received.frames_received,
+            loss,
+            offered_duration: Seconds::from(sent.duration),
+            hiccups: together(costly(&sent.hiccups, hide), costly(&received.hiccups, hide)),
+            delays: None,
+            recovery: None,
+            longest_gap: None,
+        };
+        let mut outcome = TrialOutcome::one_way(direction);
+        outcome.faults.extend(received.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
+            detail: format!("{} frames came later than the sequence tracker remembers", received.window_exceeded),
+        }));
+        outcome.faults.extend(early_end(sent));
+        outcome.faults.extend(received.ended_early.iter().map(|reason| Fault::Other { detail: format!("the sink ended early: {reason}") }));
+        if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0) {
+            if (bytes - f64::from(self.size.bytes())).abs() > 0.001 {
+                outcome.faults.push(Fault::SizeNotIntended { intended: self.size.bytes(), counted_milli: (bytes * 1000.0).round() as u64 });
+            }
+        }
+        outcome
+    }
+
+    fn judge_round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
+        let sent = &trips.sent;
+        let returned = sent.returned.clone().unwrap_or_default();
+        let discards = discards(&sent.counters);
+        let hide = self.hide_time(sent.rate);
+        let direction = DirectionOutcome {
+            direction: Direction::Forward,
+            intended: sent.intended_frames,
+            sent: sent.frames_sent,
+            received: returned.received,
+            loss: LossDomains {
+                unsent: sent.frames_unsent + sent.frames_skipped,
+                nic_discard: discards.nic,
+                no_descriptor: discards.no_descriptor,
+                no_mbuf: discards.no_mbuf,
+                lost: sent.frames_sent.saturating_sub(returned.received),
+                duplicate: returned.duplicate,
+                reordered: returned.reordered,
+                corrupt: returned.corrupt,
+                foreign: returned.foreign,
+            },
+            offered_duration: Seconds::from(sent.duration),
+            hiccups: together(costly(&sent.hiccups, hide), costly(&trips.reflected.hiccups, hide)),
+            delays: sent.rtt.as_ref().map(delay_summary),
+            recovery: None,
+            longest_gap: None,
+        };
+        let mut outcome = TrialOutcome::one_way(direction);
+        outcome.faults.extend(early_end(sent));
+        outcome
+    }
+
+    /// How long the receiver's ring can hold frames at this rate while nobody polls it.
+    fn hide_time(&self, rate: PacketRate) -> Duration {
+        let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
+        if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
+    }
+}
+
+fn pause(wait: Seconds) {
+    if !wait.is_zero() {
+        std::thread::sleep(wait.duration());
+    }
+}
+
+fn early_end(sent: &SendReport) -> Option<Fault> {
+    sent.ended_early.as_ref().map(|reason| Fault::Other { detail: format!("the generator ended early: {reason}") })
+}
+
+/// The hiccups that were longer than a queue can hide. A bucket that reaches past `hide` counts: better one too many.
+pub fn costly(hiccups: &HiccupReport, hide: Duration) -> Hiccups {
+    let hide = u64::try_from(hide.as_nanos()).unwrap_or(u64::MAX);
+    let count = if hiccups.longest_ns <= hide {
+        0
+    } else {
+        hiccups.histogram.iter().filter(|bucket| bucket.below_ns > hide).map(|bucket| bucket.count).sum::<u64>().max(1)
+    };
+    let longest = if count == 0 { Seconds::ZERO } else { Nanoseconds::new(hiccups.longest_ns).seconds() };
+    Hiccups { count, longest }
+}
+
+fn together(a: Hiccups, b: Hiccups) -> Hiccups {
+    Hiccups { count: a.count + b.count, longest: if a.longest > b.longest { a.longest } else { b.longest } }
+}
+
+fn delay_summary(rtt: &RttReport) -> DelaySummary {
+    DelaySummary {
+        definition: DelayDefinition::RoundTripSoftware,
+        count: rtt.count,
+        min: Nanoseconds::new(rtt.min),
+        mean: Nanoseconds::new(rtt.mean.round().max(0.0) as u64),
+        p50: Nanoseconds::new(rtt.p50),
+        p90: Nanoseconds::new(rtt.p90),
+        p99: Nanoseconds::new(rtt.p99),
+        p999: Nanoseconds::new(rtt.p999),
+        p9999: Nanoseconds::new(rtt.p9999),
+        max: Nanoseconds::new(rtt.max),
+        ipdv: None,
+        histogram: rtt.histogram.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dataplane::Bucket;
+
+    use super::*;
+
+    #[test]
+    fn only_a_hiccup_longer_than_the_queue_can_hide_counts() {
+        let hiccups = HiccupReport {
+            threshold_ns: 5_000,
+            count: 12,
+            longest_ns: 90_000,
+            total_ns: 200_000,
+            histogram: vec![
+                Bucket { below_ns: 8_192, count: 8 },
+                Bucket { below_ns: 65_536, count: 3 },
+                Bucket { below_ns: 131_072, count: 1 },
+            ],
+        };
+        assert_eq!(costly(&hiccups, Duration::from_micros(100)), Hiccups::default());
+        assert_eq!(costly(&hiccups, Duration::from_micros(80)).count, 1);
+        assert_eq!(costly(&hiccups, Duration::from_micros(10)).count, 4);
+    }
+}

@@ -1,0 +1,315 @@
+//! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
+
+mod accounting;
+mod bypass;
+mod bypass_record;
+mod environment;
+mod kernel;
+mod measurer;
+mod schedule;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dataplane::SendPlan;
+use methodology::procedures::{Conditions, KnownRates, RunError};
+use methodology::units::{FrameSize, Frames, LinkSpeed, Pace, PacketRate, Seconds};
+use reporter::archive::{ArchiveError, RunDirectory};
+use reporter::environment::Environment;
+use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, Tool, Values, Verdict};
+use thiserror::Error;
+
+use crate::plan::{Plan, What};
+use crate::topology::{Testbed, TestbedError};
+use bypass::{BypassError, BypassPair};
+use bypass_record::Finding;
+use kernel::{KernelError, KernelTools};
+use measurer::{MeasureError, PairMeasurer};
+use schedule::{Group, Step};
+
+/// Who is told how the run goes.
+pub trait Observer {
+    /// A measurement begins.
+    fn begins(&mut self, step: &StepInfo);
+    /// A measurement ended; its record is kept already.
+    fn ended(&mut self, record: &Record);
+    /// Within a measurement of many trials: one more is done.
+    fn trial(&mut self, note: &str);
+}
+
+/// What an [`Observer`] is told of a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepInfo {
+    /// In words: `a-cpu→b-dpu dpdk mrr 64 B`.
+    pub title: String,
+    /// Which it is, from 1.
+    pub number: usize,
+    /// Of how many.
+    pub of: usize,
+    /// How long the whole run should still take.
+    pub left: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything in the plan has a record.
+    Complete,
+    /// The user ended it; what was measured is kept.
+    Interrupted,
+}
+
+/// The run cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConductError {
+    /// The run directory cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The plan and the testbed do not fit.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}
+
+impl From<KernelError> for ConductError {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Archive(error) => ConductError::Archive(error),
+            KernelError::Testbed(error) => ConductError::Testbed(error),
+        }
+    }
+}
+
+/// What each endpoint is, for `environment.json`; an endpoint that cannot be asked is an error, found before anything is measured.
+pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environment, crate::agent::AgentError> {
+    environment::describe(testbed, interrupted)
+}
+
+/// One run of a plan on a testbed.
+pub struct Conductor<'a> {
+    /// What to measure.
+    pub plan: &'a Plan,
+    /// Where.
+    pub testbed: &'a Testbed,
+    /// Where records go.
+    pub directory: &'a mut RunDirectory,
+    /// Set when the user wants the run to end.
+    pub interrupted: &'a AtomicBool,
+    /// Who is told.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl Conductor<'_> {
+    /// Measures everything that is not in `done` yet.
+    ///
+    /// # Errors
+    /// The run directory cannot be written, or the plan names an endpoint that is not there. A measurement that fails is a
+    /// record and not an error.
+    pub fn run(&mut self, done: &BTreeSet<RecordId>) -> Result<RunEnd, ConductError> {
+        let mut groups = schedule::groups(self.plan, self.testbed)?;
+        let of = groups.iter().map(Group::len).sum();
+        for group in &mut groups {
+            group.retain(|step| !done.contains(&step.id));
+        }
+        let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
+        let mut number = of - groups.iter().map(Group::len).sum::<usize>();
+        let mut tools = KernelTools::default();
+        for group in groups {
+            // Both ends of a pair stay open while it is measured, and end before the next pair begins.
+            let mut bypass = None;
+            for step in group {
+                if self.interrupted.load(Ordering::Relaxed) {
+                    return Ok(RunEnd::Interrupted);
+                }
+                number += 1;
+                let title = format!("{} {} {} {}", step.pair, step.what.stack(), step.what.method(), step.size);
+                self.observer.begins(&StepInfo { title, number, of, left });
+                left = left.saturating_sub(step.expected);
+                let record = match step.what.stack().is_kernel() {
+                    true => tools.measure(&step, self.testbed, self.directory)?,
+                    false => self.bypass(&step, &mut bypass)?,
+                };
+                // What was cut short by the user is no result; a resumed run measures it again.
+                if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != reporter::record::State::Valid {
+                    return Ok(RunEnd::Interrupted);
+                }
+                self.directory.append(&record)?;
+                self.observer.ended(&record);
+            }
+        }
+        Ok(RunEnd::Complete)
+    }
+
+    /// One DPDK measurement. The pair is opened when it is first needed, and again after an agent was lost.
+    fn bypass(&mut self, step: &Step<'_>, open: &mut Option<BypassPair>) -> Result<Record, ConductError> {
+        let mut pair = match open.take() {
+            Some(pair) => pair,
+            None => match BypassPair::open(self.testbed, &step.pair, self.max_frame(), self.interrupted) {
+                Ok(pair) => pair,
+                Err(error) => return Ok(failed(step, self.directory, kind_of(&error), &error.to_string())),
+            },
+        };
+        let measured = match step.what {
+            What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration),
+            What::Procedure { method, link } => self.procedure(step, &mut pair, method, *link),
+            What::KernelStream { .. } | What::KernelPingPong { .. } => Err(StepError::Bypass(MeasureError::Unsupported { what: "kernel" })),
+        };
+        match measured {
+            Ok(record) => {
+                *open = Some(pair);
+                Ok(record)
+            }
+            Err(StepError::Archive(error)) => Err(error.into()),
+            // The pair is not put back: whatever went wrong, the next measurement begins with two new agents.
+            Err(StepError::Bypass(error)) => {
+                let kind = match &error {
+                    MeasureError::Bypass(error) => kind_of(error),
+                    _ => ReasonKind::Other,
+                };
+                Ok(failed(step, self.directory, kind, &error.to_string()))
+            }
+            Err(StepError::Method(text)) => Ok(failed(step, self.directory, ReasonKind::Other, &text)),
+        }
+    }
+
+    fn round_trip(&mut self, step: &Step<'_>, pair: &mut BypassPair, rate: PacketRate, duration: Seconds) -> Result<Record, StepError> {
+        let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
+        let trips = pair.round_trips(plan, self.interrupted).map_err(MeasureError::from)?;
+        let mut finding = bypass_record::of_round_trips(&trips, step.size, rate);
+        let mut raw = None;
+        if let (Some(histogram), Some(summary)) =
+            (trips.sent.rtt.as_ref().and_then(|rtt| rtt.histogram.as_ref()), finding.values.rtt_ns.as_mut())
+        {
+            let file = self.directory.store_raw(&format!("{}.hdr", step.id.0.replace('/', "_")), histogram.as_bytes())?;
+            summary.histogram = Some(file.clone());
+            raw = Some(file);
+        }
+        let mut record = self.record(step, finding, pair);
+        record.raw = raw;
+        Ok(record)
+    }
+
+    fn procedure(
+        &mut self,
+        step: &Step<'_>,
+        pair: &mut BypassPair,
+        method: &methodology::method::Method,
+        link: Option<LinkSpeed>,
+    ) -> Result<Record, StepError> {
+        let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
+        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, last: None };
+        let observer = &mut *self.observer;
+        let mut note = |trial: &methodology::trial::Trial| {
+            let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
+            observer.trial(&format!("trial {}: {load}, loss {}", trial.number, trial.loss_ratio));
+        };
+        let report = methodology::procedures::run(method, &conditions, &mut measurer, &mut note);
+        let last = measurer.last.take();
+        let report = match report {
+            Ok(report) => report,
+            Err(RunError::Trial { source, .. }) => return Err(StepError::Bypass(source)),
+            Err(other) => return Err(StepError::Method(other.to_string())),
+        };
+        let mut finding = bypass_record::of_method(&report, step.size, pair);
+        if let Some(last) = &last {
+            finding.add_last_trial(last, step.size);
+        }
+        Ok(self.record(step, finding, pair))
+    }
+
+    fn record(&self, step: &Step<'_>, mut finding: Finding, pair: &BypassPair) -> Record {
+        let port = |opened: &crate::agent::Opened| serde_json::json!({ "devargs": opened.port.devargs, "driver": opened.port.driver, "dpdk": opened.dpdk.running });
+        finding.parameters.insert("sender_port".to_owned(), port(&pair.sender_port));
+        finding.parameters.insert("receiver_port".to_owned(), port(&pair.receiver_port));
+        let verdict = finding.verdict();
+        Record {
+            values: finding.values,
+            parameters: finding.parameters,
+            load: finding.load,
+            duration_s: finding.duration_s,
+            ceiling: finding.ceiling,
+            cpu: finding.cpu.map(|cost| reporter::record::CpuCost { shared_machine: self.testbed.emulated, ..cost }),
+            view: finding.view,
+            ..empty(step, self.directory, verdict)
+        }
+    }
+
+    /// Every DPDK size of the plan goes through the same ports.
+    fn max_frame(&self) -> FrameSize {
+        let sizes =
+            self.plan.measures.iter().filter(|measure| !measure.what.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+        sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
+    }
+}
+
+enum StepError {
+    Bypass(MeasureError),
+    Archive(ArchiveError),
+    Method(String),
+}
+
+impl From<MeasureError> for StepError {
+    fn from(error: MeasureError) -> Self {
+        StepError::Bypass(error)
+    }
+}
+
+impl From<ArchiveError> for StepError {
+    fn from(error: ArchiveError) -> Self {
+        StepError::Archive(error)
+    }
+}
+
+fn kind_of(error: &BypassError) -> ReasonKind {
+    match error {
+        error if error.is_interruption() => ReasonKind::Interrupted,
+        error if error.is_lost_agent() => ReasonKind::AgentLost,
+        _ => ReasonKind::Other,
+    }
+}
+
+/// The record of a measurement that was not made.
+fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind, why: &str) -> Record {
+    empty(step, directory, Verdict::failed(kind, why))
+}
+
+/// A record without results: who, where, what.
+fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
+    let name = match step.what {
+        What::KernelStream { .. } => "iperf3",
+        What::KernelPingPong { tool: crate::plan::PingPongTool::Qperf, .. } => "qperf",
+        What::KernelPingPong { tool: crate::plan::PingPongTool::Sockperf, .. } => "sockperf",
+        What::RoundTrip { .. } | What::Procedure { .. } => "linerate",
+    };
+    let kernel = step.what.stack().is_kernel();
+    Record {
+        schema: SchemaVersion::CURRENT,
+        id: step.id.clone(),
+        time: jiff::Timestamp::now(),
+        pair: step.pair.clone(),
+        stack: step.what.stack(),
+        tool: Tool {
+            name: name.to_owned(),
+            version: if kernel { String::new() } else { env!("CARGO_PKG_VERSION").to_owned() },
+            commands: Vec::new(),
+        },
+        metric: match step.what {
+            What::KernelPingPong { .. } => reporter::record::Metric::Latency,
+            _ => bypass_record::metric(step.what.method()),
+        },
+        method: step.what.method().to_owned(),
+        parameters: serde_json::Map::new(),
+        size: if kernel { Size::message(step.size.bytes()) } else { Size::frame(step.size) },
+        view: None,
+        load: None,
+        repetition: step.repetition,
+        duration_s: None,
+        values: Values::default(),
+        ceiling: None,
+        cpu: None,
+        raw: None,
+        provenance: directory.provenance().clone(),
+        verdict,
+    }
+}

@@ -1,0 +1,109 @@
+//! What is measured in which order, and how long it should take.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use methodology::method::Procedure;
+use methodology::units::{FrameSize, Seconds};
+use reporter::record::{Pair, RecordId};
+
+use crate::plan::{Measure, PairSelection, Plan, What};
+use crate::topology::{Testbed, TestbedError};
+
+/// One measurement that makes one record.
+#[derive(Debug, Clone)]
+pub struct Step<'p> {
+    /// The record's id: the same in every run of the plan, so that a resumed run knows what is there.
+    pub id: RecordId,
+    /// What.
+    pub what: &'p What,
+    /// Between which endpoints.
+    pub pair: Pair,
+    /// At which size.
+    pub size: FrameSize,
+    /// Which repetition, from 1.
+    pub repetition: u32,
+    /// How long it should take.
+    pub expected: Duration,
+}
+
+/// The steps between one pair, which share its two ports. Kernel first: poll loops must not run beside it.
+pub type Group<'p> = VecDeque<Step<'p>>;
+
+/// Everything the plan measures on this testbed, in order: repetition by repetition, so that a slow drift of the machine
+/// shows as spread and not as a difference between pairs.
+pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, TestbedError> {
+    let mut groups = Vec::new();
+    for repetition in 1..=plan.repetitions {
+        for pair in all_pairs(plan, testbed)? {
+            let wanted = plan.measures.iter().filter(|measure| measure.is_for(&pair));
+            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.what.stack().is_kernel());
+            let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
+                measure.sizes.iter().map(|&size| Step {
+                    id: id(&measure.what, &pair, size, repetition),
+                    what: &measure.what,
+                    pair: pair.clone(),
+                    size,
+                    repetition,
+                    expected: expected(&measure.what),
+                })
+            });
+            groups.push(steps.collect::<Group>());
+        }
+    }
+    Ok(groups)
+}
+
+fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
+    let every = testbed.all_pairs();
+    for pair in plan.measures.iter().filter_map(|measure| measure.pairs.only()).flatten() {
+        testbed.endpoint(&pair.from)?;
+        testbed.endpoint(&pair.to)?;
+    }
+    Ok(every.into_iter().filter(|pair| plan.measures.iter().any(|measure| measure.is_for(pair))).collect())
+}
+
+impl PairSelection {
+    fn only(&self) -> Option<&[Pair]> {
+        match self {
+            PairSelection::All => None,
+            PairSelection::Only(pairs) => Some(pairs),
+        }
+    }
+}
+
+impl Measure {
+    fn is_for(&self, pair: &Pair) -> bool {
+        self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
+    }
+}
+
+fn id(what: &What, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
+    RecordId(format!("{}.{}/{}/{}/{}/{repetition}", pair.from, pair.to, what.stack(), what.method(), size.bytes()))
+}
+
+/// For the time left only; searches end when they end.
+fn expected(what: &What) -> Duration {
+    let plus = |seconds: Seconds, overhead: f64| Duration::from_secs_f64(seconds.seconds() + overhead);
+    match what {
+        What::KernelStream { duration, .. } => plus(*duration, 0.15),
+        What::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),
+        What::RoundTrip { duration, .. } => plus(*duration, 0.4),
+        What::Procedure { method, .. } => {
+            let wait = method.phases.total();
+            match &method.procedure {
+                Procedure::Mrr { trials, duration } => plus((*duration + wait) * f64::from(*trials), 0.05),
+                Procedure::FrameLoss { duration, .. } => plus((*duration + wait) * 10.0, 0.05),
+                Procedure::Soak { duration, .. } => plus(*duration, 60.0),
+                Procedure::Latency { at, duration, repetitions, .. } => {
+                    plus((*duration + wait) * (f64::from(*repetitions) * at.len() as f64), 60.0)
+                }
+                // A search halves its way down: about a dozen loads, each decided by one duration sum.
+                _ => {
+                    let sums = method.search.goals.iter().map(|goal| goal.duration_sum.seconds()).sum::<f64>();
+                    Duration::from_secs_f64(12.0 * (sums + wait.seconds()))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+use std::ops::Range;
+use std::path::Path;
+
+use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, Preset, TesterRule};
+use methodology::search::SearchGoal;
+use methodology::trial::{ResetKind, TrialPhases};
+use methodology::units::{FrameSize, Frames, Load, Pace, PacketRate, Seconds, Share};
+use reporter::record::{Pair, Stack};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
+use crate::text_file::{FileProblem, from_toml, wrong};
+
+/// `plan.toml` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Spanned<String>,
+    #[serde(default)]
+    pairs: Option<Spanned<FilePairs>>,
+    #[serde(default)]
+    sizes: Option<FileSizes>,
+    #[serde(default)]
+    repetitions: Option<Spanned<u32>>,
+    #[serde(rename = "measure", default)]
+    measures: Vec<Spanned<FileMeasure>>,
+}
+
+/// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileMeasure {
+    stack: Stack,
+    method: Spanned<String>,
+    tool: Option<Spanned<String>>,
+    pairs: Option<Spanned<FilePairs>>,
+    sizes: Option<FileSizes>,
+    rate: Option<Spanned<Load>>,
+    duration: Option<Spanned<Seconds>>,
+    link: Option<Spanned<String>>,
+    ip: Option<IpVersion>,
+    preset: Option<Preset>,
+    goals: Option<Vec<SearchGoal>>,
+    algorithm: Option<Algorithm>,
+    min_load: Option<Load>,
+    max_load: Option<Load>,
+    time_limit: Option<Seconds>,
+    phases: Option<TrialPhases>,
+    tester: Option<TesterRule>,
+    repetitions: Option<u32>,
+    at: Option<Vec<LoadPoint>>,
+    step: Option<Share>,
+    event: Option<ResetKind>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(untagged, expecting = "expected \"all\" or a list such as [\"a-cpu:b-cpu\"]")]
+enum FilePairs {
+    Word(String),
+    List(Vec<String>),
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(untagged, expecting = "expected \"rfc2544\" or a list of frame sizes from 64 to 16000 bytes, such as [64, 1518]")]
+enum FileSizes {
+    Word(Spanned<String>),
+    List(Vec<Spanned<FrameSize>>),
+}
+
+/// Where in which file a measure stands.
+struct Where<'a> {
+    text: &'a str,
+    path: &'a Path,
+    table: Range<usize>,
+}
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
+    let file: File = from_toml(text, path)?;
+    let name = file.name.get_ref();
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        return Err(wrong(
+            text,
+            path,
+            Some(file.name.span()),
+            format!("`{name}` cannot name a run directory: use letters, digits, `-` and `_`"),
+        ));
+    }
+    let repetitions = match &file.repetitions {
+        Some(count) if *count.get_ref() == 0 => {
+            return Err(wrong(text, path, Some(count.span()), "repetitions = 0 measures nothing: write 1 or more"));
+        }
+        Some(count) => *count.get_ref(),
+        None => 1,
+    };
+    if file.measures.is_empty() {
+        return Err(wrong(
+            text,
+            path,
+            None,
+            "the plan has no [[measure]] table: add one, such as\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"",
+        ));
+    }
+    let mut measures = Vec::new();
+    for spanned in &file.measures {
+        let place = Where { text, path, table: spanned.span() };
+        let measure = spanned.get_ref();
+        let pairs = match measure.pairs.as_ref().or(file.pairs.as_ref()) {
+            Some(pairs) => place.pairs(pairs)?,
+            None => PairSelection::All,
+        };
+        let sizes = match measure.sizes.as_ref().or(file.sizes.as_ref()) {
+            Some(sizes) => place.sizes(sizes)?,
+            None => {
+                return Err(
+                    place.wrong(Some(measure.method.span()), "no sizes: give `sizes = \"rfc2544\"` or a list, here or for the whole plan")
+                );
+            }
+        };
+        let what = place.what(measure, &sizes)?;
+        measures.push(Measure { what, pairs, sizes });
+    }
+    Ok(Plan { name: name.clone(), repetitions, measures, source: text.to_owned() })
+}
+
+impl Where<'_> {
+    fn wrong(&self, span: Option<Range<usize>>, message: impl Into<String>) -> FileProblem {
+        wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
+    }
+
+    fn pairs(&self, pairs: &Spanned<FilePairs>) -> Result<PairSelection, FileProblem> {
+        match pairs.get_ref() {
+            FilePairs::Word(word) if word == "all" => Ok(PairSelection::All),
+            FilePairs::Word(word) => {
+                Err(self.wrong(Some(pairs.span()), format!("`{word}` names no pairs: write \"all\" or a list such as [\"a-cpu:b-cpu\"]")))
+            }
+            FilePairs::List(list) => {
+                let parsed: Result<Vec<Pair>, _> = list.iter().map(|pair| pair.parse::<Pair>()).collect();
+                let parsed = parsed.map_err(|error| self.wrong(Some(pairs.span()), error.to_string()))?;
+                if parsed.is_empty() {
+                    return Err(self.wrong(Some(pairs.span()), "an empty list of pairs measures nothing: write \"all\" or name some"));
+                }
+                Ok(PairSelection::Only(parsed))
+            }
+        }
+    }
+
+    fn sizes(&self, sizes: &FileSizes) -> Result<Vec<FrameSize>, FileProblem> {
+        match sizes {
+            FileSizes::Word(word) if word.get_ref() == "rfc2544" => Ok(FrameSize::RFC2544.to_vec()),
+            FileSizes::Word(word) => Err(self
+                .wrong(Some(word.span()), format!("`{}` names no sizes: write \"rfc2544\" or a list such as [64, 1518]", word.get_ref()))),
+            FileSizes::List(list) if list.is_empty() => Err(self.wrong(None, "an empty list of sizes measures nothing")),
+            FileSizes::List(list) => Ok(list.iter().map(|size| *size.get_ref()).collect()),
+        }
+    }
+
+    fn what(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<What, FileProblem> {
+        let method = measure.method.get_ref().as_str();
+        let protocol = match measure.stack {
+            Stack::KernelTcp => Some(Protocol::Tcp),
+            Stack::KernelUdp => Some(Protocol::Udp),
+            Stack::Dpdk => None,
+            other @ (Stack::KernelTls | Stack::KernelIcmp) => {
+                return Err(self.wrong(None, format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp or dpdk")));
+            }
+        };
+        match (protocol, method) {
+            (Some(protocol), "stream") => {
+                self.only(measure, &["duration", "tool"])?;
+                self.tool(measure, &["iperf3"])?;
+                Ok(What::KernelStream { protocol, duration: self.duration(measure, 1.0)? })
+            }
+            (Some(protocol), "ping-pong") => {
+                self.only(measure, &["duration", "tool"])?;
+                let tool = match self.tool(measure, &["qperf", "sockperf"])? {
+                    "sockperf" => PingPongTool::Sockperf,
+                    _ => PingPongTool::Qperf,
+                };
+                Ok(What::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
+            }
+            (None, "round-trip") => {
+                self.only(measure, &["duration", "rate"])?;
+                Ok(What::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
+            }
+            (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
+            (Some(_), name) => Err(self.wrong(
+                Some(measure.method.span()),
+                format!("`{name}` is no method of {}: it has stream (iperf3) and ping-pong (qperf, sockperf)", measure.stack),
+            )),
+            (None, name) => {
+                let known: Vec<&str> = MethodName::ALL.iter().map(|known| known.name()).collect();
+                let message = format!("`{name}` is no method of dpdk: it has round-trip, {}", known.join(", "));
+                Err(self.wrong(Some(measure.method.span()), message))
+            }
+        }
+    }
+
+    fn procedure(&self, measure: &FileMeasure, name: &str, sizes: &[FrameSize]) -> Result<What, FileProblem> {
+        for (key, span) in [("tool", measure.tool.as_ref().map(Spanned::span)), ("rate", measure.rate.as_ref().map(Spanned::span))] {
+            if span.is_some() {
+                return Err(self.wrong(span, format!("`{key}` means nothing to method \"{name}\"")));
+            }
+        }
+        let method_name: MethodName =
+            name.parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(measure.method.span()), error.to_string()))?;
+        let spec = MethodSpec {
+            name: method_name,
+            preset: measure.preset,
+            goals: measure.goals.clone(),
+            algorithm: measure.algorithm,
+            min_load: measure.min_load,
+            max_load: measure.max_load,
+            time_limit: measure.time_limit,
+            phases: measure.phases,
+            tester: measure.tester,
+            duration: measure.duration.as_ref().map(|duration| *duration.get_ref()),
+            // One trial a record: the plan's own repetitions say how often it is measured.
+            repetitions: measure.repetitions.or((method_name == MethodName::Mrr).then_some(1)),
+            at: measure.at.clone(),
+            step: measure.step,
+            event: measure.event,
+        };
+        let frames: Vec<Frames> = sizes.iter().copied().map(Frames::Fixed).collect();
+        let method = spec.resolve(&frames, measure.ip.unwrap_or_default()).map_err(|faults| {
+            let span = faults.first().and_then(|fault| self.span_of(fault.key()));
+            let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            self.wrong(span, said.join("; "))
+        })?;
+        let link = measure
+            .link
+            .as_ref()
+            .map(|link| {
+                link.get_ref().parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(link.span()), error.to_string()))
+            })
+            .transpose()?;
+        Ok(What::Procedure { method: Box::new(method), link })
+    }
+
+    /// Where a key such as `goals[1].width` stands in this measure's table, as near as its last named part.
+    fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        let table = self.text.get(self.table.clone())?;
+        let names: Vec<&str> = key.split(['.', '[', ']']).filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
+        let at = names.iter().rev().find_map(|name| {
+            let assigned = |(at, _): &(usize, &str)| {
+                let before = table[..*at].chars().next_back();
+                table[at + name.len()..].trim_start().starts_with('=') && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-')
+            };
+            table.match_indices(name).find(assigned).map(|(at, _)| at)
+        })?;
+        Some(self.table.start + at..self.table.start + at + 1)
+    }
+
+    /// Refuses keys that mean nothing to a method that is not one of `methodology`'s.
+    fn only(&self, measure: &FileMeasure, allowed: &[&str]) -> Result<(), FileProblem> {
+        let given = [
+            ("tool", measure.tool.is_some()),
+            ("rate", measure.rate.is_some()),
+            ("duration", measure.duration.is_some()),
+            ("link", measure.link.is_some()),
+            ("ip", measure.ip.is_some()),
+            ("preset", measure.preset.is_some()),
+            ("goals", measure.goals.is_some()),
+            ("algorithm", measure.algorithm.is_some()),
+            ("min-load", measure.min_load.is_some()),
+            ("max-load", measure.max_load.is_some()),
+            ("time-limit", measure.time_limit.is_some()),
+            ("phases", measure.phases.is_some()),
+            ("tester", measure.tester.is_some()),
+            ("repetitions", measure.repetitions.is_some()),
+            ("at", measure.at.is_some()),
+            ("step", measure.step.is_some()),
+            ("event", measure.event.is_some()),
+        ];
+        match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
+            Some((key, _)) => {
+                let message = format!("`{key}` means nothing to method \"{}\": it takes {}", measure.method.get_ref(), allowed.join(", "));
+                Err(self.wrong(self.span_of(key), message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn tool<'m>(&self, measure: &'m FileMeasure, known: &[&'m str]) -> Result<&'m str, FileProblem> {
+        match &measure.tool {
+            None => Ok(known.first().copied().unwrap_or_default()),
+            Some(tool) if known.contains(&tool.get_ref().as_str()) => Ok(tool.get_ref()),
+            Some(tool) => Err(self.wrong(
+                Some(tool.span()),
+                format!("`{}` does not do \"{}\": use {}", tool.get_ref(), measure.method.get_ref(), known.join(" or ")),
+            )),
+        }
+    }
+
+    fn duration(&self, measure: &FileMeasure, default: f64) -> Result<Seconds, FileProblem> {
+        match &measure.duration {
+            None => Seconds::new(default).map_err(|error| self.wrong(None, error.to_string())),
+            Some(duration) if duration.get_ref().is_zero() => {
+                Err(self.wrong(Some(duration.span()), "a duration of 0 measures nothing: write a time such as \"1s\""))
+            }
+            Some(duration) => Ok(*duration.get_ref()),
+        }
+    }
+
+    fn rate(&self, measure: &FileMeasure) -> Result<PacketRate, FileProblem> {
+        let refuse = |span| self.wrong(span, "\"round-trip\" needs a low `rate` in packets per second, such as \"20kpps\"");
+        let Some(load) = &measure.rate else { return PacketRate::new(20e3).map_err(|error| self.wrong(None, error.to_string())) };
+        match load.get_ref().pace(FrameSize::MIN, None) {
+            Ok(Pace::Rate(rate)) => Ok(rate),
+            Ok(Pace::Max) | Err(_) => Err(refuse(Some(load.span()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Extent;
+
+    fn problem(text: &str) -> String {
+        parse(text, Path::new("plan.toml")).unwrap_err().to_string()
+    }
+
+    fn measure(lines: &str) -> String {
+        format!("name = \"p\"\nsizes = [64]\n[[measure]]\n{lines}")
+    }
+
+    #[test]
+    fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
+        for extent in [Extent::Quick, Extent::Standard, Extent::Full] {
+            let plan = Plan::built_in(extent).unwrap();
+            let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.what.stack()).collect();
+            assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", extent.name());
+            assert_eq!(plan.name, extent.name());
+        }
+        assert_eq!(Plan::built_in(Extent::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
+        assert_eq!(Plan::built_in(Extent::Full).unwrap().repetitions, 3);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
+        let cases = [
+            (measure("stack = \"dpdk\"\nmethod = \"warp\""), 5, "ndr-pdr"),
+            (measure("stack = \"kernel\"\nmethod = \"mrr\""), 4, "kernel-tcp"),
+            (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3)"),
+            (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf or sockperf"),
+            (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
+            (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "means nothing"),
+            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),
+            ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
+            ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
+            ("name = \"p\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 4, "no sizes"),
+            ("name = \"p\"\nsizes = [64]\npairs = [\"a\"]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 3, "FROM:TO"),
+            ("name = \"../p\"".to_owned(), 1, "letters"),
+            ("name = \"p\"".to_owned(), 1, "[[measure]]"),
+            ("name = ".to_owned(), 1, ""),
+        ];
+        for (text, line, choice) in cases {
+            let problem = problem(&text);
+            assert!(problem.starts_with(&format!("plan.toml:{line}:")) && problem.contains(choice), "{text}\n→ {problem}");
+        }
+    }
+
+    #[test]
+    fn a_combination_that_cannot_be_is_refused_with_its_line_when_the_plan_is_read() {
+        let cases = [
+            ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nmin-load = \"2Mpps\"\nmax-load = \"1Mpps\"", "load"),
+            (
+                "stack = \"dpdk\"\nmethod = \"ndr-pdr\"\ngoals = [{ name = \"NDR\", loss-ratio = 0.0, initial-trial = 1, final-trial = 1, duration-sum = 1, width = 0.0 }]",
+                "width",
+            ),
+            ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nip = \"v6\"", "IPv6"),
+        ];
+        for (lines, word) in cases {
+            let problem = problem(&measure(lines));
+            let line: usize = problem.split(':').nth(1).unwrap().parse().unwrap();
+            assert!(line >= 3 && problem.contains(word), "{lines}\n→ {problem}");
+        }
+    }
+}

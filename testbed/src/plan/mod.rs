@@ -1,0 +1,150 @@
+//! The plan: what is measured, between which endpoints, at which sizes, how often.
+//!
+//! Read from `plan.toml`, or one of the [built-in ones](Plan::built_in). What cannot be done is refused when it is read.
+
+mod built_in;
+mod file;
+
+use std::path::Path;
+
+use methodology::method::Method;
+use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
+use reporter::record::{Pair, Stack};
+
+pub use built_in::Extent;
+
+use crate::text_file::{FileProblem, read_text};
+
+/// What a run measures.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Names the run directory.
+    pub name: String,
+    /// How often everything is measured.
+    pub repetitions: u32,
+    /// What is measured.
+    pub measures: Vec<Measure>,
+    /// The text it was read from, kept in the run directory.
+    pub source: String,
+}
+
+/// One thing to measure, at every pair and size it is for.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    /// What.
+    pub what: What,
+    /// Between which endpoints.
+    pub pairs: PairSelection,
+    /// At which sizes; what they count depends on [`What`].
+    pub sizes: Vec<FrameSize>,
+}
+
+/// The pairs a measure is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PairSelection {
+    /// Every ordered pair of the testbed.
+    All,
+    /// These.
+    Only(Vec<Pair>),
+}
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// iperf3 for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
+    KernelStream {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// How long.
+        duration: Seconds,
+    },
+    /// qperf or sockperf: round trips of one small message.
+    KernelPingPong {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// Which tool.
+        tool: PingPongTool,
+        /// How long.
+        duration: Seconds,
+    },
+    /// DPDK frames at a low rate through the peer's reflector.
+    RoundTrip {
+        /// How many a second.
+        rate: PacketRate,
+        /// How long.
+        duration: Seconds,
+    },
+    /// A method of the `methodology` crate over DPDK.
+    Procedure {
+        /// The method, every value filled in.
+        method: Box<Method>,
+        /// The link's speed where the ports do not know it.
+        link: Option<LinkSpeed>,
+    },
+}
+
+/// A transport of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A kernel tool that measures round trips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingPongTool {
+    /// Mean only.
+    Qperf,
+    /// Percentiles.
+    Sockperf,
+}
+
+impl Protocol {
+    /// The record's name for it.
+    pub const fn stack(self) -> Stack {
+        match self {
+            Protocol::Tcp => Stack::KernelTcp,
+            Protocol::Udp => Stack::KernelUdp,
+        }
+    }
+}
+
+impl What {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        match self {
+            What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol.stack(),
+            What::RoundTrip { .. } | What::Procedure { .. } => Stack::Dpdk,
+        }
+    }
+
+    /// The method's name in records.
+    pub fn method(&self) -> &'static str {
+        match self {
+            What::KernelStream { .. } => "stream",
+            What::KernelPingPong { .. } => "ping-pong",
+            What::RoundTrip { .. } => "round-trip",
+            What::Procedure { method, .. } => method.name.name(),
+        }
+    }
+}
+
+impl Plan {
+    /// Reads `plan.toml`. Errors name the file, the line, and what would be right.
+    pub fn read(path: &Path) -> Result<Plan, FileProblem> {
+        let text = read_text(path, "plan")?;
+        file::parse(&text, path)
+    }
+
+    /// The plan that needs no file: every pair, kernel and bypass.
+    pub fn built_in(extent: Extent) -> Result<Plan, FileProblem> {
+        file::parse(extent.text(), Path::new(extent.name()))
+    }
+
+    /// The plan of a run directory, to go on with it.
+    pub fn reread(text: &str, path: &Path) -> Result<Plan, FileProblem> {
+        file::parse(text, path)
+    }
+}

@@ -1,0 +1,178 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use dataplane::{CpuId, PortSpec};
+use reporter::record::EndpointId;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Endpoint, Testbed, Wiring};
+use crate::process::{Place, SshTarget};
+use crate::text_file::{FileProblem, from_toml, wrong};
+
+/// `testbed.toml` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    #[serde(default)]
+    emulated: bool,
+    #[serde(rename = "endpoint")]
+    endpoints: Vec<Spanned<FileEndpoint>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileEndpoint {
+    id: String,
+    #[serde(default)]
+    reach: Reach,
+    address: IpAddr,
+    interface: String,
+    port: Option<PortSpec>,
+    cpu: Option<u32>,
+    program: Option<PathBuf>,
+    link: Option<String>,
+}
+
+/// How an endpoint is reached: `local`, `netns:NAME` or `ssh:DESTINATION`.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "String")]
+enum Reach {
+    #[default]
+    Local,
+    Namespace(String),
+    Ssh(String),
+}
+
+impl TryFrom<String> for Reach {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "local" => Ok(Reach::Local),
+            Some(("netns", name)) if !name.is_empty() => Ok(Reach::Namespace(name.to_owned())),
+            // A destination that begins with a dash would be read by ssh as an option.
+            Some(("ssh", destination)) if !destination.is_empty() && !destination.starts_with('-') => {
+                Ok(Reach::Ssh(destination.to_owned()))
+            }
+            _ => Err(format!("`{text}` is no way to reach an endpoint: write \"local\", \"netns:NAME\" or \"ssh:USER@HOST\"")),
+        }
+    }
+}
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
+    let file: File = from_toml(text, path)?;
+    let mut seen = BTreeSet::new();
+    let mut endpoints = Vec::new();
+    for spanned in file.endpoints {
+        let span = spanned.span();
+        let endpoint = spanned.into_inner();
+        if !seen.insert(endpoint.id.clone()) {
+            return Err(wrong(
+                text,
+                path,
+                Some(span),
+                format!("the endpoint `{}` is there twice: every `id` must be its own", endpoint.id),
+            ));
+        }
+        if endpoint.id.is_empty() || !endpoint.id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+            return Err(wrong(
+                text,
+                path,
+                Some(span),
+                format!("`{}` is no endpoint id: use letters, digits, `-`, `_` and `.`, such as a-cpu", endpoint.id),
+            ));
+        }
+        let link = endpoint
+            .link
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: methodology::units::UnitError| wrong(text, path, Some(span.clone()), error.to_string()))?;
+        let place = match endpoint.reach {
+            Reach::Local => Place::Here,
+            Reach::Namespace(name) => Place::Namespace(
+                name.parse()
+                    .map_err(|error: crate::process::NotANamespaceName| wrong(text, path, Some(span.clone()), format!("{error}")))?,
+            ),
+            Reach::Ssh(destination) => Place::Ssh(SshTarget::new(destination)),
+        };
+        endpoints.push(Endpoint {
+            id: EndpointId(endpoint.id),
+            program: program(endpoint.program, &place),
+            place,
+            address: endpoint.address,
+            interface: endpoint.interface,
+            port: endpoint.port,
+            cpu: endpoint.cpu.map(CpuId::new),
+            link,
+        });
+    }
+    if endpoints.len() < 2 {
+        return Err(wrong(text, path, None, "a testbed needs at least two [[endpoint]] tables: traffic goes from one to another"));
+    }
+    Ok(Testbed { name: file.name, endpoints, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
+}
+
+/// On this machine it is this very program; elsewhere `linerate` on that machine's PATH.
+fn program(given: Option<PathBuf>, place: &Place) -> PathBuf {
+    match (given, place) {
+        (Some(path), _) => path,
+        (None, Place::Ssh(_)) => PathBuf::from("linerate"),
+        (None, Place::Here | Place::Namespace(_)) => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"
+name = "two servers"
+
+[[endpoint]]
+id = "a-cpu"
+address = "192.0.2.1"
+interface = "ens1f0np0"
+port = "0000:03:00.0"
+cpu = 2
+
+[[endpoint]]
+id = "a-dpu"
+reach = "ssh:ubuntu@a-dpu"
+address = "192.0.2.3"
+interface = "enp3s0f0s0"
+port = "auxiliary:mlx5_core.sf.4"
+link = "25G"
+"#;
+
+    fn problem(text: &str) -> String {
+        parse(text, Path::new("testbed.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_testbed_of_two_servers_reads() {
+        let testbed = parse(TWO, Path::new("testbed.toml")).unwrap();
+        assert_eq!(testbed.all_pairs().len(), 2);
+        let ports = testbed.ports(&"a-cpu:a-dpu".parse().unwrap()).unwrap();
+        assert_eq!(ports.receiver.to_string(), "auxiliary:mlx5_core.sf.4");
+        assert_eq!(testbed.endpoints[1].program, Path::new("linerate"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line_and_what_would_be_right() {
+        let wrong_reach = problem(&TWO.replace("ssh:ubuntu@a-dpu", "telnet:a-dpu"));
+        assert!(wrong_reach.starts_with("testbed.toml:13:") && wrong_reach.contains("ssh:USER@HOST"), "{wrong_reach}");
+        let option = problem(&TWO.replace("ssh:ubuntu@a-dpu", "ssh:-oProxyCommand=x"));
+        assert!(option.contains("no way to reach"), "{option}");
+        let twice = problem(&TWO.replace("a-dpu\"\nreach", "a-cpu\"\nreach"));
+        assert!(twice.starts_with("testbed.toml:11:") && twice.contains("twice"), "{twice}");
+        let unknown = problem(&TWO.replace("cpu = 2", "core = 2"));
+        assert!(unknown.starts_with("testbed.toml:9:") && unknown.contains("`cpu`"), "{unknown}");
+        let bad_port = problem(&TWO.replace("\"0000:03:00.0\"", "\"eth0\""));
+        assert!(bad_port.starts_with("testbed.toml:8:") && bad_port.contains("net_af_packet0"), "{bad_port}");
+        assert!(problem("name = \"x\"\nendpoint = []").contains("at least two"));
+    }
+}

@@ -1,0 +1,183 @@
+//! The testbed: which endpoints there are, how each is reached, and which DPDK ports join a pair.
+//!
+//! Read from `testbed.toml`, or made by the [`lab`](crate::lab).
+
+mod file;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use dataplane::{CpuId, PortSpec};
+use methodology::units::LinkSpeed;
+use reporter::record::{EndpointId, Pair};
+use thiserror::Error;
+
+use crate::lab::Lab;
+use crate::process::Place;
+use crate::text_file::{FileProblem, read_text};
+
+/// The endpoints and what joins them.
+#[derive(Debug, Clone)]
+pub struct Testbed {
+    /// As the file or the lab calls it.
+    pub name: String,
+    /// Every endpoint, in the order of the file.
+    pub endpoints: Vec<Endpoint>,
+    /// How DPDK ports are chosen for a pair.
+    pub wiring: Wiring,
+    /// The text it was read from, kept in the run directory.
+    pub source: String,
+    /// The endpoints stand on one machine and only play their parts.
+    pub emulated: bool,
+}
+
+/// One place where traffic starts and ends.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name, such as `a-cpu`.
+    pub id: EndpointId,
+    /// Where its commands run.
+    pub place: Place,
+    /// Where kernel traffic to it goes.
+    pub address: IpAddr,
+    /// The kernel interface that this address is on, for counters and offloads.
+    pub interface: String,
+    /// Its DPDK port; none in the lab, where a pair makes its own.
+    pub port: Option<PortSpec>,
+    /// The CPU that its poll loop is pinned to.
+    pub cpu: Option<CpuId>,
+    /// The linerate program there.
+    pub program: PathBuf,
+    /// The link's speed where the port does not know it.
+    pub link: Option<LinkSpeed>,
+}
+
+/// How the two DPDK ports of a pair are found.
+#[derive(Debug, Clone)]
+pub enum Wiring {
+    /// Each endpoint has a port of its own, joined by real links.
+    Ports,
+    /// Shared memory between the two processes under test: virtio-user at the sender, vhost-user at the receiver.
+    SharedMemory {
+        /// Where the sockets are made.
+        sockets: PathBuf,
+    },
+}
+
+/// The two DPDK ports of a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairPorts {
+    /// At the sender.
+    pub sender: PortSpec,
+    /// At the receiver; opened first, because it may own what the sender connects to.
+    pub receiver: PortSpec,
+}
+
+/// The testbed cannot be used as written.
+#[derive(Debug, Error)]
+pub enum TestbedError {
+    /// The file cannot be read, or something in it is wrong.
+    #[error(transparent)]
+    File(#[from] FileProblem),
+    /// A pair names an endpoint that is not there.
+    #[error("there is no endpoint `{id}` in testbed `{testbed}`: it has {known}")]
+    UnknownEndpoint {
+        /// The name that was asked for.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The names it has.
+        known: String,
+    },
+    /// An endpoint has no DPDK port.
+    #[error("endpoint `{id}` of testbed `{testbed}` has no `port`: add one, such as port = \"0000:03:00.0\" (`linerate ports` lists them)")]
+    NoPort {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+    },
+    /// The lab's socket path does not make a port name.
+    #[error(transparent)]
+    Port(#[from] dataplane::DataplaneError),
+}
+
+impl Testbed {
+    /// Reads `testbed.toml`. Errors name the file, the line, and what would be right.
+    pub fn read(path: &Path) -> Result<Testbed, TestbedError> {
+        let text = read_text(path, "testbed")?;
+        Ok(file::parse(&text, path)?)
+    }
+
+    /// The built-in lab as a testbed. `program` is this very program: every endpoint is on this machine.
+    ///
+    /// Poll loops go to two CPUs, senders on one and receivers on the other, where the machine has two.
+    pub fn of_lab(lab: &Lab, program: &Path) -> Testbed {
+        let endpoints: Vec<Endpoint> = lab
+            .endpoints()
+            .iter()
+            .map(|endpoint| Endpoint {
+                id: endpoint.id.clone(),
+                place: Place::Namespace(endpoint.namespace.clone()),
+                address: IpAddr::V4(endpoint.address),
+                interface: endpoint.interface.clone(),
+                port: None,
+                cpu: None,
+                program: program.to_owned(),
+                link: None,
+            })
+            .collect();
+        // All endpoints of a lab share one private directory.
+        let sockets = lab.endpoints().into_iter().next().map(|endpoint| endpoint.socket_dir).unwrap_or_default();
+        let mut source = String::from(
+            "# The built-in lab: four endpoints on one machine, made for this run and removed after it.\nname = \"lab\"\nemulated = true\n",
+        );
+        for endpoint in &endpoints {
+            source.push_str(&format!(
+                "\n[[endpoint]]\nid = \"{}\"\naddress = \"{}\"\ninterface = \"{}\"\n",
+                endpoint.id, endpoint.address, endpoint.interface
+            ));
+        }
+        Testbed { name: "lab".to_owned(), endpoints, wiring: Wiring::SharedMemory { sockets }, source, emulated: true }
+    }
+
+    /// The endpoint of this name.
+    pub fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, TestbedError> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == *id).ok_or_else(|| TestbedError::UnknownEndpoint {
+            id: id.clone(),
+            testbed: self.name.clone(),
+            known: self.endpoints.iter().map(|endpoint| endpoint.id.to_string()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Every ordered pair of two different endpoints: first those between systems, then those inside one.
+    pub fn all_pairs(&self) -> Vec<Pair> {
+        let ordered = self.endpoints.iter().flat_map(|from| {
+            let others = self.endpoints.iter().filter(move |to| to.id != from.id);
+            others.map(move |to| Pair { from: from.id.clone(), to: to.id.clone() })
+        });
+        let (within, between): (Vec<Pair>, Vec<Pair>) = ordered.partition(Pair::is_within_one_system);
+        between.into_iter().chain(within).collect()
+    }
+
+    /// The two ports that join this pair.
+    pub fn ports(&self, pair: &Pair) -> Result<PairPorts, TestbedError> {
+        match &self.wiring {
+            Wiring::SharedMemory { sockets } => {
+                // One socket a pair: a stale one of another pair can then never be connected to.
+                let socket = sockets.join(format!("{}.{}.sock", pair.from, pair.to));
+                Ok(PairPorts {
+                    sender: format!("net_virtio_user0,path={}", socket.display()).parse()?,
+                    receiver: format!("net_vhost0,iface={}", socket.display()).parse()?,
+                })
+            }
+            Wiring::Ports => {
+                let port = |id: &EndpointId| {
+                    let endpoint = self.endpoint(id)?;
+                    endpoint.port.clone().ok_or_else(|| TestbedError::NoPort { id: id.clone(), testbed: self.name.clone() })
+                };
+                Ok(PairPorts { sender: port(&pair.from)?, receiver: port(&pair.to)? })
+            }
+        }
+    }
+}
