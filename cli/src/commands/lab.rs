@@ -40,7 +40,7 @@ pub struct LabArgs {
 enum LabCommand {
     /// Make a lab that stays until it is taken down
     Up {
-        /// Its name: small letters, digits and `-` [default: six random digits]
+        /// Its name: small letters, digits and `-` [default: six random hexadecimal digits]
         #[arg(long)]
         name: Option<LabName>,
     },
