@@ -3,6 +3,8 @@
 //! [`Dataplane::init`] starts DPDK, [`Dataplane::open`] opens a port, and the port runs one engine at a time:
 //! [`Port::send`], [`Port::receive`] or [`Port::reflect`]. Each gives a [`Running`], which is watched, stopped and joined.
 
+mod burst;
+mod clock;
 mod cpu;
 mod eal;
 mod engine;
@@ -11,7 +13,9 @@ pub mod flows;
 pub mod frame;
 pub mod hiccup;
 pub mod latency;
+mod mempool;
 pub mod pace;
+pub mod pcap;
 mod port;
 mod port_spec;
 mod report;
@@ -19,9 +23,10 @@ pub mod sequence;
 
 pub use cpu::{CpuId, CpuIdError};
 pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};
-pub use engine::{EngineReport, ReceivePlan, ReflectPlan, Running, SendPlan};
-pub use engine::{FrameFormat, LatePolicy};
+pub use engine::{EngineReport, FrameFormat, ReceivePlan, ReflectPlan, Running, SendPlan};
 pub use error::DataplaneError;
-pub use port::{MacAddress, MacAddressError, Port, PortCounters, PortInfo, PortOptions};
+pub use frame::{MacAddress, StreamId, Tagging, VlanId};
+pub use pace::LatePolicy;
+pub use port::{Port, PortCounters, PortInfo, PortOptions};
 pub use port_spec::PortSpec;
 pub use report::*;

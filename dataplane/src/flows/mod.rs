@@ -14,3 +14,6 @@ pub use entry::FlowFields;
 pub(crate) use entry::{Ipv4Fields, Ipv6Fields, MacFields, WriteFields};
 pub use spec::{FlowCount, FlowError, FlowSpec, PortRange, Prefix};
 pub use table::{FlowTable, FlowWalk};
+
+#[cfg(test)]
+mod tests;

@@ -161,7 +161,9 @@ pub enum FlowError {
         flows: u32,
     },
     /// The ranges do not hold so many different flows.
-    #[error("{flows} flows do not fit the ranges given: {sources} source and {destinations} destination addresses with {ports} port pairs make {capacity}; widen a range or ask for fewer flows")]
+    #[error(
+        "{flows} flows do not fit the ranges given: {sources} source and {destinations} destination addresses with {ports} port pairs make {capacity}; widen a range or ask for fewer flows"
+    )]
     Overflow {
         /// The number asked for.
         flows: u32,
@@ -193,7 +195,9 @@ pub enum FlowError {
         frames: &'static str,
     },
     /// An IPv6 prefix that differs from the frames' own address above the 32 bits that vary.
-    #[error("{prefix} differs from the frames' own address {own} in more than its last 32 bits: give the frames an address inside the prefix")]
+    #[error(
+        "{prefix} differs from the frames' own address {own} in more than its last 32 bits: give the frames an address inside the prefix"
+    )]
     OutsideTemplate {
         /// The prefix's address.
         prefix: Ipv6Addr,

@@ -16,6 +16,14 @@ pub enum Class {
     Foreign,
 }
 
+impl Class {
+    /// Whether this is a sound test frame.
+    #[inline(always)]
+    pub const fn is_test(&self) -> bool {
+        matches!(self, Class::Test(_))
+    }
+}
+
 /// How a test frame was damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Corruption {
@@ -111,7 +119,10 @@ impl Classifier {
             };
             let headers = ethertype == self.ethertype && protocol == self.protocol;
             let length_is_right = self.length == 0 || self.length == length;
-            if headers && length_is_right && let Some(tag) = tag.decode() {
+            if headers
+                && length_is_right
+                && let Some(tag) = tag.decode()
+            {
                 return Class::Test(tag);
             }
         }
@@ -123,7 +134,7 @@ impl Classifier {
     /// built with [`Payload::Checked`](super::Payload::Checked). For integrity runs: it reads every byte.
     pub fn classify_checked(&self, frame: &[u8]) -> Class {
         let class = self.classify(frame);
-        if !matches!(class, Class::Test(_)) {
+        if !class.is_test() {
             return class;
         }
         let l3 = self.layout.network_offset();

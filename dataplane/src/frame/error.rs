@@ -42,7 +42,9 @@ pub enum FrameError {
         text: String,
     },
     /// Frames of one table must differ in nothing that a checksum sees.
-    #[error("a frame of {size} cannot share its flows with frames of {other}: the one byte behind its tag cannot balance the UDP checksum; use a size one byte larger or smaller")]
+    #[error(
+        "a frame of {size} cannot share its flows with frames of {other}: the one byte behind its tag cannot balance the UDP checksum; use a size one byte larger or smaller"
+    )]
     UnbalancedChecksum {
         /// The size that does not fit in.
         size: FrameSize,

@@ -105,10 +105,8 @@ impl Network {
     pub const IPV4: Network = Network::Ipv4 { source: Ipv4Addr::new(198, 18, 0, 1), destination: Ipv4Addr::new(198, 19, 0, 1) };
 
     /// IPv6 within 2001:2::/48, the benchmarking prefix (RFC 5180 §8 as corrected by its erratum 1752; RFC 6890).
-    pub const IPV6: Network = Network::Ipv6 {
-        source: Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, 1),
-        destination: Ipv6Addr::new(0x2001, 2, 0, 2, 0, 0, 0, 1),
-    };
+    pub const IPV6: Network =
+        Network::Ipv6 { source: Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, 1), destination: Ipv6Addr::new(0x2001, 2, 0, 2, 0, 0, 0, 1) };
 }
 
 /// Where things stand in a frame, in bytes from its start.

@@ -34,7 +34,7 @@ impl FromStr for MacAddress {
         let mut bytes = [0; 6];
         let mut parts = text.trim().split(':');
         for byte in &mut bytes {
-            let part = parts.next().filter(|part| part.len() == 2).ok_or_else(unreadable)?;
+            let part = parts.next().filter(|part| part.len() == 2 && !part.starts_with('+')).ok_or_else(unreadable)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_| unreadable())?;
         }
         if parts.next().is_some() { Err(unreadable()) } else { Ok(MacAddress(bytes)) }

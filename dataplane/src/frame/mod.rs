@@ -7,23 +7,26 @@
 mod check;
 mod classify;
 mod error;
-mod sizes;
 mod layout;
 mod mac;
 mod prefetch;
 pub mod reflect;
+mod sizes;
 mod stamp;
 mod tag;
 mod template;
 
 pub use classify::{Class, Classifier, Corruption};
 pub use error::FrameError;
-pub use sizes::SizeCycle;
 pub use layout::{EXPERIMENTAL_ETHERTYPE, Layout, Network, Tagging, VlanId};
 pub use mac::MacAddress;
 pub use prefetch::{prefetch_for_read, prefetch_for_write};
+pub use sizes::SizeCycle;
 pub use stamp::Stamper;
 pub use tag::{StreamId, TAG_LEN, TSC_BITS, Tag};
 pub use template::{FrameSpec, Payload, Template, UdpChecksum};
 
 pub(crate) use check::Sum;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -3,8 +3,8 @@
 //! Every function works in place and touches only what changes. UDP checksums stay right by themselves: swapping addresses and
 //! ports changes no one's complement sum, and TTL is not under them.
 
-use super::layout::Protocol;
 use super::Layout;
+use super::layout::Protocol;
 
 /// What became of a frame that was turned round at layer 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn swap_macs_slice(frame: &mut [u8]) {
 /// # Safety
 /// `frame` is valid for reading and writing 12 bytes.
 #[inline(always)]
-unsafe fn swap_macs_scalar(frame: *mut u8) {
+pub(super) unsafe fn swap_macs_scalar(frame: *mut u8) {
     // SAFETY: 8 + 4 bytes within the caller's 12, unaligned.
     unsafe {
         let low = u64::from_le(frame.cast::<u64>().read_unaligned());

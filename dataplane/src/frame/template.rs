@@ -150,6 +150,11 @@ impl Template {
         self.layout().udp_offset().is_none() || self.spec.checksum == UdpChecksum::Zero || self.fill().len() != 1
     }
 
+    /// Bytes behind the tag.
+    pub fn fill_len(&self) -> usize {
+        self.fill().len()
+    }
+
     fn fill(&self) -> &[u8] {
         &self.bytes[self.layout().least_bytes()..]
     }
@@ -289,17 +294,24 @@ impl Template {
     /// CRC included, has that sum: about 65536 tries, once per template.
     fn seal(&mut self, fill: usize, target: Option<Sum>) {
         let end = self.bytes.len();
-        // The part that changes, widened to begin at an even offset of the fill, where a 16-bit word begins.
-        let tail = fill + (end - fill - CHECKED_FILL) / 2 * 2;
         let free = end - CHECKED_FILL;
-        let (crc_before, sum_before) = (crc32c::crc32c(&self.bytes[fill..free]), Sum::default().bytes(&self.bytes[fill..tail]));
+        // At an odd offset of the fill every word is seen byte-swapped, and so is its sum (RFC 1071 §2).
+        let odd = (free - fill) % 2 == 1;
+        let placed = |word: u32| {
+            let sum = (word >> 16) + (word & 0xffff);
+            let folded = (sum + (sum >> 16)) as u16;
+            if odd { folded.swap_bytes() } else { folded }
+        };
+        let crc_before = crc32c::crc32c(&self.bytes[fill..free]);
+        self.bytes[free..].fill(0);
+        let sum_before = Sum::default().bytes(&self.bytes[fill..]);
         for choice in 0..=u32::MAX {
-            self.bytes[free..free + 4].copy_from_slice(&choice.to_le_bytes());
-            let crc = crc32c::crc32c_append(crc_before, &choice.to_le_bytes());
-            self.bytes[free + 4..].copy_from_slice(&crc.to_le_bytes());
-            match target {
-                Some(target) if sum_before.bytes(&self.bytes[tail..]).folded() != target.folded() => {}
-                _ => return,
+            let crc = crc32c::crc32c_append(crc_before, &choice.to_be_bytes());
+            let sum = sum_before.word(placed(choice)).word(placed(crc.swap_bytes()));
+            if target.is_none_or(|target| sum.folded() % 0xffff == target.folded() % 0xffff) {
+                self.bytes[free..free + 4].copy_from_slice(&choice.to_be_bytes());
+                self.bytes[free + 4..].copy_from_slice(&crc.to_le_bytes());
+                return;
             }
         }
     }

@@ -7,8 +7,8 @@
 mod gaps;
 mod schedule;
 
-pub(crate) use gaps::{bucket, buckets};
 pub use gaps::{Bucket, GapRecorder, GapReport};
+pub(crate) use gaps::{bucket, buckets};
 pub use schedule::{LatePolicy, LatenessReport, PaceError, Release, Schedule, TooLate};
 
 use std::num::NonZeroU64;
@@ -47,3 +47,6 @@ impl TickRate {
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,3 +5,6 @@ mod window;
 
 pub use tracker::{Arrival, SequenceCounts, Tracker};
 pub use window::{Window, WindowError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! Properties of whole frames: checksums by an independent sum, what was stamped is read back, what was turned round comes home.
+
+use methodology::units::FrameSize;
+use proptest::prelude::*;
+
+use super::reflect::{Turned, swap_macs_slice, turn_round_slice};
+use super::*;
+
+pub(crate) fn any_tagging() -> impl Strategy<Value = Tagging> {
+    let vlan = |id| VlanId::new(id).unwrap();
+    prop_oneof![
+        Just(Tagging::Untagged),
+        (1u16..=4094).prop_map(move |id| Tagging::Vlan(vlan(id))),
+        (1u16..=4094, 1u16..=4094).prop_map(move |(outer, inner)| Tagging::QinQ { outer: vlan(outer), inner: vlan(inner) }),
+    ]
+}
+
+pub(crate) fn any_network() -> impl Strategy<Value = Network> {
+    prop_oneof![
+        Just(Network::Ethernet),
+        any::<(u32, u32)>().prop_map(|(from, to)| Network::Ipv4 { source: from.into(), destination: to.into() }),
+        any::<(u128, u128)>().prop_map(|(from, to)| Network::Ipv6 { source: from.into(), destination: to.into() }),
+    ]
+}
+
+prop_compose! {
+    fn any_spec()(
+        tagging in any_tagging(), network in any_network(), macs: [[u8; 6]; 2], ports: [u16; 2], ttl: u8, checked: bool, stream: u16,
+    ) -> FrameSpec {
+        FrameSpec {
+            source: MacAddress(macs[0]),
+            destination: MacAddress(macs[1]),
+            tagging,
+            source_port: ports[0],
+            destination_port: ports[1],
+            ttl,
+            payload: if checked { Payload::Checked } else { Payload::Pattern },
+            stream: StreamId(stream),
+            ..FrameSpec::new(network)
+        }
+    }
+}
+
+fn any_size() -> impl Strategy<Value = FrameSize> {
+    prop_oneof![64u32..130, 130u32..1523, Just(9000), Just(16_000)].prop_map(|bytes| FrameSize::new(bytes).unwrap())
+}
+
+/// Independent of the code under test: sums 16-bit words with 128-bit arithmetic and asks for a multiple of 65535.
+fn sums_to_ones(parts: &[&[u8]]) -> bool {
+    let sum: u128 = parts
+        .iter()
+        .map(|part| part.chunks(2).map(|word| u128::from(word[0]) << 8 | word.get(1).map_or(0, |low| u128::from(*low))).sum::<u128>())
+        .sum();
+    sum > 0 && sum % 65535 == 0
+}
+
+/// Every length and checksum of the frame, by the RFCs and not by the template.
+pub(crate) fn assert_sound(frame: &[u8], layout: Layout) {
+    let l3 = layout.network_offset();
+    let Some(udp) = layout.udp_offset() else { return };
+    let word = |at: usize| usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]));
+    let udp_length = word(udp + 4);
+    let addresses = if udp - l3 == 20 {
+        assert!(sums_to_ones(&[&frame[l3..l3 + 20]]), "IPv4 header checksum");
+        assert_eq!(word(l3 + 2), frame.len() - l3, "IPv4 total length");
+        &frame[l3 + 12..l3 + 20]
+    } else {
+        assert_eq!(word(l3 + 4), frame.len() - udp, "IPv6 payload length");
+        &frame[l3 + 8..l3 + 40]
+    };
+    assert_eq!(udp_length, frame.len() - udp, "UDP length");
+    let pseudo = [0, 17, (udp_length >> 8) as u8, udp_length as u8];
+    assert_ne!(word(udp + 6), 0, "a UDP checksum of zero says none");
+    assert!(sums_to_ones(&[addresses, &pseudo, &frame[udp..]]), "UDP checksum");
+}
+
+#[test]
+fn rfc2544_c2_6_4_udp_lengths_are_computed_not_copied() {
+    // The RFC's table is wrong from 256 to 1280 bytes; the right values are total length − 20.
+    for (size, length) in [(64, 0x1a), (128, 0x5a), (256, 0xda), (512, 0x1da), (768, 0x2da), (1024, 0x3da), (1280, 0x4da), (1518, 0x5c8)] {
+        let template = Template::build(&FrameSpec::new(Network::IPV4), FrameSize::new(size).unwrap()).unwrap();
+        assert_eq!(template.bytes().len() as u32, size - 4);
+        assert_eq!(template.bytes()[38..40], u16::to_be_bytes(length), "{size}");
+    }
+}
+
+#[test]
+fn rfc8219_4_an_ipv6_frame_needs_84_bytes_and_an_ipv4_frame_64() {
+    let vlan = |id| VlanId::new(id).unwrap();
+    let qinq = Tagging::QinQ { outer: vlan(1), inner: vlan(2) };
+    for (network, tagging, least) in [
+        (Network::IPV4, Tagging::Untagged, 64),
+        (Network::IPV4, Tagging::Vlan(vlan(7)), 68),
+        (Network::IPV4, qinq, 72),
+        (Network::IPV6, Tagging::Untagged, 84),
+        (Network::IPV6, qinq, 92),
+        (Network::Ethernet, qinq, 64),
+    ] {
+        let spec = FrameSpec { tagging, ..FrameSpec::new(network) };
+        assert_eq!(spec.least_size().bytes(), least);
+        assert!(Template::build(&spec, spec.least_size()).is_ok());
+        if least > 64 {
+            let error = Template::build(&spec, FrameSize::new(least - 1).unwrap()).unwrap_err();
+            assert!(error.to_string().contains(&format!("at least {least}")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn ipv6_without_a_checksum_is_refused_and_ipv4_allows_it() {
+    let zero = |network| FrameSpec { checksum: UdpChecksum::Zero, ..FrameSpec::new(network) };
+    assert_eq!(Template::build(&zero(Network::IPV6), FrameSize::MAX_STANDARD), Err(FrameError::ChecksumRequired));
+    let template = Template::build(&zero(Network::IPV4), FrameSize::MAX_STANDARD).unwrap();
+    assert_eq!(template.bytes()[40..42], [0, 0]);
+}
+
+#[test]
+fn classification_tells_corrupt_from_foreign() {
+    let template = Template::build(&FrameSpec::new(Network::IPV4), FrameSize::new(128).unwrap()).unwrap();
+    let classifier = Classifier::for_template(&template);
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut frame = template.bytes().to_vec();
+        change(&mut frame);
+        classifier.classify(&frame)
+    };
+    assert!(matches!(with(&|_| {}), Class::Test(_)));
+    assert_eq!(with(&|f| f[50] ^= 4), Class::Corrupt(Corruption::Tag));
+    assert_eq!(with(&|f| f.truncate(50)), Class::Corrupt(Corruption::Truncated));
+    assert_eq!(with(&|f| f.truncate(123)), Class::Corrupt(Corruption::Length));
+    assert_eq!(with(&|f| f.push(0)), Class::Corrupt(Corruption::Length));
+    // ARP, LLDP, IPv6 neighbour discovery, TCP, an empty frame: none of ours (RFC 2544 §10).
+    assert_eq!(with(&|f| f[12..14].copy_from_slice(&[0x08, 0x06])), Class::Foreign);
+    assert_eq!(with(&|f| f[12..14].copy_from_slice(&[0x88, 0xcc])), Class::Foreign);
+    assert_eq!(with(&|f| f[23] = 6), Class::Foreign);
+    assert_eq!(with(&|f| f.clear()), Class::Foreign);
+    // Other people's UDP, whose payload is no tag.
+    assert_eq!(
+        with(&|f| {
+            f[26..30].copy_from_slice(&[10, 0, 0, 1]);
+            f[30..34].copy_from_slice(&[10, 0, 0, 2]);
+            f[45] ^= 1
+        }),
+        Class::Foreign
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_template_has_right_lengths_and_checksums(spec in any_spec(), size in any_size()) {
+        if let Ok(template) = Template::build(&spec, size) {
+            prop_assert_eq!(template.bytes().len() as u32, size.without_fcs());
+            if template.layout().udp_offset().is_some() || size > FrameSize::MIN {
+                assert_sound(template.bytes(), template.layout());
+            }
+            let classifier = Classifier::for_template(&template);
+            prop_assert_eq!(classifier.classify_checked(template.bytes()).is_test(), spec.payload == Payload::Checked || template.fill_len() == 0);
+        }
+    }
+
+    #[test]
+    fn stamps_are_read_back_and_leave_every_checksum_right(
+        spec in any_spec(), size in any_size(), first in prop_oneof![any::<u64>(), Just(u64::MAX - 2)], now: u64, frames in 1usize..6,
+    ) {
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        let mut by_pointer = vec![template.bytes().to_vec(); frames];
+        let mut by_slice = by_pointer.clone();
+        let mut stamper = Stamper::new(spec.layout(), spec.stream, first);
+        let pointers: Vec<*mut u8> = by_pointer.iter_mut().map(|frame| frame.as_mut_ptr()).collect();
+        // SAFETY: each pointer is of a frame of this template, borrowed by no one else.
+        unsafe { stamper.stamp(&pointers, now, |&data| data) };
+        let mut slices = Stamper::new(spec.layout(), spec.stream, first);
+        by_slice.iter_mut().for_each(|frame| slices.stamp_slice(frame, now));
+        prop_assert_eq!(&by_pointer, &by_slice);
+        prop_assert_eq!(stamper.next_sequence(), first.wrapping_add(frames as u64));
+        let classifier = Classifier::for_template(&template);
+        for (frame, i) in by_pointer.iter().zip(0..) {
+            prop_assert_eq!(classifier.classify(frame), Class::Test(Tag::new(spec.stream, first.wrapping_add(i), now)));
+            assert_sound(frame, template.layout());
+        }
+        stamper.rewind(frames as u64);
+        prop_assert_eq!(stamper.next_sequence(), first);
+    }
+
+    #[test]
+    fn any_changed_payload_byte_is_found_by_the_crc(spec in any_spec(), size in any_size(), at: prop::sample::Index, flip in 1u8..) {
+        let spec = FrameSpec { payload: Payload::Checked, ..spec };
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        prop_assume!(template.fill_len() > 0);
+        let mut frame = template.bytes().to_vec();
+        let from = frame.len() - template.fill_len();
+        frame[from + at.index(template.fill_len())] ^= flip;
+        let classifier = Classifier::for_template(&template);
+        prop_assert!(classifier.classify(&frame).is_test(), "the quick path does not look");
+        prop_assert_eq!(classifier.classify_checked(&frame), Class::Corrupt(Corruption::Payload));
+    }
+
+    #[test]
+    fn no_bytes_whatever_make_classification_fail(bytes in prop::collection::vec(any::<u8>(), 0..200), tagging in any_tagging(), network in any_network()) {
+        let classifier = Classifier::new(Layout::new(tagging, network));
+        prop_assert!(!classifier.classify(&bytes).is_test());
+        prop_assert!(!classifier.classify_checked(&bytes).is_test());
+    }
+
+    #[test]
+    fn turned_round_twice_a_frame_is_itself_with_a_ttl_two_lower(spec in any_spec(), size in any_size()) {
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        let mut frame = template.bytes().to_vec();
+        let expected = Template::build(&FrameSpec { ttl: spec.ttl.wrapping_sub(2), ..spec }, size).unwrap();
+        let turned = [turn_round_slice(&mut frame, spec.layout()), turn_round_slice(&mut frame, spec.layout())];
+        if spec.ttl >= 3 || spec.layout().udp_offset().is_none() {
+            prop_assert_eq!(turned, [Some(Turned::Back); 2]);
+            prop_assert_eq!(&frame, expected.bytes());
+        } else {
+            prop_assert!(turned.contains(&Some(Turned::Expired)));
+        }
+    }
+
+    #[test]
+    fn rfc1624_turned_round_a_frame_is_what_its_receiver_would_have_built(spec in any_spec(), size in any_size()) {
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        prop_assume!(spec.ttl >= 2);
+        let mut frame = template.bytes().to_vec();
+        prop_assert_eq!(turn_round_slice(&mut frame, spec.layout()), Some(Turned::Back));
+        let network = match spec.network {
+            Network::Ethernet => Network::Ethernet,
+            Network::Ipv4 { source, destination } => Network::Ipv4 { source: destination, destination: source },
+            Network::Ipv6 { source, destination } => Network::Ipv6 { source: destination, destination: source },
+        };
+        let returned = FrameSpec {
+            source: spec.destination,
+            destination: spec.source,
+            source_port: spec.destination_port,
+            destination_port: spec.source_port,
+            ttl: spec.ttl - 1,
+            network,
+            ..spec
+        };
+        assert_sound(&frame, spec.layout());
+        let rebuilt = Template::build(&returned, size).unwrap();
+        prop_assert_eq!(&frame, rebuilt.bytes());
+    }
+
+    #[test]
+    fn shuffled_and_scalar_mac_swaps_agree(bytes: [u8; 24]) {
+        let (mut shuffled, mut scalar) = (bytes, bytes);
+        swap_macs_slice(&mut shuffled);
+        // SAFETY: the array is 24 bytes.
+        unsafe { super::reflect::swap_macs_scalar(scalar.as_mut_ptr()) };
+        prop_assert_eq!(shuffled, scalar);
+        prop_assert_eq!((&shuffled[..6], &shuffled[6..12], &shuffled[12..]), (&bytes[6..12], &bytes[..6], &bytes[12..]));
+    }
+}

@@ -1,0 +1,87 @@
+use std::path::PathBuf;
+
+use methodology::units::FrameSize;
+use thiserror::Error;
+
+/// A capture that cannot be replayed as it is.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// The file could not be opened or read.
+    #[error("the capture {path} could not be read: {source}; check the path and its permissions")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a capture at all.
+    #[error("{path} is not a capture: it begins neither as pcap nor as pcapng; give a file that Wireshark or tcpdump wrote")]
+    NotACapture {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file ends in the middle of a frame.
+    #[error("the capture {path} is cut off after {frames} whole frames: copy it again, or repair it with `editcap {path} repaired.pcap`")]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// Whole frames before the cut.
+        frames: usize,
+    },
+    /// A header field makes no sense.
+    #[error("the capture {path} is damaged after {frames} frames ({reason}): copy it again, or capture anew")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Sound frames before.
+        frames: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Frames of something other than Ethernet.
+    #[error(
+        "the capture {path} holds {link} frames (link type {number}), and a port sends Ethernet: capture on an Ethernet interface, not on `any` or a tunnel"
+    )]
+    LinkType {
+        /// The file.
+        path: PathBuf,
+        /// The link type's name.
+        link: String,
+        /// Its number (tcpdump.org, link-layer header types).
+        number: u32,
+    },
+    /// The capture kept the beginning of a frame only.
+    #[error(
+        "frame {frame} of {path} was {original} bytes and the capture kept {kept}: capture again with a full snapshot length (`tcpdump -s 0`)"
+    )]
+    Snapped {
+        /// The file.
+        path: PathBuf,
+        /// The frame, from 1 as Wireshark counts.
+        frame: usize,
+        /// Bytes it had.
+        original: u32,
+        /// Bytes that were kept.
+        kept: usize,
+    },
+    /// Longer than the port carries, or no Ethernet frame.
+    #[error(
+        "frame {frame} of {path} is {bytes} bytes with its FCS, and the port carries 18 to {most}: leave it out, or raise the port's MTU"
+    )]
+    FrameLength {
+        /// The file.
+        path: PathBuf,
+        /// The frame, from 1 as Wireshark counts.
+        frame: usize,
+        /// Its length.
+        bytes: usize,
+        /// The longest the port carries.
+        most: FrameSize,
+    },
+    /// There is nothing to send.
+    #[error("the capture {path} holds no frames: capture some traffic first")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
