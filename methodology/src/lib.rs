@@ -15,4 +15,5 @@ pub mod procedures;
 pub mod search;
 pub mod statistics;
 pub mod trial;
+pub mod simulate;
 pub mod units;

@@ -4,8 +4,11 @@
 //! value filled in, which [`crate::procedures::run`] carries out and every report repeats.
 
 mod invalid;
+mod deviations;
 mod preset;
+pub(crate) mod preset_values;
 mod spec;
+mod validate;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,8 @@ pub use spec::{IpVersion, MethodSpec};
 
 use crate::search::SearchGoal;
 use crate::trial::{ResetKind, TrialPhases};
+
+pub use crate::trial::TesterRule;
 use crate::units::{Load, Seconds, Share};
 
 /// A method with every value filled in.
@@ -66,18 +71,6 @@ pub enum Algorithm {
         /// z: a trial that loses more frames than this fails its load at once. Nothing: no such limit.
         max_loss: Option<u64>,
     },
-}
-
-/// What is done about the tester's own faults.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct TesterRule {
-    /// How often a trial that the tester disturbed is repeated before it is kept as invalid.
-    pub repeats: u32,
-    /// How much sending time may be missing from the intended load (CSIT: 10 µs); what is missing beyond it counts as loss.
-    pub offered_slack: Seconds,
-    /// Length of the trial that finds out what the tester can offer; zero for none.
-    pub calibration: Seconds,
 }
 
 /// What is particular to each method.
@@ -183,4 +176,35 @@ pub enum LoadPoint {
     Idle,
     /// A load as a person gives it.
     Load(Load),
+}
+
+impl Procedure {
+    /// Length of one trial, where the method has one length that can be changed.
+    pub fn duration(&self) -> Option<Seconds> {
+        match *self {
+            Procedure::Throughput | Procedure::NdrPdr => None,
+            Procedure::Latency { duration, .. }
+            | Procedure::Pdv { duration, .. }
+            | Procedure::FrameLoss { duration, .. }
+            | Procedure::Reset { duration, .. }
+            | Procedure::Mrr { duration, .. }
+            | Procedure::Overload { duration, .. }
+            | Procedure::Soak { duration, .. } => Some(duration),
+            Procedure::BackToBack { max_burst, .. } => Some(max_burst),
+            Procedure::SystemRecovery { overload, .. } => Some(overload),
+        }
+    }
+
+    /// How often the method is repeated, where it is.
+    pub fn repetitions(&self) -> Option<u32> {
+        match *self {
+            Procedure::Latency { repetitions, .. }
+            | Procedure::Pdv { repetitions, .. }
+            | Procedure::BackToBack { repetitions, .. }
+            | Procedure::SystemRecovery { repetitions, .. }
+            | Procedure::Reset { repetitions, .. } => Some(repetitions),
+            Procedure::Mrr { trials, .. } => Some(trials),
+            Procedure::Throughput | Procedure::NdrPdr | Procedure::FrameLoss { .. } | Procedure::Overload { .. } | Procedure::Soak { .. } => None,
+        }
+    }
 }

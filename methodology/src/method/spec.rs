@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, InvalidMethod, LoadPoint, Method, MethodName, Preset, TesterRule};
+use super::{Algorithm, InvalidMethod, LoadPoint, Method, MethodName, Preset, Procedure, preset_values, validate};
 use crate::search::SearchGoal;
-use crate::trial::{ResetKind, TrialPhases};
+use crate::trial::{ResetKind, TesterRule, TrialPhases};
 use crate::units::{Frames, Load, Seconds, Share};
 
 /// A method as a plan writes it: a name, a preset, and what is to differ from the preset.
@@ -95,7 +95,70 @@ impl MethodSpec {
     /// # Errors
     /// Each fault found, with the key it is in.
     pub fn resolve(&self, sizes: &[Frames], ip: IpVersion) -> Result<Method, Vec<InvalidMethod>> {
-        let _ = (sizes, ip);
-        unimplemented!("comes with the presets")
+        let mut method = preset_values::method(self.name, self.preset.unwrap_or_else(|| preset_values::default_preset(self.name)));
+        replace(&mut method.search.goals, self.goals.clone());
+        replace(&mut method.search.algorithm, self.algorithm);
+        replace(&mut method.search.min_load, self.min_load);
+        replace(&mut method.search.max_load, self.max_load);
+        replace(&mut method.search.time_limit, self.time_limit);
+        replace(&mut method.phases, self.phases);
+        replace(&mut method.tester, self.tester);
+        let mut faults = self.change_procedure(&mut method.procedure);
+        faults.extend(validate::faults(&method, sizes, ip));
+        if faults.is_empty() { Ok(method) } else { Err(faults) }
+    }
+
+    /// Puts the procedure's own values in; a value the method does not have is a fault, not a silence.
+    fn change_procedure(&self, procedure: &mut Procedure) -> Vec<InvalidMethod> {
+        let mut left = (self.duration, self.repetitions, self.at.clone(), self.step, self.event);
+        match procedure {
+            Procedure::Throughput | Procedure::NdrPdr => {}
+            Procedure::Latency { at, duration, repetitions, .. } | Procedure::Pdv { at, duration, repetitions } => {
+                replace(at, left.2.take());
+                replace(duration, left.0.take());
+                replace(repetitions, left.1.take());
+            }
+            Procedure::FrameLoss { step, duration } => {
+                replace(step, left.3.take());
+                replace(duration, left.0.take());
+            }
+            Procedure::BackToBack { repetitions, max_burst, .. } => {
+                replace(max_burst, left.0.take());
+                replace(repetitions, left.1.take());
+            }
+            Procedure::SystemRecovery { overload, reduced, repetitions } => {
+                replace(overload, left.0);
+                replace(reduced, left.0.take());
+                replace(repetitions, left.1.take());
+            }
+            Procedure::Reset { event, duration, repetitions, .. } => {
+                replace(event, left.4.take());
+                replace(duration, left.0.take());
+                replace(repetitions, left.1.take());
+            }
+            Procedure::Mrr { trials, duration } => {
+                replace(duration, left.0.take());
+                replace(trials, left.1.take());
+            }
+            Procedure::Overload { duration, .. } | Procedure::Soak { duration, .. } => replace(duration, left.0.take()),
+        }
+        let unused = [
+            ("duration", left.0.is_some(), "its trials are those of its goals"),
+            ("repetitions", left.1.is_some(), "it is done once"),
+            ("at", left.2.is_some(), "only latency and pdv are measured at given loads"),
+            ("step", left.3.is_some(), "only frame-loss goes in steps"),
+            ("event", left.4.is_some(), "only reset has one"),
+        ];
+        unused
+            .into_iter()
+            .filter(|(_, given, _)| *given)
+            .map(|(key, _, why)| InvalidMethod::new(key, format!("`{}` has no such value: {why}", self.name), "leave the key out"))
+            .collect()
+    }
+}
+
+fn replace<T>(value: &mut T, with: Option<T>) {
+    if let Some(with) = with {
+        *value = with;
     }
 }

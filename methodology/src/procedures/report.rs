@@ -23,8 +23,10 @@ pub struct Conditions {
 #[serde(default)]
 pub struct KnownRates {
     /// RFC 2544 throughput: relevant lower bound of the zero-loss goal (NDR).
+    #[serde(rename = "throughput_pps")]
     pub throughput: Option<PacketRate>,
     /// Relevant lower bound of the PDR goal.
+    #[serde(rename = "pdr_pps")]
     pub pdr: Option<PacketRate>,
 }
 
@@ -98,8 +100,10 @@ pub struct ThroughputResult {
     /// The search and its one goal.
     pub search: SearchResult,
     /// Throughput; nothing where the answer is irregular.
+    #[serde(rename = "throughput_pps")]
     pub throughput: Option<PacketRate>,
     /// Theoretical maximum at this size, where the link's speed is known.
+    #[serde(rename = "line_rate_pps")]
     pub line_rate: Option<PacketRate>,
     /// Throughput over line rate.
     pub share_of_line_rate: Option<f64>,
@@ -111,6 +115,7 @@ pub struct LatencyAtLoad {
     /// Which load was meant.
     pub at: LoadPoint,
     /// What that was.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// One summary for each repetition and direction.
     pub repetitions: Vec<DelaySummary>,
@@ -119,10 +124,13 @@ pub struct LatencyAtLoad {
     /// Worst-case latency WCL: the same of the repetitions' 99.9th percentiles (RFC 8219 §7.2).
     pub worst_case: Spread,
     /// The mean of the repetitions' means (RFC 2544 §26.2 reports the average).
+    #[serde(rename = "mean_ns")]
     pub mean: Nanoseconds,
     /// The smallest delay of all.
+    #[serde(rename = "min_ns")]
     pub min: Nanoseconds,
     /// The largest delay of all.
+    #[serde(rename = "max_ns")]
     pub max: Nanoseconds,
     /// Loss while delays were measured, the worst repetition.
     pub loss_ratio: LossRatio,
@@ -132,10 +140,13 @@ pub struct LatencyAtLoad {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
     /// Median of the repetitions.
+    #[serde(rename = "median_ns")]
     pub median: Nanoseconds,
     /// 1st percentile.
+    #[serde(rename = "p1_ns")]
     pub p1: Nanoseconds,
     /// 99th percentile.
+    #[serde(rename = "p99_ns")]
     pub p99: Nanoseconds,
 }
 
@@ -154,6 +165,7 @@ pub struct PdvAtLoad {
     /// Which load was meant.
     pub at: LoadPoint,
     /// What that was.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// One summary for each repetition and direction.
     pub repetitions: Vec<DelaySummary>,
@@ -187,6 +199,7 @@ pub struct PdvResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrameLossResult {
     /// 100 % of the x axis.
+    #[serde(rename = "max_rate_pps")]
     pub max_rate: PacketRate,
     /// From the highest load down.
     pub points: Vec<LossPoint>,
@@ -200,10 +213,12 @@ pub struct LossPoint {
     /// Share of the maximum rate.
     pub share: Share,
     /// The load.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// Its loss.
     pub loss_ratio: LossRatio,
     /// What came through.
+    #[serde(rename = "forwarding_rate_pps")]
     pub forwarding_rate: PacketRate,
 }
 
@@ -219,12 +234,16 @@ pub struct BackToBackResult {
     /// Their statistics; the mean is the benchmark (RFC 9004 §6.3).
     pub frames: Option<Sample>,
     /// The rate of frames within a burst.
+    #[serde(rename = "burst_rate_pps")]
     pub burst_rate: PacketRate,
     /// Measured throughput.
+    #[serde(rename = "throughput_pps")]
     pub throughput: Option<PacketRate>,
     /// mean / burst rate (RFC 9004 §6.4).
+    #[serde(rename = "implied_buffer_time_s")]
     pub implied_buffer_time: Option<Seconds>,
     /// implied · (1 − throughput/burst rate) (RFC 9004 §6.4).
+    #[serde(rename = "corrected_buffer_time_s")]
     pub corrected_buffer_time: Option<Seconds>,
     /// Frames the device can hold, from the corrected time.
     pub corrected_buffer_frames: Option<f64>,
@@ -240,13 +259,16 @@ pub struct RecoveryResult {
     /// The throughput search, where one was made.
     pub search: Option<SearchResult>,
     /// 110 % of throughput, or line rate where that is less.
+    #[serde(rename = "overload_pps")]
     pub overload: PacketRate,
     /// 50 % of that.
+    #[serde(rename = "reduced_pps")]
     pub reduced: PacketRate,
     /// Recovery time in seconds, each repetition.
+    #[serde(rename = "times_s")]
     pub times: Vec<Seconds>,
     /// Their statistics; the mean is reported.
-    pub recovery: Sample,
+    pub recovery: Option<Sample>,
 }
 
 /// RFC 2544 §26.6.
@@ -257,12 +279,15 @@ pub struct ResetResult {
     /// What was reset.
     pub event: ResetKind,
     /// The load.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// Last frame before to first frame after, each repetition.
+    #[serde(rename = "gaps_s")]
     pub gaps: Vec<Seconds>,
     /// Their statistics.
-    pub reset: Sample,
+    pub reset: Option<Sample>,
     /// Lost frames over offered rate, each repetition: the time the device was blocked, counted in frames.
+    #[serde(rename = "blocked_s")]
     pub blocked: Vec<Seconds>,
 }
 
@@ -270,10 +295,12 @@ pub struct ResetResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MrrResult {
     /// Forwarding rate of each trial.
+    #[serde(rename = "rates_pps")]
     pub rates: Vec<PacketRate>,
     /// Their statistics in frames per second.
-    pub rate: Sample,
+    pub rate: Option<Sample>,
     /// Offered rate, mean of trials.
+    #[serde(rename = "offered_pps")]
     pub offered: PacketRate,
 }
 
@@ -283,12 +310,14 @@ pub struct OverloadResult {
     /// The search that found NDR, where one was made.
     pub search: Option<SearchResult>,
     /// NDR: 100 % of the sweep.
+    #[serde(rename = "ndr_pps")]
     pub ndr: PacketRate,
     /// From NDR up.
     pub points: Vec<OverloadPoint>,
-    /// The least forwarding rate over NDR: far below 1 is receive livelock.
-    pub worst_retained: f64,
+    /// The least forwarding rate over NDR: far below 1 is receive livelock; nothing where nothing was measured.
+    pub worst_retained: Option<f64>,
     /// The load from which on forwarding falls below 90 % of NDR, if any.
+    #[serde(rename = "collapse_at_pps")]
     pub collapse_at: Option<PacketRate>,
 }
 
@@ -298,10 +327,13 @@ pub struct OverloadPoint {
     /// Load over NDR.
     pub of_ndr: f64,
     /// The load.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// What was really offered.
+    #[serde(rename = "offered_pps")]
     pub offered: PacketRate,
     /// What came through.
+    #[serde(rename = "forwarding_rate_pps")]
     pub forwarding_rate: PacketRate,
     /// Its loss.
     pub loss_ratio: LossRatio,
@@ -313,6 +345,7 @@ pub struct SoakResult {
     /// The search that found the load, where one was made.
     pub search: Option<SearchResult>,
     /// The load that was held.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// Loss over the whole time.
     pub loss_ratio: LossRatio,
@@ -321,9 +354,9 @@ pub struct SoakResult {
     /// Intervals with loss.
     pub intervals_with_loss: u32,
     /// Forwarding rate of each interval: statistics in frames per second.
-    pub rate: Sample,
-    /// Change of forwarding rate by least squares, in shares of the mean per hour.
-    pub drift_per_hour: f64,
+    pub rate: Option<Sample>,
+    /// Change of forwarding rate by least squares, in shares of the mean per hour; nothing from one interval.
+    pub drift_per_hour: Option<f64>,
 }
 
 impl MethodReport {

@@ -7,8 +7,10 @@ use crate::units::{LossRatio, PacketRate, Seconds};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchResult {
     /// Min Load, per direction.
+    #[serde(rename = "min_load_pps")]
     pub min_load: PacketRate,
     /// Max Load, per direction.
+    #[serde(rename = "max_load_pps")]
     pub max_load: PacketRate,
     /// Whether Max Load is what the tester could offer rather than line rate or what was asked.
     pub max_load_calibrated: bool,
@@ -17,6 +19,7 @@ pub struct SearchResult {
     /// Trials the search used.
     pub trials: u32,
     /// Their durations together, waits not counted.
+    #[serde(rename = "trial_time_s")]
     pub trial_time: Seconds,
 }
 
@@ -40,6 +43,7 @@ pub enum GoalOutcome {
         /// Relevant Upper Bound.
         upper: Bound,
         /// Conditional Throughput at the lower bound: the number to compare by.
+        #[serde(rename = "conditional_throughput_pps")]
         conditional_throughput: PacketRate,
     },
     /// Anything else.
@@ -72,10 +76,12 @@ pub enum Irregularity {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bound {
     /// The load, per direction.
+    #[serde(rename = "load_pps")]
     pub load: PacketRate,
     /// Trials at it.
     pub trials: u32,
     /// Their durations together.
+    #[serde(rename = "trial_time_s")]
     pub trial_time: Seconds,
     /// The greatest loss among its trials.
     pub worst_loss: LossRatio,

@@ -26,20 +26,28 @@ pub struct DelaySummary {
     /// Delays that were measured.
     pub count: u64,
     /// The smallest.
+    #[serde(rename = "min_ns")]
     pub min: Nanoseconds,
     /// The mean, to a nanosecond.
+    #[serde(rename = "mean_ns")]
     pub mean: Nanoseconds,
     /// The median.
+    #[serde(rename = "p50_ns")]
     pub p50: Nanoseconds,
     /// 90 % are not above this.
+    #[serde(rename = "p90_ns")]
     pub p90: Nanoseconds,
     /// 99 % are not above this.
+    #[serde(rename = "p99_ns")]
     pub p99: Nanoseconds,
     /// 99.9 % are not above this.
+    #[serde(rename = "p999_ns")]
     pub p999: Nanoseconds,
     /// 99.99 % are not above this.
+    #[serde(rename = "p9999_ns")]
     pub p9999: Nanoseconds,
     /// The largest.
+    #[serde(rename = "max_ns")]
     pub max: Nanoseconds,
     /// Differences between neighbours, where frames could be taken in sending order.
     #[serde(default, skip_serializing_if = "Option::is_none")]

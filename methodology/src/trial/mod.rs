@@ -3,16 +3,20 @@
 //! A [`Measurer`] is the only thing a search or a procedure knows of the world. The testbed implements it over real
 //! endpoints, [`crate::simulate`] over a device whose answer is known.
 
+mod bench;
 mod delay;
 mod input;
 mod measurer;
 mod outcome;
 mod phases;
 mod record;
+mod tester_rule;
 
+pub use bench::{Bench, NoOutcome, judge};
 pub use delay::{DelayDefinition, DelaySummary, IpdvSummary};
 pub use input::{ResetKind, Stimulus, TrialInput};
 pub use measurer::Measurer;
 pub use outcome::{Direction, DirectionOutcome, Fault, Hiccups, LossDomains, TrialOutcome};
 pub use phases::{Deviation, TrialPhases};
 pub use record::{Reason, Trial, TrialPurpose, TrialState, TrialVerdict};
+pub use tester_rule::TesterRule;

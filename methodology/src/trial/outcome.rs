@@ -38,6 +38,7 @@ pub struct DirectionOutcome {
     #[serde(default)]
     pub loss: LossDomains,
     /// From the first frame sent to one gap after the last.
+    #[serde(rename = "offered_duration_s")]
     pub offered_duration: Seconds,
     /// The tester's own absences in this direction.
     #[serde(default)]
@@ -46,10 +47,10 @@ pub struct DirectionOutcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delays: Option<DelaySummary>,
     /// [`Stimulus::Step`](super::Stimulus::Step): from the reduction of load to the last lost frame; zero where none was lost after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "recovery_s", default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Seconds>,
     /// [`Stimulus::Event`](super::Stimulus::Event): the longest time between two received frames.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "longest_gap_s", default, skip_serializing_if = "Option::is_none")]
     pub longest_gap: Option<Seconds>,
 }
 
@@ -84,6 +85,7 @@ pub struct Hiccups {
     /// How often.
     pub count: u64,
     /// The longest absence.
+    #[serde(rename = "longest_s")]
     pub longest: Seconds,
 }
 

@@ -23,6 +23,29 @@ impl FrameSize {
     pub const RFC2544: [FrameSize; 7] =
         [FrameSize(64), FrameSize(128), FrameSize(256), FrameSize(512), FrameSize(1024), FrameSize(1280), FrameSize(1518)];
 
+    /// The sizes of RFC 8219 §5.1.1 for Ethernet: those of RFC 2544, 768, tagged, and jumbo.
+    pub const RFC8219: [FrameSize; 13] = [
+        FrameSize(64),
+        FrameSize(128),
+        FrameSize(256),
+        FrameSize(512),
+        FrameSize(768),
+        FrameSize(1024),
+        FrameSize(1280),
+        FrameSize(1518),
+        FrameSize(1522),
+        FrameSize(2048),
+        FrameSize(4096),
+        FrameSize(8192),
+        FrameSize(9216),
+    ];
+    /// Jumbo sizes of RFC 5180 §5.1.2, for devices that forward them.
+    pub const JUMBO: [FrameSize; 3] = [FrameSize(4096), FrameSize(8192), FrameSize(9216)];
+    /// The smallest test frame over IPv4/UDP: its 18 bytes of payload hold the tag.
+    pub const MIN_TEST_V4: FrameSize = FrameSize(64);
+    /// The smallest test frame over IPv6/UDP: 18 + 40 + 8 bytes of headers and FCS, and the 18-byte tag (RFC 8219 §5.1.1 says 84 too).
+    pub const MIN_TEST_V6: FrameSize = FrameSize(84);
+
     /// A frame of `bytes` bytes, FCS included.
     pub fn new(bytes: u32) -> Result<Self, UnitError> {
         if (Self::MIN.0..=Self::MAX.0).contains(&bytes) {
@@ -64,6 +87,16 @@ impl FrameSize {
     /// Payload of an untagged IPv4/UDP frame: L − 46 bytes.
     pub const fn udp4_payload(self) -> u32 {
         self.0 - 46
+    }
+
+    /// Payload of an untagged IPv6/UDP frame: L − 66 bytes; nothing where the headers do not fit.
+    pub const fn udp6_payload(self) -> Option<u32> {
+        self.0.checked_sub(66)
+    }
+
+    /// The same frame with `tags` more 802.1Q tags of 4 bytes: 1518 becomes 1522 (RFC 5180 §5.1.1).
+    pub fn tagged(self, tags: u32) -> Result<FrameSize, UnitError> {
+        FrameSize::new(self.0.saturating_add(tags.saturating_mul(4)))
     }
 }
 
@@ -109,6 +142,14 @@ mod tests {
     fn a_64_byte_frame_is_a_60_byte_mbuf_with_18_bytes_of_udp_payload() {
         let size = FrameSize::new(64).unwrap();
         assert_eq!((size.without_fcs(), size.udp4_payload(), size.on_wire(), size.mtu()), (60, 18, 84, 46));
+    }
+
+    #[test]
+    fn rfc8219_5_1_1_ipv6_needs_84_bytes_and_a_tag_makes_1522() {
+        assert_eq!(FrameSize::MIN_TEST_V6.udp6_payload(), Some(18));
+        assert_eq!(FrameSize::MIN.udp6_payload(), None);
+        assert_eq!(FrameSize::MAX_STANDARD.tagged(1).unwrap().bytes(), 1522);
+        assert!(FrameSize::MAX.tagged(1).is_err());
     }
 
     #[test]

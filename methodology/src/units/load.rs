@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::rate::parse_scaled;
-use super::{FrameSize, L1Rate, L2Rate, LinkSpeed, PacketRate, Share, UnitError};
+use super::{FrameSize, Frames, L1Rate, L2Rate, LinkSpeed, PacketRate, Share, UnitError};
 
 /// An intended load as a person asks for it: `1Mpps`, `10Gbps` (layer 1), `10GbpsL2`, `50%`, `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -37,23 +37,30 @@ impl Load {
     ///
     /// Refuses a load above line rate where line rate is known, and a share where it is not.
     pub fn pace(self, size: FrameSize, link: Option<LinkSpeed>) -> Result<Pace, UnitError> {
-        let rate = match self {
+        Frames::Fixed(size).pace(self, link)
+    }
+}
+
+impl Frames {
+    /// What to send for `load` with these frames; [`Load::pace`] for mixes too, whose mean frame counts.
+    pub fn pace(&self, load: Load, link: Option<LinkSpeed>) -> Result<Pace, UnitError> {
+        let rate = match load {
             Load::Max => return Ok(Pace::Max),
             Load::Packets(rate) => rate,
-            Load::L1(rate) => rate.packets(size),
-            Load::L2(rate) => rate.packets(size),
+            Load::L1(rate) => PacketRate::from_pps_lossy(rate.bps() / (8.0 * self.mean_on_wire())),
+            Load::L2(rate) => PacketRate::from_pps_lossy(rate.bps() / (8.0 * self.mean_bytes())),
             Load::Share(share) => {
-                let link = link.ok_or_else(|| UnitError::UnknownLinkSpeed { load: self.to_string() })?;
-                PacketRate::from_pps_lossy(link.line_rate(size).pps() * share.share())
+                let link = link.ok_or_else(|| UnitError::UnknownLinkSpeed { load: load.to_string() })?;
+                PacketRate::from_pps_lossy(self.line_rate(link).pps() * share.share())
             }
         };
         match link {
             // Line rate is rounded down; a bit rate equal to the link's speed must not fail by that fraction of a frame.
-            Some(link) if rate.pps() >= link.line_rate(size).pps() + 1.0 => Err(UnitError::AboveLineRate {
-                load: self.to_string(),
-                frame: size.to_string(),
+            Some(link) if rate.pps() >= self.line_rate(link).pps() + 1.0 => Err(UnitError::AboveLineRate {
+                load: load.to_string(),
+                frame: self.to_string(),
                 link: link.to_string(),
-                limit: link.line_rate(size).to_string(),
+                limit: self.line_rate(link).to_string(),
             }),
             _ => Ok(Pace::Rate(rate)),
         }

@@ -70,6 +70,11 @@ rate_type! {
 }
 
 impl PacketRate {
+    /// For constants of this crate: finite and not negative by their writing.
+    pub(crate) const fn of_known(pps: f64) -> Self {
+        PacketRate(pps)
+    }
+
     /// For values this crate computed itself and knows to be finite and not negative; anything else becomes zero.
     pub(crate) fn from_pps_lossy(pps: f64) -> Self {
         PacketRate::new(pps).unwrap_or(PacketRate::ZERO)

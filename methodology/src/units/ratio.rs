@@ -25,6 +25,11 @@ impl LossRatio {
         }
     }
 
+    /// For constants of this crate: from 0 to 1 by their writing.
+    pub(crate) const fn of_known(ratio: f64) -> Self {
+        LossRatio(ratio)
+    }
+
     /// (sent − received)/sent (RFC 2544 §26.3), 0 where nothing was sent and where more came than went.
     pub fn from_counts(sent: u64, received: u64) -> Self {
         if sent == 0 { LossRatio::ZERO } else { LossRatio(sent.saturating_sub(received) as f64 / sent as f64) }
@@ -96,6 +101,14 @@ impl Share {
                 allowed: "above 0 % and at most 100 %".to_owned(),
             })
         }
+    }
+
+    /// RFC 8239 §2.2: a generator sends at most 99.98 % of nominal line rate, so that a receiver with a slower clock is not overrun.
+    pub const RFC8239_CAP: Share = Share(0.9998);
+
+    /// For constants of this crate: above 0 and at most 1 by their writing.
+    pub(crate) const fn of_known(share: f64) -> Self {
+        Share(share)
     }
 
     /// The share, 0 to 1.

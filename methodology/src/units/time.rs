@@ -47,6 +47,11 @@ impl Seconds {
         Seconds(millis as f64 / 1e3)
     }
 
+    /// Whole microseconds.
+    pub const fn from_micros(micros: u32) -> Self {
+        Seconds(micros as f64 / 1e6)
+    }
+
     /// The span in seconds.
     pub const fn seconds(self) -> f64 {
         self.0

@@ -1,0 +1,245 @@
+use super::{Conditions, Measured, MethodReport, MethodState, MethodVerdict, RunError};
+use crate::method::preset_values::CSIT_MIN_LOAD;
+use crate::method::{Algorithm, LoadPoint, Method};
+use crate::search::bisection::{self, Verification};
+use crate::search::{GoalOutcome, GoalResult, Irregularity, SearchResult, SearchSpace, mlrsearch};
+use crate::trial::{Bench, Deviation, Measurer, NoOutcome, Trial, TrialInput, TrialPurpose};
+use crate::units::{Load, Pace, PacketRate, Seconds};
+
+/// One run of one method: its bench, what it found on the way, and what is to be said about it.
+pub(super) struct Session<'a, M: Measurer> {
+    method: &'a Method,
+    conditions: &'a Conditions,
+    bench: Bench<'a, M>,
+    search: Option<SearchResult>,
+    limits: Option<Limits>,
+    /// What makes the result invalid.
+    faults: Vec<String>,
+    /// What to know beside.
+    notes: Vec<String>,
+}
+
+/// The loads between which this run may move.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub min: PacketRate,
+    pub max: PacketRate,
+    /// Whether `max` is what the tester could offer.
+    pub calibrated: bool,
+    /// What came through at `max` or above.
+    hint: Option<PacketRate>,
+}
+
+/// The rates that a search gives to the other procedures.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rates {
+    pub throughput: Option<PacketRate>,
+    pub pdr: Option<PacketRate>,
+}
+
+impl<'a, M: Measurer> Session<'a, M> {
+    pub fn new(method: &'a Method, conditions: &'a Conditions, measurer: &'a mut M, observer: &'a mut dyn FnMut(&Trial)) -> Self {
+        let bench = Bench::new(measurer, method.tester, method.phases, observer);
+        Session { method, conditions, bench, search: None, limits: None, faults: Vec::new(), notes: Vec::new() }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.method.name.name()
+    }
+
+    /// Line rate with these frames, where the link's speed is known.
+    pub fn line_rate(&self) -> Option<PacketRate> {
+        self.conditions.link.map(|link| self.conditions.frames.line_rate(link))
+    }
+
+    /// One measurement, repeated while the tester disturbs it. One that stays disturbed makes the result invalid.
+    pub fn measure(&mut self, input: TrialInput) -> Result<Trial, RunError<M::Error>> {
+        let trial = self.trial(input, TrialPurpose::Measurement)?;
+        if !trial.verdict.is_valid() {
+            let reasons: Vec<_> = trial.verdict.reasons.iter().map(ToString::to_string).collect();
+            self.fault(format!("trial {} is not valid: {}", trial.number, reasons.join("; ")));
+        }
+        Ok(trial)
+    }
+
+    fn trial(&mut self, input: TrialInput, purpose: TrialPurpose) -> Result<Trial, RunError<M::Error>> {
+        let method = self.name();
+        self.bench.trial(input, purpose).map_err(|NoOutcome { trial, source }| RunError::Trial { trial, method, source })
+    }
+
+    /// The outcome lacks what only some measurers can tell.
+    pub fn missing(&self, trial: &Trial, what: &'static str) -> RunError<M::Error> {
+        RunError::Missing { trial: trial.number, method: self.name(), what }
+    }
+
+    pub fn impossible(&self, reason: String) -> RunError<M::Error> {
+        RunError::Impossible { method: self.name(), reason }
+    }
+
+    pub fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Min Load and Max Load in frames per second. Where Max Load is `max`, a calibration trial finds what the tester can offer
+    /// (MLRsearch draft §"Measurer": set Max Load to what is really offered), which also wakes the device up (RFC 1242 §3.16).
+    pub fn limits(&mut self) -> Result<Limits, RunError<M::Error>> {
+        if let Some(limits) = self.limits {
+            return Ok(limits);
+        }
+        let (link, search) = (self.conditions.link, &self.method.search);
+        let pace = |load: Load| self.conditions.frames.pace(load, link).map_err(|error| self.impossible(error.to_string()));
+        let (min, max) = (pace(search.min_load)?, pace(search.max_load)?);
+        let Pace::Rate(min) = min else { return Err(self.impossible("min-load is `max`: give a rate".to_owned())) };
+        let line_rate = self.line_rate();
+        let limits = match (max, line_rate) {
+            (Pace::Rate(max), _) => Limits { min, max, calibrated: false, hint: None },
+            (Pace::Max, Some(max)) if self.method.tester.calibration.is_zero() => Limits { min, max, calibrated: false, hint: None },
+            (Pace::Max, None) if self.method.tester.calibration.is_zero() => {
+                return Err(self.impossible("the link's speed is not known and calibration is off: give max-load as a rate".to_owned()));
+            }
+            (Pace::Max, line_rate) => self.calibrate(min, line_rate)?,
+        };
+        if !(limits.min.pps() > 0.0 && limits.min < limits.max) {
+            return Err(self.impossible(format!("min-load {} is not above zero and below max-load {}", limits.min, limits.max)));
+        }
+        self.limits = Some(limits);
+        Ok(limits)
+    }
+
+    fn calibrate(&mut self, min: PacketRate, line_rate: Option<PacketRate>) -> Result<Limits, RunError<M::Error>> {
+        let trial = self.trial(TrialInput::max(self.method.tester.calibration), TrialPurpose::Calibration)?;
+        let offered = trial.outcome.offered_rate();
+        if offered.pps() <= 0.0 {
+            return Err(self.impossible("the calibration trial sent no frame: check that the port's link is up".to_owned()));
+        }
+        // A trial counts whole frames, so that a tester at line rate may seem to miss a part of a frame a second.
+        let at_line_rate = line_rate.is_some_and(|line| offered.pps() >= line.pps() * (1.0 - 1e-6));
+        let max = line_rate.filter(|_| at_line_rate).unwrap_or(offered);
+        if !at_line_rate {
+            self.note(match line_rate {
+                Some(line) => format!("the tester offers {offered} of the line's {line}: max load is what it offers"),
+                None => format!("the link's speed is not known: max load is the {offered} that the tester offers"),
+            });
+        }
+        let forwarding = trial.outcome.forwarding_rate();
+        let hint = (trial.verdict.is_valid() && forwarding.pps() > 0.0).then_some(forwarding);
+        Ok(Limits { min, max, calibrated: !at_line_rate, hint })
+    }
+
+    /// Searches for the method's goals and keeps the result.
+    pub fn search(&mut self) -> Result<SearchResult, RunError<M::Error>> {
+        let limits = self.limits()?;
+        let space = SearchSpace { min_load: limits.min, max_load: limits.max, hint: limits.hint, time_limit: self.method.search.time_limit };
+        let goals = &self.method.search.goals;
+        let method = self.name();
+        let searched = match self.method.search.algorithm {
+            Algorithm::Mlrsearch => mlrsearch::search(goals, &space, &mut self.bench),
+            Algorithm::Binary => bisection::search(goals, Verification::NONE, &space, &mut self.bench),
+            Algorithm::Bslv { max_trials, max_loss } => {
+                bisection::search(goals, Verification { max_trials, max_loss }, &space, &mut self.bench)
+            }
+        };
+        let mut result = searched.map_err(|NoOutcome { trial, source }| RunError::Trial { trial, method, source })?;
+        result.max_load_calibrated = limits.calibrated;
+        for goal in &result.goals {
+            if let Some(fault) = irregularity(goal, limits.max, limits.calibrated) {
+                self.fault(fault);
+            }
+        }
+        self.search = Some(result.clone());
+        Ok(result)
+    }
+
+    /// The search that was made in this run, if any.
+    pub fn searched(&self) -> Option<SearchResult> {
+        self.search.clone()
+    }
+
+    /// Throughput and PDR: known from before, or searched for now. A rate that has no regular result is there only as a lower bound
+    /// at Max Load, and the report says so.
+    pub fn rates(&mut self) -> Result<Rates, RunError<M::Error>> {
+        let known = Rates { throughput: self.conditions.known.throughput, pdr: self.conditions.known.pdr };
+        let wants_pdr = self.method.search.goals.iter().any(|goal| goal.loss_ratio.ratio() > 0.0);
+        if known.throughput.is_some() && (known.pdr.is_some() || !wants_pdr) {
+            return Ok(known);
+        }
+        let found = self.search()?;
+        let lower = |wanted: &dyn Fn(f64) -> bool| {
+            let goal = found.goals.iter().find(|goal| wanted(goal.goal.loss_ratio.ratio()))?;
+            goal.outcome.lower().map(|bound| bound.load)
+        };
+        Ok(Rates {
+            throughput: known.throughput.or_else(|| lower(&|loss| loss == 0.0)),
+            pdr: known.pdr.or_else(|| lower(&|loss| loss > 0.0)),
+        })
+    }
+
+    /// Throughput, or a fault that says there is none.
+    pub fn throughput(&mut self) -> Result<Option<PacketRate>, RunError<M::Error>> {
+        let throughput = self.rates()?.throughput;
+        if throughput.is_none() {
+            self.fault("no load was found at which no frame is lost: there is nothing to measure at".to_owned());
+        }
+        Ok(throughput)
+    }
+
+    /// What a load point is in frames per second; nothing where the search found no such rate.
+    pub fn load_of(&mut self, point: LoadPoint) -> Result<Option<PacketRate>, RunError<M::Error>> {
+        let rate = match point {
+            LoadPoint::Throughput => self.rates()?.throughput,
+            LoadPoint::OfPdr(share) => self.rates()?.pdr.map(|pdr| PacketRate::from_pps_lossy(pdr.pps() * share.share())),
+            LoadPoint::Idle => {
+                let limits = self.limits()?;
+                Some(PacketRate::from_pps_lossy(CSIT_MIN_LOAD.pps().max(limits.min.pps()).min(limits.max.pps())))
+            }
+            LoadPoint::Load(load) => match self.conditions.frames.pace(load, self.conditions.link) {
+                Ok(Pace::Rate(rate)) => Some(rate),
+                Ok(Pace::Max) => Some(self.limits()?.max),
+                Err(error) => return Err(self.impossible(error.to_string())),
+            },
+        };
+        if rate.is_none() {
+            self.fault(format!("{point:?}: the search found no such rate"));
+        }
+        Ok(rate)
+    }
+
+    pub fn spent(&self) -> Seconds {
+        self.bench.trial_time()
+    }
+
+    pub fn report(self, measured: Measured) -> MethodReport {
+        let mut deviations = self.method.deviations();
+        let trials = self.bench.into_trials();
+        if !trials.is_empty() && trials.iter().all(|trial| trial.outcome.directions.len() < 2) {
+            deviations.push(Deviation::new("RFC 2544 §14", "directions", "both at once (SHOULD)", "one"));
+        }
+        let state = if self.faults.is_empty() { MethodState::Valid } else { MethodState::Invalid };
+        let reasons = self.faults.into_iter().chain(self.notes).collect();
+        MethodReport {
+            method: self.method.clone(),
+            conditions: self.conditions.clone(),
+            measured,
+            trials,
+            deviations,
+            verdict: MethodVerdict { state, reasons },
+        }
+    }
+}
+
+/// In words, why a goal's result must not be used as a number; nothing where it may.
+fn irregularity(result: &GoalResult, max: PacketRate, calibrated: bool) -> Option<String> {
+    let GoalOutcome::Irregular { why, .. } = &result.outcome else { return None };
+    let name = &result.goal.name;
+    Some(match why {
+        Irregularity::AtLeastMaxLoad if calibrated => format!("{name} is at least {max}, all that the tester offers: the device may do more"),
+        Irregularity::AtLeastMaxLoad => format!("{name} is at least max load, {max}: the device may do more"),
+        Irregularity::BelowMinLoad => format!("{name}: even min load does not meet the goal"),
+        Irregularity::TesterDisturbed => format!("{name}: the tester disturbed every trial at a load that had to be decided"),
+        Irregularity::OutOfTime => format!("{name}: the limit on trial time was reached first"),
+    })
+}

@@ -1,0 +1,152 @@
+use super::super::history::AtLoad;
+use super::super::{SearchGoal, SearchSpace};
+use crate::units::PacketRate;
+
+/// Forwarding rates that are followed for one goal before strides and bisection take over: on a device that loses a little at every
+/// load, each one leads only a little further down.
+const MAX_HINTS: u32 = 3;
+
+/// Strides grow by this factor while they go the same way (CSIT's expansion coefficient).
+const GROWTH: u32 = 4;
+
+/// (upper − lower)/upper.
+pub(super) fn relative_width(lower: PacketRate, upper: PacketRate) -> f64 {
+    if upper.pps() > 0.0 { (upper.pps() - lower.pps()) / upper.pps() } else { 0.0 }
+}
+
+/// How the search moved until now, for one goal.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    before: Option<(f64, f64)>,
+    gait: Gait,
+    hints_followed: u32,
+}
+
+/// How the next load is chosen where no forwarding rate leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Gait {
+    /// Nothing is known yet.
+    #[default]
+    Standing,
+    /// One goal width beyond the end that moved last, then [`GROWTH`] times as far.
+    Striding { way: Way, widths: u32 },
+    /// The answer was overstepped: halve.
+    Bisecting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// The interval that is being narrowed, in frames per second. An end that is not known is that of the search space.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    low: f64,
+    high: f64,
+    low_known: bool,
+    high_known: bool,
+    /// One goal width, as a factor below 1.
+    narrow: f64,
+}
+
+/// A load to look at: above the apparent lower bound and below the apparent upper bound, or at an end of the space where one is missing.
+pub(super) fn next_inner_load(
+    goal: &SearchGoal,
+    space: &SearchSpace,
+    lower: Option<&AtLoad>,
+    upper: Option<&AtLoad>,
+    walk: &mut Walk,
+) -> PacketRate {
+    let (min, max) = (space.min_load.pps(), space.max_load.pps());
+    let interval = Interval {
+        low: lower.map_or(min, |at| at.load().pps()),
+        high: upper.map_or(max, |at| at.load().pps()),
+        low_known: lower.is_some(),
+        high_known: upper.is_some(),
+        // A little less than the width, so that rounding leaves the interval inside the goal.
+        narrow: 1.0 - goal.width.ratio() * (1.0 - 1e-6),
+    };
+    walk.take_note(&interval);
+    let hint = upper.map(AtLoad::forwarded).or(space.hint).map(|rate| rate.pps() / (1.0 - goal.loss_ratio.ratio()));
+    let candidate = hint.and_then(|expected| walk.follow(&interval, expected)).unwrap_or_else(|| walk.stride(&interval));
+    PacketRate::from_pps_lossy(interval.inside(candidate).clamp(min, max))
+}
+
+impl Walk {
+    /// Sees which end moved since the last call.
+    fn take_note(&mut self, now: &Interval) {
+        let (low, high) = self.before.replace((now.low, now.high)).unwrap_or((now.low, now.high));
+        let moved = match (now.low > low, now.high < high) {
+            (true, _) => Some(Way::Up),
+            (false, true) => Some(Way::Down),
+            (false, false) => None,
+        };
+        self.gait = if now.low < low {
+            // What passed once did not hold: the answer is further down than anything looked at near here.
+            Gait::Striding { way: Way::Down, widths: 1 }
+        } else if now.high > high {
+            Gait::Striding { way: Way::Up, widths: 1 }
+        } else {
+            match (self.gait, moved) {
+                (gait, None) => gait,
+                (Gait::Standing, Some(way)) => Gait::Striding { way, widths: 1 },
+                (Gait::Striding { way, widths }, Some(moved)) if way == moved => {
+                    Gait::Striding { way, widths: widths.saturating_mul(GROWTH).min(1 << 20) }
+                }
+                _ => Gait::Bisecting,
+            }
+        };
+    }
+
+    /// Close around the load that a forwarding rate makes one expect: half a width below it. Nothing where that has been looked at.
+    fn follow(&mut self, interval: &Interval, expected: f64) -> Option<f64> {
+        let Interval { low, high, low_known, high_known, narrow } = *interval;
+        if self.hints_followed >= MAX_HINTS || (low_known && low >= expected * narrow) {
+            return None;
+        }
+        self.hints_followed += 1;
+        self.gait = Gait::Standing;
+        let one_width_below = high * narrow;
+        // An upper end that is close enough already is kept, and its lower end looked for.
+        let close = high_known && one_width_below <= expected && one_width_below > low;
+        Some(if close { one_width_below } else { expected * narrow.sqrt() })
+    }
+
+    fn stride(&mut self, interval: &Interval) -> f64 {
+        if self.gait == Gait::Standing {
+            let way = if interval.low_known { Way::Up } else { Way::Down };
+            self.gait = Gait::Striding { way, widths: 1 };
+        }
+        let Interval { low, high, low_known, high_known, narrow } = *interval;
+        let step = |widths: u32| narrow.powi(i32::try_from(widths).unwrap_or(i32::MAX));
+        match self.gait {
+            _ if !low_known && !high_known => high,
+            Gait::Striding { way: Way::Up, widths } if low_known => {
+                let stride = low / step(widths);
+                if high_known { stride.min(interval.middle()) } else { stride }
+            }
+            Gait::Striding { way: Way::Down, widths } if high_known => {
+                let stride = high * step(widths);
+                if low_known { stride.max(interval.middle()) } else { stride }
+            }
+            _ => interval.middle(),
+        }
+    }
+}
+
+impl Interval {
+    /// The middle in widths, on whole widths from the lower end, so that the last interval is exactly one width.
+    fn middle(&self) -> f64 {
+        let widths = ((self.low / self.high).ln() / self.narrow.ln()).max(2.0);
+        self.low / self.narrow.powf((widths / 2.0).floor().max(1.0))
+    }
+
+    /// Strictly between known ends; where there is no room, their geometric mean.
+    fn inside(&self, candidate: f64) -> f64 {
+        let above = !self.low_known || candidate > self.low;
+        let below = !self.high_known || candidate < self.high;
+        if candidate.is_finite() && above && below { candidate } else { (self.low * self.high).sqrt() }
+    }
+}
