@@ -97,5 +97,6 @@ pub fn write_log(to: &mut impl Write, recorder: &RttRecorder, began: SystemTime,
         .with_base_time(began)
         .with_max_value_divisor(1e6)
         .begin_log_with(to, &mut serializer)?;
-    log.write_histogram(&histogram, Duration::ZERO, length, None).map_err(|error| LatencyLogError::Histogram { reason: format!("{error:?}") })
+    log.write_histogram(&histogram, Duration::ZERO, length, None)
+        .map_err(|error| LatencyLogError::Histogram { reason: format!("{error:?}") })
 }
