@@ -132,22 +132,6 @@ pub enum DataplaneError {
         /// How long was waited.
         waited: Duration,
     },
-    /// The link went away, or stopped taking frames, while a trial ran. The counts so far are in the report.
-    #[error("port `{name}` {what} while the trial ran: the counts so far are kept, the trial is not valid")]
-    LinkLost {
-        /// The port.
-        name: String,
-        /// What was seen.
-        what: String,
-    },
-    /// A sender was later than its policy allows.
-    #[error("the sender on `{name}` was {late_ns} ns late and its policy is to abort: lower the rate, or choose catch-up or skip")]
-    TooLate {
-        /// The port.
-        name: String,
-        /// By how much, in nanoseconds.
-        late_ns: u64,
-    },
     /// A thread could not be started, pinned or registered.
     #[error("the poll loop of port `{name}` could not start: {reason}")]
     Thread {

@@ -16,7 +16,6 @@ pub struct PortSpec {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Bus {
-    /// A software port; the argument that it cannot do without, where there is one.
     Vdev,
     Pci,
     Auxiliary,
@@ -44,6 +43,10 @@ impl PortSpec {
     /// DPDK's name of the device: `net_null0`, `0000:03:00.0`, `mlx5_core.sf.4`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn bus(&self) -> Bus {
+        self.bus
     }
 
     /// What DPDK is given: the name with its arguments.

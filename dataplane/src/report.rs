@@ -6,6 +6,11 @@ use std::time::Duration;
 use methodology::units::PacketRate;
 use serde::{Deserialize, Serialize};
 
+pub use crate::hiccup::HiccupReport;
+pub use crate::latency::RttReport;
+pub use crate::pace::{Bucket, GapReport, LatenessReport};
+
+use crate::frame::StreamId;
 use crate::port::PortCounters;
 
 /// What a sender did.
@@ -19,8 +24,8 @@ pub struct SendReport {
     pub intended_frames: u64,
     /// Frames that the late policy `skip` gave up on before offering them to the port.
     pub frames_skipped: u64,
-    /// The stream that the frames carry, and the sequence number after the last one sent.
-    pub stream: u16,
+    /// The stream that the frames carry. Their sequence numbers are 0 to `frames_sent` − 1.
+    pub stream: StreamId,
     /// From the first frame offered to the last.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
@@ -109,7 +114,7 @@ pub struct ReceiveReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// The stream's number.
-    pub stream: u16,
+    pub stream: StreamId,
     /// Sequence numbers received, each once.
     pub received: u64,
     /// Sequence numbers missing below the highest.
@@ -153,86 +158,6 @@ pub struct ReflectReport {
     /// Set where the run ended early, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
-}
-
-/// A distribution of times in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RttReport {
-    /// Shortest.
-    pub min: u64,
-    /// Median.
-    pub p50: u64,
-    /// 90 %.
-    pub p90: u64,
-    /// 99 %.
-    pub p99: u64,
-    /// 99.9 %.
-    pub p999: u64,
-    /// 99.99 %.
-    pub p9999: u64,
-    /// 99.999 %.
-    pub p99999: u64,
-    /// 99.9999 %.
-    pub p999999: u64,
-    /// Longest.
-    pub max: u64,
-    /// Arithmetic mean.
-    pub mean: f64,
-    /// How many were recorded.
-    pub count: u64,
-    /// All of it: an HdrHistogram in its V2 + DEFLATE form, base64, values in nanoseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub histogram: Option<String>,
-}
-
-/// How late a sender's bursts were against its schedule.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LatenessReport {
-    /// Bursts that started more than `threshold_ns` after they were due.
-    pub late_bursts: u64,
-    /// The threshold, in nanoseconds.
-    pub threshold_ns: u64,
-    /// The latest, in nanoseconds.
-    pub max_ns: u64,
-    /// The mean over all bursts, in nanoseconds.
-    pub mean_ns: f64,
-}
-
-/// Times between the starts of successive bursts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct GapReport {
-    /// What the schedule wants between bursts, in nanoseconds; none at maximum load.
-    pub intended_ns: Option<f64>,
-    /// How many gaps were seen.
-    pub count: u64,
-    /// Gaps more than 1 µs away from the intended one.
-    pub off_by_1us: u64,
-    /// Gap counts; each bucket ends below its bound.
-    pub histogram: Vec<Bucket>,
-}
-
-/// Times that a poll loop was away: scheduled out, interrupted, or stuck in a call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HiccupReport {
-    /// What counts as a hiccup: longer than this between two turns of the loop, in nanoseconds.
-    pub threshold_ns: u64,
-    /// How many.
-    pub count: u64,
-    /// The longest, in nanoseconds.
-    pub longest_ns: u64,
-    /// All of them together, in nanoseconds.
-    pub total_ns: u64,
-    /// Hiccup counts; each bucket ends below its bound.
-    pub histogram: Vec<Bucket>,
-}
-
-/// How many values were below a bound and not below the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bucket {
-    /// The bound, in nanoseconds.
-    pub below_ns: u64,
-    /// How many.
-    pub count: u64,
 }
 
 /// What a poll loop's time went into, in TSC cycles.

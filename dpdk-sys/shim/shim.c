@@ -214,3 +214,8 @@ void lr_mempool_put_bulk(struct rte_mempool *pool, void *const *objects, unsigne
 {
 	rte_mempool_put_bulk(pool, objects, count);
 }
+
+uint16_t lr_pool_data_room(struct rte_mempool *pool)
+{
+	return rte_pktmbuf_data_room_size(pool);
+}

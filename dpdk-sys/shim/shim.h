@@ -110,6 +110,7 @@ uint16_t lr_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uin
 uint16_t lr_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count);
 /* 0: all count objects, raw, as they were put back; else none. */
 int lr_mempool_get_bulk(struct rte_mempool *pool, void **objects, unsigned int count);
+uint16_t lr_pool_data_room(struct rte_mempool *pool);
 void lr_mempool_put_bulk(struct rte_mempool *pool, void *const *objects, unsigned int count);
 
 #endif

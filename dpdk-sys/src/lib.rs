@@ -5,7 +5,7 @@
 
 mod version;
 
-pub use version::{Abi, VersionMismatch, check_version};
+pub use version::{Abi, VersionMismatch, check_version, versions};
 
 /// Generated at build time for the DPDK that is installed.
 #[allow(

@@ -1,13 +1,28 @@
 //! The environment abstraction layer: DPDK's memory, CPUs and devices, once per process.
 
+mod arguments;
+mod log;
 mod options;
+mod thread;
 
 pub use options::{EalOptions, Memory};
 
-use std::sync::Arc;
+pub(crate) use log::{said, take as take_log};
+pub(crate) use thread::Registered;
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dpdk_sys as sys;
+use nix::sched::{sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::clock::Calibration;
+use crate::cpu::CpuId;
 use crate::error::DataplaneError;
-use crate::port::{Port, PortOptions};
+use crate::port::{self, Port, PortOptions};
 use crate::port_spec::PortSpec;
 
 /// DPDK, initialised. Ports keep it alive; it is cleaned up when it and the last port are dropped.
@@ -25,27 +40,194 @@ pub struct DpdkVersion {
     pub running: String,
 }
 
+/// Proof that EAL is initialised. The last one dropped cleans up, after ports are closed and pools freed, since those hold one.
 #[derive(Debug)]
-pub(crate) struct Eal;
+pub(crate) struct Eal {
+    open: Mutex<BTreeSet<String>>,
+    polling: Mutex<BTreeSet<CpuId>>,
+    calibration: Calibration,
+    huge_pages: bool,
+}
+
+/// `rte_eal_init` works once per process, also after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
+static INITIALISED: AtomicBool = AtomicBool::new(false);
 
 impl Dataplane {
     /// Initialises DPDK and probes the devices named in `options`. Possible once per process.
+    ///
+    /// PCI and auxiliary devices must be named here; software ports may also be made later by [`open`](Self::open).
+    /// DPDK's own threads run on the main CPU; the calling thread keeps its affinity.
     pub fn init(options: EalOptions) -> Result<Self, DataplaneError> {
-        unimplemented!("{options:?}")
+        sys::check_version().map_err(|mismatch| DataplaneError::Version { built: mismatch.built, running: mismatch.running })?;
+        refuse_duplicates(&options.devices)?;
+        let main_cpu = main_cpu(options.main_cpu)?;
+        if INITIALISED.swap(true, Ordering::SeqCst) {
+            return Err(DataplaneError::AlreadyInitialised);
+        }
+        let calibration = Calibration::begin();
+        let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
+        log::capture();
+        init_eal(arguments::build(&options, memory, main_cpu), main_cpu, memory)?;
+        let huge_pages = matches!(memory, Memory::HugePages { .. });
+        let dataplane = Dataplane { eal: Arc::new(Eal { open: Mutex::default(), polling: Mutex::default(), calibration, huge_pages }) };
+        take_log();
+        for device in options.devices.iter().filter(|device| device.is_software()) {
+            port::probe(device)?;
+        }
+        Ok(dataplane)
     }
 
     /// Which DPDK this is.
     pub fn version() -> DpdkVersion {
-        unimplemented!()
+        let (built, running) = sys::versions();
+        DpdkVersion { built, running }
     }
 
     /// The names of all ports there are now.
     pub fn port_names(&self) -> Vec<String> {
-        unimplemented!()
+        port::names()
     }
 
     /// Opens, sets up and starts a port. A software port that was not named at initialisation is made here.
     pub fn open(&self, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
-        unimplemented!("{spec} {options:?} {:?}", self.eal)
+        port::open(&self.eal, spec, options)
     }
+}
+
+impl Eal {
+    /// Names of the ports that are open. Held while a port is opened or closed: DPDK's device calls are not made for two threads.
+    pub(crate) fn open_ports(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A CPU for one poll loop: two on one would measure each other.
+    pub(crate) fn claim_cpu(self: &Arc<Self>, wanted: Option<CpuId>) -> Result<CpuClaim, DataplaneError> {
+        let allowed = CpuId::allowed();
+        let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
+        let cpu = match wanted {
+            Some(cpu) if !allowed.contains(&cpu) => return Err(not_allowed(cpu, &allowed)),
+            Some(cpu) => cpu,
+            None => allowed.iter().rev().copied().find(|cpu| !polling.contains(cpu)).or(allowed.last().copied()).unwrap_or(CpuId::new(0)),
+        };
+        if !polling.insert(cpu) {
+            return Err(DataplaneError::Cpu {
+                cpu,
+                why: "another poll loop of this process runs on it, and two on one CPU would measure each other".to_owned(),
+                allowed: show(&allowed),
+            });
+        }
+        Ok(CpuClaim { eal: Arc::clone(self), cpu })
+    }
+
+    pub(crate) fn calibration(&self) -> Calibration {
+        self.calibration
+    }
+
+    pub(crate) fn has_huge_pages(&self) -> bool {
+        self.huge_pages
+    }
+}
+
+/// A CPU that one poll loop has to itself.
+#[derive(Debug)]
+pub(crate) struct CpuClaim {
+    eal: Arc<Eal>,
+    cpu: CpuId,
+}
+
+impl CpuClaim {
+    pub(crate) fn cpu(&self) -> CpuId {
+        self.cpu
+    }
+}
+
+impl Drop for CpuClaim {
+    fn drop(&mut self) {
+        self.eal.polling.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.cpu);
+    }
+}
+
+impl Drop for Eal {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `Dataplane::init`, and this runs once: the flag there lets no second Eal be made. Ports, pools and
+        // registrations each hold an Arc of this and so are gone.
+        let error = unsafe { sys::rte_eal_cleanup() };
+        if error != 0 {
+            tracing::warn!(error, "rte_eal_cleanup failed; the kernel frees what is left when the process ends");
+        }
+    }
+}
+
+fn refuse_duplicates(devices: &[PortSpec]) -> Result<(), DataplaneError> {
+    let mut names = BTreeSet::new();
+    // Several representors of one PCI device are one device with several ports; the same devargs twice are not.
+    match devices.iter().find(|device| !names.insert(if device.is_software() { device.name().to_owned() } else { device.devargs() })) {
+        Some(twice) => Err(DataplaneError::DuplicatePort { name: twice.name().to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn main_cpu(wanted: Option<CpuId>) -> Result<CpuId, DataplaneError> {
+    let allowed = CpuId::allowed();
+    let cpu = wanted.or_else(|| allowed.first().copied()).unwrap_or(CpuId::new(0));
+    if allowed.contains(&cpu) { Ok(cpu) } else { Err(not_allowed(cpu, &allowed)) }
+}
+
+fn not_allowed(cpu: CpuId, allowed: &[CpuId]) -> DataplaneError {
+    DataplaneError::Cpu {
+        cpu,
+        why: "it is not in this process's affinity (taskset, cgroup or container)".to_owned(),
+        allowed: show(allowed),
+    }
+}
+
+fn show(cpus: &[CpuId]) -> String {
+    format!("CPU {}", cpus.iter().map(CpuId::to_string).collect::<Vec<_>>().join(", "))
+}
+
+fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(), DataplaneError> {
+    let shown = arguments[1..].join(" ");
+    let failed = |reason: String| {
+        let advice = match memory {
+            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--memory nohuge`)",
+            _ => "Start as root (or with the capabilities that docs/setup.md names), and see `linerate doctor`",
+        };
+        DataplaneError::Init { reason, arguments: shown.clone(), log: said(), advice: advice.to_owned() }
+    };
+    let mut argv = Vec::with_capacity(arguments.len() + 1);
+    for argument in &arguments {
+        let text = CString::new(argument.as_str()).map_err(|_| failed(format!("an argument has a NUL in it: {argument:?}")))?;
+        // Left to the process: EAL keeps pointers into its arguments and moves them about.
+        argv.push(text.into_raw());
+    }
+    let argc = i32::try_from(argv.len()).map_err(|_| failed("too many arguments".to_owned()))?;
+    argv.push(std::ptr::null_mut());
+    let argv: &'static mut [*mut std::ffi::c_char] = argv.leak();
+
+    // EAL gives its own threads the CPUs that it may use less those of its lcores. Narrowed to the main CPU they stay on it, and off
+    // the CPUs that poll.
+    let affinity = sched_getaffinity(Pid::from_raw(0)).map_err(|error| failed(error.to_string()))?;
+    main_cpu.pin_current_thread().map_err(|error| failed(error.to_string()))?;
+    // SAFETY: argv holds argc NUL-terminated strings and a null, all of them alive and writable for the life of the process; this is the
+    // only call, by the flag in `Dataplane::init`.
+    let result = unsafe { sys::rte_eal_init(argc, argv.as_mut_ptr()) };
+    let reason = (result < 0).then(error_text);
+    let restored = sched_setaffinity(Pid::from_raw(0), &affinity);
+    match (reason, restored) {
+        (Some(reason), _) => Err(failed(reason)),
+        (None, Err(error)) => Err(failed(format!("the CPU affinity could not be restored: {error}"))),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// `rte_errno` of the calling thread in words.
+pub(crate) fn error_text() -> String {
+    // SAFETY: reads a thread-local variable.
+    text_of(unsafe { sys::lr_errno() })
+}
+
+/// A DPDK or system error number in words; its sign does not matter.
+pub(crate) fn text_of(errno: i32) -> String {
+    // SAFETY: rte_strerror gives a NUL-terminated string that lives until this thread's next call of it.
+    unsafe { CStr::from_ptr(sys::rte_strerror(errno.abs())) }.to_string_lossy().into_owned()
 }

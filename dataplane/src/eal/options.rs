@@ -10,7 +10,7 @@ pub struct EalOptions {
     pub memory: Memory,
     /// Devices to probe at initialisation. PCI and auxiliary devices that are not named here are left alone.
     pub devices: Vec<PortSpec>,
-    /// Name of DPDK's run-time files; one of our own for this process where none is given.
+    /// Name of DPDK's run-time directory, `linerate` where none is given. Nothing is kept in it.
     pub file_prefix: Option<String>,
     /// CPU of DPDK's main thread, which does not poll; the lowest allowed one where none is given.
     pub main_cpu: Option<CpuId>,

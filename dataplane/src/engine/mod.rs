@@ -1,7 +1,15 @@
 //! The poll-mode engines. Each runs on a thread of its own, pinned to its CPU and registered with EAL.
 
+mod generator;
+mod meter;
 mod plan;
+mod reflector;
 mod running;
+mod sink;
 
-pub use plan::{FrameFormat, LatePolicy, ReceivePlan, ReflectPlan, SendPlan};
+pub use plan::{FrameFormat, ReceivePlan, ReflectPlan, SendPlan};
 pub use running::{EngineReport, Running};
+
+pub(crate) use generator::send;
+pub(crate) use reflector::reflect;
+pub(crate) use sink::receive;

@@ -12,10 +12,12 @@ pub struct PortOptions {
     pub tx_descriptors: Option<u16>,
     /// Receive frames that are addressed to others.
     pub promiscuous: bool,
+    /// Let the driver free sent frames the fast way (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) where it can.
+    pub fast_free: bool,
 }
 
 impl Default for PortOptions {
     fn default() -> Self {
-        PortOptions { max_frame: FrameSize::MAX_STANDARD, rx_descriptors: None, tx_descriptors: None, promiscuous: true }
+        PortOptions { max_frame: FrameSize::MAX_STANDARD, rx_descriptors: None, tx_descriptors: None, promiscuous: true, fast_free: true }
     }
 }

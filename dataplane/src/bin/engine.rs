@@ -1,0 +1,84 @@
+//! One engine on one port: what linerate's agent does, without the agent. For the tests and benches of this crate.
+//!
+//! `engine '{"role": "send", "port": "net_null0", "plan": {"duration": {"secs": 2, "nanos": 0}}}'` runs it and prints the port and the
+//! report as JSON. `plan`, `eal` and `options` override the defaults key by key. Closing standard input stops the engine, where
+//! `"until": "stdin"` asks for that.
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use dataplane::{Dataplane, EalOptions, EngineReport, PortOptions, ReceivePlan, ReflectPlan, Running, SendPlan};
+use methodology::units::{FrameSize, Pace};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).ok_or_else(|| "give the job as JSON".into()).and_then(|job| run(&job)) {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(job: &str) -> Result<Value, Failure> {
+    let job: Value = serde_json::from_str(job)?;
+    let spec = job["port"].as_str().ok_or("no port")?.parse()?;
+    let eal: EalOptions = merged(&EalOptions { devices: vec![spec], ..EalOptions::default() }, &job["eal"])?;
+    let spec = eal.devices[0].clone();
+    let dataplane = Dataplane::init(eal)?;
+    let port = dataplane.open(&spec, merged(&PortOptions::default(), &job["options"])?)?;
+    if let Some(seconds) = job["link"].as_f64() {
+        port.wait_link_up(Duration::from_secs_f64(seconds))?;
+    }
+    let by_stdin = job["until"] == "stdin";
+    let plan = &job["plan"];
+    match job["role"].as_str() {
+        Some("send") => {
+            let plan = merged(&SendPlan::new(FrameSize::MIN, Pace::Max, Duration::from_secs(1)), plan)?;
+            finish(port.send(plan)?, by_stdin)
+        }
+        Some("receive") => finish(port.receive(merged(&ReceivePlan::default(), plan)?), by_stdin),
+        Some("reflect") => finish(port.reflect(merged(&ReflectPlan::default(), plan)?), by_stdin),
+        _ => Err("role is send, receive or reflect".into()),
+    }
+}
+
+/// `default` with the keys of `changes`, which are all optional.
+fn merged<T: Serialize + DeserializeOwned>(default: &T, changes: &Value) -> Result<T, Failure> {
+    let mut whole = serde_json::to_value(default)?;
+    if let (Some(whole), Some(changes)) = (whole.as_object_mut(), changes.as_object()) {
+        for (key, value) in changes {
+            if whole.insert(key.clone(), value.clone()).is_none() {
+                return Err(format!("there is no `{key}`").into());
+            }
+        }
+    }
+    Ok(serde_json::from_value(whole)?)
+}
+
+fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> Result<Value, Failure> {
+    eprintln!("running");
+    let closed = by_stdin.then(|| thread::spawn(|| io::stdin().read_to_end(&mut Vec::new())));
+    let mut snapshots = Vec::new();
+    while !running.is_finished() {
+        thread::sleep(Duration::from_millis(10));
+        if closed.as_ref().is_some_and(|closed| closed.is_finished()) {
+            running.stop();
+        }
+        if snapshots.len() < 1000 {
+            snapshots.push(serde_json::to_value(running.snapshot())?);
+        }
+    }
+    let (port, report) = running.join();
+    Ok(json!({ "port": port.info(), "report": report?, "snapshots": snapshots.len(), "last_snapshot": snapshots.last() }))
+}

@@ -1,0 +1,239 @@
+//! Who owns an mbuf.
+//!
+//! A burst owns its frames and borrows the place where their pointers stand. Handing it to a queue consumes it: what comes back is
+//! what the queue did not take. Neither a frame nor a burst can be cloned, so no mbuf is freed twice or used after it was sent.
+
+use std::mem::{self, ManuallyDrop};
+
+use dpdk_sys as sys;
+
+use crate::mempool::Pool;
+
+/// The most frames a burst can have.
+pub(crate) const MAX_BURST: usize = 256;
+
+/// Room for one burst's pointers. It owns nothing.
+#[derive(Debug)]
+pub(crate) struct Slots([*mut sys::rte_mbuf; MAX_BURST]);
+
+impl Slots {
+    pub(crate) fn new() -> Self {
+        Slots([std::ptr::null_mut(); MAX_BURST])
+    }
+}
+
+/// A look at one single-segment mbuf that a burst owns. The fields' places come from the shim, since their names change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Frame(*mut sys::rte_mbuf);
+
+impl Frame {
+    /// # Safety
+    /// `mbuf` is an initialised mbuf that stays the caller's as long as this is used.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(mbuf: *mut sys::rte_mbuf) -> Self {
+        Frame(mbuf)
+    }
+
+    #[inline(always)]
+    fn field<T>(self, offset: sys::lr_mbuf_offset) -> *mut T {
+        self.0.wrapping_byte_add(offset as usize).cast()
+    }
+
+    /// The first byte of the frame.
+    #[inline(always)]
+    pub(crate) fn data(self) -> *mut u8 {
+        // SAFETY: `from_raw` vouches for the mbuf; both fields are aligned members of it.
+        unsafe {
+            let buffer = self.field::<*mut u8>(sys::LR_MBUF_BUF_ADDR).read();
+            buffer.wrapping_add(usize::from(self.field::<u16>(sys::LR_MBUF_DATA_OFF).read()))
+        }
+    }
+
+    /// Bytes of the frame in this segment, without FCS.
+    #[inline(always)]
+    pub(crate) fn length(self) -> u32 {
+        // SAFETY: as in `data`.
+        u32::from(unsafe { self.field::<u16>(sys::LR_MBUF_DATA_LEN).read() })
+    }
+
+    /// Whether the mbuf may go back to its pool as it is: one segment, one reference, its own buffer.
+    #[inline(always)]
+    fn is_plain(self) -> bool {
+        /// RTE_MBUF_F_EXTERNAL and RTE_MBUF_F_INDIRECT.
+        const ATTACHED: u64 = 0b11 << 61;
+        // SAFETY: as in `data`. The word at DATA_OFF holds data_off, refcnt, nb_segs and port, 16 bits each (rte_mbuf_core.h,
+        // "rearm_data"); refcnt is atomic in C, and read here only when no other owner exists to change it.
+        let (word, flags) = unsafe { (self.field::<u64>(sys::LR_MBUF_DATA_OFF).read(), self.field::<u64>(sys::LR_MBUF_OL_FLAGS).read()) };
+        // The two counts are in the middle of the word, whichever end it begins at.
+        (word >> 16) as u32 == 0x0001_0001 && flags & ATTACHED == 0
+    }
+
+    /// Makes the mbuf a frame of `length` bytes behind the usual headroom, with no offload asked for.
+    #[inline(always)]
+    pub(crate) fn reset(self, length: u16) {
+        // SAFETY: as in `data`.
+        unsafe {
+            self.field::<u16>(sys::LR_MBUF_DATA_OFF).write(sys::LR_MBUF_HEADROOM as u16);
+            self.field::<u16>(sys::LR_MBUF_NB_SEGS).write(1);
+            self.field::<u64>(sys::LR_MBUF_OL_FLAGS).write(0);
+            self.set_length(length);
+        }
+    }
+
+    /// Makes the frame `length` bytes long. The room must be there.
+    ///
+    /// # Safety
+    /// The mbuf's buffer has room for `length` bytes behind its data offset.
+    #[inline(always)]
+    pub(crate) unsafe fn set_length(self, length: u16) {
+        // SAFETY: as in `data`.
+        unsafe {
+            self.field::<u32>(sys::LR_MBUF_PKT_LEN).write(u32::from(length));
+            self.field::<u16>(sys::LR_MBUF_DATA_LEN).write(length);
+        }
+    }
+}
+
+/// How frames go home when a burst is dropped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Home<'p> {
+    pool: &'p Pool,
+    /// Whether every mbuf is of `pool`, so that plain ones go back without a look at their second cache line.
+    own: bool,
+}
+
+impl<'p> Home<'p> {
+    pub(crate) fn new(pool: &'p Pool, own: bool) -> Self {
+        Home { pool, own }
+    }
+
+    /// # Safety
+    /// The caller owns the frames and uses them no more.
+    #[inline(always)]
+    unsafe fn take_back(&self, frames: &mut [Frame]) {
+        if frames.is_empty() {
+            return;
+        }
+        // SAFETY: Frame is a transparent pointer.
+        let mbufs = unsafe { &mut *(frames as *mut [Frame] as *mut [*mut sys::rte_mbuf]) };
+        if self.own && mbufs.iter().all(|&mbuf| Frame(mbuf).is_plain()) {
+            // SAFETY: owned by the caller, of this pool by `own`, and plain as just seen.
+            unsafe { self.pool.put_raw(mbufs) };
+        } else {
+            // SAFETY: owned by the caller; rte_pktmbuf_free_bulk finds each one's own pool.
+            unsafe { sys::rte_pktmbuf_free_bulk(mbufs.as_mut_ptr(), mbufs.len() as u32) };
+        }
+    }
+}
+
+/// Frames, owned. Dropping it gives them back to where they came from.
+#[derive(Debug)]
+pub(crate) struct Burst<'s> {
+    frames: &'s mut [Frame],
+    home: Home<'s>,
+}
+
+impl<'s> Burst<'s> {
+    /// `count` frames of `pool`, as they were put back; none where the pool has not so many.
+    #[inline(always)]
+    pub(crate) fn take(pool: &'s Pool, slots: &'s mut Slots, count: usize) -> Option<Self> {
+        let slots = &mut slots.0[..count.min(MAX_BURST)];
+        pool.get_raw(slots).then(|| {
+            // SAFETY: Frame is a transparent pointer; the pool gave these mbufs to us alone.
+            let frames = unsafe { &mut *(slots as *mut [*mut sys::rte_mbuf] as *mut [Frame]) };
+            Burst { frames, home: Home::new(pool, true) }
+        })
+    }
+
+    /// What a queue has received, at most `count` frames.
+    #[inline(always)]
+    pub(crate) fn receive(queue: &mut RxQueue, home: Home<'s>, slots: &'s mut Slots, count: usize) -> Self {
+        let count = count.min(MAX_BURST);
+        // SAFETY: the queue is set up and started as `RxQueue::new` says, this thread alone polls it (&mut), and there is room for `count`
+        // pointers.
+        let received = unsafe { sys::lr_rx_burst(queue.port, 0, slots.0.as_mut_ptr(), count as u16) };
+        let slots = &mut slots.0[..usize::from(received)];
+        // SAFETY: Frame is a transparent pointer; the driver gave these mbufs to us alone.
+        Burst { frames: unsafe { &mut *(slots as *mut [*mut sys::rte_mbuf] as *mut [Frame]) }, home }
+    }
+
+    /// The frames, in order.
+    #[inline(always)]
+    pub(crate) fn frames(&self) -> &[Frame] {
+        self.frames
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Offers the frames to a queue, once. What it took is the driver's; what it did not take comes back.
+    #[inline(always)]
+    pub(crate) fn submit(self, queue: &mut TxQueue) -> Burst<'s> {
+        let mut this = ManuallyDrop::new(self);
+        let frames = mem::take(&mut this.frames);
+        // SAFETY: the queue is set up and started as `TxQueue::new` says, this thread alone uses it (&mut); the frames are ours, and the
+        // first `sent` of them are forgotten here, so nothing of ours refers to them any more.
+        let sent = unsafe { sys::lr_tx_burst(queue.port, 0, frames.as_mut_ptr().cast(), frames.len() as u16) };
+        Burst { frames: &mut frames[usize::from(sent)..], home: this.home }
+    }
+
+    /// Keeps the frames that `keep` says, in order, and gives the others back.
+    #[inline(always)]
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Frame) -> bool) {
+        let mut kept = 0;
+        for i in 0..self.frames.len() {
+            if keep(self.frames[i]) {
+                self.frames.swap(kept, i);
+                kept += 1;
+            }
+        }
+        let (keep, drop) = mem::take(&mut self.frames).split_at_mut(kept);
+        // SAFETY: the burst owned them and lets go of them here.
+        unsafe { self.home.take_back(drop) };
+        self.frames = keep;
+    }
+}
+
+impl Drop for Burst<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: the burst owns its frames and is gone after this.
+        unsafe { self.home.take_back(self.frames) };
+    }
+}
+
+/// A port's receive queue. There is one of it, so one thread at a time polls it.
+#[derive(Debug)]
+pub(crate) struct RxQueue {
+    port: u16,
+}
+
+/// A port's transmit queue. There is one of it, so one thread at a time uses it.
+#[derive(Debug)]
+pub(crate) struct TxQueue {
+    port: u16,
+}
+
+impl RxQueue {
+    /// # Safety
+    /// Receive queue 0 of `port` is set up, the port is started and stays so as long as this lives, and no other RxQueue is made for it.
+    pub(crate) unsafe fn new(port: u16) -> Self {
+        RxQueue { port }
+    }
+}
+
+impl TxQueue {
+    /// # Safety
+    /// As for [`RxQueue::new`], for transmit queue 0.
+    pub(crate) unsafe fn new(port: u16) -> Self {
+        TxQueue { port }
+    }
+}

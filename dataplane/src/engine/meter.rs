@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use methodology::units::Nanoseconds;
+
+use crate::clock::ticks;
+use crate::error::DataplaneError;
+use crate::hiccup::{HiccupRecorder, HiccupReport};
+use crate::pace::TickRate;
+use crate::port::Port;
+use crate::report::CycleReport;
+
+/// What every poll loop measures of itself: hiccups, and what its time goes into.
+#[derive(Debug)]
+pub(super) struct Meter {
+    rate: TickRate,
+    begin: u64,
+    hiccups: HiccupRecorder,
+    busy: u64,
+    /// Whether the turn that is under way has moved a frame.
+    moved: bool,
+}
+
+impl Meter {
+    pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
+        let begin = ticks();
+        let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), begin);
+        Meter { rate, begin, hiccups, busy: 0, moved: false }
+    }
+
+    /// Begins a turn of the loop, and gives its time.
+    #[inline(always)]
+    pub(super) fn turn(&mut self) -> u64 {
+        let now = ticks();
+        let before = self.hiccups.observe(now);
+        if self.moved {
+            self.busy += before;
+            self.moved = false;
+        }
+        now
+    }
+
+    /// Notes that this turn moves frames.
+    #[inline(always)]
+    pub(super) fn moves(&mut self) {
+        self.moved = true;
+    }
+
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    pub(super) fn rate(&self) -> TickRate {
+        self.rate
+    }
+
+    /// Ticks as a duration.
+    pub(super) fn duration(&self, ticks: u64) -> Duration {
+        Duration::from_nanos(self.rate.nanoseconds(ticks).ns())
+    }
+
+    /// A duration as ticks.
+    pub(super) fn ticks(&self, duration: Duration) -> u64 {
+        self.rate.ticks(nanoseconds(duration))
+    }
+
+    pub(super) fn hiccups(&self) -> HiccupReport {
+        self.hiccups.report()
+    }
+
+    pub(super) fn cycles(&self, end: u64, frames: u64) -> CycleReport {
+        let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
+        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame }
+    }
+}
+
+/// The TSC's frequency, or why there is none.
+pub(super) fn tick_rate(port: &Port) -> Result<TickRate, DataplaneError> {
+    port.eal.calibration().rate().ok_or_else(|| DataplaneError::Thread {
+        name: port.info().name.clone(),
+        reason: "the time-stamp counter does not advance with CLOCK_MONOTONIC_RAW: linerate needs a machine with a constant TSC".to_owned(),
+    })
+}
+
+fn nanoseconds(duration: Duration) -> Nanoseconds {
+    Nanoseconds::new(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use methodology::units::PacketRate;
+
+use super::meter::{self, Meter};
+use super::plan::ReflectPlan;
+use super::running::{Running, Shared};
+use crate::burst::{Burst, MAX_BURST, Slots};
+use crate::clock::ticks;
+use crate::error::DataplaneError;
+use crate::frame::reflect::{Turned, turn_round};
+use crate::frame::{Class, Classifier, Layout, prefetch_for_write};
+use crate::latency::RttRecorder;
+use crate::port::Port;
+use crate::report::{CounterPair, ReflectReport, RttReport};
+
+/// How long a burst is offered again before it counts as unsent.
+const RETRY: Duration = Duration::from_micros(100);
+
+/// Starts a reflector. What the plan asks for and cannot have, `join` says.
+pub(crate) fn reflect(port: Port, plan: ReflectPlan) -> Running<ReflectReport> {
+    let cpu = plan.cpu;
+    Running::start(port, cpu, move |port, shared| run(port, &plan, shared))
+}
+
+fn run(port: &mut Port, plan: &ReflectPlan, shared: &Shared) -> Result<ReflectReport, DataplaneError> {
+    if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
+        return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is not from 1 to {MAX_BURST}", plan.burst) });
+    }
+    let rate = meter::tick_rate(port)?;
+    let before = port.counters();
+    let parts = port.split();
+    let (rx, tx, home, link) = (parts.rx, parts.tx, parts.home, parts.link);
+    let layout = Layout::new(plan.tagging, plan.frame.network());
+    let classifier = Classifier::new(layout);
+    let mut residence = RttRecorder::new(rate);
+    let mut slots = Slots::new();
+    let mut meter = Meter::new(rate, plan.hiccup_threshold);
+    let (drain, retry, look) = (meter.ticks(plan.drain), meter.ticks(RETRY), meter.ticks(Duration::from_millis(250)));
+    let limit = plan.duration.map(|duration| meter.ticks(duration));
+    let (mut received, mut sent, mut unsent, mut foreign) = (0u64, 0u64, 0u64, 0u64);
+    let mut first = None;
+    let (mut last_frame, mut last_look) = (meter.begin(), meter.begin());
+    let mut stopping = false;
+    let mut ended_early = None;
+
+    loop {
+        let now = meter.turn();
+        let mut burst = Burst::receive(rx, home, &mut slots, usize::from(plan.burst));
+        if !burst.is_empty() {
+            meter.moves();
+            received += burst.len() as u64;
+            for frame in burst.frames() {
+                prefetch_for_write(frame.data());
+            }
+            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment.
+            let is_test = |data: *const u8, length| matches!(unsafe { classifier.classify_raw(data, length) }, Class::Test(_));
+            if !burst.frames().iter().all(|frame| is_test(frame.data(), frame.length())) {
+                let all = burst.len();
+                burst.retain(|frame| is_test(frame.data(), frame.length()));
+                foreign += (all - burst.len()) as u64;
+            }
+            let mut expired = 0;
+            // SAFETY: test frames of this layout, owned by the burst.
+            unsafe {
+                turn_round(burst.frames(), layout, |frame| frame.data(), |_, turned| expired += usize::from(turned == Turned::Expired));
+            }
+            // An expired frame cannot be told from the others here; a burst with one is not sent at all. Test frames leave with more.
+            if expired > 0 {
+                unsent += burst.len() as u64;
+                burst.retain(|_| false);
+            }
+            let turned = burst.len();
+            while !burst.is_empty() {
+                let offered = burst.len();
+                burst = burst.submit(tx);
+                sent += (offered - burst.len()) as u64;
+                if burst.is_empty() {
+                    break;
+                }
+                if meter.turn().wrapping_sub(now) > retry || shared.stop_asked() {
+                    unsent += burst.len() as u64;
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            drop(burst);
+            if turned > 0 {
+                residence.record(ticks().wrapping_sub(now));
+                first.get_or_insert(now);
+            }
+            last_frame = now;
+            shared.show([received, sent, unsent, foreign, 0, 0, 0]);
+            if limit.is_none_or(|limit| now.wrapping_sub(meter.begin()) < limit) && !shared.stop_asked() {
+                continue;
+            }
+        }
+        if limit.is_some_and(|limit| now.wrapping_sub(meter.begin()) >= limit) {
+            break;
+        }
+        if shared.stop_asked() {
+            if !stopping {
+                stopping = true;
+                last_look = now;
+                last_frame = now;
+            }
+            if now.wrapping_sub(last_frame) > drain || now.wrapping_sub(last_look) > drain.saturating_mul(10) {
+                break;
+            }
+        } else if now.wrapping_sub(last_look) > look && now.wrapping_sub(last_frame) > look {
+            last_look = now;
+            if received > 0 && !link.is_up() {
+                ended_early = Some("the link went down: the other end has gone, or the cable".to_owned());
+                break;
+            }
+        }
+    }
+    let end = meter.turn();
+    let duration = meter.duration(first.map_or(0, |first| last_frame.wrapping_sub(first)));
+    Ok(ReflectReport {
+        frames_received: received,
+        frames_sent: sent,
+        unsent,
+        foreign,
+        duration,
+        rate: PacketRate::from_count(sent, duration.as_secs_f64()),
+        residence: RttReport::from_recorder(&residence),
+        hiccups: meter.hiccups(),
+        cycles: meter.cycles(end, received),
+        counters: CounterPair { before, after: port.counters() },
+        ended_early,
+    })
+}

@@ -1,0 +1,344 @@
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use dpdk_sys as sys;
+use methodology::units::{FrameSize, LinkSpeed};
+
+use super::{PortCounters, PortInfo, PortOptions};
+use crate::eal::{self, Eal};
+use crate::error::DataplaneError;
+use crate::frame::MacAddress;
+use crate::mempool::Pool;
+use crate::port_spec::PortSpec;
+
+/// Rings where the driver has no choice of its own.
+const DESCRIPTORS: u16 = 1024;
+
+/// A port that is set up and started, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Device {
+    eal: Arc<Eal>,
+    id: u16,
+    name: String,
+    software: bool,
+}
+
+/// Makes a software port known to DPDK.
+pub(crate) fn probe(spec: &PortSpec) -> Result<(), DataplaneError> {
+    check_other_end(spec)?;
+    let no_such_port = |reason: &str| DataplaneError::NoSuchPort {
+        name: spec.name().to_owned(),
+        log: format!(" ({reason}{})", eal::said()),
+        advice: "Check its arguments, that its interface exists and that you may use it (root, or CAP_NET_RAW and CAP_NET_ADMIN)"
+            .to_owned(),
+    };
+    eal::take_log();
+    let devargs = CString::new(spec.devargs()).map_err(|_| no_such_port("its name has a NUL in it"))?;
+    // SAFETY: EAL is initialised; DPDK copies the text.
+    match unsafe { sys::rte_dev_probe(devargs.as_ptr()) } {
+        0 => Ok(()),
+        error => Err(no_such_port(&eal::text_of(error))),
+    }
+}
+
+/// What DPDK would only say in its log: is there someone at the other end of the socket, and shall there be?
+fn check_other_end(spec: &PortSpec) -> Result<(), DataplaneError> {
+    match spec.software_driver() {
+        Some("net_virtio_user") => {
+            let Some(path) = spec.argument("path").map(Path::new) else { return Ok(()) };
+            // /dev/vhost-net and the like are no sockets.
+            let listens = path.metadata().is_ok_and(|file| !file.file_type().is_socket() || UnixStream::connect(path).is_ok());
+            if listens { Ok(()) } else { Err(nobody_listens(spec, path)) }
+        }
+        Some("net_vhost") => {
+            let Some(path) = spec.argument("iface").map(Path::new) else { return Ok(()) };
+            if !path.metadata().is_ok_and(|file| file.file_type().is_socket()) || spec.argument("client") == Some("1") {
+                return Ok(());
+            }
+            if UnixStream::connect(path).is_ok() {
+                return Err(DataplaneError::PortInUse {
+                    name: spec.to_string(),
+                    by: format!("another process listens on {}", path.display()),
+                });
+            }
+            // Left by a process that was killed; DPDK would refuse to bind to it.
+            fs::remove_file(path).map_err(|error| DataplaneError::PortInUse {
+                name: spec.to_string(),
+                by: format!("the socket {} was left behind and cannot be removed ({error})", path.display()),
+            })
+        }
+        Some("net_af_packet" | "net_af_xdp") => {
+            let interface = spec.argument("iface").unwrap_or_default();
+            if nix::net::if_::if_nametoindex(interface).is_ok() {
+                return Ok(());
+            }
+            Err(DataplaneError::NoSuchPort {
+                name: spec.to_string(),
+                log: format!(": there is no interface `{interface}` here"),
+                advice: "`ip link` lists the interfaces of this network namespace".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn nobody_listens(spec: &PortSpec, path: &Path) -> DataplaneError {
+    DataplaneError::NoSuchPort {
+        name: spec.to_string(),
+        log: format!(": nobody listens on {}", path.display()),
+        advice: format!("Start the other end first, such as `linerate receive --port net_vhost0,iface={}`", path.display()),
+    }
+}
+
+/// The names of all ports there are.
+pub(crate) fn names() -> Vec<String> {
+    let mut names = Vec::new();
+    let mut next = 0u16;
+    loop {
+        // SAFETY: EAL is initialised by whoever holds a Dataplane.
+        next = unsafe { sys::rte_eth_find_next(next) };
+        let mut name = [0u8; sys::LR_NAME_LEN as usize];
+        // SAFETY: the buffer has RTE_ETH_NAME_MAX_LEN bytes, which the call fills with a NUL-terminated name at most.
+        if unsafe { sys::rte_eth_dev_get_name_by_port(next, name.as_mut_ptr().cast()) } != 0 {
+            return names;
+        }
+        names.push(CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
+        next += 1;
+    }
+}
+
+fn id_of(name: &str) -> Option<u16> {
+    let name = CString::new(name).ok()?;
+    let mut id = 0;
+    // SAFETY: EAL is initialised; both pointers are valid for the call.
+    (unsafe { sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &mut id) } == 0).then_some(id)
+}
+
+/// The port of a PCI or auxiliary device. A representor's port has a name of its own (`03:00.0_representor_vf0`, which differs between
+/// versions), so with one the port is that which no other spec explains: a name that begins with the address and says representor.
+fn find(spec: &PortSpec) -> Option<u16> {
+    let Some(representor) = spec.argument("representor") else { return id_of(spec.name()) };
+    let short = spec.name().trim_start_matches("0000:");
+    let end = format!("representor_{representor}");
+    let controller_end = format!("representor_c0pf{}{representor}", spec.name().chars().last().unwrap_or('0'));
+    let wanted = names().into_iter().find(|name| name.contains(short) && (name.ends_with(&end) || name.ends_with(&controller_end)));
+    wanted.and_then(|name| id_of(&name))
+}
+
+impl Device {
+    /// Claims the port and probes it where that has not been done.
+    pub(super) fn claim(eal: &Arc<Eal>, spec: &PortSpec) -> Result<Device, DataplaneError> {
+        let mut open = eal.open_ports();
+        if open.contains(spec.name()) && spec.argument("representor").is_none() {
+            return Err(DataplaneError::PortInUse { name: spec.name().to_owned(), by: "this process has it open".to_owned() });
+        }
+        let found = match find(spec) {
+            None if spec.is_software() => {
+                probe(spec)?;
+                find(spec)
+            }
+            found => found,
+        };
+        let Some(id) = found else {
+            return Err(DataplaneError::NoSuchPort {
+                name: spec.to_string(),
+                log: eal::said(),
+                advice: format!(
+                    "There are: {}. Name NICs when DPDK is initialised, and see `linerate ports`",
+                    match names() {
+                        names if names.is_empty() => "none".to_owned(),
+                        names => names.join(", "),
+                    }
+                ),
+            });
+        };
+        open.insert(spec.name().to_owned());
+        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software() })
+    }
+
+    pub(super) fn id(&self) -> u16 {
+        self.id
+    }
+
+    pub(super) fn error(&self, action: &'static str, errno: i32, advice: &str) -> DataplaneError {
+        DataplaneError::Port { action, name: self.name.clone(), reason: eal::text_of(errno), log: eal::said(), advice: advice.to_owned() }
+    }
+
+    /// Configures one queue each way and starts.
+    pub(super) fn start(&self, spec: &PortSpec, options: &PortOptions, rx_pool: &Pool) -> Result<PortInfo, DataplaneError> {
+        eal::take_log();
+        let known = self.capabilities()?;
+        let mtu = self.mtu(spec, options.max_frame, &known)?;
+        let fast_free = known.tx_offload_capa & (1 << sys::LR_TX_FAST_FREE_BIT);
+        let choice = |wanted: Option<u16>, driver: u16| wanted.unwrap_or(if driver == 0 { DESCRIPTORS } else { driver });
+        let mut setup = sys::lr_setup {
+            rx_offloads: 0,
+            // Every frame of a transmit queue is of one pool and has one reference, as this asks.
+            tx_offloads: if options.fast_free { fast_free } else { 0 },
+            mtu: u32::from(mtu),
+            rx_desc: choice(options.rx_descriptors, known.default_rx_desc),
+            tx_desc: choice(options.tx_descriptors, known.default_tx_desc),
+            rx_pool: rx_pool.raw(),
+        };
+        let mut failed = std::ptr::null();
+        // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first.
+        let error = unsafe { sys::lr_port_setup(self.id, &mut setup, &mut failed) };
+        if error != 0 {
+            return Err(self.error("setting up", error, "The driver's message says which argument it does not take; see `linerate ports`"));
+        }
+        if options.promiscuous {
+            // SAFETY: the port is configured. Drivers without the notion refuse, and need none.
+            unsafe { sys::rte_eth_promiscuous_enable(self.id) };
+        }
+        // SAFETY: configured above, both queues set up.
+        let error = unsafe { sys::rte_eth_dev_start(self.id) };
+        if error != 0 {
+            return Err(self.error("starting", error, "See whether another process uses the device"));
+        }
+        Ok(self.describe(spec, options, &known, &setup))
+    }
+
+    fn capabilities(&self) -> Result<sys::lr_dev_info, DataplaneError> {
+        let mut known = sys::lr_dev_info { driver_name: std::ptr::null(), ..Default::default() };
+        // SAFETY: the port exists; the structure is written as a whole or not at all.
+        match unsafe { sys::lr_dev_info_get(self.id, &mut known) } {
+            0 => Ok(known),
+            error => Err(self.error("asking what it can do", error, "See whether another process uses the device")),
+        }
+    }
+
+    /// The MTU to set, or an error where the port does not carry the frame.
+    fn mtu(&self, spec: &PortSpec, size: FrameSize, known: &sys::lr_dev_info) -> Result<u16, DataplaneError> {
+        let too_large = |limit: u32| DataplaneError::FrameTooLarge {
+            name: self.name.clone(),
+            size,
+            limit: FrameSize::new(limit + 18).unwrap_or(FrameSize::MIN),
+        };
+        // The kernel's interface below a port has an MTU of its own, which is not ours to change.
+        let kernel = spec.argument("iface").filter(|_| matches!(spec.software_driver(), Some("net_af_packet" | "net_af_xdp")));
+        let kernel_mtu = kernel.and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok());
+        if let Some(limit) = kernel_mtu.filter(|&limit: &u32| limit < size.mtu()) {
+            return Err(too_large(limit));
+        }
+        // Drivers that have no limit say 0 or the most there can be.
+        let limit = if known.max_mtu == 0 { u16::MAX } else { known.max_mtu };
+        if size.mtu() > u32::from(limit) {
+            return Err(too_large(u32::from(limit)));
+        }
+        // Below 1500 there is nothing to gain, and drivers have a minimum.
+        Ok(u16::try_from(size.mtu().max(1500)).unwrap_or(u16::MAX).min(limit))
+    }
+
+    fn describe(&self, spec: &PortSpec, options: &PortOptions, known: &sys::lr_dev_info, setup: &sys::lr_setup) -> PortInfo {
+        let mut mac = sys::rte_ether_addr::default();
+        // SAFETY: the port exists; the address is written as a whole.
+        unsafe { sys::rte_eth_macaddr_get(self.id, &mut mac) };
+        // SAFETY: a driver's name is a literal in the driver.
+        let driver = (!known.driver_name.is_null()).then(|| unsafe { CStr::from_ptr(known.driver_name) }.to_string_lossy().into_owned());
+        // SAFETY: the port exists.
+        let node = unsafe { sys::rte_eth_dev_socket_id(self.id) };
+        PortInfo {
+            name: self.name.clone(),
+            devargs: spec.devargs(),
+            driver: driver.unwrap_or_else(|| "unknown".to_owned()),
+            link_speed: if self.software { None } else { self.link().1 },
+            mac: MacAddress(mac.addr_bytes),
+            max_frame: options.max_frame,
+            numa_node: u32::try_from(node).ok(),
+            rx_descriptors: setup.rx_desc,
+            tx_descriptors: setup.tx_desc,
+            offloads: if setup.tx_offloads != 0 { vec!["mbuf_fast_free".to_owned()] } else { Vec::new() },
+            rx_burst_mode: self.burst_mode(sys::rte_eth_rx_burst_mode_get),
+            tx_burst_mode: self.burst_mode(sys::rte_eth_tx_burst_mode_get),
+            representor: known.is_representor != 0,
+            // RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID.
+            switch_domain: (known.switch_domain != u16::MAX).then_some(known.switch_domain),
+            huge_pages: self.eal.has_huge_pages(),
+        }
+    }
+
+    fn burst_mode(&self, ask: unsafe extern "C" fn(u16, u16, *mut sys::rte_eth_burst_mode) -> i32) -> Option<String> {
+        let mut mode = sys::rte_eth_burst_mode { flags: 0, info: [0; sys::LR_BURST_MODE_LEN as usize] };
+        // SAFETY: the port exists with a queue 0 each way; the structure has the size of this build's headers.
+        if unsafe { ask(self.id, 0, &mut mode) } != 0 {
+            return None;
+        }
+        // SAFETY: filled with a NUL-terminated text, and zeroed before.
+        let text = unsafe { CStr::from_ptr(mode.info.as_ptr()) }.to_string_lossy().into_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether the link is up, and its speed where it has one.
+    pub(super) fn link(&self) -> (bool, Option<LinkSpeed>) {
+        let mut link = sys::lr_link::default();
+        // SAFETY: the port exists.
+        let error = unsafe { sys::lr_link_get_nowait(self.id, &mut link) };
+        let speed = match link.speed_mbps {
+            0 | u32::MAX => None, // RTE_ETH_SPEED_NUM_NONE and _UNKNOWN
+            mbps => Some(LinkSpeed::from_mbps(mbps)),
+        };
+        (error == 0 && link.up != 0, speed)
+    }
+
+    pub(super) fn counters(&self) -> PortCounters {
+        let mut basic = sys::lr_stats::default();
+        // SAFETY: the port exists. A driver without counters leaves them at 0.
+        unsafe { sys::lr_stats_get(self.id, &mut basic) };
+        PortCounters {
+            rx_packets: basic.ipackets,
+            rx_bytes: basic.ibytes,
+            rx_missed: basic.imissed,
+            rx_errors: basic.ierrors,
+            rx_no_mbuf: basic.rx_nombuf,
+            tx_packets: basic.opackets,
+            tx_bytes: basic.obytes,
+            tx_errors: basic.oerrors,
+            extended: self.extended_counters(),
+        }
+    }
+
+    fn extended_counters(&self) -> BTreeMap<String, u64> {
+        // SAFETY: with no room the call gives the number of counters.
+        let count = unsafe { sys::rte_eth_xstats_get_names(self.id, std::ptr::null_mut(), 0) };
+        let Ok(room) = usize::try_from(count) else { return BTreeMap::new() };
+        let mut names = vec![sys::rte_eth_xstat_name { name: [0; 64] }; room];
+        let mut values = vec![sys::rte_eth_xstat::default(); room];
+        // SAFETY: both have room for as many as is said.
+        let (named, valued) = unsafe {
+            (
+                sys::rte_eth_xstats_get_names(self.id, names.as_mut_ptr(), room as u32),
+                sys::rte_eth_xstats_get(self.id, values.as_mut_ptr(), room as u32),
+            )
+        };
+        let known = usize::try_from(named.min(valued)).unwrap_or(0).min(room);
+        let name_of = |id: u64| {
+            let name = names[..known].get(usize::try_from(id).ok()?)?;
+            // SAFETY: a NUL-terminated text in a buffer that was zeroed.
+            Some(unsafe { CStr::from_ptr(name.name.as_ptr()) }.to_string_lossy().into_owned())
+        };
+        values[..known].iter().filter_map(|counter| Some((name_of(counter.id)?, counter.value))).collect()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let mut open = self.eal.open_ports();
+        // SAFETY: EAL is alive and the port was claimed by this alone. Stopping makes the driver give up its frames, closing frees its
+        // queues; the pools are freed after this. A software port is unplugged, so that its name can be used again.
+        unsafe {
+            sys::rte_eth_dev_stop(self.id);
+            sys::rte_eth_dev_close(self.id);
+            if self.software
+                && let Ok(name) = CString::new(self.name.as_str())
+            {
+                sys::lr_device_remove(name.as_ptr());
+            }
+        }
+        open.remove(&self.name);
+    }
+}
