@@ -37,16 +37,30 @@ impl RttRecorder {
     /// Records one time. Times above 2^38 ticks are counted in the last bucket and as [`too_long`](Self::too_long).
     #[inline(always)]
     pub fn record(&mut self, ticks: u64) {
-        self.min = self.min.min(ticks);
-        self.max = self.max.max(ticks);
-        self.total += u128::from(ticks);
-        if ticks > MOST {
-            self.too_long += 1;
+        self.record_burst([ticks]);
+    }
+
+    /// Records the times of a burst: what is the same for all of them stays in registers.
+    #[inline(always)]
+    pub fn record_burst(&mut self, times: impl IntoIterator<Item = u64>) {
+        let (mut min, mut max, mut total) = (self.min, self.max, self.total);
+        let counts = &mut self.counts[..];
+        for ticks in times {
+            min = min.min(ticks);
+            max = max.max(ticks);
+            total += u128::from(ticks);
+            let told_apart = if ticks > MOST {
+                self.too_long += 1;
+                MOST
+            } else {
+                ticks
+            };
+            let at = index(told_apart);
+            debug_assert!(at < counts.len());
+            // SAFETY: index() of a value of at most MOST is below BUCKETS, the length of `counts` (proven over all octaves by a test).
+            unsafe { *counts.get_unchecked_mut(at) += 1 };
         }
-        let at = index(ticks.min(MOST));
-        debug_assert!(at < self.counts.len());
-        // SAFETY: index() of a value of at most MOST is below BUCKETS, the length of `counts` (proven over all octaves by a test).
-        unsafe { *self.counts.get_unchecked_mut(at) += 1 };
+        (self.min, self.max, self.total) = (min, max, total);
     }
 
     /// How many times were recorded.

@@ -90,7 +90,7 @@ impl Tracker {
         self.observe_slow(sequence)
     }
 
-    /// Takes note of a burst, in the order of arrival. The same as [`observe`](Self::observe) of each, and faster when the numbers
+    /// Takes note of a burst, in the order of arrival. The same as [`observe`](Self::observe) of each, and faster where the numbers
     /// are consecutive.
     #[inline(always)]
     pub fn observe_burst(&mut self, sequences: &[u64]) {
@@ -99,7 +99,7 @@ impl Tracker {
         if out_of_step == 0 && first == self.next && self.holes == 0 {
             self.advance_in_order(sequences.len() as u64);
         } else {
-            self.observe_each(sequences);
+            self.observe_runs(sequences);
         }
     }
 
@@ -126,10 +126,25 @@ impl Tracker {
         self.counts.received += frames;
     }
 
+    /// Each run of consecutive numbers at or ahead of the front at once, other frames one by one.
     #[inline(never)]
-    fn observe_each(&mut self, sequences: &[u64]) {
-        for &sequence in sequences {
-            self.observe(sequence);
+    fn observe_runs(&mut self, sequences: &[u64]) {
+        for run in sequences.chunk_by(|before, after| before.wrapping_add(1) == *after) {
+            let (first, frames) = (run[0], run.len() as u64);
+            let ahead = first.wrapping_sub(self.next);
+            if ahead > LONGEST_JUMP || frames > self.mask {
+                run.iter().for_each(|&sequence| {
+                    self.observe_slow(sequence);
+                });
+                continue;
+            }
+            if ahead > 0 {
+                self.skip(ahead);
+            }
+            if self.holes > 0 {
+                self.mark(first, frames, false);
+            }
+            self.advance_in_order(frames);
         }
     }
 
@@ -191,18 +206,25 @@ impl Tracker {
         let window = self.mask + 1;
         let end = self.next.wrapping_add(frames);
         // Only the last `window` of them have a place in the bitmap.
-        let mut left = frames.min(window);
-        let mut at = end.wrapping_sub(left);
+        let marked = frames.min(window);
+        self.mark(end.wrapping_sub(marked), marked, true);
+        self.next = end;
+    }
+
+    /// Sets or clears the bits of `frames` numbers from `first`, at most a window of them, a word at a time.
+    fn mark(&mut self, first: u64, frames: u64, missing: bool) {
+        let (mut at, mut left) = (first, frames);
         while left > 0 {
             let slot = at & self.mask;
             let bits = left.min(64 - slot % 64);
-            let bits_mask = (u64::MAX >> (64 - bits)) << (slot % 64);
+            let these = (u64::MAX >> (64 - bits)) << (slot % 64);
             let word = &mut self.missing[(slot / 64) as usize];
-            self.holes += u64::from((bits_mask & !*word).count_ones());
-            *word |= bits_mask;
+            let before = (*word & these).count_ones();
+            let after = if missing { these.count_ones() } else { 0 };
+            *word = if missing { *word | these } else { *word & !these };
+            self.holes = self.holes - u64::from(before) + u64::from(after);
             at = at.wrapping_add(bits);
             left -= bits;
         }
-        self.next = end;
     }
 }
