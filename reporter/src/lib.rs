@@ -8,6 +8,8 @@ pub mod analysis;
 pub mod archive;
 pub mod environment;
 pub mod figure;
+pub mod import;
 pub mod kernel_tools;
 pub mod record;
 pub mod render;
+pub mod schema;

@@ -60,7 +60,7 @@ fn unreadable(why: String) -> ToolError {
 
 /// The first JSON document in the text; what stands before or after it (warnings on stderr) does not matter.
 fn document(text: &str, exit: ToolExit) -> Result<Value, ToolError> {
-    let Some(begin) = text.find('{') else {
+    let Some(begin) = first_brace(text) else {
         if text.contains("Connecting to host") {
             return Err(unreadable("this is its text for people: run iperf3 again with -J".to_owned()));
         }
@@ -75,6 +75,18 @@ fn document(text: &str, exit: ToolExit) -> Result<Value, ToolError> {
         None => return Err(unreadable("it is empty".to_owned())),
     };
     if first.get("event").is_none() { Ok(first) } else { Ok(from_stream(first, documents.map_while(Result::ok))) }
+}
+
+/// Where the first line that begins with a brace begins.
+fn first_brace(text: &str) -> Option<usize> {
+    let mut begin = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with('{') {
+            return Some(begin);
+        }
+        begin += line.len();
+    }
+    None
 }
 
 /// `--json-stream` (3.17) prints one event a line: put together, they are what `-J` prints.

@@ -1,0 +1,104 @@
+//! `linerate import`: the outputs of someone else's run, as records.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reporter::import::{ImportOptions, Imported, import_files};
+use reporter::kernel_tools::MessageSize;
+use reporter::record::{Pair, Record, RttSummary};
+use serde_json::json;
+
+use super::{CommandError, Format};
+
+/// Take outputs of iperf3, qperf, sockperf, netperf, iperf 2 and ping into a run directory.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+WHAT IS UNDERSTOOD
+  iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log, netperf (table, -o, -k),
+  iperf -y C, ping. Which tool printed a file is found out from its text.
+
+WHAT HAPPENS
+  Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips (qperf, sockperf)
+  become round trips. All files are understood before anything is written; a file is taken once.
+
+  linerate import client.json --pair a-cpu:b-cpu --out runs/theirs
+  linerate import latency-*.txt --pair a-cpu:b-dpu --size 64 --out runs/theirs
+  linerate report runs/theirs")]
+pub struct ImportArgs {
+    /// Outputs, as the tools printed them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Which endpoints measured: client, then server, such as a-cpu:b-dpu
+    #[arg(long, value_name = "CLIENT:SERVER")]
+    pair: Option<Pair>,
+
+    /// Message size in bytes, for files that do not say it (sockperf, iperf 2, short qperf)
+    #[arg(long, value_name = "BYTES")]
+    size: Option<MessageSize>,
+
+    /// The tool's version, for files that do not say it
+    #[arg(long, value_name = "VERSION")]
+    tool_version: Option<String>,
+
+    /// Run directory to append to; made where it is missing [default: runs/TIME-import]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
+    let directory = args.out.clone().unwrap_or_else(|| {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        PathBuf::from(format!("runs/{now}-import"))
+    });
+    let options = ImportOptions { pair: args.pair.clone(), size: args.size, version: args.tool_version.clone() };
+    let imported = import_files(&args.files, &options, &directory)?;
+    let records: Vec<&Record> = imported.iter().flat_map(|file| &file.records).collect();
+    let result = json!({ "directory": directory, "files": imported.len(), "records": records });
+    Format::of(args.json).print(&result, || describe(&imported, &directory.display().to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writing to a String cannot fail, so the results of `write!` are let go.
+fn describe(imported: &[Imported], directory: &str) -> String {
+    let mut text = String::new();
+    for file in imported {
+        let _ = writeln!(text, "{} ({}, {} records)", file.file.display(), file.tool, file.records.len());
+        for record in &file.records {
+            let _ = writeln!(
+                text,
+                "  {}  {}  {}  {}  {}  {}",
+                record.pair,
+                record.stack,
+                record.size,
+                record.method,
+                outcome(record),
+                record.verdict.state
+            );
+            for reason in &record.verdict.reasons {
+                let _ = writeln!(text, "    {reason}");
+            }
+        }
+    }
+    let _ = write!(text, "in {directory}; read it with: linerate report {directory}");
+    text
+}
+
+fn outcome(record: &Record) -> String {
+    let rtt = |rtt: &RttSummary| {
+        let (name, ns) = rtt.p50.map(|ns| ("median", ns)).or(rtt.mean.map(|ns| ("mean", ns)))?;
+        Some(format!("{name} round trip {:.1} µs", ns / 1e3))
+    };
+    match (&record.values.goodput_bps, &record.values.rtt_ns) {
+        (Some(goodput), _) => format!("{goodput} goodput"),
+        (None, Some(summary)) => rtt(summary).unwrap_or_else(|| "no value".to_owned()),
+        (None, None) => "no value".to_owned(),
+    }
+}

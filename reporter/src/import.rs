@@ -1,0 +1,206 @@
+//! Takes the outputs of someone else's runs into a run directory.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::archive::{ArchiveError, Digest, RunDirectory};
+use crate::kernel_tools::{KernelTool, Measurement, MessageSize, RecordContext, ToolError, ToolExit, detect};
+use crate::record::{Pair, Record, RecordId};
+
+/// The SHA-256 of an imported file, in a record's provenance: the same file is not counted twice.
+const SOURCE_HASH: &str = "imported_sha256";
+
+/// What files cannot know.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The client's endpoint, then the server's. No tool knows the endpoints' names.
+    pub pair: Option<Pair>,
+    /// For files that do not say how large the messages were; those that do are believed.
+    pub size: Option<MessageSize>,
+    /// For files that do not say the tool's version.
+    pub version: Option<String>,
+}
+
+/// One imported file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// As it was given.
+    pub file: PathBuf,
+    /// What printed it.
+    pub tool: KernelTool,
+    /// What it held.
+    pub records: Vec<Record>,
+}
+
+/// A file could not be imported. Nothing was written then, of no file.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("{} cannot be read: {source}; check its name and permissions", .file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// No tool of ours prints this.
+    #[error("{} is no output that linerate knows: give the output of iperf3 -J, qperf, sockperf, netperf, iperf -y C or ping", .0.display())]
+    UnknownTool(PathBuf),
+    /// The file holds an error or cannot be understood.
+    #[error("{}: {source}", .file.display())]
+    Tool {
+        /// The file.
+        file: PathBuf,
+        /// What the parser says.
+        source: ToolError,
+    },
+    /// The endpoints are missing.
+    #[error("{} ({tool}) does not name its endpoints: name client and server with --pair, such as --pair a-cpu:b-cpu", .file.display())]
+    PairUnknown {
+        /// The file.
+        file: PathBuf,
+        /// What printed it.
+        tool: KernelTool,
+    },
+    /// The size is missing.
+    #[error("{} ({tool}) does not say how large the messages were: name it with --size, such as --size 1024", .file.display())]
+    SizeUnknown {
+        /// The file.
+        file: PathBuf,
+        /// What printed it.
+        tool: KernelTool,
+    },
+    /// The run directory has it already.
+    #[error("{} is already in {} as record {id}: leave it out, or import into another directory with --out", .file.display(), .directory.display())]
+    AlreadyThere {
+        /// The file.
+        file: PathBuf,
+        /// The run directory.
+        directory: PathBuf,
+        /// The record that was made of it.
+        id: RecordId,
+    },
+    /// The run directory cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+}
+
+/// Imports files into a run directory, which is made where it is missing. All files are understood before anything is written.
+pub fn import_files(files: &[PathBuf], options: &ImportOptions, directory: &Path) -> Result<Vec<Imported>, ImportError> {
+    let understood = files.iter().map(|file| understand(file, options)).collect::<Result<Vec<_>, _>>()?;
+    let (mut run, mut known) = RunDirectory::resume_or_create(directory)?;
+    let mut hashes = HashSet::new();
+    for source in &understood {
+        let taken = known.iter().find(|record| record.provenance.get(SOURCE_HASH).and_then(Value::as_str) == Some(source.hash.as_str()));
+        let twice = !hashes.insert(source.hash.as_str());
+        if let Some(id) = taken.map(|record| record.id.clone()).or_else(|| twice.then(|| RecordId("given twice".to_owned()))) {
+            return Err(ImportError::AlreadyThere { file: source.file.clone(), directory: directory.to_owned(), id });
+        }
+    }
+    let mut imported = Vec::with_capacity(understood.len());
+    for source in understood {
+        let raw = run.store_raw(&source.name(), &source.bytes)?;
+        let records = source.records(&raw, &known).map_err(|_| ImportError::SizeUnknown { file: source.file.clone(), tool: source.tool })?;
+        for record in &records {
+            run.append(record)?;
+        }
+        known.extend(records.iter().cloned());
+        imported.push(Imported { file: source.file, tool: source.tool, records });
+    }
+    run.sync()?;
+    Ok(imported)
+}
+
+/// A file that was read and understood.
+struct Source {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    hash: Digest,
+    modified: Timestamp,
+    tool: KernelTool,
+    pair: Pair,
+    options: ImportOptions,
+    measurements: Vec<Measurement>,
+}
+
+fn understand(file: &Path, options: &ImportOptions) -> Result<Source, ImportError> {
+    let unreadable = |source| ImportError::Unreadable { file: file.to_owned(), source };
+    let bytes = fs::read(file).map_err(unreadable)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let tool = detect(&text).ok_or_else(|| ImportError::UnknownTool(file.to_owned()))?;
+    let measurements =
+        tool.parse(&text, ToolExit::Unknown).map_err(|source| ImportError::Tool { file: file.to_owned(), source })?;
+    let pair = options.pair.clone().ok_or_else(|| ImportError::PairUnknown { file: file.to_owned(), tool })?;
+    if options.size.is_none() && measurements.iter().any(|measurement| measurement.size.is_none()) {
+        return Err(ImportError::SizeUnknown { file: file.to_owned(), tool });
+    }
+    let modified = fs::metadata(file).and_then(|metadata| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
+    Ok(Source {
+        file: file.to_owned(),
+        hash: Digest::of(&bytes),
+        modified: Timestamp::try_from(modified).unwrap_or_else(|_| Timestamp::now()),
+        tool,
+        pair,
+        options: options.clone(),
+        measurements,
+        bytes,
+    })
+}
+
+impl Source {
+    fn name(&self) -> String {
+        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| format!("{}.{}", self.tool, self.tool.raw_extension()))
+    }
+
+    fn records(&self, raw: &str, known: &[Record]) -> Result<Vec<Record>, crate::kernel_tools::SizeUnknown> {
+        let stem = self.file.file_stem().map_or_else(|| "import".into(), |stem| stem.to_string_lossy());
+        let id = unused_id(&format!("{}-{}-{}-{stem}", self.pair.from, self.pair.to, self.tool), known);
+        let mut records: Vec<Record> = Vec::with_capacity(self.measurements.len());
+        for (index, measurement) in self.measurements.iter().enumerate() {
+            let mut context = RecordContext::new(id.clone(), self.time_of(measurement), self.pair.clone());
+            context.size = self.options.size;
+            context.version = self.options.version.clone();
+            context.raw = Some(raw.to_owned());
+            context.provenance.insert(SOURCE_HASH.to_owned(), Value::from(self.hash.as_str()));
+            let mut record = measurement.clone().into_record(index, &context)?;
+            record.repetition = next_repetition(&record, known.iter().chain(&records));
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// When it ended: as the output says, else when the file was last written.
+    fn time_of(&self, measurement: &Measurement) -> Timestamp {
+        let ended = measurement.began.and_then(|began| {
+            let duration = SignedDuration::try_from(measurement.duration.unwrap_or_default()).ok()?;
+            began.checked_add(duration).ok()
+        });
+        ended.unwrap_or(self.modified)
+    }
+}
+
+fn unused_id(wanted: &str, known: &[Record]) -> RecordId {
+    let taken: HashSet<&str> = known.iter().map(|record| record.id.0.as_str()).collect();
+    let mut id = wanted.to_owned();
+    let mut number = 2_u64;
+    while taken.contains(id.as_str()) {
+        id = format!("{wanted}-{number}");
+        number += 1;
+    }
+    RecordId(id)
+}
+
+fn next_repetition<'a>(record: &Record, known: impl Iterator<Item = &'a Record>) -> u32 {
+    let same = |other: &&Record| {
+        (&other.pair, other.stack, other.metric, &other.method, other.size, &other.tool.name)
+            == (&record.pair, record.stack, record.metric, &record.method, record.size, &record.tool.name)
+    };
+    known.filter(same).map(|other| other.repetition).max().unwrap_or(0).saturating_add(1)
+}
