@@ -28,7 +28,6 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_burst_mode_get",
     "rte_eth_xstats_get",
     "rte_eth_xstats_get_names",
-    "rte_mempool_avail_count",
     "rte_mempool_free",
     "rte_mempool_obj_iter",
     "rte_pktmbuf_free_bulk",

@@ -1,8 +1,8 @@
 //! One engine on one port: what linerate's agent does, without the agent. For the tests and benches of this crate.
 //!
 //! `engine '{"role": "send", "port": "net_null0", "plan": {"duration": {"secs": 2, "nanos": 0}}}'` runs it and prints the port and the
-//! report as JSON. `plan`, `eal` and `options` override the defaults key by key. Closing standard input stops the engine, where
-//! `"until": "stdin"` asks for that.
+//! report as JSON. `plan`, `eal` and `options` override the defaults key by key. With `"until": "stdin"` the end of standard input stops
+//! the engine, and the port stays open until then.
 
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -19,10 +19,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).ok_or_else(|| "give the job as JSON".into()).and_then(|job| run(&job)) {
-        Ok(result) => {
-            println!("{result}");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -30,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(job: &str) -> Result<Value, Failure> {
+fn run(job: &str) -> Result<(), Failure> {
     let job: Value = serde_json::from_str(job)?;
     let spec = job["port"].as_str().ok_or("no port")?.parse()?;
     let eal: EalOptions = merged(&EalOptions { devices: vec![spec], ..EalOptions::default() }, &job["eal"])?;
@@ -66,7 +63,7 @@ fn merged<T: Serialize + DeserializeOwned>(default: &T, changes: &Value) -> Resu
     Ok(serde_json::from_value(whole)?)
 }
 
-fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> Result<Value, Failure> {
+fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> Result<(), Failure> {
     eprintln!("running");
     let closed = by_stdin.then(|| thread::spawn(|| io::stdin().read_to_end(&mut Vec::new())));
     let mut snapshots = Vec::new();
@@ -80,5 +77,10 @@ fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> R
         }
     }
     let (port, report) = running.join();
-    Ok(json!({ "port": port.info(), "report": report?, "snapshots": snapshots.len(), "last_snapshot": snapshots.last() }))
+    println!("{}", json!({ "port": port.info(), "report": report?, "snapshots": snapshots.len(), "last_snapshot": snapshots.last() }));
+    // The port stays open until then, so that whoever is at the other end can take what is still under way.
+    if let Some(closed) = closed {
+        let _ = closed.join();
+    }
+    Ok(())
 }

@@ -218,6 +218,7 @@ fn run(port: &mut Port, plan: &SendPlan, mut frames: Frames, shared: &Shared) ->
     let returned = returns.map(|returns| returns.finish(plan, sent.taken, shared));
     let (returned, rtt) = returned.map_or((None, None), |(returned, rtt)| (Some(returned), rtt));
 
+    port.has_sent();
     // A schedule covers the time up to its last frame; at maximum load the time is what was asked for, or until it was told to stop.
     let covered = if load.schedule.is_some() { last_sent } else { end }.wrapping_sub(meter.begin());
     let duration = meter.duration(covered);

@@ -116,6 +116,7 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &Shared) -> Result<ReflectRe
         }
     }
     let end = meter.turn();
+    port.has_sent();
     let duration = meter.duration(first.map_or(0, |first| last_frame.wrapping_sub(first)));
     Ok(ReflectReport {
         frames_received: received,

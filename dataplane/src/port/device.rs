@@ -5,6 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dpdk_sys as sys;
 use methodology::units::{FrameSize, LinkSpeed};
@@ -26,7 +27,11 @@ pub(super) struct Device {
     id: u16,
     name: String,
     software: bool,
+    last_sent: Option<Instant>,
 }
+
+/// How long a port stays open after it has sent: frames may still wait in its ring, and no driver of a software port says so.
+const FLUSH: Duration = Duration::from_millis(200);
 
 /// Makes a software port known to DPDK.
 pub(crate) fn probe(spec: &PortSpec) -> Result<(), DataplaneError> {
@@ -158,11 +163,16 @@ impl Device {
             });
         };
         open.insert(spec.name().to_owned());
-        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software() })
+        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software(), last_sent: None })
     }
 
     pub(super) fn id(&self) -> u16 {
         self.id
+    }
+
+    /// Notes that frames were sent until now.
+    pub(super) fn has_sent(&mut self) {
+        self.last_sent = Some(Instant::now());
     }
 
     pub(super) fn error(&self, action: &'static str, errno: i32, advice: &str) -> DataplaneError {
@@ -327,6 +337,9 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
+        if let Some(sent) = self.last_sent {
+            std::thread::sleep(FLUSH.saturating_sub(sent.elapsed()));
+        }
         let mut open = self.eal.open_ports();
         // SAFETY: EAL is alive and the port was claimed by this alone. Stopping makes the driver give up its frames, closing frees its
         // queues; the pools are freed after this. A software port is unplugged, so that its name can be used again.

@@ -142,6 +142,11 @@ impl Port {
         }
     }
 
+    /// Notes that frames were sent until now, so that the port is not closed before they have left.
+    pub(crate) fn has_sent(&mut self) {
+        self.device.has_sent();
+    }
+
     /// The transmit pool with every frame written.
     pub(crate) fn fill_tx_pool(&mut self, template: &[u8]) -> Result<(), DataplaneError> {
         let bytes = self.info.max_frame.without_fcs() + TAG_ROOM;

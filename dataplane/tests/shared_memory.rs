@@ -1,0 +1,141 @@
+//! virtio-user to vhost-user between two processes: a real poll-mode path with no kernel in it.
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use support::{Engine, job, number, pair, socket};
+
+/// Every frame that the port took came, once and in order.
+fn assert_exact(received: &Value, sent: &Value) {
+    let frames = number(sent, "frames_sent");
+    assert!(frames > 0, "{sent}");
+    assert_eq!(number(received, "frames_received"), frames, "{received}\n{sent}");
+    for nothing in ["lost", "duplicate", "reordered", "corrupt", "window_exceeded"] {
+        assert_eq!(number(received, nothing), 0, "{nothing}: {received}");
+    }
+    assert_eq!(received["report"]["streams"][0]["highest_sequence"], json!(frames - 1));
+}
+
+fn frames(count: u64) -> Value {
+    json!({ "duration": { "secs": 100, "nanos": 0 }, "frames": count })
+}
+
+fn with(mut plan: Value, more: Value) -> Value {
+    plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    plan
+}
+
+#[test]
+fn every_frame_of_every_rfc2544_size_is_counted() {
+    for size in [64, 128, 256, 512, 1024, 1280, 1518] {
+        let (received, sent) = pair("receive", json!({ "size": size }), with(frames(20_000), json!({ "size": size })));
+        assert_exact(&received, &sent);
+        let bytes = number(&sent, "frames_sent") * size;
+        assert_eq!(number(&received, "bytes"), bytes, "{size}-byte frames are {size} bytes with their FCS");
+        // virtio's own counters leave the FCS out: bytes per packet are what was meant.
+        let tx_bytes = sent["report"]["counters"]["after"]["tx_bytes"].as_u64().unwrap();
+        assert_eq!(tx_bytes, bytes - 4 * number(&sent, "frames_sent"));
+    }
+}
+
+#[test]
+fn every_kind_of_header_is_recognised() {
+    let vlan = json!({ "vlan": 7 });
+    let qinq = json!({ "qin-q": { "outer": 100, "inner": 7 } });
+    for (format, tagging) in [("l2", json!("untagged")), ("ipv4-udp", vlan.clone()), ("ipv6-udp", qinq), ("ipv6-udp", json!("untagged"))] {
+        for flows in [1, 1000] {
+            let headers = json!({ "frame": format, "tagging": tagging });
+            let plan = with(frames(5_000), with(headers.clone(), json!({ "size": 128, "flows": flows })));
+            let (received, sent) = pair("receive", with(headers, json!({ "check_payload": true })), plan);
+            assert_exact(&received, &sent);
+            assert_eq!(number(&received, "foreign"), 0);
+        }
+    }
+}
+
+#[test]
+fn a_rate_is_met_and_frames_that_were_not_sent_are_named() {
+    let plan = json!({ "pace": { "rate": 20_000.0 }, "duration": { "secs": 1, "nanos": 0 } });
+    let (received, sent) = pair("receive", json!({}), plan);
+    assert_exact(&received, &sent);
+    let accounted: u64 = ["frames_sent", "frames_unsent", "frames_skipped"].iter().map(|key| number(&sent, key)).sum();
+    assert_eq!((number(&sent, "intended_frames"), accounted), (20_000, 20_000), "{sent}");
+}
+
+#[test]
+fn what_a_reflector_returns_is_timed() {
+    for format in ["l2", "ipv4-udp", "ipv6-udp"] {
+        let plan = json!({ "pace": { "rate": 5_000.0 }, "rtt": true, "frame": format, "size": 128, "frames": 2_000,
+                           "duration": { "secs": 100, "nanos": 0 }, "drain": { "secs": 10, "nanos": 0 } });
+        let (reflected, sent) = pair("reflect", json!({ "frame": format }), plan);
+        let frames = number(&sent, "frames_sent");
+        assert!(frames > 0);
+        assert_eq!((number(&reflected, "frames_received"), number(&reflected, "frames_sent")), (frames, frames), "{reflected}");
+        assert_eq!(sent["report"]["returned"]["received"], json!(frames), "{sent}");
+        assert_eq!(sent["report"]["returned"]["lost"], json!(0));
+        let rtt = &sent["report"]["rtt_ns"];
+        let at = |key: &str| rtt[key].as_u64().unwrap();
+        assert_eq!(at("count"), frames);
+        assert!(0 < at("min") && at("min") <= at("p50") && at("p50") <= at("p999") && at("p999") <= at("max"), "{rtt}");
+        // The reflector's residence is part of every round trip.
+        assert!(reflected["report"]["residence_ns"]["min"].as_u64().unwrap() < at("max"));
+    }
+}
+
+#[test]
+fn other_frames_are_foreign_and_not_test_frames() {
+    // IPv6 test frames are foreign to a sink that expects IPv4.
+    let (received, sent) = pair("receive", json!({ "frame": "ipv4-udp" }), with(frames(1_000), json!({ "frame": "ipv6-udp", "size": 128 })));
+    assert_eq!((number(&received, "frames_received"), number(&received, "foreign")), (0, number(&sent, "frames_sent")), "{received}");
+}
+
+#[test]
+fn frames_of_another_size_are_corrupt() {
+    let (received, sent) = pair("receive", json!({ "size": 64 }), with(frames(1_000), json!({ "size": 128 })));
+    assert_eq!((number(&received, "frames_received"), number(&received, "corrupt")), (0, number(&sent, "frames_sent")), "{received}");
+}
+
+#[test]
+fn a_receiver_that_disappears_ends_the_sender_with_its_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = socket(directory.path());
+    let sink = Engine::start(&job("receive", &format!("net_vhost0,iface={}", socket.display()), json!({}))).running();
+    let mut plan = job("send", &format!("net_virtio_user0,path={}", socket.display()), json!({ "duration": { "secs": 1000, "nanos": 0 } }));
+    plan["link"] = json!(60.0);
+    let sender = Engine::start(&plan).running();
+    kill(Pid::from_raw(sink.id()), Signal::SIGKILL).unwrap();
+    let report = sender.report();
+    assert!(report["report"]["ended_early"].as_str().unwrap().contains("link went down"), "{report}");
+    sender.finished();
+}
+
+#[test]
+fn a_sender_that_disappears_ends_the_receiver_with_its_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = socket(directory.path());
+    let sink = Engine::start(&job("receive", &format!("net_vhost0,iface={}", socket.display()), json!({}))).running();
+    let mut plan = job("send", &format!("net_virtio_user0,path={}", socket.display()), frames(500));
+    plan["link"] = json!(60.0);
+    let sender = Engine::start(&plan);
+    let sent = number(&sender.report(), "frames_sent");
+    kill(Pid::from_raw(sender.id()), Signal::SIGKILL).unwrap();
+    let report = sink.report();
+    assert!(report["report"]["ended_early"].as_str().unwrap().contains("link went down"), "{report}");
+    assert!(number(&report, "frames_received") <= sent);
+}
+
+#[test]
+fn an_engine_is_stopped_whatever_it_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = socket(directory.path());
+    let vhost = format!("net_vhost0,iface={}", socket.display());
+    // Nobody is at the other end: a sink waits, a reflector waits, a sender has nowhere to send to.
+    for role in ["receive", "reflect"] {
+        let result = Engine::start(&job(role, &vhost, json!({}))).running().stopped();
+        assert_eq!(number(&result, "frames_received"), 0);
+    }
+    let sender = Engine::start(&job("send", &vhost, json!({ "duration": { "secs": 1000, "nanos": 0 } }))).running();
+    assert_eq!(number(&sender.stopped(), "frames_sent"), 0);
+}
