@@ -10,6 +10,7 @@ mod link_speed;
 mod load;
 mod rate;
 mod ratio;
+mod tcp;
 mod time;
 
 pub use error::UnitError;
@@ -19,6 +20,7 @@ pub use link_speed::LinkSpeed;
 pub use load::{Load, Pace};
 pub use rate::{Goodput, L1Rate, L2Rate, PacketRate};
 pub use ratio::{LossRatio, Share};
+pub use tcp::{buffer_delay_percent, tcp_efficiency_percent, tcp_goodput_ceiling, tcp_max_frame_rate, transfer_time_ratio};
 pub use time::{Nanoseconds, Seconds};
 
 /// Bytes a frame takes on the wire beside itself: 7 preamble, 1 start delimiter, 12 inter-frame gap (IEEE 802.3; RFC 5180 appendix A).

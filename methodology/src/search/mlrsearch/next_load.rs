@@ -111,7 +111,17 @@ impl Walk {
         let one_width_below = high * narrow;
         // An upper end that is close enough already is kept, and its lower end looked for.
         let close = high_known && one_width_below <= expected && one_width_below > low;
-        Some(if close { one_width_below } else { expected * narrow.sqrt() })
+        Some(if close {
+            one_width_below
+        } else if !high_known && expected >= high * (1.0 - 1e-6) {
+            // Max Load itself is expected to pass: then it is all there is to measure.
+            high
+        } else if !high_known && expected >= high * narrow {
+            // The answer lies in the topmost width: Max Load is its upper end.
+            one_width_below
+        } else {
+            expected * narrow.sqrt()
+        })
     }
 
     fn stride(&mut self, interval: &Interval) -> f64 {
