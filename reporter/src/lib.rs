@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod archive;
+pub mod compare;
 pub mod environment;
 pub mod figure;
 pub mod import;

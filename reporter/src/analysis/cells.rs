@@ -34,6 +34,19 @@ pub struct SizeKey {
     pub bytes: u32,
 }
 
+/// Bytes that an Ethernet frame with IPv4 and UDP adds to its payload (18 + 20 + 8).
+const UDP4_OVERHEAD: u32 = 46;
+
+impl SizeKey {
+    /// What an application hands over at once: the message, or the UDP payload of a frame.
+    pub fn payload_bytes(self) -> u32 {
+        match self.kind {
+            SizeKind::Frame => self.bytes.saturating_sub(UDP4_OVERHEAD),
+            SizeKind::Message => self.bytes,
+        }
+    }
+}
+
 impl From<Size> for SizeKey {
     fn from(size: Size) -> Self {
         SizeKey { kind: size.kind, bytes: size.bytes }

@@ -15,7 +15,7 @@ use crate::record::Stack;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResponseKind {
-    /// Throughput a byte of size over the sizes where throughput is below half its maximum (always the smallest size).
+    /// Goodput a byte that is handed over at once (message, or payload of a frame), over the sizes where throughput is below half its maximum (always the smallest size).
     Rise,
     /// The highest throughput of any size.
     Maximum,
@@ -104,7 +104,7 @@ fn decompose(cells: &Cells<'_>, stack: Stack, quantity: Quantity) -> Effects {
                 .into_iter()
                 .filter_map(|cell| {
                     let sample = cell.sample(quantity).filter(|sample| sample.trusted)?;
-                    Some((f64::from(cell.key.size.bytes), sample.centre()))
+                    Some((f64::from(cell.key.size.payload_bytes().max(1)), sample.centre()))
                 })
                 .collect();
             let (rise, maximum) = rise_and_maximum(&points)?;

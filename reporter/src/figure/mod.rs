@@ -1,5 +1,6 @@
 //! What a picture shows, apart from how it is drawn. Exporters in `render` turn one [`Figure`] into SVG, HTML, Markdown or CSV.
 
+mod change;
 mod cost;
 mod latency;
 mod loss;
@@ -8,12 +9,15 @@ mod scale;
 mod series_style;
 mod throughput;
 
+pub use change::changes;
 pub use cost::goodput_per_core;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
+pub(crate) use cost::per_core;
+pub(crate) use throughput::stack_name;
 pub use throughput::{throughput_by_size, views};
 
 use crate::analysis::{Amount, Unit};

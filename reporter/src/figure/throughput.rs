@@ -3,9 +3,6 @@ use crate::record::{CeilingKind, Pair, SizeKind, Stack, View};
 
 use super::{Axis, AxisKind, Dash, Figure, Limit, Point, Scale, Series, Styles, share_values, shown, slug};
 
-/// Bytes that an Ethernet frame with IPv4 and UDP adds to its payload (18 + 20 + 8).
-const UDP4_OVERHEAD: u32 = 46;
-
 /// The two views, which are never mixed in one figure.
 pub fn views() -> [View; 2] {
     [View::Application, View::Frame]
@@ -103,6 +100,11 @@ fn series_of(curve: &[&Cell<'_>], styles: &Styles, view: View, group: &Group, pa
     })
 }
 
+/// What a stack is called.
+pub(crate) fn stack_name(stack: Stack) -> &'static str {
+    stack_look(stack).0
+}
+
 /// What a stack is called in figures, and its line.
 pub(super) fn stack_look(stack: Stack) -> (&'static str, Dash) {
     match stack {
@@ -116,7 +118,7 @@ pub(super) fn stack_look(stack: Stack) -> (&'static str, Dash) {
 
 fn point_of(cell: &Cell<'_>, view: View, pair: &Pair, stack_name: &str) -> Option<Point> {
     let bytes = cell.key.size.bytes;
-    let payload = bytes.saturating_sub(UDP4_OVERHEAD);
+    let payload = cell.key.size.payload_bytes();
     let (quantity, x, meaning) = match (view, cell.key.size.kind) {
         (View::Application, SizeKind::Frame) => (Quantity::Goodput, payload, format!("{payload} B payload in a {bytes} B frame")),
         (View::Application, SizeKind::Message) => (Quantity::Goodput, bytes, format!("{bytes} B message")),
@@ -164,7 +166,7 @@ fn limits_of(curve: &[&Cell<'_>], view: View, stack: Stack) -> Option<Limit> {
             let ceiling = cell.shown().iter().find_map(|r| r.ceiling.as_ref()).filter(|c| c.kind != CeilingKind::None)?;
             kind = ceiling.kind;
             let bytes = cell.key.size.bytes;
-            let payload = bytes.saturating_sub(UDP4_OVERHEAD);
+            let payload = cell.key.size.payload_bytes();
             match (view, stack) {
                 (View::Frame, _) => Some((f64::from(bytes), ceiling.l1_bps?)),
                 (View::Application, Stack::Dpdk) => {

@@ -1,10 +1,18 @@
 //! A run made readable: `report.html`, `report.md`, `results.csv`, figures as SVG, and the terminal's table.
 
+mod comparison;
 mod csv;
 mod escape;
 pub mod exporter;
+mod html;
+mod markdown;
+mod page;
 pub mod svg;
+mod table;
 pub mod terminal;
+mod words;
+
+pub use comparison::{render_comparison, terminal_text as comparison_text};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +21,9 @@ use thiserror::Error;
 
 use crate::archive::Archive;
 use crate::environment::EMULATED_NOTE;
+use exporter::{CsvTable, Exporter};
+use page::Page;
+use svg::SvgFile;
 
 /// The files that were written.
 #[derive(Debug, Clone)]
@@ -41,8 +52,17 @@ pub enum RenderError {
 ///
 /// All of it is derived from the archive: the same archive gives the same files, byte for byte.
 pub fn render_run(archive: &Archive, into: &Path) -> Result<Rendered, RenderError> {
-    let mut files = Vec::new();
-    files.push(write(into, "results.csv", &csv::results(&archive.records))?);
+    let page = Page::of(archive);
+    let mut files = vec![
+        write(into, "report.html", &html::report(archive, &page)?)?,
+        write(into, "report.md", &markdown::report(archive, &page))?,
+        write(into, "results.csv", &csv::results(&archive.records))?,
+    ];
+    for figure in page.figures() {
+        for exporter in [&SvgFile as &dyn Exporter, &CsvTable] {
+            files.push(write(into, &format!("figures/{}.{}", figure.id, exporter.extension()), &exporter.export(figure))?);
+        }
+    }
     Ok(Rendered { files })
 }
 

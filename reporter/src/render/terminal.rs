@@ -52,7 +52,8 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     text
 }
 
-fn table(width: u16, header: &[&str]) -> Table {
+/// An empty table in the house style.
+pub(crate) fn ruled(width: u16, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table.set_header(header.to_vec());
@@ -64,7 +65,7 @@ fn number(text: String) -> Cell {
 }
 
 fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
-    let mut table = table(width, &["pair", "size B", "kernel TCP", "DPDK", "DPDK L1", "payload ratio", "loss", "verdict"]);
+    let mut table = ruled(width, &["pair", "size B", "kernel TCP", "DPDK", "DPDK L1", "payload ratio", "loss", "verdict"]);
     for pair in cells.pairs() {
         let mut sizes: Vec<u32> = cells
             .iter()
@@ -104,7 +105,7 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
 }
 
 fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
-    let mut table = table(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK", "verdict"]);
+    let mut table = ruled(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK", "verdict"]);
     for pair in cells.pairs() {
         let of = |stack: Stack| cells.iter().find(|c| c.key.pair == pair && c.key.stack == stack && c.key.metric == Metric::Latency);
         let (tcp, udp, dpdk) = (of(Stack::KernelTcp), of(Stack::KernelUdp), of(Stack::Dpdk));

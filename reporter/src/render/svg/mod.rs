@@ -63,3 +63,8 @@ impl Exporter for InlineSvg {
         Plot::new(figure, self.0).draw(None)
     }
 }
+
+/// A mark for a legend: the path of a drawing of 16 × 16.
+pub fn legend_mark(marker: crate::figure::Marker) -> String {
+    marks::path(marker, 8.0, 8.0, 4.0)
+}

@@ -1,0 +1,239 @@
+//! `report.html`: one file, no network, readable and printable without script.
+//!
+//! Two walls against hostile text: the template engine escapes everything but our own drawings, and a content security policy lets no
+//! script run but ours (by its hash) and no request leave the page, whatever got through.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Value, context};
+use sha2::{Digest, Sha256};
+
+use crate::archive::Archive;
+use crate::figure::{AxisKind, Figure, Scale};
+use crate::record::{EndpointId, Metric, Record, Stack, State};
+
+use super::exporter::Exporter;
+use super::page::{Page, Section};
+use super::svg::{InlineSvg, Layout};
+use super::table::Table;
+use super::words;
+use crate::analysis::{Amount, Quantity, Unit};
+
+const TEMPLATE: &str = include_str!("../../assets/report.html");
+const SCRIPT: &str = include_str!("../../assets/report.js");
+const PAGE_STYLE: &str = include_str!("../../assets/report.css");
+const FIGURE_STYLE: &str = include_str!("../../assets/figure.css");
+
+/// A whole page from a template with our style, our script and the policy that allows no other.
+pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    environment.set_syntax(syntax);
+    // The name's ending switches HTML escaping on.
+    environment.add_template("page.html", template)?;
+    let hash = BASE64.encode(Sha256::digest(SCRIPT.as_bytes()));
+    let style = format!("{FIGURE_STYLE}{PAGE_STYLE}");
+    environment.get_template("page.html")?.render(context! {
+        policy => format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"),
+        style => Value::from_safe_string(style),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+        ..content
+    })
+}
+
+/// The report.
+pub fn report(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
+    let overview = &page.analysis.overview;
+    let name = archive.directory.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let ended = archive.records.iter().map(|r| r.time).max().map(|t| t.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    fill(
+        TEMPLATE,
+        context! {
+            name, ended,
+            headline => overview.headline.as_str(),
+            basis => overview.basis.as_str(),
+            counts => context! { valid => overview.verdicts.valid, invalid => overview.verdicts.invalid, failed => overview.verdicts.failed },
+            total => overview.verdicts.total(),
+            reasons => overview.reasons.iter().map(|r| context! { name => r.name, count => r.count }).collect::<Vec<_>>(),
+            repetitions => words::repetitions(&page.analysis),
+            note => super::environment_note(archive),
+            environment_line => words::environment(archive),
+            tiles => tiles(page),
+            sections => page.sections.iter().map(section).collect::<Vec<_>>(),
+            findings => findings(archive),
+            endpoints => endpoints(archive),
+            damaged => archive.damaged.iter().map(|d| context! { file => d.file.as_str(), line => d.line, why => d.why.as_str() }).collect::<Vec<_>>(),
+            trials => archive.records.iter().map(trial).collect::<Vec<_>>(),
+        },
+    )
+}
+
+/// A section's figures, legend and tables for a template.
+pub fn section(section: &Section) -> Value {
+    let rescalable = section.figures.iter().any(|f| f.rescaled(Scale::Linear).is_some());
+    let untrusted = section.figures.iter().any(Figure::has_untrusted);
+    context! {
+        id => section.id,
+        title => section.title,
+        lead => section.lead.clone(),
+        method => section.method.as_str(),
+        caption => section.figures.first().map(|f| f.caption.clone()),
+        rescalable, untrusted,
+        keys => legend(&section.figures),
+        figures => section.figures.iter().map(|figure| drawn(figure, section.figures.len() == 1)).collect::<Vec<_>>(),
+        numbers => section.figures.iter().map(|f| context! { title => f.title.as_str(), table => table(&Table::of(f)) }).collect::<Vec<_>>(),
+        tables => section.tables.iter().map(|(title, numbers)| context! { title => title.as_str(), table => table(numbers) }).collect::<Vec<_>>(),
+    }
+}
+
+/// A table for a template.
+pub fn table(table: &Table) -> Value {
+    context! { header => table.header.clone(), rows => table.rows.clone() }
+}
+
+/// A figure in each width and on each scale; the style sheet shows one of them.
+fn drawn(figure: &Figure, alone: bool) -> Value {
+    let wide = if alone { Layout::FULL } else { Layout::WIDE };
+    let mut variants = Vec::new();
+    for (scale, name) in [(Scale::Log, "log"), (Scale::Linear, "linear")] {
+        let rescaled = figure.rescaled(scale);
+        // A figure with one scale is drawn once.
+        if rescaled.is_none() && scale == Scale::Linear {
+            continue;
+        }
+        let scaled = rescaled.unwrap_or_else(|| figure.clone());
+        let scale_name = if figure.rescaled(scale).is_some() { name } else { "any" };
+        for (width, layout) in [("wide", wide), ("narrow", Layout::NARROW)] {
+            variants.push(context! { width, scale => scale_name, svg => Value::from_safe_string(InlineSvg(layout).export(&scaled)) });
+        }
+    }
+    context! { id => figure.id.as_str(), title => figure.title.as_str(), alone => alone && matches!(figure.y.kind, AxisKind::Names(_)), variants }
+}
+
+/// One switch for each key of the section's series, with the look of the first series that has it.
+fn legend(figures: &[Figure]) -> Vec<Value> {
+    let mut keys: Vec<(String, Value)> = Vec::new();
+    for series in figures.iter().flat_map(|f| &f.series) {
+        for (place, key) in series.keys.iter().enumerate() {
+            if keys.iter().all(|(known, _)| known != key) {
+                let look = context! {
+                    key => key.as_str(),
+                    // The first key carries the colour, the second the line.
+                    hue => (place == 0).then_some(series.style.hue.0),
+                    dashed => place == 1 && !series.style.filled,
+                    hollow => !series.style.filled,
+                    mark => super::svg::legend_mark(series.style.marker),
+                    place,
+                };
+                keys.push((key.clone(), look));
+            }
+        }
+    }
+    keys.sort_by_key(|(_, look)| look.get_attr("place").ok().and_then(|p| i64::try_from(p).ok()).unwrap_or(0));
+    keys.into_iter().map(|(_, look)| look).collect()
+}
+
+/// The numbers of the first screen.
+fn tiles(page: &Page) -> Vec<Value> {
+    let ratios = &page.analysis.ratios;
+    let trusted = ratios.iter().any(|r| r.is_trusted());
+    let counted: Vec<_> = ratios.iter().filter(|r| r.kernel_stack == Stack::KernelTcp && r.is_trusted() == trusted).collect();
+    let mut tiles = Vec::new();
+    let mark = if trusted { "" } else { " (not valid)" };
+    let sizes: std::collections::BTreeSet<u32> = counted.iter().map(|r| r.bytes).collect();
+    let ends: std::collections::BTreeSet<u32> = sizes.first().into_iter().chain(sizes.last()).copied().collect();
+    for bytes in ends {
+        let at: Vec<_> = counted.iter().filter(|r| r.bytes == bytes).collect();
+        let Some(best) = at.iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio)) else { continue };
+        let interval = best.interval.map(|i| {
+            format!(", 95 %: {} to {}", Amount { unit: Unit::Ratio, value: i.low }, Amount { unit: Unit::Ratio, value: i.high })
+        });
+        tiles.push(context! {
+            value => Amount { unit: Unit::Ratio, value: best.ratio }.to_string(),
+            what => format!("payload over kernel TCP at {bytes} B, best pair{mark}"),
+            where_ => format!("{}{}", best.pair, interval.unwrap_or_default()),
+        });
+    }
+    let fastest = page.analysis.latency_ratios.iter().filter(|l| l.kernel_stack == Stack::KernelTcp).min_by(|a, b| {
+        b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre()))
+    });
+    if let Some(latency) = fastest {
+        let mark = if latency.is_trusted() { "" } else { " (not valid)" };
+        tiles.push(context! {
+            value => latency.dpdk.quantity.amount(latency.dpdk.centre()).to_string(),
+            what => format!("shortest {} without the kernel{mark}", latency.dpdk.quantity),
+            where_ => format!("{}; kernel TCP {}", latency.pair, latency.kernel.quantity.amount(latency.kernel.centre())),
+        });
+    }
+    tiles
+}
+
+fn findings(archive: &Archive) -> Vec<Value> {
+    let mut grouped: Vec<(String, String, Option<String>, Vec<String>)> = Vec::new();
+    for (endpoint, seen) in archive.environment.iter().flat_map(|e| &e.endpoints) {
+        for finding in &seen.findings {
+            let severity = serde_json::to_value(finding.severity).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+            match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.mend) {
+                Some(group) => group.3.push(endpoint.to_string()),
+                None => grouped.push((severity, finding.what.clone(), finding.mend.clone(), vec![endpoint.to_string()])),
+            }
+        }
+    }
+    grouped.into_iter().map(|(severity, what, mend, at)| context! { severity, what, mend, at => at.join(", ") }).collect()
+}
+
+/// Every endpoint's environment as a list of paths and values; endpoints that are alike share one list.
+fn endpoints(archive: &Archive) -> Vec<Value> {
+    let mut lists: Vec<(Vec<&EndpointId>, Vec<(String, String)>)> = Vec::new();
+    for (name, endpoint) in archive.environment.iter().flat_map(|e| &e.endpoints) {
+        let mut facts = Vec::new();
+        let mut value = serde_json::to_value(endpoint).unwrap_or_default();
+        if let Some(object) = value.as_object_mut() {
+            object.remove("findings");
+        }
+        crate::compare::flatten("", &value, &mut facts);
+        match lists.iter_mut().find(|list| list.1 == facts) {
+            Some(list) => list.0.push(name),
+            None => lists.push((vec![name], facts)),
+        }
+    }
+    lists
+        .into_iter()
+        .map(|(names, facts)| context! { names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), facts })
+        .collect()
+}
+
+fn trial(record: &Record) -> Value {
+    let main = match (record.metric, record.stack) {
+        (Metric::Throughput, Stack::Dpdk) => vec![Quantity::ForwardingRate, Quantity::Layer1],
+        (Metric::Latency, Stack::Dpdk) => vec![Quantity::RttP50, Quantity::RttP99],
+        (Metric::Latency, _) => vec![Quantity::RttMean, Quantity::RttP50],
+        _ => vec![Quantity::Goodput, Quantity::ForwardingRate],
+    };
+    let shown: Vec<(Quantity, f64)> = main.into_iter().filter_map(|q| q.of(record).map(|v| (q, v))).collect();
+    let text = shown.iter().map(|(q, v)| q.amount(*v).to_string()).collect::<Vec<_>>().join(" · ");
+    let symbol = match record.verdict.state {
+        State::Valid => "✓",
+        State::Invalid => "!",
+        State::Failed => "✕",
+    };
+    context! {
+        id => record.id.0.as_str(),
+        pair => record.pair.to_string(),
+        stack => record.stack.name(),
+        method => record.method.as_str(),
+        tool => record.tool.name.as_str(),
+        size => record.size.bytes,
+        kind => if record.size.kind == crate::record::SizeKind::Frame { "frame" } else { "message" },
+        load => record.load.as_deref(),
+        repetition => record.repetition,
+        value => shown.first().map(|(_, v)| *v),
+        result => text,
+        loss => record.values.loss_ratio.map(|l| super::terminal::percent(l.ratio())),
+        state => record.verdict.state.to_string(),
+        symbol,
+        reasons => record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        raw => record.raw.as_deref(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Everything that stands in a report, in the order in which it stands there. HTML and Markdown are two ways to write it down.
+
+use crate::analysis::{Analysis, Cells, Group, Quantity, analyse};
+use crate::archive::Archive;
+use crate::figure::{self, Figure, Styles};
+use crate::record::{LossDomains, Stack, View};
+
+use super::table::Table;
+use super::words;
+
+/// A report's content.
+pub struct Page {
+    pub analysis: Analysis,
+    pub sections: Vec<Section>,
+}
+
+/// A heading with what stands under it.
+#[derive(Default)]
+pub struct Section {
+    pub id: &'static str,
+    pub title: &'static str,
+    /// Said before the figures.
+    pub lead: Vec<String>,
+    /// Figures that share one legend.
+    pub figures: Vec<Figure>,
+    /// Numbers that no figure shows.
+    pub tables: Vec<(String, Table)>,
+    /// How it was found.
+    pub method: String,
+}
+
+impl Page {
+    pub fn of(archive: &Archive) -> Self {
+        let analysis = analyse(&archive.records);
+        let cells = Cells::of(&archive.records);
+        let mut names: Vec<String> = cells.pairs().iter().map(|pair| Group::of(pair).short(pair)).collect();
+        names.sort();
+        let styles = Styles::of(names);
+        let mut sections = vec![
+            throughput(&cells, &styles, View::Application, &analysis),
+            throughput(&cells, &styles, View::Frame, &analysis),
+            Section {
+                id: "ratio",
+                title: "Kernel bypass over kernel TCP, by size",
+                figures: figure::ratio_by_size(&analysis.ratios, &styles),
+                ..Section::default()
+            },
+            Section {
+                id: "latency",
+                title: "Round trips",
+                figures: figure::round_trips(&cells).into_iter().collect(),
+                ..Section::default()
+            },
+            loss(&cells, &styles),
+            cost(&cells),
+            Section {
+                id: "effects",
+                title: "Sender or receiver: which one decides",
+                lead: words::effects(&analysis.effects),
+                method: words::effects_method(),
+                ..Section::default()
+            },
+            placement(&analysis),
+        ];
+        sections.retain(|s| !s.lead.is_empty() || !s.figures.is_empty() || !s.tables.is_empty());
+        Page { analysis, sections }
+    }
+
+    pub fn figures(&self) -> impl Iterator<Item = &Figure> {
+        self.sections.iter().flat_map(|section| &section.figures)
+    }
+}
+
+fn throughput(cells: &Cells<'_>, styles: &Styles, view: View, analysis: &Analysis) -> Section {
+    let figures = figure::throughput_by_size(cells, styles, view);
+    match view {
+        View::Application => {
+            let rows = analysis.plateaus.iter().map(|p| {
+                vec![p.pair.to_string(), figure::stack_name(p.stack).to_owned(), p.quantity.to_string(), words::plateau(p)]
+            });
+            let table = Table { header: ["pair", "stack", "judged by", "plateau"].map(str::to_owned).into(), rows: rows.collect() };
+            let tables = if table.rows.is_empty() { vec![] } else { vec![("Where each curve stops rising".to_owned(), table)] };
+            Section { id: "application-view", title: "Application view: goodput by what is handed over at once", figures, tables, ..Section::default() }
+        }
+        View::Frame => Section { id: "frame-view", title: "Frame view: rate on the wire by frame size", figures, ..Section::default() },
+    }
+}
+
+const DOMAINS: [(&str, fn(&LossDomains) -> u64); 9] = [
+    ("unsent", |l| l.unsent),
+    ("NIC discard", |l| l.nic_discard),
+    ("no descriptor", |l| l.no_descriptor),
+    ("no mbuf", |l| l.no_mbuf),
+    ("lost by sequence", |l| l.lost),
+    ("duplicate", |l| l.duplicate),
+    ("reordered", |l| l.reordered),
+    ("corrupt", |l| l.corrupt),
+    ("foreign", |l| l.foreign),
+];
+
+fn loss(cells: &Cells<'_>, styles: &Styles) -> Section {
+    let mut rows = Vec::new();
+    for pair in cells.pairs() {
+        let records: Vec<_> = cells.curve(&pair, Stack::Dpdk).into_iter().flat_map(|c| c.shown().to_vec()).collect();
+        let shares = |pick: fn(&LossDomains) -> u64| -> Option<(f64, f64)> {
+            let shares = records.iter().filter_map(|r| {
+                let sent = r.values.frames_sent.filter(|sent| *sent > 0)?;
+                Some(pick(r.values.loss.as_ref()?) as f64 / sent as f64)
+            });
+            shares.map(|s| (s, s)).reduce(|(low, high), (s, _)| (low.min(s), high.max(s)))
+        };
+        let cells: Vec<Option<(f64, f64)>> = DOMAINS.iter().map(|(_, pick)| shares(*pick)).collect();
+        if cells.iter().any(Option::is_some) {
+            let text = |range: &Option<(f64, f64)>| match range {
+                None => "–".to_owned(),
+                Some((low, high)) if low == high => super::terminal::percent(*low),
+                Some((low, high)) => format!("{} to {}", super::terminal::percent(*low).trim_end_matches(" %"), super::terminal::percent(*high)),
+            };
+            rows.push(std::iter::once(pair.to_string()).chain(cells.iter().map(text)).collect());
+        }
+    }
+    let header = std::iter::once("pair").chain(DOMAINS.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
+    let tables = match rows.is_empty() {
+        true => Vec::new(),
+        false => vec![("Frames by what became of them, as shares of frames sent, lowest to highest over all sizes".to_owned(), Table { header, rows })],
+    };
+    Section {
+        id: "loss",
+        title: "Loss, by domain",
+        figures: figure::loss_by_size(cells, styles),
+        method: "The domains are counted in different places and never summed: one lost frame can show in several. Loss is what the sequence \
+                 numbers say; counters only tell where."
+            .to_owned(),
+        tables,
+        ..Section::default()
+    }
+}
+
+fn cost(cells: &Cells<'_>) -> Section {
+    let mut rows = Vec::new();
+    for pair in cells.pairs() {
+        for stack in [Stack::KernelTcp, Stack::Dpdk] {
+            let curve = cells.curve(&pair, stack);
+            let ends: Vec<_> = match (curve.first(), curve.last()) {
+                (Some(first), Some(last)) if first.key.size != last.key.size => vec![*first, *last],
+                (first, _) => first.into_iter().copied().collect(),
+            };
+            for cell in ends {
+                let cores = cell.sample(Quantity::Cores);
+                let cycles = cell.sample(Quantity::CyclesPerFrame);
+                if cores.is_none() && cycles.is_none() {
+                    continue;
+                }
+                let text = |q: Quantity, sample: Option<crate::analysis::Sample>| {
+                    sample.map_or_else(|| "–".to_owned(), |s| q.amount(s.centre()).to_string())
+                };
+                rows.push(vec![
+                    pair.to_string(),
+                    figure::stack_name(stack).to_owned(),
+                    cell.key.size.to_string(),
+                    text(Quantity::Cores, cores),
+                    figure::per_core(cell).map_or_else(|| "–".to_owned(), |(rate, _)| Quantity::Goodput.amount(rate).to_string()),
+                    text(Quantity::CyclesPerFrame, cycles),
+                ]);
+            }
+        }
+    }
+    let header = ["pair", "stack", "size", "cores in use", "goodput a core", "busy cycles a frame, receiver"].map(str::to_owned).into();
+    Section {
+        id: "cost",
+        title: "What it costs in processor time",
+        figures: figure::goodput_per_core(cells).into_iter().collect(),
+        tables: if rows.is_empty() { vec![] } else { vec![("Cores and cycles at the smallest and the largest size".to_owned(), Table { header, rows })] },
+        method: "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: each core that polls is in use whole; its busy \
+                 cycles are those of iterations that found frames. Where both ends share a machine, one figure holds both."
+            .to_owned(),
+        ..Section::default()
+    }
+}
+
+fn placement(analysis: &Analysis) -> Section {
+    let table = |header: [&str; 5], rows: Vec<[String; 5]>| Table {
+        header: header.map(str::to_owned).into(),
+        rows: rows.into_iter().map(Vec::from).collect(),
+    };
+    let best = table(["question", "size", "fastest pair", "result", "spread"], analysis.placement.best.iter().map(words::best).collect());
+    let offload = table(
+        ["question", "size", "end on the SmartNIC", "against the CPU", "range"],
+        analysis.placement.offload.iter().map(words::offload).collect(),
+    );
+    let tables = [("Fastest pair between systems", best), ("What offloading to the SmartNIC gains or costs", offload)];
+    Section {
+        id: "placement",
+        title: "What to place where",
+        tables: tables.into_iter().filter(|(_, t)| !t.rows.is_empty()).map(|(n, t)| (n.to_owned(), t)).collect(),
+        method: "Valid results of pairs between systems. Offloading compares pairs that differ only in the end that moves from cpu to dpu; the \
+                 change is the geometric mean over matched pairs. No test stands behind a single line."
+            .to_owned(),
+        ..Section::default()
+    }
+}

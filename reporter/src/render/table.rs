@@ -1,0 +1,64 @@
+//! Tables, before they become HTML or Markdown.
+
+use serde::Serialize;
+
+use super::escape;
+use crate::figure::{AxisKind, Figure, Point, Series, shown};
+
+/// A table with a header. The first column names the row; the others are numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Table {
+    /// One text a column.
+    pub header: Vec<String>,
+    /// One text a column.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// The numbers of a figure: a row a series and a column a place on the x axis; where names stand upwards, a row a name.
+    pub fn of(figure: &Figure) -> Self {
+        let by_name = matches!(figure.y.kind, AxisKind::Names(_));
+        let (places, values) = if by_name { (&figure.y.kind, &figure.x.kind) } else { (&figure.x.kind, &figure.y.kind) };
+        let place_of = |point: &Point| if by_name { point.y } else { point.x };
+        let mut all: Vec<f64> = figure.series.iter().flat_map(|s| &s.points).map(place_of).collect();
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        let cell = |series: &Series, at: f64| {
+            series.points.iter().find(|p| place_of(p) == at).map_or_else(String::new, |p| {
+                let value = if by_name { p.x } else { p.y };
+                format!("{}{}", text_of(values, value), if p.trusted { "" } else { " !" })
+            })
+        };
+        if by_name {
+            let header = std::iter::once("pair".to_owned()).chain(figure.series.iter().map(|s| s.name.clone())).collect();
+            let row = |&at: &f64| std::iter::once(place(places, at)).chain(figure.series.iter().map(|s| cell(s, at))).collect();
+            Table { header, rows: all.iter().map(row).collect() }
+        } else {
+            let header = std::iter::once(figure.x.label.clone()).chain(all.iter().map(|at| place(places, *at))).collect();
+            let row = |s: &Series| std::iter::once(s.name.clone()).chain(all.iter().map(|at| cell(s, *at))).collect();
+            Table { header, rows: figure.series.iter().map(row).collect() }
+        }
+    }
+
+    /// As a Markdown table.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| escape::markdown(c)).collect::<Vec<_>>().join(" | "));
+        let rule = format!("|---|{}\n", "---:|".repeat(self.header.len().saturating_sub(1)));
+        format!("{}{rule}{}", line(&self.header), self.rows.iter().map(|row| line(row)).collect::<String>())
+    }
+}
+
+/// A place on an axis as text without its unit.
+pub fn place(kind: &AxisKind, value: f64) -> String {
+    match kind {
+        AxisKind::Names(names) => names.get(value.max(0.0) as usize).cloned().unwrap_or_default(),
+        AxisKind::Values { .. } => value.to_string(),
+    }
+}
+
+fn text_of(kind: &AxisKind, value: f64) -> String {
+    match kind {
+        AxisKind::Names(_) => place(kind, value),
+        AxisKind::Values { unit, .. } => shown(*unit, value),
+    }
+}
