@@ -5,6 +5,7 @@ pub mod conductor;
 pub mod inventory;
 pub mod lab;
 pub mod plan;
+pub mod preflight;
 pub mod process;
 mod text_file;
 pub mod topology;

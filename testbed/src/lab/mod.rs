@@ -26,6 +26,7 @@ mod status;
 pub use error::LabError;
 pub use layout::LabEndpoint;
 pub use name::{LabName, NotALabName};
+pub(crate) use permission::missing_capabilities;
 pub use status::{LabState, LabStatus};
 
 use layout::Layout;

@@ -1,0 +1,90 @@
+//! `linerate doctor`: what would spoil a measurement on this machine, and the command that mends it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use dataplane::Dataplane;
+use serde::Serialize;
+use testbed::preflight::{self, Check, Intention, Machine, Severity};
+
+use super::{CommandError, Format};
+
+/// Look for what would spoil a measurement on this machine, and name the command that mends it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+SEVERITIES
+  problem   something cannot be measured at all
+  warning   the figures will be lower, or vary more, than they could
+  note      worth knowing when the figures are read
+  ok        as it should be
+
+Nothing is changed by this command. The exit code is 1 if there is a problem, and 0 otherwise.
+What it finds is also kept with every run, in environment.json.
+
+EXAMPLES
+  sudo linerate doctor
+  sudo linerate doctor --json | jq '.checks[] | select(.severity == \"warning\")'")]
+pub struct DoctorArgs {
+    /// Where the results will be written
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    out: PathBuf,
+    /// Leave out what is as it should be
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Diagnosis {
+    /// The most severe of the checks.
+    worst: Severity,
+    checks: Vec<Check>,
+}
+
+/// Runs the command.
+pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
+    let intention = Intention { dpdk: Some(Dataplane::version().running), runs: args.out.clone() };
+    let mut checks = preflight::check(&Machine::here(), &intention);
+    let worst = checks.iter().map(|check| check.severity).max().unwrap_or(Severity::Ok);
+    checks.retain(|check| !args.quiet || check.severity != Severity::Ok);
+    let diagnosis = Diagnosis { worst, checks };
+    Format::of(args.json).print(&diagnosis, || diagnosis.describe())?;
+    Ok(if worst == Severity::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Diagnosis {
+    /// What is well first, what matters most last, where a terminal shows it.
+    fn describe(&self) -> String {
+        let mut sorted: Vec<&Check> = self.checks.iter().collect();
+        sorted.sort_by_key(|check| check.severity);
+        let mut lines: Vec<String> = sorted.into_iter().map(describe).collect();
+        lines.push(self.summary());
+        lines.join("\n")
+    }
+
+    fn summary(&self) -> String {
+        let count = |severity: Severity| self.checks.iter().filter(|check| check.severity == severity).count();
+        let (problems, warnings, notes) = (count(Severity::Problem), count(Severity::Warning), count(Severity::Note));
+        format!("\nproblems: {problems}, warnings: {warnings}, notes: {notes}")
+    }
+}
+
+fn describe(check: &Check) -> String {
+    let mark = match check.severity {
+        Severity::Ok => "ok",
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Problem => "problem",
+    };
+    let mut text = format!("{mark:<8} {}: {}", check.subject, check.seen);
+    if !check.why.is_empty() {
+        text.push_str(&format!("\n         {}", check.why));
+    }
+    if let Some(command) = &check.mend {
+        text.push_str(&format!("\n         > {command}"));
+    }
+    text
+}

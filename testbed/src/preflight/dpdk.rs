@@ -1,0 +1,29 @@
+use super::check::{Check, Severity};
+use super::machine::Machine;
+
+/// `running` is what the program itself found when it asked the library; without it the machine is asked whether there is one.
+pub(super) fn check(machine: &Machine, running: Option<&str>) -> Vec<Check> {
+    vec![match running {
+        Some(version) => Check::ok("DPDK", version),
+        None => installed(machine),
+    }]
+}
+
+fn installed(machine: &Machine) -> Check {
+    let development =
+        machine.ask(&["pkg-config", "--modversion", "libdpdk"]).filter(|answer| answer.starts_with(|c: char| c.is_ascii_digit()));
+    let library = || {
+        let cache = machine.ask(&["ldconfig", "-p"])?;
+        cache
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("librte_eal.so."))
+            .map(|rest| rest.split_whitespace().next().unwrap_or("").to_owned())
+    };
+    let why_built = "this linerate was built without DPDK and measures kernel traffic only; build it again with the feature `dpdk`";
+    match (development, library()) {
+        (Some(version), _) => Check::found(Severity::Warning, "DPDK", format!("{} is installed", version.trim()), why_built),
+        (None, Some(abi)) => Check::found(Severity::Warning, "DPDK", format!("a library with ABI {abi} is installed"), why_built),
+        (None, None) => Check::found(Severity::Problem, "DPDK", "not installed", "nothing can be measured without the kernel")
+            .mended_by("sudo apt-get install dpdk libdpdk-dev"),
+    }
+}

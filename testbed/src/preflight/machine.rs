@@ -1,0 +1,50 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::inventory::KernelFiles;
+use crate::process::{CommandSpec, Place, run};
+
+/// No program that is asked for its version or for a setting takes this long.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a program answered: its standard output followed by its standard error. `None`: it is not installed, or gave no answer.
+type Ask = dyn Fn(&[&str]) -> Option<String> + Send + Sync;
+
+/// The machine that is checked: its `/proc` and `/sys`, and what its programs answer.
+pub struct Machine {
+    root: PathBuf,
+    pub(super) files: KernelFiles,
+    ask: Box<Ask>,
+}
+
+impl Machine {
+    /// This one.
+    pub fn here() -> Self {
+        Machine::imitated(Path::new("/"), ask_program)
+    }
+
+    /// An imitation: the trees below `root`, and a function that answers for the programs.
+    pub fn imitated(root: &Path, ask: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
+        Machine { root: root.to_owned(), files: KernelFiles::below(root), ask: Box::new(ask) }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn ask(&self, command: &[&str]) -> Option<String> {
+        (self.ask)(command)
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+fn ask_program(command: &[&str]) -> Option<String> {
+    let output = run(&CommandSpec::new(Place::Here, command.iter().copied()).with_timeout(ANSWER_LIMIT)).ok()?;
+    Some(output.stdout_text() + &output.stderr_text())
+}

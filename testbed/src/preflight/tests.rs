@@ -1,0 +1,198 @@
+//! States of machines, planted.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+
+struct Planted {
+    root: TempDir,
+}
+
+impl Planted {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let planted = Planted { root: tempfile::tempdir().unwrap() };
+        files.iter().for_each(|(path, text)| planted.plant(path, text.as_bytes()));
+        planted
+    }
+
+    fn plant(&self, path: &str, bytes: &[u8]) {
+        let path = self.root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn machine(&self, ask: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Machine {
+        Machine::imitated(self.root.path(), ask)
+    }
+
+    fn silent(&self) -> Machine {
+        self.machine(|_| None)
+    }
+}
+
+#[track_caller]
+fn of<'a>(checks: &'a [Check], subject: &str) -> &'a Check {
+    checks.iter().find(|check| check.subject == subject).unwrap_or_else(|| panic!("no check of {subject} in {checks:#?}"))
+}
+
+const X86: &str = "processor: 0\nflags\t\t: fpu tsc constant_tsc nonstop_tsc\n";
+
+#[test]
+fn a_machine_that_is_set_up_well_has_nothing_to_mend() {
+    let planted = Planted::new(&[
+        ("proc/self/status", "CapEff:\t000001ffffffffff\nCpus_allowed_list:\t0-7\n"),
+        ("proc/cpuinfo", X86),
+        ("proc/meminfo", "MemAvailable: 33554432 kB\nHugePages_Total: 1024\nHugePages_Free: 1024\nHugepagesize: 2048 kB\n"),
+        ("proc/sys/net/ipv4/tcp_congestion_control", "cubic"),
+        ("sys/devices/system/cpu/online", "0-7"),
+        ("sys/devices/system/cpu/isolated", "2-7"),
+        ("sys/devices/system/cpu/nohz_full", "2-7"),
+        ("sys/devices/system/cpu/smt/active", "0"),
+        ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance"),
+        ("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc"),
+        ("sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected"),
+        ("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never"),
+        ("sys/kernel/iommu_groups/0/type", "DMA"),
+        ("sys/bus/pci/devices/0000:18:00.0/class", "0x020000"),
+        ("sys/bus/pci/devices/0000:18:00.0/vendor", "0x8086"),
+        ("sys/bus/pci/devices/0000:18:00.0/device", "0x1592"),
+    ]);
+    let machine = planted.machine(|command| Some(if command[0] == "iperf3" { "iperf 3.18" } else { "1.2" }.to_owned()));
+    let checks = check(&machine, &Intention { dpdk: Some("22.11.11".to_owned()), runs: planted.root.path().join("runs") });
+    let wrong: Vec<&Check> = checks.iter().filter(|check| check.severity != Severity::Ok && check.subject != "results").collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(checks.iter().filter(|check| check.severity == Severity::Ok).all(|check| check.finding().is_none()));
+}
+
+#[test]
+fn every_finding_says_why_it_matters() {
+    let checks = check(&Planted::new(&[]).silent(), &Intention::default());
+    for check in checks.iter().filter(|check| check.severity != Severity::Ok) {
+        assert!(!check.why.is_empty() && check.finding().is_some(), "{check:?}");
+    }
+    let problems: Vec<&str> =
+        checks.iter().filter(|check| check.severity == Severity::Problem).map(|check| check.subject.as_str()).collect();
+    assert_eq!(problems, ["rights", "DPDK", "ip", "iperf3", "qperf"]);
+}
+
+#[test]
+fn the_processors_state_is_seen() {
+    let planted = Planted::new(&[
+        ("proc/self/status", "Cpus_allowed_list:\t3\n"),
+        ("proc/cpuinfo", "flags\t\t: fpu tsc hypervisor\n"),
+        ("sys/devices/system/cpu/online", "0-3"),
+        ("sys/devices/system/cpu/smt/active", "1"),
+        ("sys/devices/system/cpu/isolated", ""),
+        ("sys/devices/system/cpu/nohz_full", "(null)"),
+        ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance"),
+        ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave"),
+        ("sys/devices/system/cpu/vulnerabilities/meltdown", "Mitigation: PTI"),
+        ("sys/devices/system/cpu/vulnerabilities/mds", "Not affected"),
+    ]);
+    let checks = processor::check(&planted.silent());
+    let seen = |subject: &str| (of(&checks, subject).severity, of(&checks, subject).seen.as_str());
+    assert_eq!(seen("processors"), (Severity::Problem, "1 of 4 may be used"));
+    assert_eq!(seen("frequency"), (Severity::Warning, "governor performance, powersave"));
+    assert_eq!(seen("isolation"), (Severity::Note, "isolated: none; without tick: none"));
+    assert_eq!(seen("hyper-threading"), (Severity::Note, "on"));
+    assert_eq!(seen("virtual machine"), (Severity::Note, "yes"));
+    assert_eq!(seen("clock"), (Severity::Warning, "the processor does not promise constant_tsc and nonstop_tsc"));
+    assert_eq!(seen("mitigations"), (Severity::Note, "meltdown"));
+}
+
+#[test]
+fn a_clock_that_the_kernel_gave_up_on_is_a_warning_and_arm_has_none() {
+    let clocksource = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let x86 = Planted::new(&[("proc/cpuinfo", X86), (clocksource, "hpet")]);
+    assert_eq!(of(&processor::check(&x86.silent()), "clock").severity, Severity::Warning);
+    let arm = Planted::new(&[("proc/cpuinfo", "processor: 0\nFeatures: fp asimd\n"), (clocksource, "arch_sys_counter")]);
+    assert_eq!(of(&processor::check(&arm.silent()), "clock").severity, Severity::Ok);
+}
+
+#[test]
+fn memory_is_weighed_and_the_command_keeps_the_pages_in_use() {
+    let planted = Planted::new(&[
+        ("proc/meminfo", "MemAvailable: 100000 kB\nHugePages_Total: 100\nHugePages_Free: 40\nHugepagesize: 2048 kB\n"),
+        ("sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never"),
+    ]);
+    let checks = memory::check(&planted.silent());
+    assert_eq!(of(&checks, "memory").severity, Severity::Problem);
+    assert_eq!(of(&checks, "transparent huge pages").severity, Severity::Note);
+    let huge = of(&checks, "huge pages");
+    assert_eq!((huge.severity, huge.mend.as_deref()), (Severity::Warning, Some("echo 316 | sudo tee /proc/sys/vm/nr_hugepages")));
+}
+
+#[test]
+fn a_port_is_looked_at_from_the_slot_to_the_address() {
+    let function = |name: &str| format!("sys/bus/pci/devices/0000:17:00.0/{name}");
+    let planted = Planted::new(&[
+        (&function("class"), "0x020000"),
+        (&function("vendor"), "0x15b3"),
+        (&function("device"), "0xa2d6"),
+        (&function("numa_node"), "1"),
+        (&function("current_link_speed"), "16.0 GT/s PCIe"),
+        (&function("max_link_speed"), "16.0 GT/s PCIe"),
+        (&function("current_link_width"), "8"),
+        (&function("max_link_width"), "16"),
+        (&function("net/enp23s0f0np0/mtu"), "1400"),
+        ("sys/class/net/enp23s0f0np0/mtu", "1400"),
+        ("sys/devices/system/node/node0/cpulist", "0-15"),
+        ("sys/devices/system/node/node1/cpulist", "16-31"),
+    ]);
+    std::os::unix::fs::symlink("../../../bus/pci/drivers/mlx5_core", planted.root.path().join(function("driver"))).unwrap();
+    let mut config = vec![0; 256];
+    config[0x34] = 0x60;
+    config[0x60] = 0x10;
+    config[0x69] = 0x20;
+    planted.plant(&function("config"), &config);
+    let machine = planted.machine(|command| {
+        Some(match command {
+            ["ethtool", "-a", "enp23s0f0np0"] => {
+                "Pause parameters for enp23s0f0np0:\nAutonegotiate:\toff\nRX:\t\ton\nTX:\t\toff\n".to_owned()
+            }
+            ["devlink", ..] => "pci/0000:17:00.0: mode legacy inline-mode none encap-mode basic\n".to_owned(),
+            ["ip", ..] => "4: enp23s0f0np0    inet 192.0.2.5/24 brd 192.0.2.255 scope global enp23s0f0np0\n".to_owned(),
+            other => panic!("{other:?}"),
+        })
+    });
+    let checks = network_card::check(&machine);
+    let seen = |subject: &str| (of(&checks, subject).severity, of(&checks, subject).seen.as_str());
+    assert_eq!(seen("0000:17:00.0 NUMA"), (Severity::Note, "node 1, cores 16-31"));
+    assert_eq!(seen("0000:17:00.0 PCIe link"), (Severity::Warning, "16.0 GT/s PCIe x8, while the port can 16.0 GT/s PCIe x16"));
+    assert_eq!(seen("0000:17:00.0 read request"), (Severity::Note, "512 bytes"));
+    assert_eq!(seen("0000:17:00.0 e-switch"), (Severity::Note, "legacy"));
+    assert_eq!(seen("enp23s0f0np0 pause frames"), (Severity::Warning, "receive on, send off"));
+    assert_eq!(seen("enp23s0f0np0 MTU"), (Severity::Warning, "1400"));
+    assert_eq!(seen("enp23s0f0np0 addresses"), (Severity::Note, "192.0.2.5/24"));
+    assert_eq!(of(&checks, "BlueField").severity, Severity::Note);
+}
+
+#[test]
+fn dpdk_is_looked_for_only_where_the_program_has_none() {
+    let planted = Planted::new(&[]);
+    assert_eq!(dpdk::check(&planted.silent(), Some("22.11.11"))[0].severity, Severity::Ok);
+    let library = planted
+        .machine(|command| (command[0] == "ldconfig").then(|| "\tlibrte_eal.so.23 (libc6,x86-64) => /lib/librte_eal.so.23\n".to_owned()));
+    let check = &dpdk::check(&library, None)[0];
+    assert_eq!((check.severity, check.seen.as_str()), (Severity::Warning, "a library with ABI 23 is installed"));
+}
+
+#[test]
+fn a_place_for_results_need_not_exist_but_must_be_writable() {
+    let planted = Planted::new(&[]);
+    let checks = storage::check(&planted.root.path().join("runs/of/today"));
+    assert!(checks[0].seen.ends_with(&format!("MiB free for {}", planted.root.path().display())), "{checks:?}");
+    // Nobody, root included, makes files here.
+    assert_eq!(storage::check(Path::new("/proc/self/fd/runs"))[0].severity, Severity::Problem);
+}
+
+#[test]
+fn this_machine_can_be_checked() {
+    let checks = check(&Machine::here(), &Intention::default());
+    for subject in ["rights", "processors", "load", "memory", "huge pages", "iperf3", "results"] {
+        of(&checks, subject);
+    }
+}

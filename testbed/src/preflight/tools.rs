@@ -1,0 +1,90 @@
+use super::check::{Check, Severity};
+use super::machine::Machine;
+use crate::process::package_of;
+
+/// A program that linerate executes, and what is lost without it.
+struct Tool {
+    name: &'static str,
+    ask: &'static [&'static str],
+    without: Severity,
+    why: &'static str,
+}
+
+const TOOLS: [Tool; 6] = [
+    Tool { name: "ip", ask: &["ip", "-V"], without: Severity::Problem, why: "labs and every endpoint in a network namespace need it" },
+    Tool { name: "iperf3", ask: &["iperf3", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP throughput" },
+    Tool { name: "qperf", ask: &["qperf", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP and UDP latency" },
+    Tool {
+        name: "sockperf",
+        ask: &["sockperf", "--version"],
+        without: Severity::Note,
+        why: "it measures percentiles of the kernel's latency; qperf gives means only",
+    },
+    Tool {
+        name: "ethtool",
+        ask: &["ethtool", "--version"],
+        without: Severity::Note,
+        why: "offloads, rings and pause frames are recorded with it",
+    },
+    Tool { name: "ssh", ask: &["ssh", "-V"], without: Severity::Note, why: "endpoints on other machines are reached with it" },
+];
+
+pub(super) fn check(machine: &Machine) -> Vec<Check> {
+    TOOLS.iter().map(|tool| check_tool(tool, machine.ask(tool.ask).as_deref())).collect()
+}
+
+fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
+    let Some(answer) = answer else {
+        let package = package_of(tool.name).unwrap_or(tool.name);
+        return Check::found(tool.without, tool.name, "not installed", tool.why).mended_by(format!("sudo apt-get install {package}"));
+    };
+    let seen = answer.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gives no version").trim().to_owned();
+    match (tool.name, version(&seen)) {
+        ("iperf3", Some(version)) if version < (3, 16) => {
+            let why = "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); and some of these versions end with status 0 when they fail, which linerate sees through";
+            Check::found(Severity::Note, tool.name, seen, why)
+        }
+        _ => Check::ok(tool.name, seen),
+    }
+}
+
+/// The first `x.y` in the text.
+fn version(text: &str) -> Option<(u32, u32)> {
+    text.split_whitespace().find_map(|word| {
+        let mut numbers = word.split('.').map(|number| number.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn iperf3(answer: Option<&str>) -> Check {
+        check_tool(TOOLS.iter().find(|tool| tool.name == "iperf3").unwrap(), answer)
+    }
+
+    #[test]
+    fn iperf3_before_3_16_is_noted_and_later_ones_are_not() {
+        let old = iperf3(Some("iperf 3.12 (cJSON 1.7.15)\nLinux vm 6.18.44\n"));
+        assert_eq!((old.severity, old.seen.as_str()), (Severity::Note, "iperf 3.12 (cJSON 1.7.15)"));
+        assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, Severity::Note);
+        assert_eq!(iperf3(Some("iperf 3.16 (cJSON 1.7.15)")).severity, Severity::Ok);
+        assert_eq!(iperf3(Some("iperf 3.18+ (cJSON 1.7.15)")).severity, Severity::Ok);
+    }
+
+    #[test]
+    fn a_missing_tool_names_its_package() {
+        let check = iperf3(None);
+        assert_eq!((check.severity, check.mend.as_deref()), (Severity::Problem, Some("sudo apt-get install iperf3")));
+        let ip = check_tool(&TOOLS[0], None);
+        assert_eq!(ip.mend.as_deref(), Some("sudo apt-get install iproute2"));
+    }
+
+    #[test]
+    fn versions_are_found_in_what_tools_print() {
+        assert_eq!(version("ethtool version 6.1"), Some((6, 1)));
+        assert_eq!(version("sockperf, version 3.7-no.git"), Some((3, 7)));
+        assert_eq!(version("no number"), None);
+    }
+}
