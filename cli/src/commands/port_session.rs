@@ -162,12 +162,11 @@ impl Live {
 /// Says that the poll loop was away, where it was.
 pub fn hiccup_line(hiccups: &HiccupReport) -> Option<String> {
     (hiccups.count > 0).then(|| {
-        let ns = |value| Seconds::from(Duration::from_nanos(value));
         format!(
             "hiccups     {} times the poll loop was away longer than {}, at most {}: something else ran on its CPU",
             hiccups.count,
-            ns(hiccups.threshold_ns),
-            ns(hiccups.longest_ns)
+            hiccups.threshold_ns,
+            hiccups.longest_ns
         )
     })
 }

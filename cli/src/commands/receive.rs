@@ -47,7 +47,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
         check_payload: args.check_payload,
         ..ReceivePlan::default()
     };
-    let running = session.port()?.receive(plan)?;
+    let running = session.port()?.receive(plan);
     session.say_ready("receiving");
     let outcome = session.watch(running, |now, before, interval| {
         Live::new("received", now.elapsed)
@@ -87,7 +87,7 @@ fn text(report: &ReceiveReport) -> String {
     }
     if report.streams.len() > 1 {
         lines.extend(report.streams.iter().map(|s| {
-            format!("  stream {}: {} received, {} lost, {} duplicate, {} reordered", s.stream, s.received, s.lost, s.duplicate, s.reordered)
+            format!("  stream {}: {} received, {} lost, {} duplicate, {} reordered", s.stream.0, s.received, s.lost, s.duplicate, s.reordered)
         }));
     }
     lines.extend(hiccup_line(&report.hiccups));

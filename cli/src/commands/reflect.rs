@@ -1,7 +1,6 @@
 //! `linerate reflect`: sends test frames back, by hand.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use dataplane::{CpuId, ReflectPlan, ReflectReport};
@@ -43,7 +42,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
         reflect_foreign: args.foreign,
         ..ReflectPlan::default()
     };
-    let running = session.port()?.reflect(plan)?;
+    let running = session.port()?.reflect(plan);
     session.say_ready("reflecting");
     let outcome = session.watch(running, |now, before, interval| {
         Live::new("reflected", now.elapsed)
@@ -71,8 +70,7 @@ fn text(report: &ReflectReport) -> String {
         format!("foreign     {} frames that are not linerate's", report.foreign),
     ];
     if let Some(residence) = &report.residence {
-        let ns = |value| Seconds::from(Duration::from_nanos(value));
-        lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", ns(residence.p50), ns(residence.p99), ns(residence.max)));
+        lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", residence.p50, residence.p99, residence.max));
     }
     lines.extend(hiccup_line(&report.hiccups));
     lines.join("\n")

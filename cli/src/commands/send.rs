@@ -1,10 +1,9 @@
 //! `linerate send`: the generator, by hand.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
-use dataplane::{CpuId, FrameFormat, LatePolicy, SendPlan, SendReport};
+use dataplane::{CpuId, FrameFormat, LatePolicy, SendPlan, SendReport, StreamId, Tagging, VlanId};
 use methodology::units::{FrameSize, Load, Seconds};
 
 use super::port_session::{Live, PortArgs, Session};
@@ -62,6 +61,30 @@ pub struct SendArgs {
     /// What to do with frames that are late: send them faster within a bound, leave them out, or end the run
     #[arg(long, value_enum, default_value = "catch-up")]
     late: Late,
+    /// How late a frame may go, with --late catch-up and --late abort
+    #[arg(long, default_value = "10ms", value_name = "TIME")]
+    late_bound: Seconds,
+    /// VLAN tag (802.1Q), 1 to 4094; part of the size
+    #[arg(long, value_name = "ID", value_parser = vlan_id)]
+    vlan: Option<VlanId>,
+    /// Outer tag around --vlan (802.1ad, QinQ)
+    #[arg(long, value_name = "ID", requires = "vlan", value_parser = vlan_id)]
+    outer_vlan: Option<VlanId>,
+}
+
+impl SendArgs {
+    fn tagging(&self) -> Tagging {
+        match (self.vlan, self.outer_vlan) {
+            (None, _) => Tagging::Untagged,
+            (Some(id), None) => Tagging::Vlan(id),
+            (Some(inner), Some(outer)) => Tagging::QinQ { outer, inner },
+        }
+    }
+}
+
+fn vlan_id(text: &str) -> Result<VlanId, String> {
+    let number = text.parse::<u16>().map_err(|_| format!("`{text}` is not a VLAN id: write 1 to 4094"))?;
+    VlanId::new(number).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -101,11 +124,12 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         seed: args.seed,
         burst: args.burst,
         rtt: args.rtt,
-        stream: args.stream,
+        stream: StreamId(args.stream),
+        tagging: args.tagging(),
         late: match args.late {
-            Late::CatchUp => LatePolicy::CatchUp,
+            Late::CatchUp => LatePolicy::CatchUp { bound: args.late_bound.nanoseconds() },
             Late::Skip => LatePolicy::Skip,
-            Late::Abort => LatePolicy::Abort,
+            Late::Abort => LatePolicy::Abort { bound: args.late_bound.nanoseconds() },
         },
         ..SendPlan::new(args.size, pace, args.duration.duration())
     };
@@ -135,8 +159,8 @@ fn text(report: &SendReport, size: FrameSize) -> String {
         lines.push(format!(
             "late        {} bursts by more than {}, at most {}",
             lateness.late_bursts,
-            nanoseconds(lateness.threshold_ns),
-            nanoseconds(lateness.max_ns)
+            lateness.threshold_ns,
+            lateness.max_ns
         ));
     }
     if let Some(returned) = &report.returned {
@@ -148,21 +172,16 @@ fn text(report: &SendReport, size: FrameSize) -> String {
     if let Some(rtt) = &report.rtt {
         lines.push(format!(
             "round trip  min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, p99.99 {}, max {} over {} frames",
-            nanoseconds(rtt.min),
-            nanoseconds(rtt.p50),
-            nanoseconds(rtt.p90),
-            nanoseconds(rtt.p99),
-            nanoseconds(rtt.p999),
-            nanoseconds(rtt.p9999),
-            nanoseconds(rtt.max),
+            rtt.min,
+            rtt.p50,
+            rtt.p90,
+            rtt.p99,
+            rtt.p999,
+            rtt.p9999,
+            rtt.max,
             rtt.count
         ));
     }
     lines.extend(super::port_session::hiccup_line(&report.hiccups));
     lines.join("\n")
 }
-
-fn nanoseconds(ns: u64) -> Seconds {
-    Seconds::from(Duration::from_nanos(ns))
-}
-

@@ -70,14 +70,12 @@ impl State {
                 }
                 Err(error) => (State::Empty, failed(&error)),
             },
-            (State::Idle { port, dataplane }, Request::Receive(plan)) => match port.receive(plan) {
-                Ok(loop_) => (State::Receiving { loop_, dataplane }, Reply::Started),
-                Err(error) => (State::Empty, failed(&error)),
-            },
-            (State::Idle { port, dataplane }, Request::Reflect(plan)) => match port.reflect(plan) {
-                Ok(loop_) => (State::Reflecting { loop_, dataplane }, Reply::Started),
-                Err(error) => (State::Empty, failed(&error)),
-            },
+            (State::Idle { port, dataplane }, Request::Receive(plan)) => {
+                (State::Receiving { loop_: port.receive(plan), dataplane }, Reply::Started)
+            }
+            (State::Idle { port, dataplane }, Request::Reflect(plan)) => {
+                (State::Reflecting { loop_: port.reflect(plan), dataplane }, Reply::Started)
+            }
             (State::Receiving { loop_, dataplane }, Request::Stop) => {
                 loop_.stop();
                 let (port, report) = loop_.join();

@@ -3,7 +3,7 @@
 use dataplane::{CycleReport, HiccupReport, RttReport, SendReport};
 use methodology::procedures::{Measured, MethodReport, MethodState};
 use methodology::trial::{Trial, TrialOutcome};
-use methodology::units::{FrameSize, PacketRate, Seconds};
+use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 use reporter::record::{
     Ceiling, CeilingKind, CpuCost, EndCost, LatencyDefinition, LossDomains, Metric, Reason, ReasonKind, RttSummary, Values, Verdict, View,
 };
@@ -53,7 +53,9 @@ pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> F
     match &report.measured {
         Measured::Mrr(mrr) => {
             finding.load = Some("max".to_owned());
-            set_rate(&mut finding.values, PacketRate::new(mrr.rate.mean).unwrap_or(PacketRate::ZERO), size);
+            if let Some(rate) = mrr.rate.as_ref().and_then(|sample| PacketRate::new(sample.mean).ok()) {
+                set_rate(&mut finding.values, rate, size);
+            }
             finding.values.offered_pps = Some(mrr.offered);
         }
         Measured::Throughput(result) => {
@@ -239,13 +241,13 @@ fn round_trip_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
 }
 
 fn note_hiccups(parameters: &mut Map<String, Value>, name: &str, hiccups: &HiccupReport) {
-    let all = costly(hiccups, std::time::Duration::from_nanos(hiccups.threshold_ns));
+    let all = costly(hiccups, hiccups.threshold_ns.seconds().duration());
     parameters
         .insert(name.to_owned(), json!({ "count": all.count, "longest_ns": hiccups.longest_ns, "threshold_ns": hiccups.threshold_ns }));
 }
 
 fn rtt_summary(rtt: &RttReport) -> RttSummary {
-    let ns = |value: u64| Some(value as f64);
+    let ns = |value: Nanoseconds| Some(value.ns() as f64);
     RttSummary {
         min: ns(rtt.min),
         p50: ns(rtt.p50),
@@ -301,7 +303,7 @@ impl Finding {
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
         note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
         note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
-        let gaps = Seconds::from(std::time::Duration::from_nanos(trial.sent.hiccups.total_ns + trial.received.hiccups.total_ns));
-        self.parameters.insert("hiccup_time_s".to_owned(), json!(gaps));
+        let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
+        self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
     }
 }

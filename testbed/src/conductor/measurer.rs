@@ -164,13 +164,13 @@ fn early_end(sent: &SendReport) -> Option<Fault> {
 
 /// The hiccups that were longer than a queue can hide. A bucket that reaches past `hide` counts: better one too many.
 pub fn costly(hiccups: &HiccupReport, hide: Duration) -> Hiccups {
-    let hide = u64::try_from(hide.as_nanos()).unwrap_or(u64::MAX);
+    let hide = Seconds::from(hide).nanoseconds();
     let count = if hiccups.longest_ns <= hide {
         0
     } else {
         hiccups.histogram.iter().filter(|bucket| bucket.below_ns > hide).map(|bucket| bucket.count).sum::<u64>().max(1)
     };
-    let longest = if count == 0 { Seconds::ZERO } else { Nanoseconds::new(hiccups.longest_ns).seconds() };
+    let longest = if count == 0 { Seconds::ZERO } else { hiccups.longest_ns.seconds() };
     Hiccups { count, longest }
 }
 
@@ -182,14 +182,14 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
     DelaySummary {
         definition: DelayDefinition::RoundTripSoftware,
         count: rtt.count,
-        min: Nanoseconds::new(rtt.min),
+        min: rtt.min,
         mean: Nanoseconds::new(rtt.mean.round().max(0.0) as u64),
-        p50: Nanoseconds::new(rtt.p50),
-        p90: Nanoseconds::new(rtt.p90),
-        p99: Nanoseconds::new(rtt.p99),
-        p999: Nanoseconds::new(rtt.p999),
-        p9999: Nanoseconds::new(rtt.p9999),
-        max: Nanoseconds::new(rtt.max),
+        p50: rtt.p50,
+        p90: rtt.p90,
+        p99: rtt.p99,
+        p999: rtt.p999,
+        p9999: rtt.p9999,
+        max: rtt.max,
         ipdv: None,
         histogram: rtt.histogram.clone(),
     }
@@ -204,14 +204,14 @@ mod tests {
     #[test]
     fn only_a_hiccup_longer_than_the_queue_can_hide_counts() {
         let hiccups = HiccupReport {
-            threshold_ns: 5_000,
+            threshold_ns: Nanoseconds::new(5_000),
             count: 12,
-            longest_ns: 90_000,
-            total_ns: 200_000,
+            longest_ns: Nanoseconds::new(90_000),
+            total_ns: Nanoseconds::new(200_000),
             histogram: vec![
-                Bucket { below_ns: 8_192, count: 8 },
-                Bucket { below_ns: 65_536, count: 3 },
-                Bucket { below_ns: 131_072, count: 1 },
+                Bucket { below_ns: Nanoseconds::new(8_192), count: 8 },
+                Bucket { below_ns: Nanoseconds::new(65_536), count: 3 },
+                Bucket { below_ns: Nanoseconds::new(131_072), count: 1 },
             ],
         };
         assert_eq!(costly(&hiccups, Duration::from_micros(100)), Hiccups::default());

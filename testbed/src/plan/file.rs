@@ -20,7 +20,7 @@ struct File {
     #[serde(default)]
     pairs: Option<Spanned<FilePairs>>,
     #[serde(default)]
-    sizes: Option<FileSizes>,
+    sizes: Option<Spanned<FileSizes>>,
     #[serde(default)]
     repetitions: Option<Spanned<u32>>,
     #[serde(rename = "measure", default)]
@@ -35,7 +35,7 @@ struct FileMeasure {
     method: Spanned<String>,
     tool: Option<Spanned<String>>,
     pairs: Option<Spanned<FilePairs>>,
-    sizes: Option<FileSizes>,
+    sizes: Option<Spanned<FileSizes>>,
     rate: Option<Spanned<Load>>,
     duration: Option<Spanned<Seconds>>,
     link: Option<Spanned<String>>,
@@ -64,8 +64,8 @@ enum FilePairs {
 #[derive(Deserialize, Clone)]
 #[serde(untagged, expecting = "expected \"rfc2544\" or a list of frame sizes from 64 to 16000 bytes, such as [64, 1518]")]
 enum FileSizes {
-    Word(Spanned<String>),
-    List(Vec<Spanned<FrameSize>>),
+    Word(String),
+    List(Vec<u32>),
 }
 
 /// Where in which file a measure stands.
@@ -145,13 +145,13 @@ impl Where<'_> {
         }
     }
 
-    fn sizes(&self, sizes: &FileSizes) -> Result<Vec<FrameSize>, FileProblem> {
-        match sizes {
-            FileSizes::Word(word) if word.get_ref() == "rfc2544" => Ok(FrameSize::RFC2544.to_vec()),
-            FileSizes::Word(word) => Err(self
-                .wrong(Some(word.span()), format!("`{}` names no sizes: write \"rfc2544\" or a list such as [64, 1518]", word.get_ref()))),
-            FileSizes::List(list) if list.is_empty() => Err(self.wrong(None, "an empty list of sizes measures nothing")),
-            FileSizes::List(list) => Ok(list.iter().map(|size| *size.get_ref()).collect()),
+    fn sizes(&self, sizes: &Spanned<FileSizes>) -> Result<Vec<FrameSize>, FileProblem> {
+        let refuse = |message: String| self.wrong(Some(sizes.span()), message);
+        match sizes.get_ref() {
+            FileSizes::Word(word) if word == "rfc2544" => Ok(FrameSize::RFC2544.to_vec()),
+            FileSizes::Word(word) => Err(refuse(format!("`{word}` names no sizes: write \"rfc2544\" or a list such as [64, 1518]"))),
+            FileSizes::List(list) if list.is_empty() => Err(refuse("an empty list of sizes measures nothing".to_owned())),
+            FileSizes::List(list) => list.iter().map(|&bytes| FrameSize::new(bytes).map_err(|error| refuse(error.to_string()))).collect(),
         }
     }
 
@@ -239,7 +239,9 @@ impl Where<'_> {
 
     /// Where a key such as `goals[1].width` stands in this measure's table, as near as its last named part.
     fn span_of(&self, key: &str) -> Option<Range<usize>> {
-        let table = self.text.get(self.table.clone())?;
+        // The span of a table is that of its header; its keys follow until the next table.
+        let after = self.text.get(self.table.start..)?;
+        let table = &after[..after[1..].find("\n[[").map_or(after.len(), |end| end + 1)];
         let names: Vec<&str> = key.split(['.', '[', ']']).filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
         let at = names.iter().rev().find_map(|name| {
             let assigned = |(at, _): &(usize, &str)| {

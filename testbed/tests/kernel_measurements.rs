@@ -1,0 +1,98 @@
+//! The conductor's kernel side on a real lab: real iperf3, qperf and sockperf between namespaces.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use reporter::archive::{Archive, RunDirectory};
+use reporter::kernel_tools::reparse;
+use reporter::record::{Record, Stack, State};
+use testbed::conductor::{Conductor, Observer, RunEnd, StepInfo};
+use testbed::lab::{Lab, LabOptions};
+use testbed::plan::Plan;
+use testbed::topology::Testbed;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn begins(&mut self, _: &StepInfo) {}
+    fn ended(&mut self, _: &Record) {}
+    fn trial(&mut self, _: &str) {}
+}
+
+fn run(plan: &str, change: impl FnOnce(&mut Testbed)) -> Archive {
+    let plan = Plan::reread(plan, Path::new("plan.toml")).unwrap();
+    let lab = Lab::up(LabOptions::default()).unwrap();
+    let mut testbed = Testbed::of_lab(&lab, Path::new("/nonexistent/linerate"));
+    change(&mut testbed);
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = RunDirectory::create(&folder.path().join("run")).unwrap();
+    directory.write_plan(&plan.source).unwrap();
+    let interrupted = AtomicBool::new(false);
+    let mut conductor =
+        Conductor { plan: &plan, testbed: &testbed, directory: &mut directory, interrupted: &interrupted, observer: &mut Silent };
+    assert_eq!(conductor.run(&BTreeSet::new()).unwrap(), RunEnd::Complete);
+    let archive = Archive::read(directory.path()).unwrap();
+    for record in archive.records.iter().filter(|record| record.raw.is_some() && record.verdict.state != State::Failed) {
+        assert_eq!(reparse(record, directory.path()).unwrap().values, record.values, "{}", record.id);
+    }
+    archive
+}
+
+#[test]
+fn every_kernel_record_is_what_its_raw_file_says() {
+    let plan = r#"
+name = "kernel"
+sizes = [64, 1518]
+pairs = ["a-cpu:b-dpu", "b-dpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+
+[[measure]]
+stack = "kernel-tcp"
+method = "ping-pong"
+sizes = [64]
+
+[[measure]]
+stack = "kernel-udp"
+method = "ping-pong"
+tool = "sockperf"
+sizes = [64]
+"#;
+    let archive = run(plan, |_| {});
+    assert_eq!(archive.records.len(), 8);
+    for record in &archive.records {
+        assert_eq!(record.verdict.state, State::Valid, "{}: {:?}", record.id, record.verdict.reasons);
+        assert!(!record.tool.version.is_empty() && record.tool.commands.len() == 2, "{:?}", record.tool);
+        let cost = record.cpu.as_ref().and_then(|cpu| cpu.sender.as_ref()?.cores).unwrap();
+        assert!(cost > 0.0, "a measurement that cost nothing was not made");
+    }
+    let goodputs = archive.records.iter().filter_map(|record| record.values.goodput_bps).count();
+    let round_trips: Vec<_> = archive.records.iter().filter_map(|record| record.values.rtt_ns.as_ref()).collect();
+    assert_eq!((goodputs, round_trips.len()), (4, 4));
+    let sockperf = archive.records.iter().find(|record| record.stack == Stack::KernelUdp).unwrap();
+    assert!(sockperf.values.rtt_ns.as_ref().unwrap().p99.is_some());
+}
+
+#[test]
+fn a_peer_that_is_not_there_is_a_failed_record_with_the_reason_and_the_run_goes_on() {
+    let plan = r#"
+name = "kernel"
+sizes = [64]
+pairs = ["a-cpu:b-cpu", "b-cpu:a-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+"#;
+    // Nothing in the lab has this address, and the lab has no way out: iperf3 3.12 reports that with exit code 0.
+    let archive = run(plan, |testbed| testbed.endpoints[2].address = "192.0.2.1".parse().unwrap());
+    let states: Vec<State> = archive.records.iter().map(|record| record.verdict.state).collect();
+    assert!(states.contains(&State::Failed) && states.contains(&State::Valid), "{states:?}");
+    let failed = archive.records.iter().find(|record| record.verdict.state == State::Failed).unwrap();
+    assert!(failed.verdict.reasons[0].to_string().contains("iperf3"), "{:?}", failed.verdict.reasons);
+}
