@@ -3,6 +3,8 @@
 //!
 //! Ten million frames by default; a thousand million with `cargo test -p dataplane --release --test exactness -- --ignored`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
+
 use std::collections::VecDeque;
 
 use dataplane::frame::{Class, Classifier, FrameSpec, Network, StreamId, TAG_LEN, Tag, Template};

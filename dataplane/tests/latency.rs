@@ -1,5 +1,7 @@
 //! Latency reports as other tools read them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
+
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;

@@ -1,5 +1,7 @@
 //! Wireshark's dissectors as the judge of our frames: headers, lengths, checksums and the tag's bytes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
+
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
@@ -107,9 +109,7 @@ fn tshark_agrees_on_headers_lengths_checksums_and_tags() {
     };
     assert_eq!(lines.len(), frames.len());
     for (line, sent) in lines.iter().zip(&frames) {
-        let [length, vlan, svlan, ip_status, ip_length, ipv6_length, udp_status, udp_length, udp_payload, data] =
-            &line[..]
-        else {
+        let [length, vlan, svlan, ip_status, ip_length, ipv6_length, udp_status, udp_length, udp_payload, data] = &line[..] else {
             panic!("{line:?}")
         };
         let what = format!("{:?} {} bytes: {line:?}", sent.spec.network, sent.bytes.len());

@@ -33,8 +33,11 @@ fn clock() -> TickRate {
     TickRate::from_hz(2_600_000_000).expect("not 0")
 }
 
-/// Every piece, one after the other when it is asked for: a million flows take 16 MB and a moment.
-pub fn all() -> Vec<(&'static str, fn() -> Piece)> {
+/// A piece's name and what sets it up: a million flows take 16 MB and a moment, so not all at once.
+pub type Named = (&'static str, fn() -> Piece);
+
+/// Every piece.
+pub fn all() -> Vec<Named> {
     vec![
         ("stamp, one flow", stamp_one_flow),
         ("stamp, 1 IPv4 flow from the table", || stamp_flows(Network::IPV4, 1)),

@@ -109,5 +109,5 @@ fn port(rng: &mut ChaCha8Rng, range: PortRange) -> u16 {
 
 /// Uniform below `bound` (at most 2^32): the bias of multiply-and-shift on 64 random bits is below 2^-32.
 fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
-    (u128::from(rng.next_u64()) * u128::from(bound) >> 64) as u64
+    ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }

@@ -123,8 +123,7 @@ pub struct FlowSpec {
     pub count: FlowCount,
     /// Picks the set.
     pub seed: u64,
-    /// Where source addresses come from, in IP frames; the template's own address where none is given and `count` is 1, else the
-    /// /16 (IPv4) or /64 (IPv6) around it.
+    /// Where source addresses come from, in IP frames; the /16 (IPv4) or /64 (IPv6) around the template's own where none is given.
     pub sources: Option<Prefix>,
     /// The same for destination addresses.
     pub destinations: Option<Prefix>,

@@ -56,7 +56,7 @@ pub struct FrameSpec {
 }
 
 impl FrameSpec {
-    /// A spec with the defaults of RFC 2544 C.2 where it has any: UDP to port 7 (echo, C.2.6.4), TTL 10 (C.2.6.3).
+    /// A spec with the defaults of RFC 2544 C.2.6 where it has any: UDP from 0xc020 to port 7 (echo), TTL 10.
     pub fn new(network: Network) -> FrameSpec {
         FrameSpec {
             source: MacAddress::local(1),

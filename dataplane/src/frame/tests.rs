@@ -51,7 +51,7 @@ fn sums_to_ones(parts: &[&[u8]]) -> bool {
         .iter()
         .map(|part| part.chunks(2).map(|word| u128::from(word[0]) << 8 | word.get(1).map_or(0, |low| u128::from(*low))).sum::<u128>())
         .sum();
-    sum > 0 && sum % 65535 == 0
+    sum > 0 && sum.is_multiple_of(65535)
 }
 
 /// Every length and checksum of the frame, by the RFCs and not by the template.

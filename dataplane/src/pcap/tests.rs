@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use methodology::units::{FrameSize, Nanoseconds};
@@ -38,7 +38,7 @@ impl Fixture {
     }
 }
 
-fn open(path: &PathBuf) -> Result<Capture, CaptureError> {
+fn open(path: &Path) -> Result<Capture, CaptureError> {
     Capture::open(path, FrameSize::MAX_STANDARD)
 }
 
