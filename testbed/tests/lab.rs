@@ -1,4 +1,5 @@
 //! A real lab, from outside: traffic, parallel labs, and what stays after each way to end.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failed unwrap is the failed assertion")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Programs are run, bounded and ended for real.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failed unwrap is the failed assertion")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
