@@ -87,7 +87,8 @@ fn what_a_reflector_returns_is_timed() {
 #[test]
 fn other_frames_are_foreign_and_not_test_frames() {
     // IPv6 test frames are foreign to a sink that expects IPv4.
-    let (received, sent) = pair("receive", json!({ "frame": "ipv4-udp" }), with(frames(1_000), json!({ "frame": "ipv6-udp", "size": 128 })));
+    let (received, sent) =
+        pair("receive", json!({ "frame": "ipv4-udp" }), with(frames(1_000), json!({ "frame": "ipv6-udp", "size": 128 })));
     assert_eq!((number(&received, "frames_received"), number(&received, "foreign")), (0, number(&sent, "frames_sent")), "{received}");
 }
 

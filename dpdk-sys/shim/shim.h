@@ -31,7 +31,6 @@ enum lr_mbuf_offset {
 	LR_MBUF_OL_FLAGS = offsetof(struct rte_mbuf, ol_flags),
 	LR_MBUF_PKT_LEN = offsetof(struct rte_mbuf, pkt_len),
 	LR_MBUF_DATA_LEN = offsetof(struct rte_mbuf, data_len),
-	LR_MBUF_NEXT = offsetof(struct rte_mbuf, next),
 	LR_MBUF_SIZE = sizeof(struct rte_mbuf),
 	LR_MBUF_HEADROOM = RTE_PKTMBUF_HEADROOM,
 };

@@ -168,7 +168,9 @@ fn run(port: &mut Port, plan: &SendPlan, mut frames: Frames, shared: &Shared) ->
                     Ok(release) if release.frames == 0 => continue,
                     Ok(release) => {
                         gaps.observe(now, due);
-                        release.frames as usize
+                        // Frames that were skipped just now may have been the run's last; those behind them are not the run's.
+                        let over = (gone + release.skipped + u64::from(release.frames)).saturating_sub(load.frames);
+                        u64::from(release.frames).saturating_sub(over) as usize
                     }
                     Err(late) => {
                         ended_early = Some(late.to_string());
@@ -177,6 +179,9 @@ fn run(port: &mut Port, plan: &SendPlan, mut frames: Frames, shared: &Shared) ->
                 }
             }
         };
+        if count == 0 {
+            continue;
+        }
         let Some(mut burst) = Burst::take(pool, &mut slots, count) else {
             // The driver holds every frame: it frees some when it is asked to send, which only a schedule's next frames will do.
             sent.unsent += if load.schedule.is_some() { count as u64 } else { 0 };
@@ -222,12 +227,13 @@ fn run(port: &mut Port, plan: &SendPlan, mut frames: Frames, shared: &Shared) ->
     // A schedule covers the time up to its last frame; at maximum load the time is what was asked for, or until it was told to stop.
     let covered = if load.schedule.is_some() { last_sent } else { end }.wrapping_sub(meter.begin());
     let duration = meter.duration(covered);
-    let skipped = load.schedule.as_ref().map_or(0, Schedule::skipped);
+    let offered = sent.taken + sent.unsent;
+    let intended = load.schedule.as_ref().map_or(offered, |schedule| load.frames.min(schedule.released() + schedule.skipped()));
     Ok(SendReport {
         frames_sent: sent.taken,
         frames_unsent: sent.unsent,
-        intended_frames: load.schedule.as_ref().map_or(sent.taken + sent.unsent, |_| load.frames),
-        frames_skipped: skipped,
+        intended_frames: intended,
+        frames_skipped: intended.saturating_sub(offered),
         stream: plan.stream,
         duration,
         rate: PacketRate::from_count(sent.taken, duration.as_secs_f64()),

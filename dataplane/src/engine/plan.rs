@@ -4,7 +4,7 @@ use methodology::units::{FrameSize, Nanoseconds, Pace};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
-use crate::frame::{FrameSpec, MacAddress, Network, StreamId, Tagging};
+use crate::frame::{FrameSpec, MacAddress, Network, Payload, StreamId, Tagging, Template};
 use crate::pace::LatePolicy;
 
 /// The headers of a test frame.
@@ -100,7 +100,10 @@ impl SendPlan {
     /// The frames that this plan sends, from a port with the address `source`.
     pub fn frame_spec(&self, source: MacAddress) -> FrameSpec {
         let spec = FrameSpec { source, tagging: self.tagging, stream: self.stream, ..FrameSpec::new(self.frame.network()) };
-        FrameSpec { destination: self.destination.unwrap_or(spec.destination), ..spec }
+        let spec = FrameSpec { destination: self.destination.unwrap_or(spec.destination), ..spec };
+        // The CRC is written once a frame buffer, so it costs nothing; frames too short for it go without.
+        let checked = FrameSpec { payload: Payload::Checked, ..spec };
+        if Template::build(&checked, self.size).is_ok() { checked } else { spec }
     }
 }
 

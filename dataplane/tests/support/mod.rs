@@ -36,8 +36,7 @@ impl Engine {
     }
 
     fn start_with(mut command: Command, job: &Value) -> Engine {
-        let mut child =
-            command.arg(job.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg(job.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = reader(child.stdout.take().unwrap());
         let errors = reader(child.stderr.take().unwrap());
         Engine { stdin: child.stdin.take(), child, lines, errors }
@@ -66,6 +65,13 @@ impl Engine {
             Ok(line) => serde_json::from_str(&line).unwrap(),
             Err(_) => panic!("no report: {:?}", self.errors.try_iter().collect::<Vec<_>>()),
         }
+    }
+
+    /// Waits for its report, then lets it close its port.
+    pub fn stopped_by_itself(self) -> Value {
+        let report = self.report();
+        self.finished();
+        report
     }
 
     /// Stops it and waits for its report.

@@ -1,0 +1,58 @@
+//! Bad input ends with what failed, on what, and what to do.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Engine, job, socket};
+
+fn refused(role: &str, port: &str, plan: Value, parts: &[&str]) {
+    let said = Engine::start(&job(role, port, plan)).failure();
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}
+
+#[test]
+fn ports_that_are_not_there() {
+    refused("send", "eth0", json!({}), &["`eth0` is not a port", "net_virtio_user0,path=", "0000:03:00.0"]);
+    refused("send", "net_af_packet0,iface=no-such-if", json!({}), &["no interface `no-such-if`", "ip link"]);
+    refused("send", "net_virtio_user0,path=/tmp/linerate-no-such.sock", json!({}), &["nobody listens on", "net_vhost0,iface="]);
+    refused("send", "net_pcap0,rx_pcap=/tmp/linerate-no-such.pcap", json!({}), &["net_pcap0", "DPDK says"]);
+    // There is a PCI bus or there is none; at this address there is nothing.
+    refused("send", "0000:ff:1f.7", json!({}), &["0000:ff:1f.7"]);
+}
+
+#[test]
+fn a_port_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let vhost = format!("net_vhost0,iface={}", socket(directory.path()).display());
+    let first = Engine::start(&job("receive", &vhost, json!({}))).running();
+    refused("receive", &vhost, json!({}), &["in use", "another process listens"]);
+    first.stopped();
+    // What a killed process leaves behind is no hindrance.
+    let killed = Engine::start(&job("receive", &vhost, json!({}))).running();
+    drop(killed);
+    assert!(socket(directory.path()).exists());
+    Engine::start(&job("receive", &vhost, json!({}))).running().stopped();
+}
+
+#[test]
+fn plans_that_cannot_be() {
+    refused("send", "net_null0", json!({ "size": 1522 }), &["1522 B", "at most 1518 B"]);
+    refused("send", "net_null0", json!({ "size": 63 }), &["frame size 63 bytes", "64 to 16000"]);
+    refused("send", "net_null0", json!({ "size": 64, "frame": "ipv6-udp" }), &["64 B", "84"]);
+    refused("send", "net_null0", json!({ "burst": 0 }), &["burst", "1 to 256"]);
+    refused("send", "net_null0", json!({ "duration": { "secs": 0, "nanos": 0 } }), &["duration", "longer than 0 s"]);
+    refused("send", "net_null0", json!({ "flows": 0 }), &["flows"]);
+    refused("send", "net_null0", json!({ "pace": { "rate": 0.0 } }), &["rate"]);
+    refused("receive", "net_null0", json!({ "cpu": 4095 }), &["CPU 4095", "affinity"]);
+    refused("receive", "net_null0", json!({ "window": 4_000_000_000u32 }), &["window"]);
+}
+
+#[test]
+fn memory_that_is_not_there() {
+    let mut huge = job("send", "net_null0", json!({}));
+    huge["eal"] = json!({ "memory": { "huge-pages": { "megabytes": 900_000_000 } } });
+    let said = Engine::start(&huge).failure();
+    assert!(said.contains("DPDK could not be initialised") && said.contains("nr_hugepages"), "{said}");
+}

@@ -1,0 +1,85 @@
+//! AF_PACKET over a veth pair between two network namespaces that the test makes and removes. Needs root.
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Engine, job, number};
+
+/// Two namespaces with a veth pair between them; gone when this is dropped.
+struct Veth {
+    left: String,
+    right: String,
+}
+
+impl Veth {
+    fn new(name: &str) -> Veth {
+        let namespace = |side| format!("lrt-{name}-{side}-{}", std::process::id());
+        let veth = Veth { left: namespace('a'), right: namespace('b') };
+        ip(&["netns", "add", &veth.left]);
+        ip(&["netns", "add", &veth.right]);
+        ip(&["-n", &veth.left, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", &veth.right]);
+        for side in [&veth.left, &veth.right] {
+            // No neighbour discovery among the test frames.
+            ip(&["netns", "exec", side, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+            ip(&["-n", side, "link", "set", "veth0", "up"]);
+        }
+        veth
+    }
+}
+
+impl Drop for Veth {
+    fn drop(&mut self) {
+        for namespace in [&self.left, &self.right] {
+            let _ = Command::new("ip").args(["netns", "del", namespace]).status();
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output().unwrap();
+    assert!(output.status.success(), "ip {arguments:?} (are you root?): {}", String::from_utf8_lossy(&output.stderr));
+}
+
+const PORT: &str = "net_af_packet0,iface=veth0";
+
+/// Fewer frames than the ring holds: none may be lost, however busy the machine is.
+fn few(more: Value) -> Value {
+    let mut plan = json!({ "duration": { "secs": 100, "nanos": 0 }, "frames": 300 });
+    plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    plan
+}
+
+#[test]
+fn a_veth_carries_every_frame() {
+    let veth = Veth::new("carry");
+    for size in [64, 1518] {
+        let sink = Engine::start_in(&veth.right, &job("receive", PORT, json!({ "size": size }))).running();
+        let sender = Engine::start_in(&veth.left, &job("send", PORT, few(json!({ "size": size }))));
+        let sent = sender.report();
+        let received = sink.stopped();
+        sender.finished();
+        assert_eq!((number(&sent, "frames_sent"), number(&received, "frames_received")), (300, 300), "{received}\n{sent}");
+        assert_eq!((number(&received, "lost"), number(&received, "corrupt")), (0, 0));
+    }
+}
+
+#[test]
+fn a_veth_is_timed_there_and_back() {
+    let veth = Veth::new("rtt");
+    let reflector = Engine::start_in(&veth.right, &job("reflect", PORT, json!({}))).running();
+    let plan = few(json!({ "rtt": true, "drain": { "secs": 20, "nanos": 0 } }));
+    let sent = Engine::start_in(&veth.left, &job("send", PORT, plan)).stopped_by_itself();
+    assert_eq!(sent["report"]["returned"]["received"], json!(300), "{sent}");
+    assert_eq!(number(&reflector.stopped(), "frames_sent"), 300);
+}
+
+#[test]
+fn a_frame_above_the_interfaces_mtu_is_refused_before_anything_is_sent() {
+    let veth = Veth::new("mtu");
+    let mut large = job("send", PORT, few(json!({ "size": 1519 })));
+    large["options"] = json!({ "max_frame": 9018 });
+    let said = Engine::start_in(&veth.left, &large).failure();
+    assert!(said.contains("9018 B") && said.contains("at most 1518 B") && said.contains("MTU"), "{said}");
+}

@@ -1,0 +1,202 @@
+"""Runs linerate's engines and dpdk-testpmd by turns on the same port, and prints ratios of medians. Started by scripts/bench."""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ENGINE, BARE = os.environ["LINERATE_ENGINE"], os.environ["LINERATE_BARE"]
+RFC2544 = [64, 128, 256, 512, 1024, 1280, 1518]
+
+
+class Testpmd:
+    """A testpmd that forwards in one mode; its counters are read over DPDK's telemetry socket."""
+
+    def __init__(self, cpu, vdev, arguments, realtime, socket_dir):
+        self.prefix = f"lrbench{os.getpid()}-{cpu}"
+        main = 1 - cpu if cpu in (0, 1) else 0
+        command = [*realtime, "dpdk-testpmd", "--lcores", f"0@{main},1@{cpu}", "--no-pci", "--file-prefix", self.prefix,
+                   *memory(), "--vdev", vdev, "--", "--nb-cores=1", "--auto-start", "--no-mlockall", *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=socket_dir)
+        self.socket = self.connect()
+
+    def connect(self):
+        path = f"/var/run/dpdk/{self.prefix}/dpdk_telemetry.v2"
+        for _ in range(300):
+            if self.process.poll() is not None:
+                sys.exit(f"testpmd ended: {self.process.stderr.read().decode()[-800:]}")
+            try:
+                connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                connection.connect(path)
+                connection.recv(16384)
+                return connection
+            except OSError:
+                time.sleep(0.05)
+        sys.exit("testpmd opened no telemetry socket")
+
+    def packets(self, key):
+        self.socket.send(b"/ethdev/stats,0")
+        return time.clock_gettime(time.CLOCK_MONOTONIC), json.loads(self.socket.recv(65536))["/ethdev/stats"][key]
+
+    def rate(self, key, seconds):
+        time.sleep(0.7)
+        begin, before = self.packets(key)
+        time.sleep(seconds)
+        end, after = self.packets(key)
+        return (after - before) / (end - begin)
+
+    def close(self):
+        self.socket.close()
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def memory():
+    with open("/proc/meminfo") as meminfo:
+        free = next(int(line.split()[1]) for line in meminfo if line.startswith("HugePages_Free"))
+    return ["--in-memory", "--single-file-segments"] if free >= 256 else ["--no-huge", "--no-shconf", "-m", "512"]
+
+
+class Engine:
+    """One of linerate's engines in a process of its own."""
+
+    def __init__(self, role, cpu, port, plan, realtime, seconds=None, directory=None):
+        job = {"role": role, "port": port, "until": "stdin", "link": 20.0 if role == "send" else None, "plan": {"cpu": cpu, **plan}}
+        if seconds:
+            job["plan"]["duration"] = {"secs": int(seconds), "nanos": int(seconds % 1 * 1e9)}
+        self.process = subprocess.Popen([*realtime, ENGINE, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, cwd=directory)
+        self.said = []
+        if role != "send" and self.process.stderr.readline() != "running\n":
+            sys.exit("an engine did not start: " + self.process.stderr.read())
+
+    def report(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("an engine failed: " + self.process.stderr.read())
+        return json.loads(line)["report"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+class Bench:
+    def __init__(self, options):
+        self.seconds, self.rounds = options.seconds, options.rounds
+        self.realtime = ["chrt", "-f", "10"] if options.realtime else []
+        self.directory = tempfile.TemporaryDirectory()
+
+    # Each of these gives frames per second, once.
+    def null_linerate(self, flows):
+        engine = Engine("send", 1, "net_null0,size=64,copy=0", {"flows": flows}, self.realtime, self.seconds)
+        report = engine.report()
+        engine.close()
+        counters = report["counters"]
+        assert counters["after"]["tx_packets"] - counters["before"]["tx_packets"] == report["frames_sent"]
+        return report["rate_pps"]
+
+    def null_testpmd(self):
+        testpmd = Testpmd(1, "net_null0,size=64,copy=0", ["--forward-mode=txonly", "--txpkts=60"], self.realtime, self.directory.name)
+        try:
+            return testpmd.rate("opackets", self.seconds)
+        finally:
+            testpmd.close()
+
+    def null_bare(self):
+        command = [*self.realtime, BARE, str(self.seconds), "bare", "--lcores", "0@1", "--no-pci", "--no-telemetry", *memory(),
+                   "--vdev", "net_null0,size=64,copy=0"]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+    def virtio_linerate(self, size):
+        path = os.path.join(self.directory.name, "lr.sock")
+        sink = Engine("receive", 0, f"net_vhost0,iface={path}", {"size": size}, self.realtime)
+        sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"size": size}, self.realtime, self.seconds)
+        sent = sender.report()
+        sink.process.stdin.close()
+        received = sink.report()
+        sender.close()
+        sink.process.wait(20)
+        assert received["frames_received"] == sent["frames_sent"] and received["lost"] == 0, (received, sent)
+        return received["rate_pps"]
+
+    def virtio_testpmd(self, size):
+        path = os.path.join(self.directory.name, "tp.sock")
+        sink = Testpmd(0, f"net_vhost0,iface={path}", ["--forward-mode=rxonly"], self.realtime, self.directory.name)
+        sender = Testpmd(1, f"net_virtio_user0,path={path}", ["--forward-mode=txonly", f"--txpkts={size - 4}"], self.realtime, self.directory.name)
+        try:
+            return sink.rate("ipackets", self.seconds)
+        finally:
+            sender.close()
+            sink.close()
+
+    def round_linerate(self):
+        path = os.path.join(self.directory.name, "lr.sock")
+        far = Engine("reflect", 0, f"net_vhost0,iface={path}", {}, self.realtime)
+        near = Engine("send", 1, f"net_virtio_user0,path={path}", {"rtt": True}, self.realtime, self.seconds)
+        sent = near.report()
+        near.close()
+        far.close()
+        return sent["returned"]["received"] / sent["duration_s"]
+
+    def round_testpmd(self):
+        path = os.path.join(self.directory.name, "tp.sock")
+        far = Testpmd(0, f"net_vhost0,iface={path}", ["--forward-mode=macswap"], self.realtime, self.directory.name)
+        near = Testpmd(1, f"net_virtio_user0,path={path}", ["--forward-mode=flowgen", "--txpkts=60"], self.realtime, self.directory.name)
+        try:
+            return near.rate("ipackets", self.seconds)
+        finally:
+            near.close()
+            far.close()
+
+    def compare(self, name, programs):
+        """Every program once a round, in an order that turns; ratios are of the same round."""
+        rates = {program: [] for program in programs}
+        for turn in range(self.rounds):
+            order = list(programs)
+            order = order[turn % len(order):] + order[:turn % len(order)]
+            for program in order:
+                rates[program].append(programs[program]() / 1e6)
+        ours = rates["linerate"]
+        for program, theirs in rates.items():
+            line = f"{name:<22} {program:<16} {statistics.median(theirs):8.2f} Mpps [{min(theirs):.2f}-{max(theirs):.2f}]"
+            if program != "linerate":
+                ratios = [mine / other for mine, other in zip(ours, theirs)]
+                line += f"   linerate/{program} = {statistics.median(ratios):.2f} [{min(ratios):.2f}-{max(ratios):.2f}]"
+            print(line, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
+    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, round; all where none is given")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
+    parser.add_argument("--realtime", action="store_true", help="give every program real-time priority, against a busy machine")
+    options = parser.parse_args()
+    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "round"]
+    print(f"{options.rounds} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
+    if "null" in cases:
+        bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
+    if "flows" in cases:
+        bench.compare("net_null, 1000 flows", {"linerate": lambda: bench.null_linerate(1000), "txonly": bench.null_testpmd})
+    if "virtio" in cases:
+        for size in options.sizes:
+            pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
+            bench.compare(f"virtio-vhost, {size} B", pair)
+    if "round" in cases:
+        bench.compare("round trip", {"linerate": bench.round_linerate, "flowgen-macswap": bench.round_testpmd})
+
+
+if __name__ == "__main__":
+    main()
