@@ -106,7 +106,8 @@ pub fn import_files(files: &[PathBuf], options: &ImportOptions, directory: &Path
     let mut imported = Vec::with_capacity(understood.len());
     for source in understood {
         let raw = run.store_raw(&source.name(), &source.bytes)?;
-        let records = source.records(&raw, &known).map_err(|_| ImportError::SizeUnknown { file: source.file.clone(), tool: source.tool })?;
+        let records =
+            source.records(&raw, &known).map_err(|_| ImportError::SizeUnknown { file: source.file.clone(), tool: source.tool })?;
         for record in &records {
             run.append(record)?;
         }
@@ -134,8 +135,7 @@ fn understand(file: &Path, options: &ImportOptions) -> Result<Source, ImportErro
     let bytes = fs::read(file).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     let tool = detect(&text).ok_or_else(|| ImportError::UnknownTool(file.to_owned()))?;
-    let measurements =
-        tool.parse(&text, ToolExit::Unknown).map_err(|source| ImportError::Tool { file: file.to_owned(), source })?;
+    let measurements = tool.parse(&text, ToolExit::Unknown).map_err(|source| ImportError::Tool { file: file.to_owned(), source })?;
     let pair = options.pair.clone().ok_or_else(|| ImportError::PairUnknown { file: file.to_owned(), tool })?;
     if options.size.is_none() && measurements.iter().any(|measurement| measurement.size.is_none()) {
         return Err(ImportError::SizeUnknown { file: file.to_owned(), tool });

@@ -55,7 +55,10 @@ mod tests {
     #[test]
     fn driver_and_firmware() {
         let mut nic = Nic::default();
-        parse_ethtool_driver("driver: mlx5_core\nversion: 6.1.0\nfirmware-version: 24.35.1012 (MT_0000000765)\nbus-info: 0000:03:00.0\n", &mut nic);
+        parse_ethtool_driver(
+            "driver: mlx5_core\nversion: 6.1.0\nfirmware-version: 24.35.1012 (MT_0000000765)\nbus-info: 0000:03:00.0\n",
+            &mut nic,
+        );
         assert_eq!(nic.driver.as_deref(), Some("mlx5_core"));
         assert_eq!(nic.firmware.as_deref(), Some("24.35.1012 (MT_0000000765)"));
     }

@@ -163,7 +163,10 @@ mod tests {
     #[test]
     fn a_machine_is_read_from_proc_and_sys() {
         let root = machine(&[
-            ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Some CPU @ 2.60GHz\nflags\t\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: Some CPU\n"),
+            (
+                "proc/cpuinfo",
+                "processor\t: 0\nmodel name\t: Some CPU @ 2.60GHz\nflags\t\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: Some CPU\n",
+            ),
             ("proc/sys/kernel/osrelease", "6.1.0\n"),
             ("proc/cmdline", "ro isolcpus=1\n"),
             ("proc/meminfo", "MemTotal: 8 kB\nHugePages_Total:    1024\nHugepagesize:       2048 kB\n"),

@@ -89,9 +89,16 @@ impl Measurement {
     pub(super) fn set_latency(&mut self, mut latency: RttSummary, definition: LatencyDefinition) {
         let RttSummary { min, p50, p90, p99, p999, p9999, max, mean, .. } = &mut latency;
         let mut implausible = None;
-        for (name, slot) in
-            [("mean", mean), ("median", p50), ("minimum", min), ("p90", p90), ("p99", p99), ("p99.9", p999), ("p99.99", p9999), ("maximum", max)]
-        {
+        for (name, slot) in [
+            ("mean", mean),
+            ("median", p50),
+            ("minimum", min),
+            ("p90", p90),
+            ("p99", p99),
+            ("p99.9", p999),
+            ("p99.99", p9999),
+            ("maximum", max),
+        ] {
             let Some(value) = slot else { continue };
             if definition == LatencyDefinition::HalfRoundTripDoubled {
                 *value *= 2.0;

@@ -96,19 +96,8 @@ impl ToolError {
 }
 
 /// Signs of an error message in the six tools' outputs.
-const COMPLAINTS: [&str; 11] = [
-    "error",
-    "refused",
-    "failed",
-    "unable",
-    "cannot",
-    "can't",
-    "unreachable",
-    "timed out",
-    "not known",
-    "not responding",
-    "invalid",
-];
+const COMPLAINTS: [&str; 11] =
+    ["error", "refused", "failed", "unable", "cannot", "can't", "unreachable", "timed out", "not known", "not responding", "invalid"];
 
 /// What mends the errors that people meet.
 fn advice(message: &str) -> &'static str {
@@ -116,7 +105,7 @@ fn advice(message: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["busy"]) {
         "another client uses this server: wait for it, or start a server on another port"
-    } else if says(&["refused", "establish control connection"]) {
+    } else if says(&["refused", "failed to connect", "establish control", "establish the control connection"]) {
         "no server listens there: start it first, and check address and port"
     } else if says(&["unreachable", "no route", "timed out", "not responding"]) {
         "the server cannot be reached: check the address, the route and the firewall"

@@ -39,9 +39,7 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
 
 fn no_reply(text: &str, exit: ToolExit) -> ToolError {
     match text.lines().find_map(counts) {
-        Some((sent, 0)) => {
-            ToolError::Reported { tool: KernelTool::Ping, message: format!("no reply to {sent} requests: unreachable") }
-        }
+        Some((sent, 0)) => ToolError::Reported { tool: KernelTool::Ping, message: format!("no reply to {sent} requests: unreachable") },
         _ => ToolError::nothing_measured(KernelTool::Ping, text, exit),
     }
 }

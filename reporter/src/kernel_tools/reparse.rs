@@ -14,7 +14,9 @@ pub enum ReparseError {
     #[error("record {0} names no raw file: it was not made by parsing a tool's output, and there is nothing to parse again")]
     NoRawFile(String),
     /// It was not made by a tool that we parse.
-    #[error("record {id} was made by `{tool}`, which has no parser here: only records of iperf3, qperf, sockperf, netperf, iperf2 and ping can be parsed again")]
+    #[error(
+        "record {id} was made by `{tool}`, which has no parser here: only records of iperf3, qperf, sockperf, netperf, iperf2 and ping can be parsed again"
+    )]
     NoParser {
         /// The record.
         id: String,
@@ -35,7 +37,9 @@ pub enum ReparseError {
         source: ToolError,
     },
     /// The raw file holds fewer measurements than it did.
-    #[error("the raw file {file} holds {found} measurements, and record {id} was number {wanted}: the file is not the one the record was made from")]
+    #[error(
+        "the raw file {file} holds {found} measurements, and record {id} was number {wanted}: the file is not the one the record was made from"
+    )]
     Fewer {
         /// The record.
         id: String,

@@ -36,9 +36,9 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
         return Err(ToolError::Unreadable { tool: KernelTool::Sockperf, why });
     }
     // Neither ends with an exit code of its own.
-    let complaint = text
-        .lines()
-        .find_map(|line| line.split_once("ERROR: ").map(|(_, message)| message).or_else(|| line.contains("No messages were received").then_some(line)));
+    let complaint = text.lines().find_map(|line| {
+        line.split_once("ERROR: ").map(|(_, message)| message).or_else(|| line.contains("No messages were received").then_some(line))
+    });
     if let Some(message) = complaint {
         return Err(ToolError::Reported { tool: KernelTool::Sockperf, message: super::outcome::shortened(message.trim()) });
     }
@@ -57,7 +57,8 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
     if let Some(seconds) = after(valid, "RunTime=") {
         measurement.set_duration(seconds);
     }
-    for (name, key) in [("dropped", "# dropped messages = "), ("duplicated", "# duplicated messages = "), ("out_of_order", "# out-of-order messages = ")]
+    for (name, key) in
+        [("dropped", "# dropped messages = "), ("duplicated", "# duplicated messages = "), ("out_of_order", "# out-of-order messages = ")]
     {
         if let Some(count) = after(&text, key).filter(|&count| count > 0.0) {
             measurement.note(&format!("messages_{name}"), count as u64);

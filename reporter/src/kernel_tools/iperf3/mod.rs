@@ -13,8 +13,7 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
     let (address, port) = (spec.server.to_string(), spec.port.to_string());
     // -1: serves one client and ends. -B: is reachable on the measured path only.
     let server = CommandLine::new("iperf3", ["-s", "-1", "-p", &port, "-B", &address]).pinned(spec.server_cpu);
-    let mut client: Vec<String> =
-        ["-c", &address, "-p", &port, "-J", "--connect-timeout", CONNECT_TIMEOUT_MS].map(str::to_owned).into();
+    let mut client: Vec<String> = ["-c", &address, "-p", &port, "-J", "--connect-timeout", CONNECT_TIMEOUT_MS].map(str::to_owned).into();
     let mut option = |name: &str, value: String| client.extend([name.to_owned(), value]);
     match spec.extent {
         // -t 0.4 is read as 0, and 0 is for ever (3.12).
@@ -73,14 +72,7 @@ mod tests {
     use crate::kernel_tools::{MessageSize, Method};
 
     fn spec(extent: Extent) -> KernelSpec {
-        KernelSpec::new(
-            Method::Stream,
-            Transport::Tcp,
-            "10.0.0.2".parse().unwrap(),
-            5201,
-            MessageSize::new(1024).unwrap(),
-            extent,
-        )
+        KernelSpec::new(Method::Stream, Transport::Tcp, "10.0.0.2".parse().unwrap(), 5201, MessageSize::new(1024).unwrap(), extent)
     }
 
     #[test]

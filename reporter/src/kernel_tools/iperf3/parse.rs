@@ -94,7 +94,7 @@ fn from_stream(first: Value, rest: impl Iterator<Item = Value>) -> Value {
     let mut whole = Map::new();
     let mut intervals = Vec::new();
     for mut event in std::iter::once(first).chain(rest) {
-        let data = event["data"].take();
+        let data = event.get_mut("data").map_or(Value::Null, Value::take);
         match event["event"].as_str() {
             Some("interval") => intervals.push(data),
             Some(name) => {

@@ -22,9 +22,7 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
     };
     let (seconds, size) = (seconds.to_string(), spec.size.bytes().to_string());
     // -uu -ub -e 6 -vvu: one unit each, bits, six digits, and the parameters in use. -ip: a data port that a firewall can know.
-    let client = [
-        &address, "-lp", &port, "-ip", &data_port, "-uu", "-ub", "-e", "6", "-vvu", "-t", &seconds, "-m", &size, test,
-    ];
+    let client = [&address, "-lp", &port, "-ip", &data_port, "-uu", "-ub", "-e", "6", "-vvu", "-t", &seconds, "-m", &size, test];
     Commands {
         server: Some(CommandLine::new("qperf", ["-lp", &port]).pinned(spec.server_cpu)),
         ready: Some((Transport::Tcp, spec.port)),
@@ -44,8 +42,7 @@ mod tests {
     fn a_third_of_a_second_becomes_a_whole_one() {
         let extent = Extent::For(Duration::from_millis(300));
         let size = MessageSize::new(64).unwrap();
-        let commands =
-            commands(&KernelSpec::new(Method::PingPong, Transport::Udp, "10.0.0.2".parse().unwrap(), 19765, size, extent));
+        let commands = commands(&KernelSpec::new(Method::PingPong, Transport::Udp, "10.0.0.2".parse().unwrap(), 19765, size, extent));
         assert_eq!(commands.client.to_string(), "qperf 10.0.0.2 -lp 19765 -ip 19766 -uu -ub -e 6 -vvu -t 1 -m 64 udp_lat");
         assert_eq!(commands.server.unwrap().to_string(), "qperf -lp 19765");
     }

@@ -75,7 +75,8 @@ fn any_header(line: &str) -> Option<&str> {
     let name = line.trim_end().strip_suffix(':')?;
     let family = name.split('_').next()?;
     let known = matches!(family, "tcp" | "udp" | "sctp" | "sdp" | "rds" | "rc" | "uc" | "ud" | "xrc" | "ver");
-    (known && name.contains('_') && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')).then_some(name)
+    (known && name.contains('_') && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
+        .then_some(name)
 }
 
 fn test_of(line: &str) -> Option<(Transport, Method)> {
