@@ -230,10 +230,10 @@ impl Child {
         Ok(output)
     }
 
-    /// ssh gives 255 when it fails itself, and the remote `env` or `timeout` 127 when there is no such program.
+    /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
     fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
         let Place::Ssh(target) = &self.place else { return Ok(()) };
-        match output.status.code() {
+        match output.status.code().filter(|_| !output.timed_out) {
             Some(255) => Err(ProcessError::Ssh {
                 destination: target.destination.clone(),
                 message: output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned(),
