@@ -13,7 +13,7 @@
 pub mod method;
 pub mod procedures;
 pub mod search;
+pub mod simulate;
 pub mod statistics;
 pub mod trial;
-pub mod simulate;
 pub mod units;

@@ -9,6 +9,16 @@ use methodology::trial::{Measurer, ResetKind, Stimulus, TrialInput, TrialPurpose
 use methodology::units::{Load, Pace, Seconds};
 use support::*;
 
+/// The result of the method that was run.
+macro_rules! measured {
+    ($report:expr, $variant:ident) => {
+        match &$report.measured {
+            methodology::procedures::Measured::$variant(result) => result,
+            other => panic!("another method's result: {other:?}"),
+        }
+    };
+}
+
 const LINE: f64 = 37_202_380.0;
 
 fn rfc2544(name: MethodName) -> methodology::method::MethodSpec {
@@ -49,18 +59,18 @@ fn rfc9004_7_buffer_time_at_another_rate() {
     assert!((time.seconds() - 4e-3).abs() < 1e-12);
 }
 
-/// RFC 9004 §5.1: sizes whose throughput is the maximum rate are not tested.
+/// RFC 9004 §6.1: sizes whose throughput is the maximum rate are not tested.
 #[test]
-fn rfc9004_5_1_line_rate_devices_are_not_tested() {
+fn rfc9004_6_1_line_rate_devices_are_not_tested() {
     let report = run("buffer=1000", &rfc2544(MethodName::BackToBack));
     let result = measured!(report, BackToBack);
     assert!(result.not_applicable.as_ref().unwrap().contains("RFC 9004"));
     assert_eq!((result.bursts.len(), result.frames), (0, None));
 }
 
-/// RFC 9004 §5.3: a result near the longest burst tried is the tester's limit; it is repeated with a longer one.
+/// RFC 9004 §6.2: a result near the longest burst tried is the tester's limit; it is repeated with a longer one.
 #[test]
-fn rfc9004_5_3_a_result_near_the_limit_is_repeated_with_a_longer_burst() {
+fn rfc9004_6_2_a_result_near_the_limit_is_repeated_with_a_longer_burst() {
     let mut spec = rfc2544(MethodName::BackToBack);
     spec.duration = Some(Seconds::from_millis(1));
     spec.repetitions = Some(3);
@@ -286,9 +296,9 @@ fn rfc1242_3_8_a_full_buffer_delays_by_its_content() {
     assert_eq!(loads[1].max.ns(), 10_000);
 }
 
-/// RFC 9004 §5: bursts start from idle: two bursts in a row find the same.
+/// RFC 9004 §6.2: bursts start from idle: two bursts in a row find the same.
 #[test]
-fn rfc9004_5_bursts_start_from_idle() {
+fn rfc9004_6_2_bursts_start_from_idle() {
     let mut measurer = SimulatedMeasurer::new(device("capacity=10Mpps,buffer=1000"), rate(LINE));
     let burst = TrialInput::of(Stimulus::Burst { frames: 1367, pace: Pace::Max });
     let lost: Vec<_> = (0..3).map(|_| measurer.trial(&burst).unwrap().lost()).collect();

@@ -100,7 +100,10 @@ fn mlrsearch15_load_classification_k3_final_duration_is_enforced() {
     assert_eq!(classify(&goal, &[short; 10]), Classification::Undecided);
     let report = run("capacity=10Mpps,buffer=1000000", &rfc2544());
     let (lower, ..) = regular(&report, 0);
-    let long = report.trials.iter().filter(|t| t.input.stimulus.rate() == Some(rate(lower)) && t.input.stimulus.duration() == Seconds::from_whole(60));
+    let long = report
+        .trials
+        .iter()
+        .filter(|t| t.input.stimulus.rate() == Some(rate(lower)) && t.input.stimulus.duration() == Seconds::from_whole(60));
     assert!(long.count() >= 1);
 }
 
@@ -148,7 +151,8 @@ fn tst009_12_3_3_k7_verification_rescues_from_rare_stalls() {
 #[test]
 fn mlrsearch15_relevant_lower_bound_k8_lies_below_every_upper_bound() {
     // The forwarding rate of the overloaded device leads right into the band.
-    for dut in ["capacity=10Mpps,band=9Mpps-9.99Mpps:2%", "capacity=10Mpps,band=4Mpps-5Mpps:1%", "capacity=10Mpps,band=6Mpps-9.98Mpps:100%"] {
+    for dut in ["capacity=10Mpps,band=9Mpps-9.99Mpps:2%", "capacity=10Mpps,band=4Mpps-5Mpps:1%", "capacity=10Mpps,band=6Mpps-9.98Mpps:100%"]
+    {
         let report = run(dut, &csit());
         for found in report.goals() {
             let Some(lower) = found.outcome.lower() else { continue };
@@ -158,7 +162,11 @@ fn mlrsearch15_relevant_lower_bound_k8_lies_below_every_upper_bound() {
                     .trials
                     .iter()
                     .filter(|other| other.purpose == TrialPurpose::Search && other.input.stimulus.rate() == Some(load))
-                    .map(|t| Observation { duration: t.input.stimulus.duration(), effective: t.input.stimulus.duration(), loss: t.loss_ratio })
+                    .map(|t| Observation {
+                        duration: t.input.stimulus.duration(),
+                        effective: t.input.stimulus.duration(),
+                        loss: t.loss_ratio,
+                    })
                     .collect();
                 if classify(&found.goal, &at_load) == Classification::Upper {
                     assert!(lower.load < load, "{dut}: {} is not below the upper bound {load}", lower.load);
@@ -300,7 +308,18 @@ fn tst009_12_3_3_loss_above_z_is_not_verified() {
 fn mlrsearch15_test_report_holds_goals_bounds_trials_and_deviations() {
     let report = run(CAPACITY, &csit());
     let text = serde_json::to_string(&report).unwrap();
-    for key in ["loss-ratio", "exceed-ratio", "initial-trial", "final-trial", "duration-sum", "width", "lower", "upper", "conditional_throughput_pps", "clause"] {
+    for key in [
+        "loss-ratio",
+        "exceed-ratio",
+        "initial-trial",
+        "final-trial",
+        "duration-sum",
+        "width",
+        "lower",
+        "upper",
+        "conditional_throughput_pps",
+        "clause",
+    ] {
         assert!(text.contains(&format!("\"{key}\"")), "{key}");
     }
     let back: methodology::procedures::MethodReport = serde_json::from_str(&text).unwrap();
@@ -318,6 +337,29 @@ fn rfc2544_23_shortened_phases_are_deviations() {
     }
 }
 
+/// RFC 2544 §9.1: the sizes for Ethernet; RFC 5180 §5.1.1 and RFC 8219 §5.1.1 add tagged and jumbo ones.
+#[test]
+fn rfc2544_9_1_frame_sizes() {
+    assert_eq!(FrameSize::RFC2544.map(FrameSize::bytes), [64, 128, 256, 512, 1024, 1280, 1518]);
+    assert!(FrameSize::RFC2544.iter().chain(&FrameSize::JUMBO).all(|size| FrameSize::RFC8219.contains(size)));
+    assert!(FrameSize::RFC8219.contains(&FrameSize::MAX_STANDARD.tagged(1).unwrap()));
+}
+
+/// RFC 2544 §20: no load above the medium's maximum frame rate is offered; RFC 2544 §24: 60 s are asked for by default.
+#[test]
+fn rfc2544_20_the_maximum_frame_rate_is_never_exceeded() {
+    for dut in [CAPACITY, "capacity=100Mpps", "loss=1%"] {
+        let report = run(dut, &rfc2544());
+        assert!(report.trials.iter().filter_map(|trial| trial.input.stimulus.rate()).all(|load| load <= frames().line_rate(LINK)));
+    }
+    let mut above = rfc2544();
+    above.max_load = Some(Load::Packets(rate(40e6)));
+    let mut measurer = methodology::simulate::SimulatedMeasurer::new(device(CAPACITY), frames().line_rate(LINK));
+    let conditions = methodology::procedures::Conditions { frames: frames(), link: Some(LINK), known: Default::default() };
+    let error = methodology::procedures::run(&resolve(&above), &conditions, &mut measurer, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("above line rate"), "{error}");
+}
+
 /// RFC 2544 §14: tests SHOULD be bidirectional; one direction is a deviation.
 #[test]
 fn rfc2544_14_one_direction_is_a_deviation() {
@@ -329,7 +371,7 @@ fn rfc2544_14_one_direction_is_a_deviation() {
 #[test]
 fn rfc2544_26_1_reports_rate_theory_and_share() {
     let report = run(CAPACITY, &rfc2544());
-    let result = measured!(report, Throughput);
+    let methodology::procedures::Measured::Throughput(result) = &report.measured else { panic!("another method's result") };
     let (rate, line) = (result.throughput.unwrap().pps(), result.line_rate.unwrap().pps());
     assert_eq!(line, 37_202_380.0);
     assert!((9.95e6..=10e6).contains(&rate));

@@ -147,7 +147,9 @@ fn goal_line(goal: &GoalSummary) -> String {
     let rate = |rate: Option<PacketRate>| rate.map_or_else(|| "none".to_owned(), exact);
     let bounds = format!("lower bound {}, upper bound {}", rate(goal.lower_bound_pps), rate(goal.upper_bound_pps));
     match (goal.conditional_throughput_pps, goal.regular) {
-        (Some(throughput), true) => format!("{} (loss {}): {bounds}, conditional throughput {}", goal.name, goal.loss_ratio, exact(throughput)),
+        (Some(throughput), true) => {
+            format!("{} (loss {}): {bounds}, conditional throughput {}", goal.name, goal.loss_ratio, exact(throughput))
+        }
         _ => format!("{} (loss {}): IRREGULAR: {bounds}", goal.name, goal.loss_ratio),
     }
 }
@@ -159,7 +161,10 @@ fn exact(rate: PacketRate) -> String {
 
 fn sample(sample: Option<Sample>, unit: &str) -> String {
     let Some(sample) = sample else { return "nothing measured".to_owned() };
-    let mut text = format!("mean {:.6}{unit}, median {:.6}{unit}, min {:.6}{unit}, max {:.6}{unit}", sample.mean, sample.median, sample.min, sample.max);
+    let mut text = format!(
+        "mean {:.6}{unit}, median {:.6}{unit}, min {:.6}{unit}, max {:.6}{unit}",
+        sample.mean, sample.median, sample.min, sample.max
+    );
     if let Some(stddev) = sample.stddev {
         text.push_str(&format!(", standard deviation {stddev:.6}{unit}"));
     }
@@ -183,7 +188,13 @@ fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
             }
         }),
         NamedResults::FrameLoss(result) => result.points.iter().try_for_each(|point| {
-            writeln!(out, "  {:>7.2} %  {:>14}  loss {:.4} %", point.share.share() * 100.0, exact(point.load), point.loss_ratio.ratio() * 100.0)
+            writeln!(
+                out,
+                "  {:>7.2} %  {:>14}  loss {:.4} %",
+                point.share.share() * 100.0,
+                exact(point.load),
+                point.loss_ratio.ratio() * 100.0
+            )
         }),
         NamedResults::BackToBack(result) => {
             if let Some(why) = &result.not_applicable {
@@ -192,7 +203,11 @@ fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
             writeln!(out, "  longest burst without loss in frames: {}", sample(result.frames, ""))?;
             if let (Some(implied), Some(corrected)) = (result.implied_buffer_time, result.corrected_buffer_time) {
                 let frames = result.corrected_buffer_frames.unwrap_or(0.0);
-                writeln!(out, "  implied buffer time {implied}, corrected {corrected}: {frames:.1} frames at {}", exact(result.burst_rate))?;
+                writeln!(
+                    out,
+                    "  implied buffer time {implied}, corrected {corrected}: {frames:.1} frames at {}",
+                    exact(result.burst_rate)
+                )?;
             }
             Ok(())
         }
@@ -203,7 +218,13 @@ fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
         NamedResults::Mrr(result) => writeln!(out, "  offered {}: received in frames/s {}", exact(result.offered), sample(result.rate, "")),
         NamedResults::Overload(result) => {
             for point in &result.points {
-                writeln!(out, "  {:>6.1} % of NDR  offered {:>14}  forwards {:>14}", point.of_ndr * 100.0, exact(point.offered), exact(point.forwarding_rate))?;
+                writeln!(
+                    out,
+                    "  {:>6.1} % of NDR  offered {:>14}  forwards {:>14}",
+                    point.of_ndr * 100.0,
+                    exact(point.offered),
+                    exact(point.forwarding_rate)
+                )?;
             }
             match result.collapse_at {
                 Some(load) => writeln!(out, "  COLLAPSE: forwards less than 90 % of NDR from {} on", exact(load)),

@@ -3,8 +3,8 @@
 //! A plan writes a [`MethodSpec`]; [`MethodSpec::resolve`] refuses the impossible and gives a [`Method`] with every
 //! value filled in, which [`crate::procedures::run`] carries out and every report repeats.
 
-mod invalid;
 mod deviations;
+mod invalid;
 mod preset;
 pub(crate) mod preset_values;
 mod spec;
@@ -112,7 +112,7 @@ pub enum Procedure {
     BackToBack {
         /// Independent searches (RFC 2544: at least 50).
         repetitions: u32,
-        /// The longest burst, as time (RFC 9004 §5.3: up to 30 s).
+        /// The longest burst, as time (RFC 9004 §6.2: up to 30 s).
         max_burst: Seconds,
         /// Smallest step of burst length in frames.
         min_step: u64,
@@ -204,7 +204,11 @@ impl Procedure {
             | Procedure::SystemRecovery { repetitions, .. }
             | Procedure::Reset { repetitions, .. } => Some(repetitions),
             Procedure::Mrr { trials, .. } => Some(trials),
-            Procedure::Throughput | Procedure::NdrPdr | Procedure::FrameLoss { .. } | Procedure::Overload { .. } | Procedure::Soak { .. } => None,
+            Procedure::Throughput
+            | Procedure::NdrPdr
+            | Procedure::FrameLoss { .. }
+            | Procedure::Overload { .. }
+            | Procedure::Soak { .. } => None,
         }
     }
 }

@@ -28,7 +28,14 @@ pub(super) const fn default_preset(name: MethodName) -> Preset {
 }
 
 pub(super) fn method(name: MethodName, preset: Preset) -> Method {
-    Method { name, preset, phases: phases(preset), tester: tester(preset), search: search(name, preset), procedure: procedure(name, preset) }
+    Method {
+        name,
+        preset,
+        phases: phases(preset),
+        tester: tester(preset),
+        search: search(name, preset),
+        procedure: procedure(name, preset),
+    }
 }
 
 const fn phases(preset: Preset) -> TrialPhases {
@@ -114,7 +121,9 @@ fn procedure(name: MethodName, preset: Preset) -> Procedure {
             duration: by(preset, whole(60), whole(1), millis(500)),
             repetitions: by(preset, 20, 1, 3),
         },
-        MethodName::FrameLoss => Procedure::FrameLoss { step: Share::of_known(0.1), duration: by(preset, whole(60), whole(1), millis(200)) },
+        MethodName::FrameLoss => {
+            Procedure::FrameLoss { step: Share::of_known(0.1), duration: by(preset, whole(60), whole(1), millis(200)) }
+        }
         MethodName::BackToBack => Procedure::BackToBack {
             repetitions: by(preset, 50, 50, 5),
             max_burst: by(preset, whole(2), whole(2), millis(200)),
@@ -134,6 +143,9 @@ fn procedure(name: MethodName, preset: Preset) -> Procedure {
         },
         MethodName::Mrr => Procedure::Mrr { trials: 10, duration: by(preset, whole(60), whole(1), millis(100)) },
         MethodName::Overload => Procedure::Overload { up_to: 2.0, points: 11, duration: by(preset, whole(60), whole(1), millis(200)) },
-        MethodName::Soak => Procedure::Soak { duration: by(preset, whole(1800), whole(1800), whole(10)), interval: by(preset, whole(1), whole(1), millis(500)) },
+        MethodName::Soak => Procedure::Soak {
+            duration: by(preset, whole(1800), whole(1800), whole(10)),
+            interval: by(preset, whole(1), whole(1), millis(500)),
+        },
     }
 }

@@ -7,7 +7,7 @@ use crate::units::{FrameSize, Frames, Load, Pace, Seconds};
 /// Trials shorter than this measure the tester's clock.
 const SHORTEST_TRIAL: Seconds = Seconds::from_millis(1);
 
-/// RFC 9004 §5.3: bursts are at most 30 s long.
+/// RFC 9004 §6.2: bursts are at most 30 s long.
 const LONGEST_BURST: Seconds = Seconds::from_whole(30);
 
 type Faults = Vec<InvalidMethod>;
@@ -40,7 +40,7 @@ fn check_sizes(method: &Method, sizes: &[Frames], ip: IpVersion, faults: &mut Fa
         if frames.is_mix() && matches!(method.procedure, Procedure::BackToBack { .. }) {
             faults.push(InvalidMethod::new(
                 "sizes",
-                format!("back-to-back cannot be measured with {frames} (RFC 9004 §5.1: one frame size)"),
+                format!("back-to-back cannot be measured with {frames} (RFC 9004 §6.1: one frame size)"),
                 "give frame sizes instead of a mix",
             ));
         }
@@ -54,7 +54,11 @@ fn check_search(search: &SearchPlan, sizes: &[Frames], faults: &mut Faults) {
     for (index, goal) in search.goals.iter().enumerate() {
         check_goal(goal, index, faults);
         if search.goals[..index].iter().any(|other| other.name == goal.name) {
-            faults.push(InvalidMethod::new(format!("goals[{index}].name"), format!("`{}` is there twice", goal.name), "give each goal its own name"));
+            faults.push(InvalidMethod::new(
+                format!("goals[{index}].name"),
+                format!("`{}` is there twice", goal.name),
+                "give each goal its own name",
+            ));
         }
     }
     if let Algorithm::Bslv { max_trials: 0, .. } = search.algorithm {
@@ -72,7 +76,11 @@ fn check_goal(goal: &SearchGoal, index: usize, faults: &mut Faults) {
         faults.push(InvalidMethod::new(format!("goals[{index}].{attribute}"), problem, remedy));
     };
     if goal.loss_ratio.ratio() >= 1.0 {
-        refuse("loss-ratio", "a goal that allows all frames to be lost is met by a cut cable".to_owned(), "give a ratio below 1, such as 0.005");
+        refuse(
+            "loss-ratio",
+            "a goal that allows all frames to be lost is met by a cut cable".to_owned(),
+            "give a ratio below 1, such as 0.005",
+        );
     }
     if goal.initial_trial < SHORTEST_TRIAL {
         refuse("initial-trial", format!("{} is too short for a trial", goal.initial_trial), "give at least 1ms");
@@ -132,17 +140,25 @@ fn check_procedure(procedure: &Procedure, faults: &mut Faults) {
         refuse("repetitions", "nothing would be measured".to_owned(), "give 1 or more");
     }
     match procedure {
-        Procedure::Throughput | Procedure::NdrPdr | Procedure::FrameLoss { .. } | Procedure::SystemRecovery { .. } | Procedure::Mrr { .. } => {}
+        Procedure::Throughput
+        | Procedure::NdrPdr
+        | Procedure::FrameLoss { .. }
+        | Procedure::SystemRecovery { .. }
+        | Procedure::Mrr { .. } => {}
         Procedure::Latency { at, duration, tagged_after, .. } => {
             check_points(at, &mut refuse);
             if tagged_after >= duration {
-                refuse("duration", format!("no frame is left to measure: {tagged_after} of {duration} are skipped"), "give a longer duration");
+                refuse(
+                    "duration",
+                    format!("no frame is left to measure: {tagged_after} of {duration} are skipped"),
+                    "give a longer duration",
+                );
             }
         }
         Procedure::Pdv { at, .. } => check_points(at, &mut refuse),
         Procedure::BackToBack { max_burst, .. } => {
             if *max_burst > LONGEST_BURST {
-                refuse("duration", format!("a burst of {max_burst} is longer than RFC 9004 §5.3 allows"), "give at most 30s");
+                refuse("duration", format!("a burst of {max_burst} is longer than RFC 9004 §6.2 allows"), "give at most 30s");
             }
         }
         Procedure::Reset { duration, after, .. } => {

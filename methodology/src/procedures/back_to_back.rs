@@ -8,10 +8,10 @@ use crate::statistics::Sample;
 use crate::trial::{Measurer, Stimulus, TrialInput};
 use crate::units::{Pace, PacketRate, Seconds};
 
-/// A result this close to the longest burst tried is the tester's limit (RFC 9004 §5.3).
+/// A result this close to the longest burst tried is the tester's limit (RFC 9004 §6.2).
 const NEAR_LIMIT: f64 = 0.95;
 
-/// The longest burst RFC 9004 §5.3 allows.
+/// The longest burst RFC 9004 §6.2 allows.
 const LONGEST: Seconds = Seconds::from_whole(30);
 
 /// Buffer times of RFC 9004 §6.4.
@@ -65,9 +65,9 @@ pub(super) fn run<M: Measurer>(
         result.not_applicable = Some("no frame size passes without loss".to_owned());
         return Ok(result);
     };
-    // RFC 9004 §5.1: only sizes whose throughput is below the maximum.
+    // RFC 9004 §6.1: only sizes whose throughput is below the maximum.
     if throughput.pps() >= burst_rate.pps() * (1.0 - 1e-9) {
-        result.not_applicable = Some(format!("throughput is the maximum rate, {burst_rate}: no burst fills the buffer (RFC 9004 §5.1)"));
+        result.not_applicable = Some(format!("throughput is the maximum rate, {burst_rate}: no burst fills the buffer (RFC 9004 §6.1)"));
         return Ok(result);
     }
     let mut longest = max_burst;
@@ -87,7 +87,7 @@ pub(super) fn run<M: Measurer>(
         }
         let near_limit = bounds.passed as f64 >= NEAR_LIMIT * max_frames as f64;
         if near_limit && longest < LONGEST {
-            // RFC 9004 §5.3: not valid; repeat with a larger limit.
+            // RFC 9004 §6.2: not valid; repeat with a larger limit.
             longest = if longest * 2.0 > LONGEST { LONGEST } else { longest * 2.0 };
             result.bursts.clear();
             continue;

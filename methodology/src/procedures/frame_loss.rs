@@ -5,7 +5,11 @@ use super::{FrameLossResult, LossPoint, RunError};
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{PacketRate, Seconds, Share};
 
-pub(super) fn run<M: Measurer>(session: &mut Session<'_, M>, step: Share, duration: Seconds) -> Result<FrameLossResult, RunError<M::Error>> {
+pub(super) fn run<M: Measurer>(
+    session: &mut Session<'_, M>,
+    step: Share,
+    duration: Seconds,
+) -> Result<FrameLossResult, RunError<M::Error>> {
     let max_rate = session.limits()?.max;
     let mut points: Vec<LossPoint> = Vec::new();
     let mut clean = 0;
@@ -32,5 +36,8 @@ pub(super) fn run<M: Measurer>(session: &mut Session<'_, M>, step: Share, durati
 
 /// 100 %, then down in whole steps, as long as something is left.
 fn steps(step: Share) -> impl Iterator<Item = Share> {
-    (0..=10_000_u32).map(move |index| 1.0 - f64::from(index) * step.share()).take_while(|share| *share > 1e-9).filter_map(|share| Share::new(share).ok())
+    (0..=10_000_u32)
+        .map(move |index| 1.0 - f64::from(index) * step.share())
+        .take_while(|share| *share > 1e-9)
+        .filter_map(|share| Share::new(share).ok())
 }

@@ -227,7 +227,7 @@ pub struct LossPoint {
 pub struct BackToBackResult {
     /// The throughput search, where one was made.
     pub search: Option<SearchResult>,
-    /// What stands in the way of a benchmark, e.g. that throughput is line rate (RFC 9004 §5.1).
+    /// What stands in the way of a benchmark, e.g. that throughput is line rate (RFC 9004 §6.1).
     pub not_applicable: Option<String>,
     /// Longest burst without loss in frames, each repetition.
     pub bursts: Vec<u64>,

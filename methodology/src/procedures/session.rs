@@ -133,7 +133,8 @@ impl<'a, M: Measurer> Session<'a, M> {
     /// Searches for the method's goals and keeps the result.
     pub fn search(&mut self) -> Result<SearchResult, RunError<M::Error>> {
         let limits = self.limits()?;
-        let space = SearchSpace { min_load: limits.min, max_load: limits.max, hint: limits.hint, time_limit: self.method.search.time_limit };
+        let space =
+            SearchSpace { min_load: limits.min, max_load: limits.max, hint: limits.hint, time_limit: self.method.search.time_limit };
         let goals = &self.method.search.goals;
         let method = self.name();
         let searched = match self.method.search.algorithm {
@@ -236,7 +237,9 @@ fn irregularity(result: &GoalResult, max: PacketRate, calibrated: bool) -> Optio
     let GoalOutcome::Irregular { why, .. } = &result.outcome else { return None };
     let name = &result.goal.name;
     Some(match why {
-        Irregularity::AtLeastMaxLoad if calibrated => format!("{name} is at least {max}, all that the tester offers: the device may do more"),
+        Irregularity::AtLeastMaxLoad if calibrated => {
+            format!("{name} is at least {max}, all that the tester offers: the device may do more")
+        }
         Irregularity::AtLeastMaxLoad => format!("{name} is at least max load, {max}: the device may do more"),
         Irregularity::BelowMinLoad => format!("{name}: even min load does not meet the goal"),
         Irregularity::TesterDisturbed => format!("{name}: the tester disturbed every trial at a load that had to be decided"),

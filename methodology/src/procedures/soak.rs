@@ -6,7 +6,11 @@ use crate::statistics::{Sample, slope};
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{LossRatio, PacketRate, Seconds};
 
-pub(super) fn run<M: Measurer>(session: &mut Session<'_, M>, duration: Seconds, interval: Seconds) -> Result<SoakResult, RunError<M::Error>> {
+pub(super) fn run<M: Measurer>(
+    session: &mut Session<'_, M>,
+    duration: Seconds,
+    interval: Seconds,
+) -> Result<SoakResult, RunError<M::Error>> {
     let throughput = session.throughput()?;
     let load = throughput.unwrap_or(PacketRate::ZERO);
     let intervals = (duration.seconds() / interval.seconds()).ceil().min(1e6) as u32;

@@ -4,9 +4,7 @@
 //! interruption of the system around the device does not. Each goal is sought on its own. What bisection cannot see is a lossy band
 //! between two loads it tried.
 
-use super::{
-    GoalOutcome, GoalResult, Irregularity, MAX_DISTURBED, Probe, SearchGoal, SearchResult, SearchSpace, conditional_throughput,
-};
+use super::{GoalOutcome, GoalResult, Irregularity, MAX_DISTURBED, Probe, SearchGoal, SearchResult, SearchSpace, conditional_throughput};
 use crate::trial::{Bench, Measurer, NoOutcome};
 use crate::units::PacketRate;
 

@@ -65,7 +65,7 @@ impl History {
         (lower, None)
     }
 
-    /// Relevant Lower Bound and Relevant Upper Bound among the loads that are decided (draft §"Relevant Bounds").
+    /// Relevant Lower Bound and Relevant Upper Bound among the loads that are decided (draft §"Relevant Lower Bound").
     pub fn relevant_bounds(&self, goal: &SearchGoal) -> (Option<&AtLoad>, Option<&AtLoad>) {
         let mut lower = None;
         for at in self.ascending() {

@@ -58,7 +58,15 @@ pub(super) fn follow(segments: &[Segment], buffer: f64, stall: Option<Periodic>,
     flow
 }
 
-fn follow_segment(segment: &Segment, buffer: f64, stall: Option<Periodic>, phase: f64, begin: f64, level: &mut f64, flow: &mut Flow) -> f64 {
+fn follow_segment(
+    segment: &Segment,
+    buffer: f64,
+    stall: Option<Periodic>,
+    phase: f64,
+    begin: f64,
+    level: &mut f64,
+    flow: &mut Flow,
+) -> f64 {
     let end = begin + segment.duration;
     let (mut now, mut lost) = (begin, 0.0);
     // Level and loss when the last stall ended, to see whether a cycle changes anything.

@@ -216,8 +216,7 @@ impl Measurer for SimulatedMeasurer {
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Infallible> {
         let begin = self.now + (input.phases.routing_wait + input.phases.learning_wait).seconds();
-        let directions: Vec<_> =
-            self.device.directions().iter().map(|&direction| self.one_direction(direction, input, begin)).collect();
+        let directions: Vec<_> = self.device.directions().iter().map(|&direction| self.one_direction(direction, input, begin)).collect();
         let outcome = TrialOutcome { directions, faults: Vec::new() };
         let waits = input.phases.drain_wait + input.phases.settle_wait;
         self.now = begin + outcome.offered_duration().seconds() + waits.seconds();

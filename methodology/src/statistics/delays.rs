@@ -63,7 +63,10 @@ mod tests {
         let summary = summarise_delays(DelayDefinition::OneWay, &millis(&[20, 10, 20, 25, 20])).unwrap();
         let ipdv = summary.ipdv.unwrap();
         assert_eq!((ipdv.min_ns, ipdv.median_ns, ipdv.max_ns), (-10_000_000, -5_000_000, 10_000_000));
-        assert_eq!((summary.min.ns(), summary.p50.ns(), summary.max.ns(), summary.mean.ns()), (10_000_000, 20_000_000, 25_000_000, 19_000_000));
+        assert_eq!(
+            (summary.min.ns(), summary.p50.ns(), summary.max.ns(), summary.mean.ns()),
+            (10_000_000, 20_000_000, 25_000_000, 19_000_000)
+        );
     }
 
     /// RFC 3393 §1.1: a constant offset between two clocks cancels.

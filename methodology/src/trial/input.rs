@@ -27,7 +27,7 @@ pub enum Stimulus {
         /// How long frames are sent.
         duration: Seconds,
     },
-    /// One burst of `frames` frames from idle, at the smallest gap the port can make (RFC 9004 §5) or at a given pace.
+    /// One burst of `frames` frames from idle, at the smallest gap the port can make (RFC 9004 §6.2) or at a given pace.
     Burst {
         /// Frames in the burst.
         frames: u64,
@@ -116,9 +116,9 @@ impl Stimulus {
     /// The load per direction that was asked for, where it is one number.
     pub fn rate(&self) -> Option<PacketRate> {
         match *self {
-            Stimulus::Constant { pace: Pace::Rate(rate), .. } | Stimulus::Burst { pace: Pace::Rate(rate), .. } | Stimulus::Event { rate, .. } => {
-                Some(rate)
-            }
+            Stimulus::Constant { pace: Pace::Rate(rate), .. }
+            | Stimulus::Burst { pace: Pace::Rate(rate), .. }
+            | Stimulus::Event { rate, .. } => Some(rate),
             _ => None,
         }
     }
@@ -130,7 +130,9 @@ impl Stimulus {
             Stimulus::Constant { pace: Pace::Rate(rate), duration } | Stimulus::Event { rate, duration, .. } => Some(count(rate, duration)),
             Stimulus::Constant { pace: Pace::Max, .. } => None,
             Stimulus::Burst { frames, .. } => Some(frames),
-            Stimulus::Step { first, first_duration, then, then_duration } => Some(count(first, first_duration) + count(then, then_duration)),
+            Stimulus::Step { first, first_duration, then, then_duration } => {
+                Some(count(first, first_duration) + count(then, then_duration))
+            }
         }
     }
 }

@@ -39,7 +39,7 @@ impl FrameSize {
         FrameSize(8192),
         FrameSize(9216),
     ];
-    /// Jumbo sizes of RFC 5180 §5.1.2, for devices that forward them.
+    /// Jumbo sizes of RFC 5180 §5.1.1, for devices that forward them.
     pub const JUMBO: [FrameSize; 3] = [FrameSize(4096), FrameSize(8192), FrameSize(9216)];
     /// The smallest test frame over IPv4/UDP: its 18 bytes of payload hold the tag.
     pub const MIN_TEST_V4: FrameSize = FrameSize(64);

@@ -31,18 +31,8 @@ enum WrittenFrames {
 }
 
 /// The letters of RFC 6985 §4 and the sizes they stand for; `z` (the MTU) depends on the path and is not offered.
-const GENOME: [(char, u32); 10] = [
-    ('a', 64),
-    ('b', 128),
-    ('c', 256),
-    ('d', 512),
-    ('e', 1024),
-    ('f', 1280),
-    ('g', 1518),
-    ('h', 2112),
-    ('i', 9000),
-    ('j', 16_000),
-];
+const GENOME: [(char, u32); 10] =
+    [('a', 64), ('b', 128), ('c', 256), ('d', 512), ('e', 1024), ('f', 1280), ('g', 1518), ('h', 2112), ('i', 9000), ('j', 16_000)];
 
 impl Imix {
     /// FD.io CSIT's `IMIX_v4_1`: 28 × 64, 16 × 570, 4 × 1518 bytes.

@@ -193,7 +193,9 @@ mod tests {
 
     #[test]
     fn spans_read_as_people_write_them() {
-        for (text, seconds) in [("60", 60.0), ("60s", 60.0), ("5ms", 0.005), ("10 us", 10e-6), ("30min", 1800.0), ("1e-3s", 1e-3), ("250ns", 250e-9)] {
+        for (text, seconds) in
+            [("60", 60.0), ("60s", 60.0), ("5ms", 0.005), ("10 us", 10e-6), ("30min", 1800.0), ("1e-3s", 1e-3), ("250ns", 250e-9)]
+        {
             let read: Seconds = text.parse().unwrap();
             assert!((read.seconds() - seconds).abs() < 1e-12, "{text}");
         }

@@ -77,13 +77,3 @@ pub fn goal(loss: f64, exceed: f64, final_trial: u32, sum: u32) -> SearchGoal {
         width: Width::HALF_PERCENT,
     }
 }
-
-macro_rules! measured {
-    ($report:expr, $variant:ident) => {
-        match &$report.measured {
-            methodology::procedures::Measured::$variant(result) => result,
-            other => panic!("another method's result: {other:?}"),
-        }
-    };
-}
-pub(crate) use measured;

@@ -24,7 +24,11 @@ enum Step {
 ///
 /// # Errors
 /// The measurer's own. A device that meets no goal is a result.
-pub fn search<M: Measurer>(goals: &[SearchGoal], space: &SearchSpace, bench: &mut Bench<'_, M>) -> Result<SearchResult, NoOutcome<M::Error>> {
+pub fn search<M: Measurer>(
+    goals: &[SearchGoal],
+    space: &SearchSpace,
+    bench: &mut Bench<'_, M>,
+) -> Result<SearchResult, NoOutcome<M::Error>> {
     let mut probe = Probe::new(bench, space.time_limit);
     let mut results = Vec::with_capacity(goals.len());
     for goal in goals {
@@ -50,7 +54,11 @@ pub fn search<M: Measurer>(goals: &[SearchGoal], space: &SearchSpace, bench: &mu
     Ok(probe.result(space, results))
 }
 
-fn search_one<M: Measurer>(goal: &SearchGoal, space: &SearchSpace, probe: &mut Probe<'_, '_, M>) -> Result<GoalOutcome, NoOutcome<M::Error>> {
+fn search_one<M: Measurer>(
+    goal: &SearchGoal,
+    space: &SearchSpace,
+    probe: &mut Probe<'_, '_, M>,
+) -> Result<GoalOutcome, NoOutcome<M::Error>> {
     let mut walk = Walk::default();
     loop {
         match next_step(goal, space, probe, &mut walk) {
@@ -71,7 +79,8 @@ fn next_step<M: Measurer>(goal: &SearchGoal, space: &SearchSpace, probe: &Probe<
     let look = |load| Step::Measure { load, duration: goal.initial_trial };
     let confirm = |load| Step::Measure { load, duration: goal.final_trial };
     let (lower, upper) = history.apparent_bounds(goal);
-    let decided = |at: &super::history::AtLoad| matches!(at.looks(goal), Some(Looks::Low { decided: true } | Looks::High { decided: true }));
+    let decided =
+        |at: &super::history::AtLoad| matches!(at.looks(goal), Some(Looks::Low { decided: true } | Looks::High { decided: true }));
 
     match (lower, upper) {
         // Nothing passes: down to Min Load, and when that fails for certain there is no lower bound.
