@@ -55,7 +55,7 @@
     const apply = () => {
       const off = new Set(keys.filter((k) => k.getAttribute("aria-pressed") === "false").map((k) => k.dataset.key));
       for (const series of all(".series", section)) {
-        series.classList.toggle("off", series.dataset.keys.split("\u001f").some((key) => off.has(key)));
+        series.classList.toggle("off", series.dataset.keys.split("\n").some((key) => off.has(key)));
       }
     };
     for (const key of keys) {

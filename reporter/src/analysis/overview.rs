@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Basis, Group, LatencyRatio, Ratio, three_digits};
+use super::{Basis, Group, LatencyRatio, Ratio};
 use crate::record::{Record, Stack, State};
 
 /// How many records of each verdict.
@@ -106,9 +106,9 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
     };
     let largest = chosen.iter().map(|r| r.bytes).max().unwrap_or(smallest);
     let span = |bytes: u32| range(chosen.iter().filter(|r| r.bytes == bytes).map(|r| r.ratio));
-    let mut sentence = format!("Kernel bypass carried {} the payload of kernel TCP at {smallest} B", span(smallest));
+    let mut sentence = format!("Kernel bypass carried {} the payload of kernel TCP at {smallest}\u{a0}B", span(smallest));
     if largest != smallest {
-        sentence.push_str(&format!(" and {} at {largest} B", span(largest)));
+        sentence.push_str(&format!(" and {} at {largest}\u{a0}B", span(largest)));
     }
     let rtt: Vec<f64> = latency.iter().filter(|l| l.kernel_stack == Stack::KernelTcp && l.is_trusted() == trusted).map(|l| l.ratio).collect();
     if !rtt.is_empty() {
@@ -131,8 +131,17 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
 /// `3.1 to 24 times`, or `3.1 times` where all agree.
 fn range(values: impl Iterator<Item = f64>) -> String {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    let (low, high) = (three_digits(low), three_digits(high));
+    let (low, high) = (two_digits(low), two_digits(high));
     if low == high { format!("{low} times") } else { format!("{low} to {high} times") }
+}
+
+/// Two digits are what a range over pairs can bear: 0.31, 3.1, 31, 312.
+fn two_digits(value: f64) -> String {
+    match value {
+        v if v >= 9.95 => format!("{v:.0}"),
+        v if v >= 0.995 => format!("{v:.1}"),
+        v => format!("{v:.2}"),
+    }
 }
 
 fn round_trips(ratios: &[f64]) -> String {

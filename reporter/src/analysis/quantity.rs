@@ -196,6 +196,8 @@ impl fmt::Display for Amount {
         let (value, prefix, symbol) = scaled(self.value, self.unit);
         match self.unit {
             Unit::Ratio | Unit::Percent => write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" }),
+            // Bytes, cycles and frames are counted: they have no fractions unless they are means.
+            Unit::Bytes | Unit::Cycles | Unit::Frames if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
             _ => write!(f, "{} {prefix}{symbol}", three_digits(value)),
         }
     }
@@ -226,7 +228,7 @@ pub(crate) fn scaled(value: f64, unit: Unit) -> (f64, &'static str, &'static str
     }
 }
 
-/// Three significant digits, whole numbers whole: 0.331, 5.02, 37.2, 149, 1500.
+/// Three significant digits: 0.331, 5.02, 37.2, 149, 1500.
 pub(crate) fn three_digits(value: f64) -> String {
     let magnitude = value.abs();
     let decimals = match magnitude {
@@ -237,8 +239,7 @@ pub(crate) fn three_digits(value: f64) -> String {
         v if v >= 0.0995 => 3,
         _ => 4,
     };
-    let text = format!("{value:.decimals$}");
-    if decimals > 0 && value.fract() == 0.0 { format!("{value:.0}") } else { text }
+    format!("{value:.decimals$}")
 }
 
 #[cfg(test)]
@@ -253,7 +254,7 @@ mod tests {
             (Unit::PacketsPerSecond, 37_202_380.0, "37.2 Mpps"),
             (Unit::Nanoseconds, 12_440.0, "12.4 µs"),
             (Unit::Nanoseconds, 950.0, "950 ns"),
-            (Unit::Ratio, 5.0, "5×"),
+            (Unit::Ratio, 5.0, "5.00×"),
             (Unit::Percent, -5.21, "-5.21 %"),
         ] {
             assert_eq!(Amount { unit, value }.to_string(), text);

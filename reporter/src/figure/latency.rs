@@ -42,7 +42,10 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
                 });
                 hover.extend(cell.key.load.as_ref().map(|load| format!("load {load}")));
                 hover.extend(doubts(cell));
-                Some(Point { x: sample.centre(), y: row as f64, spread: None, trusted: sample.trusted, hover })
+                // The median carries the whole range, so that a row reads as one distribution.
+                let end = |q: Quantity| cell.sample(q).map(|s| s.centre());
+                let spread = if quantity == Quantity::RttP50 { end(Quantity::RttMin).zip(end(Quantity::RttMax)) } else { None };
+                Some(Point { x: sample.centre(), y: row as f64, spread, trusted: sample.trusted, hover })
             })
             .collect();
         if !points.is_empty() {
@@ -59,7 +62,7 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
     let figure = Figure {
         id: "round-trips".to_owned(),
         title: "Round-trip time by pair".to_owned(),
-        caption: "All values are whole round trips. qperf gives only a mean (its one-way figure is doubled); DPDK gives percentiles. Where \
+        caption: "All values are whole round trips. qperf gives only a mean (its one-way figure is doubled); DPDK gives percentiles, and its line spans the shortest to the longest. Where \
                   several loads were measured, the one with the shortest round trips is drawn."
             .to_owned(),
         x: Axis::values("round-trip time", Unit::Nanoseconds, Scale::Log),

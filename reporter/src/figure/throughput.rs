@@ -48,11 +48,17 @@ fn figure_of(cells: &Cells<'_>, styles: &Styles, view: View, group: &Group) -> F
             limits.extend(limits_of(&curve, view, stack));
         }
     }
+    // Where only one stack is drawn, its name at every line says nothing.
+    if series.iter().all(|s: &Series| s.keys.last() == series.first().and_then(|first| first.keys.last())) {
+        for series in &mut series {
+            series.label = series.keys.first().cloned().unwrap_or_default();
+        }
+    }
     limits.dedup_by(|a, b| a.label == b.label && a.points == b.points);
     let (id, x, y, caption) = match view {
         View::Application => (
             "goodput-by-size",
-            "bytes the application hands over at once",
+            "message (TCP) or payload (DPDK)",
             "goodput",
             "Application view. Kernel TCP: goodput against the size of the messages that iperf3 writes; TCP joins and splits them on the \
              wire. DPDK: payload received against the UDP payload of each frame (frame size less 46 bytes). The same axis, two different \

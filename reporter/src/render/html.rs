@@ -76,9 +76,10 @@ pub fn section(section: &Section) -> Value {
     context! {
         id => section.id,
         title => section.title,
+        short => section.title.split([':', ',']).next().unwrap_or(section.title),
         lead => section.lead.clone(),
         method => section.method.as_str(),
-        caption => section.figures.first().map(|f| f.caption.clone()),
+        caption => section.figures.first().map(|f| f.caption.trim_start_matches("Application view. ").trim_start_matches("Frame view. ")),
         rescalable, untrusted,
         keys => legend(&section.figures),
         figures => section.figures.iter().map(|figure| drawn(figure, section.figures.len() == 1)).collect::<Vec<_>>(),
@@ -138,7 +139,11 @@ fn legend(figures: &[Figure]) -> Vec<Value> {
 fn tiles(page: &Page) -> Vec<Value> {
     let ratios = &page.analysis.ratios;
     let trusted = ratios.iter().any(|r| r.is_trusted());
-    let counted: Vec<_> = ratios.iter().filter(|r| r.kernel_stack == Stack::KernelTcp && r.is_trusted() == trusted).collect();
+    let mut counted: Vec<_> = ratios.iter().filter(|r| r.kernel_stack == Stack::KernelTcp && r.is_trusted() == trusted).collect();
+    // As the headline: pairs between systems, where there are any.
+    if counted.iter().any(|r| !r.pair.is_within_one_system()) {
+        counted.retain(|r| !r.pair.is_within_one_system());
+    }
     let mut tiles = Vec::new();
     let mark = if trusted { "" } else { " (not valid)" };
     let sizes: std::collections::BTreeSet<u32> = counted.iter().map(|r| r.bytes).collect();

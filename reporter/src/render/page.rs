@@ -1,6 +1,8 @@
 //! Everything that stands in a report, in the order in which it stands there. HTML and Markdown are two ways to write it down.
 
-use crate::analysis::{Analysis, Cells, Group, Quantity, analyse};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::analysis::{Analysis, Cells, Group, Quantity, ResponseKind, analyse};
 use crate::archive::Archive;
 use crate::figure::{self, Figure, Styles};
 use crate::record::{LossDomains, Stack, View};
@@ -57,6 +59,10 @@ impl Page {
                 id: "effects",
                 title: "Sender or receiver: which one decides",
                 lead: words::effects(&analysis.effects),
+                tables: match effects_table(&analysis) {
+                    table if table.rows.is_empty() => Vec::new(),
+                    table => vec![("Share of the variation that each explains (* beyond chance)".to_owned(), table)],
+                },
                 method: words::effects_method(),
                 ..Section::default()
             },
@@ -113,8 +119,10 @@ fn loss(cells: &Cells<'_>, styles: &Styles) -> Section {
         if cells.iter().any(Option::is_some) {
             let text = |range: &Option<(f64, f64)>| match range {
                 None => "–".to_owned(),
-                Some((low, high)) if low == high => super::terminal::percent(*low),
-                Some((low, high)) => format!("{} to {}", super::terminal::percent(*low).trim_end_matches(" %"), super::terminal::percent(*high)),
+                Some((low, high)) => match (super::terminal::percent(*low), super::terminal::percent(*high)) {
+                    (low, high) if low == high => low,
+                    (low, high) => format!("{} to {high}", low.trim_end_matches(" %")),
+                },
             };
             rows.push(std::iter::once(pair.to_string()).chain(cells.iter().map(text)).collect());
         }
@@ -179,23 +187,65 @@ fn cost(cells: &Cells<'_>) -> Section {
 }
 
 fn placement(analysis: &Analysis) -> Section {
-    let table = |header: [&str; 5], rows: Vec<[String; 5]>| Table {
-        header: header.map(str::to_owned).into(),
-        rows: rows.into_iter().map(Vec::from).collect(),
-    };
-    let best = table(["question", "size", "fastest pair", "result", "spread"], analysis.placement.best.iter().map(words::best).collect());
-    let offload = table(
-        ["question", "size", "end on the SmartNIC", "against the CPU", "range"],
-        analysis.placement.offload.iter().map(words::offload).collect(),
-    );
-    let tables = [("Fastest pair between systems", best), ("What offloading to the SmartNIC gains or costs", offload)];
+    let of = &analysis.placement;
+    let mut tables = Vec::new();
+    for (name, rates) in [("throughput", true), ("round trips", false)] {
+        let best: Vec<_> = of.best.iter().filter(|b| b.quantity.higher_is_better() == rates).collect();
+        let rows = best.iter().map(|b| ([words::question(b.stack, b.quantity), String::new()], b.bytes, words::best(b)));
+        tables.push((format!("Fastest pair between systems: {name}"), pivot(["judged by", ""], rows)));
+        let offload: Vec<_> = of.offload.iter().filter(|o| o.quantity.higher_is_better() == rates).collect();
+        let rows = offload.iter().map(|o| {
+            ([words::question(o.stack, o.quantity), words::end(o.end).to_owned()], o.bytes, words::offload(o))
+        });
+        tables.push((format!("Moving from the CPU to the SmartNIC: {name}"), pivot(["judged by", "what moves"], rows)));
+    }
     Section {
         id: "placement",
         title: "What to place where",
-        tables: tables.into_iter().filter(|(_, t)| !t.rows.is_empty()).map(|(n, t)| (n.to_owned(), t)).collect(),
-        method: "Valid results of pairs between systems. Offloading compares pairs that differ only in the end that moves from cpu to dpu; the \
-                 change is the geometric mean over matched pairs. No test stands behind a single line."
+        tables: tables.into_iter().filter(|(_, t)| !t.rows.is_empty()).collect(),
+        method: "Valid results of pairs between systems. Moving compares pairs that differ only in the end that moves from cpu to dpu; the \
+                 change is the geometric mean over matched pairs. No test stands behind a single cell."
             .to_owned(),
         ..Section::default()
     }
+}
+
+/// One row for each name, one column for each size that occurs.
+fn pivot(header: [&str; 2], cells: impl Iterator<Item = ([String; 2], u32, String)>) -> Table {
+    let mut rows: Vec<([String; 2], BTreeMap<u32, String>)> = Vec::new();
+    for (name, bytes, text) in cells {
+        match rows.iter_mut().find(|row| row.0 == name) {
+            Some(row) => drop(row.1.insert(bytes, text)),
+            None => rows.push((name, BTreeMap::from([(bytes, text)]))),
+        }
+    }
+    rows.sort_by(|a, b| a.0[0].cmp(&b.0[0]));
+    let sizes: BTreeSet<u32> = rows.iter().flat_map(|row| row.1.keys().copied()).collect();
+    // The second name has a column only where it says something.
+    let names = if header[1].is_empty() { 1 } else { 2 };
+    Table {
+        header: header.iter().take(names).map(|h| (*h).to_owned()).chain(sizes.iter().map(|s| format!("{s} B"))).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(name, row)| {
+                let cells = sizes.iter().map(|size| row.get(size).cloned().unwrap_or_else(|| "–".to_owned()));
+                name.into_iter().take(names).chain(cells).collect()
+            })
+            .collect(),
+    }
+}
+
+fn effects_table(analysis: &Analysis) -> Table {
+    let rows = analysis.effects.iter().flat_map(|effects| {
+        effects.responses.iter().map(|response| {
+            let kind = match response.kind {
+                ResponseKind::Rise => "rise",
+                ResponseKind::Maximum => "maximum",
+            };
+            let shares = response.effects.iter().map(|e| format!("{}{}", words::share(e.explained), if e.significant { " *" } else { "" }));
+            let name = [figure::stack_name(effects.stack).to_owned(), kind.to_owned()];
+            name.into_iter().chain(shares).chain([words::share(response.unexplained)]).collect()
+        })
+    });
+    Table { header: ["stack", "of", "sender", "receiver", "both together", "between like pairs"].map(str::to_owned).into(), rows: rows.collect() }
 }

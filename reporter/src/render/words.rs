@@ -1,11 +1,11 @@
 //! What the analysis found, as sentences. Numbers that prove nothing get no sentence.
 
 use crate::analysis::{
-    Amount, Analysis, Best, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Response, ResponseKind, Unit, three_digits,
+    Amount, Analysis, Best, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response, ResponseKind, Unit, three_digits,
 };
 use crate::archive::Archive;
 use crate::figure::stack_name;
-use crate::record::CeilingKind;
+use crate::record::{CeilingKind, Stack};
 
 /// Sender or receiver: one paragraph a stack.
 pub fn effects(all: &[Effects]) -> Vec<String> {
@@ -18,7 +18,7 @@ fn effects_of(effects: &Effects) -> String {
         return format!("{stack}: not enough data, because {why}.");
     }
     let sentences: Vec<String> = effects.responses.iter().map(response).collect();
-    format!("{stack} ({} pairs between systems): {}", effects.pairs, sentences.join(" "))
+    format!("{stack} ({} pairs between systems): {}.", effects.pairs, sentences.join("; "))
 }
 
 fn response(response: &Response) -> String {
@@ -28,7 +28,7 @@ fn response(response: &Response) -> String {
     };
     let significant: Vec<&Effect> = response.effects.iter().filter(|e| e.significant).collect();
     if significant.is_empty() {
-        return format!("no effect of the kinds of endpoints on {what} can be told from noise.");
+        return format!("no effect of the kinds of endpoints on {what} can be told from noise");
     }
     let parts: Vec<String> = significant
         .iter()
@@ -39,10 +39,18 @@ fn response(response: &Response) -> String {
                 EffectSource::Interaction => "the combination of both",
             };
             let p = if effect.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", effect.p) };
-            format!("{source} explains {:.0} % of the variation ({p}{})", effect.explained * 100.0, factors(effect))
+            format!("{source} explains {} of the variation ({p}{})", share(effect.explained), factors(effect))
         })
         .collect();
-    format!("for {what}, {}.", parts.join(", and "))
+    format!("for {what}, {}", parts.join(", and "))
+}
+
+/// A share of the variation; what is not all of it never reads as 100 %.
+pub fn share(explained: f64) -> String {
+    match explained {
+        s if s > 0.995 => "over 99 %".to_owned(),
+        s => format!("{:.0} %", s * 100.0),
+    }
 }
 
 /// `; cpu over dpu 2.01 times` for two kinds.
@@ -77,42 +85,33 @@ pub fn plateau(of: &PlateauOf) -> String {
     }
 }
 
-/// The fastest pair for a question.
-pub fn best(best: &Best) -> [String; 5] {
-    let worse = if best.quantity.higher_is_better() { best.slowest_share } else { 1.0 / best.slowest_share };
-    [
-        format!("{} {}", stack_name(best.stack), best.quantity),
-        format!("{} B", best.bytes),
-        best.pair.to_string(),
-        best.amount.to_string(),
-        format!("slowest of {}: {:.0} %", best.of, worse * 100.0),
-    ]
+/// The question that a placement answers: what is judged.
+pub fn question(stack: Stack, quantity: Quantity) -> String {
+    format!("{} {quantity}", stack_name(stack))
 }
 
-/// What offloading one end, or both, changes.
-pub fn offload(offload: &Offload) -> [String; 5] {
-    let end = match offload.end {
+/// The fastest pair with its result.
+pub fn best(best: &Best) -> String {
+    format!("{} ({})", best.pair, best.amount)
+}
+
+/// Which end moves to the SmartNIC.
+pub fn end(end: End) -> &'static str {
+    match end {
         End::Sender => "sender",
         End::Receiver => "receiver",
-        End::Both => "both",
-    };
-    let change = Amount { unit: Unit::Percent, value: (offload.change - 1.0) * 100.0 };
-    let good = (offload.change > 1.0) == offload.quantity.higher_is_better();
-    let word = if (offload.change - 1.0).abs() < 0.005 {
-        "no change"
-    } else if good {
-        "gains"
-    } else {
-        "costs"
-    };
-    let sign = if change.value > 0.0 { "+" } else { "" };
-    [
-        format!("{} {}", stack_name(offload.stack), offload.quantity),
-        format!("{} B", offload.bytes),
-        end.to_owned(),
-        format!("{word}: {sign}{change}"),
-        format!("{} to {} times, {} pairs", three_digits(offload.low), three_digits(offload.high), offload.matched),
-    ]
+        End::Both => "both ends",
+    }
+}
+
+/// `gains 12 %`, `costs 48 %`; for delays, less is a gain.
+pub fn offload(offload: &Offload) -> String {
+    let percent = (offload.change - 1.0) * 100.0;
+    if percent.abs() < 0.5 {
+        return "no change".to_owned();
+    }
+    let word = if (percent > 0.0) == offload.quantity.higher_is_better() { "gains" } else { "costs" };
+    format!("{word} {}", Amount { unit: Unit::Percent, value: percent.abs() })
 }
 
 /// Where it was measured, in one line.

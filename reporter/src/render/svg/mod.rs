@@ -33,7 +33,7 @@ impl Layout {
     /// A telephone.
     pub const NARROW: Layout = Layout { width: 360.0, height: 300.0, direct_labels: false, title: false };
     /// A figure that has the page's width to itself.
-    pub const FULL: Layout = Layout { width: 1120.0, height: 380.0, direct_labels: true, title: false };
+    pub const FULL: Layout = Layout { width: 900.0, height: 380.0, direct_labels: true, title: false };
     /// A file for a paper.
     pub const PAPER: Layout = Layout { width: 560.0, height: 380.0, direct_labels: true, title: true };
 }

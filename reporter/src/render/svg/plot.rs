@@ -90,8 +90,8 @@ impl<'a> Plot<'a> {
         let head = if layout.title { 46.0 } else { 26.0 };
         let foot = 46.0;
         let height = rows.map_or(layout.height, |rows| head + foot + ROW * rows.len().max(1) as f64);
-        let left = rows.map_or(46.0, |rows| 18.0 + rows.iter().map(|name| text::width(name)).fold(40.0, f64::max).min(layout.width * 0.4));
-        let labels = figure.series.iter().filter(|s| s.joined).map(|s| text::width(&s.label)).fold(0.0, f64::max);
+        let left = rows.map_or(46.0, |rows| 18.0 + rows.iter().map(|name| text::width(&text::fitted(name))).fold(40.0, f64::max).min(layout.width * 0.5));
+        let labels = figure.series.iter().filter(|s| s.joined).map(|s| text::width(&text::fitted(&s.label))).fold(0.0, f64::max);
         let right = if layout.direct_labels && rows.is_none() && labels > 0.0 { labels + LABEL_GAP + 8.0 } else { 16.0 };
         let points = || figure.series.iter().flat_map(|s| &s.points);
         let spreads = |along_y: bool| points().filter(move |_| along_y == rows.is_none()).filter_map(|p| p.spread).flat_map(|(l, h)| [l, h]);
@@ -123,7 +123,7 @@ impl<'a> Plot<'a> {
             let _ = write!(svg, "<desc>{}</desc>", xml(&self.figure.caption));
         }
         if self.layout.title {
-            let _ = write!(svg, "<text class=\"title\" x=\"{:.0}\" y=\"18\">{}</text>", 8.0, xml(&self.figure.title));
+            let _ = write!(svg, "<text class=\"title\" x=\"{:.0}\" y=\"18\">{}</text>", 8.0, xml(&text::fitted_to(&self.figure.title, 70)));
         }
         self.draw_axes(&mut svg);
         for limit in &self.figure.limits {
@@ -147,7 +147,7 @@ impl<'a> Plot<'a> {
             if let Some(rows) = self.rows {
                 let name = rows.get(tick.value as usize).map_or("", String::as_str);
                 let _ = write!(svg, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
-                let _ = write!(svg, "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", left - 10.0, y + 4.0, xml(name));
+                let _ = write!(svg, "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", left - 10.0, y + 4.0, xml(&text::fitted(name)));
             } else if tick.labelled {
                 let _ = write!(svg, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
                 let number = xml(&self.y.tick_text(tick.value));
@@ -194,7 +194,7 @@ impl<'a> Plot<'a> {
             let (x, half) = reach(index);
             let free = written.iter().all(|&other| {
                 let (there, its_half) = reach(other);
-                (x - there).abs() >= half + its_half + 3.0
+                (x - there).abs() >= half + its_half + 5.0
             });
             if free && !written.contains(&index) {
                 written.push(index);
@@ -220,7 +220,7 @@ impl<'a> Plot<'a> {
             Dash::Dotted => "dotted",
         };
         let fill = if series.style.filled { "filled" } else { "hollow" };
-        let _ = write!(svg, "<g class=\"series h{} {kind} {fill}\" data-keys=\"{}\">", series.style.hue.0, xml(&series.keys.join("\u{1f}")));
+        let _ = write!(svg, "<g class=\"series h{} {kind} {fill}\" data-keys=\"{}\">", series.style.hue.0, xml(&series.keys.join("\n")));
         if series.joined && series.points.len() > 1 {
             let _ = write!(svg, "<path class=\"line\" d=\"{}\"/>", self.line(series.points.iter().map(|p| (p.x, p.y))));
         }
@@ -257,10 +257,10 @@ impl<'a> Plot<'a> {
             .collect();
         let places = text::spread(&ends.iter().map(|e| e.2).collect::<Vec<_>>(), LINE_HEIGHT, top + 4.0, bottom);
         for ((series, x, y), place) in ends.iter().zip(places) {
-            let _ = write!(svg, "<g class=\"series h{}\" data-keys=\"{}\">", series.style.hue.0, xml(&series.keys.join("\u{1f}")));
+            let _ = write!(svg, "<g class=\"series h{}\" data-keys=\"{}\">", series.style.hue.0, xml(&series.keys.join("\n")));
             let (from, to) = (x + 6.0, right + LABEL_GAP - 3.0);
             let _ = write!(svg, "<path class=\"leader\" d=\"M{from:.1} {y:.1}L{to:.1} {place:.1}\"/>");
-            let _ = write!(svg, "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>", right + LABEL_GAP, place + 4.0, xml(&series.label));
+            let _ = write!(svg, "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>", right + LABEL_GAP, place + 4.0, xml(&text::fitted(&series.label)));
         }
     }
 
@@ -282,6 +282,7 @@ fn axis_title(axis: &Axis, ruler: &Ruler) -> String {
     match (&axis.kind, ruler.unit) {
         (AxisKind::Names(_), _) => axis.label.clone(),
         (_, Unit::Ratio) => format!("{} (factor)", axis.label),
+        (_, Unit::Bytes) => format!("{}, bytes", axis.label),
         (_, _) => format!("{}, {}", axis.label, ruler.divisor.1),
     }
 }

@@ -16,6 +16,16 @@ pub fn width(text: &str) -> f64 {
         * FONT
 }
 
+/// A name that fits beside a plane; a longer one keeps its beginning. The whole name stands in the tables and under the pointer.
+pub fn fitted(name: &str) -> String {
+    fitted_to(name, 24)
+}
+
+/// A text of at most that many characters.
+pub fn fitted_to(text: &str, most: usize) -> String {
+    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
 /// Moves places apart that are closer than `gap`, keeping their order, within `low..=high`. Gives the new places in the given order.
 pub fn spread(places: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..places.len()).collect();

@@ -1,0 +1,63 @@
+//! `linerate report`: a run directory made readable, at any time, on any machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reporter::analysis::analyse;
+use reporter::archive::Archive;
+use reporter::render::{render_run, terminal};
+use serde_json::json;
+
+use super::{CommandError, terminal_width};
+
+/// Make report.html, report.md, results.csv and figures from a run directory.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+WHAT IS WRITTEN
+  report.html    one file: figures, analysis, every trial with its verdict; opens without a network, prints whole
+  report.md      the same for places that show no HTML
+  results.csv    one line a record
+  figures/       each figure as SVG for papers, and the numbers behind it as CSV
+
+All of it is derived from results.jsonl and can be made again. A damaged line is named and the rest is reported.
+
+EXAMPLES
+  linerate report runs/20260301T120000Z-lab
+  linerate report theirs/ --out /tmp/look
+  linerate report runs/mine --json | jq '.analysis.ratios[] | {pair, bytes, ratio}'")]
+pub struct ReportArgs {
+    /// The run directory: where results.jsonl is
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Where to write [default: the run directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object: the analysis, the damaged lines and the files
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ReportArgs) -> Result<ExitCode, CommandError> {
+    let archive = Archive::read(&args.run)?;
+    let into = args.out.as_deref().unwrap_or(&args.run);
+    let rendered = render_run(&archive, into)?;
+    if args.json {
+        let damaged: Vec<_> = archive.damaged.iter().map(|d| json!({ "file": d.file, "line": d.line, "why": d.why })).collect();
+        let object = json!({
+            "run": args.run,
+            "records": archive.records.len(),
+            "damaged": damaged,
+            "files": rendered.files,
+            "analysis": analyse(&archive.records),
+        });
+        println!("{object}");
+    } else {
+        println!("{}", terminal::summary(&archive, terminal_width()));
+        if let Some(report) = rendered.files.first() {
+            println!("{}", report.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
