@@ -1,5 +1,6 @@
 //! Laws that hold for every device and every goal: the search ends, divides by nothing, and never shows a regular-looking number for a
 //! device that has none.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod support;
 

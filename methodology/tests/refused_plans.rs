@@ -1,4 +1,5 @@
 //! Impossible combinations are refused before anything is sent, with the key they are in and the way out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
 
 use methodology::method::{IpVersion, Method, MethodName, MethodSpec, Preset};
 use methodology::units::Frames;

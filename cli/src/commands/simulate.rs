@@ -159,17 +159,22 @@ fn exact(rate: PacketRate) -> String {
     format!("{:.0} pps", rate.pps())
 }
 
-fn sample(sample: Option<Sample>, unit: &str) -> String {
+/// Statistics of repetitions, each value written by `value`.
+fn sample(sample: Option<Sample>, value: impl Fn(f64) -> String) -> String {
     let Some(sample) = sample else { return "nothing measured".to_owned() };
-    let mut text = format!(
-        "mean {:.6}{unit}, median {:.6}{unit}, min {:.6}{unit}, max {:.6}{unit}",
-        sample.mean, sample.median, sample.min, sample.max
-    );
-    if let Some(stddev) = sample.stddev {
-        text.push_str(&format!(", standard deviation {stddev:.6}{unit}"));
-    }
-    text.push_str(&format!(" ({} times)", sample.count));
-    text
+    let [mean, median, min, max] = [sample.mean, sample.median, sample.min, sample.max].map(&value);
+    let spread = sample.stddev.map(|stddev| format!(", standard deviation {}", value(stddev))).unwrap_or_default();
+    format!("mean {mean}, median {median}, min {min}, max {max}{spread} ({} times)", sample.count)
+}
+
+/// Frames and frames per second, to a tenth.
+fn count(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+/// Seconds, in the unit that suits them.
+fn span(value: f64) -> String {
+    Seconds::new(value).map_or_else(|_| format!("{value} s"), |span| span.to_string())
 }
 
 fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
@@ -200,7 +205,7 @@ fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
             if let Some(why) = &result.not_applicable {
                 return writeln!(out, "  no benchmark: {why}");
             }
-            writeln!(out, "  longest burst without loss in frames: {}", sample(result.frames, ""))?;
+            writeln!(out, "  longest burst without loss in frames: {}", sample(result.frames, count))?;
             if let (Some(implied), Some(corrected)) = (result.implied_buffer_time, result.corrected_buffer_time) {
                 let frames = result.corrected_buffer_frames.unwrap_or(0.0);
                 writeln!(
@@ -212,10 +217,12 @@ fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
             Ok(())
         }
         NamedResults::SystemRecovery(result) => {
-            writeln!(out, "  from {} to {}: recovery {}", exact(result.overload), exact(result.reduced), sample(result.recovery, " s"))
+            writeln!(out, "  from {} to {}: recovery {}", exact(result.overload), exact(result.reduced), sample(result.recovery, span))
         }
-        NamedResults::Reset(result) => writeln!(out, "  at {}: reset {}", exact(result.load), sample(result.reset, " s")),
-        NamedResults::Mrr(result) => writeln!(out, "  offered {}: received in frames/s {}", exact(result.offered), sample(result.rate, "")),
+        NamedResults::Reset(result) => writeln!(out, "  at {}: reset {}", exact(result.load), sample(result.reset, span)),
+        NamedResults::Mrr(result) => {
+            writeln!(out, "  offered {}: received in frames/s {}", exact(result.offered), sample(result.rate, count))
+        }
         NamedResults::Overload(result) => {
             for point in &result.points {
                 writeln!(

@@ -1,4 +1,5 @@
 //! What the known-answer tests share: a device by its description, a method on it, and the report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use methodology::method::{IpVersion, Method, MethodName, MethodSpec, Preset};
