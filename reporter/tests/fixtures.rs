@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use reporter::kernel_tools::{Direction, KernelTool, Measurement, ToolError, ToolExit, Transport, detect};
 use reporter::record::{LatencyDefinition, ReasonKind};
+use serde_json::Value;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -105,6 +106,55 @@ fn iperf3_errors_with_exit_code_0_are_errors() {
     assert!(refused.contains("Connection refused") && refused.contains("start it first"), "{refused}");
     assert!(error("iperf3_3.12_bad_argument.txt").contains("block size too large"));
     assert!(error("iperf3_3.12_for_people.txt").contains("-J"));
+}
+
+fn json(name: &str) -> Value {
+    serde_json::from_str(&text(name)).unwrap()
+}
+
+fn iperf3(document: &str) -> Measurement {
+    KernelTool::Iperf3.parse(document, ToolExit::Code(0)).unwrap().remove(0)
+}
+
+/// `--json-stream` (3.17) gives the same parts, one event a line, and 3.12 no such output: made here from what `-J` gave.
+#[test]
+fn iperf3_as_a_stream_of_events_reads_the_same() {
+    let whole = json("iperf3_3.12_udp_lossy.json");
+    let event = |name: &str, data: &Value| format!("{}\n", serde_json::json!({ "event": name, "data": data }));
+    let intervals: String = whole["intervals"].as_array().unwrap().iter().map(|interval| event("interval", interval)).collect();
+    let stream = format!("{}{intervals}{}", event("start", &whole["start"]), event("end", &whole["end"]));
+    assert_eq!(detect(&stream), Some(KernelTool::Iperf3));
+    assert_eq!(iperf3(&stream), one("iperf3_3.12_udp_lossy.json"));
+    let error = KernelTool::Iperf3.parse(&event("error", &"unable to connect".into()), ToolExit::Code(1)).unwrap_err();
+    assert!(error.to_string().contains("unable to connect"));
+}
+
+/// Before 3.5 a UDP test ends with one sum: what was sent, and how much of it was lost.
+#[test]
+fn iperf3_old_udp_sums_are_brought_down_to_what_arrived() {
+    let mut old = json("iperf3_3.12_udp_lossy.json");
+    let end = old["end"].as_object_mut().unwrap();
+    end.remove("sum_sent");
+    end.remove("sum_received");
+    let found = iperf3(&old.to_string());
+    assert!((goodput(&found) / (7_736_951_465.728_013 * (1.0 - 33_922.0 / 657_020.0)) - 1.0).abs() < 1e-12);
+}
+
+/// Versions to 3.20 could print no loss on a lossy path: the receiver's bytes tell.
+#[test]
+fn iperf3_hidden_loss_is_found_in_the_bytes() {
+    let mut hidden = json("iperf3_3.12_udp_lossy.json");
+    hidden["end"]["sum_received"]["lost_packets"] = 0.into();
+    let found = iperf3(&hidden.to_string());
+    assert_eq!(found.doubts[0].kind, ReasonKind::CountersDisagree, "{:?}", found.doubts);
+}
+
+/// An interrupted test can have sums and an error: the error decides.
+#[test]
+fn iperf3_an_error_beside_sums_is_an_error() {
+    let mut broken = json("iperf3_3.12_udp.json");
+    broken["error"] = "interrupt - the client has terminated".into();
+    assert!(KernelTool::Iperf3.parse(&broken.to_string(), ToolExit::Code(0)).is_err());
 }
 
 #[test]

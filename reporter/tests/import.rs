@@ -61,6 +61,9 @@ fn every_record_can_be_made_again_from_its_raw_file() {
     let backward = archive.records.iter().find(|record| record.id.0.contains("reverse")).unwrap();
     assert_eq!(backward.pair.to_string(), "b-dpu→a-cpu", "the data of -R goes from the server to the client");
     assert!(archive.records.iter().any(|record| record.stack == Stack::KernelIcmp));
+    let load = |name: &str| archive.records.iter().find(|record| record.id.0.ends_with(name)).unwrap().load.clone();
+    assert_eq!(load("iperf3_3.12_udp_lossy").as_deref(), Some("max"));
+    assert_eq!(load("iperf3_3.12_udp"), None, "a stream that was held to a rate does not show the most there is");
 }
 
 #[test]

@@ -16,12 +16,13 @@ use super::{CommandError, Format};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 WHAT IS UNDERSTOOD
-  iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log, netperf (table, -o, -k),
-  iperf -y C, ping. Which tool printed a file is found out from its text.
+  iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log,
+  netperf (table, -o, -k), iperf -y C, ping. Which tool printed a file is found out from its text.
 
 WHAT HAPPENS
-  Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips (qperf, sockperf)
-  become round trips. All files are understood before anything is written; a file is taken once.
+  Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips
+  (qperf, sockperf) become round trips. All files are understood before anything is written; a file
+  is taken once.
 
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs
   linerate import latency-*.txt --pair a-cpu:b-dpu --size 64 --out runs/theirs
@@ -70,7 +71,7 @@ pub fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
 fn describe(imported: &[Imported], directory: &str) -> String {
     let mut text = String::new();
     for file in imported {
-        let _ = writeln!(text, "{} ({}, {} records)", file.file.display(), file.tool, file.records.len());
+        let _ = writeln!(text, "{} ({}): {}", file.file.display(), file.tool, counted(file.records.len()));
         for record in &file.records {
             let _ = writeln!(
                 text,
@@ -91,10 +92,14 @@ fn describe(imported: &[Imported], directory: &str) -> String {
     text
 }
 
+fn counted(records: usize) -> String {
+    if records == 1 { "1 record".to_owned() } else { format!("{records} records") }
+}
+
 fn outcome(record: &Record) -> String {
     let rtt = |rtt: &RttSummary| {
         let (name, ns) = rtt.p50.map(|ns| ("median", ns)).or(rtt.mean.map(|ns| ("mean", ns)))?;
-        Some(format!("{name} round trip {:.1} µs", ns / 1e3))
+        Some(format!("{name} round trip {:.3} µs", ns / 1e3))
     };
     match (&record.values.goodput_bps, &record.values.rtt_ns) {
         (Some(goodput), _) => format!("{goodput} goodput"),

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::KernelTool;
 use super::iperf2::is_csv_line;
 use super::qperf::is_block_header;
@@ -27,9 +29,15 @@ pub fn detect(text: &str) -> Option<KernelTool> {
     (netperf || banner).then_some(KernelTool::Netperf)
 }
 
-/// JSON whose first keys are iperf3's. A cut-off file is still recognised, and then refused with the reason.
+/// JSON with iperf3's keys. A cut-off file is recognised by its beginning, and then refused with the reason.
 fn is_iperf3_json(text: &str) -> bool {
     let Some(start) = text.find('{') else { return false };
     let head: String = text[start..].chars().filter(|c| !c.is_whitespace()).take(24).collect();
-    head.starts_with("{\"start\":") || head.starts_with("{\"event\":") || head.starts_with("{\"error\":")
+    if ["{\"start\":", "{\"event\":", "{\"error\":"].iter().any(|begin| head.starts_with(begin)) {
+        return true;
+    }
+    // Other programs may have written the keys in another order.
+    let first = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>().next();
+    let Some(Ok(first)) = first else { return false };
+    [["start", "end"], ["event", "data"]].iter().any(|keys| keys.iter().all(|key| first.get(key).is_some()))
 }

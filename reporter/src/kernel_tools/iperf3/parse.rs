@@ -1,6 +1,7 @@
 use serde_json::{Map, Value};
 
 use super::single_threaded_note;
+use crate::kernel_tools::convert::TARGET_BPS;
 use crate::kernel_tools::{Direction, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::ReasonKind;
 
@@ -115,7 +116,7 @@ fn describe(start: &Value, test: &Value, transport: Transport) -> Measurement {
     measurement.began = start["timestamp"]["timesecs"].as_i64().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     let streams = test["num_streams"].as_u64().unwrap_or(1);
     measurement.note("streams", streams);
-    for (name, value) in [("omitted_s", &test["omit"]), ("tos", &test["tos"]), ("target_bps", &test["target_bitrate"])] {
+    for (name, value) in [("omitted_s", &test["omit"]), ("tos", &test["tos"]), (TARGET_BPS, &test["target_bitrate"])] {
         if value.as_u64().is_some_and(|value| value > 0) {
             measurement.note(name, value.clone());
         }
