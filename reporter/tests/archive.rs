@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use records::{any_record, record};
 use reporter::archive::{Archive, ArchiveError, RESULTS_FILE, RunDirectory};
 use reporter::environment::{EndpointEnvironment, Environment};
-use reporter::record::{EndpointId, SchemaVersion};
+use reporter::record::{EndpointId, ReasonKind, SchemaVersion, Size, Stack, State};
 
 fn line(directory: &Path, text: &[u8]) {
     OpenOptions::new().append(true).open(directory.join(RESULTS_FILE)).unwrap().write_all(text).unwrap();
@@ -100,6 +100,30 @@ fn a_version_from_the_future_is_named() {
         "{:?}",
         archive.damaged
     );
+}
+
+/// As version 1 was first written, with a key that this program does not know. It must read like this for ever.
+#[test]
+fn a_line_of_version_1_reads_for_ever() {
+    let text = r#"{"schema":1,"id":"a-b-1","time":"2026-11-22T10:00:00Z","pair":{"from":"a-cpu","to":"b-dpu"},"stack":"kernel-udp",
+        "tool":{"name":"qperf","version":"0.4.11"},"metric":"latency","method":"ping-pong","size":{"kind":"message","bytes":18},
+        "values":{"rtt_ns":{"mean":72899.6},"latency_definition":"half-round-trip-doubled","loss":{"unsent":1,"nic_discard":2,"no_descriptor":3,
+        "no_mbuf":4,"lost":5,"duplicate":6,"reordered":7,"corrupt":8,"foreign":9}},"raw":"raw/q.txt","colour":"blue",
+        "verdict":{"state":"invalid","reasons":["hiccup: 1.2 ms","a sentence from elsewhere"]}}"#;
+    let place = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(place.path()).unwrap();
+    line(run.path(), format!("{}\n", text.replace("\n", " ")).as_bytes());
+    let archive = Archive::read(place.path()).unwrap();
+    assert!(archive.damaged.is_empty(), "{:?}", archive.damaged);
+    let read = &archive.records[0];
+    assert_eq!(
+        (read.pair.to_string().as_str(), read.stack, read.size, read.repetition),
+        ("a-cpu→b-dpu", Stack::KernelUdp, Size::message(18), 1)
+    );
+    assert_eq!(read.values.rtt_ns.as_ref().unwrap().mean, Some(72_899.6));
+    assert_eq!(read.values.loss.unwrap().foreign, 9);
+    let kinds: Vec<_> = read.verdict.reasons.iter().map(|reason| reason.kind).collect();
+    assert_eq!((read.verdict.state, kinds), (State::Invalid, vec![ReasonKind::Hiccup, ReasonKind::Other]));
 }
 
 #[test]
