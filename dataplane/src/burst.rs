@@ -50,6 +50,13 @@ impl Frame {
         }
     }
 
+    /// The first byte of a frame that [`Pool::fill`] wrote, without a look at the mbuf: in a pool without private data the buffer follows
+    /// the mbuf, and no driver moves a sent frame within it.
+    #[inline(always)]
+    pub(crate) fn filled_data(self) -> *mut u8 {
+        self.field(sys::LR_MBUF_SIZE + sys::LR_MBUF_HEADROOM)
+    }
+
     /// Bytes of the frame in this segment, without FCS.
     #[inline(always)]
     pub(crate) fn length(self) -> u32 {

@@ -171,6 +171,9 @@ pub struct CycleReport {
     pub busy: u64,
     /// `busy` over the frames moved.
     pub per_frame: f64,
+    /// How long the kernel had the loop on its CPU. What is missing to the whole time was someone else's.
+    #[serde(rename = "on_cpu_s", with = "seconds")]
+    pub on_cpu: Duration,
 }
 
 /// The port's counters before the first frame and after the last.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use methodology::units::Nanoseconds;
+use nix::time::{ClockId, clock_gettime};
 
 use crate::clock::ticks;
 use crate::error::DataplaneError;
@@ -14,6 +15,7 @@ use crate::report::CycleReport;
 pub(super) struct Meter {
     rate: TickRate,
     begin: u64,
+    cpu_begin: Duration,
     hiccups: HiccupRecorder,
     busy: u64,
     /// Whether the turn that is under way has moved a frame.
@@ -24,7 +26,7 @@ impl Meter {
     pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
         let begin = ticks();
         let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), begin);
-        Meter { rate, begin, hiccups, busy: 0, moved: false }
+        Meter { rate, begin, cpu_begin: cpu_time(), hiccups, busy: 0, moved: false }
     }
 
     /// Begins a turn of the loop, and gives its time.
@@ -69,7 +71,8 @@ impl Meter {
 
     pub(super) fn cycles(&self, end: u64, frames: u64) -> CycleReport {
         let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
-        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame }
+        let on_cpu = cpu_time().saturating_sub(self.cpu_begin);
+        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu }
     }
 }
 
@@ -79,6 +82,11 @@ pub(super) fn tick_rate(port: &Port) -> Result<TickRate, DataplaneError> {
         name: port.info().name.clone(),
         reason: "the time-stamp counter does not advance with CLOCK_MONOTONIC_RAW: linerate needs a machine with a constant TSC".to_owned(),
     })
+}
+
+/// Time that the calling thread has been on a CPU.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
 fn nanoseconds(duration: Duration) -> Nanoseconds {
