@@ -107,7 +107,9 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode, CommandError> {
 fn judgement(comparison: &Comparison, threshold: Threshold, regressions: usize) -> String {
     let percent = threshold.share() * 100.0;
     if !comparison.can_judge() {
-        format!("Not judged: no result has repetitions on both sides, so a regression of {percent} % cannot be told from noise. Repeat with `linerate run --full`.")
+        format!(
+            "Not judged: no result has repetitions on both sides, so a regression of {percent} % cannot be told from noise. Repeat with `linerate run --full`."
+        )
     } else if regressions == 0 {
         format!("No regression of {percent} % or more.")
     } else {

@@ -10,6 +10,8 @@ pub mod report;
 pub mod simulate;
 
 #[cfg(feature = "dpdk")]
+mod frame_args;
+#[cfg(feature = "dpdk")]
 mod port_session;
 
 #[cfg(feature = "dpdk")]
@@ -84,6 +86,11 @@ impl Format {
         }
         Ok(())
     }
+}
+
+/// Columns of the terminal; 100 where there is none.
+fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
 }
 
 /// A flag that Ctrl-C and SIGTERM set. A second signal ends the program at once, for whoever cannot wait for the clean end.

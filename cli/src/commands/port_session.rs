@@ -104,7 +104,11 @@ impl Session {
     }
 
     /// Watches an engine to its end: a live line each second, and Ctrl-C or SIGTERM stops it.
-    pub fn watch<R: EngineReport>(&mut self, running: Running<R>, line: impl Fn(&R::Snapshot, &R::Snapshot, Duration) -> Live) -> Outcome<R> {
+    pub fn watch<R: EngineReport>(
+        &mut self,
+        running: Running<R>,
+        line: impl Fn(&R::Snapshot, &R::Snapshot, Duration) -> Live,
+    ) -> Outcome<R> {
         let mut before = running.snapshot();
         let mut last = Instant::now();
         let mut stopped = false;
@@ -164,9 +168,7 @@ pub fn hiccup_line(hiccups: &HiccupReport) -> Option<String> {
     (hiccups.count > 0).then(|| {
         format!(
             "hiccups     {} times the poll loop was away longer than {}, at most {}: something else ran on its CPU",
-            hiccups.count,
-            hiccups.threshold_ns,
-            hiccups.longest_ns
+            hiccups.count, hiccups.threshold_ns, hiccups.longest_ns
         )
     })
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use dataplane::{CpuId, ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
+use super::frame_args::FrameArgs;
 use super::port_session::{Live, PortArgs, Session, hiccup_line};
 use super::{CommandError, Format};
 
@@ -26,13 +27,15 @@ WHAT THE FIGURES MEAN
 pub struct ReceiveArgs {
     #[command(flatten)]
     port: PortArgs,
+    #[command(flatten)]
+    frame: FrameArgs,
     /// Largest frame to expect, in bytes with the FCS
     #[arg(long, default_value = "1518", value_name = "BYTES")]
     max_size: FrameSize,
     /// Stop after this long; without it, on Ctrl-C or when the sender goes away
     #[arg(long, value_name = "TIME")]
     duration: Option<Seconds>,
-    /// Check every payload's CRC32C: slower, for runs that prove integrity
+    /// Check every header checksum and payload: slower, for runs that prove integrity
     #[arg(long)]
     check_payload: bool,
 }
@@ -43,6 +46,8 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let mut session = Session::open(&args.port, args.max_size)?;
     let plan = ReceivePlan {
         cpu: args.port.cpu.map(CpuId::new),
+        frame: args.frame.format(),
+        tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),
         check_payload: args.check_payload,
         ..ReceivePlan::default()
@@ -87,7 +92,10 @@ fn text(report: &ReceiveReport) -> String {
     }
     if report.streams.len() > 1 {
         lines.extend(report.streams.iter().map(|s| {
-            format!("  stream {}: {} received, {} lost, {} duplicate, {} reordered", s.stream.0, s.received, s.lost, s.duplicate, s.reordered)
+            format!(
+                "  stream {}: {} received, {} lost, {} duplicate, {} reordered",
+                s.stream.0, s.received, s.lost, s.duplicate, s.reordered
+            )
         }));
     }
     lines.extend(hiccup_line(&report.hiccups));

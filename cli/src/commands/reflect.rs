@@ -6,6 +6,7 @@ use clap::Args;
 use dataplane::{CpuId, ReflectPlan, ReflectReport};
 use methodology::units::{FrameSize, Seconds};
 
+use super::frame_args::FrameArgs;
 use super::port_session::{Live, PortArgs, Session, hiccup_line};
 use super::{CommandError, Format};
 
@@ -21,15 +22,14 @@ EXAMPLES
 pub struct ReflectArgs {
     #[command(flatten)]
     port: PortArgs,
+    #[command(flatten)]
+    frame: FrameArgs,
     /// Largest frame to expect, in bytes with the FCS
     #[arg(long, default_value = "1518", value_name = "BYTES")]
     max_size: FrameSize,
     /// Stop after this long; without it, on Ctrl-C or when the sender goes away
     #[arg(long, value_name = "TIME")]
     duration: Option<Seconds>,
-    /// Turn round frames that are not linerate's, too (to serve another generator)
-    #[arg(long)]
-    foreign: bool,
 }
 
 /// Runs the command.
@@ -38,8 +38,9 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     let mut session = Session::open(&args.port, args.max_size)?;
     let plan = ReflectPlan {
         cpu: args.port.cpu.map(CpuId::new),
+        frame: args.frame.format(),
+        tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),
-        reflect_foreign: args.foreign,
         ..ReflectPlan::default()
     };
     let running = session.port()?.reflect(plan);

@@ -16,7 +16,7 @@ use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{Extent, Plan};
 use testbed::topology::Testbed;
 
-use super::{CommandError, Format};
+use super::{CommandError, Format, terminal_width};
 
 /// Measure every pair, kernel bypass beside the kernel, and write one report.
 #[derive(Debug, Args)]
@@ -233,10 +233,6 @@ fn print(
         }
         text
     })
-}
-
-fn terminal_width() -> u16 {
-    terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
 }
 
 fn dry_run(plan: &Plan, testbed: Option<&Testbed>) -> Result<ExitCode, CommandError> {

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{CpuId, FrameFormat, LatePolicy, SendPlan, SendReport, StreamId, Tagging, VlanId};
+use dataplane::{CpuId, LatePolicy, SendPlan, SendReport, StreamId};
 use methodology::units::{FrameSize, Load, Seconds};
 
+use super::frame_args::FrameArgs;
 use super::port_session::{Live, PortArgs, Session};
 use super::{CommandError, Format};
 
@@ -40,9 +41,8 @@ pub struct SendArgs {
     /// Stop after this many frames, where that is sooner
     #[arg(long, value_name = "COUNT")]
     frames: Option<u64>,
-    /// Headers of the frames
-    #[arg(long, value_enum, default_value = "ipv4")]
-    headers: Headers,
+    #[command(flatten)]
+    frame: FrameArgs,
     /// Spread the frames over this many flows in equal shares (RFC 4814 addresses and ports)
     #[arg(long, default_value = "1", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     flows: u32,
@@ -64,37 +64,6 @@ pub struct SendArgs {
     /// How late a frame may go, with --late catch-up and --late abort
     #[arg(long, default_value = "10ms", value_name = "TIME")]
     late_bound: Seconds,
-    /// VLAN tag (802.1Q), 1 to 4094; part of the size
-    #[arg(long, value_name = "ID", value_parser = vlan_id)]
-    vlan: Option<VlanId>,
-    /// Outer tag around --vlan (802.1ad, QinQ)
-    #[arg(long, value_name = "ID", requires = "vlan", value_parser = vlan_id)]
-    outer_vlan: Option<VlanId>,
-}
-
-impl SendArgs {
-    fn tagging(&self) -> Tagging {
-        match (self.vlan, self.outer_vlan) {
-            (None, _) => Tagging::Untagged,
-            (Some(id), None) => Tagging::Vlan(id),
-            (Some(inner), Some(outer)) => Tagging::QinQ { outer, inner },
-        }
-    }
-}
-
-fn vlan_id(text: &str) -> Result<VlanId, String> {
-    let number = text.parse::<u16>().map_err(|_| format!("`{text}` is not a VLAN id: write 1 to 4094"))?;
-    VlanId::new(number).map_err(|error| error.to_string())
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Headers {
-    /// Ethernet only, EtherType 0x88B5 (local experiments)
-    L2,
-    /// IPv4 and UDP
-    Ipv4,
-    /// IPv6 and UDP
-    Ipv6,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -115,17 +84,13 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     let plan = SendPlan {
         cpu: args.port.cpu.map(CpuId::new),
         frames: args.frames,
-        frame: match args.headers {
-            Headers::L2 => FrameFormat::L2,
-            Headers::Ipv4 => FrameFormat::Ipv4Udp,
-            Headers::Ipv6 => FrameFormat::Ipv6Udp,
-        },
+        frame: args.frame.format(),
         flows: args.flows,
         seed: args.seed,
         burst: args.burst,
         rtt: args.rtt,
         stream: StreamId(args.stream),
-        tagging: args.tagging(),
+        tagging: args.frame.tagging(),
         late: match args.late {
             Late::CatchUp => LatePolicy::CatchUp { bound: args.late_bound.nanoseconds() },
             Late::Skip => LatePolicy::Skip,
@@ -158,9 +123,7 @@ fn text(report: &SendReport, size: FrameSize) -> String {
     if let Some(lateness) = report.lateness.as_ref().filter(|lateness| lateness.late_bursts > 0) {
         lines.push(format!(
             "late        {} bursts by more than {}, at most {}",
-            lateness.late_bursts,
-            lateness.threshold_ns,
-            lateness.max_ns
+            lateness.late_bursts, lateness.threshold_ns, lateness.max_ns
         ));
     }
     if let Some(returned) = &report.returned {
@@ -172,14 +135,7 @@ fn text(report: &SendReport, size: FrameSize) -> String {
     if let Some(rtt) = &report.rtt {
         lines.push(format!(
             "round trip  min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, p99.99 {}, max {} over {} frames",
-            rtt.min,
-            rtt.p50,
-            rtt.p90,
-            rtt.p99,
-            rtt.p999,
-            rtt.p9999,
-            rtt.max,
-            rtt.count
+            rtt.min, rtt.p50, rtt.p90, rtt.p99, rtt.p999, rtt.p9999, rtt.max, rtt.count
         ));
     }
     lines.extend(super::port_session::hiccup_line(&report.hiccups));

@@ -180,8 +180,9 @@ fn span(value: f64) -> String {
 fn write_results(out: &mut String, results: &NamedResults) -> std::fmt::Result {
     match results {
         NamedResults::NdrPdr {} => Ok(()),
-        NamedResults::Throughput(result) => match (result.throughput, result.share_of_line_rate) {
-            (Some(rate), Some(share)) => writeln!(out, "  throughput {}, {:.3} % of line rate", exact(rate), share * 100.0),
+        NamedResults::Throughput(result) => match (result.throughput, result.at_least, result.share_of_line_rate) {
+            (Some(rate), _, Some(share)) => writeln!(out, "  throughput {}, {:.3} % of line rate", exact(rate), share * 100.0),
+            (None, Some(rate), Some(share)) => writeln!(out, "  throughput at least {}, {:.3} % of line rate", exact(rate), share * 100.0),
             _ => Ok(()),
         },
         NamedResults::Latency(result) => result.loads.iter().try_for_each(|load| writeln!(out, "  {}", latency_line(load))),
