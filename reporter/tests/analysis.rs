@@ -1,4 +1,5 @@
 //! The analysis finds what was planted, and nothing where nothing was.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod synthetic;
 
@@ -114,7 +115,9 @@ fn a_curve_that_meets_line_rate_says_from_which_size_on() {
 fn offloading_costs_what_was_planted() {
     let truth = Truth { noise: 0.0, sender_pps: |kind| if kind == "dpu" { 5e6 } else { 10e6 }, receiver_bps: |_| 1e12, ..Truth::lab(1) };
     let placement = analyse(&records(&truth)).placement;
-    let at_64 = |end| placement.offload.iter().find(|o| o.stack == Stack::Dpdk && o.bytes == 64 && o.end == end && o.quantity.higher_is_better()).unwrap();
+    let at_64 = |end| {
+        placement.offload.iter().find(|o| o.stack == Stack::Dpdk && o.bytes == 64 && o.end == end && o.quantity.higher_is_better()).unwrap()
+    };
     assert!((at_64(reporter::analysis::End::Sender).change - 0.5).abs() < 1e-9);
     assert!((at_64(reporter::analysis::End::Receiver).change - 1.0).abs() < 1e-9);
 }

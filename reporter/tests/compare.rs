@@ -1,4 +1,5 @@
 //! `compare` flags what was planted, keeps its stated rate of false alarms, and says when it cannot know.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod synthetic;
 
@@ -36,8 +37,7 @@ fn two_samples_of_one_distribution_raise_alarms_no_more_often_than_stated() {
 #[test]
 fn a_planted_shift_of_five_percent_is_found_where_it_was_planted_and_nowhere_else() {
     let comparison = compare(&sample(1, 1.0, 10), &sample(2, 0.95, 10), Correction::BenjaminiHochberg);
-    let dpdk: Vec<_> =
-        comparison.changes.iter().filter(|c| c.key.stack.name() == "dpdk" && c.quantity.higher_is_better()).collect();
+    let dpdk: Vec<_> = comparison.changes.iter().filter(|c| c.key.stack.name() == "dpdk" && c.quantity.higher_is_better()).collect();
     let found = dpdk.iter().filter(|c| c.finding == Finding::Worse).count();
     assert_eq!(dpdk.len(), 84);
     assert!(found >= 80, "{found} of {}", dpdk.len());

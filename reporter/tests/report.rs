@@ -1,4 +1,5 @@
 //! Reports hold what the records hold, from whole runs, partial ones and hostile ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod synthetic;
 
@@ -27,7 +28,10 @@ fn a_whole_run_has_every_figure_and_every_trial() {
     let html = file(&directory, "report.html");
     for figure in ["goodput-by-size", "wire-rate-by-size", "ratio-by-size", "loss-by-size"] {
         for group in ["system-a-system-b", "system-b-system-a", "inside-system-a", "inside-system-b"] {
-            let name = format!("{figure}-{}", group.replace("system-a-system-b", "system-a-to-system-b").replace("system-b-system-a", "system-b-to-system-a"));
+            let name = format!(
+                "{figure}-{}",
+                group.replace("system-a-system-b", "system-a-to-system-b").replace("system-b-system-a", "system-b-to-system-a")
+            );
             assert!(html.contains(&format!("figure-{name}\"")), "{name}");
             let svg = file(&directory, &format!("figures/{name}.svg"));
             assert!(svg.starts_with("<svg") && svg.contains("class=\"mark\""));

@@ -171,7 +171,8 @@ impl<'a> Cells<'a> {
 
     /// A pair's throughput cells of one stack in ascending size.
     pub fn curve(&self, pair: &Pair, stack: Stack) -> Vec<&Cell<'a>> {
-        let mut curve: Vec<_> = self.cells.iter().filter(|c| c.key.pair == *pair && c.key.stack == stack && c.is_throughput_curve()).collect();
+        let mut curve: Vec<_> =
+            self.cells.iter().filter(|c| c.key.pair == *pair && c.key.stack == stack && c.is_throughput_curve()).collect();
         curve.sort_by_key(|cell| cell.key.size);
         curve
     }

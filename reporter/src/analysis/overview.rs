@@ -110,7 +110,8 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
     if largest != smallest {
         sentence.push_str(&format!(" and {} at {largest}\u{a0}B", span(largest)));
     }
-    let rtt: Vec<f64> = latency.iter().filter(|l| l.kernel_stack == Stack::KernelTcp && l.is_trusted() == trusted).map(|l| l.ratio).collect();
+    let rtt: Vec<f64> =
+        latency.iter().filter(|l| l.kernel_stack == Stack::KernelTcp && l.is_trusted() == trusted).map(|l| l.ratio).collect();
     if !rtt.is_empty() {
         sentence.push_str(&format!("; {}", round_trips(&rtt)));
     }

@@ -65,32 +65,37 @@ pub fn plateaus(cells: &Cells<'_>) -> Vec<PlateauOf> {
     found
 }
 
+/// One size of a curve.
+struct CurvePoint {
+    bytes: u32,
+    rate: f64,
+    ceiling: Option<(CeilingKind, f64)>,
+}
+
 fn plateau_of(curve: &[&Cell<'_>], quantity: Quantity) -> Plateau {
-    let points: Vec<(u32, f64, Option<(CeilingKind, f64)>)> = curve
+    let points: Vec<CurvePoint> = curve
         .iter()
         .filter_map(|cell| {
             let sample = cell.sample(quantity).filter(|sample| sample.trusted)?;
-            Some((cell.key.size.bytes, sample.centre(), ceiling_of(cell, quantity)))
+            Some(CurvePoint { bytes: cell.key.size.bytes, rate: sample.centre(), ceiling: ceiling_of(cell, quantity) })
         })
         .collect();
-    let Some(&(best_bytes, best, _)) = points.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return Plateau::NotEnoughData };
-    let Some(&(last_bytes, ..)) = points.last() else { return Plateau::NotEnoughData };
+    let (Some(best), Some(last)) = (points.iter().max_by(|a, b| a.rate.total_cmp(&b.rate)), points.last()) else {
+        return Plateau::NotEnoughData;
+    };
     if points.len() < 3 {
         return Plateau::NotEnoughData;
     }
     // The smallest size from which on every point holds.
-    let first_of_tail = |holds: &dyn Fn(&(u32, f64, Option<(CeilingKind, f64)>)) -> bool| {
-        points.iter().rev().take_while(|point| holds(point)).last().map(|point| (point.0, point.2))
-    };
-    if let Some((from_bytes, Some((ceiling, _)))) =
-        first_of_tail(&|&(_, rate, ceiling)| ceiling.is_some_and(|(_, limit)| rate >= REACHED * limit))
-    {
-        return Plateau::Ceiling { ceiling, from_bytes };
+    let first_of_tail = |holds: &dyn Fn(&CurvePoint) -> bool| points.iter().rev().take_while(|point| holds(point)).last();
+    let at_ceiling = |point: &CurvePoint| point.ceiling.is_some_and(|(_, limit)| point.rate >= REACHED * limit);
+    if let Some(CurvePoint { bytes, ceiling: Some((ceiling, _)), .. }) = first_of_tail(&at_ceiling) {
+        return Plateau::Ceiling { ceiling: *ceiling, from_bytes: *bytes };
     }
-    match first_of_tail(&|&(_, rate, _)| rate >= REACHED * best) {
-        Some((from_bytes, _)) if from_bytes < last_bytes => Plateau::Level { from_bytes, level: quantity.amount(best) },
+    match first_of_tail(&|point| point.rate >= REACHED * best.rate) {
+        Some(first) if first.bytes < last.bytes => Plateau::Level { from_bytes: first.bytes, level: quantity.amount(best.rate) },
         Some(_) => Plateau::StillRising,
-        None => Plateau::Falls { best_bytes, best: quantity.amount(best) },
+        None => Plateau::Falls { best_bytes: best.bytes, best: quantity.amount(best.rate) },
     }
 }
 

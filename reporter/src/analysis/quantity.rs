@@ -195,7 +195,9 @@ impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (value, prefix, symbol) = scaled(self.value, self.unit);
         match self.unit {
-            Unit::Ratio | Unit::Percent => write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" }),
+            Unit::Ratio | Unit::Percent => {
+                write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" })
+            }
             // Bytes, cycles and frames are counted: they have no fractions unless they are means.
             Unit::Bytes | Unit::Cycles | Unit::Frames if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
             _ => write!(f, "{} {prefix}{symbol}", three_digits(value)),

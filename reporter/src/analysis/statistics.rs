@@ -85,11 +85,7 @@ pub fn ratio_interval(numerator: &[f64], denominator: &[f64], seed: u64) -> Opti
     }
     let welch = welch_on_logs(numerator, denominator)?;
     let reach = quantile_t(0.975, welch.freedom)? * welch.standard_error;
-    Some(Interval {
-        low: (welch.difference - reach).exp(),
-        high: (welch.difference + reach).exp(),
-        method: IntervalMethod::WelchLog,
-    })
+    Some(Interval { low: (welch.difference - reach).exp(), high: (welch.difference + reach).exp(), method: IntervalMethod::WelchLog })
 }
 
 /// Welch's t-test of two samples' logarithms.

@@ -220,7 +220,8 @@ impl Comparison {
             return "The two runs have no result in common.".to_owned();
         }
         if !self.can_judge() {
-            let reason = if once > 0 { "each was measured once (n = 1) on a side, so that noise cannot be judged" } else { "none is valid in both" };
+            let reason =
+                if once > 0 { "each was measured once (n = 1) on a side, so that noise cannot be judged" } else { "none is valid in both" };
             return format!("{} results in common, and {reason}: no difference is called real.", self.changes.len());
         }
         let mut summary = format!(

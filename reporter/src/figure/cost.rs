@@ -15,7 +15,9 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
             .enumerate()
             .filter_map(|(row, pair)| {
                 let curve = cells.curve(pair, stack);
-                let cell = curve.into_iter().rfind(|cell| per_core(cell).is_some() && (stack == Stack::Dpdk) == (cell.key.size.kind == SizeKind::Frame))?;
+                let cell = curve
+                    .into_iter()
+                    .rfind(|cell| per_core(cell).is_some() && (stack == Stack::Dpdk) == (cell.key.size.kind == SizeKind::Frame))?;
                 let (rate, cores) = per_core(cell)?;
                 let mut hover = vec![
                     format!("{name} {pair}, {}", cell.key.size),

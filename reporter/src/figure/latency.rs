@@ -49,14 +49,7 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
             })
             .collect();
         if !points.is_empty() {
-            series.push(Series {
-                name: name.to_owned(),
-                label: String::new(),
-                keys: vec![name.to_owned()],
-                style,
-                joined: false,
-                points,
-            });
+            series.push(Series { name: name.to_owned(), label: String::new(), keys: vec![name.to_owned()], style, joined: false, points });
         }
     }
     let figure = Figure {

@@ -23,13 +23,7 @@ pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
                         format!("lost of sent: {}", shown(Unit::Percent, loss)),
                     ];
                     hover.extend(doubts(cell));
-                    Some(Point {
-                        x: f64::from(cell.key.size.bytes),
-                        y: loss,
-                        spread: None,
-                        trusted: !cell.valid.is_empty(),
-                        hover,
-                    })
+                    Some(Point { x: f64::from(cell.key.size.bytes), y: loss, spread: None, trusted: !cell.valid.is_empty(), hover })
                 })
                 .collect();
             if !points.is_empty() {
@@ -46,9 +40,10 @@ pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
         figures.push(Figure {
             id: format!("loss-by-size-{}", slug(&group.to_string())),
             title: capitalised(&group.to_string()),
-            caption: "Frames lost of frames sent at maximum load, counted by sequence number. At maximum load a receiver that is slower than \
+            caption:
+                "Frames lost of frames sent at maximum load, counted by sequence number. At maximum load a receiver that is slower than \
                       its sender must lose frames: this shows who is the slower one, not a fault."
-                .to_owned(),
+                    .to_owned(),
             x: Axis::sizes("frame size with FCS", Vec::new()),
             y: Axis::values("lost of sent", Unit::Percent, Scale::Linear),
             series,
@@ -69,11 +64,7 @@ fn share_axes(figures: &mut [Figure]) {
     let fixed_ticks: Vec<f64> = super::ticks(Scale::Linear, (0.0, top)).iter().map(|t| t.value).collect();
     for figure in figures {
         figure.x = Axis::sizes(&figure.x.label, sizes.clone());
-        figure.y.kind = AxisKind::Values {
-            unit: Unit::Percent,
-            scale: Scale::Linear,
-            fixed_ticks: fixed_ticks.clone(),
-            domain: Some((0.0, top)),
-        };
+        figure.y.kind =
+            AxisKind::Values { unit: Unit::Percent, scale: Scale::Linear, fixed_ticks: fixed_ticks.clone(), domain: Some((0.0, top)) };
     }
 }

@@ -11,12 +11,12 @@ mod throughput;
 
 pub use change::changes;
 pub use cost::goodput_per_core;
+pub(crate) use cost::per_core;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
-pub(crate) use cost::per_core;
 pub(crate) use throughput::stack_name;
 pub use throughput::{throughput_by_size, views};
 
@@ -96,8 +96,7 @@ impl Axis {
         sizes.sort_by(f64::total_cmp);
         sizes.dedup();
         let (low, high) = (sizes.first().copied().unwrap_or(64.0), sizes.last().copied().unwrap_or(1518.0));
-        let kind =
-            AxisKind::Values { unit: Unit::Bytes, scale: Scale::Log, fixed_ticks: sizes, domain: Some((low * 0.9, high * 1.1)) };
+        let kind = AxisKind::Values { unit: Unit::Bytes, scale: Scale::Log, fixed_ticks: sizes, domain: Some((low * 0.9, high * 1.1)) };
         Axis { label: label.to_owned(), kind, shared: Vec::new() }
     }
 

@@ -17,9 +17,10 @@ pub fn ratio_by_size(ratios: &[Ratio], styles: &Styles) -> Vec<Figure> {
         .map(|group| Figure {
             id: format!("ratio-by-size-{}", slug(&group.to_string())),
             title: capitalised(&group.to_string()),
-            caption: "Payload received by DPDK in frames of N bytes, over the goodput of TCP with messages of N bytes: the same number, two \
+            caption:
+                "Payload received by DPDK in frames of N bytes, over the goodput of TCP with messages of N bytes: the same number, two \
                       different experiments. Above 1, bypass carried more. Whiskers are 95 % intervals where there are repetitions."
-                .to_owned(),
+                    .to_owned(),
             x: Axis::sizes("frame size (DPDK), message size (TCP)", sizes.clone()),
             y: Axis::values("DPDK over kernel TCP", Unit::Ratio, Scale::Log),
             series: series_of(&comparable, styles, group),
@@ -63,11 +64,5 @@ fn point_of(ratio: &Ratio) -> Point {
     if !ratio.is_trusted() {
         hover.push("not from valid trials".to_owned());
     }
-    Point {
-        x: f64::from(ratio.bytes),
-        y: ratio.ratio,
-        spread: ratio.interval.map(|i| (i.low, i.high)),
-        trusted: ratio.is_trusted(),
-        hover,
-    }
+    Point { x: f64::from(ratio.bytes), y: ratio.ratio, spread: ratio.interval.map(|i| (i.low, i.high)), trusted: ratio.is_trusted(), hover }
 }

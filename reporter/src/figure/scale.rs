@@ -79,7 +79,7 @@ pub fn ticks(scale: Scale, (low, high): (f64, f64)) -> Vec<Tick> {
             let last = high.log10().ceil() as i32;
             let labelled: &[u32] = match decades {
                 d if d <= 1.2 => &[1, 2, 3, 5, 7],
-                d if d <= 2.5 => &[1, 2, 5],
+                d if d <= 3.05 => &[1, 2, 5],
                 _ => &[1],
             };
             let every = if decades > 7.0 { 2 } else { 1 };

@@ -61,16 +61,15 @@ fn interesting(comparison: &Comparison, change: &Change) -> bool {
 /// Writes `compare.html`, `compare.md` and the figure into a directory, which is made where it is missing.
 pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &Path) -> Result<Rendered, RenderError> {
     let figure = figure::changes(comparison);
-    let table = Table {
-        header: HEADER.map(str::to_owned).into(),
-        rows: comparison.changes.iter().map(|c| row(c).into()).collect(),
-    };
+    let table = Table { header: HEADER.map(str::to_owned).into(), rows: comparison.changes.iter().map(|c| row(c).into()).collect() };
     let environment = Table {
         header: ["fact", "base", "new"].map(str::to_owned).into(),
         rows: comparison
             .environment
             .iter()
-            .map(|d| vec![d.what.clone(), d.base.clone().unwrap_or_else(|| "–".to_owned()), d.new.clone().unwrap_or_else(|| "–".to_owned())])
+            .map(|d| {
+                vec![d.what.clone(), d.base.clone().unwrap_or_else(|| "–".to_owned()), d.new.clone().unwrap_or_else(|| "–".to_owned())]
+            })
             .collect(),
     };
     let mut markdown = format!("# {} against {}\n\n", escape::markdown(new), escape::markdown(base));
@@ -92,7 +91,7 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
         },
     )?;
     let mut files = vec![write(into, "compare.html", &page)?, write(into, "compare.md", &markdown)?];
-    for figure in &figure {
+    if let Some(figure) = &figure {
         for exporter in [&SvgFile as &dyn Exporter, &CsvTable] {
             files.push(write(into, &format!("figures/{}.{}", figure.id, exporter.extension()), &exporter.export(figure))?);
         }

@@ -4,7 +4,10 @@ use crate::record::{LossDomains, Record};
 
 use super::escape;
 
-const COLUMNS: &[(&str, fn(&Record) -> String)] = &[
+/// A column's name and what stands in it.
+type Column = (&'static str, fn(&Record) -> String);
+
+const COLUMNS: &[Column] = &[
     ("id", |r| r.id.0.clone()),
     ("time", |r| r.time.to_string()),
     ("from", |r| r.pair.from.0.clone()),

@@ -151,18 +151,21 @@ fn tiles(page: &Page) -> Vec<Value> {
     for bytes in ends {
         let at: Vec<_> = counted.iter().filter(|r| r.bytes == bytes).collect();
         let Some(best) = at.iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio)) else { continue };
-        let interval = best.interval.map(|i| {
-            format!(", 95 %: {} to {}", Amount { unit: Unit::Ratio, value: i.low }, Amount { unit: Unit::Ratio, value: i.high })
-        });
+        let interval = best
+            .interval
+            .map(|i| format!(", 95 %: {} to {}", Amount { unit: Unit::Ratio, value: i.low }, Amount { unit: Unit::Ratio, value: i.high }));
         tiles.push(context! {
             value => Amount { unit: Unit::Ratio, value: best.ratio }.to_string(),
             what => format!("payload over kernel TCP at {bytes} B, best pair{mark}"),
             where_ => format!("{}{}", best.pair, interval.unwrap_or_default()),
         });
     }
-    let fastest = page.analysis.latency_ratios.iter().filter(|l| l.kernel_stack == Stack::KernelTcp).min_by(|a, b| {
-        b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre()))
-    });
+    let fastest = page
+        .analysis
+        .latency_ratios
+        .iter()
+        .filter(|l| l.kernel_stack == Stack::KernelTcp)
+        .min_by(|a, b| b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre())));
     if let Some(latency) = fastest {
         let mark = if latency.is_trusted() { "" } else { " (not valid)" };
         tiles.push(context! {
@@ -188,11 +191,14 @@ fn findings(archive: &Archive) -> Vec<Value> {
     grouped.into_iter().map(|(severity, what, mend, at)| context! { severity, what, mend, at => at.join(", ") }).collect()
 }
 
+/// Paths and values.
+type Facts = Vec<(String, String)>;
+
 /// Every endpoint's environment as a list of paths and values; endpoints that are alike share one list.
 fn endpoints(archive: &Archive) -> Vec<Value> {
-    let mut lists: Vec<(Vec<&EndpointId>, Vec<(String, String)>)> = Vec::new();
+    let mut lists: Vec<(Vec<&EndpointId>, Facts)> = Vec::new();
     for (name, endpoint) in archive.environment.iter().flat_map(|e| &e.endpoints) {
-        let mut facts = Vec::new();
+        let mut facts = Facts::new();
         let mut value = serde_json::to_value(endpoint).unwrap_or_default();
         if let Some(object) = value.as_object_mut() {
             object.remove("findings");

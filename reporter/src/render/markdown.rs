@@ -41,7 +41,7 @@ pub fn report(archive: &Archive, page: &Page) -> String {
         }
         for figure in &section.figures {
             let _ = write!(md, "### {}\n\n![{}](figures/{}.svg)\n\n", text(&figure.title), text(&figure.title), figure.id);
-            let _ = write!(md, "{}\n", MarkdownTable.export(figure));
+            let _ = writeln!(md, "{}", MarkdownTable.export(figure));
         }
         for (title, table) in &section.tables {
             let _ = write!(md, "### {}\n\n{}\n", text(title), table.markdown());

@@ -81,18 +81,28 @@ fn throughput(cells: &Cells<'_>, styles: &Styles, view: View, analysis: &Analysi
     let figures = figure::throughput_by_size(cells, styles, view);
     match view {
         View::Application => {
-            let rows = analysis.plateaus.iter().map(|p| {
-                vec![p.pair.to_string(), figure::stack_name(p.stack).to_owned(), p.quantity.to_string(), words::plateau(p)]
-            });
+            let rows = analysis
+                .plateaus
+                .iter()
+                .map(|p| vec![p.pair.to_string(), figure::stack_name(p.stack).to_owned(), p.quantity.to_string(), words::plateau(p)]);
             let table = Table { header: ["pair", "stack", "judged by", "plateau"].map(str::to_owned).into(), rows: rows.collect() };
             let tables = if table.rows.is_empty() { vec![] } else { vec![("Where each curve stops rising".to_owned(), table)] };
-            Section { id: "application-view", title: "Application view: goodput by what is handed over at once", figures, tables, ..Section::default() }
+            Section {
+                id: "application-view",
+                title: "Application view: goodput by what is handed over at once",
+                figures,
+                tables,
+                ..Section::default()
+            }
         }
         View::Frame => Section { id: "frame-view", title: "Frame view: rate on the wire by frame size", figures, ..Section::default() },
     }
 }
 
-const DOMAINS: [(&str, fn(&LossDomains) -> u64); 9] = [
+/// A domain's name and its count.
+type Domain = (&'static str, fn(&LossDomains) -> u64);
+
+const DOMAINS: [Domain; 9] = [
     ("unsent", |l| l.unsent),
     ("NIC discard", |l| l.nic_discard),
     ("no descriptor", |l| l.no_descriptor),
@@ -130,15 +140,19 @@ fn loss(cells: &Cells<'_>, styles: &Styles) -> Section {
     let header = std::iter::once("pair").chain(DOMAINS.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
     let tables = match rows.is_empty() {
         true => Vec::new(),
-        false => vec![("Frames by what became of them, as shares of frames sent, lowest to highest over all sizes".to_owned(), Table { header, rows })],
+        false => vec![(
+            "Frames by what became of them, as shares of frames sent, lowest to highest over all sizes".to_owned(),
+            Table { header, rows },
+        )],
     };
     Section {
         id: "loss",
         title: "Loss, by domain",
         figures: figure::loss_by_size(cells, styles),
-        method: "The domains are counted in different places and never summed: one lost frame can show in several. Loss is what the sequence \
+        method:
+            "The domains are counted in different places and never summed: one lost frame can show in several. Loss is what the sequence \
                  numbers say; counters only tell where."
-            .to_owned(),
+                .to_owned(),
         tables,
         ..Section::default()
     }
@@ -194,18 +208,18 @@ fn placement(analysis: &Analysis) -> Section {
         let rows = best.iter().map(|b| ([words::question(b.stack, b.quantity), String::new()], b.bytes, words::best(b)));
         tables.push((format!("Fastest pair between systems: {name}"), pivot(["judged by", ""], rows)));
         let offload: Vec<_> = of.offload.iter().filter(|o| o.quantity.higher_is_better() == rates).collect();
-        let rows = offload.iter().map(|o| {
-            ([words::question(o.stack, o.quantity), words::end(o.end).to_owned()], o.bytes, words::offload(o))
-        });
+        let rows =
+            offload.iter().map(|o| ([words::question(o.stack, o.quantity), words::end(o.end).to_owned()], o.bytes, words::offload(o)));
         tables.push((format!("Moving from the CPU to the SmartNIC: {name}"), pivot(["judged by", "what moves"], rows)));
     }
     Section {
         id: "placement",
         title: "What to place where",
         tables: tables.into_iter().filter(|(_, t)| !t.rows.is_empty()).collect(),
-        method: "Valid results of pairs between systems. Moving compares pairs that differ only in the end that moves from cpu to dpu; the \
+        method:
+            "Valid results of pairs between systems. Moving compares pairs that differ only in the end that moves from cpu to dpu; the \
                  change is the geometric mean over matched pairs. No test stands behind a single cell."
-            .to_owned(),
+                .to_owned(),
         ..Section::default()
     }
 }
@@ -247,5 +261,8 @@ fn effects_table(analysis: &Analysis) -> Table {
             name.into_iter().chain(shares).chain([words::share(response.unexplained)]).collect()
         })
     });
-    Table { header: ["stack", "of", "sender", "receiver", "both together", "between like pairs"].map(str::to_owned).into(), rows: rows.collect() }
+    Table {
+        header: ["stack", "of", "sender", "receiver", "both together", "between like pairs"].map(str::to_owned).into(),
+        rows: rows.collect(),
+    }
 }

@@ -33,7 +33,13 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
         text.push_str(&format!("{}\n", escape::terminal(&overview.basis)));
     }
     let counts = overview.verdicts;
-    text.push_str(&format!("{} measurements: {} valid, {} invalid, {} failed", counts.total(), counts.valid, counts.invalid, counts.failed));
+    text.push_str(&format!(
+        "{} measurements: {} valid, {} invalid, {} failed",
+        counts.total(),
+        counts.valid,
+        counts.invalid,
+        counts.failed
+    ));
     if !overview.reasons.is_empty() {
         let reasons: Vec<String> = overview.reasons.iter().map(|reason| format!("{} {}", reason.name, reason.count)).collect();
         text.push_str(&format!(" ({})", reasons.join(", ")));
@@ -67,11 +73,8 @@ fn number(text: String) -> Cell {
 fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
     let mut table = ruled(width, &["pair", "size B", "kernel TCP", "DPDK", "DPDK L1", "payload ratio", "loss", "verdict"]);
     for pair in cells.pairs() {
-        let mut sizes: Vec<u32> = cells
-            .iter()
-            .filter(|cell| cell.key.pair == pair && cell.is_throughput_curve())
-            .map(|cell| cell.key.size.bytes)
-            .collect();
+        let mut sizes: Vec<u32> =
+            cells.iter().filter(|cell| cell.key.pair == pair && cell.is_throughput_curve()).map(|cell| cell.key.size.bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
         for (index, bytes) in sizes.iter().enumerate() {
@@ -87,7 +90,8 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
                 let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio())).collect();
                 statistics::mean(&ratios)
             });
-            let records: Vec<&Record> = [&tcp, &dpdk].into_iter().flatten().flat_map(|c| c.valid.iter().chain(&c.invalid).copied()).collect();
+            let records: Vec<&Record> =
+                [&tcp, &dpdk].into_iter().flatten().flat_map(|c| c.valid.iter().chain(&c.invalid).copied()).collect();
             let failed: usize = [&tcp, &dpdk].into_iter().flatten().map(|cell| cell.failed).sum();
             table.add_row(Row::from(vec![
                 Cell::new(if index == 0 { escape::terminal(&pair.to_string()) } else { String::new() }),

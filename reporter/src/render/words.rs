@@ -1,7 +1,7 @@
 //! What the analysis found, as sentences. Numbers that prove nothing get no sentence.
 
 use crate::analysis::{
-    Amount, Analysis, Best, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response, ResponseKind, Unit, three_digits,
+    Analysis, Best, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response, ResponseKind, three_digits,
 };
 use crate::archive::Archive;
 use crate::figure::stack_name;
@@ -107,11 +107,11 @@ pub fn end(end: End) -> &'static str {
 /// `gains 12 %`, `costs 48 %`; for delays, less is a gain.
 pub fn offload(offload: &Offload) -> String {
     let percent = (offload.change - 1.0) * 100.0;
-    if percent.abs() < 0.5 {
-        return "no change".to_owned();
+    if percent.abs() < 1.0 {
+        return "within 1 %".to_owned();
     }
     let word = if (percent > 0.0) == offload.quantity.higher_is_better() { "gains" } else { "costs" };
-    format!("{word} {}", Amount { unit: Unit::Percent, value: percent.abs() })
+    format!("{word} {:.0} %", percent.abs())
 }
 
 /// Where it was measured, in one line.

@@ -80,7 +80,8 @@ impl Chromium {
         self.to.write_all(&[0]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let message = self.from.recv_timeout(deadline.saturating_duration_since(Instant::now())).expect("Chromium answers within a minute");
+            let message =
+                self.from.recv_timeout(deadline.saturating_duration_since(Instant::now())).expect("Chromium answers within a minute");
             if message["id"] == json!(self.next) {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                 return message["result"].clone();
@@ -95,7 +96,8 @@ impl Chromium {
         self.ask("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.events.iter().any(|e| e["method"] == "Page.loadEventFired") {
-            self.events.push(self.from.recv_timeout(deadline.saturating_duration_since(Instant::now())).expect("the page loads within a minute"));
+            self.events
+                .push(self.from.recv_timeout(deadline.saturating_duration_since(Instant::now())).expect("the page loads within a minute"));
         }
     }
 
@@ -122,7 +124,8 @@ impl Chromium {
     pub fn complaints(&self) -> Vec<String> {
         let is_bad = |e: &&Value| {
             e["method"] == "Runtime.exceptionThrown"
-                || (e["method"] == "Runtime.consoleAPICalled" && matches!(e["params"]["type"].as_str(), Some("error" | "warning" | "assert")))
+                || (e["method"] == "Runtime.consoleAPICalled"
+                    && matches!(e["params"]["type"].as_str(), Some("error" | "warning" | "assert")))
                 || (e["method"] == "Log.entryAdded" && matches!(e["params"]["entry"]["level"].as_str(), Some("error" | "warning")))
         };
         self.events.iter().filter(is_bad).map(ToString::to_string).collect()

@@ -1,4 +1,5 @@
 //! The report in a real browser: it draws, switches, prints whole, asks for nothing and runs nothing that a record holds.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod chromium;
 #[path = "../synthetic/mod.rs"]
@@ -57,7 +58,8 @@ fn a_request_that_something_tried_would_be_seen_and_stopped() {
     let Some((_directory, _file, mut browser)) = opened("a_request_that_something_tried_would_be_seen_and_stopped") else { return };
     // The same checks must be able to fail: an image is asked for, and the page's policy refuses it.
     browser.value("new Promise(done => { const i = new Image(); i.onerror = () => done(1); i.src = 'https://example.invalid/x.png'; })");
-    browser.value("(() => { const s = document.createElement('script'); s.textContent = 'window.injected = 1'; document.body.append(s); })()");
+    browser
+        .value("(() => { const s = document.createElement('script'); s.textContent = 'window.injected = 1'; document.body.append(s); })()");
     assert!(browser.value("window.injected === undefined").as_bool().unwrap(), "the policy runs no script but ours");
     assert!(browser.complaints().iter().any(|c| c.contains("Content Security Policy")), "{:?}", browser.complaints());
 }
@@ -65,7 +67,8 @@ fn a_request_that_something_tried_would_be_seen_and_stopped() {
 #[test]
 fn series_and_scales_switch() {
     let Some((_directory, _file, mut browser)) = opened("series_and_scales_switch") else { return };
-    let shown = "[...document.querySelectorAll('#application-view .v.wide.log .series .line')].filter(l => l.getBoundingClientRect().width).length";
+    let shown =
+        "[...document.querySelectorAll('#application-view .v.wide.log .series .line')].filter(l => l.getBoundingClientRect().width).length";
     let before = browser.value(shown).as_u64().unwrap();
     browser.value("document.querySelector('#application-view [data-key=\"kernel TCP\"]').click()");
     let without_kernel = browser.value(shown).as_u64().unwrap();
@@ -108,7 +111,8 @@ fn the_table_of_trials_filters_and_sorts() {
     let invalid = browser.value(&format!("{rows}.length")).as_u64().unwrap();
     assert!(invalid > 0 && invalid < all);
     assert!(browser.value(&format!("{rows}.every(r => r.className === 'invalid')")).as_bool().unwrap());
-    browser.value("(() => { const f = document.getElementById('filter'); f.value = 'hiccup b-dpu'; f.dispatchEvent(new Event('input')); })()");
+    browser
+        .value("(() => { const f = document.getElementById('filter'); f.value = 'hiccup b-dpu'; f.dispatchEvent(new Event('input')); })()");
     let fewer = browser.value(&format!("{rows}.length")).as_u64().unwrap();
     assert!(fewer > 0 && fewer < invalid);
     browser.value("document.querySelectorAll('#trial-table .sort')[3].click()");
@@ -124,7 +128,8 @@ fn it_fits_a_telephone_and_prints_whole() {
     browser.open(&file);
     let overflow = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").as_i64().unwrap();
     assert_eq!(overflow, 0, "the page scrolls sideways at 400 pixels");
-    let small = browser.value("Math.min(...[...document.querySelectorAll('.v .figure text')].map(t => t.getBoundingClientRect().height).filter(Boolean))");
+    let small = browser
+        .value("Math.min(...[...document.querySelectorAll('.v .figure text')].map(t => t.getBoundingClientRect().height).filter(Boolean))");
     assert!(small.as_f64().unwrap() >= 10.0, "text of {small} pixels");
 
     browser.width(1280);
@@ -164,9 +169,14 @@ fn pictures_for_a_person() {
     let archive = synthetic::archive(&into.join(format!("run-{}", std::process::id())), &list);
     render_run(&archive, &into).unwrap();
     let mut browser = Chromium::start(program);
-    for (name, width, scheme) in [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 400, "light")] {
+    for (name, width, medium, scheme) in [
+        ("light", 1280, "screen", "light"),
+        ("dark", 1280, "screen", "dark"),
+        ("phone", 400, "screen", "light"),
+        ("paper", 690, "print", "light"),
+    ] {
         browser.width(width);
-        browser.medium("screen", scheme);
+        browser.medium(medium, scheme);
         browser.open(&into.join("report.html"));
         let height = browser.value("document.documentElement.scrollHeight").as_u64().unwrap();
         let step = if width < 600 { 1500 } else { 1700 };

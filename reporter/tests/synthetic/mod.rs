@@ -133,7 +133,12 @@ fn dpdk_rate(truth: &Truth, rng: &mut ChaCha8Rng, number: usize, pair: &Pair, by
         l2_bps: Some(rate.l2(size)),
         goodput_bps: Some(rate.udp4_goodput(size)),
         loss_ratio: Some(LossRatio::from_counts(sent, received)),
-        loss: Some(LossDomains { unsent: sent / 50, lost: sent - received, no_descriptor: (sent - received) / 2, ..LossDomains::default() }),
+        loss: Some(LossDomains {
+            unsent: sent / 50,
+            lost: sent - received,
+            no_descriptor: (sent - received) / 2,
+            ..LossDomains::default()
+        }),
         frames_sent: Some(sent),
         frames_received: Some(received),
         wire_bytes_per_frame: Some(f64::from(bytes)),
@@ -237,5 +242,9 @@ pub fn hostile(mut record: Record) -> Record {
 }
 
 pub fn damage(archive: &mut Archive) {
-    archive.damaged.push(DamagedLine { file: "results.jsonl".to_owned(), line: 17, why: "EOF while parsing a value at column 81 <b>".to_owned() });
+    archive.damaged.push(DamagedLine {
+        file: "results.jsonl".to_owned(),
+        line: 17,
+        why: "EOF while parsing a value at column 81 <b>".to_owned(),
+    });
 }

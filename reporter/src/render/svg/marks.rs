@@ -26,11 +26,7 @@ pub fn path(marker: Marker, x: f64, y: f64, size: f64) -> String {
         Marker::Plus => {
             let (a, b) = (r * 1.2, r * 0.45);
             let (l, s) = (a - b, 2.0 * b);
-            format!(
-                "M{:.1} {:.1}h{s:.1}v{l:.1}h{l:.1}v{s:.1}h-{l:.1}v{l:.1}h-{s:.1}v-{l:.1}h-{l:.1}v-{s:.1}h{l:.1}z",
-                x - b,
-                y - a
-            )
+            format!("M{:.1} {:.1}h{s:.1}v{l:.1}h{l:.1}v{s:.1}h-{l:.1}v{l:.1}h-{s:.1}v-{l:.1}h-{l:.1}v-{s:.1}h{l:.1}z", x - b, y - a)
         }
         Marker::Bar => format!("M{:.1} {:.1}h2.4v{:.1}h-2.4z", x - 1.2, y - r * 1.3, r * 2.6),
     }

@@ -90,18 +90,16 @@ impl<'a> Plot<'a> {
         let head = if layout.title { 46.0 } else { 26.0 };
         let foot = 46.0;
         let height = rows.map_or(layout.height, |rows| head + foot + ROW * rows.len().max(1) as f64);
-        let left = rows.map_or(46.0, |rows| 18.0 + rows.iter().map(|name| text::width(&text::fitted(name))).fold(40.0, f64::max).min(layout.width * 0.5));
+        let left = rows.map_or(46.0, |rows| {
+            18.0 + rows.iter().map(|name| text::width(&text::fitted(name))).fold(40.0, f64::max).min(layout.width * 0.5)
+        });
         let labels = figure.series.iter().filter(|s| s.joined).map(|s| text::width(&text::fitted(&s.label))).fold(0.0, f64::max);
         let right = if layout.direct_labels && rows.is_none() && labels > 0.0 { labels + LABEL_GAP + 8.0 } else { 16.0 };
         let points = || figure.series.iter().flat_map(|s| &s.points);
-        let spreads = |along_y: bool| points().filter(move |_| along_y == rows.is_none()).filter_map(|p| p.spread).flat_map(|(l, h)| [l, h]);
+        let spreads =
+            |along_y: bool| points().filter(move |_| along_y == rows.is_none()).filter_map(|p| p.spread).flat_map(|(l, h)| [l, h]);
         let limits = || figure.limits.iter().flat_map(|l| &l.points);
-        let x = Ruler::of(
-            &figure.x,
-            points().map(|p| p.x).chain(spreads(false)).chain(limits().map(|p| p.0)),
-            left,
-            layout.width - right,
-        );
+        let x = Ruler::of(&figure.x, points().map(|p| p.x).chain(spreads(false)).chain(limits().map(|p| p.0)), left, layout.width - right);
         let y_values = points().map(|p| p.y).chain(spreads(true)).chain(limits().map(|p| p.1));
         // Names begin at the top, values at the bottom.
         let (bottom, top) = (height - foot, head);
@@ -147,11 +145,18 @@ impl<'a> Plot<'a> {
             if let Some(rows) = self.rows {
                 let name = rows.get(tick.value as usize).map_or("", String::as_str);
                 let _ = write!(svg, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
-                let _ = write!(svg, "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", left - 10.0, y + 4.0, xml(&text::fitted(name)));
+                let _ = write!(
+                    svg,
+                    "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                    left - 10.0,
+                    y + 4.0,
+                    xml(&text::fitted(name))
+                );
             } else if tick.labelled {
                 let _ = write!(svg, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
                 let number = xml(&self.y.tick_text(tick.value));
-                let _ = write!(svg, "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{number}</text>", left - 8.0, y + 4.0);
+                let _ =
+                    write!(svg, "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{number}</text>", left - 8.0, y + 4.0);
             }
         }
         let _ = write!(svg, "<path class=\"axis\" d=\"M{left:.1} {bottom:.1}H{right:.1}\"/>");
@@ -170,7 +175,12 @@ impl<'a> Plot<'a> {
         }
         let x_title = axis_title(&self.figure.x, &self.x);
         let centre = f64::midpoint(left, right);
-        let _ = write!(svg, "<text class=\"label\" x=\"{centre:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", bottom + 38.0, xml(&x_title));
+        let _ = write!(
+            svg,
+            "<text class=\"label\" x=\"{centre:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 38.0,
+            xml(&x_title)
+        );
         if self.rows.is_none() {
             let y_title = axis_title(&self.figure.y, &self.y);
             let _ = write!(svg, "<text class=\"label\" x=\"8\" y=\"{:.1}\">{}</text>", top - 11.0, xml(&y_title));
@@ -260,7 +270,13 @@ impl<'a> Plot<'a> {
             let _ = write!(svg, "<g class=\"series h{}\" data-keys=\"{}\">", series.style.hue.0, xml(&series.keys.join("\n")));
             let (from, to) = (x + 6.0, right + LABEL_GAP - 3.0);
             let _ = write!(svg, "<path class=\"leader\" d=\"M{from:.1} {y:.1}L{to:.1} {place:.1}\"/>");
-            let _ = write!(svg, "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>", right + LABEL_GAP, place + 4.0, xml(&text::fitted(&series.label)));
+            let _ = write!(
+                svg,
+                "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
+                right + LABEL_GAP,
+                place + 4.0,
+                xml(&text::fitted(&series.label))
+            );
         }
     }
 
