@@ -187,8 +187,17 @@ fn mlrsearch15_irregular_goal_result_k9_max_load_passes() {
             assert_eq!(found.outcome.lower().map(|bound| bound.load), Some(frames().line_rate(LINK)));
             assert_eq!((found.outcome.upper(), found.outcome.conditional_throughput()), (None, None));
         }
-        assert!(report.verdict.reasons[0].contains("at least"), "{:?}", report.verdict);
+        assert!(report.verdict.reasons[0].contains("at least line rate"), "{:?}", report.verdict);
+        // The link carries no more: the answer stands. Below line rate, by choice or for want of a faster tester, it does not.
+        assert_eq!(report.verdict.state, MethodState::Valid);
+        let mut limited = spec.clone();
+        limited.max_load = Some("50%".parse().unwrap());
+        assert_eq!(run("capacity=100Mpps", &limited).verdict.state, MethodState::Invalid);
+        assert_eq!(run("capacity=100Mpps,shortfall=20%", &spec).verdict.state, MethodState::Invalid);
     }
+    let report = run("capacity=100Mpps", &rfc2544());
+    let methodology::procedures::Measured::Throughput(result) = &report.measured else { panic!("another method's result") };
+    assert_eq!((result.throughput, result.at_least), (None, Some(frames().line_rate(LINK))));
 }
 
 /// A device that forwards nothing: min load is an upper bound; no division by zero, no NaN.

@@ -62,7 +62,7 @@ pub struct MethodVerdict {
 pub enum MethodState {
     /// It stands.
     Valid,
-    /// The procedure could not be done to its end, or its answer is irregular.
+    /// The procedure could not be done to its end, or its answer is irregular for another reason than that the link carries no more.
     Invalid,
 }
 
@@ -102,6 +102,9 @@ pub struct ThroughputResult {
     /// Throughput; nothing where the answer is irregular.
     #[serde(rename = "throughput_pps")]
     pub throughput: Option<PacketRate>,
+    /// The load that passed where no upper bound was found: "at least this", to be shown as such.
+    #[serde(rename = "at_least_pps")]
+    pub at_least: Option<PacketRate>,
     /// Theoretical maximum at this size, where the link's speed is known.
     #[serde(rename = "line_rate_pps")]
     pub line_rate: Option<PacketRate>,

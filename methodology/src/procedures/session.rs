@@ -146,9 +146,12 @@ impl<'a, M: Measurer> Session<'a, M> {
         };
         let mut result = searched.map_err(|NoOutcome { trial, source }| RunError::Trial { trial, method, source })?;
         result.max_load_calibrated = limits.calibrated;
+        let line_rate = self.line_rate();
         for goal in &result.goals {
-            if let Some(fault) = irregularity(goal, limits.max, limits.calibrated) {
-                self.fault(fault);
+            match irregularity(goal, limits, line_rate) {
+                Some(Remark::Fault(text)) => self.fault(text),
+                Some(Remark::Note(text)) => self.note(text),
+                None => {}
             }
         }
         self.search = Some(result.clone());
@@ -232,17 +235,31 @@ impl<'a, M: Measurer> Session<'a, M> {
     }
 }
 
+/// What is to be said of a goal whose result is irregular.
+enum Remark {
+    /// It makes the whole result invalid.
+    Fault(String),
+    /// The answer is as good as the link allows.
+    Note(String),
+}
+
 /// In words, why a goal's result must not be used as a number; nothing where it may.
-fn irregularity(result: &GoalResult, max: PacketRate, calibrated: bool) -> Option<String> {
+fn irregularity(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<Remark> {
     let GoalOutcome::Irregular { why, .. } = &result.outcome else { return None };
-    let name = &result.goal.name;
+    let (name, max) = (&result.goal.name, limits.max);
     Some(match why {
-        Irregularity::AtLeastMaxLoad if calibrated => {
-            format!("{name} is at least {max}, all that the tester offers: the device may do more")
+        Irregularity::AtLeastMaxLoad if limits.calibrated => {
+            Remark::Fault(format!("{name} is at least {max}, all that the tester offers: the device may do more"))
         }
-        Irregularity::AtLeastMaxLoad => format!("{name} is at least max load, {max}: the device may do more"),
-        Irregularity::BelowMinLoad => format!("{name}: even min load does not meet the goal"),
-        Irregularity::TesterDisturbed => format!("{name}: the tester disturbed every trial at a load that had to be decided"),
-        Irregularity::OutOfTime => format!("{name}: the limit on trial time was reached first"),
+        // RFC 2544 §20: no more can be offered on this medium. The answer stands, as "at least".
+        Irregularity::AtLeastMaxLoad if line_rate.is_some_and(|line| max >= line) => {
+            Remark::Note(format!("{name} is at least line rate, {max}: the link carries no more"))
+        }
+        Irregularity::AtLeastMaxLoad => Remark::Fault(format!("{name} is at least max load, {max}: the device may do more")),
+        Irregularity::BelowMinLoad => Remark::Fault(format!("{name}: even min load does not meet the goal")),
+        Irregularity::TesterDisturbed => {
+            Remark::Fault(format!("{name}: the tester disturbed every trial at a load that had to be decided"))
+        }
+        Irregularity::OutOfTime => Remark::Fault(format!("{name}: the limit on trial time was reached first")),
     })
 }
