@@ -1,5 +1,7 @@
 //! Bad input ends with what failed, on what, and what to do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 mod support;
 
 use serde_json::{Value, json};

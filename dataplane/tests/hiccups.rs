@@ -1,5 +1,7 @@
 //! A poll loop that was away is noticed, at either end and at any moment.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 mod support;
 
 use std::thread;

@@ -1,5 +1,7 @@
 //! AF_PACKET over a veth pair between two network namespaces that the test makes and removes. Needs root.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 mod support;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! What one process may do with DPDK, in one test: EAL is initialised once per process.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 use std::time::Duration;
 
 use dataplane::{CpuId, Dataplane, DataplaneError, EalOptions, Memory, PortOptions, PortSpec, ReceivePlan, SendPlan};

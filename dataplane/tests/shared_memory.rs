@@ -1,5 +1,7 @@
 //! virtio-user to vhost-user between two processes: a real poll-mode path with no kernel in it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 mod support;
 
 use nix::sys::signal::{Signal, kill};

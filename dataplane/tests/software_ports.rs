@@ -1,5 +1,7 @@
 //! net_null, net_ring and net_pcap: ports without another end.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -45,7 +45,7 @@ class Testpmd:
         if self.process.poll() is not None:
             sys.exit(f"testpmd ended: {self.process.stderr.read().decode()[-800:]}")
         self.socket.send(b"/ethdev/stats,0")
-        return time.clock_gettime(time.CLOCK_MONOTONIC), json.loads(self.socket.recv(65536))["/ethdev/stats"][key]
+        return time.clock_gettime(time.CLOCK_MONOTONIC), (json.loads(self.socket.recv(65536))["/ethdev/stats"] or {}).get(key, 0)
 
     def on_cpu(self):
         """CPU time of the busiest thread, which is the one that polls."""
@@ -56,7 +56,12 @@ class Testpmd:
         return max(times)
 
     def rate(self, key, seconds, per_cpu=False):
-        time.sleep(0.7)
+        # The socket is there before the port is, and the port before the link.
+        for _ in range(200):
+            if self.packets(key)[1] > 0:
+                break
+            time.sleep(0.1)
+        time.sleep(0.3)
         cpu_begin, (begin, before) = self.on_cpu(), self.packets(key)
         time.sleep(seconds)
         cpu_end, (end, after) = self.on_cpu(), self.packets(key)
@@ -70,6 +75,14 @@ class Testpmd:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def wait_for(path):
+    for _ in range(300):
+        if os.path.exists(path):
+            return
+        time.sleep(0.05)
+    sys.exit(f"{path} did not appear")
 
 
 def memory():
@@ -144,6 +157,7 @@ class Bench:
     def virtio_testpmd(self, size):
         path = os.path.join(self.directory.name, "tp.sock")
         sink = Testpmd(0, f"net_vhost0,iface={path}", ["--forward-mode=rxonly"], self.directory.name)
+        wait_for(path)
         sender = Testpmd(1, f"net_virtio_user0,path={path}", ["--forward-mode=txonly", f"--txpkts={size - 4}"], self.directory.name)
         try:
             return sink.rate("ipackets", self.seconds)
@@ -163,6 +177,7 @@ class Bench:
     def round_testpmd(self):
         path = os.path.join(self.directory.name, "tp.sock")
         far = Testpmd(0, f"net_vhost0,iface={path}", ["--forward-mode=macswap"], self.directory.name)
+        wait_for(path)
         near = Testpmd(1, f"net_virtio_user0,path={path}", ["--forward-mode=flowgen", "--txpkts=60"], self.directory.name)
         try:
             return near.rate("ipackets", self.seconds)

@@ -1,6 +1,7 @@
 //! Engines in processes of their own: EAL is initialised once per process.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
