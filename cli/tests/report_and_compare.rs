@@ -1,0 +1,75 @@
+//! `linerate report` and `linerate compare` on run directories, without DPDK.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::str::contains;
+
+/// A run directory with one DPDK result, measured as many times as there are rates.
+fn run(directory: &Path, rates: &[f64]) {
+    std::fs::create_dir_all(directory).unwrap();
+    let line = |(index, rate): (usize, &f64)| {
+        format!(
+            r#"{{"schema":1,"id":"r{index}","time":"2026-03-01T12:00:00Z","pair":{{"from":"a-cpu","to":"b-cpu"}},"stack":"dpdk","tool":{{"name":"linerate","version":"0.1.0"}},"metric":"throughput","method":"mrr","size":{{"kind":"frame","bytes":64}},"repetition":{},"values":{{"forwarding_pps":{rate},"goodput_bps":{}}},"verdict":{{"state":"valid","reasons":[]}}}}"#,
+            index + 1,
+            rate * 144.0
+        ) + "\n"
+    };
+    let lines: String = rates.iter().enumerate().map(line).collect();
+    std::fs::write(directory.join("results.jsonl"), lines).unwrap();
+}
+
+fn linerate() -> Command {
+    Command::cargo_bin("linerate").unwrap()
+}
+
+#[test]
+fn report_writes_its_files_and_names_a_damaged_line() {
+    let directory = tempfile::tempdir().unwrap();
+    run(directory.path(), &[1e6]);
+    let results = directory.path().join("results.jsonl");
+    let mut text = std::fs::read_to_string(&results).unwrap();
+    text.push_str("{\"schema\":1,\n");
+    std::fs::write(&results, text).unwrap();
+    linerate().arg("report").arg(directory.path()).assert().success().stdout(contains("results.jsonl line 2")).stdout(contains("report.html"));
+    for name in ["report.html", "report.md", "results.csv"] {
+        assert!(directory.path().join(name).exists(), "{name}");
+    }
+    let json = linerate().arg("report").arg(directory.path()).arg("--json").assert().success();
+    let object: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(object["records"], 1);
+    assert_eq!(object["damaged"][0]["line"], 2);
+}
+
+#[test]
+fn report_of_something_else_says_what_to_give() {
+    let directory = tempfile::tempdir().unwrap();
+    linerate().arg("report").arg(directory.path()).assert().failure().stderr(contains("run directory"));
+}
+
+#[test]
+fn compare_fails_on_a_regression_and_on_blindness_and_passes_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    run(&at("base"), &[1.00e6, 1.01e6, 0.99e6, 1.0e6]);
+    run(&at("slow"), &[0.80e6, 0.81e6, 0.79e6, 0.8e6]);
+    run(&at("same"), &[1.00e6, 1.005e6, 0.995e6, 1.0e6]);
+    run(&at("once"), &[0.5e6]);
+    let compare = |new: &str| {
+        let mut command = linerate();
+        command.arg("compare").arg(at("base")).arg(at(new));
+        command
+    };
+    compare("slow").args(["--fail-on-regression", "5%"]).assert().code(1).stdout(contains("1 regressions"));
+    compare("slow").args(["--fail-on-regression", "50%"]).assert().code(0);
+    compare("slow").assert().code(0).stdout(contains("worse"));
+    compare("same").args(["--fail-on-regression", "5%"]).assert().code(0);
+    compare("once").args(["--fail-on-regression", "5%"]).assert().code(3).stdout(contains("noise cannot be judged"));
+    compare("slow").args(["--fail-on-regression", "lots"]).assert().code(2).stderr(contains("such as 5%"));
+    let json = compare("slow").args(["--json", "--fail-on-regression", "5%"]).assert().code(1);
+    let object: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(object["comparison"]["changes"][0]["finding"], "worse");
+    compare("slow").arg("--out").arg(at("out")).assert().code(0).stdout(contains("compare.html"));
+    assert!(at("out").join("figures/changes.svg").exists());
+}
