@@ -84,6 +84,19 @@ fn a_run_that_was_cut_off_reports_what_it_has() {
 }
 
 #[test]
+fn a_run_of_searches_without_mrr_is_drawn_by_what_it_found() {
+    let mut records = records(&Truth::lab(1));
+    for record in records.iter_mut().filter(|r| r.stack == Stack::Dpdk && r.method == "mrr") {
+        record.method = "ndr-pdr".to_owned();
+        record.parameters = serde_json::json!({ "goals": [{ "name": "NDR", "lower_bound_pps": 1.25e6 }] }).as_object().unwrap().clone();
+    }
+    let (directory, _) = rendered(&records);
+    let html = file(&directory, "report.html");
+    assert!(html.contains("figure-wire-rate-by-size-system-a-to-system-b") && html.contains("goals.1.lower_bound_pps 1250000"));
+    assert!(html.contains("times the payload"));
+}
+
+#[test]
 fn other_testbeds_have_other_names() {
     let mut records = records(&Truth::lab(1));
     for record in &mut records {

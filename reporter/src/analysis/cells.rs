@@ -70,6 +70,7 @@ pub struct Cell<'a> {
     pub invalid: Vec<&'a Record>,
     /// How many gave no result.
     pub failed: usize,
+    drawn: bool,
 }
 
 /// A cell's values of one quantity.
@@ -112,9 +113,10 @@ impl<'a> Cell<'a> {
         if self.valid.is_empty() { &self.invalid } else { &self.valid }
     }
 
-    /// Whether this is the rate at the highest load that the report's throughput figures draw.
+    /// Whether this is a point of the report's throughput figures: kernel goodput, and DPDK at maximum load (`mrr`); in a run without
+    /// `mrr`, DPDK by the procedure that most results come from.
     pub fn is_throughput_curve(&self) -> bool {
-        self.key.metric == Metric::Throughput && (self.key.stack.is_kernel() || self.key.method == "mrr")
+        self.drawn
     }
 }
 
@@ -138,14 +140,21 @@ impl<'a> Cells<'a> {
                 view: record.view,
                 load: record.load.clone(),
             };
-            let cell = by_key.entry(key.clone()).or_insert_with(|| Cell { key, valid: Vec::new(), invalid: Vec::new(), failed: 0 });
+            let cell =
+                by_key.entry(key.clone()).or_insert_with(|| Cell { key, valid: Vec::new(), invalid: Vec::new(), failed: 0, drawn: false });
             match record.verdict.state {
                 State::Valid => cell.valid.push(record),
                 State::Invalid => cell.invalid.push(record),
                 State::Failed => cell.failed += 1,
             }
         }
-        Cells { cells: by_key.into_values().collect() }
+        let mut cells: Vec<Cell<'a>> = by_key.into_values().collect();
+        let bypass = bypass_method(&cells);
+        for cell in &mut cells {
+            let by_bypass = Some(&cell.key.method) == bypass.as_ref();
+            cell.drawn = cell.key.metric == Metric::Throughput && (cell.key.stack.is_kernel() || by_bypass);
+        }
+        Cells { cells }
     }
 
     /// Every cell.
@@ -175,6 +184,17 @@ impl<'a> Cells<'a> {
             self.cells.iter().filter(|c| c.key.pair == *pair && c.key.stack == stack && c.is_throughput_curve()).collect();
         curve.sort_by_key(|cell| cell.key.size);
         curve
+    }
+}
+
+fn bypass_method(cells: &[Cell<'_>]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for cell in cells.iter().filter(|c| c.key.stack == Stack::Dpdk && c.key.metric == Metric::Throughput) {
+        *counts.entry(&cell.key.method).or_default() += 1;
+    }
+    match counts.contains_key("mrr") {
+        true => Some("mrr".to_owned()),
+        false => counts.into_iter().max_by_key(|(_, count)| *count).map(|(method, _)| method.to_owned()),
     }
 }
 

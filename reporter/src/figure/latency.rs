@@ -8,6 +8,7 @@ use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown}
 const MARKS: &[(Stack, Quantity, &str, Style)] = &[
     (Stack::KernelTcp, Quantity::RttMean, "kernel TCP mean", mark(1, Marker::Circle, false)),
     (Stack::KernelUdp, Quantity::RttMean, "kernel UDP mean", mark(2, Marker::Square, false)),
+    (Stack::KernelIcmp, Quantity::RttMean, "kernel ICMP mean", mark(4, Marker::Diamond, false)),
     (Stack::Dpdk, Quantity::RttP50, "DPDK p50", mark(0, Marker::Circle, true)),
     (Stack::Dpdk, Quantity::RttP90, "DPDK p90", mark(0, Marker::Bar, true)),
     (Stack::Dpdk, Quantity::RttP99, "DPDK p99", mark(0, Marker::Diamond, true)),
