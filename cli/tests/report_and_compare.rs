@@ -32,7 +32,13 @@ fn report_writes_its_files_and_names_a_damaged_line() {
     let mut text = std::fs::read_to_string(&results).unwrap();
     text.push_str("{\"schema\":1,\n");
     std::fs::write(&results, text).unwrap();
-    linerate().arg("report").arg(directory.path()).assert().success().stdout(contains("results.jsonl line 2")).stdout(contains("report.html"));
+    linerate()
+        .arg("report")
+        .arg(directory.path())
+        .assert()
+        .success()
+        .stdout(contains("results.jsonl line 2"))
+        .stdout(contains("report.html"));
     for name in ["report.html", "report.md", "results.csv"] {
         assert!(directory.path().join(name).exists(), "{name}");
     }

@@ -18,7 +18,7 @@ use super::page::{Page, Section};
 use super::svg::{InlineSvg, Layout};
 use super::table::Table;
 use super::words;
-use crate::analysis::{Amount, Quantity, Unit};
+use crate::analysis::{Amount, LatencyRatio, Quantity, Unit};
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
 const SCRIPT: &str = include_str!("../../assets/report.js");
@@ -160,17 +160,16 @@ fn tiles(page: &Page) -> Vec<Value> {
             where_ => format!("{}{}", best.pair, interval.unwrap_or_default()),
         });
     }
-    let fastest = page
-        .analysis
-        .latency_ratios
-        .iter()
-        .filter(|l| l.kernel_stack == Stack::KernelTcp)
-        .min_by(|a, b| b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre())));
+    let between = |l: &&LatencyRatio| !l.pair.is_within_one_system();
+    let kernel_tcp = || page.analysis.latency_ratios.iter().filter(|l| l.kernel_stack == Stack::KernelTcp);
+    let shorter =
+        |a: &&LatencyRatio, b: &&LatencyRatio| b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre()));
+    let fastest = kernel_tcp().filter(between).min_by(shorter).or_else(|| kernel_tcp().min_by(shorter));
     if let Some(latency) = fastest {
         let mark = if latency.is_trusted() { "" } else { " (not valid)" };
         tiles.push(context! {
             value => latency.dpdk.quantity.amount(latency.dpdk.centre()).to_string(),
-            what => format!("shortest {} without the kernel{mark}", latency.dpdk.quantity),
+            what => format!("{} without the kernel, best comparable pair{mark}", latency.dpdk.quantity),
             where_ => format!("{}; kernel TCP {}", latency.pair, latency.kernel.quantity.amount(latency.kernel.centre())),
         });
     }

@@ -92,7 +92,7 @@ pub fn question(stack: Stack, quantity: Quantity) -> String {
 
 /// The fastest pair with its result.
 pub fn best(best: &Best) -> String {
-    format!("{} ({})", best.pair, best.amount)
+    format!("{} ({})", best.pair, best.amount.to_string().replace(' ', "\u{a0}"))
 }
 
 /// Which end moves to the SmartNIC.

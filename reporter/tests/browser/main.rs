@@ -165,7 +165,7 @@ fn pictures_for_a_person() {
     let into = PathBuf::from(std::env::var("LOOK").unwrap_or_else(|_| "target/look".to_owned()));
     std::fs::create_dir_all(&into).unwrap();
     let program = chromium::installed().expect("chromium");
-    let list = records(&Truth { invalid: 0.06, failed: 0.02, ..Truth::lab(7) });
+    let list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
     let archive = synthetic::archive(&into.join(format!("run-{}", std::process::id())), &list);
     render_run(&archive, &into).unwrap();
     let mut browser = Chromium::start(program);
@@ -187,7 +187,20 @@ fn pictures_for_a_person() {
             std::fs::write(into.join(format!("{name}-{index}.png")), png).unwrap();
         }
     }
+    let mut slower = archive.clone();
+    slower.records = records(&Truth { dpdk_factor: 0.93, link: true, ..Truth::lab(8) });
+    let comparison = reporter::compare::compare(&archive, &slower, reporter::compare::Correction::default());
+    reporter::render::render_comparison(&comparison, "runs/before", "runs/after", &into).unwrap();
+    browser.medium("screen", "light");
     browser.width(1280);
+    browser.open(&into.join("compare.html"));
+    let clip = json!({ "x": 0, "y": 0, "width": 1280, "height": 1900, "scale": 1 });
+    let shot = browser.ask("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }));
+    let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+    std::fs::write(into.join("compare.png"), png).unwrap();
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+
+    browser.open(&into.join("report.html"));
     browser.medium("print", "light");
     let pdf = base64::engine::general_purpose::STANDARD.decode(browser.picture("pdf")).unwrap();
     std::fs::write(into.join("print.pdf"), pdf).unwrap();
