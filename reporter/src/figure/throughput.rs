@@ -54,7 +54,13 @@ fn figure_of(cells: &Cells<'_>, styles: &Styles, view: View, group: &Group) -> F
             series.label = series.keys.first().cloned().unwrap_or_default();
         }
     }
-    limits.dedup_by(|a, b| a.label == b.label && a.points == b.points);
+    // Pairs of one direction share their ceilings.
+    let mut seen: Vec<Limit> = Vec::new();
+    limits.retain(|limit: &Limit| {
+        let new = seen.iter().all(|known| known.label != limit.label || known.points != limit.points);
+        seen.extend(new.then(|| limit.clone()));
+        new
+    });
     let (id, x, y, caption) = match view {
         View::Application => (
             "goodput-by-size",

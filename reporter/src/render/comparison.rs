@@ -78,6 +78,9 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
     markdown.push_str(&format!("\n## Results\n\n{}\n\n", escape::markdown(&comparison.summary())));
     markdown.push_str(&format!("{}\n{}\n", table.markdown(), escape::markdown(&method(comparison))));
 
+    // The counts as the heading, what limits them below it.
+    let summary = comparison.summary();
+    let (headline, limits) = summary.split_once(". ").unwrap_or((&summary, ""));
     let section = Section { id: "changes", title: "What changed", figures: figure.iter().cloned().collect(), ..Section::default() };
     let page = html::fill(
         TEMPLATE,
@@ -85,7 +88,8 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
             base, new,
             environment => html::table(&environment),
             table => html::table(&table),
-            summary => comparison.summary(),
+            headline => headline.trim_end_matches('.'),
+            limits,
             method => method(comparison),
             section => html::section(&section),
         },

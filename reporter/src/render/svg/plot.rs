@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use crate::analysis::{Unit, scaled, three_digits};
-use crate::figure::{Axis, AxisKind, Dash, Figure, Limit, Scale, Series, Tick, ticks};
+use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Series, Tick, ticks};
 use crate::render::escape::xml;
 
 use super::{Layout, marks, text};
@@ -91,7 +91,11 @@ impl<'a> Plot<'a> {
         let foot = 46.0;
         let height = rows.map_or(layout.height, |rows| head + foot + ROW * rows.len().max(1) as f64);
         let left = rows.map_or(46.0, |rows| {
-            18.0 + rows.iter().map(|name| text::width(&text::fitted(name))).fold(40.0, f64::max).min(layout.width * 0.5)
+            18.0 + rows
+                .iter()
+                .map(|name| text::width(&text::fitted_to(name, name_length(layout))))
+                .fold(40.0, f64::max)
+                .min(layout.width * 0.5)
         });
         let labels = figure.series.iter().filter(|s| s.joined).map(|s| text::width(&text::fitted(&s.label))).fold(0.0, f64::max);
         let right = if layout.direct_labels && rows.is_none() && labels > 0.0 { labels + LABEL_GAP + 8.0 } else { 16.0 };
@@ -124,9 +128,7 @@ impl<'a> Plot<'a> {
             let _ = write!(svg, "<text class=\"title\" x=\"{:.0}\" y=\"18\">{}</text>", 8.0, xml(&text::fitted_to(&self.figure.title, 70)));
         }
         self.draw_axes(&mut svg);
-        for limit in &self.figure.limits {
-            self.draw_limit(&mut svg, limit);
-        }
+        self.draw_limits(&mut svg);
         for series in &self.figure.series {
             self.draw_series(&mut svg, series);
         }
@@ -150,7 +152,7 @@ impl<'a> Plot<'a> {
                     "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                     left - 10.0,
                     y + 4.0,
-                    xml(&text::fitted(name))
+                    xml(&text::fitted_to(name, name_length(self.layout)))
                 );
             } else if tick.labelled {
                 let _ = write!(svg, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
@@ -213,14 +215,16 @@ impl<'a> Plot<'a> {
         written
     }
 
-    fn draw_limit(&self, svg: &mut String, limit: &Limit) {
-        let path = self.line(limit.points.iter().copied());
-        let _ = write!(svg, "<g class=\"limit\"><path d=\"{path}\"/>");
-        if let Some(&(x, y)) = limit.points.last() {
-            let (x, y) = (self.x.at(x), self.y.at(y));
-            let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", y - 6.0, xml(&limit.label));
+    /// Ceilings, with their names at their beginnings: at their ends they meet.
+    fn draw_limits(&self, svg: &mut String) {
+        let (_, _, top, bottom) = self.edges();
+        let begins: Vec<(f64, f64)> =
+            self.figure.limits.iter().filter_map(|l| l.points.first().map(|&(x, y)| (self.x.at(x), self.y.at(y) - 6.0))).collect();
+        let places = text::spread(&begins.iter().map(|b| b.1).collect::<Vec<_>>(), LINE_HEIGHT, top + 2.0, bottom);
+        for ((limit, (x, _)), y) in self.figure.limits.iter().zip(begins).zip(places) {
+            let path = self.line(limit.points.iter().copied());
+            let _ = write!(svg, "<g class=\"limit\"><path d=\"{path}\"/><text x=\"{x:.1}\" y=\"{y:.1}\">{}</text></g>", xml(&limit.label));
         }
-        svg.push_str("</g>");
     }
 
     fn draw_series(&self, svg: &mut String, series: &Series) {
@@ -292,6 +296,11 @@ impl<'a> Plot<'a> {
     fn edges(&self) -> (f64, f64, f64, f64) {
         (self.x.from, self.x.to, self.y.from.min(self.y.to), self.y.from.max(self.y.to))
     }
+}
+
+/// How many characters a row's name may have, so that half of the drawing stays for the values.
+fn name_length(layout: Layout) -> usize {
+    ((layout.width * 0.5 - 18.0) / (0.6 * text::FONT)) as usize
 }
 
 fn axis_title(axis: &Axis, ruler: &Ruler) -> String {
