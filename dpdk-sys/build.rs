@@ -13,7 +13,6 @@ const FUNCTIONS: &[&str] = &[
     "rte_dev_probe",
     "rte_eal_cleanup",
     "rte_eal_has_hugepages",
-    "rte_eal_init",
     "rte_eth_dev_close",
     "rte_eth_dev_get_mtu",
     "rte_eth_dev_get_name_by_port",

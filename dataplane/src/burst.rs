@@ -77,25 +77,16 @@ impl Frame {
     }
 
     /// Makes the mbuf a frame of `length` bytes behind the usual headroom, with no offload asked for.
+    ///
+    /// # Safety
+    /// The mbuf's buffer has room for `length` bytes behind the headroom.
     #[inline(always)]
-    pub(crate) fn reset(self, length: u16) {
-        // SAFETY: as in `data`.
+    pub(crate) unsafe fn reset(self, length: u16) {
+        // SAFETY: as in `data`; the caller vouches for the room.
         unsafe {
             self.field::<u16>(sys::LR_MBUF_DATA_OFF).write(sys::LR_MBUF_HEADROOM as u16);
             self.field::<u16>(sys::LR_MBUF_NB_SEGS).write(1);
             self.field::<u64>(sys::LR_MBUF_OL_FLAGS).write(0);
-            self.set_length(length);
-        }
-    }
-
-    /// Makes the frame `length` bytes long. The room must be there.
-    ///
-    /// # Safety
-    /// The mbuf's buffer has room for `length` bytes behind its data offset.
-    #[inline(always)]
-    pub(crate) unsafe fn set_length(self, length: u16) {
-        // SAFETY: as in `data`.
-        unsafe {
             self.field::<u32>(sys::LR_MBUF_PKT_LEN).write(u32::from(length));
             self.field::<u16>(sys::LR_MBUF_DATA_LEN).write(length);
         }
@@ -192,12 +183,12 @@ impl<'s> Burst<'s> {
         Burst { frames: &mut frames[usize::from(sent)..], home: this.home }
     }
 
-    /// Keeps the frames that `keep` says, in order, and gives the others back.
+    /// Keeps the frames that `keep` says by place, in order, and gives the others back.
     #[inline(always)]
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Frame) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, Frame) -> bool) {
         let mut kept = 0;
         for i in 0..self.frames.len() {
-            if keep(self.frames[i]) {
+            if keep(i, self.frames[i]) {
                 self.frames.swap(kept, i);
                 kept += 1;
             }

@@ -136,7 +136,7 @@ pub struct ReflectReport {
     pub frames_received: u64,
     /// Frames that the port took back.
     pub frames_sent: u64,
-    /// Frames that the port did not take back.
+    /// Frames that the port did not take back, or whose TTL was used up.
     pub unsent: u64,
     /// Frames that are not test frames (ARP, neighbour discovery …): they are not turned round.
     pub foreign: u64,

@@ -2,9 +2,11 @@
 #include "shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #if RTE_VERSION < RTE_VERSION_NUM(21, 11, 0, 0)
 #error "linerate needs DPDK 21.11 or newer"
@@ -26,6 +28,26 @@ const char *lr_built_version(void)
 			 RTE_VER_RELEASE);
 	}
 	return version;
+}
+
+int lr_eal_init(int argc, char **argv)
+{
+	int saved, null, result;
+
+	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (saved >= 0 && null >= 0)
+		dup2(null, STDOUT_FILENO);
+	result = rte_eal_init(argc, argv);
+	fflush(stdout);
+	if (saved >= 0) {
+		dup2(saved, STDOUT_FILENO);
+		close(saved);
+	}
+	if (null >= 0)
+		close(null);
+	return result;
 }
 
 int lr_errno(void)

@@ -48,6 +48,9 @@ enum lr_built {
 };
 const char *lr_built_version(void);
 
+/* rte_eal_init() without its usage text, which it writes to standard output: that belongs to the program. */
+int lr_eal_init(int argc, char **argv);
+
 /* Thread-local variables. */
 int lr_errno(void);
 unsigned int lr_lcore_id(void);

@@ -77,7 +77,10 @@ mod tests {
     fn only_what_is_named_is_touched() {
         let mut options = EalOptions { devices: vec!["net_null0".parse().unwrap()], ..EalOptions::default() };
         let software = line(&options, Memory::NoHuge { megabytes: 64 });
-        assert!(software.contains("--no-pci") && software.contains("--no-huge --no-shconf -m64") && software.contains("--lcores=0@3"), "{software}");
+        assert!(
+            software.contains("--no-pci") && software.contains("--no-huge --no-shconf -m64") && software.contains("--lcores=0@3"),
+            "{software}"
+        );
         assert!(!software.contains("net_null0"), "software ports are probed one by one, so that an error names the port");
         options.devices.push("03:00.0,representor=vf0".parse().unwrap());
         let hardware = line(&options, Memory::HugePages { megabytes: 0 });

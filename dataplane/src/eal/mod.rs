@@ -190,7 +190,7 @@ fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(
     let failed = |reason: String| {
         let advice = match memory {
             Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--memory nohuge`)",
-            _ => "Start as root (or with the capabilities that docs/setup.md names), and see `linerate doctor`",
+            _ => "Start as root, check the arguments, and see `linerate doctor`",
         };
         DataplaneError::Init { reason, arguments: shown.clone(), log: said(), advice: advice.to_owned() }
     };
@@ -210,7 +210,7 @@ fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(
     main_cpu.pin_current_thread().map_err(|error| failed(error.to_string()))?;
     // SAFETY: argv holds argc NUL-terminated strings and a null, all of them alive and writable for the life of the process; this is the
     // only call, by the flag in `Dataplane::init`.
-    let result = unsafe { sys::rte_eal_init(argc, argv.as_mut_ptr()) };
+    let result = unsafe { sys::lr_eal_init(argc, argv.as_mut_ptr()) };
     let reason = (result < 0).then(error_text);
     let restored = sched_setaffinity(Pid::from_raw(0), &affinity);
     match (reason, restored) {

@@ -57,18 +57,20 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &Shared) -> Result<ReflectRe
             let is_test = |data: *const u8, length| matches!(unsafe { classifier.classify_raw(data, length) }, Class::Test(_));
             if !burst.frames().iter().all(|frame| is_test(frame.data(), frame.length())) {
                 let all = burst.len();
-                burst.retain(|frame| is_test(frame.data(), frame.length()));
+                burst.retain(|_, frame| is_test(frame.data(), frame.length()));
                 foreign += (all - burst.len()) as u64;
             }
-            let mut expired = 0;
+            let (mut goes_back, mut at, mut expired) = ([true; MAX_BURST], 0, 0);
+            let mut note = |turned| {
+                goes_back[at] = turned == Turned::Back;
+                expired += u64::from(!goes_back[at]);
+                at += 1;
+            };
             // SAFETY: test frames of this layout, owned by the burst.
-            unsafe {
-                turn_round(burst.frames(), layout, |frame| frame.data(), |_, turned| expired += usize::from(turned == Turned::Expired));
-            }
-            // An expired frame cannot be told from the others here; a burst with one is not sent at all. Test frames leave with more.
+            unsafe { turn_round(burst.frames(), layout, |frame| frame.data(), |_, turned| note(turned)) };
             if expired > 0 {
-                unsent += burst.len() as u64;
-                burst.retain(|_| false);
+                unsent += expired;
+                burst.retain(|place, _| goes_back[place]);
             }
             let turned = burst.len();
             while !burst.is_empty() {

@@ -52,7 +52,9 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &Shared) -> Result<ReceiveRe
             seen.burst(burst.frames(), now);
             last_frame = now;
             drop(burst);
-            shared.show(seen.counters());
+            if seen.worth_showing() {
+                shared.show(seen.counters());
+            }
             // Even a flood of frames must not keep a sink from ending.
             if limit.is_none_or(|limit| now.wrapping_sub(meter.begin()) < limit) && !shared.stop_asked() {
                 continue;
@@ -80,6 +82,7 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &Shared) -> Result<ReceiveRe
         }
     }
     let end = meter.turn();
+    shared.show(seen.counters());
     let frames = seen.frames;
     let mut report = seen.report(&meter);
     report.hiccups = meter.hiccups();
@@ -127,6 +130,12 @@ impl Seen {
 
     fn any(&self) -> bool {
         self.first.is_some()
+    }
+
+    /// Adding up many streams takes longer than a burst: then only every so often.
+    #[inline(always)]
+    fn worth_showing(&self) -> bool {
+        self.streams.len() <= 2 || self.frames & 0x3fff < MAX_BURST as u64
     }
 
     /// Takes note of a burst that came at `now`.
