@@ -218,8 +218,17 @@ impl<'a> Plot<'a> {
     /// Ceilings, with their names at their beginnings: at their ends they meet.
     fn draw_limits(&self, svg: &mut String) {
         let (_, _, top, bottom) = self.edges();
-        let begins: Vec<(f64, f64)> =
-            self.figure.limits.iter().filter_map(|l| l.points.first().map(|&(x, y)| (self.x.at(x), self.y.at(y) - 6.0))).collect();
+        let begins: Vec<(f64, f64)> = self
+            .figure
+            .limits
+            .iter()
+            .filter_map(|limit| {
+                let (&(x, y), &(_, end)) = (limit.points.first()?, limit.points.last()?);
+                // Above a level line, below one that rises, so that it does not run through its own name.
+                let beside = if end > y * 1.1 { 14.0 } else { -6.0 };
+                Some((self.x.at(x), self.y.at(y) + beside))
+            })
+            .collect();
         let places = text::spread(&begins.iter().map(|b| b.1).collect::<Vec<_>>(), LINE_HEIGHT, top + 2.0, bottom);
         for ((limit, (x, _)), y) in self.figure.limits.iter().zip(begins).zip(places) {
             let path = self.line(limit.points.iter().copied());
