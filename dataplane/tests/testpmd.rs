@@ -16,11 +16,16 @@ use support::{Engine, job, number, socket};
 /// A testpmd that forwards from its start; killed where the test fails.
 struct Testpmd(Child);
 
+/// The run-time directory that it leaves behind.
+fn prefix() -> String {
+    format!("lrt{}", std::process::id())
+}
+
 impl Testpmd {
     fn start(vdev: &str, mode: &str) -> Testpmd {
         let child = Command::new("dpdk-testpmd")
             .args(["--lcores", "0@0,1@0", "--no-pci", "--no-telemetry", "--no-huge", "--no-shconf", "-m", "512"])
-            .args([&format!("--file-prefix=lrt{}", std::process::id()), "--vdev", vdev, "--", "--nb-cores=1", "--auto-start"])
+            .args([&format!("--file-prefix={}", prefix()), "--vdev", vdev, "--", "--nb-cores=1", "--auto-start"])
             .args(["--no-mlockall", "--total-num-mbufs=16384", &format!("--forward-mode={mode}"), "--txpkts=60"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,6 +52,7 @@ impl Drop for Testpmd {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+        let _ = std::fs::remove_dir_all(Path::new("/var/run/dpdk").join(prefix()));
     }
 }
 

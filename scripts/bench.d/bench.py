@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -75,6 +76,7 @@ class Testpmd:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
 
 
 def wait_for(path):
