@@ -1,13 +1,12 @@
 //! The conductor's kernel side on a real lab: real iperf3, qperf and sockperf between namespaces.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
 use reporter::record::{Record, Stack, State};
-use testbed::conductor::{Conductor, Observer, RunEnd, StepInfo};
+use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
@@ -31,7 +30,7 @@ fn run(plan: &str, change: impl FnOnce(&mut Testbed)) -> Archive {
     let interrupted = AtomicBool::new(false);
     let mut conductor =
         Conductor { plan: &plan, testbed: &testbed, directory: &mut directory, interrupted: &interrupted, observer: &mut Silent };
-    assert_eq!(conductor.run(&BTreeSet::new()).unwrap(), RunEnd::Complete);
+    assert_eq!(conductor.run(&Done::default()).unwrap(), RunEnd::Complete);
     let archive = Archive::read(directory.path()).unwrap();
     for record in archive.records.iter().filter(|record| record.raw.is_some() && record.verdict.state != State::Failed) {
         assert_eq!(reparse(record, directory.path()).unwrap().values, record.values, "{}", record.id);

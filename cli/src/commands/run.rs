@@ -1,6 +1,5 @@
 //! `linerate run`: the main job.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -9,9 +8,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reporter::archive::{Archive, RunDirectory};
-use reporter::record::{Record, RecordId, State};
+use reporter::record::{Record, State};
 use serde::Serialize;
-use testbed::conductor::{Conductor, Observer, RunEnd, StepInfo, describe};
+use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{Extent, Plan};
 use testbed::topology::Testbed;
@@ -127,18 +126,16 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, BTreeSet<RecordId>), CommandError> {
+fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done), CommandError> {
     if let Some(path) = &args.resume {
         let (directory, records) = RunDirectory::resume(path)?;
-        // What failed is measured again; its old record stays as what happened.
-        let done = records.into_iter().filter(|record| record.verdict.state != State::Failed).map(|record| record.id).collect();
-        return Ok((directory, done));
+        return Ok((directory, Done::of(&records)));
     }
     let path = args.out.clone().unwrap_or_else(|| {
         let now = jiff::Zoned::now();
         PathBuf::from("runs").join(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), plan.name))
     });
-    Ok((RunDirectory::create(&path)?, BTreeSet::new()))
+    Ok((RunDirectory::create(&path)?, Done::default()))
 }
 
 fn measure(
@@ -146,7 +143,7 @@ fn measure(
     testbed: &Testbed,
     directory: &mut RunDirectory,
     interrupted: &AtomicBool,
-    done: &BTreeSet<RecordId>,
+    done: &Done,
     quiet: bool,
 ) -> Result<RunEnd, testbed::conductor::ConductError> {
     let mut bar = Bar::new(quiet);

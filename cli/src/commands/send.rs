@@ -33,7 +33,7 @@ pub struct SendArgs {
     #[arg(long, default_value = "64", value_name = "BYTES")]
     size: FrameSize,
     /// 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
-    #[arg(long, default_value = "max")]
+    #[arg(long, default_value = "max", allow_hyphen_values = true)]
     rate: Load,
     /// How long to send
     #[arg(long, default_value = "10s", value_name = "TIME")]

@@ -303,8 +303,9 @@ impl<'p> Returns<'p> {
                     self.tracker.observe(tag.sequence);
                     self.times.record(tag.ticks_until(now));
                 }
-                Class::Test(_) | Class::Foreign => self.foreign += 1,
-                Class::Corrupt(_) => self.corrupt += 1,
+                // Without a sound tag of this stream there is no saying whose a damaged frame was.
+                Class::Corrupt(_) if self.tracker.counts().received > 0 => self.corrupt += 1,
+                Class::Test(_) | Class::Corrupt(_) | Class::Foreign => self.foreign += 1,
             }
         }
     }

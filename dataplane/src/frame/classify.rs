@@ -1,7 +1,7 @@
 use methodology::units::FrameSize;
 
 use super::layout::{ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, IPPROTO_UDP, Protocol};
-use super::tag::{RawTag, TAG_LEN, Tag};
+use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
 use super::template::fill_is_sound;
 use super::{EXPERIMENTAL_ETHERTYPE, Layout, Template};
 
@@ -155,6 +155,14 @@ impl Classifier {
             Some(fill) if fill_is_sound(fill) => class,
             Some(_) => Class::Corrupt(Corruption::Payload),
         }
+    }
+
+    /// Stream and sequence of a tag whose check is wrong, for whoever knows which ones there can be; `None` where the frame ends before them.
+    pub fn remains_of_tag(&self, frame: &[u8]) -> Option<(StreamId, u64)> {
+        let tag = frame.get(self.tag as usize..)?.first_chunk::<TAG_LEN>()?;
+        // SAFETY: the array is 18 readable bytes.
+        let raw = unsafe { RawTag::read(tag.as_ptr()) };
+        Some((raw.stream(), raw.sequence()))
     }
 
     /// Why a frame is not a sound test frame.

@@ -97,6 +97,11 @@ impl RawTag {
     }
 
     #[inline(always)]
+    pub(super) fn stream(&self) -> StreamId {
+        StreamId(self.stamp as u16)
+    }
+
+    #[inline(always)]
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }

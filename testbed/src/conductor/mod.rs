@@ -17,7 +17,7 @@ use methodology::procedures::{Conditions, KnownRates, RunError};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace, PacketRate, Seconds};
 use reporter::archive::{ArchiveError, RunDirectory};
 use reporter::environment::Environment;
-use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, Tool, Values, Verdict};
+use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict};
 use thiserror::Error;
 
 use crate::plan::{Plan, What};
@@ -86,6 +86,32 @@ pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environme
     environment::describe(testbed, interrupted)
 }
 
+/// What an earlier part of the run has measured already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Steps that have a result, by the id of their first attempt.
+    results: BTreeSet<RecordId>,
+    /// Every id there is.
+    taken: BTreeSet<RecordId>,
+}
+
+impl Done {
+    /// What these records say. A measurement that failed is not done: it is tried again, and its old record stays as what happened.
+    pub fn of(records: &[Record]) -> Done {
+        let measured = records.iter().filter(|record| record.verdict.state != State::Failed);
+        Done {
+            results: measured.map(|record| RecordId(record.id.0.split('~').next().unwrap_or_default().to_owned())).collect(),
+            taken: records.iter().map(|record| record.id.clone()).collect(),
+        }
+    }
+
+    /// An id that no record has: the step's own, or `…~2`, `…~3` for attempts after a failed one.
+    fn next_attempt(&self, id: &RecordId) -> RecordId {
+        let later = (2_u32..).map(|attempt| RecordId(format!("{id}~{attempt}")));
+        std::iter::once(id.clone()).chain(later).find(|id| !self.taken.contains(id)).unwrap_or_else(|| id.clone())
+    }
+}
+
 /// One run of a plan on a testbed.
 pub struct Conductor<'a> {
     /// What to measure.
@@ -106,11 +132,14 @@ impl Conductor<'_> {
     /// # Errors
     /// The run directory cannot be written, or the plan names an endpoint that is not there. A measurement that fails is a
     /// record and not an error.
-    pub fn run(&mut self, done: &BTreeSet<RecordId>) -> Result<RunEnd, ConductError> {
+    pub fn run(&mut self, done: &Done) -> Result<RunEnd, ConductError> {
         let mut groups = schedule::groups(self.plan, self.testbed)?;
         let of = groups.iter().map(Group::len).sum();
         for group in &mut groups {
-            group.retain(|step| !done.contains(&step.id));
+            group.retain(|step| !done.results.contains(&step.id));
+            for step in group {
+                step.id = done.next_attempt(&step.id);
+            }
         }
         let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
         let mut number = of - groups.iter().map(Group::len).sum::<usize>();
@@ -131,7 +160,7 @@ impl Conductor<'_> {
                     false => self.bypass(&step, &mut bypass)?,
                 };
                 // What was cut short by the user is no result; a resumed run measures it again.
-                if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != reporter::record::State::Valid {
+                if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
                     return Ok(RunEnd::Interrupted);
                 }
                 self.directory.append(&record)?;

@@ -1,0 +1,168 @@
+//! One role a process, as people use it by hand: `receive`, `send`, `reflect`, and dpdk-testpmd at the other end.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use program::{Background, json, linerate, wait_for};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn start(arguments: &[&str]) -> Background {
+    let mut command = linerate();
+    command.args(arguments);
+    Background::start(command)
+}
+
+/// `receive` or `reflect` on the socket's own end.
+fn listener(role: &str, socket: &Path) -> Background {
+    let listener = start(&[role, "--port", &format!("net_vhost0,iface={}", socket.display()), "--cpu", "0", "--json", "--no-huge"]);
+    wait_for("the socket", LIMIT, || socket.exists());
+    listener
+}
+
+fn send(socket: &Path, more: &[&str]) -> Value {
+    let port = format!("net_virtio_user0,path={},queue_size=1024", socket.display());
+    let output = linerate().args(["send", "--port", &port, "--json", "--no-huge", "--quiet"]).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", program::errors(&output));
+    json(&output.stdout)
+}
+
+fn stopped(listener: Background) -> Value {
+    listener.signal(Signal::SIGINT);
+    let output = listener.finish(LIMIT);
+    assert!(!output.stdout.is_empty(), "{}", program::errors(&output));
+    json(&output.stdout)
+}
+
+fn count(report: &Value, key: &str) -> u64 {
+    report[key].as_u64().unwrap_or_else(|| panic!("no {key} in {report}"))
+}
+
+#[test]
+fn a_rate_is_met_and_the_sink_accounts_for_every_frame_by_sequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let sink = listener("receive", &socket);
+    let sent = send(&socket, &["--size", "64", "--rate", "100kpps", "--duration", "1s"]);
+    let received = stopped(sink);
+    assert_eq!(count(&sent, "intended_frames"), 100_000);
+    assert_eq!(count(&sent, "frames_sent") + count(&sent, "frames_unsent") + count(&sent, "frames_skipped"), 100_000, "{sent}");
+    // What the port took and the sink did not see was lost, and only a poll loop that was away can lose it here.
+    let missing = count(&sent, "frames_sent") - count(&received, "frames_received");
+    assert!(missing == 0 || received["hiccups"]["count"] != 0, "{missing} frames are missing without a hiccup: {received}");
+    assert_eq!((count(&received, "duplicate"), count(&received, "reordered"), count(&received, "corrupt")), (0, 0, 0));
+    for key in ["frames_sent", "frames_unsent", "duration_s", "rate_pps"] {
+        assert!(sent[key].is_number(), "{key}");
+    }
+    for key in ["frames_received", "lost", "duplicate", "reordered", "corrupt", "foreign", "duration_s", "rate_pps"] {
+        assert!(received[key].is_number(), "{key}");
+    }
+}
+
+#[test]
+fn at_maximum_rate_unsent_and_lost_frames_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let sink = listener("receive", &socket);
+    let sent = send(&socket, &["--rate", "max", "--duration", "1s"]);
+    let received = stopped(sink);
+    let (offered, came, lost) = (count(&sent, "frames_sent"), count(&received, "frames_received"), count(&received, "lost"));
+    assert!(came > 0 && came + lost <= offered, "{offered} sent, {came} came, {lost} lost");
+    let highest = received["streams"][0]["highest_sequence"].as_u64().unwrap();
+    assert_eq!(highest + 1, came + lost, "every sequence number up to the highest came or is lost");
+    assert!(count(&sent, "intended_frames") >= offered);
+}
+
+#[test]
+fn a_reflector_gives_round_trip_times_in_nanoseconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let reflector = listener("reflect", &socket);
+    let sent = send(&socket, &["--rate", "10kpps", "--duration", "1s", "--rtt"]);
+    let reflected = stopped(reflector);
+    let rtt = &sent["rtt_ns"];
+    let at = |key: &str| rtt[key].as_u64().unwrap_or_else(|| panic!("no {key} in {rtt}"));
+    assert!(0 < at("min") && at("min") <= at("p50") && at("p50") <= at("p99") && at("p99") <= at("p999") && at("p999") <= at("max"));
+    assert_eq!(sent["returned"]["received"].as_u64().unwrap(), at("count"));
+    assert!(count(&reflected, "frames_received") >= at("count") && count(&reflected, "frames_sent") >= at("count"));
+}
+
+/// dpdk-testpmd without a terminal: it runs until its standard input says `quit`.
+struct Testpmd(std::process::Child);
+
+impl Testpmd {
+    fn start(vdev: &str, cpu: &str, mode: &str, prefix: &str) -> Testpmd {
+        let mut command = Command::new("dpdk-testpmd");
+        command.args([
+            "--lcores",
+            &format!("0@{cpu},1@{cpu}"),
+            "--no-pci",
+            "--no-huge",
+            "-m",
+            "256",
+            "--no-telemetry",
+            "--file-prefix",
+            prefix,
+        ]);
+        command.args(["--vdev", vdev, "--", "-i", "--nb-cores=1", "--no-mlockall"]);
+        command.args([&format!("--forward-mode={mode}"), "--total-num-mbufs=8192"]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Testpmd(child)
+    }
+
+    fn say(&mut self, command: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{command}").unwrap();
+    }
+
+    /// Ends it and gives its own count: RX-packets or TX-packets of its final statistics.
+    fn quit(mut self, counter: &str) -> u64 {
+        self.say("stop");
+        self.say("show port stats 0");
+        self.say("quit");
+        let output = self.0.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let after = text.rsplit(&format!("{counter}: ")).next().unwrap();
+        after.split_whitespace().next().unwrap().parse().unwrap_or_else(|_| panic!("no {counter} in {text}"))
+    }
+}
+
+#[test]
+fn testpmd_counts_what_send_says_it_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let mut testpmd = Testpmd::start(&format!("net_vhost0,iface={}", socket.display()), "0", "rxonly", "lr-test-rx");
+    testpmd.say("start");
+    wait_for("testpmd's socket", LIMIT, || socket.exists());
+    let sent = send(&socket, &["--rate", "20kpps", "--duration", "1s", "--cpu", "1"]);
+    let counted = testpmd.quit("RX-packets");
+    assert_eq!(counted, count(&sent, "frames_sent"));
+}
+
+#[test]
+fn frames_of_testpmd_are_foreign_and_never_taken_for_test_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let sink = listener("receive", &socket);
+    let mut testpmd = Testpmd::start(&format!("net_virtio_user0,path={},queue_size=1024", socket.display()), "1", "txonly", "lr-test-tx");
+    testpmd.say("set txpkts 60");
+    // A few bursts, slow enough for any machine: the ring of the sink hides them all.
+    testpmd.say("set burst 1");
+    testpmd.say("start");
+    std::thread::sleep(Duration::from_millis(300));
+    let counted = testpmd.quit("TX-packets");
+    let received = stopped(sink);
+    assert_eq!(count(&received, "frames_received"), 0);
+    let foreign = count(&received, "foreign");
+    assert!(foreign > 0 && foreign <= counted, "{foreign} of {counted}");
+    let dropped = received["counters"]["after"]["rx_missed"].as_u64().unwrap_or(0);
+    assert!(foreign == counted || dropped > 0 || received["hiccups"]["count"] != 0, "{foreign} of {counted}: {received}");
+}

@@ -1,0 +1,242 @@
+//! `linerate run` on the real lab: what it leaves, and what survives an interruption, a killed agent and a hanging tool.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use program::{Background, errors, json, linerate, records, run, wait_for};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+const SMALL: &str = r#"
+name = "small"
+sizes = [64, 1518]
+pairs = ["a-cpu:b-cpu", "b-dpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+
+[[measure]]
+stack = "kernel-tcp"
+method = "ping-pong"
+sizes = [64]
+
+[[measure]]
+stack = "dpdk"
+method = "mrr"
+preset = "quick"
+duration = "100ms"
+
+[[measure]]
+stack = "dpdk"
+method = "round-trip"
+sizes = [64]
+rate = "5kpps"
+duration = "200ms"
+"#;
+
+const LONG: &str = r#"
+name = "long"
+sizes = [64]
+pairs = ["a-cpu:b-cpu", "b-dpu:b-cpu", "a-dpu:b-dpu"]
+
+[[measure]]
+stack = "dpdk"
+method = "mrr"
+preset = "quick"
+duration = "2s"
+"#;
+
+struct Work {
+    folder: tempfile::TempDir,
+}
+
+impl Work {
+    fn new(plan: &str) -> Work {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+        Work { folder }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let plan = self.folder.path().join("plan.toml");
+        ["run", "--json", "--plan", &plan.display().to_string(), "--out", &self.out().display().to_string()].map(str::to_owned).to_vec()
+    }
+
+    fn run(&self) -> std::process::Output {
+        let arguments = self.arguments();
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn start(&self) -> Background {
+        let mut command = linerate();
+        command.args(self.arguments());
+        Background::start(command)
+    }
+}
+
+/// Whether a lab that this process made is still there. Other tests have labs of their own at the same time.
+fn has_lab(owner: u32) -> bool {
+    let listed = json(&run(&["lab", "status", "--json"]).stdout);
+    listed["labs"].as_array().unwrap().iter().any(|lab| lab.to_string().contains(&format!(":{owner}")))
+}
+
+fn agents_of(parent: u32) -> Vec<u32> {
+    let children = |pid: u32| -> Vec<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        tasks
+            .flat_map(|task| {
+                std::fs::read_to_string(task.path().join("children"))
+                    .unwrap_or_default()
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
+    };
+    children(parent)
+        .into_iter()
+        .filter(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains("linerate\0agent"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
+    let work = Work::new(SMALL);
+    let output = work.run();
+    assert!(output.status.success(), "{}", errors(&output));
+    let summary = json(&output.stdout);
+    assert_eq!(
+        (summary["complete"].as_bool(), summary["records"].as_u64(), summary["failed"].as_u64()),
+        (Some(true), Some(12), Some(0)),
+        "{summary}"
+    );
+    let out = work.out();
+    for file in ["plan.toml", "testbed.toml", "environment.json", "results.jsonl", "report.html", "report.md", "results.csv"] {
+        assert!(out.join(file).metadata().is_ok_and(|file| file.len() > 0), "{file}");
+    }
+    for record in records(&out) {
+        for key in ["schema", "id", "time", "pair", "stack", "tool", "metric", "method", "size", "values", "verdict"] {
+            assert!(!record[key].is_null(), "no {key} in {record}");
+        }
+        if record["stack"] != "dpdk" {
+            assert!(out.join(record["raw"].as_str().unwrap()).is_file(), "{record}");
+        }
+        if record["method"] == "mrr" {
+            assert!(record["values"]["forwarding_pps"].as_f64().unwrap() > 0.0, "{record}");
+            assert_eq!(record["values"]["wire_bytes_per_frame"].as_f64(), record["size"]["bytes"].as_f64(), "{record}");
+        }
+        if record["method"] == "round-trip" {
+            assert!(record["values"]["rtt_ns"]["p50"].as_f64().unwrap() > 0.0, "{record}");
+            assert!(out.join(record["values"]["rtt_ns"]["histogram"].as_str().unwrap()).is_file(), "{record}");
+        }
+    }
+    // The report can be made again, by a program that never saw the run.
+    let again = work.folder.path().join("again");
+    let report = run(&["report", &out.display().to_string(), "--out", &again.display().to_string()]);
+    assert!(report.status.success() && again.join("report.html").is_file(), "{}", errors(&report));
+}
+
+#[test]
+fn ctrl_c_keeps_the_records_writes_the_report_removes_the_lab_and_the_run_can_go_on() {
+    let work = Work::new(LONG);
+    let running = work.start();
+    let owner = running.pid();
+    let results = work.out().join("results.jsonl");
+    wait_for("the first record", LIMIT, || results.metadata().is_ok_and(|file| file.len() > 0));
+    running.signal(Signal::SIGINT);
+    let output = running.finish(LIMIT);
+    assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
+    let summary = json(&output.stdout);
+    assert_eq!(summary["complete"].as_bool(), Some(false), "{summary}");
+    let kept = records(&work.out()).len();
+    assert!((1..3).contains(&kept), "{kept} records");
+    assert!(work.out().join("report.html").is_file());
+    assert!(!has_lab(owner));
+
+    let resumed = run(&["run", "--json", "--resume", &work.out().display().to_string()]);
+    assert!(resumed.status.success(), "{}", errors(&resumed));
+    let ids: Vec<String> = records(&work.out()).iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect();
+    let mut unique = ids.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!((ids.len(), unique.len()), (3, 3), "{ids:?}");
+}
+
+#[test]
+fn an_agent_that_is_killed_in_mid_trial_costs_its_record_and_no_other() {
+    let work = Work::new(LONG);
+    let running = work.start();
+    let owner = running.pid();
+    wait_for("two agents in a trial", LIMIT, || agents_of(owner).len() == 2);
+    // Ports are open and the trial of two seconds has begun a moment after the agents are there.
+    std::thread::sleep(Duration::from_millis(1500));
+    let victim = agents_of(owner)[0];
+    kill(Pid::from_raw(victim as i32), Signal::SIGKILL).unwrap();
+    let output = running.finish(LIMIT);
+    assert!(output.status.success(), "{}", errors(&output));
+    let states: Vec<Value> = records(&work.out()).iter().map(|record| record["verdict"]["state"].clone()).collect();
+    assert_eq!(states.len(), 3);
+    assert_eq!(states.iter().filter(|state| *state == "failed").count(), 1, "{states:?}");
+    let failed = records(&work.out()).into_iter().find(|record| record["verdict"]["state"] == "failed").unwrap();
+    assert!(failed["verdict"]["reasons"][0].as_str().unwrap().starts_with("agent-lost: "), "{failed}");
+    assert!(!has_lab(owner));
+}
+
+/// A folder with programs that stand in front of the real ones.
+fn instead(folder: &Path, program: &str, script: &str) -> String {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let file = bin.join(program);
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn a_tool_that_fails_with_status_0_is_a_failed_record_and_the_run_goes_on() {
+    let work = Work::new(SMALL);
+    let path = instead(
+        work.folder.path(),
+        "iperf3",
+        "case \"$*\" in *-s*) exec /usr/bin/iperf3 \"$@\";; *) echo '{\"error\":\"the server is busy\",\"end\":{}}'; exit 0;; esac",
+    );
+    let output = linerate().args(work.arguments()).env("PATH", path).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let records = records(&work.out());
+    let failed: Vec<&Value> = records.iter().filter(|record| record["verdict"]["state"] == "failed").collect();
+    assert_eq!((records.len(), failed.len()), (12, 4));
+    for record in failed {
+        assert!(record["tool"]["name"] == "iperf3" && record["verdict"]["reasons"][0].as_str().unwrap().contains("busy"), "{record}");
+    }
+}
+
+#[test]
+fn a_tool_that_is_missing_is_named_with_its_package() {
+    let work = Work::new(SMALL);
+    // A mount namespace in which iperf3 is covered: for this run it is not installed.
+    let cover = "mount --bind /dev/null /usr/bin/iperf3 && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", cover, "sh", env!("CARGO_BIN_EXE_linerate")]).args(work.arguments());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let failed: Vec<Value> = records(&work.out()).into_iter().filter(|record| record["verdict"]["state"] == "failed").collect();
+    assert_eq!(failed.len(), 4);
+    assert!(failed[0]["verdict"]["reasons"][0].as_str().unwrap().contains("apt-get install iperf3"), "{}", failed[0]);
+}

@@ -1,0 +1,101 @@
+//! Bad input gets a clear error that says what to do, and leaves nothing behind.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use program::{errors, linerate, run};
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments);
+    assert!(!output.status.success(), "{arguments:?} was taken");
+    let said = errors(&output);
+    for word in words {
+        assert!(said.contains(word), "{arguments:?}: no `{word}` in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_none_is_refused_with_examples() {
+    refused(&["send", "--port", "eth0"], &["eth0", "net_virtio_user0,path="]);
+    refused(&["send", "--port", "net_virtio_user0"], &["path="]);
+    refused(&["send", "--port", "0000:ff:1f.7", "--no-huge"], &["0000:ff:1f.7"]);
+    refused(&["send", "--port", "net_virtio_user0,path=/nonexistent/lr.sock", "--no-huge", "--wait", "1s"], &["/nonexistent/lr.sock"]);
+    refused(&["receive", "--port", "net_af_packet0,iface=nosuch0", "--no-huge"], &["nosuch0"]);
+}
+
+#[test]
+fn sizes_and_rates_that_cannot_be_are_refused() {
+    refused(&["send", "--port", "net_null0", "--size", "63"], &["64 to 16000"]);
+    refused(&["send", "--port", "net_null0", "--size", "big"], &["big"]);
+    refused(&["send", "--port", "net_null0", "--rate", "0"], &["above 0"]);
+    refused(&["send", "--port", "net_null0", "--rate", "-1Mpps"], &["-1Mpps"]);
+    refused(&["send", "--port", "net_null0", "--rate", "fast"], &["1Mpps", "max"]);
+    refused(&["send", "--port", "net_null0", "--duration", "0s"], &["5s"]);
+    refused(&["send", "--port", "net_null0", "--no-huge", "--link", "10G", "--rate", "15Mpps"], &["above line rate", "14.88 Mpps"]);
+    refused(&["send", "--port", "net_null0", "--no-huge", "--rate", "50%"], &["speed"]);
+}
+
+#[test]
+fn a_socket_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    let port = format!("net_vhost0,iface={}", socket.display());
+    let mut first = linerate();
+    first.args(["receive", "--port", &port, "--no-huge", "--quiet"]);
+    let _first = program::Background::start(first);
+    program::wait_for("the socket", std::time::Duration::from_secs(60), || socket.exists());
+    refused(&["receive", "--port", &port, "--no-huge", "--duration", "1s"], &["in use"]);
+    assert!(socket.exists(), "the first one's socket is left alone");
+}
+
+#[test]
+fn a_plan_or_testbed_that_is_wrong_is_named_with_its_line_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let out = folder.path().join("run").display().to_string();
+    let plan = write("plan.toml", "name = \"p\"\nsizes = [64]\n\n[[measure]]\nstack = \"dpdk\"\nmethod = \"warp\"\n");
+    refused(&["run", "--plan", &plan, "--out", &out], &["plan.toml:6:", "ndr-pdr"]);
+    let testbed = write("testbed.toml", "name = \"t\"\n\n[[endpoint]]\nid = \"a\"\nadress = \"192.0.2.1\"\n");
+    refused(&["run", "--testbed", &testbed, "--out", &out], &["testbed.toml:5:", "address"]);
+    refused(&["run", "--plan", "nosuch.toml", "--out", &out], &["nosuch.toml"]);
+    assert!(!Path::new(&out).exists(), "nothing was made");
+}
+
+#[test]
+fn a_run_directory_that_cannot_hold_results_is_found_before_measuring_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.txt"), "not yours").unwrap();
+    let taken = folder.path().display().to_string();
+    refused(&["run", "--quick", "--out", &taken], &[taken.as_str()]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.txt")).unwrap(), "not yours");
+    refused(&["run", "--quick", "--out", "/proc/linerate"], &["/proc/linerate"]);
+    refused(&["report", "/nonexistent"], &["/nonexistent"]);
+}
+
+#[test]
+fn the_lab_says_that_it_needs_root() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody can enter the directory of a private build tree; the program itself is copied to where anyone can run it.
+    let copy = folder.path().join("linerate");
+    std::fs::copy(env!("CARGO_BIN_EXE_linerate"), &copy).unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let output = std::process::Command::new(&copy)
+        .args(["run", "--quick", "--out", "out"])
+        .current_dir(folder.path())
+        .uid(65_534)
+        .gid(65_534)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("root"), "{}", errors(&output));
+}
