@@ -1,11 +1,13 @@
 //! The conductor's kernel side on a real lab: real iperf3, qperf and sockperf between namespaces.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
-use reporter::record::{Record, Stack, State};
+use reporter::record::{Record, Stack, State, View};
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
@@ -94,4 +96,28 @@ duration = "300ms"
     assert!(states.contains(&State::Failed) && states.contains(&State::Valid), "{states:?}");
     let failed = archive.records.iter().find(|record| record.verdict.state == State::Failed).unwrap();
     assert!(failed.verdict.reasons[0].to_string().contains("iperf3"), "{:?}", failed.verdict.reasons);
+}
+
+#[test]
+fn in_the_frame_view_the_kernel_puts_frames_of_that_size_on_the_wire() {
+    let plan = r#"
+name = "frames"
+sizes = "rfc2544"
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-udp"
+method = "stream"
+duration = "1s"
+"#;
+    let archive = run(plan, |_| {});
+    assert_eq!(archive.records.len(), 7);
+    for record in &archive.records {
+        assert_eq!((record.verdict.state, record.view), (State::Valid, Some(View::Frame)), "{}: {:?}", record.id, record.verdict.reasons);
+        let counted = record.values.wire_bytes_per_frame.unwrap();
+        // The control connection of iperf3 crosses the same interface: a few dozen packets in tens of thousands.
+        assert!((counted / f64::from(record.size.bytes) - 1.0).abs() < 0.01, "{}: {counted}", record.size);
+        let rate = record.values.forwarding_pps.unwrap().pps();
+        assert!((record.values.l2_bps.unwrap().bps() - rate * 8.0 * f64::from(record.size.bytes)).abs() < 1.0);
+    }
 }

@@ -1,5 +1,7 @@
 //! Starting the real program, in the background too, and reading what it says.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

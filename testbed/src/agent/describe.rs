@@ -1,6 +1,6 @@
 //! What this machine is, for `environment.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dataplane::Dataplane;
@@ -8,6 +8,7 @@ use reporter::environment::{
     Dpdk, EndpointEnvironment, Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings,
 };
 
+use crate::preflight::{self, Check, Intention, Machine};
 use crate::process::{CommandSpec, Place, run};
 
 /// This machine, and one kernel interface of it. What cannot be found out is left out.
@@ -27,6 +28,9 @@ pub(super) fn describe(interface: &str) -> EndpointEnvironment {
     }
     nic.pause = ethtool("-a", interface).and_then(|text| parse_ethtool_pause(&text));
     nic.rings = ethtool("-g", interface).and_then(|text| parse_ethtool_rings(&text));
+    let intention = Intention { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
+    let checks = preflight::check(&Machine::here(), &intention);
+    environment.findings = checks.iter().filter_map(Check::finding).collect();
     // Only the interface that was measured: the others of the machine say nothing about the result.
     environment.nics = vec![nic];
     environment

@@ -47,7 +47,7 @@ fn write_line(to: &mut impl Write, message: &impl serde::Serialize) -> Result<()
 /// What the agent holds. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
 enum State {
     Empty,
-    Idle { port: Port, dataplane: Dataplane },
+    Idle { port: Box<Port>, dataplane: Dataplane },
     Receiving { loop_: Running<ReceiveReport>, dataplane: Dataplane },
     Reflecting { loop_: Running<ReflectReport>, dataplane: Dataplane },
 }
@@ -59,14 +59,17 @@ impl State {
             (State::Empty, Request::Open(open)) => match opened(&open) {
                 Ok((port, dataplane)) => {
                     let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk: Dataplane::version() }));
-                    (State::Idle { port, dataplane }, reply)
+                    (State::Idle { port: Box::new(port), dataplane }, reply)
                 }
                 Err(error) => (State::Empty, failed(&error)),
             },
             (State::Idle { port, dataplane }, Request::Send(plan)) => match port.send(plan) {
                 Ok(running) => {
                     let (port, report) = running.join();
-                    (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Sent(Box::new(report))))
+                    (
+                        State::Idle { port: Box::new(port), dataplane },
+                        report.map_or_else(|error| failed(&error), |report| Reply::Sent(Box::new(report))),
+                    )
                 }
                 Err(error) => (State::Empty, failed(&error)),
             },
@@ -79,12 +82,18 @@ impl State {
             (State::Receiving { loop_, dataplane }, Request::Stop) => {
                 loop_.stop();
                 let (port, report) = loop_.join();
-                (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Received(Box::new(report))))
+                (
+                    State::Idle { port: Box::new(port), dataplane },
+                    report.map_or_else(|error| failed(&error), |report| Reply::Received(Box::new(report))),
+                )
             }
             (State::Reflecting { loop_, dataplane }, Request::Stop) => {
                 loop_.stop();
                 let (port, report) = loop_.join();
-                (State::Idle { port, dataplane }, report.map_or_else(|error| failed(&error), |report| Reply::Reflected(Box::new(report))))
+                (
+                    State::Idle { port: Box::new(port), dataplane },
+                    report.map_or_else(|error| failed(&error), |report| Reply::Reflected(Box::new(report))),
+                )
             }
             (state, request) => {
                 let error = format!("the agent is {} and cannot do {request:?} now", state.name());

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport};
+use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamReport};
 use methodology::units::{FrameSize, LinkSpeed};
 use reporter::record::Pair;
 use thiserror::Error;
@@ -39,6 +39,23 @@ pub struct OneWay {
     pub sent: SendReport,
     /// The sink.
     pub received: ReceiveReport,
+}
+
+impl OneWay {
+    /// What the sink saw of the stream that was sent: all zero where nothing came.
+    pub fn of_stream(&self) -> StreamReport {
+        let stream = self.sent.stream;
+        let seen = self.received.streams.iter().find(|seen| seen.stream == stream).cloned();
+        seen.unwrap_or(StreamReport {
+            stream,
+            received: 0,
+            lost: 0,
+            duplicate: 0,
+            reordered: 0,
+            window_exceeded: 0,
+            highest_sequence: None,
+        })
+    }
 }
 
 /// What both ends said of one trial with a reflector.
@@ -98,7 +115,15 @@ impl BypassPair {
     /// One trial: the sink runs before the first frame and after the last.
     pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
         let patience = Patience { limit: GRACE + drain, interrupted };
-        let sink = ReceivePlan { cpu: self.receiver_cpu, drain, ..ReceivePlan::default() };
+        // Both ends must agree on how test frames look.
+        let sink = ReceivePlan {
+            cpu: self.receiver_cpu,
+            drain,
+            frame: plan.frame,
+            tagging: plan.tagging,
+            size: Some(plan.size),
+            ..ReceivePlan::default()
+        };
         match self.receiver.ask(&Request::Receive(sink), "receive", patience)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
@@ -113,7 +138,7 @@ impl BypassPair {
     /// One trial with a reflector at the receiver.
     pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
         let patience = Patience { limit: GRACE, interrupted };
-        let reflector = ReflectPlan { cpu: self.receiver_cpu, ..ReflectPlan::default() };
+        let reflector = ReflectPlan { cpu: self.receiver_cpu, frame: plan.frame, tagging: plan.tagging, ..ReflectPlan::default() };
         match self.receiver.ask(&Request::Reflect(reflector), "reflect", patience)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),

@@ -2,6 +2,7 @@
 
 use dataplane::{CycleReport, HiccupReport, RttReport, SendReport};
 use methodology::procedures::{Measured, MethodReport, MethodState};
+use methodology::search::{GoalOutcome, Irregularity};
 use methodology::trial::{Trial, TrialOutcome};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 use reporter::record::{
@@ -58,20 +59,20 @@ pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> F
             }
             finding.values.offered_pps = Some(mrr.offered);
         }
-        Measured::Throughput(result) => {
-            finding.load = result.throughput.map(|rate| format!("{}pps", rate.pps()));
-            match result.throughput {
-                Some(rate) => set_rate(&mut finding.values, rate, size),
-                None => clear_rate(&mut finding.values),
-            }
-        }
-        Measured::NdrPdr(search) => match search.goals.first().and_then(|goal| goal.outcome.conditional_throughput()) {
-            Some(rate) => {
-                finding.load = search.goals.first().and_then(|goal| goal.outcome.lower()).map(|bound| format!("{}pps", bound.load.pps()));
-                set_rate(&mut finding.values, rate, size);
-            }
-            // An irregular answer has no number that could be mistaken for a regular one.
+        Measured::Throughput(result) => match result.throughput.or(result.at_least) {
+            Some(rate) => set_answer(&mut finding, rate, rate, size),
             None => clear_rate(&mut finding.values),
+        },
+        Measured::NdrPdr(search) => match search.goals.first().map(|goal| &goal.outcome) {
+            Some(GoalOutcome::Regular { lower, conditional_throughput, .. }) => {
+                set_answer(&mut finding, lower.load, *conditional_throughput, size)
+            }
+            // At least max load: the number is a bound, and the remark beside it says so.
+            Some(GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, lower: Some(lower), .. }) => {
+                set_answer(&mut finding, lower.load, lower.load, size);
+            }
+            // Any other irregular answer has no number that could be mistaken for a regular one.
+            _ => clear_rate(&mut finding.values),
         },
         Measured::Latency(latency) => {
             if let Some(delays) = latency.loads.first().and_then(|load| load.repetitions.first()) {
@@ -176,6 +177,12 @@ fn set_rate(values: &mut Values, rate: PacketRate, size: FrameSize) {
     values.l1_bps = Some(rate.l1(size));
     values.l2_bps = Some(rate.l2(size));
     values.goodput_bps = Some(rate.udp4_goodput(size));
+}
+
+/// The load that met the goal, and what came through at it.
+fn set_answer(finding: &mut Finding, load: PacketRate, rate: PacketRate, size: FrameSize) {
+    finding.load = Some(format!("{}pps", load.pps()));
+    set_rate(&mut finding.values, rate, size);
 }
 
 fn clear_rate(values: &mut Values) {

@@ -12,6 +12,7 @@ use reporter::kernel_tools::{
 };
 use reporter::record::{Ceiling, CeilingKind, CpuCost, ReasonKind, Record, View};
 
+use super::frame_view::{self, InterfaceCounters};
 use super::schedule::Step;
 use crate::plan::{PingPongTool, Protocol, What};
 use crate::process::{Child, CommandSpec, Output, Place, ProcessError, run, spawn};
@@ -60,15 +61,18 @@ impl KernelTools {
             return Ok(super::failed(step, directory, ReasonKind::Other, "this is no kernel measurement"));
         };
         let mut job = Job { tool, spec, from, to, shared_machine: testbed.emulated };
+        let framed = matches!(step.what, What::KernelStream { protocol: Protocol::Udp, .. });
+        let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
+        let before = counters();
         let mut ran = job.run();
         // A run by bytes that was much too short says nothing yet, but it says how many bytes to send.
-        if let (Extent::Bytes(_), Ok(first)) = (job.spec.extent, &ran) {
-            if let Some((goodput, took)) = first.goodput(tool) {
-                self.seen.insert((protocol_of(step.what), step.size.bytes()), goodput);
-                if took < wanted.duration() / 2 {
-                    job.spec.extent = Extent::bytes_for(goodput, wanted.duration());
-                    ran = job.run();
-                }
+        if let (Extent::Bytes(_), Ok(first)) = (job.spec.extent, &ran)
+            && let Some((goodput, took)) = first.goodput(tool)
+        {
+            self.seen.insert((protocol_of(step.what), step.size.bytes()), goodput);
+            if took < wanted.duration() / 2 {
+                job.spec.extent = Extent::bytes_for(goodput, wanted.duration());
+                ran = job.run();
             }
         }
         let mut context = RecordContext::new(step.id.clone(), jiff::Timestamp::now(), step.pair.clone());
@@ -85,7 +89,11 @@ impl KernelTools {
                 context.commands = ran.commands;
                 context.cpu = ran.cost;
                 context.exit = ran.exit;
-                Ok(record(tool, &job.spec, &ran.text, ran.exit, &context))
+                let mut record = record(tool, &job.spec, &ran.text, ran.exit, &context);
+                if framed {
+                    frame_view::prove(&mut record, step.size, before, counters());
+                }
+                Ok(record)
             }
             Err(error) => {
                 let kind = match error {
@@ -205,7 +213,7 @@ enum RunError {
     #[error(transparent)]
     Spec(#[from] reporter::kernel_tools::SpecError),
     #[error("the server `{command}` at {place} did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
-    NotReady { command: String, place: Place, port: u16, said: String },
+    NotReady { command: String, place: String, port: u16, said: String },
 }
 
 impl Job<'_> {
@@ -243,7 +251,7 @@ impl Job<'_> {
             if ended.is_some() || Instant::now() >= deadline {
                 let said = server.stderr_so_far();
                 let said = said.lines().last().unwrap_or("it said nothing").to_owned();
-                return Err(RunError::NotReady { command: line.to_string(), place: self.to.place.clone(), port, said });
+                return Err(RunError::NotReady { command: line.to_string(), place: self.to.place.to_string(), port, said });
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{HiccupReport, RttReport, SendPlan, SendReport};
+use dataplane::{HiccupReport, RttReport, SendPlan, SendReport, StreamId};
 use methodology::trial::{
     DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
 };
@@ -18,6 +18,8 @@ pub struct PairMeasurer<'a> {
     pub pair: &'a mut BypassPair,
     pub size: FrameSize,
     pub interrupted: &'a AtomicBool,
+    /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
+    pub stream: u16,
     /// What both ends said of the last trial without delays: its cost, and the proof of the frame size.
     pub last: Option<OneWay>,
 }
@@ -44,7 +46,8 @@ impl Measurer for PairMeasurer<'_> {
     type Error = MeasureError;
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
-        let plan = self.plan(&input.stimulus)?;
+        self.stream = self.stream.wrapping_add(1);
+        let plan = SendPlan { stream: StreamId(self.stream), ..self.plan(&input.stimulus)? };
         // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
         pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
@@ -74,15 +77,16 @@ impl PairMeasurer<'_> {
 
     fn judge_one_way(&self, trial: &OneWay) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
+        let came = trial.of_stream();
         let discards = discards(&received.counters);
         let loss = LossDomains {
             unsent: sent.frames_unsent + sent.frames_skipped,
             nic_discard: discards.nic,
             no_descriptor: discards.no_descriptor,
             no_mbuf: discards.no_mbuf,
-            lost: sent.frames_sent.saturating_sub(received.frames_received),
-            duplicate: received.duplicate,
-            reordered: received.reordered,
+            lost: sent.frames_sent.saturating_sub(came.received),
+            duplicate: came.duplicate,
+            reordered: came.reordered,
             corrupt: received.corrupt,
             foreign: received.foreign,
         };
@@ -91,7 +95,7 @@ impl PairMeasurer<'_> {
             direction: Direction::Forward,
             intended: sent.intended_frames,
             sent: sent.frames_sent,
-            received: received.frames_received,
+            received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
             hiccups: together(costly(&sent.hiccups, hide), costly(&received.hiccups, hide)),
@@ -100,15 +104,15 @@ impl PairMeasurer<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
-        outcome.faults.extend(received.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
-            detail: format!("{} frames came later than the sequence tracker remembers", received.window_exceeded),
+        outcome.faults.extend(came.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
+            detail: format!("{} frames came later than the sequence tracker remembers", came.window_exceeded),
         }));
         outcome.faults.extend(early_end(sent));
         outcome.faults.extend(received.ended_early.iter().map(|reason| Fault::Other { detail: format!("the sink ended early: {reason}") }));
-        if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0) {
-            if (bytes - f64::from(self.size.bytes())).abs() > 0.001 {
-                outcome.faults.push(Fault::SizeNotIntended { intended: self.size.bytes(), counted_milli: (bytes * 1000.0).round() as u64 });
-            }
+        if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0)
+            && (bytes - f64::from(self.size.bytes())).abs() > 0.001
+        {
+            outcome.faults.push(Fault::SizeNotIntended { intended: self.size.bytes(), counted_milli: (bytes * 1000.0).round() as u64 });
         }
         outcome
     }

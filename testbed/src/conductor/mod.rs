@@ -4,6 +4,7 @@ mod accounting;
 mod bypass;
 mod bypass_record;
 mod environment;
+mod frame_view;
 mod kernel;
 mod measurer;
 mod schedule;
@@ -227,7 +228,7 @@ impl Conductor<'_> {
         link: Option<LinkSpeed>,
     ) -> Result<Record, StepError> {
         let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
-        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, last: None };
+        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, stream: 0, last: None };
         let observer = &mut *self.observer;
         let mut note = |trial: &methodology::trial::Trial| {
             let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
