@@ -91,19 +91,36 @@ impl BypassError {
     }
 }
 
-impl BypassPair {
-    /// Starts both agents and opens both ports for frames up to `max_frame`.
-    pub fn open(testbed: &Testbed, pair: &Pair, max_frame: FrameSize, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
-        let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
-        let ports = testbed.ports(pair)?;
+/// A pair whose receiver's port is open and whose sender is not there yet.
+///
+/// DPDK's vhost library looks at a new socket only when its event thread wakes, once a second (lib/vhost/fd_man.c, `fdset_event_dispatch`): a
+/// receiver that has been there for a while is connected to at once. It does not poll while it waits.
+#[derive(Debug)]
+pub struct Listening {
+    receiver: Agent,
+    receiver_port: Opened,
+}
+
+impl Listening {
+    /// Starts the receiver's agent and opens its port for frames up to `max_frame`.
+    pub fn open(testbed: &Testbed, pair: &Pair, max_frame: FrameSize, interrupted: &AtomicBool) -> Result<Listening, BypassError> {
         let patience = Patience { limit: OPEN_LIMIT, interrupted };
-        // Both processes start at once; the receiver's port is opened first, because it owns the socket the sender connects to.
-        let (mut receiver, mut sender) = (Agent::start(to)?, Agent::start(from)?);
+        let mut receiver = Agent::start(testbed.endpoint(&pair.to)?)?;
         receiver.greet(patience)?;
+        let open = OpenPort { port: testbed.ports(pair)?.receiver, options: PortOptions { max_frame, ..PortOptions::default() } };
+        let receiver_port = receiver.open(open, patience)?;
+        Ok(Listening { receiver, receiver_port })
+    }
+
+    /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
+    pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
+        let Listening { receiver, receiver_port } = self;
+        let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
+        let patience = Patience { limit: OPEN_LIMIT, interrupted };
+        let mut sender = Agent::start(from)?;
         sender.greet(patience)?;
-        let options = PortOptions { max_frame, ..PortOptions::default() };
-        let receiver_port = receiver.open(OpenPort { port: ports.receiver, options: options.clone() }, patience)?;
-        let sender_port = sender.open(OpenPort { port: ports.sender, options }, patience)?;
+        let options = PortOptions { max_frame: receiver_port.port.max_frame, ..PortOptions::default() };
+        let sender_port = sender.open(OpenPort { port: testbed.ports(pair)?.sender, options }, patience)?;
         let (sender_cpu, receiver_cpu) = match testbed.wiring {
             Wiring::SharedMemory { .. } => cpus_of_one_machine(&CpuId::allowed()),
             Wiring::Ports => (from.cpu, to.cpu),
@@ -111,7 +128,9 @@ impl BypassPair {
         let link = from.link.or(to.link).or(sender_port.port.link_speed).or(receiver_port.port.link_speed);
         Ok(BypassPair { sender, receiver, sender_cpu, receiver_cpu, sender_port, receiver_port, link })
     }
+}
 
+impl BypassPair {
     /// One trial: the sink runs before the first frame and after the last.
     pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
         let patience = Patience { limit: GRACE + drain, interrupted };

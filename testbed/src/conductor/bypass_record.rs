@@ -1,6 +1,6 @@
 //! From what agents and methods report to records.
 
-use dataplane::{CycleReport, HiccupReport, RttReport, SendReport};
+use dataplane::{CycleReport, HiccupReport, ReflectReport, RttReport, SendReport};
 use methodology::procedures::{Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
 use methodology::trial::{Trial, TrialOutcome};
@@ -227,11 +227,11 @@ pub fn of_round_trips(trips: &RoundTrips, size: FrameSize, rate: PacketRate) -> 
     }
     note_hiccups(&mut finding.parameters, "sender_hiccups", &sent.hiccups);
     note_hiccups(&mut finding.parameters, "reflector_hiccups", &trips.reflected.hiccups);
-    finding.reasons = round_trip_reasons(sent, returned.received);
+    finding.reasons = round_trip_reasons(sent, &trips.reflected, returned.received);
     finding
 }
 
-fn round_trip_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
+fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u64) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if returned == 0 {
         reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came back", sent.frames_sent) });
@@ -239,12 +239,31 @@ fn round_trip_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     if let Some(why) = &sent.ended_early {
         reasons.push(Reason { kind: ReasonKind::Other, detail: format!("the generator ended early: {why}") });
     }
+    reasons.extend(away(&sent.hiccups, "generator", sent.duration));
+    reasons.extend(away(&reflected.hiccups, "reflector", sent.duration));
     // A tenth of a percent: more than that missing is another load than the one that was asked for.
     if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
         let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
         reasons.push(Reason { kind: ReasonKind::OfferedShort, detail });
     }
     reasons
+}
+
+/// A poll loop that shared its CPU measured the scheduler. An idle virtual machine takes about a hundredth of the time from a loop; a
+/// twentieth is something else that runs there.
+const MOST_AWAY: f64 = 0.05;
+
+fn away(hiccups: &HiccupReport, who: &str, duration: std::time::Duration) -> Option<Reason> {
+    let share = hiccups.total_ns.seconds().seconds() / duration.as_secs_f64().max(f64::MIN_POSITIVE);
+    (share > MOST_AWAY).then(|| Reason {
+        kind: ReasonKind::Hiccup,
+        detail: format!(
+            "the {who} was away from its CPU {} times, {} at the longest, {:.0} % of the trial: something else ran there",
+            hiccups.count,
+            hiccups.longest_ns,
+            share.min(1.0) * 100.0
+        ),
+    })
 }
 
 fn note_hiccups(parameters: &mut Map<String, Value>, name: &str, hiccups: &HiccupReport) {
@@ -308,6 +327,8 @@ impl Finding {
     pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
         self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
+        self.reasons.extend(away(&trial.sent.hiccups, "generator", trial.sent.duration));
+        self.reasons.extend(away(&trial.received.hiccups, "sink", trial.sent.duration));
         note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
         note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();

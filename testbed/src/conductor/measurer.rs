@@ -3,11 +3,11 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{HiccupReport, RttReport, SendPlan, SendReport, StreamId};
+use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport, StreamId};
 use methodology::trial::{
     DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
 };
-use methodology::units::{FrameSize, Nanoseconds, PacketRate, Seconds};
+use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 use thiserror::Error;
 
 use super::accounting::{bytes_per_frame, discards};
@@ -51,12 +51,13 @@ impl Measurer for PairMeasurer<'_> {
         // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
         pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
+        let patience = patience(&plan);
         let outcome = if input.delays {
             let trips = self.pair.round_trips(SendPlan { drain, ..plan }, self.interrupted)?;
-            self.judge_round_trips(&trips)
+            self.judge_round_trips(&trips, patience)
         } else {
             let trial = self.pair.one_way(plan, drain, self.interrupted)?;
-            let outcome = self.judge_one_way(&trial);
+            let outcome = self.judge_one_way(&trial, patience);
             self.last = Some(trial);
             outcome
         };
@@ -75,7 +76,7 @@ impl PairMeasurer<'_> {
         }
     }
 
-    fn judge_one_way(&self, trial: &OneWay) -> TrialOutcome {
+    fn judge_one_way(&self, trial: &OneWay, patience: Duration) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
         let came = trial.of_stream();
         let discards = discards(&received.counters);
@@ -98,7 +99,7 @@ impl PairMeasurer<'_> {
             received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide), costly(&received.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(patience)), costly(&received.hiccups, hide)),
             delays: None,
             recovery: None,
             longest_gap: None,
@@ -117,7 +118,7 @@ impl PairMeasurer<'_> {
         outcome
     }
 
-    fn judge_round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
+    fn judge_round_trips(&self, trips: &RoundTrips, patience: Duration) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
         let discards = discards(&sent.counters);
@@ -139,7 +140,7 @@ impl PairMeasurer<'_> {
                 foreign: returned.foreign,
             },
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide), costly(&trips.reflected.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(patience)), costly(&trips.reflected.hiccups, hide)),
             delays: sent.rtt.as_ref().map(delay_summary),
             recovery: None,
             longest_gap: None,
@@ -153,6 +154,15 @@ impl PairMeasurer<'_> {
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
         if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
+    }
+}
+
+/// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
+fn patience(plan: &SendPlan) -> Duration {
+    match (plan.pace, plan.late) {
+        (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
+        // Nothing is given up at maximum load, and leaving out late frames is what `Skip` is for.
+        (Pace::Max, _) | (_, LatePolicy::Skip) => Duration::MAX,
     }
 }
 
@@ -204,6 +214,16 @@ mod tests {
     use dataplane::Bucket;
 
     use super::*;
+
+    #[test]
+    fn the_generator_may_not_be_away_longer_than_its_schedule_catches_up() {
+        let size = FrameSize::MAX_STANDARD;
+        let paced = SendPlan::new(size, Pace::Rate(PacketRate::new(1000.0).unwrap()), Duration::from_secs(1));
+        assert_eq!(patience(&paced), Duration::from_millis(10));
+        // Sixteen milliseconds at 1000 frames a second lose frames although 1024 descriptors would hold them.
+        assert!(patience(&paced) < Duration::from_millis(16));
+        assert_eq!(patience(&SendPlan::new(size, Pace::Max, Duration::from_secs(1))), Duration::MAX);
+    }
 
     #[test]
     fn only_a_hiccup_longer_than_the_queue_can_hide_counts() {

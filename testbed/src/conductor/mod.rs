@@ -22,8 +22,8 @@ use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, State,
 use thiserror::Error;
 
 use crate::plan::{Plan, What};
-use crate::topology::{Testbed, TestbedError};
-use bypass::{BypassError, BypassPair};
+use crate::topology::{Testbed, TestbedError, Wiring};
+use bypass::{BypassError, BypassPair, Listening};
 use bypass_record::Finding;
 use kernel::{KernelError, KernelTools};
 use measurer::{MeasureError, PairMeasurer};
@@ -147,7 +147,7 @@ impl Conductor<'_> {
         let mut tools = KernelTools::default();
         for group in groups {
             // Both ends of a pair stay open while it is measured, and end before the next pair begins.
-            let mut bypass = None;
+            let mut bypass = self.prepare(&group);
             for step in group {
                 if self.interrupted.load(Ordering::Relaxed) {
                     return Ok(RunEnd::Interrupted);
@@ -171,14 +171,28 @@ impl Conductor<'_> {
         Ok(RunEnd::Complete)
     }
 
+    /// In the lab the receiver opens its port before the kernel steps, so that nobody waits for it afterwards. Over a real NIC it
+    /// must not: a port that DPDK holds takes frames from the kernel.
+    fn prepare(&self, group: &Group<'_>) -> Ends {
+        let mixed = group.iter().any(|step| step.what.stack().is_kernel()) && group.iter().any(|step| !step.what.stack().is_kernel());
+        let shared = matches!(self.testbed.wiring, Wiring::SharedMemory { .. });
+        let pair = group.front().map(|step| &step.pair).filter(|_| mixed && shared);
+        // What goes wrong here goes wrong again when the port is needed, and is told then.
+        pair.and_then(|pair| Listening::open(self.testbed, pair, self.max_frame(), self.interrupted).ok())
+            .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)))
+    }
+
     /// One DPDK measurement. The pair is opened when it is first needed, and again after an agent was lost.
-    fn bypass(&mut self, step: &Step<'_>, open: &mut Option<BypassPair>) -> Result<Record, ConductError> {
-        let mut pair = match open.take() {
-            Some(pair) => pair,
-            None => match BypassPair::open(self.testbed, &step.pair, self.max_frame(), self.interrupted) {
-                Ok(pair) => pair,
-                Err(error) => return Ok(failed(step, self.directory, kind_of(&error), &error.to_string())),
-            },
+    fn bypass(&mut self, step: &Step<'_>, ends: &mut Ends) -> Result<Record, ConductError> {
+        let opened = match std::mem::replace(ends, Ends::Closed) {
+            Ends::Open(pair) => Ok(*pair),
+            Ends::Listening(listening) => listening.connect(self.testbed, &step.pair, self.interrupted),
+            Ends::Closed => Listening::open(self.testbed, &step.pair, self.max_frame(), self.interrupted)
+                .and_then(|listening| listening.connect(self.testbed, &step.pair, self.interrupted)),
+        };
+        let mut pair = match opened {
+            Ok(pair) => pair,
+            Err(error) => return Ok(failed(step, self.directory, kind_of(&error), &error.to_string())),
         };
         let measured = match step.what {
             What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration),
@@ -187,7 +201,7 @@ impl Conductor<'_> {
         };
         match measured {
             Ok(record) => {
-                *open = Some(pair);
+                *ends = Ends::Open(Box::new(pair));
                 Ok(record)
             }
             Err(StepError::Archive(error)) => Err(error.into()),
@@ -271,6 +285,13 @@ impl Conductor<'_> {
             self.plan.measures.iter().filter(|measure| !measure.what.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
         sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
     }
+}
+
+/// The two ends of the pair that is being measured.
+enum Ends {
+    Closed,
+    Listening(Box<Listening>),
+    Open(Box<BypassPair>),
 }
 
 enum StepError {
