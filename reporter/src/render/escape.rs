@@ -13,7 +13,7 @@ pub fn csv_cell(text: &str) -> String {
 /// Text inside a Markdown paragraph or table cell: no markup, no HTML, one line.
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -22,8 +22,8 @@ pub fn markdown(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(c);
             }
-            // Many renderers make links of bare addresses.
-            ':' => escaped.push_str("&#58;"),
+            // Many renderers make links of bare addresses (GFM §6.9); a colon in a sentence stays readable.
+            ':' if text[at..].starts_with("://") => escaped.push_str("&#58;"),
             c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
         }
