@@ -3,7 +3,7 @@
 use dataplane::{CycleReport, HiccupReport, ReflectReport, RttReport, SendReport};
 use methodology::procedures::{Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
-use methodology::trial::{Trial, TrialOutcome};
+use methodology::trial::TrialOutcome;
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 use reporter::record::{
     Ceiling, CeilingKind, CpuCost, EndCost, LatencyDefinition, LossDomains, Metric, Reason, ReasonKind, RttSummary, Values, Verdict, View,
@@ -104,34 +104,33 @@ pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> F
     finding
 }
 
-/// Trials keep their outcome and verdict; the whole histogram of each would make a record of megabytes.
+/// Everything the method has to say but its histograms: a record of megabytes helps nobody.
 fn parameters(report: &MethodReport) -> Map<String, Value> {
-    let trials: Vec<Value> = report.trials.iter().map(trial_value).collect();
     let mut parameters = Map::new();
-    for (key, value) in [
+    for (key, mut value) in [
         ("preset", json!(report.method.preset)),
         ("settings", json!(report.method)),
         ("goals", json!(report.goals())),
         ("measured", json!(report.measured)),
         ("deviations", json!(report.deviations)),
-        ("trials", Value::from(trials)),
+        ("trials", json!(report.trials)),
         ("remarks", json!(report.verdict.reasons)),
     ] {
+        remove_histograms(&mut value);
         parameters.insert(key.to_owned(), value);
     }
     parameters
 }
 
-fn trial_value(trial: &Trial) -> Value {
-    let mut value = json!(trial);
-    if let Some(directions) = value.pointer_mut("/outcome/directions").and_then(Value::as_array_mut) {
-        for direction in directions {
-            if let Some(delays) = direction.get_mut("delays").and_then(Value::as_object_mut) {
-                delays.remove("histogram");
-            }
+fn remove_histograms(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.remove("histogram");
+            map.values_mut().for_each(remove_histograms);
         }
+        Value::Array(list) => list.iter_mut().for_each(remove_histograms),
+        _ => {}
     }
-    value
 }
 
 /// The kind that reports group by, from a method's sentence.
@@ -239,8 +238,8 @@ fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u6
     if let Some(why) = &sent.ended_early {
         reasons.push(Reason { kind: ReasonKind::Other, detail: format!("the generator ended early: {why}") });
     }
-    reasons.extend(away(&sent.hiccups, "generator", sent.duration));
-    reasons.extend(away(&reflected.hiccups, "reflector", sent.duration));
+    reasons.extend(away(&sent.hiccups, &sent.cycles, "generator", sent.duration));
+    reasons.extend(away(&reflected.hiccups, &reflected.cycles, "reflector", sent.duration));
     // A tenth of a percent: more than that missing is another load than the one that was asked for.
     if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
         let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
@@ -253,15 +252,19 @@ fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u6
 /// twentieth is something else that runs there.
 const MOST_AWAY: f64 = 0.05;
 
-fn away(hiccups: &HiccupReport, who: &str, duration: std::time::Duration) -> Option<Reason> {
-    let share = hiccups.total_ns.seconds().seconds() / duration.as_secs_f64().max(f64::MIN_POSITIVE);
+/// Nothing where the loop had its CPU. A port that goes through the kernel, such as net_af_packet, spends long turns in system calls: those are
+/// hiccups to its loop, but the thread is on its CPU all the while.
+fn away(hiccups: &HiccupReport, cycles: &CycleReport, who: &str, duration: std::time::Duration) -> Option<Reason> {
+    let hiccup_share = hiccups.total_ns.seconds().seconds() / duration.as_secs_f64().max(f64::MIN_POSITIVE);
+    let ran = cycles.total as f64 / cycles.hz.max(1) as f64;
+    let off_cpu_share = 1.0 - cycles.on_cpu.as_secs_f64() / ran.max(f64::MIN_POSITIVE);
+    let share = hiccup_share.min(off_cpu_share);
     (share > MOST_AWAY).then(|| Reason {
         kind: ReasonKind::Hiccup,
         detail: format!(
-            "the {who} was away from its CPU {} times, {} at the longest, {:.0} % of the trial: something else ran there",
-            hiccups.count,
+            "the {who} was away from its CPU for {:.0} % of the trial, {} at the longest: something else ran there",
+            share * 100.0,
             hiccups.longest_ns,
-            share.min(1.0) * 100.0
         ),
     })
 }
@@ -327,8 +330,8 @@ impl Finding {
     pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
         self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
-        self.reasons.extend(away(&trial.sent.hiccups, "generator", trial.sent.duration));
-        self.reasons.extend(away(&trial.received.hiccups, "sink", trial.sent.duration));
+        self.reasons.extend(away(&trial.sent.hiccups, &trial.sent.cycles, "generator", trial.sent.duration));
+        self.reasons.extend(away(&trial.received.hiccups, &trial.received.cycles, "sink", trial.sent.duration));
         note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
         note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
