@@ -117,6 +117,13 @@ pub(crate) fn names() -> Vec<String> {
     }
 }
 
+/// The frames in each ring of an AF_PACKET port: its driver takes no notice of descriptors (rte_eth_af_packet.c: `nb_rx_desc __rte_unused`)
+/// and has DFLT_FRAME_COUNT = 512 unless `framecnt` says otherwise.
+fn packet_ring(spec: &PortSpec) -> Option<u16> {
+    let given = || spec.argument("framecnt").and_then(|count| count.parse().ok());
+    (spec.software_driver() == Some("net_af_packet")).then(|| given().unwrap_or(512))
+}
+
 fn id_of(name: &str) -> Option<u16> {
     let name = CString::new(name).ok()?;
     let mut id = 0;
@@ -260,8 +267,8 @@ impl Device {
             mac: MacAddress(mac.addr_bytes),
             max_frame: options.max_frame,
             numa_node: u32::try_from(node).ok(),
-            rx_descriptors: setup.rx_desc,
-            tx_descriptors: setup.tx_desc,
+            rx_descriptors: packet_ring(spec).unwrap_or(setup.rx_desc),
+            tx_descriptors: packet_ring(spec).unwrap_or(setup.tx_desc),
             offloads: if setup.tx_offloads != 0 { vec!["mbuf_fast_free".to_owned()] } else { Vec::new() },
             rx_burst_mode: self.burst_mode(sys::rte_eth_rx_burst_mode_get),
             tx_burst_mode: self.burst_mode(sys::rte_eth_tx_burst_mode_get),
