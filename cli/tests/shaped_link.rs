@@ -1,0 +1,190 @@
+//! A device whose answer the kernel sets: a link shaped by `tc tbf`, measured through AF_PACKET ports. Needs root.
+//!
+//! The three namespaces are from → bridge → to. The shaper stands at the bridge's way out, and not at the sender's own interface: AF_PACKET
+//! ports go past their interface's queueing discipline (PACKET_QDISC_BYPASS, the default of DPDK's net_af_packet), and a sender must not be
+//! slowed down by what it measures.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::process::Command;
+use std::time::Duration;
+
+use program::{errors, json, linerate, records, wait_for};
+use serde_json::Value;
+
+/// What the bucket is filled with, in bits per second.
+const RATE: f64 = 20e6;
+
+/// Bytes the bucket holds, and as many again wait in the queue: 25 ms each, so that neither a late timer nor a sender that was away
+/// for a moment costs the shaper tokens or frames.
+const BURST: f64 = 62_500.0;
+const LIMIT: f64 = 62_500.0;
+
+/// Every trial is as long as this, in seconds.
+const TRIAL: f64 = 1.0;
+
+/// Frame sizes with FCS.
+const SIZES: [u32; 3] = [64, 512, 1518];
+
+/// The greatest rate in frames a second at which a trial loses nothing, by the shaper's arithmetic (net/sched/sch_tbf.c):
+///
+/// - A frame costs `qdisc_pkt_len` bytes: the frame with its Ethernet header and without its FCS, L − 4.
+/// - `tbf_dequeue` fills the bucket at R bits a second up to `burst` bytes: C = R/(8 · (L − 4)) frames a second in the long run.
+/// - The inner queue is a bfifo of `limit` bytes (net/sched/sch_fifo.c), which takes whole frames.
+///
+/// Both are idle before a trial, so what is above C in a trial of T seconds may fill them: C + (burst + limit)/T in frames. That is the
+/// known-answer case K3 of `methodology`, an apparent rate of C + B/T.
+fn allowed(size: u32) -> f64 {
+    let bytes = f64::from(size - 4);
+    let long_run = RATE / (8.0 * bytes);
+    let held = (BURST / bytes).floor() + (LIMIT / bytes).floor();
+    long_run + held / TRIAL
+}
+
+/// The three namespaces; gone when this is dropped.
+struct ShapedLink {
+    from: String,
+    bridge: String,
+    to: String,
+}
+
+impl ShapedLink {
+    fn up() -> ShapedLink {
+        let namespace = |part| format!("lrt-shaped-{part}-{}", std::process::id());
+        let link = ShapedLink { from: namespace("from"), bridge: namespace("bridge"), to: namespace("to") };
+        let bridge = &link.bridge;
+        for namespace in [&link.from, bridge, &link.to] {
+            run("ip", &["netns", "add", namespace]);
+            // Neighbour discovery would be foreign frames, and would take tokens.
+            run("ip", &["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+            run("ip", &["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"]);
+        }
+        let create = ["type", "bridge", "mcast_snooping", "0", "forward_delay", "0"];
+        run("ip", &[&["-n", bridge, "link", "add", "name", "bridge0"][..], &create].concat());
+        for (end, port) in [(&link.from, "in0"), (&link.to, "out0")] {
+            run("ip", &["-n", end, "link", "add", "name", "veth0", "type", "veth", "peer", "name", port, "netns", bridge]);
+            run("ip", &["-n", bridge, "link", "set", "dev", port, "master", "bridge0"]);
+            run("ip", &["-n", bridge, "link", "set", "dev", port, "up"]);
+            run("ip", &["-n", end, "link", "set", "dev", "veth0", "up"]);
+        }
+        run("ip", &["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
+        let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {BURST} limit {LIMIT}");
+        run("ip", &[&["netns", "exec", bridge][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
+        // A bridge port takes frames up to a second after its link is up (net/core/link_watch.c); frames before are lost.
+        wait_for("forwarding of both bridge ports", Duration::from_secs(10), || ["in0", "out0"].iter().all(|port| link.forwards(port)));
+        link
+    }
+
+    fn forwards(&self, port: &str) -> bool {
+        let shown = run("ip", &["-n", &self.bridge, "-json", "-details", "link", "show", "dev", port]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        shown[0]["operstate"] == "UP" && shown[0]["linkinfo"]["info_slave_data"]["state"] == "forwarding"
+    }
+
+    fn testbed(&self) -> String {
+        let cpus = allowed_cpus();
+        let endpoint = |id: &str, namespace: &str, address: &str, cpu: u32| {
+            // A ring of 4096 frames holds what comes while a poll loop is away for a tenth of a second.
+            format!(
+                r#"
+[[endpoint]]
+id = "{id}"
+reach = "netns:{namespace}"
+address = "{address}"
+interface = "veth0"
+port = "net_af_packet0,iface=veth0,framecnt=4096"
+cpu = {cpu}
+"#
+            )
+        };
+        let from = endpoint("from", &self.from, "192.0.2.1", *cpus.last().unwrap());
+        let to = endpoint("to", &self.to, "192.0.2.2", cpus[0]);
+        format!("name = \"shaped\"\nemulated = true\n{from}{to}")
+    }
+}
+
+impl Drop for ShapedLink {
+    fn drop(&mut self) {
+        for namespace in [&self.from, &self.bridge, &self.to] {
+            let _ = Command::new("ip").args(["netns", "del", namespace]).status();
+        }
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?} (are you root?): {}", errors(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The CPUs that this process may use, in order.
+fn allowed_cpus() -> Vec<u32> {
+    let set = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
+    (0..nix::sched::CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).map(|cpu| cpu as u32).collect()
+}
+
+/// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
+/// per second on the wire; what comes through is 21 to 29 Mbit/s. The waits between trials are longer than the 50 ms that the queue takes
+/// to empty and the bucket to fill.
+fn plan() -> String {
+    format!(
+        r#"
+name = "shaped"
+pairs = ["from:to"]
+sizes = {SIZES:?}
+
+[[measure]]
+stack = "dpdk"
+method = "throughput"
+preset = "quick"
+min-load = "10Mbps"
+max-load = "40Mbps"
+phases = {{ routing-wait = "0s", learning-wait = "10ms", drain-wait = "100ms", settle-wait = "50ms" }}
+
+[[measure.goals]]
+name = "throughput"
+loss-ratio = 0.0
+exceed-ratio = 0.5
+initial-trial = "{TRIAL}s"
+final-trial = "{TRIAL}s"
+duration-sum = "3s"
+width = 0.005
+"#
+    )
+}
+
+#[test]
+fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
+    let link = ShapedLink::up();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (plan, testbed) = (file("plan.toml", plan()), file("testbed.toml", link.testbed()));
+    let out = folder.path().join("run");
+    let output =
+        linerate().args(["run", "--json", "--plan"]).arg(plan).arg("--testbed").arg(testbed).arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let summary = json(&output.stdout);
+    let records = records(&out);
+    assert_eq!((summary["complete"].as_bool(), records.len()), (Some(true), SIZES.len()), "{summary}");
+
+    for (record, size) in records.iter().zip(SIZES) {
+        assert_eq!(record["verdict"]["state"], "valid", "{size} B: {}", record["verdict"]);
+        let (found, allowed) = (record["values"]["forwarding_pps"].as_f64().unwrap(), allowed(size));
+        eprintln!("{size} B: found {found:.1} frames/s, the shaper allows {allowed:.1}: {:+.2} %", (found / allowed - 1.0) * 100.0);
+        assert!((found / allowed - 1.0).abs() < 0.01, "{size} B: found {found}, the shaper allows {allowed}:\n{}", trials(record));
+        assert_eq!(record["values"]["wire_bytes_per_frame"].as_f64(), Some(f64::from(size)), "{size} B");
+    }
+}
+
+/// Every trial of a search, one a line.
+fn trials(record: &Value) -> String {
+    let line = |trial: &Value| format!("{} {} {}", trial["input"]["stimulus"], trial["outcome"]["directions"][0], trial["verdict"]);
+    record["parameters"]["trials"].as_array().unwrap().iter().map(line).collect::<Vec<_>>().join("\n")
+}
