@@ -7,6 +7,7 @@ pub mod exporter;
 mod html;
 mod markdown;
 mod page;
+mod procedures;
 pub mod svg;
 mod table;
 pub mod terminal;

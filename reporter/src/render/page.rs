@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::analysis::{Analysis, Cells, Group, Quantity, ResponseKind, analyse};
 use crate::archive::Archive;
 use crate::figure::{self, Figure, Styles};
-use crate::record::{LossDomains, Record, Stack, View};
+use crate::record::{LossDomains, Stack, View};
 
+use super::procedures;
 use super::table::Table;
 use super::words;
 
@@ -54,7 +55,7 @@ impl Page {
                 ..Section::default()
             },
             loss(&cells, &styles),
-            procedures(archive),
+            searches(archive),
             cost(&cells),
             Section {
                 id: "effects",
@@ -201,27 +202,12 @@ fn cost(cells: &Cells<'_>) -> Section {
     }
 }
 
-/// Longer lists of parameters are cut; results.jsonl has them whole.
-const DETAIL: usize = 400;
-
-/// What searches and RFC procedures found: everything that is not a plain rate or a plain ping-pong.
-fn procedures(archive: &Archive) -> Section {
-    let plain = ["mrr", "stream", "ping-pong"];
-    let is_procedure = |r: &&Record| r.stack == Stack::Dpdk && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
-    let rows = archive.records.iter().filter(is_procedure).map(|record| {
-        let mut facts = Vec::new();
-        crate::compare::flatten("", &serde_json::Value::Object(record.parameters.clone()), &mut facts);
-        let text = facts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join("; ");
-        let cut = if text.chars().count() > DETAIL { text.chars().take(DETAIL).chain(['…']).collect() } else { text };
-        let rate = Quantity::ForwardingRate.of(record).map_or_else(|| "–".to_owned(), |r| Quantity::ForwardingRate.amount(r).to_string());
-        vec![record.pair.to_string(), record.method.clone(), record.size.to_string(), record.verdict.state.to_string(), rate, cut]
-    });
-    let rows: Vec<_> = rows.collect();
-    let header = ["pair", "method", "size", "verdict", "rate", "found"].map(str::to_owned).into();
+/// What searches and RFC procedures found: everything that is not a plain rate or a plain round trip.
+fn searches(archive: &Archive) -> Section {
     Section {
         id: "procedures",
         title: "Searches and procedures",
-        tables: if rows.is_empty() { vec![] } else { vec![("What each found".to_owned(), Table { header, rows })] },
+        tables: procedures::table(archive).map(|table| vec![("What each found".to_owned(), table)]).unwrap_or_default(),
         ..Section::default()
     }
 }

@@ -1,0 +1,109 @@
+//! What searches and RFC procedures found, in a sentence each; results.jsonl has the whole of it.
+
+use methodology::method::LoadPoint;
+use methodology::procedures::Measured;
+use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
+use methodology::units::Seconds;
+
+use super::table::Table;
+use crate::archive::Archive;
+use crate::record::{Record, Stack};
+
+/// One row a record that has a method of `methodology` behind it; plain rates and plain round trips have figures of their own.
+pub fn table(archive: &Archive) -> Option<Table> {
+    let plain = ["mrr", "stream", "ping-pong", "round-trip"];
+    let is_procedure = |r: &&Record| r.stack == Stack::Dpdk && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
+    let rows: Vec<Vec<String>> = archive.records.iter().filter(is_procedure).map(row).collect();
+    let header = ["pair", "method", "size", "verdict", "found", "how"].map(str::to_owned).into();
+    (!rows.is_empty()).then_some(Table { header, rows })
+}
+
+fn row(record: &Record) -> Vec<String> {
+    let measured = record.parameters.get("measured").and_then(|value| serde_json::from_value::<Measured>(value.clone()).ok());
+    let found = measured.as_ref().map_or_else(|| "–".to_owned(), found);
+    vec![record.pair.to_string(), record.method.clone(), record.size.to_string(), record.verdict.state.to_string(), found, how(record)]
+}
+
+/// With which preset, in how many trials, with how many departures from the clauses.
+fn how(record: &Record) -> String {
+    let count = |key: &str| record.parameters.get(key).and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    let preset = record.parameters.get("preset").and_then(serde_json::Value::as_str).unwrap_or("no preset");
+    format!("{preset}, {} trials, {} deviations", count("trials"), count("deviations"))
+}
+
+fn found(measured: &Measured) -> String {
+    match measured {
+        Measured::Throughput(result) => goals(&result.search),
+        Measured::NdrPdr(search) => goals(search),
+        Measured::Latency(latency) => {
+            let at = latency.loads.iter().filter_map(|load| {
+                let typical = load.repetitions.first()?;
+                Some(format!("{}: p50 {}, p99 {}", point(&load.at), typical.p50, typical.p99))
+            });
+            all(at.collect())
+        }
+        Measured::Pdv(pdv) => {
+            all(pdv.loads.iter().filter_map(|load| Some(format!("{}: {}", point(&load.at), load.repetitions.first()?.p999))).collect())
+        }
+        Measured::FrameLoss(curve) => {
+            let points = curve.points.iter().map(|point| format!("{} at {:.0} %", point.loss_ratio, point.share.share() * 100.0));
+            all(points.collect()) + if curve.complete { "" } else { " (partial)" }
+        }
+        Measured::BackToBack(result) => match (&result.frames, &result.not_applicable) {
+            (Some(frames), _) => {
+                let buffer = result.corrected_buffer_time.map_or_else(String::new, |time| format!(", corrected buffer time {time}"));
+                format!("bursts of {:.0} frames without loss{buffer}", frames.mean)
+            }
+            (None, Some(why)) => why.clone(),
+            (None, None) => "no burst without loss".to_owned(),
+        },
+        Measured::SystemRecovery(result) => all(result.times.iter().map(Seconds::to_string).collect()),
+        Measured::Reset(result) => all(result.gaps.iter().map(Seconds::to_string).collect()),
+        Measured::Mrr(result) => all(result.rates.iter().map(ToString::to_string).collect()),
+        Measured::Overload(result) => {
+            let worst = result
+                .worst_retained
+                .map_or_else(|| format!("NDR {}", result.ndr), |kept| format!("{:.0} % of NDR ({}) at worst", kept * 100.0, result.ndr));
+            result.collapse_at.map_or(worst.clone(), |load| format!("{worst}, collapses at {load}"))
+        }
+        Measured::Soak(result) => format!(
+            "loss {} at {}, {} of {} intervals with loss",
+            result.loss_ratio, result.load, result.intervals_with_loss, result.intervals
+        ),
+    }
+}
+
+fn goals(search: &SearchResult) -> String {
+    all(search.goals.iter().map(goal).collect())
+}
+
+fn goal(result: &GoalResult) -> String {
+    let name = &result.goal.name;
+    match &result.outcome {
+        GoalOutcome::Regular { lower, upper, conditional_throughput } => {
+            format!("{name} {conditional_throughput} (bounds {} and {})", lower.load, upper.load)
+        }
+        GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, lower: Some(lower), .. } => {
+            format!("{name} ≥ {}: all that was offered passed", lower.load)
+        }
+        GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, .. } => format!("{name}: at least max load"),
+        GoalOutcome::Irregular { why: Irregularity::BelowMinLoad, .. } => format!("{name}: not even the smallest load passed"),
+        GoalOutcome::Irregular { why: Irregularity::TesterDisturbed, .. } => {
+            format!("{name}: none, the tester disturbed every trial at a load that had to be decided")
+        }
+        GoalOutcome::Irregular { why: Irregularity::OutOfTime, .. } => format!("{name}: none, out of time"),
+    }
+}
+
+fn point(at: &LoadPoint) -> String {
+    match at {
+        LoadPoint::Throughput => "at throughput".to_owned(),
+        LoadPoint::OfPdr(share) => format!("at {share} of PDR"),
+        LoadPoint::Idle => "idle".to_owned(),
+        LoadPoint::Load(load) => format!("at {load}"),
+    }
+}
+
+fn all(parts: Vec<String>) -> String {
+    if parts.is_empty() { "–".to_owned() } else { parts.join("; ") }
+}
