@@ -327,11 +327,19 @@ impl Finding {
     }
 
     /// Notes the cost and the proof of size of the last trial.
+    ///
+    /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
+    /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
     pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
         self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
-        self.reasons.extend(away(&trial.sent.hiccups, &trial.sent.cycles, "generator", trial.sent.duration));
-        self.reasons.extend(away(&trial.received.hiccups, &trial.received.cycles, "sink", trial.sent.duration));
+        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator", trial.sent.duration);
+        let receiver = away(&trial.received.hiccups, &trial.received.cycles, "sink", trial.sent.duration);
+        let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
+        match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
+            Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),
+            _ => self.reasons.extend(sender.into_iter().chain(receiver)),
+        }
         note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
         note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
