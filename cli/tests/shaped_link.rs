@@ -128,7 +128,7 @@ fn allowed_cpus() -> Vec<u32> {
 
 /// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
 /// per second on the wire; what comes through is 21 to 29 Mbit/s. The waits between trials are longer than the 50 ms that the queue takes
-/// to empty and the bucket to fill.
+/// to empty and the bucket to fill. A machine that builds something beside disturbs many trials: they are repeated often.
 fn plan() -> String {
     format!(
         r#"
@@ -142,6 +142,8 @@ method = "throughput"
 preset = "quick"
 min-load = "10Mbps"
 max-load = "40Mbps"
+time-limit = "120s"
+tester = {{ repeats = 20, offered-slack = "200us", calibration = "0s" }}
 phases = {{ routing-wait = "0s", learning-wait = "10ms", drain-wait = "100ms", settle-wait = "50ms" }}
 
 [[measure.goals]]
@@ -167,8 +169,10 @@ fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
     };
     let (plan, testbed) = (file("plan.toml", plan()), file("testbed.toml", link.testbed()));
     let out = folder.path().join("run");
-    let output =
-        linerate().args(["run", "--json", "--plan"]).arg(plan).arg("--testbed").arg(testbed).arg("--out").arg(&out).output().unwrap();
+    // The poll loops go before whatever else runs here: their absences are the tester's and not the shaper's.
+    let mut command = Command::new("nice");
+    command.args(["-n", "-20"]).arg(linerate().get_program()).args(["run", "--json", "--plan"]);
+    let output = command.arg(plan).arg("--testbed").arg(testbed).arg("--out").arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     let summary = json(&output.stdout);
     let records = records(&out);
