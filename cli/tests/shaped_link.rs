@@ -153,7 +153,7 @@ exceed-ratio = 0.5
 initial-trial = "{TRIAL}s"
 final-trial = "{TRIAL}s"
 duration-sum = "3s"
-width = 0.005
+width = 0.003
 "#
     )
 }
