@@ -187,7 +187,8 @@ fn an_agent_that_is_killed_in_mid_trial_costs_its_record_and_no_other() {
     wait_for("two agents in a trial", LIMIT, || agents_of(owner).len() == 2);
     // Ports are open and the trial of two seconds has begun a moment after the agents are there.
     std::thread::sleep(Duration::from_millis(1500));
-    let victim = agents_of(owner)[0];
+    // The sender's agent is started last.
+    let victim = *agents_of(owner).last().unwrap();
     kill(Pid::from_raw(victim as i32), Signal::SIGKILL).unwrap();
     let output = running.finish(LIMIT);
     assert!(output.status.success(), "{}", errors(&output));

@@ -25,7 +25,7 @@ fn a_port_that_is_none_is_refused_with_examples() {
     refused(&["send", "--port", "eth0"], &["eth0", "net_virtio_user0,path="]);
     refused(&["send", "--port", "net_virtio_user0"], &["path="]);
     refused(&["send", "--port", "0000:ff:1f.7", "--no-huge"], &["0000:ff:1f.7"]);
-    refused(&["send", "--port", "net_virtio_user0,path=/nonexistent/lr.sock", "--no-huge", "--wait", "1s"], &["/nonexistent/lr.sock"]);
+    refused(&["send", "--port", "net_virtio_user0,path=/nonexistent/lr.sock", "--no-huge", "--wait", "100ms"], &["/nonexistent/lr.sock"]);
     refused(&["receive", "--port", "net_af_packet0,iface=nosuch0", "--no-huge"], &["nosuch0"]);
 }
 
@@ -52,6 +52,15 @@ fn a_socket_in_use_is_refused() {
     program::wait_for("the socket", std::time::Duration::from_secs(60), || socket.exists());
     refused(&["receive", "--port", &port, "--no-huge", "--duration", "1s"], &["in use"]);
     assert!(socket.exists(), "the first one's socket is left alone");
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "mine").unwrap();
+    refused(&["receive", "--port", &format!("net_vhost0,iface={}", notes.display()), "--no-huge"], &["no socket", "notes.txt"]);
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
 }
 
 #[test]
@@ -98,4 +107,5 @@ fn the_lab_says_that_it_needs_root() {
         .unwrap();
     assert!(!output.status.success());
     assert!(errors(&output).contains("root"), "{}", errors(&output));
+    assert!(!folder.path().join("out").exists(), "nothing was made");
 }

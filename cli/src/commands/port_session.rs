@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
-use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
+use dataplane::{CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
+use methodology::units::{FrameSize, LinkSpeed, PacketRate};
 
 use super::CommandError;
 
@@ -18,18 +18,13 @@ pub struct PortArgs {
     /// The DPDK port: net_null0, net_vhost0,iface=lr.sock, 0000:03:00.0,representor=vf0 … (`linerate ports` lists them)
     #[arg(long, value_name = "PORT")]
     pub port: PortSpec,
-    /// CPU of the poll loop; the highest that this process may use if not given
+    /// CPU of the poll loop. If not given: the highest that this process may use for `send`, the one below for `receive` and
+    /// `reflect`, so that two ends on one machine do not share one
     #[arg(long, value_name = "NUMBER")]
     pub cpu: Option<u32>,
-    /// Link speed for `--rate 50%` where the port does not know its own, such as 25G
-    #[arg(long, value_name = "SPEED")]
-    pub link: Option<LinkSpeed>,
     /// Do not use huge pages, even where there are some
     #[arg(long)]
     pub no_huge: bool,
-    /// Wait this long for the other end of a shared-memory port or for the link
-    #[arg(long, default_value = "10s", value_name = "TIME")]
-    pub wait: Seconds,
     /// Print the final report as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -38,14 +33,48 @@ pub struct PortArgs {
     pub quiet: bool,
 }
 
+/// Which end of a path a poll loop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// `send`.
+    Sender,
+    /// `receive` and `reflect`.
+    Receiver,
+}
+
+impl PortArgs {
+    /// The CPU of the poll loop: the one that was given, or the highest for a sender and the one below for a receiver.
+    pub fn cpu(&self, end: End) -> Option<CpuId> {
+        let mut highest = CpuId::allowed().into_iter().rev();
+        let first = highest.next();
+        let own = match end {
+            End::Sender => first,
+            End::Receiver => highest.next().or(first),
+        };
+        self.cpu.map(CpuId::new).or(own)
+    }
+
+    /// Waits until somebody listens on the socket that this port connects to, as the other end may still be starting.
+    pub fn wait_for_listener(&self, limit: Duration) -> Result<(), CommandError> {
+        let Some(path) = self.port.argument("path").filter(|_| self.port.software_driver() == Some("net_virtio_user")) else {
+            return Ok(());
+        };
+        let interrupted = super::interrupt_flag()?;
+        let deadline = Instant::now() + limit;
+        // Whether it is there is looked at again, and told, when the port is opened.
+        while !std::path::Path::new(path).exists() && Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
 /// One open port and the way out of it.
 pub struct Session {
     // Dropped in this order: the port before DPDK.
     port: Option<Port>,
     _dataplane: Dataplane,
     name: PortSpec,
-    link: Option<LinkSpeed>,
-    wait: Duration,
     quiet: bool,
     interrupted: Arc<AtomicBool>,
 }
@@ -66,27 +95,18 @@ impl Session {
         let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![args.port.clone()], ..EalOptions::default() })?;
         let port = dataplane.open(&args.port, PortOptions { max_frame, ..PortOptions::default() })?;
-        let link = args.link.or(port.info().link_speed);
-        Ok(Session {
-            port: Some(port),
-            _dataplane: dataplane,
-            name: args.port.clone(),
-            link,
-            wait: args.wait.duration(),
-            quiet: args.quiet,
-            interrupted,
-        })
+        Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
     }
 
-    /// The link's speed, as given or as the port knows it.
+    /// The link's speed, where the port knows it.
     pub fn link_speed(&self) -> Option<LinkSpeed> {
-        self.link
+        self.port.as_ref().and_then(|port| port.info().link_speed)
     }
 
     /// Waits until the link is up: for shared memory, until the other process is there.
-    pub fn wait_for_peer(&self) -> Result<(), CommandError> {
+    pub fn wait_for_link(&self, limit: Duration) -> Result<(), CommandError> {
         match &self.port {
-            Some(port) => Ok(port.wait_link_up(self.wait)?),
+            Some(port) => Ok(port.wait_link_up(limit)?),
             None => Ok(()),
         }
     }

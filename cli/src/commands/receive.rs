@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{CpuId, ReceivePlan, ReceiveReport};
+use dataplane::{ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{Live, PortArgs, Session, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, hiccup_line};
 use super::{CommandError, Format};
 
 /// Receive test frames on a DPDK port and account for each by its sequence number.
@@ -45,7 +45,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
     let mut session = Session::open(&args.port, args.max_size)?;
     let plan = ReceivePlan {
-        cpu: args.port.cpu.map(CpuId::new),
+        cpu: args.port.cpu(End::Receiver),
         frame: args.frame.format(),
         tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),

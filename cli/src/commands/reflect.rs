@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{CpuId, ReflectPlan, ReflectReport};
+use dataplane::{ReflectPlan, ReflectReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{Live, PortArgs, Session, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, hiccup_line};
 use super::{CommandError, Format};
 
 /// Send test frames back to where they came from, so that `linerate send --rtt` can measure round trips.
@@ -37,7 +37,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
     let mut session = Session::open(&args.port, args.max_size)?;
     let plan = ReflectPlan {
-        cpu: args.port.cpu.map(CpuId::new),
+        cpu: args.port.cpu(End::Receiver),
         frame: args.frame.format(),
         tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),

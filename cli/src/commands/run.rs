@@ -25,13 +25,17 @@ EXAMPLES
     linerate run --quick                  three sizes, under a minute
     linerate run --full                   one-second trials, three repetitions, under 20 minutes
     linerate run --plan plan.toml --testbed testbed.toml
-    linerate run --resume runs/20261122-1030-standard
+    linerate run --resume runs/20261122-103000-standard
 
   Without --testbed it makes the lab: four endpoints on this machine, each in a network namespace, laid out as two
   servers with a BlueField-2 each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK traffic crosses
   shared memory between two processes. The lab is removed again at the end, also after Ctrl-C. It needs root.
 
-  Results are kept as they are made. Ctrl-C ends the run: records are kept, the report is written, --resume goes on.")]
+  Results are kept as they are made. Ctrl-C ends the run: records are kept, the report is written, --resume goes on.
+
+EXIT CODE
+  0 the plan was carried out (some measurements may be invalid or failed: the report says which), 1 an error, or every
+  measurement failed, 130 interrupted")]
 pub struct RunArgs {
     /// Three sizes, short trials: under a minute
     #[arg(long, conflicts_with_all = ["full", "plan"])]
@@ -77,9 +81,16 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
     // Everything that can be wrong is found before anything is made: plan, testbed, run directory, lab, endpoints.
     let plan = plan(args)?;
-    let given = args.testbed.as_deref().map(Testbed::read).transpose()?;
+    let given = given_testbed(args)?;
+    if let Some(testbed) = &given {
+        testbed::conductor::count(&plan, testbed)?;
+    }
     if args.dry_run {
-        return dry_run(&plan, given.as_ref());
+        return dry_run(args, &plan, given.as_ref());
+    }
+    if given.is_none() {
+        // The lab needs root: found out before a directory is made that only root could remove.
+        Lab::sweep_dead()?;
     }
     let (mut directory, done) = directory(args, &plan)?;
     let (lab, testbed) = match given {
@@ -107,8 +118,10 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let end = end?;
     rendered?;
     lab_gone?;
+    let measured = archive.records.iter().any(|record| record.verdict.state != State::Failed);
     Ok(match end {
-        RunEnd::Complete => ExitCode::SUCCESS,
+        RunEnd::Complete if measured => ExitCode::SUCCESS,
+        RunEnd::Complete => ExitCode::FAILURE,
         RunEnd::Interrupted => ExitCode::from(130),
     })
 }
@@ -124,6 +137,22 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
         None if args.full => Plan::built_in(Extent::Full)?,
         None => Plan::built_in(Extent::Standard)?,
     })
+}
+
+/// The testbed that was named; for a resumed run, the one that it began on. `None` is the built-in lab.
+fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
+    let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
+    let Some(directory) = &args.resume else { return Ok(named) };
+    let kept = Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))?;
+    match named {
+        Some(named) if named.source != kept.source => Err(CommandError::new(format!(
+            "{} was begun on another testbed (`{}`): a run has one testbed; leave --testbed out to go on with it, or begin a new run",
+            directory.display(),
+            kept.name
+        ))),
+        _ if kept.is_the_lab() => Ok(None),
+        _ => Ok(Some(kept)),
+    }
 }
 
 fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done), CommandError> {
@@ -232,15 +261,38 @@ fn print(
     })
 }
 
-fn dry_run(plan: &Plan, testbed: Option<&Testbed>) -> Result<ExitCode, CommandError> {
-    println!("plan {}: {} repetition(s)", plan.name, plan.repetitions);
-    for measure in &plan.measures {
+/// What `--dry-run` prints.
+#[derive(Serialize)]
+struct Intention<'a> {
+    plan: &'a str,
+    repetitions: u32,
+    testbed: &'a str,
+    measures: Vec<String>,
+    /// Known where the testbed is.
+    measurements: Option<usize>,
+}
+
+fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>) -> Result<ExitCode, CommandError> {
+    let measures = plan.measures.iter().map(|measure| {
         let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
-        println!("  {} {} at {}", measure.what.stack(), measure.what.method(), sizes.join(", "));
-    }
-    match testbed {
-        Some(testbed) => println!("testbed {}: {} pairs", testbed.name, testbed.all_pairs().len()),
-        None => println!("testbed: the built-in lab, 12 pairs"),
-    }
+        format!("{} {} at {}", measure.what.stack(), measure.what.method(), sizes.join(", "))
+    });
+    let intention = Intention {
+        plan: &plan.name,
+        repetitions: plan.repetitions,
+        testbed: testbed.map_or("the built-in lab", |testbed| &testbed.name),
+        measures: measures.collect(),
+        measurements: testbed.map(|testbed| testbed::conductor::count(plan, testbed)).transpose()?,
+    };
+    Format::of(args.json).print(&intention, || {
+        let mut text = format!("plan {}, {} repetition(s), on {}\n", intention.plan, intention.repetitions, intention.testbed);
+        text.extend(intention.measures.iter().map(|measure| format!("  {measure}\n")));
+        text.push_str(
+            &intention
+                .measurements
+                .map_or_else(|| "nothing was made".to_owned(), |count| format!("{count} measurements; nothing was made")),
+        );
+        text
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{CpuId, LatePolicy, SendPlan, SendReport, StreamId};
-use methodology::units::{FrameSize, Load, Seconds};
+use dataplane::{LatePolicy, SendPlan, SendReport, StreamId};
+use methodology::units::{FrameSize, LinkSpeed, Load, Pace, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{Live, PortArgs, Session};
+use super::port_session::{End, Live, PortArgs, Session};
 use super::{CommandError, Format};
 
 /// Send test frames from a DPDK port, each tagged with stream, sequence number and time.
@@ -23,7 +23,7 @@ EXAMPLES
     linerate send --port net_null0 --rate max
 
 WHAT THE FIGURES MEAN
-  sent     frames that the port took; unsent: frames that were due and that it did not take.
+  sent     frames that the port took; unsent: frames that were due and did not go.
            Unsent frames were never on the wire: they are the sender's shortfall, not the path's loss.
   Loss is counted by the receiver, by sequence number.")]
 pub struct SendArgs {
@@ -35,6 +35,12 @@ pub struct SendArgs {
     /// 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
     #[arg(long, default_value = "max", allow_hyphen_values = true)]
     rate: Load,
+    /// Link speed for `--rate 50%` where the port does not know its own, such as 25G
+    #[arg(long, value_name = "SPEED")]
+    link: Option<LinkSpeed>,
+    /// Wait this long for the other end of a shared-memory port, or for the link
+    #[arg(long, default_value = "10s", value_name = "TIME")]
+    wait: Seconds,
     /// How long to send
     #[arg(long, default_value = "10s", value_name = "TIME")]
     duration: Seconds,
@@ -79,10 +85,11 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     if args.duration.is_zero() {
         return Err(CommandError::new("a --duration of 0 sends nothing: give a time such as 5s"));
     }
+    args.port.wait_for_listener(args.wait.duration())?;
     let mut session = Session::open(&args.port, args.size)?;
-    let pace = args.rate.pace(args.size, session.link_speed())?;
+    let pace = args.rate.pace(args.size, args.link.or(session.link_speed()))?;
     let plan = SendPlan {
-        cpu: args.port.cpu.map(CpuId::new),
+        cpu: args.port.cpu(End::Sender),
         frames: args.frames,
         frame: args.frame.format(),
         flows: args.flows,
@@ -98,27 +105,38 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         },
         ..SendPlan::new(args.size, pace, args.duration.duration())
     };
-    session.wait_for_peer()?;
+    session.wait_for_link(args.wait.duration())?;
     let running = session.port()?.send(plan)?;
     let outcome = session.watch(running, |now, before, interval| {
         Live::new("sent", now.elapsed).rate(now.frames_sent - before.frames_sent, interval, args.size).count("unsent", now.frames_unsent)
     });
-    let report = outcome.report?;
-    format.print(&report, || text(&report, args.size))?;
+    let mut report = outcome.report?;
+    // What was due and did not go is unsent, whether the port refused it or the loop came too late to offer it; `frames_skipped` says how much
+    // of it was the latter.
+    report.frames_unsent += report.frames_skipped;
+    format.print(&report, || text(&report, args.size, pace))?;
     if let Some(reason) = &report.ended_early {
         return Err(CommandError::new(format!("the run ended early: {reason}")));
     }
     Ok(outcome.exit)
 }
 
-fn text(report: &SendReport, size: FrameSize) -> String {
+fn text(report: &SendReport, size: FrameSize, pace: Pace) -> String {
     let mut lines = vec![
         format!("sent        {} frames of {size} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate),
         format!("            {} at layer 1, {} at layer 2", report.rate.l1(size), report.rate.l2(size)),
-        format!("unsent      {} frames that the port did not take", report.frames_unsent),
+        format!("unsent      {} frames that were due and did not go", report.frames_unsent),
     ];
     if report.frames_skipped > 0 {
-        lines.push(format!("skipped     {} frames that were too late to offer", report.frames_skipped));
+        lines.push(format!(
+            "            {} of them were too late to offer: the poll loop was away, or the rate is above what this machine makes",
+            report.frames_skipped
+        ));
+    }
+    if let Pace::Rate(asked) = pace
+        && (report.frames_sent as f64) < 0.999 * report.intended_frames as f64
+    {
+        lines.push(format!("SHORT       asked {asked}, offered {}", report.rate));
     }
     if let Some(lateness) = report.lateness.as_ref().filter(|lateness| lateness.late_bursts > 0) {
         lines.push(format!(

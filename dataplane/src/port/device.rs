@@ -62,8 +62,16 @@ fn check_other_end(spec: &PortSpec) -> Result<(), DataplaneError> {
         }
         Some("net_vhost") => {
             let Some(path) = spec.argument("iface").map(Path::new) else { return Ok(()) };
-            if !path.metadata().is_ok_and(|file| file.file_type().is_socket()) || spec.argument("client") == Some("1") {
+            let Ok(file) = path.symlink_metadata() else { return Ok(()) };
+            if spec.argument("client") == Some("1") {
                 return Ok(());
+            }
+            // DPDK removes whatever is at the path when it cannot bind to it (lib/vhost/socket.c): someone's file must not reach it.
+            if !file.file_type().is_socket() {
+                return Err(DataplaneError::PortInUse {
+                    name: spec.to_string(),
+                    by: format!("a file that is no socket, {}, which is left alone", path.display()),
+                });
             }
             if UnixStream::connect(path).is_ok() {
                 return Err(DataplaneError::PortInUse {

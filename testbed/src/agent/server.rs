@@ -1,4 +1,8 @@
 use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use dataplane::{Dataplane, DataplaneError, EalOptions, Port, ReceiveReport, ReflectReport, Running};
 use thiserror::Error;
@@ -17,16 +21,31 @@ pub enum ServeError {
     Encode(#[from] serde_json::Error),
 }
 
-/// Serves one conductor until it closes the pipe.
-pub fn serve(requests: impl BufRead, mut replies: impl Write) -> Result<(), ServeError> {
+/// How often a sender looks whether its conductor is still there. Seldom: it wakes a CPU that polls.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Serves one conductor until it closes the pipe. A conductor that goes in mid-trial ends the trial: nothing goes on sending for nobody.
+pub fn serve(requests: impl BufRead + Send + 'static, mut replies: impl Write) -> Result<(), ServeError> {
     let greeting = Greeting { protocol: PROTOCOL, linerate: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
     write_line(&mut replies, &greeting)?;
+    let gone = Arc::new(AtomicBool::new(false));
+    let (said, lines) = channel();
+    let reader_gone = Arc::clone(&gone);
+    std::thread::spawn(move || {
+        for line in requests.lines() {
+            let last = line.is_err();
+            if said.send(line).is_err() || last {
+                break;
+            }
+        }
+        reader_gone.store(true, Ordering::Relaxed);
+    });
     let mut state = State::Empty;
-    for line in requests.lines() {
+    for line in lines {
         let line = line?;
         let reply = match serde_json::from_str::<Request>(&line) {
             Ok(request) => {
-                let (next, reply) = state.answer(request);
+                let (next, reply) = state.answer(request, &gone);
                 state = next;
                 reply
             }
@@ -53,7 +72,7 @@ enum State {
 }
 
 impl State {
-    fn answer(self, request: Request) -> (State, Reply) {
+    fn answer(self, request: Request, gone: &AtomicBool) -> (State, Reply) {
         match (self, request) {
             (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(&interface)))),
             (State::Empty, Request::Open(open)) => match opened(&open) {
@@ -65,6 +84,12 @@ impl State {
             },
             (State::Idle { port, dataplane }, Request::Send(plan)) => match port.send(plan) {
                 Ok(running) => {
+                    while !running.is_finished() {
+                        if gone.load(Ordering::Relaxed) {
+                            running.stop();
+                        }
+                        std::thread::sleep(GLANCE);
+                    }
                     let (port, report) = running.join();
                     (
                         State::Idle { port: Box::new(port), dataplane },
@@ -128,7 +153,7 @@ mod tests {
 
     fn replies(requests: &str) -> Vec<String> {
         let mut out = Vec::new();
-        serve(requests.as_bytes(), &mut out).unwrap();
+        serve(std::io::Cursor::new(requests.to_owned()), &mut out).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 

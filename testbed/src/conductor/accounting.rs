@@ -12,6 +12,8 @@ pub struct Discards {
     pub no_descriptor: u64,
     /// For want of a buffer.
     pub no_mbuf: u64,
+    /// Pause frames either way (IEEE 802.3x, 802.1Qbb): not drops, but the rate was the receiver's choice.
+    pub pause: u64,
 }
 
 /// Extended counters of frames dropped inside the NIC, by the names that drivers give them.
@@ -26,7 +28,13 @@ const NIC_DISCARDS: [&str; 2] = [
 pub fn discards(counters: &CounterPair) -> Discards {
     let grown = counters.difference();
     let count = |name: &str| grown.get(name).copied().unwrap_or(0);
-    Discards { nic: NIC_DISCARDS.iter().map(|name| count(name)).sum(), no_descriptor: count("rx_missed"), no_mbuf: count("rx_no_mbuf") }
+    Discards {
+        nic: NIC_DISCARDS.iter().map(|name| count(name)).sum(),
+        no_descriptor: count("rx_missed"),
+        no_mbuf: count("rx_no_mbuf"),
+        // mlx5 and the Intel drivers name them with `pause`, `xon` or `xoff` in the name.
+        pause: grown.iter().filter(|(name, _)| ["pause", "xoff"].iter().any(|word| name.contains(word))).map(|(_, by)| by).sum(),
+    }
 }
 
 /// Bytes per received frame as the port counted them, FCS included; none where it counts no bytes.
@@ -68,6 +76,7 @@ mod tests {
         counters.after.rx_missed = 3;
         counters.after.rx_no_mbuf = 2;
         counters.after.extended.insert("rx_phy_discard_packets".to_owned(), 7);
-        assert_eq!(discards(&counters), Discards { nic: 7, no_descriptor: 3, no_mbuf: 2 });
+        counters.after.extended.insert("rx_prio0_pause_packets".to_owned(), 5);
+        assert_eq!(discards(&counters), Discards { nic: 7, no_descriptor: 3, no_mbuf: 2, pause: 5 });
     }
 }

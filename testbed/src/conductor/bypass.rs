@@ -3,13 +3,13 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamReport};
+use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport};
 use methodology::units::{FrameSize, LinkSpeed};
 use reporter::record::Pair;
 use thiserror::Error;
 
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Patience, Reply, Request};
-use crate::topology::{Testbed, TestbedError, Wiring};
+use crate::topology::{Endpoint, Testbed, TestbedError, Wiring};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -24,6 +24,8 @@ pub struct BypassPair {
     receiver: Agent,
     sender_cpu: Option<CpuId>,
     receiver_cpu: Option<CpuId>,
+    /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
+    stream: StreamId,
     /// What the sender's port is.
     pub sender_port: Opened,
     /// What the receiver's port is.
@@ -123,10 +125,16 @@ impl Listening {
         let sender_port = sender.open(OpenPort { port: testbed.ports(pair)?.sender, options }, patience)?;
         let (sender_cpu, receiver_cpu) = match testbed.wiring {
             Wiring::SharedMemory { .. } => cpus_of_one_machine(&CpuId::allowed()),
+            // Two endpoints on this machine that name no CPU would both be given the same one.
+            Wiring::Ports if from.cpu.is_none() && to.cpu.is_none() && from.is_here() && to.is_here() => {
+                cpus_of_one_machine(&CpuId::allowed())
+            }
             Wiring::Ports => (from.cpu, to.cpu),
         };
-        let link = from.link.or(to.link).or(sender_port.port.link_speed).or(receiver_port.port.link_speed);
-        Ok(BypassPair { sender, receiver, sender_cpu, receiver_cpu, sender_port, receiver_port, link })
+        // The slower end is the limit; what the file says counts before what a port reports.
+        let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
+        let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
+        Ok(BypassPair { sender, receiver, sender_cpu, receiver_cpu, stream: StreamId::default(), sender_port, receiver_port, link })
     }
 }
 
@@ -171,7 +179,8 @@ impl BypassPair {
 
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<SendReport, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        let plan = SendPlan { cpu: self.sender_cpu, ..plan };
+        self.stream = StreamId(self.stream.0.wrapping_add(1));
+        let plan = SendPlan { cpu: self.sender_cpu, stream: self.stream, ..plan };
         match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
             Reply::Sent(report) => Ok(*report),
             other => Err(self.sender.unexpected(&other).into()),

@@ -4,14 +4,14 @@ use dataplane::{CycleReport, HiccupReport, ReflectReport, RttReport, SendReport}
 use methodology::procedures::{Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
 use methodology::trial::TrialOutcome;
-use methodology::units::{FrameSize, Nanoseconds, PacketRate};
+use methodology::units::{FrameSize, LinkSpeed, Nanoseconds, PacketRate};
 use reporter::record::{
     Ceiling, CeilingKind, CpuCost, EndCost, LatencyDefinition, LossDomains, Metric, Reason, ReasonKind, RttSummary, Values, Verdict, View,
 };
 use serde_json::{Map, Value, json};
 
 use super::accounting::bytes_per_frame;
-use super::bypass::{BypassPair, RoundTrips};
+use super::bypass::RoundTrips;
 use super::measurer::costly;
 
 /// What a measurement adds to a record, beside who and where.
@@ -41,14 +41,15 @@ pub fn metric(method: &str) -> Metric {
 }
 
 /// A method's whole report: its headline in `values`, everything else in `parameters`.
-pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> Finding {
-    let mut finding = Finding { view: Some(View::Frame), ceiling: ceiling(pair, size), ..Finding::default() };
+pub fn of_method(report: &MethodReport, size: FrameSize) -> Finding {
+    let mut finding = Finding { view: Some(View::Frame), ceiling: Some(ceiling(report.conditions.link, size)), ..Finding::default() };
     finding.duration_s = Some(report.trial_time().seconds());
     // The trial that shows the result: the last one at a load that meets the goal, else the last one there is.
     let shown = report.goals().first().and_then(|goal| goal.outcome.lower()).map(|bound| bound.load);
     let trial =
         shown.and_then(|load| report.trials.iter().rev().find(|trial| trial.input.stimulus.rate() == Some(load))).or(report.trials.last());
-    if let Some(trial) = trial {
+    // One trial stands for a rate. Curves, delays and bursts have no trial that does: their results are in `parameters`.
+    if let Some(trial) = trial.filter(|_| matches!(report.measured, Measured::Mrr(_) | Measured::Throughput(_) | Measured::NdrPdr(_))) {
         take_outcome(&mut finding, &trial.outcome, size);
     }
     match &report.measured {
@@ -60,16 +61,14 @@ pub fn of_method(report: &MethodReport, size: FrameSize, pair: &BypassPair) -> F
             finding.values.offered_pps = Some(mrr.offered);
         }
         Measured::Throughput(result) => match result.throughput.or(result.at_least) {
-            Some(rate) => set_answer(&mut finding, rate, rate, size),
+            Some(rate) => set_rate(&mut finding.values, rate, size),
             None => clear_rate(&mut finding.values),
         },
         Measured::NdrPdr(search) => match search.goals.first().map(|goal| &goal.outcome) {
-            Some(GoalOutcome::Regular { lower, conditional_throughput, .. }) => {
-                set_answer(&mut finding, lower.load, *conditional_throughput, size)
-            }
+            Some(GoalOutcome::Regular { conditional_throughput, .. }) => set_rate(&mut finding.values, *conditional_throughput, size),
             // At least max load: the number is a bound, and the remark beside it says so.
             Some(GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, lower: Some(lower), .. }) => {
-                set_answer(&mut finding, lower.load, lower.load, size);
+                set_rate(&mut finding.values, lower.load, size);
             }
             // Any other irregular answer has no number that could be mistaken for a regular one.
             _ => clear_rate(&mut finding.values),
@@ -178,12 +177,6 @@ fn set_rate(values: &mut Values, rate: PacketRate, size: FrameSize) {
     values.goodput_bps = Some(rate.udp4_goodput(size));
 }
 
-/// The load that met the goal, and what came through at it.
-fn set_answer(finding: &mut Finding, load: PacketRate, rate: PacketRate, size: FrameSize) {
-    finding.load = Some(format!("{}pps", load.pps()));
-    set_rate(&mut finding.values, rate, size);
-}
-
 fn clear_rate(values: &mut Values) {
     values.forwarding_pps = None;
     values.l1_bps = None;
@@ -238,8 +231,8 @@ fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u6
     if let Some(why) = &sent.ended_early {
         reasons.push(Reason { kind: ReasonKind::Other, detail: format!("the generator ended early: {why}") });
     }
-    reasons.extend(away(&sent.hiccups, &sent.cycles, "generator", sent.duration));
-    reasons.extend(away(&reflected.hiccups, &reflected.cycles, "reflector", sent.duration));
+    reasons.extend(away(&sent.hiccups, &sent.cycles, "generator"));
+    reasons.extend(away(&reflected.hiccups, &reflected.cycles, "reflector"));
     // A tenth of a percent: more than that missing is another load than the one that was asked for.
     if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
         let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
@@ -254,9 +247,9 @@ const MOST_AWAY: f64 = 0.05;
 
 /// Nothing where the loop had its CPU. A port that goes through the kernel, such as net_af_packet, spends long turns in system calls: those are
 /// hiccups to its loop, but the thread is on its CPU all the while.
-fn away(hiccups: &HiccupReport, cycles: &CycleReport, who: &str, duration: std::time::Duration) -> Option<Reason> {
-    let hiccup_share = hiccups.total_ns.seconds().seconds() / duration.as_secs_f64().max(f64::MIN_POSITIVE);
+fn away(hiccups: &HiccupReport, cycles: &CycleReport, who: &str) -> Option<Reason> {
     let ran = cycles.total as f64 / cycles.hz.max(1) as f64;
+    let hiccup_share = hiccups.total_ns.seconds().seconds() / ran.max(f64::MIN_POSITIVE);
     let off_cpu_share = 1.0 - cycles.on_cpu.as_secs_f64() / ran.max(f64::MIN_POSITIVE);
     let share = hiccup_share.min(off_cpu_share);
     (share > MOST_AWAY).then(|| Reason {
@@ -305,8 +298,8 @@ pub fn poll_cost(sender: &CycleReport, receiver: &CycleReport) -> CpuCost {
 }
 
 /// Line rate, where a link has a speed; shared memory has none.
-fn ceiling(pair: &BypassPair, size: FrameSize) -> Option<Ceiling> {
-    Some(match pair.link {
+fn ceiling(link: Option<LinkSpeed>, size: FrameSize) -> Ceiling {
+    match link {
         Some(link) => {
             let rate = link.line_rate(size);
             Ceiling {
@@ -317,7 +310,7 @@ fn ceiling(pair: &BypassPair, size: FrameSize) -> Option<Ceiling> {
             }
         }
         None => Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None },
-    })
+    }
 }
 
 impl Finding {
@@ -333,8 +326,8 @@ impl Finding {
     pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
         self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
-        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator", trial.sent.duration);
-        let receiver = away(&trial.received.hiccups, &trial.received.cycles, "sink", trial.sent.duration);
+        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator");
+        let receiver = away(&trial.received.hiccups, &trial.received.cycles, "sink");
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
         match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),

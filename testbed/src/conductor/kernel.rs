@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use methodology::units::{FrameSize, Goodput, Seconds};
@@ -10,7 +11,7 @@ use reporter::kernel_tools::{
     CommandLine, Commands, CpuSnapshot, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, RecordContext, ToolError,
     ToolExit, Transport, failed_record, is_listening, raw_text,
 };
-use reporter::record::{Ceiling, CeilingKind, CpuCost, ReasonKind, Record, View};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, ReasonKind, Record, View};
 
 use super::frame_view::{self, InterfaceCounters};
 use super::schedule::Step;
@@ -21,6 +22,9 @@ use crate::topology::{Endpoint, Testbed, TestbedError};
 /// Away from the tools' own ports, so that a server someone else left running is not measured by mistake.
 const PORT: u16 = 15_201;
 
+/// How often a running client is looked at for the user's wish to end the run.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// How long a server may take to listen.
 const READY_LIMIT: Duration = Duration::from_secs(5);
 
@@ -28,7 +32,7 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct KernelTools {
     /// Goodput seen at a message size: how many bytes a run of less than a second should send.
-    seen: BTreeMap<(Protocol, u32), Goodput>,
+    seen: BTreeMap<(Pair, Protocol, u32), Goodput>,
     /// Versions by endpoint place and tool.
     versions: BTreeMap<(String, KernelTool), String>,
 }
@@ -55,7 +59,13 @@ impl KernelTools {
     ///
     /// # Errors
     /// The run directory cannot be written; the testbed has no such endpoint.
-    pub fn measure(&mut self, step: &Step<'_>, testbed: &Testbed, directory: &RunDirectory) -> Result<Record, KernelError> {
+    pub fn measure(
+        &mut self,
+        step: &Step<'_>,
+        testbed: &Testbed,
+        directory: &RunDirectory,
+        interrupted: &AtomicBool,
+    ) -> Result<Record, KernelError> {
         let (from, to) = (testbed.endpoint(&step.pair.from)?, testbed.endpoint(&step.pair.to)?);
         let Some((tool, spec, wanted)) = self.spec(step, to) else {
             return Ok(super::failed(step, directory, ReasonKind::Other, "this is no kernel measurement"));
@@ -64,15 +74,16 @@ impl KernelTools {
         let framed = matches!(step.what, What::KernelStream { protocol: Protocol::Udp, .. });
         let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
         let before = counters();
-        let mut ran = job.run();
+        let mut ran = job.run(interrupted);
         // A run by bytes that was much too short says nothing yet, but it says how many bytes to send.
         if let (Extent::Bytes(_), Ok(first)) = (job.spec.extent, &ran)
             && let Some((goodput, took)) = first.goodput(tool)
         {
-            self.seen.insert((protocol_of(step.what), step.size.bytes()), goodput);
+            self.seen.insert((step.pair.clone(), protocol_of(step.what), step.size.bytes()), goodput);
             if took < wanted.duration() / 2 {
                 job.spec.extent = Extent::bytes_for(goodput, wanted.duration());
-                ran = job.run();
+                // The short run stands where the long one fails.
+                ran = job.run(interrupted).or(ran);
             }
         }
         let mut context = RecordContext::new(step.id.clone(), jiff::Timestamp::now(), step.pair.clone());
@@ -98,6 +109,7 @@ impl KernelTools {
             Err(error) => {
                 let kind = match error {
                     RunError::NotReady { .. } => ReasonKind::TimedOut,
+                    RunError::Interrupted => ReasonKind::Interrupted,
                     RunError::Process(_) | RunError::Spec(_) => ReasonKind::ToolFailed,
                 };
                 Ok(super::failed(step, directory, kind, &error.to_string()))
@@ -128,7 +140,12 @@ impl KernelTools {
         let extent = if tool == KernelTool::Iperf3 && !whole {
             // Unknown yet: what a slow machine sends in system calls of this size; the first run corrects it.
             let guess = Goodput::new(2e5 * 8.0 * f64::from(size)).unwrap_or(Goodput::ZERO);
-            let expected = self.seen.get(&(protocol, step.size.bytes())).copied().unwrap_or(guess);
+            let own = self.seen.get(&(step.pair.clone(), protocol, step.size.bytes()));
+            // Nor may the slowest pair's rate be far off for another: the first run that is too short is made again.
+            let slowest =
+                self.seen.iter().filter(|((_, of, size), _)| (*of, *size) == (protocol, step.size.bytes())).map(|(_, rate)| *rate);
+            let slowest = slowest.min_by(|a, b| a.bps().total_cmp(&b.bps()));
+            let expected = own.copied().or(slowest).unwrap_or(guess);
             Extent::bytes_for(expected, duration.duration())
         } else {
             Extent::For(duration.duration())
@@ -176,7 +193,8 @@ fn first_version(text: &str) -> Option<String> {
 
 /// The link's speed bounds what the kernel can send over it; virtual links have none.
 fn ceiling(from: &Endpoint, to: &Endpoint) -> Ceiling {
-    match from.link.or(to.link) {
+    // The slower end is the limit.
+    match [from.link, to.link].into_iter().flatten().min() {
         Some(link) => Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None },
         None => Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None },
     }
@@ -212,17 +230,27 @@ enum RunError {
     Process(#[from] ProcessError),
     #[error(transparent)]
     Spec(#[from] reporter::kernel_tools::SpecError),
+    #[error("interrupted")]
+    Interrupted,
     #[error("the server `{command}` at {place} did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
     NotReady { command: String, place: String, port: u16, said: String },
 }
 
 impl Job<'_> {
-    fn run(&self) -> Result<Ran, RunError> {
+    fn run(&self, interrupted: &AtomicBool) -> Result<Ran, RunError> {
         let commands = self.tool.commands(&self.spec)?;
         let _server = self.server(&commands)?;
         let before = (cpu_times(&self.from.place), cpu_times(&self.to.place));
         let started = Instant::now();
-        let output = run(&command(&self.from.place, &commands.client, commands.timeout))?;
+        let mut client = spawn(&command(&self.from.place, &commands.client, commands.timeout))?;
+        client.collect_stdout();
+        let deadline = started + commands.timeout;
+        while client.wait_timeout(GLANCE)?.is_none() && Instant::now() < deadline {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(RunError::Interrupted);
+            }
+        }
+        let output = client.finish(Duration::ZERO)?;
         let wall = started.elapsed();
         let after = (cpu_times(&self.from.place), cpu_times(&self.to.place));
         let between = |before: Option<CpuSnapshot>, after: Option<CpuSnapshot>| after?.cost_since(&before?, wall).ok();

@@ -1,9 +1,9 @@
 //! [`Measurer`] over two agents: what the methods of `methodology` drive.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport, StreamId};
+use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport};
 use methodology::trial::{
     DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
 };
@@ -18,8 +18,6 @@ pub struct PairMeasurer<'a> {
     pub pair: &'a mut BypassPair,
     pub size: FrameSize,
     pub interrupted: &'a AtomicBool,
-    /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
-    pub stream: u16,
     /// What both ends said of the last trial without delays: its cost, and the proof of the frame size.
     pub last: Option<OneWay>,
 }
@@ -46,10 +44,9 @@ impl Measurer for PairMeasurer<'_> {
     type Error = MeasureError;
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
-        self.stream = self.stream.wrapping_add(1);
-        let plan = SendPlan { stream: StreamId(self.stream), ..self.plan(&input.stimulus)? };
+        let plan = self.plan(&input.stimulus)?;
         // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
-        pause(input.phases.routing_wait + input.phases.learning_wait);
+        self.pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
         let patience = patience(&plan);
         let outcome = if input.delays {
@@ -61,7 +58,7 @@ impl Measurer for PairMeasurer<'_> {
             self.last = Some(trial);
             outcome
         };
-        pause(input.phases.settle_wait);
+        self.pause(input.phases.settle_wait);
         Ok(outcome)
     }
 }
@@ -108,6 +105,8 @@ impl PairMeasurer<'_> {
         outcome.faults.extend(came.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
             detail: format!("{} frames came later than the sequence tracker remembers", came.window_exceeded),
         }));
+        let pause = discards.pause + super::accounting::discards(&sent.counters).pause;
+        outcome.faults.extend((pause > 0).then_some(Fault::PauseFrames { count: pause }));
         outcome.faults.extend(early_end(sent));
         outcome.faults.extend(received.ended_early.iter().map(|reason| Fault::Other { detail: format!("the sink ended early: {reason}") }));
         if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0)
@@ -150,6 +149,17 @@ impl PairMeasurer<'_> {
         outcome
     }
 
+    /// A wait that ends early when the user ends the run.
+    fn pause(&self, wait: Seconds) {
+        let until = Instant::now() + wait.duration();
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+    }
+
     /// How long the receiver's ring can hold frames at this rate while nobody polls it.
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
@@ -163,12 +173,6 @@ fn patience(plan: &SendPlan) -> Duration {
         (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
         // Nothing is given up at maximum load, and leaving out late frames is what `Skip` is for.
         (Pace::Max, _) | (_, LatePolicy::Skip) => Duration::MAX,
-    }
-}
-
-fn pause(wait: Seconds) {
-    if !wait.is_zero() {
-        std::thread::sleep(wait.duration());
     }
 }
 

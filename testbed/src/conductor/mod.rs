@@ -18,10 +18,11 @@ use methodology::procedures::{Conditions, KnownRates, RunError};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace, PacketRate, Seconds};
 use reporter::archive::{ArchiveError, RunDirectory};
 use reporter::environment::Environment;
-use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict};
+use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View};
 use thiserror::Error;
 
-use crate::plan::{Plan, What};
+use crate::agent::AgentError;
+use crate::plan::{Plan, Protocol, What};
 use crate::topology::{Testbed, TestbedError, Wiring};
 use bypass::{BypassError, BypassPair, Listening};
 use bypass_record::Finding;
@@ -80,6 +81,11 @@ impl From<KernelError> for ConductError {
             KernelError::Testbed(error) => ConductError::Testbed(error),
         }
     }
+}
+
+/// Whether every pair of the plan is in the testbed, and how many measurements that makes. Nothing is touched.
+pub fn count(plan: &Plan, testbed: &Testbed) -> Result<usize, TestbedError> {
+    Ok(schedule::groups(plan, testbed)?.iter().map(Group::len).sum())
 }
 
 /// What each endpoint is, for `environment.json`; an endpoint that cannot be asked is an error, found before anything is measured.
@@ -157,7 +163,7 @@ impl Conductor<'_> {
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
                 let record = match step.what.stack().is_kernel() {
-                    true => tools.measure(&step, self.testbed, self.directory)?,
+                    true => tools.measure(&step, self.testbed, self.directory, self.interrupted)?,
                     false => self.bypass(&step, &mut bypass)?,
                 };
                 // What was cut short by the user is no result; a resumed run measures it again.
@@ -242,7 +248,7 @@ impl Conductor<'_> {
         link: Option<LinkSpeed>,
     ) -> Result<Record, StepError> {
         let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
-        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, stream: 0, last: None };
+        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, last: None };
         let observer = &mut *self.observer;
         let mut note = |trial: &methodology::trial::Trial| {
             let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
@@ -255,7 +261,7 @@ impl Conductor<'_> {
             Err(RunError::Trial { source, .. }) => return Err(StepError::Bypass(source)),
             Err(other) => return Err(StepError::Method(other.to_string())),
         };
-        let mut finding = bypass_record::of_method(&report, step.size, pair);
+        let mut finding = bypass_record::of_method(&report, step.size);
         if let Some(last) = &last {
             finding.add_last_trial(last, step.size);
         }
@@ -316,6 +322,7 @@ fn kind_of(error: &BypassError) -> ReasonKind {
     match error {
         error if error.is_interruption() => ReasonKind::Interrupted,
         error if error.is_lost_agent() => ReasonKind::AgentLost,
+        BypassError::Agent(AgentError::Silent { .. }) => ReasonKind::TimedOut,
         _ => ReasonKind::Other,
     }
 }
@@ -351,8 +358,17 @@ fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record 
         },
         method: step.what.method().to_owned(),
         parameters: serde_json::Map::new(),
-        size: if kernel { Size::message(step.size.bytes()) } else { Size::frame(step.size) },
-        view: None,
+        // The same as that of a record that did not fail, so that both stand in one place.
+        size: match *step.what {
+            What::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),
+            What::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
+            What::KernelStream { protocol: Protocol::Udp, .. } | What::RoundTrip { .. } | What::Procedure { .. } => Size::frame(step.size),
+        },
+        view: match step.what {
+            What::KernelStream { protocol: Protocol::Tcp, .. } | What::KernelPingPong { .. } => Some(View::Application),
+            What::KernelStream { protocol: Protocol::Udp, .. } | What::Procedure { .. } => Some(View::Frame),
+            What::RoundTrip { .. } => None,
+        },
         load: None,
         repetition: step.repetition,
         duration_s: None,

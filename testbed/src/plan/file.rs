@@ -4,7 +4,7 @@ use std::path::Path;
 use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, Preset, TesterRule};
 use methodology::search::SearchGoal;
 use methodology::trial::{ResetKind, TrialPhases};
-use methodology::units::{FrameSize, Frames, Load, Pace, PacketRate, Seconds, Share};
+use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds, Share};
 use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
@@ -118,7 +118,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
             }
         };
         let what = place.what(measure, &sizes)?;
-        measures.push(Measure { what, pairs, sizes });
+        let measure = Measure { what, pairs, sizes };
+        place.only_once(&measure, &measures)?;
+        measures.push(measure);
     }
     Ok(Plan { name: name.clone(), repetitions, measures, source: text.to_owned() })
 }
@@ -126,6 +128,29 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
 impl Where<'_> {
     fn wrong(&self, span: Option<Range<usize>>, message: impl Into<String>) -> FileProblem {
         wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
+    }
+
+    /// Two measurements of one pair, stack, method and size would be one result with two meanings.
+    fn only_once(&self, measure: &Measure, before: &[Measure]) -> Result<(), FileProblem> {
+        let mut sizes = measure.sizes.clone();
+        sizes.sort_unstable();
+        let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        let same = |other: &&Measure| {
+            let what = (other.what.stack(), other.what.method()) == (measure.what.stack(), measure.what.method());
+            what && other.pairs.overlaps(&measure.pairs)
+        };
+        let again = before.iter().filter(same).flat_map(|other| &other.sizes).find(|size| measure.sizes.contains(size)).copied();
+        match twice.or(again) {
+            Some(size) => {
+                let message = format!(
+                    "{} {} at {size} is measured twice between one pair: use `repetitions`, or another plan",
+                    measure.what.stack(),
+                    measure.what.method()
+                );
+                Err(self.wrong(None, message))
+            }
+            None => Ok(()),
+        }
     }
 
     fn pairs(&self, pairs: &Spanned<FilePairs>) -> Result<PairSelection, FileProblem> {
@@ -204,6 +229,11 @@ impl Where<'_> {
         }
         let method_name: MethodName =
             name.parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(measure.method.span()), error.to_string()))?;
+        if matches!(method_name, MethodName::SystemRecovery | MethodName::Reset) {
+            let message =
+                format!("\"{name}\" cannot be measured between two agents yet: `linerate simulate --method {name}` shows what it does");
+            return Err(self.wrong(Some(measure.method.span()), message));
+        }
         let spec = MethodSpec {
             name: method_name,
             preset: measure.preset,
@@ -307,9 +337,9 @@ impl Where<'_> {
     fn rate(&self, measure: &FileMeasure) -> Result<PacketRate, FileProblem> {
         let refuse = |span| self.wrong(span, "\"round-trip\" needs a low `rate` in packets per second, such as \"20kpps\"");
         let Some(load) = &measure.rate else { return PacketRate::new(20e3).map_err(|error| self.wrong(None, error.to_string())) };
-        match load.get_ref().pace(FrameSize::MIN, None) {
-            Ok(Pace::Rate(rate)) => Ok(rate),
-            Ok(Pace::Max) | Err(_) => Err(refuse(Some(load.span()))),
+        match load.get_ref() {
+            Load::Packets(rate) => Ok(*rate),
+            Load::L1(_) | Load::L2(_) | Load::Share(_) | Load::Max => Err(refuse(Some(load.span()))),
         }
     }
 }
@@ -349,6 +379,10 @@ mod tests {
             (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
             (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "means nothing"),
             (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),
+            (measure("stack = \"dpdk\"\nmethod = \"reset\""), 5, "simulate"),
+            (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
+            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
+            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
             ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
             ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
             ("name = \"p\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 4, "no sizes"),

@@ -48,6 +48,16 @@ pub enum PairSelection {
     Only(Vec<Pair>),
 }
 
+impl PairSelection {
+    /// Whether some pair is in both.
+    pub fn overlaps(&self, other: &PairSelection) -> bool {
+        match (self, other) {
+            (PairSelection::All, _) | (_, PairSelection::All) => true,
+            (PairSelection::Only(pairs), PairSelection::Only(others)) => pairs.iter().any(|pair| others.contains(pair)),
+        }
+    }
+}
+
 /// What is measured.
 #[derive(Debug, Clone)]
 pub enum What {

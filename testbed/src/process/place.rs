@@ -19,6 +19,16 @@ pub enum Place {
     Ssh(SshTarget),
 }
 
+impl Place {
+    /// The machine: `None` for this one, however it is entered.
+    pub fn machine(&self) -> Option<&str> {
+        match self {
+            Place::Here | Place::Namespace(_) => None,
+            Place::Ssh(target) => Some(&target.destination),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -52,6 +52,9 @@ pub struct Endpoint {
     pub link: Option<LinkSpeed>,
 }
 
+/// The first line of the testbed file that a run on the built-in lab keeps.
+const LAB_TITLE: &str = "# The built-in lab: four endpoints on one machine, made for this run and removed after it.";
+
 /// How the two DPDK ports of a pair are found.
 #[derive(Debug, Clone)]
 pub enum Wiring {
@@ -89,6 +92,20 @@ pub enum TestbedError {
         /// The names it has.
         known: String,
     },
+    /// Two poll loops would share a CPU.
+    #[error(
+        "endpoints `{from}` and `{to}` of testbed `{testbed}` are on one machine and both have cpu = {cpu}: two poll loops cannot share one, give each its own"
+    )]
+    SharedCpu {
+        /// The sender.
+        from: EndpointId,
+        /// The receiver.
+        to: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The CPU that both have.
+        cpu: CpuId,
+    },
     /// An endpoint has no DPDK port.
     #[error("endpoint `{id}` of testbed `{testbed}` has no `port`: add one, such as port = \"0000:03:00.0\" (`linerate ports` lists them)")]
     NoPort {
@@ -100,6 +117,13 @@ pub enum TestbedError {
     /// The lab's socket path does not make a port name.
     #[error(transparent)]
     Port(#[from] dataplane::DataplaneError),
+}
+
+impl Endpoint {
+    /// Whether its processes run on this machine.
+    pub fn is_here(&self) -> bool {
+        matches!(self.place, Place::Here | Place::Namespace(_))
+    }
 }
 
 impl Testbed {
@@ -129,9 +153,7 @@ impl Testbed {
             .collect();
         // All endpoints of a lab share one private directory.
         let sockets = lab.endpoints().into_iter().next().map(|endpoint| endpoint.socket_dir).unwrap_or_default();
-        let mut source = String::from(
-            "# The built-in lab: four endpoints on one machine, made for this run and removed after it.\nname = \"lab\"\nemulated = true\n",
-        );
+        let mut source = format!("{LAB_TITLE}\nname = \"lab\"\nemulated = true\n");
         for endpoint in &endpoints {
             source.push_str(&format!(
                 "\n[[endpoint]]\nid = \"{}\"\naddress = \"{}\"\ninterface = \"{}\"\n",
@@ -139,6 +161,11 @@ impl Testbed {
             ));
         }
         Testbed { name: "lab".to_owned(), endpoints, wiring: Wiring::SharedMemory { sockets }, source, emulated: true }
+    }
+
+    /// Whether this is the built-in lab, which is made anew for each run.
+    pub fn is_the_lab(&self) -> bool {
+        self.source.starts_with(LAB_TITLE)
     }
 
     /// The endpoint of this name.
@@ -177,7 +204,13 @@ impl Testbed {
                     let endpoint = self.endpoint(id)?;
                     endpoint.port.clone().ok_or_else(|| TestbedError::NoPort { id: id.clone(), testbed: self.name.clone() })
                 };
-                Ok(PairPorts { sender: port(&pair.from)?, receiver: port(&pair.to)? })
+                let (from, to) = (self.endpoint(&pair.from)?, self.endpoint(&pair.to)?);
+                match (from.cpu, to.cpu) {
+                    (Some(cpu), Some(other)) if cpu == other && from.place.machine() == to.place.machine() => {
+                        Err(TestbedError::SharedCpu { from: pair.from.clone(), to: pair.to.clone(), testbed: self.name.clone(), cpu })
+                    }
+                    _ => Ok(PairPorts { sender: port(&pair.from)?, receiver: port(&pair.to)? }),
+                }
             }
         }
     }
