@@ -31,7 +31,7 @@ enum Command {
     Receive(commands::receive::ReceiveArgs),
     #[cfg(feature = "dpdk")]
     Reflect(commands::reflect::ReflectArgs),
-    Simulate(commands::simulate::SimulateArgs),
+    Simulate(Box<commands::simulate::SimulateArgs>),
     #[cfg(feature = "dpdk")]
     Ports(commands::ports::PortsArgs),
     #[cfg(feature = "dpdk")]
