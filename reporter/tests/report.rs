@@ -88,11 +88,26 @@ fn a_run_of_searches_without_mrr_is_drawn_by_what_it_found() {
     let mut records = records(&Truth::lab(1));
     for record in records.iter_mut().filter(|r| r.stack == Stack::Dpdk && r.method == "mrr") {
         record.method = "ndr-pdr".to_owned();
-        record.parameters = serde_json::json!({ "goals": [{ "name": "NDR", "lower_bound_pps": 1.25e6 }] }).as_object().unwrap().clone();
+        let measured = serde_json::json!({
+            "kind": "ndr-pdr", "min_load_pps": 1e3, "max_load_pps": 1.25e6, "max_load_calibrated": true, "trials": 4, "trial_time_s": 0.8,
+            "goals": [{
+                "goal": {
+                    "name": "NDR", "loss-ratio": 0.0, "exceed-ratio": 0.5,
+                    "initial-trial": 0.2, "final-trial": 0.2, "duration-sum": 1.0, "width": 0.01
+                },
+                "outcome": { "kind": "irregular", "why": "at-least-max-load", "lower": null, "upper": null }
+            }]
+        });
+        record.parameters =
+            serde_json::json!({ "preset": "quick", "measured": measured, "trials": [1, 2, 3, 4] }).as_object().unwrap().clone();
     }
     let (directory, _) = rendered(&records);
     let html = file(&directory, "report.html");
-    assert!(html.contains("figure-wire-rate-by-size-system-a-to-system-b") && html.contains("goals.1.lower_bound_pps 1250000"));
+    assert!(
+        html.contains("figure-wire-rate-by-size-system-a-to-system-b")
+            && html.contains("NDR: at least max load")
+            && html.contains("quick, 4 trials")
+    );
     assert!(html.contains("times the payload"));
 }
 

@@ -126,10 +126,16 @@ fn a_lab_in_use_is_not_taken_down_by_name_unless_forced() {
 fn after_kill_9_the_next_lab_removes_what_was_left() {
     let mut owner = spawn(&roles::command("role_make_a_lab_and_wait", "lab")).unwrap();
     let name = roles::read_line(&mut owner).parse().unwrap();
+    // The role's program is started by then, and enters the namespace a moment later.
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while Lab::status(&name).unwrap().processes == 0 {
+        assert!(std::time::Instant::now() < deadline, "the role runs a program inside");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let left = Lab::status(&name).unwrap();
     assert!(!gone(&left.endpoints));
     assert_eq!(left.state, LabState::InUse { process: owner.id() });
-    assert_eq!(left.processes, 1, "the role runs a program inside");
+    assert_eq!(left.processes, 1);
     roles::kill_9(owner.id());
     owner.wait_timeout(Duration::from_secs(5)).unwrap().unwrap();
     // From here on the lab of any other test may sweep it too.
