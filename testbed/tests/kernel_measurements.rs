@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
-use reporter::record::{Record, Stack, State, View};
+use reporter::record::{CeilingKind, Record, Stack, State, View};
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
@@ -120,4 +120,23 @@ duration = "1s"
         let rate = record.values.forwarding_pps.unwrap().pps();
         assert!((record.values.l2_bps.unwrap().bps() - rate * 8.0 * f64::from(record.size.bytes)).abs() < 1.0);
     }
+}
+
+#[test]
+fn where_the_link_has_a_speed_tcp_has_the_ceiling_of_rfc_6349_at_the_interface_s_mtu() {
+    let plan = r#"
+name = "ceiling"
+sizes = [1518]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+"#;
+    let archive = run(plan, |testbed| testbed.endpoints[0].link = Some("100G".parse().unwrap()));
+    let ceiling = archive.records[0].ceiling.clone().unwrap();
+    assert_eq!(ceiling.kind, CeilingKind::TcpGoodput);
+    // 100e9 · (1500 − 52)/(1500 + 38): RFC 6349 §4.1.1, with timestamps (RFC 7323).
+    assert!((ceiling.goodput_bps.unwrap() - 94.148e9).abs() < 1e6, "{ceiling:?}");
 }

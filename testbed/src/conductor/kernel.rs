@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use methodology::units::{FrameSize, Goodput, Seconds};
+use methodology::units::{FrameSize, Goodput, Seconds, tcp_goodput_ceiling};
 use reporter::archive::{ArchiveError, RunDirectory};
 use reporter::kernel_tools::{
     CommandLine, Commands, CpuSnapshot, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, RecordContext, ToolError,
@@ -91,7 +91,7 @@ impl KernelTools {
         context.repetition = step.repetition;
         context.provenance = directory.provenance().clone();
         context.view = View::Application;
-        context.ceiling = Some(ceiling(from, to));
+        context.ceiling = Some(ceiling(from, to, job.spec.transport));
         context.version = self.version(tool, &from.place);
         match ran {
             Ok(ran) => {
@@ -191,13 +191,25 @@ fn first_version(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The link's speed bounds what the kernel can send over it; virtual links have none.
-fn ceiling(from: &Endpoint, to: &Endpoint) -> Ceiling {
+/// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
+fn ceiling(from: &Endpoint, to: &Endpoint, transport: Transport) -> Ceiling {
     // The slower end is the limit.
-    match [from.link, to.link].into_iter().flatten().min() {
-        Some(link) => Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None },
-        None => Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None },
+    let Some(link) = [from.link, to.link].into_iter().flatten().min() else {
+        return Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None };
+    };
+    let line = Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None };
+    match mtu(from).filter(|_| transport == Transport::Tcp) {
+        // Linux sends timestamps in every segment unless it is told not to (net.ipv4.tcp_timestamps).
+        Some(mtu) => Ceiling { kind: CeilingKind::TcpGoodput, goodput_bps: Some(tcp_goodput_ceiling(link, mtu, true).bps()), ..line },
+        None => line,
     }
+}
+
+/// The MTU of the interface that an endpoint's kernel traffic leaves by.
+fn mtu(endpoint: &Endpoint) -> Option<u32> {
+    let file = CommandLine::new("cat", [format!("/sys/class/net/{}/mtu", endpoint.interface)]);
+    let output = run(&command(&endpoint.place, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
+    output.stdout_text().trim().parse().ok()
 }
 
 fn record(tool: KernelTool, spec: &KernelSpec, text: &str, exit: ToolExit, context: &RecordContext) -> Record {
