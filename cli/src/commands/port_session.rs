@@ -113,7 +113,7 @@ impl Session {
 
     /// The port, to run an engine on. Once: a session is one run.
     pub fn port(&mut self) -> Result<Port, CommandError> {
-        self.port.take().ok_or_else(|| CommandError::new(format!("{} is in use by this session already", self.name)))
+        self.port.take().ok_or_else(|| CommandError::new(format!("{} is in use by this command already", self.name)))
     }
 
     /// Tells a person that the loop runs, before the first frame.
@@ -152,6 +152,18 @@ impl Session {
         self.port = Some(port);
         let _ = std::io::stderr().flush();
         Outcome { report, exit: if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS } }
+    }
+}
+
+/// How a sink or a reflector ends: at its time, on Ctrl-C, or with its sender, which is the natural end where no time was asked for.
+pub fn conclude(ended_early: Option<&str>, duration_was_asked: bool, exit: ExitCode) -> Result<ExitCode, CommandError> {
+    match ended_early {
+        Some(reason) if duration_was_asked => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
+        Some(reason) => {
+            eprintln!("ended: {reason}");
+            Ok(exit)
+        }
+        None => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -7,7 +7,7 @@ use dataplane::{ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, conclude, hiccup_line};
 use super::{CommandError, Format};
 
 /// Receive test frames on a DPDK port and account for each by its sequence number.
@@ -65,14 +65,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     });
     let report = outcome.report?;
     format.print(&report, || text(&report))?;
-    match &report.ended_early {
-        Some(reason) if args.duration.is_some() => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
-        Some(reason) => {
-            eprintln!("ended: {reason}");
-            Ok(outcome.exit)
-        }
-        None => Ok(ExitCode::SUCCESS),
-    }
+    conclude(report.ended_early.as_deref(), args.duration.is_some(), outcome.exit)
 }
 
 fn text(report: &ReceiveReport) -> String {

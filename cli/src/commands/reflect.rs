@@ -7,7 +7,7 @@ use dataplane::{ReflectPlan, ReflectReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, conclude, hiccup_line};
 use super::{CommandError, Format};
 
 /// Send test frames back to where they came from, so that `linerate send --rtt` can measure round trips.
@@ -53,14 +53,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     });
     let report = outcome.report?;
     format.print(&report, || text(&report))?;
-    match &report.ended_early {
-        Some(reason) if args.duration.is_some() => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
-        Some(reason) => {
-            eprintln!("ended: {reason}");
-            Ok(outcome.exit)
-        }
-        None => Ok(ExitCode::SUCCESS),
-    }
+    conclude(report.ended_early.as_deref(), args.duration.is_some(), outcome.exit)
 }
 
 fn text(report: &ReflectReport) -> String {
