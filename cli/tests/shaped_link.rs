@@ -9,6 +9,7 @@
 
 mod program;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -168,23 +169,33 @@ fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
         path
     };
     let (plan, testbed) = (file("plan.toml", plan()), file("testbed.toml", link.testbed()));
-    let out = folder.path().join("run");
-    // The poll loops go before whatever else runs here: their absences are the tester's and not the shaper's.
-    let mut command = Command::new("nice");
-    command.args(["-n", "-20"]).arg(linerate().get_program()).args(["run", "--json", "--plan"]);
-    let output = command.arg(plan).arg("--testbed").arg(testbed).arg("--out").arg(&out).output().unwrap();
-    assert!(output.status.success(), "{}", errors(&output));
-    let summary = json(&output.stdout);
-    let records = records(&out);
-    assert_eq!((summary["complete"].as_bool(), records.len()), (Some(true), SIZES.len()), "{summary}");
+    // A machine that is busy for the length of a search makes its record invalid, never wrong. Then it is measured again, as a person would.
+    let records = (1..=3)
+        .map(|attempt| measured(&plan, &testbed, &folder.path().join(format!("run-{attempt}"))))
+        .find(|records| records.iter().all(|record| record["verdict"]["state"] == "valid"))
+        .expect("three runs in a row were disturbed");
 
     for (record, size) in records.iter().zip(SIZES) {
-        assert_eq!(record["verdict"]["state"], "valid", "{size} B: {}", record["verdict"]);
         let (found, allowed) = (record["values"]["forwarding_pps"].as_f64().unwrap(), allowed(size));
         eprintln!("{size} B: found {found:.1} frames/s, the shaper allows {allowed:.1}: {:+.2} %", (found / allowed - 1.0) * 100.0);
         assert!((found / allowed - 1.0).abs() < 0.01, "{size} B: found {found}, the shaper allows {allowed}:\n{}", trials(record));
         assert_eq!(record["values"]["wire_bytes_per_frame"].as_f64(), Some(f64::from(size)), "{size} B");
     }
+}
+
+/// One run of the plan, every size a record.
+fn measured(plan: &Path, testbed: &Path, out: &Path) -> Vec<Value> {
+    // The poll loops go before whatever else runs here: their absences are the tester's and not the shaper's.
+    let mut command = Command::new("nice");
+    command.args(["-n", "-20"]).arg(linerate().get_program()).args(["run", "--json", "--plan"]);
+    let output = command.arg(plan).arg("--testbed").arg(testbed).arg("--out").arg(out).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let (summary, records) = (json(&output.stdout), records(out));
+    assert_eq!((summary["complete"].as_bool(), records.len()), (Some(true), SIZES.len()), "{summary}");
+    for record in &records {
+        eprintln!("{}: {}", record["id"], record["verdict"]);
+    }
+    records
 }
 
 /// Every trial of a search, one a line.
