@@ -95,6 +95,10 @@ pub struct ReceiveReport {
     /// `frames_received` over `duration`.
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
+    /// Longest time between two test frames, from the first to the last, by the poll loop's clock: what the loop was away is part of it.
+    /// The reset time of RFC 2544 §26.6 is this of a trial with one reset.
+    #[serde(rename = "longest_gap_s", default, with = "seconds")]
+    pub longest_gap: Duration,
     /// Frames older than the tracker's window, so that it cannot tell a late one from a duplicate.
     pub window_exceeded: u64,
     /// Each stream seen.
@@ -127,6 +131,11 @@ pub struct StreamReport {
     pub window_exceeded: u64,
     /// The highest sequence number seen; streams start at 0.
     pub highest_sequence: Option<u64>,
+    /// The highest sequence number below it that did not come: RFC 2544 §26.5 wants the time of the last frame lost. Exact where
+    /// `window_exceeded` is 0; otherwise that number may have come, too late to be told from a duplicate, and the last one lost may be a
+    /// lower one. What was lost after the highest seen only the sender can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lost: Option<u64>,
 }
 
 /// What a reflector did.
@@ -275,6 +284,18 @@ mod tests {
         assert!(text.contains(r#""elapsed_s":1.5"#), "{text}");
         assert_eq!(serde_json::from_str::<SendSnapshot>(&text).unwrap(), snapshot);
         assert!(serde_json::from_str::<SendSnapshot>(&text.replace("1.5", "-1")).is_err());
+    }
+
+    #[test]
+    fn a_sink_of_before_says_no_longest_gap_and_no_last_lost_frame() {
+        let report = r#"{"frames_received":1,"lost":0,"duplicate":0,"reordered":0,"corrupt":0,"foreign":0,"bytes":64,"duration_s":0.0,
+            "rate_pps":0.0,"window_exceeded":0,"streams":[{"stream":0,"received":1,"lost":0,"duplicate":0,"reordered":0,"window_exceeded":0,
+            "highest_sequence":0}],"hiccups":{"threshold_ns":20000,"count":0,"longest_ns":0,"total_ns":0,"histogram":[]},
+            "cycles":{"hz":1,"total":0,"busy":0,"per_frame":0.0,"on_cpu_s":0.0},"counters":{"before":COUNTERS,"after":COUNTERS}}"#;
+        let counters = serde_json::to_string(&PortCounters::default()).unwrap();
+        let report: ReceiveReport = serde_json::from_str(&report.replace("COUNTERS", &counters)).unwrap();
+        assert_eq!((report.longest_gap, report.streams[0].last_lost), (Duration::ZERO, None));
+        assert!(serde_json::to_string(&report).unwrap().contains(r#""longest_gap_s":0.0"#));
     }
 
     #[test]

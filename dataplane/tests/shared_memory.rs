@@ -67,6 +67,19 @@ fn a_rate_is_met_and_frames_that_were_not_sent_are_named() {
 }
 
 #[test]
+fn rfc2544_26_6_the_longest_silence_between_frames_is_told() {
+    let frames = 8;
+    let plan = with(self::frames(frames), json!({ "pace": { "rate": 20.0 } }));
+    let (received, sent) = pair("receive", json!({}), plan);
+    assert_exact(&received, &sent);
+    let seconds = |key: &str| received["report"][key].as_f64().unwrap();
+    let (longest, whole, silences) = (seconds("longest_gap_s"), seconds("duration_s"), (frames - 1) as f64);
+    // The silences add up to the whole, so that the longest is at least their mean; a schedule of 20 frames a second makes them.
+    assert!(longest <= whole && longest * silences >= whole * (1.0 - 1e-6) && whole > 0.0, "{received}");
+    assert_eq!(received["report"]["streams"][0].get("last_lost"), None, "{received}");
+}
+
+#[test]
 fn what_a_reflector_returns_is_timed() {
     for format in ["l2", "ipv4-udp", "ipv6-udp"] {
         let plan = json!({ "pace": { "rate": 5_000.0 }, "rtt": true, "frame": format, "size": 128, "frames": 2_000,

@@ -111,6 +111,8 @@ struct Seen {
     foreign: u64,
     first: Option<u64>,
     last: u64,
+    /// Longest time between two bursts with test frames.
+    longest_gap: u64,
 }
 
 impl Seen {
@@ -128,6 +130,7 @@ impl Seen {
             foreign: 0,
             first: None,
             last: 0,
+            longest_gap: 0,
         }
     }
 
@@ -173,7 +176,10 @@ impl Seen {
         }
         self.track(stream, pending);
         if tests > 0 {
-            self.first.get_or_insert(now);
+            if self.first.is_none() {
+                (self.first, self.last) = (Some(now), now);
+            }
+            self.longest_gap = self.longest_gap.max(now.wrapping_sub(self.last));
             self.last = now;
         }
     }
@@ -266,6 +272,7 @@ impl Seen {
                 reordered: counts.reordered,
                 window_exceeded: counts.beyond_window,
                 highest_sequence: tracker.next_expected().checked_sub(1),
+                last_lost: tracker.last_lost(),
             }
         });
         ReceiveReport {
@@ -278,6 +285,7 @@ impl Seen {
             bytes: self.bytes,
             duration,
             rate: PacketRate::from_count(totals.received, duration.as_secs_f64()),
+            longest_gap: meter.duration(self.longest_gap),
             window_exceeded: totals.beyond_window,
             streams: streams.collect(),
             hiccups: Default::default(),

@@ -19,6 +19,11 @@ impl Model {
         Model { first, next: first, seen: HashSet::new(), counts: SequenceCounts::default() }
     }
 
+    fn last_lost(&self) -> Option<u64> {
+        let numbers = self.next.wrapping_sub(self.first);
+        (1..=numbers).map(|behind| self.next.wrapping_sub(behind)).find(|sequence| !self.seen.contains(sequence))
+    }
+
     fn observe(&mut self, sequence: u64) {
         let at = sequence.wrapping_sub(self.first);
         let next = self.next.wrapping_sub(self.first);
@@ -70,6 +75,7 @@ proptest! {
             model.observe(sequence);
             prop_assert_eq!(tracker.counts(), model.counts);
             prop_assert_eq!(tracker.next_expected(), model.next);
+            prop_assert_eq!(tracker.last_lost(), model.last_lost());
         }
         prop_assert!(tracker.counts().is_exact());
     }
@@ -81,6 +87,7 @@ proptest! {
         arrivals.iter().for_each(|&sequence| { one_by_one.observe(sequence); });
         arrivals.chunks(burst).for_each(|burst| bursts.observe_burst(burst));
         prop_assert_eq!(one_by_one.counts(), bursts.counts());
+        prop_assert_eq!(one_by_one.last_lost(), bursts.last_lost());
     }
 
     #[test]
@@ -92,6 +99,22 @@ proptest! {
         prop_assert!(found.lost >= truth.lost && found.lost.saturating_sub(found.beyond_window) <= truth.lost, "{found:?} {truth:?}");
         prop_assert!(found.duplicate <= truth.duplicate && truth.duplicate <= found.duplicate + found.beyond_window);
         prop_assert!(found.beyond_window > 0 || found == truth);
+        let behind = |lost: Option<u64>| lost.map_or(u64::MAX, |lost| model.next.wrapping_sub(lost));
+        prop_assert!(behind(tracker.last_lost()) <= behind(model.last_lost()), "the last lost number is never placed too early");
+        prop_assert!(found.beyond_window > 0 || tracker.last_lost() == model.last_lost());
+    }
+
+    #[test]
+    fn the_last_lost_number_is_known_after_leaps_of_any_length(leaps in prop::collection::vec((0u64..200, 1u64..150), 1..12), burst in 1usize..70) {
+        let (mut tracker, mut model) = (Tracker::new(0, Window::new(64).unwrap()), Model::new(0));
+        let mut next = 0;
+        for (leap, run) in leaps {
+            let arrivals: Vec<u64> = (next + leap..next + leap + run).collect();
+            next += leap + run;
+            arrivals.chunks(burst).for_each(|burst| tracker.observe_burst(burst));
+            arrivals.iter().for_each(|&sequence| model.observe(sequence));
+            prop_assert_eq!((tracker.last_lost(), tracker.counts()), (model.last_lost(), model.counts));
+        }
     }
 }
 

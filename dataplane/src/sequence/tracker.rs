@@ -67,6 +67,8 @@ pub struct Tracker {
     holes: u64,
     counts: SequenceCounts,
     mask: u64,
+    /// The highest number that left the window missing. Numbers leave in order, so it is the one that left last.
+    left_missing: Option<u64>,
     /// Bit `n & mask`: n is one of the last `window` numbers below `next` and has not come.
     missing: Box<[u64]>,
 }
@@ -76,7 +78,7 @@ impl Tracker {
     pub fn new(first: u64, window: Window) -> Tracker {
         let frames = u64::from(window.frames());
         let missing = vec![0; (frames / 64) as usize].into_boxed_slice();
-        Tracker { next: first, holes: 0, counts: SequenceCounts::default(), mask: frames - 1, missing }
+        Tracker { next: first, holes: 0, counts: SequenceCounts::default(), mask: frames - 1, left_missing: None, missing }
     }
 
     /// Takes note of one frame.
@@ -106,6 +108,17 @@ impl Tracker {
     /// The number expected next: one above the highest seen.
     pub fn next_expected(&self) -> u64 {
         self.next
+    }
+
+    /// The highest number below [`next_expected`](Self::next_expected) that has not come; none where all have. As exact as `lost`: where
+    /// frames were [beyond the window](SequenceCounts::beyond_window), one of them may have been this number, and the highest that did not
+    /// come may be lower. Looks through the window: for a report, not for every frame.
+    pub fn last_lost(&self) -> Option<u64> {
+        if self.holes == 0 {
+            return self.left_missing;
+        }
+        let window = self.mask + 1;
+        (1..=window).map(|behind| self.next.wrapping_sub(behind)).find(|&sequence| self.is_missing(sequence))
     }
 
     /// The counts so far. Numbers after the highest seen are not known to be missing.
@@ -152,12 +165,12 @@ impl Tracker {
     fn observe_slow(&mut self, sequence: u64) -> Arrival {
         let ahead = sequence.wrapping_sub(self.next);
         if ahead == 0 {
-            self.forget(sequence);
+            self.enter(sequence);
             self.advance_in_order(1);
             Arrival::InOrder
         } else if ahead <= LONGEST_JUMP {
             self.skip(ahead);
-            self.forget(sequence);
+            self.enter(sequence);
             self.advance_in_order(1);
             Arrival::AfterGap
         } else {
@@ -187,8 +200,20 @@ impl Tracker {
         }
     }
 
-    /// Clears a number's bit, and says whether it was missing. For the number at the front this frees the bit of the one that
-    /// leaves the window there.
+    /// Whether a number of the window is missing.
+    fn is_missing(&self, sequence: u64) -> bool {
+        let slot = sequence & self.mask;
+        self.missing[(slot / 64) as usize] & 1 << (slot % 64) != 0
+    }
+
+    /// Makes room for a number that comes at the front: its bit is that of the number that leaves the window there.
+    fn enter(&mut self, sequence: u64) {
+        if self.forget(sequence) {
+            self.left_missing = Some(sequence.wrapping_sub(self.mask + 1));
+        }
+    }
+
+    /// Clears a number's bit, and says whether it was set.
     fn forget(&mut self, sequence: u64) -> bool {
         let slot = sequence & self.mask;
         let (word, bit) = (&mut self.missing[(slot / 64) as usize], 1 << (slot % 64));
@@ -208,10 +233,13 @@ impl Tracker {
         // Only the last `window` of them have a place in the bitmap.
         let marked = frames.min(window);
         self.mark(end.wrapping_sub(marked), marked, true);
+        if frames > window {
+            self.left_missing = Some(end.wrapping_sub(window + 1));
+        }
         self.next = end;
     }
 
-    /// Sets or clears the bits of `frames` numbers from `first`, at most a window of them, a word at a time.
+    /// Sets or clears the bits of `frames` numbers at the front from `first`, at most a window of them, a word at a time.
     fn mark(&mut self, first: u64, frames: u64, missing: bool) {
         let (mut at, mut left) = (first, frames);
         while left > 0 {
@@ -219,7 +247,12 @@ impl Tracker {
             let bits = left.min(64 - slot % 64);
             let these = (u64::MAX >> (64 - bits)) << (slot % 64);
             let word = &mut self.missing[(slot / 64) as usize];
-            let before = (*word & these).count_ones();
+            let leaving = *word & these;
+            if leaving != 0 {
+                let highest = at.wrapping_sub(slot % 64).wrapping_add(u64::from(leaving.ilog2()));
+                self.left_missing = Some(highest.wrapping_sub(self.mask + 1));
+            }
+            let before = leaving.count_ones();
             let after = if missing { these.count_ones() } else { 0 };
             *word = if missing { *word | these } else { *word & !these };
             self.holes = self.holes - u64::from(before) + u64::from(after);

@@ -56,6 +56,7 @@ impl OneWay {
             reordered: 0,
             window_exceeded: 0,
             highest_sequence: None,
+            last_lost: None,
         })
     }
 }
