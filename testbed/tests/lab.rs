@@ -1,6 +1,7 @@
 //! A real lab, from outside: traffic, parallel labs, and what stays after each way to end.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failed unwrap is the failed assertion")]
 
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use testbed::lab::{Lab, LabEndpoint, LabError, LabOptions, LabState};
@@ -13,7 +14,7 @@ fn up() -> Lab {
 }
 
 fn ping(from: &LabEndpoint, to: &LabEndpoint) -> testbed::process::Output {
-    run(&CommandSpec::new(Place::Namespace(from.namespace.clone()), ["ping", "-c", "1", "-W", "2", &to.address.to_string()])).unwrap()
+    run(&CommandSpec::new(Place::Namespace(from.namespace.clone()), ["ping", "-c", "1", "-W", "10", &to.address.to_string()])).unwrap()
 }
 
 fn gone(endpoints: &[LabEndpoint]) -> bool {
@@ -88,7 +89,9 @@ fn taking_a_lab_down_ends_what_runs_inside_even_if_it_ignores_requests() {
     let endpoints = lab.endpoints();
     let stubborn = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"];
     let mut child = spawn(&CommandSpec::new(Place::Namespace(endpoints[1].namespace.clone()), stubborn)).unwrap();
-    roles::read_line(&mut child);
+    // It ignores requests from here on.
+    let mut ready = String::new();
+    BufReader::new(child.take_stdout().unwrap()).read_line(&mut ready).unwrap();
     let bystander = spawn(&CommandSpec::new(Place::Here, ["sleep", "600"])).unwrap();
     lab.down().unwrap();
     assert!(gone(&endpoints));
@@ -125,7 +128,7 @@ fn a_lab_in_use_is_not_taken_down_by_name_unless_forced() {
 #[test]
 fn after_kill_9_the_next_lab_removes_what_was_left() {
     let mut owner = spawn(&roles::command("role_make_a_lab_and_wait", "lab")).unwrap();
-    let name = roles::read_line(&mut owner).parse().unwrap();
+    let name = roles::said(&mut owner).parse().unwrap();
     // The role's program is started by then, and enters the namespace a moment later.
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while Lab::status(&name).unwrap().processes == 0 {

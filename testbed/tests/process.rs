@@ -23,8 +23,14 @@ fn ends(identity: ProcessIdentity) -> bool {
     !identity.is_alive()
 }
 
-fn identity(pid: &str) -> ProcessIdentity {
-    ProcessIdentity::of(pid.trim().parse().unwrap()).unwrap()
+/// The next lines of its standard output; it may go on writing.
+fn lines<const N: usize>(from: impl Read) -> [String; N] {
+    let mut from = BufReader::new(from);
+    std::array::from_fn(|_| {
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    })
 }
 
 #[test]
@@ -73,14 +79,13 @@ fn a_pinned_program_may_run_on_that_cpu_only() {
 fn at_the_time_limit_the_whole_tree_ends_even_what_left_the_group() {
     // A grandchild in the group, one in a session of its own, and a parent that ignores SIGTERM.
     let script = "trap '' TERM; sleep 600 & echo $!; setsid sleep 600 & echo $!; wait";
-    let output = run(&here(["sh", "-c", script]).with_timeout(Duration::from_millis(600))).unwrap();
+    let mut parent = spawn(&here(["sh", "-c", script])).unwrap();
+    let started = lines::<2>(parent.take_stdout().unwrap()).map(|pid| ProcessIdentity::of(pid.parse().unwrap()).unwrap());
+    let output = parent.finish(Duration::ZERO).unwrap();
     assert!(output.timed_out);
     assert!(output.ending().contains("was killed"), "{}", output.ending());
-    let left: Vec<&str> = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    let started: Vec<u32> = left.iter().filter_map(|line| line.trim().parse().ok()).collect();
-    assert_eq!(started.len(), 2, "{}", output.stdout_text());
-    for pid in started {
-        assert!(ProcessIdentity::of(pid).is_none_or(ends), "process {pid} is alive");
+    for process in started {
+        assert!(ends(process), "{process:?} is alive");
     }
 }
 
@@ -120,7 +125,7 @@ fn a_spawned_program_is_spoken_to_line_by_line() {
 #[test]
 fn what_goes_wrong_is_heard_while_it_runs() {
     let mut child = spawn(&here(["sh", "-c", "echo careful >&2; echo ready; sleep 600"])).unwrap();
-    assert_eq!(roles::read_line(&mut child), "ready");
+    assert_eq!(lines(child.take_stdout().unwrap()), ["ready"]);
     let deadline = Instant::now() + Duration::from_secs(10);
     while child.stderr_so_far().is_empty() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(5));
@@ -139,10 +144,19 @@ fn a_dropped_child_ends() {
 
 #[test]
 fn a_child_outlives_the_thread_that_started_it() {
-    let mut child = thread::spawn(|| spawn(&here(["cat"]).with_stdin(Input::Piped)).unwrap()).join().unwrap();
-    // The parent-death signal of a thread that has ended comes at once; a program that answers afterwards did not get it.
+    let start = || {
+        let mut child = spawn(&here(["cat"]).with_stdin(Input::Piped)).unwrap();
+        let (mut to, from) = (child.take_stdin().unwrap(), child.take_stdout().unwrap());
+        let mut from = BufReader::new(from);
+        // Once it answers it is past the point where it asked for a parent-death signal.
+        to.write_all(b"here\n").unwrap();
+        let mut answer = String::new();
+        from.read_line(&mut answer).unwrap();
+        (child, to, from)
+    };
+    let (_child, mut to, mut from) = thread::spawn(start).join().unwrap();
+    // The signal comes when the kernel ends the thread, a moment after it was joined.
     thread::sleep(Duration::from_millis(50));
-    let (mut to, mut from) = (child.take_stdin().unwrap(), child.take_stdout().unwrap());
     to.write_all(b"still here").unwrap();
     drop(to);
     let mut answer = String::new();
@@ -150,23 +164,48 @@ fn a_child_outlives_the_thread_that_started_it() {
     assert_eq!(answer, "still here");
 }
 
+/// The program that a role says it started.
+fn said_identity(role: &mut testbed::process::Child) -> ProcessIdentity {
+    serde_json::from_str(&roles::said(role)).unwrap()
+}
+
 #[test]
 fn kill_9_of_us_takes_the_children_along() {
-    let mut owner = spawn(&roles::command("role_start_a_program_and_wait", "process")).unwrap();
-    let started = identity(&roles::read_line(&mut owner));
+    let mut owner = spawn(&roles::command("role_start_a_program_and_wait", "wait")).unwrap();
+    let started = said_identity(&mut owner);
     assert!(started.is_alive());
     roles::kill_9(owner.id());
     assert!(ends(started));
 }
 
+#[test]
+fn kill_9_of_us_takes_along_a_child_that_has_hardly_started() {
+    // Whether the child has asked for its parent-death signal by then is a race: each is one more chance to lose it.
+    for _ in 0..10 {
+        let mut owner = spawn(&roles::command("role_start_a_program_and_die", "die")).unwrap();
+        let started = said_identity(&mut owner);
+        assert!(ends(started));
+    }
+}
+
 /// Not a test by itself: another test starts this program again and asks for it.
 #[test]
 fn role_start_a_program_and_wait() {
-    if roles::asked_for("process") {
-        // In a session of its own, as a program would be that no terminal and no group signal reaches.
-        let child = spawn(&here(["setsid", "--wait", "sleep", "600"])).unwrap();
-        roles::say(&child.id().to_string());
+    if roles::asked_for("wait") {
+        let mut child = spawn(&here(["sh", "-c", "echo up; exec sleep 600"])).unwrap();
+        assert_eq!(lines(child.take_stdout().unwrap()), ["up"]);
+        roles::say(&serde_json::to_string(&ProcessIdentity::of(child.id()).unwrap()).unwrap());
         thread::sleep(Duration::from_secs(60));
+    }
+}
+
+/// Not a test by itself: another test starts this program again and asks for it.
+#[test]
+fn role_start_a_program_and_die() {
+    if roles::asked_for("die") {
+        let child = spawn(&here(["sleep", "600"])).unwrap();
+        roles::say(&serde_json::to_string(&ProcessIdentity::of(child.id()).unwrap()).unwrap());
+        roles::kill_9(std::process::id());
     }
 }
 

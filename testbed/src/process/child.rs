@@ -21,8 +21,9 @@ use super::spawner;
 const GRACE: Duration = Duration::from_millis(500);
 /// How long a killed program may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
-/// How long a pipe may stay open after the program has ended: something that it started and that left its group may still hold it.
-const PIPE_LIMIT: Duration = Duration::from_secs(1);
+/// How long a pipe may stay open after the program has ended: something that it started and that left its group may still hold it. Long
+/// enough for the thread that reads it to take what is left, on a machine that is busy too: half an output would be a wrong result.
+const PIPE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A program that is running, in a process group of its own. Dropping it ends it, and everything it started.
 ///

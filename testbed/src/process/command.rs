@@ -7,6 +7,12 @@ use super::program::{find_program, package_of};
 /// How long a command may run when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
+/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It is no help where this process died before it was made
+/// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
+/// another parent than the one it was started by, and ends by itself.
+const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
+
 /// A command, and where and how to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSpec {
@@ -65,9 +71,9 @@ impl CommandSpec {
     pub(super) fn local_words(&self) -> Result<Vec<String>, ProcessError> {
         let program = self.program()?;
         let mut words = Vec::new();
-        // Ends the program when this process dies, even by SIGKILL; `ip netns exec`, `taskset` and `exec` keep the setting.
         if let Some(setpriv) = find_program("setpriv") {
             words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
+            words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
         }
         let inside = match &self.place {
             Place::Here => None,
