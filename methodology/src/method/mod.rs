@@ -3,6 +3,7 @@
 //! A plan writes a [`MethodSpec`]; [`MethodSpec::resolve`] refuses the impossible and gives a [`Method`] with every
 //! value filled in, which [`crate::procedures::run`] carries out and every report repeats.
 
+mod changes;
 mod deviations;
 mod invalid;
 mod preset;
@@ -12,6 +13,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
+pub use changes::{PhaseChanges, TesterChanges};
 pub use invalid::InvalidMethod;
 pub use preset::{MethodName, Preset};
 pub use spec::{IpVersion, MethodSpec};

@@ -1,8 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, InvalidMethod, LoadPoint, Method, MethodName, Preset, Procedure, preset_values, validate};
+use super::{
+    Algorithm, InvalidMethod, LoadPoint, Method, MethodName, PhaseChanges, Preset, Procedure, TesterChanges, preset_values, validate,
+};
 use crate::search::SearchGoal;
-use crate::trial::{ResetKind, TesterRule, TrialPhases};
+use crate::trial::ResetKind;
 use crate::units::{Frames, Load, Seconds, Share};
 
 /// A method as a plan writes it: a name, a preset, and what is to differ from the preset.
@@ -29,12 +31,12 @@ pub struct MethodSpec {
     /// Trial time after which a search gives up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<Seconds>,
-    /// Waits of each trial.
+    /// Waits of each trial: those that are given, the others are the preset's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phases: Option<TrialPhases>,
-    /// What is done about the tester's own faults.
+    pub phases: Option<PhaseChanges>,
+    /// What is done about the tester's own faults: what is given, the rest is the preset's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tester: Option<TesterRule>,
+    pub tester: Option<TesterChanges>,
     /// Length of each trial of the procedure (not of its search).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Seconds>,
@@ -101,8 +103,8 @@ impl MethodSpec {
         replace(&mut method.search.min_load, self.min_load);
         replace(&mut method.search.max_load, self.max_load);
         replace(&mut method.search.time_limit, self.time_limit);
-        replace(&mut method.phases, self.phases);
-        replace(&mut method.tester, self.tester);
+        method.phases = self.phases.unwrap_or_default().applied_to(method.phases);
+        method.tester = self.tester.unwrap_or_default().applied_to(method.tester);
         let mut faults = self.change_procedure(&mut method.procedure);
         faults.extend(validate::faults(&method, sizes, ip));
         if faults.is_empty() { Ok(method) } else { Err(faults) }

@@ -1,9 +1,9 @@
 use std::ops::Range;
 use std::path::Path;
 
-use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, Preset, TesterRule};
+use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, PhaseChanges, Preset, TesterChanges};
 use methodology::search::SearchGoal;
-use methodology::trial::{ResetKind, TrialPhases};
+use methodology::trial::ResetKind;
 use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds, Share};
 use reporter::record::{Pair, Stack};
 use serde::Deserialize;
@@ -46,8 +46,8 @@ struct FileMeasure {
     min_load: Option<Load>,
     max_load: Option<Load>,
     time_limit: Option<Seconds>,
-    phases: Option<TrialPhases>,
-    tester: Option<TesterRule>,
+    phases: Option<PhaseChanges>,
+    tester: Option<TesterChanges>,
     repetitions: Option<u32>,
     at: Option<Vec<LoadPoint>>,
     step: Option<Share>,
@@ -340,77 +340,6 @@ impl Where<'_> {
         match load.get_ref() {
             Load::Packets(rate) => Ok(*rate),
             Load::L1(_) | Load::L2(_) | Load::Share(_) | Load::Max => Err(refuse(Some(load.span()))),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Extent;
-
-    fn problem(text: &str) -> String {
-        parse(text, Path::new("plan.toml")).unwrap_err().to_string()
-    }
-
-    fn measure(lines: &str) -> String {
-        format!("name = \"p\"\nsizes = [64]\n[[measure]]\n{lines}")
-    }
-
-    #[test]
-    fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
-        for extent in [Extent::Quick, Extent::Standard, Extent::Full] {
-            let plan = Plan::built_in(extent).unwrap();
-            let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.what.stack()).collect();
-            assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", extent.name());
-            assert_eq!(plan.name, extent.name());
-        }
-        assert_eq!(Plan::built_in(Extent::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
-        assert_eq!(Plan::built_in(Extent::Full).unwrap().repetitions, 3);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
-        let cases = [
-            (measure("stack = \"dpdk\"\nmethod = \"warp\""), 5, "ndr-pdr"),
-            (measure("stack = \"kernel\"\nmethod = \"mrr\""), 4, "kernel-tcp"),
-            (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3)"),
-            (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf or sockperf"),
-            (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
-            (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "means nothing"),
-            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),
-            (measure("stack = \"dpdk\"\nmethod = \"reset\""), 5, "simulate"),
-            (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
-            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
-            (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
-            ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
-            ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
-            ("name = \"p\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 4, "no sizes"),
-            ("name = \"p\"\nsizes = [64]\npairs = [\"a\"]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 3, "FROM:TO"),
-            ("name = \"../p\"".to_owned(), 1, "letters"),
-            ("name = \"p\"".to_owned(), 1, "[[measure]]"),
-            ("name = ".to_owned(), 1, ""),
-        ];
-        for (text, line, choice) in cases {
-            let problem = problem(&text);
-            assert!(problem.starts_with(&format!("plan.toml:{line}:")) && problem.contains(choice), "{text}\n→ {problem}");
-        }
-    }
-
-    #[test]
-    fn a_combination_that_cannot_be_is_refused_with_its_line_when_the_plan_is_read() {
-        let cases = [
-            ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nmin-load = \"2Mpps\"\nmax-load = \"1Mpps\"", "load"),
-            (
-                "stack = \"dpdk\"\nmethod = \"ndr-pdr\"\ngoals = [{ name = \"NDR\", loss-ratio = 0.0, initial-trial = 1, final-trial = 1, duration-sum = 1, width = 0.0 }]",
-                "width",
-            ),
-            ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nip = \"v6\"", "IPv6"),
-        ];
-        for (lines, word) in cases {
-            let problem = problem(&measure(lines));
-            let line: usize = problem.split(':').nth(1).unwrap().parse().unwrap();
-            assert!(line >= 3 && problem.contains(word), "{lines}\n→ {problem}");
         }
     }
 }

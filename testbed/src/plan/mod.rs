@@ -4,6 +4,8 @@
 
 mod built_in;
 mod file;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
