@@ -5,9 +5,11 @@
 
 mod program;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -97,12 +99,20 @@ fn a_reflector_gives_round_trip_times_in_nanoseconds() {
 }
 
 /// dpdk-testpmd without a terminal: it runs until its standard input says `quit`.
-struct Testpmd(std::process::Child);
+struct Testpmd {
+    child: std::process::Child,
+    /// What it has said.
+    said: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
 
 impl Testpmd {
     fn start(vdev: &str, cpu: &str, mode: &str, prefix: &str) -> Testpmd {
-        let mut command = Command::new("dpdk-testpmd");
+        // Into a pipe it would say nothing before the end: stdbuf has it say every line.
+        let mut command = Command::new("stdbuf");
         command.args([
+            "-oL",
+            "dpdk-testpmd",
             "--lcores",
             &format!("0@{cpu},1@{cpu}"),
             "--no-pci",
@@ -115,24 +125,44 @@ impl Testpmd {
         ]);
         command.args(["--vdev", vdev, "--", "-i", "--nb-cores=1", "--no-mlockall"]);
         command.args([&format!("--forward-mode={mode}"), "--total-num-mbufs=8192"]);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Testpmd(child)
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (said, output) = (Arc::new(Mutex::new(String::new())), BufReader::new(child.stdout.take().unwrap()));
+        let heard = Arc::clone(&said);
+        let reader = std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        Testpmd { child, said, reader }
     }
 
     fn say(&mut self, command: &str) {
-        writeln!(self.0.stdin.as_mut().unwrap(), "{command}").unwrap();
+        writeln!(self.child.stdin.as_mut().unwrap(), "{command}").unwrap();
     }
 
-    /// Ends it and gives its own count: RX-packets or TX-packets of its final statistics.
+    /// Waits until its own count, RX-packets or TX-packets, has come to this.
+    fn wait_for_count(&mut self, counter: &str, least: u64) {
+        wait_for(&format!("{counter} of {least}"), LIMIT, || {
+            self.say("show port stats 0");
+            last_count(&self.said.lock().unwrap(), counter).is_some_and(|count| count >= least)
+        });
+    }
+
+    /// Ends it and gives its count in its final statistics.
     fn quit(mut self, counter: &str) -> u64 {
         self.say("stop");
         self.say("show port stats 0");
         self.say("quit");
-        let output = self.0.wait_with_output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let after = text.rsplit(&format!("{counter}: ")).next().unwrap();
-        after.split_whitespace().next().unwrap().parse().unwrap_or_else(|_| panic!("no {counter} in {text}"))
+        self.child.wait().unwrap();
+        self.reader.join().unwrap();
+        let said = self.said.lock().unwrap();
+        last_count(&said, counter).unwrap_or_else(|| panic!("no {counter} in {said}"))
     }
+}
+
+fn last_count(said: &str, counter: &str) -> Option<u64> {
+    let (_, after) = said.rsplit_once(&format!("{counter}: "))?;
+    after.split_whitespace().next()?.parse().ok()
 }
 
 #[test]
@@ -143,6 +173,8 @@ fn testpmd_counts_what_send_says_it_sent() {
     testpmd.say("start");
     wait_for("testpmd's socket", LIMIT, || socket.exists());
     let sent = send(&socket, &["--rate", "20kpps", "--duration", "1s", "--cpu", "1"]);
+    // It takes from the ring what is still in it when the sender has gone.
+    testpmd.wait_for_count("RX-packets", count(&sent, "frames_sent"));
     let counted = testpmd.quit("RX-packets");
     assert_eq!(counted, count(&sent, "frames_sent"));
 }
@@ -157,7 +189,7 @@ fn frames_of_testpmd_are_foreign_and_never_taken_for_test_frames() {
     // A few bursts, slow enough for any machine: the ring of the sink hides them all.
     testpmd.say("set burst 1");
     testpmd.say("start");
-    std::thread::sleep(Duration::from_millis(300));
+    testpmd.wait_for_count("TX-packets", 1);
     let counted = testpmd.quit("TX-packets");
     let received = stopped(sink);
     assert_eq!(count(&received, "frames_received"), 0);

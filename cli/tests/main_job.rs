@@ -179,17 +179,31 @@ fn ctrl_c_keeps_the_records_writes_the_report_removes_the_lab_and_the_run_can_go
     assert_eq!((ids.len(), unique.len()), (3, 3), "{ids:?}");
 }
 
+/// Processor time in user mode of the busiest thread of a process (proc_pid_stat(5), field 14).
+fn busiest_thread(pid: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let ticks = tasks.filter_map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
+        // Field 3 is the first behind the name in brackets.
+        stat.get(stat.rfind(')')? + 1..)?.split_whitespace().nth(14 - 3)?.parse::<u64>().ok()
+    });
+    // USER_HZ is 100 on every machine that DPDK is for.
+    Duration::from_millis(ticks.max().unwrap_or(0) * 10)
+}
+
 #[test]
 fn an_agent_that_is_killed_in_mid_trial_costs_its_record_and_no_other() {
     let work = Work::new(LONG);
     let running = work.start();
     let owner = running.pid();
-    wait_for("two agents in a trial", LIMIT, || agents_of(owner).len() == 2);
-    // Ports are open and the trial of two seconds has begun a moment after the agents are there.
-    std::thread::sleep(Duration::from_millis(1500));
-    // The sender's agent is started last.
-    let victim = *agents_of(owner).last().unwrap();
-    kill(Pid::from_raw(victim as i32), Signal::SIGKILL).unwrap();
+    let mut victim = None;
+    // Agents describe the endpoints too, and open ports. Only a poll loop uses its processor up.
+    wait_for("a trial", LIMIT, || {
+        // The sender's agent is started last.
+        victim = agents_of(owner).last().copied();
+        victim.is_some_and(|agent| busiest_thread(agent) >= Duration::from_millis(300))
+    });
+    kill(Pid::from_raw(victim.unwrap() as i32), Signal::SIGKILL).unwrap();
     let output = running.finish(LIMIT);
     assert!(output.status.success(), "{}", errors(&output));
     let states: Vec<Value> = records(&work.out()).iter().map(|record| record["verdict"]["state"].clone()).collect();
