@@ -99,7 +99,12 @@ impl Default for Seconds {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Fault {
-    /// A link went down or changed its speed.
+    /// A link was down before the trial began.
+    LinkDown {
+        /// The port.
+        port: String,
+    },
+    /// A link went down or up, or changed its speed, during the trial.
     LinkChange {
         /// The port.
         port: String,

@@ -105,6 +105,7 @@ impl fmt::Display for Reason {
             Reason::MoreReceivedThanSent { sent, received } => write!(f, "{received} frames came of {sent} sent"),
             Reason::NothingSent => f.write_str("no frame could be sent"),
             Reason::Fault { fault } => match fault {
+                Fault::LinkDown { port } => write!(f, "the link of {port} was down when the trial began"),
                 Fault::LinkChange { port } => write!(f, "the link of {port} changed"),
                 Fault::PauseFrames { count } => write!(f, "{count} pause frames"),
                 Fault::SizeNotIntended { intended, counted_milli } => {

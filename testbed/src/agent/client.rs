@@ -1,9 +1,11 @@
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::ChildStdin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
@@ -191,12 +193,23 @@ impl Agent {
         AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("it answers {reply:?} to something else") }
     }
 
+    /// That it is lost, where its process has ended: what others say of it then is hearsay.
+    pub fn is_lost(&mut self, task: &str) -> Option<AgentError> {
+        matches!(self.child.try_wait(), Ok(Some(_))).then(|| self.lost(task))
+    }
+
     fn lost(&mut self, task: &str) -> AgentError {
         // What it said last may still be on its way.
         let ended = self.child.wait_timeout(Duration::from_millis(200)).ok().flatten();
         let said = self.child.stderr_so_far();
         let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
-        let mut trace = ended.map(|status| format!(" ({status})")).unwrap_or_default();
+        let mut trace = match ended {
+            Some(status) if status.signal() == Some(Signal::SIGKILL as i32) => {
+                format!(" ({status}: someone killed it, or the kernel did for want of memory, which `dmesg` shows)")
+            }
+            Some(status) => format!(" ({status})"),
+            None => String::new(),
+        };
         if !last.is_empty() {
             trace.push_str(&format!(": {}", last.into_iter().rev().collect::<Vec<_>>().join(" | ")));
         }

@@ -9,5 +9,5 @@ mod protocol;
 mod server;
 
 pub use client::{Agent, AgentError, Patience};
-pub use protocol::{Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
+pub use protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
 pub use server::{ServeError, serve};

@@ -5,7 +5,7 @@ use reporter::environment::EndpointEnvironment;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The first line an agent prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,16 +59,34 @@ pub enum Reply {
     /// The poll loop runs.
     Started,
     /// What the sender did.
-    Sent(Box<SendReport>),
+    Sent(Trial<SendReport>),
     /// What the sink saw.
-    Received(Box<ReceiveReport>),
+    Received(Trial<ReceiveReport>),
     /// What the reflector did.
-    Reflected(Box<ReflectReport>),
+    Reflected(Trial<ReflectReport>),
     /// It could not be done; the text says what failed, on what, and what to do.
     Failed {
         /// The error.
         error: String,
     },
+}
+
+/// One end of a trial: what the engine reports, and what the agent saw around it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial<R> {
+    /// The engine's report.
+    pub report: Box<R>,
+    /// The port's link.
+    pub link: LinkSeen,
+}
+
+/// Whether a port's link was up around a trial. The engines look at it in between where nothing comes or goes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkSeen {
+    /// Before the first frame.
+    pub up_before: bool,
+    /// After the last.
+    pub up_after: bool,
 }
 
 /// A port that was opened.

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use dataplane::{Dataplane, DataplaneError, EalOptions, Port, ReceiveReport, ReflectReport, Running};
+use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, Port, ReceiveReport, ReflectReport, Running};
 use thiserror::Error;
 
 use super::describe::describe;
-use super::protocol::{Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
+use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
 
 /// The conductor is gone, or speaks another language.
 #[derive(Debug, Error)]
@@ -63,12 +63,16 @@ fn write_line(to: &mut impl Write, message: &impl serde::Serialize) -> Result<()
     Ok(to.flush()?)
 }
 
+/// How long a link may take to come up before a trial: a NIC trains its link after the port was started, and a vhost port learns a moment
+/// later than its peer that they are connected. A trial on a link that is down all the same is made, and says so.
+const LINK_LIMIT: Duration = Duration::from_secs(5);
+
 /// What the agent holds. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
 enum State {
     Empty,
     Idle { port: Box<Port>, dataplane: Dataplane },
-    Receiving { loop_: Running<ReceiveReport>, dataplane: Dataplane },
-    Reflecting { loop_: Running<ReflectReport>, dataplane: Dataplane },
+    Receiving { loop_: Running<ReceiveReport>, up_before: bool, dataplane: Dataplane },
+    Reflecting { loop_: Running<ReflectReport>, up_before: bool, dataplane: Dataplane },
 }
 
 impl State {
@@ -82,43 +86,36 @@ impl State {
                 }
                 Err(error) => (State::Empty, failed(&error)),
             },
-            (State::Idle { port, dataplane }, Request::Send(plan)) => match port.send(plan) {
-                Ok(running) => {
-                    while !running.is_finished() {
-                        if gone.load(Ordering::Relaxed) {
-                            running.stop();
+            (State::Idle { port, dataplane }, Request::Send(plan)) => {
+                let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
+                match port.send(plan) {
+                    Ok(running) => {
+                        while !running.is_finished() {
+                            if gone.load(Ordering::Relaxed) {
+                                running.stop();
+                            }
+                            std::thread::sleep(GLANCE);
                         }
-                        std::thread::sleep(GLANCE);
+                        ended(running, up_before, dataplane, Reply::Sent)
                     }
-                    let (port, report) = running.join();
-                    (
-                        State::Idle { port: Box::new(port), dataplane },
-                        report.map_or_else(|error| failed(&error), |report| Reply::Sent(Box::new(report))),
-                    )
+                    Err(error) => (State::Empty, failed(&error)),
                 }
-                Err(error) => (State::Empty, failed(&error)),
-            },
+            }
             (State::Idle { port, dataplane }, Request::Receive(plan)) => {
-                (State::Receiving { loop_: port.receive(plan), dataplane }, Reply::Started)
+                let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
+                (State::Receiving { loop_: port.receive(plan), up_before, dataplane }, Reply::Started)
             }
             (State::Idle { port, dataplane }, Request::Reflect(plan)) => {
-                (State::Reflecting { loop_: port.reflect(plan), dataplane }, Reply::Started)
+                let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
+                (State::Reflecting { loop_: port.reflect(plan), up_before, dataplane }, Reply::Started)
             }
-            (State::Receiving { loop_, dataplane }, Request::Stop) => {
+            (State::Receiving { loop_, up_before, dataplane }, Request::Stop) => {
                 loop_.stop();
-                let (port, report) = loop_.join();
-                (
-                    State::Idle { port: Box::new(port), dataplane },
-                    report.map_or_else(|error| failed(&error), |report| Reply::Received(Box::new(report))),
-                )
+                ended(loop_, up_before, dataplane, Reply::Received)
             }
-            (State::Reflecting { loop_, dataplane }, Request::Stop) => {
+            (State::Reflecting { loop_, up_before, dataplane }, Request::Stop) => {
                 loop_.stop();
-                let (port, report) = loop_.join();
-                (
-                    State::Idle { port: Box::new(port), dataplane },
-                    report.map_or_else(|error| failed(&error), |report| Reply::Reflected(Box::new(report))),
-                )
+                ended(loop_, up_before, dataplane, Reply::Reflected)
             }
             (state, request) => {
                 let error = format!("the agent is {} and cannot do {request:?} now", state.name());
@@ -135,6 +132,14 @@ impl State {
             State::Reflecting { .. } => "reflecting",
         }
     }
+}
+
+/// Takes the port back from an engine, with its report.
+fn ended<R: EngineReport>(loop_: Running<R>, up_before: bool, dataplane: Dataplane, reply: fn(Trial<R>) -> Reply) -> (State, Reply) {
+    let (port, report) = loop_.join();
+    let link = LinkSeen { up_before, up_after: port.link_is_up() };
+    let reply = report.map_or_else(|error| failed(&error), |report| reply(Trial { report: Box::new(report), link }));
+    (State::Idle { port: Box::new(port), dataplane }, reply)
 }
 
 fn opened(open: &OpenPort) -> Result<(Port, Dataplane), DataplaneError> {
@@ -161,7 +166,7 @@ mod tests {
     fn an_agent_greets_and_refuses_what_it_cannot_do_without_dying() {
         let lines = replies("{\"do\":\"stop\"}\nnonsense\n{\"do\":\"dance\"}\n");
         assert_eq!(lines.len(), 4);
-        assert!(lines[0].contains(r#""protocol":1"#));
+        assert!(lines[0].contains(&format!(r#""protocol":{PROTOCOL}"#)));
         assert!(lines[1].contains("without a port"), "{}", lines[1]);
         assert!(lines[2].contains("nonsense") && lines[3].contains("dance"));
     }

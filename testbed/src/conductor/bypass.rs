@@ -8,7 +8,7 @@ use methodology::units::{FrameSize, LinkSpeed};
 use reporter::record::Pair;
 use thiserror::Error;
 
-use crate::agent::{Agent, AgentError, OpenPort, Opened, Patience, Reply, Request};
+use crate::agent::{Agent, AgentError, LinkSeen, OpenPort, Opened, Patience, Reply, Request, Trial};
 use crate::topology::{Endpoint, Testbed, TestbedError, Wiring};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
@@ -41,6 +41,17 @@ pub struct OneWay {
     pub sent: SendReport,
     /// The sink.
     pub received: ReceiveReport,
+    /// Their links.
+    pub links: Links,
+}
+
+/// The links of both ends around a trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Links {
+    /// The sender's.
+    pub sender: LinkSeen,
+    /// The receiver's.
+    pub receiver: LinkSeen,
 }
 
 impl OneWay {
@@ -68,6 +79,8 @@ pub struct RoundTrips {
     pub sent: SendReport,
     /// The reflector.
     pub reflected: ReflectReport,
+    /// Their links.
+    pub links: Links,
 }
 
 /// A trial between two agents did not come to an end.
@@ -117,13 +130,15 @@ impl Listening {
 
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
-        let Listening { receiver, receiver_port } = self;
+        let Listening { mut receiver, receiver_port } = self;
         let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
         let patience = Patience { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
         sender.greet(patience)?;
         let options = PortOptions { max_frame: receiver_port.port.max_frame, ..PortOptions::default() };
-        let sender_port = sender.open(OpenPort { port: testbed.ports(pair)?.sender, options }, patience)?;
+        let opened = sender.open(OpenPort { port: testbed.ports(pair)?.sender, options }, patience);
+        // Where the receiver has gone, the sender only knows that nobody listens.
+        let sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         let (sender_cpu, receiver_cpu) = match testbed.wiring {
             Wiring::SharedMemory { .. } => cpus_of_one_machine(&CpuId::allowed()),
             // Two endpoints on this machine that name no CPU would both be given the same one.
@@ -158,7 +173,10 @@ impl BypassPair {
         }
         let sent = self.send(plan, interrupted)?;
         match self.receiver.ask(&Request::Stop, "report what it received", patience)? {
-            Reply::Received(received) => Ok(OneWay { sent, received: *received }),
+            Reply::Received(received) => {
+                let links = Links { sender: sent.link, receiver: received.link };
+                Ok(OneWay { sent: *sent.report, received: *received.report, links })
+            }
             other => Err(self.receiver.unexpected(&other).into()),
         }
     }
@@ -173,17 +191,20 @@ impl BypassPair {
         }
         let sent = self.send(SendPlan { rtt: true, ..plan }, interrupted)?;
         match self.receiver.ask(&Request::Stop, "report what it reflected", patience)? {
-            Reply::Reflected(reflected) => Ok(RoundTrips { sent, reflected: *reflected }),
+            Reply::Reflected(reflected) => {
+                let links = Links { sender: sent.link, receiver: reflected.link };
+                Ok(RoundTrips { sent: *sent.report, reflected: *reflected.report, links })
+            }
             other => Err(self.receiver.unexpected(&other).into()),
         }
     }
 
-    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<SendReport, BypassError> {
+    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
         self.stream = StreamId(self.stream.0.wrapping_add(1));
         let plan = SendPlan { cpu: self.sender_cpu, stream: self.stream, ..plan };
         match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
-            Reply::Sent(report) => Ok(*report),
+            Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
         }
     }

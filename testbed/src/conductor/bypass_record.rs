@@ -10,9 +10,10 @@ use reporter::record::{
 };
 use serde_json::{Map, Value, json};
 
-use super::accounting::bytes_per_frame;
-use super::bypass::RoundTrips;
+use super::accounting::{Discards, bytes_per_frame};
+use super::bypass::{BypassPair, OneWay, RoundTrips};
 use super::measurer::costly;
+use super::wire_proof::WireProof;
 
 /// What a measurement adds to a record, beside who and where.
 #[derive(Debug, Default)]
@@ -138,6 +139,7 @@ fn kind_of(text: &str) -> ReasonKind {
         t if t.contains("away") => ReasonKind::Hiccup,
         t if t.contains("offered") => ReasonKind::OfferedShort,
         t if t.contains("pause") => ReasonKind::PauseFrames,
+        t if t.contains("the link of") => ReasonKind::LinkChange,
         t if t.contains("bytes a frame") => ReasonKind::WrongFrameSize,
         _ => ReasonKind::Other,
     }
@@ -185,10 +187,11 @@ fn clear_rate(values: &mut Values) {
 }
 
 /// Round trips at a low rate. The histogram itself is kept as a raw file by the caller.
-pub fn of_round_trips(trips: &RoundTrips, size: FrameSize, rate: PacketRate) -> Finding {
+pub fn of_round_trips(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, rate: PacketRate) -> Finding {
     let sent = &trips.sent;
     let returned = sent.returned.clone().unwrap_or_default();
     let lost = sent.frames_sent.saturating_sub(returned.received);
+    let discards = Discards::of(&sent.counters, &pair.sender_port);
     let mut finding = Finding {
         load: Some(format!("{}pps", rate.pps())),
         duration_s: Some(sent.duration.as_secs_f64()),
@@ -202,12 +205,14 @@ pub fn of_round_trips(trips: &RoundTrips, size: FrameSize, rate: PacketRate) -> 
         latency_definition: Some(LatencyDefinition::RoundTrip),
         loss: Some(LossDomains {
             unsent: sent.frames_unsent + sent.frames_skipped,
+            nic_discard: discards.nic.unwrap_or(0),
+            no_descriptor: discards.no_descriptor.unwrap_or(0),
+            no_mbuf: discards.no_mbuf.unwrap_or(0),
             lost,
             duplicate: returned.duplicate,
             reordered: returned.reordered,
             corrupt: returned.corrupt,
             foreign: returned.foreign,
-            ..LossDomains::default()
         }),
         frames_sent: Some(sent.frames_sent),
         frames_received: Some(returned.received),
@@ -219,7 +224,15 @@ pub fn of_round_trips(trips: &RoundTrips, size: FrameSize, rate: PacketRate) -> 
     }
     note_hiccups(&mut finding.parameters, "sender_hiccups", &sent.hiccups);
     note_hiccups(&mut finding.parameters, "reflector_hiccups", &trips.reflected.hiccups);
+    note_uncounted(&mut finding.parameters, &discards);
     finding.reasons = round_trip_reasons(sent, &trips.reflected, returned.received);
+    let faults = WireProof::round_trips(trips, pair).faults();
+    finding.reasons.extend(
+        faults
+            .into_iter()
+            .map(|fault| methodology::trial::Reason::Fault { fault }.to_string())
+            .map(|detail| Reason { kind: kind_of(&detail), detail }),
+    );
     finding
 }
 
@@ -266,6 +279,14 @@ fn note_hiccups(parameters: &mut Map<String, Value>, name: &str, hiccups: &Hiccu
     let all = costly(hiccups, hiccups.threshold_ns.seconds().duration());
     parameters
         .insert(name.to_owned(), json!({ "count": all.count, "longest_ns": hiccups.longest_ns, "threshold_ns": hiccups.threshold_ns }));
+}
+
+/// Domains that the receiving port's driver does not tell of: a 0 in the record is no finding there.
+fn note_uncounted(parameters: &mut Map<String, Value>, discards: &Discards) {
+    let uncounted = discards.uncounted();
+    if !uncounted.is_empty() {
+        parameters.insert("uncounted".to_owned(), json!(uncounted));
+    }
 }
 
 fn rtt_summary(rtt: &RttReport) -> RttSummary {
@@ -323,7 +344,7 @@ impl Finding {
     ///
     /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
-    pub fn add_last_trial(&mut self, trial: &super::bypass::OneWay, size: FrameSize) {
+    pub fn add_last_trial(&mut self, trial: &OneWay, pair: &BypassPair, size: FrameSize) {
         self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
         let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator");
@@ -333,6 +354,7 @@ impl Finding {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),
             _ => self.reasons.extend(sender.into_iter().chain(receiver)),
         }
+        note_uncounted(&mut self.parameters, &Discards::of(&trial.received.counters, &pair.receiver_port));
         note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
         note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reporter::environment::Environment;
+use reporter::environment::{EndpointEnvironment, Environment};
 
 use crate::agent::{Agent, AgentError, Patience, Reply, Request};
-use crate::topology::Testbed;
+use crate::topology::{Endpoint, Testbed};
 
 /// How long an endpoint may take to look at itself: a handful of short commands.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -19,12 +19,21 @@ pub(super) fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<En
         testbed.endpoints.iter().map(|endpoint| Ok((endpoint, Agent::start(endpoint)?))).collect::<Result<Vec<_>, AgentError>>()?;
     let mut endpoints = BTreeMap::new();
     for (endpoint, mut agent) in agents {
-        agent.greet(patience)?;
-        let request = Request::Describe { interface: endpoint.interface.clone() };
-        match agent.ask(&request, "describe its machine", patience)? {
-            Reply::Described(found) => endpoints.insert(endpoint.id.clone(), *found),
-            other => return Err(agent.unexpected(&other)),
+        let found = match ask(&mut agent, endpoint, patience) {
+            // An agent may be lost to an accident: a connection that broke, a machine short of memory. Lost twice, it has a reason.
+            Err(AgentError::Lost { .. }) => ask(&mut Agent::start(endpoint)?, endpoint, patience)?,
+            answered => answered?,
         };
+        endpoints.insert(endpoint.id.clone(), found);
     }
     Ok(if testbed.emulated { Environment::emulated(endpoints) } else { Environment::new(endpoints) })
+}
+
+fn ask(agent: &mut Agent, endpoint: &Endpoint, patience: Patience<'_>) -> Result<EndpointEnvironment, AgentError> {
+    agent.greet(patience)?;
+    let request = Request::Describe { interface: endpoint.interface.clone() };
+    match agent.ask(&request, "describe its machine", patience)? {
+        Reply::Described(found) => Ok(*found),
+        other => Err(agent.unexpected(&other)),
+    }
 }

@@ -10,8 +10,9 @@ use methodology::trial::{
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 use thiserror::Error;
 
-use super::accounting::{bytes_per_frame, discards};
+use super::accounting::{Discards, bytes_per_frame};
 use super::bypass::{BypassError, BypassPair, OneWay, RoundTrips};
+use super::wire_proof::WireProof;
 
 /// One direction of one pair at one frame size.
 pub struct PairMeasurer<'a> {
@@ -76,12 +77,12 @@ impl PairMeasurer<'_> {
     fn judge_one_way(&self, trial: &OneWay, patience: Duration) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
         let came = trial.of_stream();
-        let discards = discards(&received.counters);
+        let discards = Discards::of(&received.counters, &self.pair.receiver_port);
         let loss = LossDomains {
             unsent: sent.frames_unsent + sent.frames_skipped,
-            nic_discard: discards.nic,
-            no_descriptor: discards.no_descriptor,
-            no_mbuf: discards.no_mbuf,
+            nic_discard: discards.nic.unwrap_or(0),
+            no_descriptor: discards.no_descriptor.unwrap_or(0),
+            no_mbuf: discards.no_mbuf.unwrap_or(0),
             lost: sent.frames_sent.saturating_sub(came.received),
             duplicate: came.duplicate,
             reordered: came.reordered,
@@ -105,8 +106,7 @@ impl PairMeasurer<'_> {
         outcome.faults.extend(came.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
             detail: format!("{} frames came later than the sequence tracker remembers", came.window_exceeded),
         }));
-        let pause = discards.pause + super::accounting::discards(&sent.counters).pause;
-        outcome.faults.extend((pause > 0).then_some(Fault::PauseFrames { count: pause }));
+        outcome.faults.extend(WireProof::one_way(trial, self.pair).faults());
         outcome.faults.extend(early_end(sent));
         outcome.faults.extend(received.ended_early.iter().map(|reason| Fault::Other { detail: format!("the sink ended early: {reason}") }));
         if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0)
@@ -120,7 +120,7 @@ impl PairMeasurer<'_> {
     fn judge_round_trips(&self, trips: &RoundTrips, patience: Duration) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
-        let discards = discards(&sent.counters);
+        let discards = Discards::of(&sent.counters, &self.pair.sender_port);
         let hide = self.hide_time(sent.rate);
         let direction = DirectionOutcome {
             direction: Direction::Forward,
@@ -129,9 +129,9 @@ impl PairMeasurer<'_> {
             received: returned.received,
             loss: LossDomains {
                 unsent: sent.frames_unsent + sent.frames_skipped,
-                nic_discard: discards.nic,
-                no_descriptor: discards.no_descriptor,
-                no_mbuf: discards.no_mbuf,
+                nic_discard: discards.nic.unwrap_or(0),
+                no_descriptor: discards.no_descriptor.unwrap_or(0),
+                no_mbuf: discards.no_mbuf.unwrap_or(0),
                 lost: sent.frames_sent.saturating_sub(returned.received),
                 duplicate: returned.duplicate,
                 reordered: returned.reordered,
@@ -145,6 +145,7 @@ impl PairMeasurer<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
+        outcome.faults.extend(WireProof::round_trips(trips, self.pair).faults());
         outcome.faults.extend(early_end(sent));
         outcome
     }

@@ -3,11 +3,13 @@
 mod accounting;
 mod bypass;
 mod bypass_record;
+mod driver_counters;
 mod environment;
 mod frame_view;
 mod kernel;
 mod measurer;
 mod schedule;
+mod wire_proof;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -226,7 +228,7 @@ impl Conductor<'_> {
     fn round_trip(&mut self, step: &Step<'_>, pair: &mut BypassPair, rate: PacketRate, duration: Seconds) -> Result<Record, StepError> {
         let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
         let trips = pair.round_trips(plan, self.interrupted).map_err(MeasureError::from)?;
-        let mut finding = bypass_record::of_round_trips(&trips, step.size, rate);
+        let mut finding = bypass_record::of_round_trips(&trips, pair, step.size, rate);
         let mut raw = None;
         if let (Some(histogram), Some(summary)) =
             (trips.sent.rtt.as_ref().and_then(|rtt| rtt.histogram.as_ref()), finding.values.rtt_ns.as_mut())
@@ -263,7 +265,7 @@ impl Conductor<'_> {
         };
         let mut finding = bypass_record::of_method(&report, step.size);
         if let Some(last) = &last {
-            finding.add_last_trial(last, step.size);
+            finding.add_last_trial(last, pair, step.size);
         }
         Ok(self.record(step, finding, pair))
     }

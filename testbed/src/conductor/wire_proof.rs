@@ -1,0 +1,72 @@
+//! What must hold at both ports for a trial to be worth anything, whatever came through: links that stayed up, and no pause frames.
+
+use dataplane::CounterPair;
+use methodology::trial::Fault;
+
+use super::accounting::Discards;
+use super::bypass::{BypassPair, Links, OneWay, RoundTrips};
+use crate::agent::{LinkSeen, Opened};
+
+/// Both ends of one trial.
+pub struct WireProof<'a> {
+    sender: End<'a>,
+    receiver: End<'a>,
+}
+
+struct End<'a> {
+    port: &'a Opened,
+    counters: &'a CounterPair,
+    link: LinkSeen,
+}
+
+impl<'a> WireProof<'a> {
+    /// Of a trial with a sink.
+    pub fn one_way(trial: &'a OneWay, pair: &'a BypassPair) -> Self {
+        WireProof::new(&trial.sent.counters, &trial.received.counters, trial.links, pair)
+    }
+
+    /// Of a trial with a reflector.
+    pub fn round_trips(trips: &'a RoundTrips, pair: &'a BypassPair) -> Self {
+        WireProof::new(&trips.sent.counters, &trips.reflected.counters, trips.links, pair)
+    }
+
+    fn new(sent: &'a CounterPair, received: &'a CounterPair, links: Links, pair: &'a BypassPair) -> Self {
+        WireProof {
+            sender: End { port: &pair.sender_port, counters: sent, link: links.sender },
+            receiver: End { port: &pair.receiver_port, counters: received, link: links.receiver },
+        }
+    }
+
+    /// Everything that spoils the trial.
+    pub fn faults(&self) -> Vec<Fault> {
+        let ends = [&self.sender, &self.receiver];
+        // Either way and at either end: with flow control the rate was somebody's choice, and not what the path can carry.
+        let pause: u64 = ends.iter().filter_map(|end| Discards::of(end.counters, end.port).pause).sum();
+        let pause = (pause > 0).then_some(Fault::PauseFrames { count: pause });
+        ends.iter().filter_map(|end| link_fault(end.link, &end.port.port.name)).chain(pause).collect()
+    }
+}
+
+fn link_fault(link: LinkSeen, port: &str) -> Option<Fault> {
+    let port = port.to_owned();
+    match (link.up_before, link.up_after) {
+        (true, true) => None,
+        (false, false) => Some(Fault::LinkDown { port }),
+        (true, false) | (false, true) => Some(Fault::LinkChange { port }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_was_not_up_all_the_time_spoils_the_trial() {
+        let fault = |up_before, up_after| link_fault(LinkSeen { up_before, up_after }, "0000:03:00.0");
+        let port = || "0000:03:00.0".to_owned();
+        assert_eq!(fault(true, true), None);
+        assert_eq!(fault(false, false), Some(Fault::LinkDown { port: port() }));
+        assert_eq!(fault(true, false), Some(Fault::LinkChange { port: port() }));
+        assert_eq!(fault(false, true), Some(Fault::LinkChange { port: port() }));
+    }
+}
