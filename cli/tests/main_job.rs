@@ -179,6 +179,25 @@ fn ctrl_c_keeps_the_records_writes_the_report_removes_the_lab_and_the_run_can_go
     assert_eq!((ids.len(), unique.len()), (3, 3), "{ids:?}");
 }
 
+#[test]
+fn ctrl_c_before_anything_is_measured_ends_the_run_in_the_same_way() {
+    let work = Work::new(LONG);
+    let running = work.start();
+    let owner = running.pid();
+    // The lab is up, and the endpoints are being described: the environment is written when they have been.
+    wait_for("the testbed", LIMIT, || work.out().join("testbed.toml").exists());
+    running.signal(Signal::SIGINT);
+    let output = running.finish(LIMIT);
+    assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
+    assert_eq!(json(&output.stdout)["complete"].as_bool(), Some(false));
+    assert!(!has_lab(owner));
+
+    let resumed = run(&["run", "--json", "--resume", &work.out().display().to_string()]);
+    assert!(resumed.status.success(), "{}", errors(&resumed));
+    assert_eq!(records(&work.out()).len(), 3);
+    assert!(work.out().join("environment.json").is_file());
+}
+
 /// Processor time in user mode of the busiest thread of a process (proc_pid_stat(5), field 14).
 fn busiest_thread(pid: u32) -> Duration {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();

@@ -77,6 +77,9 @@ fn a_plan_or_testbed_that_is_wrong_is_named_with_its_line_before_anything_is_mad
     let testbed = write("testbed.toml", "name = \"t\"\n\n[[endpoint]]\nid = \"a\"\nadress = \"192.0.2.1\"\n");
     refused(&["run", "--testbed", &testbed, "--out", &out], &["testbed.toml:5:", "address"]);
     refused(&["run", "--plan", "nosuch.toml", "--out", &out], &["nosuch.toml"]);
+    let elsewhere =
+        write("elsewhere.toml", "name = \"p\"\nsizes = [64]\npairs = [\"a-cpu:c-cpu\"]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"\n");
+    refused(&["run", "--plan", &elsewhere, "--out", &out], &["c-cpu", "a-cpu, a-dpu, b-cpu, b-dpu"]);
     assert!(!Path::new(&out).exists(), "nothing was made");
 }
 

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
+use testbed::agent::AgentError;
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{Extent, Plan};
@@ -82,11 +83,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     // Everything that can be wrong is found before anything is made: plan, testbed, run directory, lab, endpoints.
     let plan = plan(args)?;
     let given = given_testbed(args)?;
-    if let Some(testbed) = &given {
-        testbed::conductor::count(&plan, testbed)?;
-    }
+    let program = std::env::current_exe()?;
+    let planned = given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program));
+    let measurements = testbed::conductor::count(&plan, &planned)?;
     if args.dry_run {
-        return dry_run(args, &plan, given.as_ref());
+        return dry_run(args, &plan, given.as_ref(), measurements);
     }
     if given.is_none() {
         // The lab needs root: found out before a directory is made that only root could remove.
@@ -97,16 +98,27 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         Some(testbed) => (None, testbed),
         None => {
             let lab = Lab::up(LabOptions::default())?;
-            let testbed = Testbed::of_lab(&lab, &std::env::current_exe()?);
+            let testbed = Testbed::of_lab(&lab, &program);
             (Some(lab), testbed)
         }
     };
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    directory.write_environment(&describe(&testbed, &interrupted)?)?;
+    let environment = match describe(&testbed, &interrupted) {
+        Ok(environment) => Some(environment),
+        // Ctrl-C ends a run in the same way at any time.
+        Err(AgentError::Interrupted { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
 
     let started = Instant::now();
-    let end = measure(&plan, &testbed, &mut directory, &interrupted, &done, args.json);
+    let end = match &environment {
+        Some(environment) => {
+            directory.write_environment(environment)?;
+            measure(&plan, &testbed, &mut directory, &interrupted, &done, args.json)
+        }
+        None => Ok(RunEnd::Interrupted),
+    };
     let measured = started.elapsed();
     // The lab goes before anything else can fail.
     let lab_gone = lab.map_or(Ok(()), Lab::down);
@@ -268,11 +280,10 @@ struct Intention<'a> {
     repetitions: u32,
     testbed: &'a str,
     measures: Vec<String>,
-    /// Known where the testbed is.
-    measurements: Option<usize>,
+    measurements: usize,
 }
 
-fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>) -> Result<ExitCode, CommandError> {
+fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
         let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
         format!("{} {} at {}", measure.what.stack(), measure.what.method(), sizes.join(", "))
@@ -282,16 +293,12 @@ fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>) -> Result<Exi
         repetitions: plan.repetitions,
         testbed: testbed.map_or("the built-in lab", |testbed| &testbed.name),
         measures: measures.collect(),
-        measurements: testbed.map(|testbed| testbed::conductor::count(plan, testbed)).transpose()?,
+        measurements,
     };
     Format::of(args.json).print(&intention, || {
         let mut text = format!("plan {}, {} repetition(s), on {}\n", intention.plan, intention.repetitions, intention.testbed);
         text.extend(intention.measures.iter().map(|measure| format!("  {measure}\n")));
-        text.push_str(
-            &intention
-                .measurements
-                .map_or_else(|| "nothing was made".to_owned(), |count| format!("{count} measurements; nothing was made")),
-        );
+        text.push_str(&format!("{} measurements; nothing was made", intention.measurements));
         text
     })?;
     Ok(ExitCode::SUCCESS)

@@ -70,6 +70,11 @@ impl Lab {
         }
     }
 
+    /// The endpoints that a lab will have, of a lab that is not made.
+    pub fn planned() -> Vec<LabEndpoint> {
+        Layout::of(&LabName::random()).endpoints()
+    }
+
     /// Its name.
     pub fn name(&self) -> &LabName {
         self.layout.name()

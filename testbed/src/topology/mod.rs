@@ -12,7 +12,7 @@ use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, LabEndpoint};
 use crate::process::Place;
 use crate::text_file::{FileProblem, read_text};
 
@@ -137,8 +137,16 @@ impl Testbed {
     ///
     /// Poll loops go to two CPUs, senders on one and receivers on the other, where the machine has two.
     pub fn of_lab(lab: &Lab, program: &Path) -> Testbed {
+        Testbed::of_lab_endpoints(&lab.endpoints(), program)
+    }
+
+    /// The built-in lab before it is made: whether a plan fits it can be asked, and nothing else.
+    pub fn of_planned_lab(program: &Path) -> Testbed {
+        Testbed::of_lab_endpoints(&Lab::planned(), program)
+    }
+
+    fn of_lab_endpoints(lab: &[LabEndpoint], program: &Path) -> Testbed {
         let endpoints: Vec<Endpoint> = lab
-            .endpoints()
             .iter()
             .map(|endpoint| Endpoint {
                 id: endpoint.id.clone(),
@@ -152,7 +160,7 @@ impl Testbed {
             })
             .collect();
         // All endpoints of a lab share one private directory.
-        let sockets = lab.endpoints().into_iter().next().map(|endpoint| endpoint.socket_dir).unwrap_or_default();
+        let sockets = lab.first().map(|endpoint| endpoint.socket_dir.clone()).unwrap_or_default();
         let mut source = format!("{LAB_TITLE}\nname = \"lab\"\nemulated = true\n");
         for endpoint in &endpoints {
             source.push_str(&format!(
