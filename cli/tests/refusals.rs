@@ -84,6 +84,20 @@ fn a_plan_or_testbed_that_is_wrong_is_named_with_its_line_before_anything_is_mad
 }
 
 #[test]
+fn an_endpoint_that_cannot_be_reached_is_found_before_measuring_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let far = "id = \"far\"\nreach = \"netns:lr-there-is-none\"\naddress = \"192.0.2.1\"\ninterface = \"lo\"\nport = \"net_null0\"\n";
+    let near = "id = \"near\"\nreach = \"local\"\naddress = \"192.0.2.2\"\ninterface = \"lo\"\nport = \"net_null0\"\n";
+    std::fs::write(at("testbed.toml"), format!("name = \"t\"\n[[endpoint]]\n{far}[[endpoint]]\n{near}")).unwrap();
+    refused(
+        &["run", "--quick", "--testbed", &at("testbed.toml"), "--out", &at("run")],
+        &["far", "lr-there-is-none", "ip netns list", "--resume", &at("run")],
+    );
+    assert_eq!(std::fs::read_to_string(at("run/results.jsonl")).unwrap(), "");
+}
+
+#[test]
 fn a_run_directory_that_cannot_hold_results_is_found_before_measuring_starts() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mine.txt"), "not yours").unwrap();

@@ -108,7 +108,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         Ok(environment) => Some(environment),
         // Ctrl-C ends a run in the same way at any time.
         Err(AgentError::Interrupted { .. }) => None,
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            return Err(CommandError::new(format!(
+                "{error}; nothing has been measured: when that is mended, `linerate run --resume {}` begins",
+                directory.path().display()
+            )));
+        }
     };
 
     let started = Instant::now();
