@@ -21,13 +21,16 @@ const CANNOT_JUDGE: u8 = 3;
 #[command(after_long_help = "\
 THE TEST
   Each result that both runs hold is tested with Welch's t-test of the logarithms of its repetitions, corrected for the
-  number of comparisons. It takes at least two repetitions on each side: with one, noise cannot be judged, and no
-  difference is called real. Differences of environment, plan, testbed and tools are printed before the numbers.
+  number of comparisons. Its noise is learnt from all results of its kind in its run (Smyth 2004), because three
+  repetitions say little. It takes at least two repetitions on each side: with one, noise cannot be judged, and no
+  difference is called real. Differences of environment, plan, testbed, configuration and tools are printed before the
+  numbers, and after them how large a shift had to be to be found: within noise rules out no smaller one.
 
 EXIT CODES
   0   no regression, or no threshold given
   1   with --fail-on-regression: a result is worse beyond noise, by the threshold or more; or the runs could not be read
-  3   with --fail-on-regression: no result could be judged (n = 1 everywhere, nothing valid, or nothing in common)
+  3   with --fail-on-regression: no result could be judged (n = 1 everywhere, nothing valid, or nothing in common), or
+      none could have shown a regression of that size: repeat more often, or ask for less
 
 EXAMPLES
   linerate compare runs/before runs/after
@@ -99,7 +102,7 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode, CommandError> {
     }
     Ok(match regressions {
         Some(list) if !list.is_empty() => ExitCode::from(REGRESSION),
-        Some(_) if !comparison.can_judge() => ExitCode::from(CANNOT_JUDGE),
+        Some(_) if args.fail_on_regression.is_some_and(|threshold| !comparison.can_see(threshold)) => ExitCode::from(CANNOT_JUDGE),
         _ => ExitCode::SUCCESS,
     })
 }
@@ -110,9 +113,17 @@ fn judgement(comparison: &Comparison, threshold: Threshold, regressions: usize) 
         format!(
             "Not judged: no result has repetitions on both sides, so a regression of {percent} % cannot be told from noise. Repeat with `linerate run --full`."
         )
-    } else if regressions == 0 {
-        format!("No regression of {percent} % or more.")
-    } else {
+    } else if regressions > 0 {
         format!("{regressions} regressions of {percent} % or more.")
+    } else if !comparison.can_see(threshold) {
+        format!(
+            "Not judged: with this noise and so few repetitions no result could have shown a regression of {percent} %. Repeat more often, or ask for less."
+        )
+    } else {
+        let blind = match comparison.blind_to(threshold) {
+            0 => String::new(),
+            some => format!(" {some} results would have shown one of that size only in company of others."),
+        };
+        format!("No regression of {percent} % or more was found.{blind}")
     }
 }

@@ -3,7 +3,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Quantity, statistics};
+use super::configuration::choose;
+use super::{Configuration, ConfigurationChoice, Quantity, statistics};
 use crate::record::{Metric, Pair, Record, Size, SizeKind, Stack, State, View};
 
 /// What repetitions of one measurement have in common.
@@ -23,6 +24,15 @@ pub struct CellKey {
     pub view: Option<View>,
     /// At which intended load.
     pub load: Option<String>,
+    /// Set up how.
+    pub configuration: Configuration,
+}
+
+impl CellKey {
+    /// What was measured, however it was set up.
+    pub fn measurement(&self) -> CellKey {
+        CellKey { configuration: Configuration::default(), ..self.clone() }
+    }
 }
 
 /// A [`Size`] that can be ordered: by kind, then by bytes.
@@ -71,6 +81,7 @@ pub struct Cell<'a> {
     /// How many gave no result.
     pub failed: usize,
     drawn: bool,
+    pub(super) chosen: bool,
 }
 
 /// A cell's values of one quantity.
@@ -114,9 +125,14 @@ impl<'a> Cell<'a> {
     }
 
     /// Whether this is a point of the report's throughput figures: kernel goodput, and DPDK at maximum load (`mrr`); in a run without
-    /// `mrr`, DPDK by the procedure that most results come from.
+    /// `mrr`, DPDK by the procedure that most results come from. Of several configurations, the chosen one.
     pub fn is_throughput_curve(&self) -> bool {
-        self.drawn
+        self.drawn && self.chosen
+    }
+
+    /// Whether the cell's configuration is the one that figures and conclusions rest on, where there are several.
+    pub fn is_chosen(&self) -> bool {
+        self.chosen
     }
 }
 
@@ -124,6 +140,7 @@ impl<'a> Cell<'a> {
 #[derive(Debug, Clone)]
 pub struct Cells<'a> {
     cells: Vec<Cell<'a>>,
+    choices: Vec<ConfigurationChoice>,
 }
 
 impl<'a> Cells<'a> {
@@ -139,9 +156,16 @@ impl<'a> Cells<'a> {
                 size: record.size.into(),
                 view: record.view,
                 load: record.load.clone(),
+                configuration: Configuration::of(record),
             };
-            let cell =
-                by_key.entry(key.clone()).or_insert_with(|| Cell { key, valid: Vec::new(), invalid: Vec::new(), failed: 0, drawn: false });
+            let cell = by_key.entry(key.clone()).or_insert_with(|| Cell {
+                key,
+                valid: Vec::new(),
+                invalid: Vec::new(),
+                failed: 0,
+                drawn: false,
+                chosen: true,
+            });
             match record.verdict.state {
                 State::Valid => cell.valid.push(record),
                 State::Invalid => cell.invalid.push(record),
@@ -154,7 +178,13 @@ impl<'a> Cells<'a> {
             let by_bypass = Some(&cell.key.method) == bypass.as_ref();
             cell.drawn = cell.key.metric == Metric::Throughput && (cell.key.stack.is_kernel() || by_bypass);
         }
-        Cells { cells }
+        let choices = choose(&mut cells);
+        Cells { cells, choices }
+    }
+
+    /// What was chosen where a measurement was made with several configurations.
+    pub fn choices(&self) -> &[ConfigurationChoice] {
+        &self.choices
     }
 
     /// Every cell.

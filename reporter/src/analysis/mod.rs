@@ -4,19 +4,23 @@
 //! what was measured and that it proves nothing.
 
 mod cells;
+mod configuration;
 mod effects;
+pub mod noise;
 mod overview;
 mod placement;
 mod plateau;
 mod quantity;
 mod ratio;
 pub mod statistics;
+mod tuning;
 
 use serde::Serialize;
 
 use crate::record::Record;
 
 pub use cells::{Cell, CellKey, Cells, Group, Sample};
+pub use configuration::{Configuration, ConfigurationChoice, Setting, SettingValue, Setup};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
 pub use overview::{Overview, ReasonCount, VerdictCounts};
 pub use placement::{Best, End, Offload, Placement, placement};
@@ -24,6 +28,7 @@ pub use plateau::{Plateau, PlateauOf, plateaus};
 pub use quantity::{Amount, Quantity, Unit};
 pub(crate) use quantity::{scaled, three_digits};
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
+pub use tuning::{Fastest, TunedRate, Tuning, tunings};
 
 /// The level of all tests: the chance of a claim where there is nothing to claim.
 pub const LEVEL: f64 = 0.05;
@@ -43,6 +48,10 @@ pub struct Analysis {
     pub effects: Vec<Effects>,
     /// What to place where.
     pub placement: Placement,
+    /// Which configuration all of that rests on, where there were several.
+    pub configurations: Vec<ConfigurationChoice>,
+    /// Rates by numbers of queues and bursts, where several were tried.
+    pub tunings: Vec<Tuning>,
 }
 
 /// Analyses the records of one run.
@@ -55,6 +64,8 @@ pub fn analyse(records: &[Record]) -> Analysis {
         plateaus: plateaus(&cells),
         effects: effects(&cells),
         placement: placement(&cells),
+        tunings: tunings(&cells),
+        configurations: cells.choices().to_vec(),
         ratios,
         latency_ratios,
     }

@@ -71,7 +71,7 @@ pub fn placement(cells: &Cells<'_>) -> Placement {
     type Question = (Metric, Stack, Quantity, u32);
     let mut table: BTreeMap<Question, BTreeMap<Pair, f64>> = BTreeMap::new();
     for cell in cells.iter() {
-        let counts = cell.key.metric == Metric::Latency || cell.is_throughput_curve();
+        let counts = (cell.key.metric == Metric::Latency && cell.is_chosen()) || cell.is_throughput_curve();
         if !counts || !matches!(Group::of(&cell.key.pair), Group::Between { .. }) {
             continue;
         }

@@ -106,7 +106,7 @@ pub fn latency_ratios(cells: &Cells<'_>) -> Vec<LatencyRatio> {
     let idle = |pair: &Pair, stack: Stack, quantities: &[Quantity]| -> Option<Sample> {
         let samples = cells
             .iter()
-            .filter(|cell| cell.key.pair == *pair && cell.key.stack == stack && cell.key.metric == Metric::Latency)
+            .filter(|cell| cell.key.pair == *pair && cell.key.stack == stack && cell.key.metric == Metric::Latency && cell.is_chosen())
             .filter_map(|cell| quantities.iter().find_map(|&q| cell.sample(q)));
         // A trusted sample before an untrusted one, then the shortest.
         samples.min_by(|a, b| b.trusted.cmp(&a.trusted).then(a.centre().total_cmp(&b.centre())))

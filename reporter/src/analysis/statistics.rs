@@ -83,9 +83,23 @@ pub fn ratio_interval(numerator: &[f64], denominator: &[f64], seed: u64) -> Opti
         let at = |share: f64| ratios.get(((ratios.len().saturating_sub(1)) as f64 * share).round() as usize).copied();
         return Some(Interval { low: at(0.025)?, high: at(0.975)?, method: IntervalMethod::Bootstrap });
     }
-    let welch = welch_on_logs(numerator, denominator)?;
-    let reach = quantile_t(0.975, welch.freedom)? * welch.standard_error;
-    Some(Interval { low: (welch.difference - reach).exp(), high: (welch.difference + reach).exp(), method: IntervalMethod::WelchLog })
+    welch_on_logs(numerator, denominator)?.interval()
+}
+
+/// How widely the logarithms of a sample lie, and how well that is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// Variance of the logarithms.
+    pub variance: f64,
+    /// Degrees of freedom behind it.
+    pub freedom: f64,
+}
+
+impl Spread {
+    /// Of logarithms; none of fewer than two.
+    pub fn of_logs(logs: &[f64]) -> Option<Spread> {
+        Some(Spread { variance: variance(logs)?, freedom: (logs.len() - 1) as f64 })
+    }
 }
 
 /// Welch's t-test of two samples' logarithms.
@@ -104,19 +118,48 @@ pub struct Welch {
 /// Tests whether two samples have the same centre without assuming the same spread. On logarithms, because rates and delays vary by
 /// factors and are bounded by 0. None with fewer than two values on a side or a value that is not above 0.
 pub fn welch_on_logs(first: &[f64], second: &[f64]) -> Option<Welch> {
+    welch_with(first, second, |spread| spread, |spread| spread)
+}
+
+/// The same with the spread of each side as it is believed after seeing others like it.
+pub fn welch_with(
+    first: &[f64],
+    second: &[f64],
+    of_first: impl Fn(Spread) -> Spread,
+    of_second: impl Fn(Spread) -> Spread,
+) -> Option<Welch> {
     let (a, b) = (logs(first)?, logs(second)?);
-    let share_a = variance(&a)? / a.len() as f64;
-    let share_b = variance(&b)? / b.len() as f64;
+    let (spread_a, spread_b) = (of_first(Spread::of_logs(&a)?), of_second(Spread::of_logs(&b)?));
+    let share_a = spread_a.variance / a.len() as f64;
+    let share_b = spread_b.variance / b.len() as f64;
     let difference = mean(&a)? - mean(&b)?;
     let squared = share_a + share_b;
     // Samples without any spread (a simulated device, a rate that a pacer holds exactly): rounding must not become significance.
     if squared <= 1e-24 {
         let p = if difference.abs() <= 1e-9 { 1.0 } else { 0.0 };
-        return Some(Welch { difference, standard_error: 0.0, freedom: (a.len() + b.len() - 2) as f64, p });
+        return Some(Welch { difference, standard_error: 0.0, freedom: spread_a.freedom + spread_b.freedom, p });
     }
-    let freedom = squared * squared / (share_a * share_a / (a.len() - 1) as f64 + share_b * share_b / (b.len() - 1) as f64);
+    let freedom = squared * squared / (share_a * share_a / spread_a.freedom + share_b * share_b / spread_b.freedom);
     let standard_error = squared.sqrt();
     Some(Welch { difference, standard_error, freedom, p: two_sided_t(difference / standard_error, freedom)? })
+}
+
+/// How often a shift of the smallest size that counts as visible is found.
+pub const POWER: f64 = 0.8;
+
+impl Welch {
+    /// The 95 % interval of the ratio first over second.
+    pub fn interval(&self) -> Option<Interval> {
+        let reach = quantile_t(0.975, self.freedom)? * self.standard_error;
+        Some(Interval { low: (self.difference - reach).exp(), high: (self.difference + reach).exp(), method: IntervalMethod::WelchLog })
+    }
+
+    /// The smallest shift (0.05 for 5 %) that a two-sided test at this level finds with probability [`POWER`], with this noise and these numbers
+    /// of repetitions. The usual approximation: the quantiles of the test and of the power, added, times the standard error.
+    pub fn smallest_visible(&self, level: f64) -> Option<f64> {
+        let reach = quantile_t(1.0 - level / 2.0, self.freedom)? + quantile_t(POWER, self.freedom)?;
+        Some((reach * self.standard_error).exp_m1())
+    }
 }
 
 /// P(F ≥ f) of Fisher's distribution; none for degrees of freedom below 1.

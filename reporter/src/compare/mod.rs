@@ -1,6 +1,7 @@
 //! Two runs side by side: what differs beyond noise, and what else differed between them.
 
 mod environment;
+mod visible;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +9,14 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::analysis::{Cell, CellKey, Cells, LEVEL, Quantity, Sample, statistics};
+use crate::analysis::noise::CommonNoise;
+use crate::analysis::{Amount, Cell, CellKey, Cells, LEVEL, Quantity, Sample, Unit, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Stack};
 
 pub(crate) use environment::flatten;
 pub use environment::{EnvironmentDifference, environment_differences};
+pub use visible::{Visible, VisibleByKind};
 
 /// How many comparisons are kept from raising false alarms by their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -78,8 +81,10 @@ pub struct Change {
     pub new: Sample,
     /// mean(new) / mean(base).
     pub ratio: f64,
-    /// Its 95 % interval, uncorrected.
+    /// Its 95 % interval, uncorrected, from the same noise as the test.
     pub interval: Option<statistics::Interval>,
+    /// How large a shift had to be to be found; none where noise is unknown.
+    pub visible: Option<Visible>,
     /// Of the test, as it is.
     pub p: Option<f64>,
     /// Corrected for the number of comparisons.
@@ -97,7 +102,8 @@ impl Change {
     /// The measurement's name on one line.
     pub fn name(&self) -> String {
         let load = self.key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
-        format!("{} {} {} {}{load}", self.key.pair, self.key.stack, self.key.size, self.quantity)
+        let setup = self.key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
+        format!("{} {} {} {}{load}{setup}", self.key.pair, self.key.stack, self.key.size, self.quantity)
     }
 }
 
@@ -108,6 +114,10 @@ pub struct Comparison {
     pub environment: Vec<EnvironmentDifference>,
     /// In the order of pairs, stacks and sizes.
     pub changes: Vec<Change>,
+    /// How large shifts had to be to be found, by kind of result.
+    pub visible: Vec<VisibleByKind>,
+    /// Measured in both runs, but with nothing that could be compared: procedures whose results are curves or times.
+    pub not_compared: usize,
     /// Measured in the first run only.
     pub only_in_base: Vec<CellKey>,
     /// Measured in the second run only.
@@ -121,29 +131,120 @@ pub struct Comparison {
 }
 
 /// The test, for people.
-pub const TEST: &str = "Welch's t-test of the logarithms of the repetitions, two-sided";
+pub const TEST: &str = "Welch's t-test of the logarithms of the repetitions, two-sided, with the noise of each result learnt from all \
+                        results of its kind in its run (Smyth 2004)";
 
 /// Compares every result that both runs hold.
 pub fn compare(base: &Archive, new: &Archive, correction: Correction) -> Comparison {
     let (base_cells, new_cells) = (Cells::of(&base.records), Cells::of(&new.records));
-    let by_key = |cells: &Cells<'_>| -> BTreeMap<CellKey, usize> { cells.iter().enumerate().map(|(i, c)| (c.key.clone(), i)).collect() };
-    let (base_keys, new_keys) = (by_key(&base_cells), by_key(&new_cells));
+    let (base_noise, new_noise) = (Noise::of(&base_cells), Noise::of(&new_cells));
+    let matches = Matches::of(&base_cells, &new_cells);
     let mut changes = Vec::new();
-    for (key, &at) in &base_keys {
-        let Some(&there) = new_keys.get(key) else { continue };
-        if let (Some(before), Some(after)) = (base_cells.iter().nth(at), new_cells.iter().nth(there)) {
-            changes.extend(quantities(key).iter().filter_map(|&q| change(before, after, q)));
-        }
+    let mut not_compared = 0;
+    for (before, after) in &matches.both {
+        let quantities = quantities(&before.key);
+        not_compared += usize::from(quantities.is_empty());
+        changes.extend(quantities.iter().filter_map(|&q| change((before, &base_noise), (after, &new_noise), q)));
     }
     correct(&mut changes, correction);
+    let visible = VisibleByKind::of(&changes);
+    let mut environment = environment_differences(base, new);
+    environment.extend(matches.configurations);
     Comparison {
-        environment: environment_differences(base, new),
+        environment,
         changes,
-        only_in_base: base_keys.keys().filter(|k| !new_keys.contains_key(k)).cloned().collect(),
-        only_in_new: new_keys.keys().filter(|k| !base_keys.contains_key(k)).cloned().collect(),
+        visible,
+        not_compared,
+        only_in_base: matches.only_in_base,
+        only_in_new: matches.only_in_new,
         correction,
         level: LEVEL,
         test: TEST,
+    }
+}
+
+/// Which cell of one run stands beside which of the other.
+struct Matches<'c, 'a> {
+    both: Vec<(&'c Cell<'a>, &'c Cell<'a>)>,
+    only_in_base: Vec<CellKey>,
+    only_in_new: Vec<CellKey>,
+    configurations: Vec<EnvironmentDifference>,
+}
+
+impl<'c, 'a> Matches<'c, 'a> {
+    /// Cells with the same key. Where each run has one configuration of a measurement and the two are not the same (one run before tuning and
+    /// one after, or an older record that says less), they are compared, and the difference stands before the numbers.
+    fn of(base: &'c Cells<'a>, new: &'c Cells<'a>) -> Self {
+        let group = |cells: &'c Cells<'a>| -> BTreeMap<CellKey, Vec<&'c Cell<'a>>> {
+            cells.iter().fold(BTreeMap::new(), |mut groups, cell| {
+                groups.entry(cell.key.measurement()).or_default().push(cell);
+                groups
+            })
+        };
+        let (base, mut new) = (group(base), group(new));
+        let mut found = Matches { both: Vec::new(), only_in_base: Vec::new(), only_in_new: Vec::new(), configurations: Vec::new() };
+        for (measurement, before) in base {
+            let mut after = new.remove(&measurement).unwrap_or_default();
+            if let ([one], [other]) = (before.as_slice(), after.as_slice())
+                && one.key.configuration.tool == other.key.configuration.tool
+            {
+                found.note_configurations(one, other);
+                found.both.push((one, other));
+                continue;
+            }
+            for cell in before {
+                match after.iter().position(|other| other.key == cell.key) {
+                    Some(at) => found.both.push((cell, after.remove(at))),
+                    None => found.only_in_base.push(cell.key.clone()),
+                }
+            }
+            found.only_in_new.extend(after.into_iter().map(|cell| cell.key.clone()));
+        }
+        found.only_in_new.extend(new.into_values().flatten().map(|cell| cell.key.clone()));
+        found
+    }
+
+    fn note_configurations(&mut self, base: &Cell<'_>, new: &Cell<'_>) {
+        if base.key.configuration == new.key.configuration {
+            return;
+        }
+        let difference = EnvironmentDifference {
+            what: format!("configuration of {} {}", base.key.stack, base.key.method),
+            base: Some(base.key.configuration.to_string()),
+            new: Some(new.key.configuration.to_string()),
+        };
+        if !self.configurations.contains(&difference) {
+            self.configurations.push(difference);
+        }
+    }
+}
+
+/// A kind of result: its repetitions vary as those of its like.
+type Kind = (Stack, Metric, String, Quantity);
+
+/// What each kind of result says about the noise of one of them, in one run.
+struct Noise(BTreeMap<Kind, CommonNoise>);
+
+impl Noise {
+    fn of(cells: &Cells<'_>) -> Self {
+        let mut samples: BTreeMap<Kind, Vec<Vec<f64>>> = BTreeMap::new();
+        for cell in cells.iter() {
+            for &quantity in quantities(&cell.key) {
+                if let Some(sample) = cell.sample(quantity).filter(|sample| sample.trusted) {
+                    samples.entry(Self::kind(&cell.key, quantity)).or_default().push(sample.values);
+                }
+            }
+        }
+        let common = |(kind, samples): (Kind, Vec<Vec<f64>>)| Some((kind, CommonNoise::of(samples.iter().map(Vec::as_slice))?));
+        Noise(samples.into_iter().filter_map(common).collect())
+    }
+
+    fn kind(key: &CellKey, quantity: Quantity) -> Kind {
+        (key.stack, key.metric, key.configuration.tool.clone(), quantity)
+    }
+
+    fn moderate(&self, key: &CellKey, quantity: Quantity, own: statistics::Spread) -> statistics::Spread {
+        self.0.get(&Self::kind(key, quantity)).map_or(own, |common| common.moderate(own))
     }
 }
 
@@ -158,21 +259,28 @@ fn quantities(key: &CellKey) -> &'static [Quantity] {
     }
 }
 
-fn change(before: &Cell<'_>, after: &Cell<'_>, quantity: Quantity) -> Option<Change> {
+fn change((before, base_noise): (&Cell<'_>, &Noise), (after, new_noise): (&Cell<'_>, &Noise), quantity: Quantity) -> Option<Change> {
     let (base, new) = (before.sample(quantity)?, after.sample(quantity)?);
     let ratio = new.centre() / base.centre();
     if !ratio.is_finite() {
         return None;
     }
     let valid = base.trusted && new.trusted;
-    let p = valid.then(|| statistics::welch_on_logs(&new.values, &base.values).map(|welch| welch.p)).flatten();
+    let test = statistics::welch_with(
+        &new.values,
+        &base.values,
+        |own| if valid { new_noise.moderate(&after.key, quantity, own) } else { own },
+        |own| if valid { base_noise.moderate(&before.key, quantity, own) } else { own },
+    );
+    let judged = test.filter(|_| valid);
     Some(Change {
-        key: before.key.clone(),
+        key: after.key.clone(),
         quantity,
         ratio,
-        interval: statistics::ratio_interval(&new.values, &base.values, u64::from(before.key.size.bytes)),
+        interval: test.and_then(|test| test.interval()),
+        visible: judged.map(Visible::uncorrected),
         finding: if valid { Finding::CannotJudge } else { Finding::NotValid },
-        p,
+        p: judged.map(|test| test.p),
         p_corrected: None,
         base,
         new,
@@ -186,8 +294,10 @@ fn correct(changes: &mut [Change], correction: Correction) {
         Correction::Holm => statistics::holm(&raw),
     }
     .into_iter();
+    let comparisons = raw.len();
     for change in changes.iter_mut().filter(|c| c.p.is_some()) {
         let p = corrected.next().unwrap_or(1.0);
+        change.visible = change.visible.map(|visible| visible.among(comparisons));
         change.p_corrected = Some(p);
         change.finding = match (p < LEVEL, change.worse_by() > 0.0) {
             (false, _) => Finding::WithinNoise,
@@ -206,6 +316,36 @@ impl Comparison {
     /// Results that are worse beyond noise by at least the threshold.
     pub fn regressions(&self, threshold: Threshold) -> Vec<&Change> {
         self.changes.iter().filter(|c| c.finding == Finding::Worse && c.worse_by() >= threshold.share()).collect()
+    }
+
+    /// How many results could not have shown a shift of this size if they alone had shifted.
+    pub fn blind_to(&self, threshold: Threshold) -> usize {
+        self.changes.iter().filter_map(|c| c.visible).filter(|v| v.alone > threshold.share()).count()
+    }
+
+    /// Whether any result could have shown a shift of this size, even if all of them had shifted.
+    pub fn can_see(&self, threshold: Threshold) -> bool {
+        self.changes.iter().filter_map(|c| c.visible).any(|v| v.together <= threshold.share())
+    }
+
+    /// What could have been seen, a sentence for each kind of result.
+    pub fn visibility(&self) -> Vec<String> {
+        let percent = |share: f64| match share * 100.0 {
+            p if p < 0.01 => "less than 0.01 %".to_owned(),
+            p if p >= 1000.0 => "more than tenfold".to_owned(),
+            p => Amount { unit: Unit::Percent, value: p }.to_string(),
+        };
+        let of = |kind: &VisibleByKind| {
+            format!(
+                "{} {}: from {} if one result alone shifts, from {} if all do ({} judged)",
+                kind.stack,
+                kind.quantity,
+                percent(kind.alone),
+                percent(kind.together),
+                kind.results
+            )
+        };
+        self.visible.iter().map(of).collect()
     }
 
     /// Whether noise could be judged anywhere.
@@ -233,6 +373,9 @@ impl Comparison {
         );
         if once > 0 {
             summary.push_str(&format!(" {once} were measured once (n = 1) on a side: noise cannot be judged there."));
+        }
+        if self.not_compared > 0 {
+            summary.push_str(&format!(" {} more are in both runs and hold no single number to compare.", self.not_compared));
         }
         let invalid = self.count(Finding::NotValid);
         if invalid > 0 {

@@ -22,7 +22,7 @@ const fn mark(hue: u8, marker: Marker, filled: bool) -> Style {
 
 /// Round trips by pair, one row a pair.
 pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
-    let latency: Vec<&Cell<'_>> = cells.iter().filter(|cell| cell.key.metric == Metric::Latency).collect();
+    let latency: Vec<&Cell<'_>> = cells.iter().filter(|cell| cell.key.metric == Metric::Latency && cell.is_chosen()).collect();
     let pairs: Vec<_> = cells.pairs().into_iter().filter(|pair| latency.iter().any(|cell| cell.key.pair == *pair)).collect();
     let mut series = Vec::new();
     for &(stack, quantity, name, style) in MARKS {

@@ -8,6 +8,7 @@ mod ratio;
 mod scale;
 mod series_style;
 mod throughput;
+mod tuning;
 
 pub use change::changes;
 pub use cost::goodput_per_core;
@@ -19,6 +20,7 @@ pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
 pub(crate) use throughput::stack_name;
 pub use throughput::{throughput_by_size, views};
+pub use tuning::rate_by_configuration;
 
 use crate::analysis::{Amount, Unit};
 

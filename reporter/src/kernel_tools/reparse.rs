@@ -92,6 +92,7 @@ fn renewed(record: &Record, measurement: Measurement) -> Record {
         forwarding_pps: kept.forwarding_pps,
         offered_pps: kept.offered_pps,
         loss: kept.loss,
+        one_way_ns: kept.one_way_ns.clone(),
         frames_sent: kept.frames_sent,
         frames_received: kept.frames_received,
         wire_bytes_per_frame: kept.wire_bytes_per_frame,

@@ -33,7 +33,11 @@ pub struct Values {
     /// Round-trip time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt_ns: Option<RttSummary>,
-    /// What the tool itself reported and how it became a round trip.
+    /// One-way delay, from the sender's clock to the receiver's: only where both ends read the same clock, because two clocks that are not
+    /// disciplined to each other differ by more than what is measured. Never made from half a round trip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_way_ns: Option<RttSummary>,
+    /// What the tool itself reported as its latency and how that became the round trip in `rtt_ns`; `one_way_ns` needs none, its key is its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_definition: Option<LatencyDefinition>,
     /// Frames by what became of them; the domains are never summed.
@@ -56,7 +60,8 @@ pub struct Values {
     pub transfer_s: Option<f64>,
 }
 
-/// A round-trip time in nanoseconds. A tool that gives only a mean leaves the rest out.
+/// The distribution of a delay in nanoseconds: of round trips, or of one-way delays where its key says so. A tool that gives only a mean
+/// leaves the rest out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RttSummary {
     /// Shortest.
@@ -83,7 +88,7 @@ pub struct RttSummary {
     /// Mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
-    /// How many round trips.
+    /// How many delays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// The whole distribution, an HdrHistogram log relative to the run directory.

@@ -15,7 +15,10 @@ use crate::compare::{Change, Comparison, Finding};
 use crate::figure;
 
 const TEMPLATE: &str = include_str!("../../assets/compare.html");
-const HEADER: [&str; 7] = ["result", "base", "new", "change", "95 % interval", "p corrected", "finding"];
+const HEADER: [&str; 8] = ["result", "base", "new", "change", "95 % interval", "seen from", "p corrected", "finding"];
+/// Before the sentences that say what could be seen.
+const VISIBLE: &str =
+    "What this comparison could see. Smaller shifts than these are not ruled out by \"within noise\"; these are found four times in five.";
 
 /// For a terminal of `width` columns: differences of the environment first, then results that differ beyond noise, or all of them.
 pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
@@ -37,7 +40,7 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
         let mut table = terminal::ruled(width, &HEADER);
         for change in shown {
             let mut cells: Vec<Cell> = row(change).iter().map(|c| Cell::new(escape::terminal(c))).collect();
-            for cell in cells.iter_mut().skip(1).take(5) {
+            for cell in cells.iter_mut().skip(1).take(6) {
                 *cell = cell.clone().set_alignment(CellAlignment::Right);
             }
             table.add_row(cells);
@@ -45,6 +48,10 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
         text.push_str(&format!("{table}\n\n"));
     }
     text.push_str(&format!("{}\n{}\n", comparison.summary(), method(comparison)));
+    let visibility = comparison.visibility();
+    if !visibility.is_empty() {
+        text.push_str(&format!("{VISIBLE}\n  {}\n", visibility.join("\n  ")));
+    }
     for (side, keys) in [("first", &comparison.only_in_base), ("second", &comparison.only_in_new)] {
         if !keys.is_empty() {
             text.push_str(&format!("{} measurements are in the {side} run only.\n", keys.len()));
@@ -77,6 +84,11 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
     markdown.push_str(&if environment.rows.is_empty() { "Nothing that was recorded.\n".to_owned() } else { environment.markdown() });
     markdown.push_str(&format!("\n## Results\n\n{}\n\n", escape::markdown(&comparison.summary())));
     markdown.push_str(&format!("{}\n{}\n", table.markdown(), escape::markdown(&method(comparison))));
+    let visibility = comparison.visibility();
+    if !visibility.is_empty() {
+        markdown.push_str(&format!("\n{VISIBLE}\n\n"));
+        markdown.extend(visibility.iter().map(|line| format!("- {}\n", escape::markdown(line))));
+    }
 
     // The counts as the heading, what limits them below it.
     let summary = comparison.summary();
@@ -91,6 +103,8 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
             headline => headline.trim_end_matches('.'),
             limits,
             method => method(comparison),
+            visible => VISIBLE,
+            visibility,
             section => html::section(&section),
         },
     )?;
@@ -113,7 +127,7 @@ fn method(comparison: &Comparison) -> String {
     )
 }
 
-fn row(change: &Change) -> [String; 7] {
+fn row(change: &Change) -> [String; 8] {
     let amount = |value: f64| change.quantity.amount(value).to_string();
     let side = |sample: &crate::analysis::Sample| format!("{} (n {})", amount(sample.centre()), sample.values.len());
     let percent = |ratio: f64| {
@@ -126,6 +140,7 @@ fn row(change: &Change) -> [String; 7] {
         side(&change.new),
         percent(change.ratio),
         change.interval.map_or_else(|| "–".to_owned(), |i| format!("{} to {}", percent(i.low), percent(i.high))),
+        change.visible.map_or_else(|| "–".to_owned(), |v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 })),
         change.p_corrected.map_or_else(|| "–".to_owned(), |p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }),
         change.finding.words().to_owned(),
     ]

@@ -1,5 +1,6 @@
 //! `results.csv`: one line a record, flat columns, base units.
 
+use crate::analysis::Configuration;
 use crate::record::{LossDomains, Record};
 
 use super::escape;
@@ -21,6 +22,7 @@ const COLUMNS: &[Column] = &[
     ("size_kind", |r| kebab(&r.size.kind)),
     ("size_bytes", |r| r.size.bytes.to_string()),
     ("load", |r| r.load.clone().unwrap_or_default()),
+    ("configuration", |r| Configuration::of(r).to_string()),
     ("repetition", |r| r.repetition.to_string()),
     ("duration_s", |r| number(r.duration_s)),
     ("verdict", |r| r.verdict.state.to_string()),
@@ -40,6 +42,11 @@ const COLUMNS: &[Column] = &[
     ("rtt_max_ns", |r| number(r.values.rtt_ns.as_ref().and_then(|t| t.max))),
     ("rtt_mean_ns", |r| number(r.values.rtt_ns.as_ref().and_then(|t| t.mean))),
     ("rtt_count", |r| count(r.values.rtt_ns.as_ref().and_then(|t| t.count))),
+    ("one_way_min_ns", |r| number(r.values.one_way_ns.as_ref().and_then(|t| t.min))),
+    ("one_way_p50_ns", |r| number(r.values.one_way_ns.as_ref().and_then(|t| t.p50))),
+    ("one_way_p99_ns", |r| number(r.values.one_way_ns.as_ref().and_then(|t| t.p99))),
+    ("one_way_p999_ns", |r| number(r.values.one_way_ns.as_ref().and_then(|t| t.p999))),
+    ("one_way_max_ns", |r| number(r.values.one_way_ns.as_ref().and_then(|t| t.max))),
     ("frames_sent", |r| count(r.values.frames_sent)),
     ("frames_received", |r| count(r.values.frames_received)),
     ("loss_unsent", |r| domain(r, |l| l.unsent)),

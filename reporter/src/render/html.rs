@@ -18,7 +18,7 @@ use super::page::{Page, Section};
 use super::svg::{InlineSvg, Layout};
 use super::table::Table;
 use super::words;
-use crate::analysis::{Amount, LatencyRatio, Quantity, Unit};
+use crate::analysis::{Amount, Configuration, LatencyRatio, Quantity, Unit};
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
 const SCRIPT: &str = include_str!("../../assets/report.js");
@@ -57,6 +57,7 @@ pub fn report(archive: &Archive, page: &Page) -> Result<String, minijinja::Error
             total => overview.verdicts.total(),
             reasons => overview.reasons.iter().map(|r| context! { name => r.name, count => r.count }).collect::<Vec<_>>(),
             repetitions => words::repetitions(&page.analysis),
+            choices => words::choices(&page.analysis.configurations),
             note => super::environment_note(archive),
             environment_line => words::environment(archive),
             tiles => tiles(page),
@@ -237,6 +238,7 @@ fn trial(record: &Record) -> Value {
         size => record.size.bytes,
         kind => if record.size.kind == crate::record::SizeKind::Frame { "frame" } else { "message" },
         load => record.load.as_deref(),
+        setup => Configuration::of(record).settings_in_words(),
         repetition => record.repetition,
         value => shown.first().map(|(_, v)| *v),
         result => text,

@@ -27,6 +27,7 @@ pub fn report(archive: &Archive, page: &Page) -> String {
     let v = overview.verdicts;
     paragraph(&format!("{} measurements: {} valid, {} invalid, {} failed.", v.total(), v.valid, v.invalid, v.failed));
     paragraph(words::repetitions(&page.analysis));
+    words::choices(&page.analysis.configurations).iter().for_each(|line| paragraph(line));
     paragraph(&words::environment(archive));
     if v.invalid > 0 {
         paragraph("A value with ! comes from trials that are not valid.");

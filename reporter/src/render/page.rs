@@ -69,6 +69,14 @@ impl Page {
                 ..Section::default()
             },
             placement(&analysis),
+            Section {
+                id: "tuning",
+                title: "Rate by queues and burst",
+                lead: analysis.tunings.iter().filter_map(words::tuning).collect(),
+                figures: figure::rate_by_configuration(&analysis.tunings),
+                method: words::TUNING_METHOD.to_owned(),
+                ..Section::default()
+            },
         ];
         sections.retain(|s| !s.lead.is_empty() || !s.figures.is_empty() || !s.tables.is_empty());
         Page { analysis, sections }

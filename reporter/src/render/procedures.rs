@@ -6,6 +6,7 @@ use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
 use methodology::units::Seconds;
 
 use super::table::Table;
+use crate::analysis::Configuration;
 use crate::archive::Archive;
 use crate::record::{Record, Stack};
 
@@ -28,7 +29,13 @@ fn row(record: &Record) -> Vec<String> {
 fn how(record: &Record) -> String {
     let count = |key: &str| record.parameters.get(key).and_then(serde_json::Value::as_array).map_or(0, Vec::len);
     let preset = record.parameters.get("preset").and_then(serde_json::Value::as_str).unwrap_or("no preset");
-    format!("{preset}, {} trials, {} deviations", count("trials"), count("deviations"))
+    let setup = Configuration::of(record).settings_in_words().map(|settings| format!(", {settings}")).unwrap_or_default();
+    format!("{preset}, {}, {}{setup}", counted(count("trials"), "trial"), counted(count("deviations"), "deviation"))
+}
+
+/// `1 trial`, `4 trials`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn found(measured: &Measured) -> String {

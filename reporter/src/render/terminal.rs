@@ -48,6 +48,9 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     if counts.invalid > 0 {
         text.push_str("A value with ! comes from trials that are not valid.\n");
     }
+    for line in super::words::choices(&analysis.configurations) {
+        text.push_str(&format!("{}\n", escape::terminal(&line)));
+    }
     for damaged in &archive.damaged {
         text.push_str(&escape::terminal(&format!("damaged: {} line {}: {}", damaged.file, damaged.line, damaged.why)));
         text.push('\n');
@@ -111,7 +114,12 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
 fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
     let mut table = ruled(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK", "verdict"]);
     for pair in cells.pairs() {
-        let of = |stack: Stack| cells.iter().find(|c| c.key.pair == pair && c.key.stack == stack && c.key.metric == Metric::Latency);
+        let of = |stack: Stack| {
+            cells
+                .iter()
+                .filter(|c| c.key.pair == pair && c.key.stack == stack && c.key.metric == Metric::Latency && c.is_chosen())
+                .min_by(|a, b| idle(a).0.cmp(&idle(b).0).then(idle(a).1.total_cmp(&idle(b).1)))
+        };
         let (tcp, udp, dpdk) = (of(Stack::KernelTcp), of(Stack::KernelUdp), of(Stack::Dpdk));
         let present: Vec<_> = [tcp, udp, dpdk].into_iter().flatten().collect();
         if present.is_empty() {
@@ -132,6 +140,12 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
         ]));
     }
     (!table.is_empty()).then_some(table)
+}
+
+/// Whether nothing can be trusted, and the round trip: of several loads the idle one stands for a pair, as in the report.
+fn idle(cell: &crate::analysis::Cell<'_>) -> (bool, f64) {
+    let sample = [Quantity::RttP50, Quantity::RttMean].into_iter().find_map(|q| cell.sample(q));
+    sample.map_or((true, f64::MAX), |s| (!s.trusted, s.centre()))
 }
 
 fn rtt_ratio(analysis: &Analysis, pair: &Pair) -> String {

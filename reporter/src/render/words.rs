@@ -1,11 +1,13 @@
 //! What the analysis found, as sentences. Numbers that prove nothing get no sentence.
 
+use crate::analysis::statistics::Interval;
 use crate::analysis::{
-    Analysis, Best, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response, ResponseKind, three_digits,
+    Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
+    ResponseKind, Setup, Tuning, three_digits,
 };
 use crate::archive::Archive;
 use crate::figure::stack_name;
-use crate::record::{CeilingKind, Stack};
+use crate::record::{CeilingKind, Stack, View};
 
 /// Sender or receiver: one paragraph a stack.
 pub fn effects(all: &[Effects]) -> Vec<String> {
@@ -62,6 +64,64 @@ fn factors(effect: &Effect) -> String {
         _ => String::new(),
     }
 }
+
+/// Where a measurement was made with several configurations: which of them figures and conclusions rest on.
+pub fn choices(choices: &[ConfigurationChoice]) -> Vec<String> {
+    choices.iter().map(choice).collect()
+}
+
+/// More configurations than this are counted, not listed.
+const LISTED: usize = 4;
+
+fn choice(choice: &ConfigurationChoice) -> String {
+    let listed = |setups: &[(Setup, usize)]| -> String {
+        let mut parts: Vec<String> = setups
+            .iter()
+            .take(LISTED)
+            .map(|(setup, count)| format!("{setup} ({})", super::procedures::counted(*count, "result")))
+            .collect();
+        let more = setups.len().saturating_sub(LISTED);
+        parts.extend((more > 0).then(|| format!("{more} more")));
+        parts.join("; ")
+    };
+    let view = match choice.view {
+        Some(View::Frame) if choice.stack.is_kernel() => ", frame view",
+        _ => "",
+    };
+    let what = format!("{} {}{view}", stack_name(choice.stack), choice.method);
+    let drawn = listed(&choice.drawn);
+    if choice.left_out.is_empty() {
+        return format!("{what} was measured with more than one configuration: {drawn}. Each pair has one of them.");
+    }
+    format!(
+        "{what} was measured with more than one configuration. Figures and conclusions rest on {drawn}; beside it stand {}. No two are averaged.",
+        listed(&choice.left_out)
+    )
+}
+
+/// Which configuration was fastest.
+pub fn tuning(tuning: &Tuning) -> Option<String> {
+    let fastest = tuning.fastest.as_ref()?;
+    let times = |ratio: f64, interval: Option<Interval>| {
+        let interval =
+            interval.map_or_else(|| "measured once".to_owned(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
+        format!("{} times ({interval})", three_digits(ratio))
+    };
+    let key = &tuning.measurement;
+    let mut sentence = format!("{}, {}, {}. Fastest: {}", key.pair, key.size, key.method, fastest.configuration);
+    if let Some((plainest, ratio)) = &fastest.over_plainest {
+        sentence.push_str(&format!(", {} the rate of {plainest}", times(*ratio, fastest.interval)));
+    }
+    if let Some((ratio, interval)) = fastest.over_second {
+        sentence.push_str(&format!(", {} that of the second", times(ratio, interval)));
+    }
+    sentence.push('.');
+    Some(sentence)
+}
+
+/// How to take the sentences of [`tuning`].
+pub const TUNING_METHOD: &str = "The best of many looks better than it is, because chance helped to choose it: measure it again before relying on \
+                                 the last per cent. An interval that holds 1 cannot tell the two apart.";
 
 /// How the sentences of [`effects`] came about.
 pub fn effects_method() -> String {

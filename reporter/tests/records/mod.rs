@@ -70,6 +70,7 @@ pub fn any_record() -> impl Strategy<Value = Record> {
             goodput_bps: goodput.map(|value| Goodput::new(value).unwrap()),
             loss_ratio: loss.map(|value| LossRatio::new(value).unwrap()),
             latency_definition: rtt_ns.as_ref().map(|_| LatencyDefinition::HalfRoundTripDoubled),
+            one_way_ns: rtt_ns.clone(),
             rtt_ns,
             retransmits,
             ..Values::default()

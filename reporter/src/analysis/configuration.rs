@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Amount, Cell, Unit};
+use crate::record::{Metric, Pair, Record, Stack, View};
+
+/// What tells apart measurements that are alike in pair, stack, method, size and load: who measured, with how many queues, in which bursts, over
+/// how many streams. Results of two configurations are never averaged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Configuration {
+    /// The tool's name.
+    pub tool: String,
+    /// What differs from the tool's plainest use: one queue an end, one stream, one direction.
+    pub settings: BTreeMap<Setting, SettingValue>,
+}
+
+/// One way in which a measurement can be set up differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    /// Queues of the sender's port; absent is one.
+    SenderQueues,
+    /// Queues of the receiver's port; absent is one.
+    ReceiverQueues,
+    /// Frames handed over at once.
+    Burst,
+    /// Parallel connections; absent is one.
+    Streams,
+    /// Traffic ran the other way at the same time.
+    Bidirectional,
+    /// The rate that a stream was held to, in bits a second.
+    TargetRate,
+    /// The sender's congestion control.
+    Congestion,
+    /// The named set of values that a procedure was done with.
+    Preset,
+}
+
+/// A setting's value. Numbers sort as numbers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A count or a rate.
+    Number(u64),
+    /// A name.
+    Text(String),
+}
+
+/// Settings by the key that records have for them in `parameters`.
+const KEYS: [(Setting, &str); 8] = [
+    (Setting::SenderQueues, "sender_queues"),
+    (Setting::ReceiverQueues, "receiver_queues"),
+    (Setting::Burst, "burst"),
+    (Setting::Streams, "streams"),
+    (Setting::Bidirectional, "bidirectional"),
+    (Setting::TargetRate, "target_bps"),
+    (Setting::Congestion, "sender_tcp_congestion"),
+    (Setting::Preset, "preset"),
+];
+
+impl Configuration {
+    /// The configuration that a record was measured with.
+    pub fn of(record: &Record) -> Self {
+        let settings = KEYS.iter().filter_map(|&(setting, key)| Some((setting, value_of(setting, record.parameters.get(key)?)?)));
+        Configuration { tool: record.tool.name.clone(), settings: settings.collect() }
+    }
+
+    /// A setting that is a number.
+    pub fn number(&self, setting: Setting) -> Option<u64> {
+        match self.settings.get(&setting) {
+            Some(SettingValue::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// How many queues the sender and the receiver had.
+    pub fn queues(&self) -> (u64, u64) {
+        (self.number(Setting::SenderQueues).unwrap_or(1), self.number(Setting::ReceiverQueues).unwrap_or(1))
+    }
+
+    /// How many frames were handed over at once, where it is known.
+    pub fn burst(&self) -> Option<u64> {
+        self.number(Setting::Burst)
+    }
+
+    /// What was set, in words, without the tool and its preset; nothing where all is plain.
+    pub fn settings_in_words(&self) -> Option<String> {
+        let parts = self.parts();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        if self.queues() != (1, 1) {
+            parts.push(self.queues_in_words());
+        }
+        for (setting, value) in &self.settings {
+            match (setting, value) {
+                (Setting::Burst, value) => parts.push(format!("burst {value}")),
+                (Setting::Streams, value) => parts.push(format!("{value} streams")),
+                (Setting::Bidirectional, _) => parts.push("both directions at once".to_owned()),
+                (Setting::TargetRate, SettingValue::Number(bps)) => {
+                    parts.push(format!("held to {}", Amount { unit: Unit::BitsPerSecond, value: *bps as f64 }));
+                }
+                (Setting::TargetRate, SettingValue::Text(text)) => parts.push(format!("held to {text}")),
+                (Setting::Congestion, value) => parts.push(value.to_string()),
+                (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => {}
+            }
+        }
+        parts
+    }
+
+    /// `2 → 4 queues`: sender, receiver.
+    pub fn queues_in_words(&self) -> String {
+        let (sender, receiver) = self.queues();
+        format!("{sender} → {receiver} {}", if (sender, receiver) == (1, 1) { "queue" } else { "queues" })
+    }
+}
+
+fn value_of(setting: Setting, value: &Value) -> Option<SettingValue> {
+    let read = match value {
+        Value::Number(number) => SettingValue::Number(number.as_f64().filter(|v| *v >= 0.0)?.round() as u64),
+        Value::String(text) if !text.is_empty() => SettingValue::Text(text.clone()),
+        Value::Bool(true) => SettingValue::Text("yes".to_owned()),
+        _ => return None,
+    };
+    // Records of one queue and one stream do not always say so: what is plain is left out, so that they are alike.
+    let one_is_plain = matches!(setting, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Streams);
+    (!(one_is_plain && read == SettingValue::Number(1))).then_some(read)
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingValue::Number(number) => number.fmt(f),
+            SettingValue::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Configuration {
+    /// `iperf3, 4 streams`; of linerate itself `1 → 1 queue, burst 64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.parts();
+        match (self.tool.as_str(), self.queues()) {
+            ("linerate", (1, 1)) => parts.insert(0, self.queues_in_words()),
+            ("linerate", _) => {}
+            (tool, _) => parts.insert(0, tool.to_owned()),
+        }
+        if let Some(preset) = self.settings.get(&Setting::Preset) {
+            parts.push(format!("preset {preset}"));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Which of several configurations of one measurement stands in figures, ratios and tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigurationChoice {
+    /// On which stack.
+    pub stack: Stack,
+    /// What was measured.
+    pub metric: Metric,
+    /// By which procedure.
+    pub method: String,
+    /// In which view.
+    pub view: Option<View>,
+    /// What is drawn and concluded from, with the number of results.
+    pub drawn: Vec<(Setup, usize)>,
+    /// What was measured beside it, with the number of results.
+    pub left_out: Vec<(Setup, usize)>,
+}
+
+/// A configuration, and for throughput the load: two loads of one size are not one result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Setup {
+    /// How it was set up.
+    pub configuration: Configuration,
+    /// At which load; none for round trips, where the loads stand beside each other.
+    pub load: Option<String>,
+}
+
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.load.as_deref().filter(|load| *load != "max") {
+            Some(load) => write!(f, "{} at {load}", self.configuration),
+            None => self.configuration.fmt(f),
+        }
+    }
+}
+
+type Family = (Stack, Metric, String, Option<View>);
+
+/// Marks the cells of the chosen setup, and says what was chosen wherever there was a choice.
+///
+/// Within a pair one setup is chosen for all sizes: the one with most sizes that have a valid result; of those the one that the run has most of;
+/// of those the plainest (fewest queues). The fastest is never chosen for being fast: the best of many looks better than it is.
+pub(super) fn choose(cells: &mut [Cell<'_>]) -> Vec<ConfigurationChoice> {
+    let setup = |cell: &Cell<'_>| Setup {
+        configuration: cell.key.configuration.clone(),
+        load: cell.key.load.clone().filter(|_| cell.key.metric == Metric::Throughput),
+    };
+    let family = |cell: &Cell<'_>| -> Family { (cell.key.stack, cell.key.metric, cell.key.method.clone(), cell.key.view) };
+    let mut in_run: BTreeMap<(Family, Setup), usize> = BTreeMap::new();
+    let mut in_pair: BTreeMap<(Family, Pair), BTreeMap<Setup, usize>> = BTreeMap::new();
+    for cell in cells.iter() {
+        *in_run.entry((family(cell), setup(cell))).or_default() += 1;
+        let counts = in_pair.entry((family(cell), cell.key.pair.clone())).or_default();
+        *counts.entry(setup(cell)).or_default() += usize::from(!cell.valid.is_empty());
+    }
+    let mut chosen: BTreeMap<(Family, Pair), Setup> = BTreeMap::new();
+    for ((family, pair), counts) in in_pair {
+        let rank = |setup: &Setup, valid: usize| {
+            let (sender, receiver) = setup.configuration.queues();
+            let known = in_run.get(&(family.clone(), setup.clone())).copied().unwrap_or(0);
+            // Loads count for less than the maximum, which has one meaning everywhere.
+            let at_most = setup.load.as_deref().is_none_or(|load| load == "max");
+            (valid, known, at_most, std::cmp::Reverse((sender.saturating_add(receiver), setup.configuration.settings.len(), setup.clone())))
+        };
+        if let Some((best, _)) = counts.iter().max_by_key(|(setup, valid)| rank(setup, **valid)) {
+            chosen.insert((family.clone(), pair), best.clone());
+        }
+    }
+    let mut choices: BTreeMap<Family, [BTreeMap<Setup, usize>; 2]> = BTreeMap::new();
+    for cell in cells.iter_mut() {
+        let setup = setup(cell);
+        cell.chosen = chosen.get(&(family(cell), cell.key.pair.clone())) == Some(&setup);
+        let [drawn, left_out] = choices.entry(family(cell)).or_default();
+        *(if cell.chosen { drawn } else { left_out }).entry(setup).or_default() += 1;
+    }
+    choices
+        .into_iter()
+        .filter(|(_, [drawn, left_out])| drawn.len() > 1 || !left_out.is_empty())
+        .map(|((stack, metric, method, view), [drawn, left_out])| ConfigurationChoice {
+            stack,
+            metric,
+            method,
+            view,
+            drawn: drawn.into_iter().collect(),
+            left_out: left_out.into_iter().collect(),
+        })
+        .collect()
+}

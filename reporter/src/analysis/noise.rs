@@ -1,0 +1,134 @@
+//! How much results vary, learnt from all results of a kind together.
+//!
+//! Three repetitions say little about the noise of their result: their standard deviation is off by a factor of two as often as not, and a
+//! test that must allow for that sees only large shifts. The results of one kind in one run (one stack, one quantity) have much the same noise, and
+//! how much the same can be learnt from them. Smyth (2004, Statistical Applications in Genetics and Molecular Biology 3:3) does that: the
+//! variance of each result is drawn towards the common one, as strongly as the results' own variances agree. Where they do not agree, each
+//! keeps its own.
+
+use statrs::function::gamma::digamma;
+
+use super::statistics::{self, Spread, median};
+
+/// With fewer results than this their agreement cannot be judged, and each stands for itself.
+const FEWEST: usize = 8;
+
+/// What the results of one kind say about the noise of any of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CommonNoise {
+    /// Variance of the logarithms.
+    variance: f64,
+    /// How many degrees of freedom it is worth; infinite where all results have the same noise.
+    freedom: f64,
+    /// All degrees of freedom that went in: no variance is known better than that.
+    most: f64,
+}
+
+impl CommonNoise {
+    /// From the repetitions of each result of a kind. None where there are too few results with repetitions.
+    pub fn of<'a>(samples: impl Iterator<Item = &'a [f64]>) -> Option<CommonNoise> {
+        let mut spreads: Vec<Spread> = samples.filter_map(|sample| Spread::of_logs(&statistics::logs(sample)?)).collect();
+        if spreads.len() < FEWEST {
+            return None;
+        }
+        // A result without any spread (a rate that a pacer holds exactly) has no logarithm of its variance: as small as the method can use.
+        let floor = 1e-5 * median(&spreads.iter().map(|s| s.variance).collect::<Vec<_>>())?;
+        if floor <= 1e-24 {
+            return None;
+        }
+        for spread in &mut spreads {
+            spread.variance = spread.variance.max(floor);
+        }
+        let count = spreads.len() as f64;
+        let most: f64 = spreads.iter().map(|s| s.freedom).sum();
+        let pooled = spreads.iter().map(|s| s.variance * s.freedom).sum::<f64>() / most;
+        let centred: Vec<f64> = spreads.iter().map(|s| s.variance.ln() - digamma(s.freedom / 2.0) + (s.freedom / 2.0).ln()).collect();
+        let beyond_chance = statistics::variance(&centred)? - spreads.iter().map(|s| trigamma(s.freedom / 2.0)).sum::<f64>() / count;
+        if beyond_chance <= 0.0 {
+            return Some(CommonNoise { variance: pooled, freedom: f64::INFINITY, most });
+        }
+        let half = inverse_trigamma(beyond_chance);
+        let variance = (statistics::mean(&centred)? + digamma(half) - half.ln()).exp();
+        Some(CommonNoise { variance, freedom: 2.0 * half, most })
+    }
+
+    /// A result's own spread, drawn towards the common one.
+    pub fn moderate(&self, own: Spread) -> Spread {
+        if self.freedom.is_infinite() {
+            return Spread { variance: self.variance, freedom: self.most };
+        }
+        let freedom = self.freedom + own.freedom;
+        let variance = (self.freedom * self.variance + own.freedom * own.variance) / freedom;
+        Spread { variance, freedom: freedom.min(self.most) }
+    }
+}
+
+/// The derivative of digamma: recurrence up to 8, then the asymptotic series (Abramowitz and Stegun 6.4.6, 6.4.12).
+fn trigamma(x: f64) -> f64 {
+    let (mut x, mut sum) = (x, 0.0);
+    while x < 8.0 {
+        sum += 1.0 / (x * x);
+        x += 1.0;
+    }
+    let i = 1.0 / x;
+    let square = i * i;
+    sum + i + square / 2.0 + i * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square * (1.0 / 42.0 - square / 30.0)))
+}
+
+/// Where trigamma has this value: bisection, because trigamma falls steadily from infinity to 0.
+fn inverse_trigamma(value: f64) -> f64 {
+    let (mut low, mut high) = (1e-8_f64, 1e8_f64);
+    for _ in 0..200 {
+        let middle = (low * high).sqrt();
+        if trigamma(middle) > value {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    (low * high).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trigamma_matches_known_values_and_its_inverse() {
+        let pi = std::f64::consts::PI;
+        for (x, want) in [(1.0, pi * pi / 6.0), (0.5, pi * pi / 2.0), (2.0, pi * pi / 6.0 - 1.0)] {
+            assert!((trigamma(x) - want).abs() < 1e-10, "{x}");
+            assert!((inverse_trigamma(want) - x).abs() < 1e-8, "{x}");
+        }
+    }
+
+    #[test]
+    fn equal_noise_is_shared_and_unequal_noise_is_kept() {
+        // Samples with the same spread around other centres.
+        let alike: Vec<Vec<f64>> = (1..=10).map(|k| [1.00, 1.02, 0.98].map(|f| f * f64::from(k)).into()).collect();
+        let common = CommonNoise::of(alike.iter().map(Vec::as_slice)).unwrap();
+        assert!(common.freedom.is_infinite() && common.most == 20.0);
+        assert!((common.variance.sqrt() - 0.02).abs() < 0.001, "{common:?}");
+
+        let other: Vec<Vec<f64>> = (0..10)
+            .map(|k| {
+                let d = 0.001 * 4f64.powi(k);
+                [1.0, 1.0 + d, 1.0 / (1.0 + d)].into()
+            })
+            .collect();
+        let common = CommonNoise::of(other.iter().map(Vec::as_slice)).unwrap();
+        assert!(common.freedom < 1.0, "{common:?}");
+        let own = Spread { variance: 1e-6, freedom: 2.0 };
+        assert!(common.moderate(own).freedom < 3.0);
+    }
+
+    #[test]
+    fn too_few_results_and_results_without_spread_share_nothing() {
+        let few: Vec<Vec<f64>> = vec![vec![1.0, 1.1]; 7];
+        assert_eq!(CommonNoise::of(few.iter().map(Vec::as_slice)), None);
+        let exact: Vec<Vec<f64>> = vec![vec![1.0, 1.0]; 20];
+        assert_eq!(CommonNoise::of(exact.iter().map(Vec::as_slice)), None);
+        let once: Vec<Vec<f64>> = vec![vec![1.0]; 20];
+        assert_eq!(CommonNoise::of(once.iter().map(Vec::as_slice)), None);
+    }
+}
