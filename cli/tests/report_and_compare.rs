@@ -72,6 +72,8 @@ fn compare_fails_on_a_regression_and_on_blindness_and_passes_otherwise() {
     compare("slow").assert().code(0).stdout(contains("worse"));
     compare("same").args(["--fail-on-regression", "5%"]).assert().code(0);
     compare("once").args(["--fail-on-regression", "5%"]).assert().code(3).stdout(contains("noise cannot be judged"));
+    // No regression was found, and none of that size could have been.
+    compare("same").args(["--fail-on-regression", "0.1%"]).assert().code(3).stdout(contains("could have shown"));
     compare("slow").args(["--fail-on-regression", "lots"]).assert().code(2).stderr(contains("such as 5%"));
     let json = compare("slow").args(["--json", "--fail-on-regression", "5%"]).assert().code(1);
     let object: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();

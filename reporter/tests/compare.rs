@@ -49,6 +49,51 @@ fn a_planted_shift_of_five_percent_is_found_where_it_was_planted_and_nowhere_els
     assert!((mean - 0.05).abs() < 0.005, "{mean}");
 }
 
+/// Eighty-four DPDK rates, with 3 % noise, three times each: what `run --full` gives.
+fn three(seed: u64, factor: f64) -> Archive {
+    let mut list = records(&Truth { dpdk_factor: factor, repetitions: 3, noise: 0.03, ..Truth::lab(seed) });
+    list.retain(|r| r.stack == reporter::record::Stack::Dpdk && r.metric == reporter::record::Metric::Throughput);
+    archive(list)
+}
+
+#[test]
+fn three_repetitions_and_three_percent_of_noise_still_show_a_shift_of_seven_percent() {
+    let comparison = compare(&three(1, 1.0), &three(2, 0.93), Correction::BenjaminiHochberg);
+    assert_eq!(comparison.changes.len(), 84);
+    let found = comparison.count(Finding::Worse);
+    assert!(found >= 60, "{found} of 84");
+    assert_eq!(comparison.count(Finding::Better), 0);
+}
+
+#[test]
+fn what_could_be_seen_is_what_is_found_four_times_in_five() {
+    // Where all results shift by `together`, an uncorrected test finds each with probability 0.8.
+    let of = |seed: u64| compare(&three(300 + seed, 1.0), &three(400 + seed, 1.0), Correction::Holm).visible.first().unwrap().together;
+    let seen = (0..12).map(of).sum::<f64>() / 12.0;
+    assert!(0.05 < seen && seen < 0.10, "{seen}");
+    let factor = 1.0 / (1.0 + seen);
+    let all: Vec<f64> = (0..12)
+        .flat_map(|seed| compare(&three(100 + seed, 1.0), &three(200 + seed, factor), Correction::Holm).changes)
+        .filter_map(|c| c.p)
+        .collect();
+    let found = all.iter().filter(|p| **p < 0.05).count() as f64 / all.len() as f64;
+    // 1008 tests, but the noise that they share differs by run: a few per cent either way.
+    assert!((found - 0.8).abs() < 0.07, "{found}");
+    // What one result alone would have to do is more.
+    let comparison = compare(&three(1, 1.0), &three(2, 1.0), Correction::BenjaminiHochberg);
+    assert!(comparison.changes.iter().all(|c| c.visible.is_some_and(|v| v.alone > v.together)));
+}
+
+#[test]
+fn no_difference_says_which_difference_could_have_been_seen() {
+    let comparison = compare(&three(1, 1.0), &three(2, 1.0), Correction::BenjaminiHochberg);
+    let text = comparison_text(&comparison, 160, false);
+    assert!(text.contains("What this comparison could see") && text.contains("dpdk forwarding rate: from 1"), "{text}");
+    assert!(comparison.can_see("10%".parse().unwrap()) && !comparison.can_see("2%".parse().unwrap()));
+    assert_eq!(comparison.blind_to("2%".parse().unwrap()), 84);
+    assert_eq!(comparison.blind_to("50%".parse().unwrap()), 0);
+}
+
 #[test]
 fn one_measurement_a_side_judges_nothing_however_large_the_difference() {
     let comparison = compare(&sample(1, 1.0, 1), &sample(2, 0.5, 1), Correction::BenjaminiHochberg);

@@ -20,9 +20,9 @@ const CANNOT_JUDGE: u8 = 3;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 THE TEST
-  Each result that both runs hold is tested with Welch's t-test of the logarithms of its repetitions, corrected for the
-  number of comparisons. Its noise is learnt from all results of its kind in its run (Smyth 2004), because three
-  repetitions say little. It takes at least two repetitions on each side: with one, noise cannot be judged, and no
+  Each result that both runs hold is tested with a t-test of the logarithms of its repetitions, corrected for the
+  number of comparisons. Its noise is learnt from all results of its kind (Smyth 2004), because three repetitions say
+  little; with fewer than 20 of them, or very unequal repetitions, from itself (Welch). It takes at least two repetitions on each side: with one, noise cannot be judged, and no
   difference is called real. Differences of environment, plan, testbed, configuration and tools are printed before the
   numbers, and after them how large a shift had to be to be found: within noise rules out no smaller one.
 

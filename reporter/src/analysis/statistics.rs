@@ -96,20 +96,23 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of logarithms; none of fewer than two.
-    pub fn of_logs(logs: &[f64]) -> Option<Spread> {
-        Some(Spread { variance: variance(logs)?, freedom: (logs.len() - 1) as f64 })
+    /// Of two samples that may have different centres and are taken to have one spread; none of fewer than two values on a side.
+    pub fn shared(first: &[f64], second: &[f64]) -> Option<Spread> {
+        let (a, b) = (logs(first)?, logs(second)?);
+        let (of_a, of_b) = ((a.len().checked_sub(1)?) as f64, (b.len().checked_sub(1)?) as f64);
+        let freedom = of_a + of_b;
+        Some(Spread { variance: (variance(&a)? * of_a + variance(&b)? * of_b) / freedom, freedom })
     }
 }
 
-/// Welch's t-test of two samples' logarithms.
+/// A t-test of two samples' logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Welch {
+pub struct Comparison {
     /// mean(ln first) − mean(ln second).
     pub difference: f64,
     /// Of that difference.
     pub standard_error: f64,
-    /// Welch–Satterthwaite degrees of freedom.
+    /// Degrees of freedom of that error (Welch and Satterthwaite's where the spreads may differ).
     pub freedom: f64,
     /// Two-sided.
     pub p: f64,
@@ -117,37 +120,37 @@ pub struct Welch {
 
 /// Tests whether two samples have the same centre without assuming the same spread. On logarithms, because rates and delays vary by
 /// factors and are bounded by 0. None with fewer than two values on a side or a value that is not above 0.
-pub fn welch_on_logs(first: &[f64], second: &[f64]) -> Option<Welch> {
-    welch_with(first, second, |spread| spread, |spread| spread)
+pub fn welch_on_logs(first: &[f64], second: &[f64]) -> Option<Comparison> {
+    let (a, b) = (logs(first)?, logs(second)?);
+    let share_a = variance(&a)? / a.len() as f64;
+    let share_b = variance(&b)? / b.len() as f64;
+    let squared = share_a + share_b;
+    let freedom = squared * squared / (share_a * share_a / (a.len() - 1) as f64 + share_b * share_b / (b.len() - 1) as f64);
+    Comparison::of(mean(&a)? - mean(&b)?, squared, if freedom.is_finite() { freedom } else { (a.len() + b.len() - 2) as f64 })
 }
 
-/// The same with the spread of each side as it is believed after seeing others like it.
-pub fn welch_with(
-    first: &[f64],
-    second: &[f64],
-    of_first: impl Fn(Spread) -> Spread,
-    of_second: impl Fn(Spread) -> Spread,
-) -> Option<Welch> {
+/// Student's t-test of two samples' logarithms with a spread that both share, and that more than these two samples may have told of.
+pub fn student_on_logs(first: &[f64], second: &[f64], shared: Spread) -> Option<Comparison> {
     let (a, b) = (logs(first)?, logs(second)?);
-    let (spread_a, spread_b) = (of_first(Spread::of_logs(&a)?), of_second(Spread::of_logs(&b)?));
-    let share_a = spread_a.variance / a.len() as f64;
-    let share_b = spread_b.variance / b.len() as f64;
-    let difference = mean(&a)? - mean(&b)?;
-    let squared = share_a + share_b;
-    // Samples without any spread (a simulated device, a rate that a pacer holds exactly): rounding must not become significance.
-    if squared <= 1e-24 {
-        let p = if difference.abs() <= 1e-9 { 1.0 } else { 0.0 };
-        return Some(Welch { difference, standard_error: 0.0, freedom: spread_a.freedom + spread_b.freedom, p });
-    }
-    let freedom = squared * squared / (share_a * share_a / spread_a.freedom + share_b * share_b / spread_b.freedom);
-    let standard_error = squared.sqrt();
-    Some(Welch { difference, standard_error, freedom, p: two_sided_t(difference / standard_error, freedom)? })
+    let squared = shared.variance * (1.0 / a.len() as f64 + 1.0 / b.len() as f64);
+    Comparison::of(mean(&a)? - mean(&b)?, squared, shared.freedom)
 }
 
 /// How often a shift of the smallest size that counts as visible is found.
 pub const POWER: f64 = 0.8;
 
-impl Welch {
+impl Comparison {
+    /// From the difference, the square of its standard error, and how well that is known.
+    fn of(difference: f64, squared: f64, freedom: f64) -> Option<Comparison> {
+        // Samples without any spread (a simulated device, a rate that a pacer holds exactly): rounding must not become significance.
+        if squared <= 1e-24 {
+            let p = if difference.abs() <= 1e-9 { 1.0 } else { 0.0 };
+            return Some(Comparison { difference, standard_error: 0.0, freedom, p });
+        }
+        let standard_error = squared.sqrt();
+        Some(Comparison { difference, standard_error, freedom, p: two_sided_t(difference / standard_error, freedom)? })
+    }
+
     /// The 95 % interval of the ratio first over second.
     pub fn interval(&self) -> Option<Interval> {
         let reach = quantile_t(0.975, self.freedom)? * self.standard_error;

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::analysis::noise::CommonNoise;
+use crate::analysis::statistics::Spread;
 use crate::analysis::{Amount, Cell, CellKey, Cells, LEVEL, Quantity, Sample, Unit, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Stack};
@@ -131,21 +132,21 @@ pub struct Comparison {
 }
 
 /// The test, for people.
-pub const TEST: &str = "Welch's t-test of the logarithms of the repetitions, two-sided, with the noise of each result learnt from all \
-                        results of its kind in its run (Smyth 2004)";
+pub const TEST: &str = "t-tests of the logarithms of the repetitions, two-sided; the noise of each result is learnt from all results of its \
+                        kind (Smyth 2004), or, with fewer than 20 of them or very unequal repetitions, from itself (Welch)";
 
 /// Compares every result that both runs hold.
 pub fn compare(base: &Archive, new: &Archive, correction: Correction) -> Comparison {
     let (base_cells, new_cells) = (Cells::of(&base.records), Cells::of(&new.records));
-    let (base_noise, new_noise) = (Noise::of(&base_cells), Noise::of(&new_cells));
     let matches = Matches::of(&base_cells, &new_cells);
     let mut changes = Vec::new();
     let mut not_compared = 0;
     for (before, after) in &matches.both {
         let quantities = quantities(&before.key);
         not_compared += usize::from(quantities.is_empty());
-        changes.extend(quantities.iter().filter_map(|&q| change((before, &base_noise), (after, &new_noise), q)));
+        changes.extend(quantities.iter().filter_map(|&q| change(before, after, q)));
     }
+    test(&mut changes);
     correct(&mut changes, correction);
     let visible = VisibleByKind::of(&changes);
     let mut environment = environment_differences(base, new);
@@ -219,35 +220,6 @@ impl<'c, 'a> Matches<'c, 'a> {
     }
 }
 
-/// A kind of result: its repetitions vary as those of its like.
-type Kind = (Stack, Metric, String, Quantity);
-
-/// What each kind of result says about the noise of one of them, in one run.
-struct Noise(BTreeMap<Kind, CommonNoise>);
-
-impl Noise {
-    fn of(cells: &Cells<'_>) -> Self {
-        let mut samples: BTreeMap<Kind, Vec<Vec<f64>>> = BTreeMap::new();
-        for cell in cells.iter() {
-            for &quantity in quantities(&cell.key) {
-                if let Some(sample) = cell.sample(quantity).filter(|sample| sample.trusted) {
-                    samples.entry(Self::kind(&cell.key, quantity)).or_default().push(sample.values);
-                }
-            }
-        }
-        let common = |(kind, samples): (Kind, Vec<Vec<f64>>)| Some((kind, CommonNoise::of(samples.iter().map(Vec::as_slice))?));
-        Noise(samples.into_iter().filter_map(common).collect())
-    }
-
-    fn kind(key: &CellKey, quantity: Quantity) -> Kind {
-        (key.stack, key.metric, key.configuration.tool.clone(), quantity)
-    }
-
-    fn moderate(&self, key: &CellKey, quantity: Quantity, own: statistics::Spread) -> statistics::Spread {
-        self.0.get(&Self::kind(key, quantity)).map_or(own, |common| common.moderate(own))
-    }
-}
-
 /// One rate for each throughput result and up to two round trips for each latency result: more would count one thing twice.
 fn quantities(key: &CellKey) -> &'static [Quantity] {
     match (key.metric, key.stack) {
@@ -259,32 +231,42 @@ fn quantities(key: &CellKey) -> &'static [Quantity] {
     }
 }
 
-fn change((before, base_noise): (&Cell<'_>, &Noise), (after, new_noise): (&Cell<'_>, &Noise), quantity: Quantity) -> Option<Change> {
+fn change(before: &Cell<'_>, after: &Cell<'_>, quantity: Quantity) -> Option<Change> {
     let (base, new) = (before.sample(quantity)?, after.sample(quantity)?);
     let ratio = new.centre() / base.centre();
-    if !ratio.is_finite() {
-        return None;
+    let finding = if base.trusted && new.trusted { Finding::CannotJudge } else { Finding::NotValid };
+    let (key, interval) = (after.key.clone(), statistics::welch_on_logs(&new.values, &base.values).and_then(|test| test.interval()));
+    ratio.is_finite().then_some(Change { key, quantity, ratio, interval, visible: None, finding, p: None, p_corrected: None, base, new })
+}
+
+/// Beyond this ratio of repetitions a shared noise is mostly that of the side with more of them, and says little about the other.
+const UNEQUAL: usize = 2;
+
+/// Tests every change of valid results, with the noise that results of its kind have in common where there are enough of them.
+fn test(changes: &mut [Change]) {
+    let shared = |change: &Change| -> Option<Spread> {
+        let (n, m) = (change.base.values.len(), change.new.values.len());
+        let alike = n.max(m) < UNEQUAL * n.min(m) && change.finding != Finding::NotValid;
+        Spread::shared(&change.new.values, &change.base.values).filter(|_| alike)
+    };
+    // The kind of a result: its repetitions vary as those of its like.
+    let kind = |change: &Change| (change.key.stack, change.key.metric, change.key.configuration.tool.clone(), change.quantity);
+    let mut spreads: BTreeMap<_, Vec<Spread>> = BTreeMap::new();
+    for change in changes.iter() {
+        spreads.entry(kind(change)).or_default().extend(shared(change));
     }
-    let valid = base.trusted && new.trusted;
-    let test = statistics::welch_with(
-        &new.values,
-        &base.values,
-        |own| if valid { new_noise.moderate(&after.key, quantity, own) } else { own },
-        |own| if valid { base_noise.moderate(&before.key, quantity, own) } else { own },
-    );
-    let judged = test.filter(|_| valid);
-    Some(Change {
-        key: after.key.clone(),
-        quantity,
-        ratio,
-        interval: test.and_then(|test| test.interval()),
-        visible: judged.map(Visible::uncorrected),
-        finding: if valid { Finding::CannotJudge } else { Finding::NotValid },
-        p: judged.map(|test| test.p),
-        p_corrected: None,
-        base,
-        new,
-    })
+    let common: BTreeMap<_, CommonNoise> = spreads.into_iter().filter_map(|(kind, of)| Some((kind, CommonNoise::of(&of)?))).collect();
+    for change in changes.iter_mut().filter(|change| change.finding != Finding::NotValid) {
+        let (new, base) = (&change.new.values, &change.base.values);
+        let test = match (shared(change), common.get(&kind(change))) {
+            (Some(own), Some(common)) => statistics::student_on_logs(new, base, common.moderate(own)),
+            _ => statistics::welch_on_logs(new, base),
+        };
+        let Some(test) = test else { continue };
+        change.p = Some(test.p);
+        change.interval = test.interval();
+        change.visible = Some(Visible::uncorrected(test));
+    }
 }
 
 fn correct(changes: &mut [Change], correction: Correction) {
