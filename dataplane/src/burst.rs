@@ -76,6 +76,22 @@ impl Frame {
         (word >> 16) as u32 == 0x0001_0001 && flags & ATTACHED == 0
     }
 
+    /// Makes this the frame `bytes`, padded with zeros to `least`.
+    ///
+    /// # Safety
+    /// The mbuf is the caller's, of a pool that [`Pool::fill`] filled with a frame as long as `bytes` and `least`.
+    #[inline(always)]
+    pub(crate) unsafe fn write(self, bytes: &[u8], least: usize) {
+        let length = bytes.len().max(least);
+        // SAFETY: there is room for `length` bytes as the caller says, and no one else has the mbuf.
+        unsafe {
+            self.reset(length as u16);
+            let data = self.filled_data();
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
+            std::ptr::write_bytes(data.add(bytes.len()), 0, length - bytes.len());
+        }
+    }
+
     /// Makes the mbuf a frame of `length` bytes behind the usual headroom, with no offload asked for.
     ///
     /// # Safety
@@ -144,13 +160,41 @@ impl<'s> Burst<'s> {
         })
     }
 
+    /// `count` frames, each of the pool that `next` says; none where one of the pools has not so many.
+    #[inline(never)]
+    pub(crate) fn take_each(pools: &'s [Pool], slots: &'s mut Slots, count: usize, mut next: impl FnMut() -> usize) -> Option<Self> {
+        let home = Home::new(pools.first()?, false);
+        let count = count.min(MAX_BURST);
+        let mut order = [0u8; MAX_BURST];
+        let mut taken = [std::ptr::null_mut(); MAX_BURST];
+        order[..count].iter_mut().for_each(|pool| *pool = next() as u8);
+        let mut begin = 0;
+        for (pool, number) in pools.iter().zip(0u8..) {
+            let wanted = order[..count].iter().filter(|&&of| of == number).count();
+            if !pool.get_raw(&mut taken[begin..begin + wanted]) {
+                // SAFETY: Frame is a transparent pointer; these were given to us alone, each by its own pool, and go home by it.
+                unsafe { home.take_back(&mut *(&mut taken[..begin] as *mut [*mut sys::rte_mbuf] as *mut [Frame])) };
+                return None;
+            }
+            let mut of_pool = taken[begin..begin + wanted].iter();
+            for (slot, _) in slots.0.iter_mut().zip(&order[..count]).filter(|(_, of)| **of == number) {
+                // As many as were counted above.
+                *slot = of_pool.next().copied().unwrap_or(std::ptr::null_mut());
+            }
+            begin += wanted;
+        }
+        // SAFETY: Frame is a transparent pointer; every slot up to `count` was written, since each number in `order` is of a pool.
+        let frames = unsafe { &mut *(&mut slots.0[..count] as *mut [*mut sys::rte_mbuf] as *mut [Frame]) };
+        Some(Burst { frames, home })
+    }
+
     /// What a queue has received, at most `count` frames.
     #[inline(always)]
     pub(crate) fn receive(queue: &mut RxQueue, home: Home<'s>, slots: &'s mut Slots, count: usize) -> Self {
         let count = count.min(MAX_BURST);
         // SAFETY: the queue is set up and started as `RxQueue::new` says, this thread alone polls it (&mut), and there is room for `count`
         // pointers.
-        let received = unsafe { sys::lr_rx_burst(queue.port, 0, slots.0.as_mut_ptr(), count as u16) };
+        let received = unsafe { sys::lr_rx_burst(queue.port, queue.number, slots.0.as_mut_ptr(), count as u16) };
         let slots = &mut slots.0[..usize::from(received)];
         // SAFETY: Frame is a transparent pointer; the driver gave these mbufs to us alone.
         Burst { frames: unsafe { &mut *(slots as *mut [*mut sys::rte_mbuf] as *mut [Frame]) }, home }
@@ -179,7 +223,7 @@ impl<'s> Burst<'s> {
         let frames = mem::take(&mut this.frames);
         // SAFETY: the queue is set up and started as `TxQueue::new` says, this thread alone uses it (&mut); the frames are ours, and the
         // first `sent` of them are forgotten here, so nothing of ours refers to them any more.
-        let sent = unsafe { sys::lr_tx_burst(queue.port, 0, frames.as_mut_ptr().cast(), frames.len() as u16) };
+        let sent = unsafe { sys::lr_tx_burst(queue.port, queue.number, frames.as_mut_ptr().cast(), frames.len() as u16) };
         Burst { frames: &mut frames[usize::from(sent)..], home: this.home }
     }
 
@@ -208,30 +252,32 @@ impl Drop for Burst<'_> {
     }
 }
 
-/// A port's receive queue. There is one of it, so one thread at a time polls it.
+/// One of a port's receive queues. There is one value of each, so one thread at a time polls it.
 #[derive(Debug)]
 pub(crate) struct RxQueue {
     port: u16,
+    number: u16,
 }
 
-/// A port's transmit queue. There is one of it, so one thread at a time uses it.
+/// One of a port's transmit queues. There is one value of each, so one thread at a time uses it.
 #[derive(Debug)]
 pub(crate) struct TxQueue {
     port: u16,
+    number: u16,
 }
 
 impl RxQueue {
     /// # Safety
-    /// Receive queue 0 of `port` is set up, the port is started and stays so as long as this lives, and no other RxQueue is made for it.
-    pub(crate) unsafe fn new(port: u16) -> Self {
-        RxQueue { port }
+    /// Receive queue `number` of `port` is set up, the port is started and stays so as long as this lives, and no other RxQueue is made for it.
+    pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
+        RxQueue { port, number }
     }
 }
 
 impl TxQueue {
     /// # Safety
-    /// As for [`RxQueue::new`], for transmit queue 0.
-    pub(crate) unsafe fn new(port: u16) -> Self {
-        TxQueue { port }
+    /// As for [`RxQueue::new`], for transmit queue `number`.
+    pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
+        TxQueue { port, number }
     }
 }

@@ -60,6 +60,12 @@ pub enum DataplaneError {
         /// CPUs in this process's affinity.
         allowed: String,
     },
+    /// A capture that cannot be replayed.
+    #[error("{reason}")]
+    Capture {
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// There is no such port.
     #[error("there is no port `{name}`{log}. {advice}")]
     NoSuchPort {

@@ -85,6 +85,19 @@ pub struct HiccupReport {
     pub histogram: Vec<Bucket>,
 }
 
+impl HiccupReport {
+    /// Those of two loops.
+    pub(crate) fn and(&self, other: &HiccupReport) -> HiccupReport {
+        HiccupReport {
+            threshold_ns: self.threshold_ns.max(other.threshold_ns),
+            count: self.count + other.count,
+            longest_ns: self.longest_ns.max(other.longest_ns),
+            total_ns: Nanoseconds::new(self.total_ns.ns() + other.total_ns.ns()),
+            histogram: crate::pace::added(&self.histogram, &other.histogram),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,24 @@ impl PortSpec {
     /// The value of a devargs key: `argument("iface")` of `net_vhost0,iface=lr.sock` is `lr.sock`.
     pub fn argument(&self, key: &str) -> Option<&str> {
         arguments(&self.args).find_map(|(k, v)| (k == key).then_some(v))
+    }
+
+    /// The devargs key that gives a software port its number of queues, where it has one.
+    pub(crate) fn queues_key(&self) -> Option<&'static str> {
+        match self.software_driver()? {
+            "net_vhost" | "net_virtio_user" => Some("queues"),
+            "net_af_packet" => Some("qpairs"),
+            "net_af_xdp" => Some("queue_count"),
+            _ => None,
+        }
+    }
+
+    /// The same port with room for so many queues: software ports must be told when they are made. A number that was given stays.
+    pub fn with_queues(mut self, queues: NonZeroU16) -> PortSpec {
+        if let Some(key) = self.queues_key().filter(|key| queues.get() > 1 && self.argument(key).is_none()) {
+            self.args.push_str(&format!(",{key}={queues}"));
+        }
+        self
     }
 
     /// Every kind of port that can be written, each with an example, one a line.

@@ -14,7 +14,7 @@ use crate::frame::StreamId;
 use crate::port::PortCounters;
 
 /// What a sender did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SendReport {
     /// Frames that the port took.
     pub frames_sent: u64,
@@ -24,8 +24,10 @@ pub struct SendReport {
     pub intended_frames: u64,
     /// Frames that the late policy `skip` gave up on before offering them to the port.
     pub frames_skipped: u64,
-    /// The stream that the frames carry. Their sequence numbers are 0 to `frames_sent` − 1.
+    /// The first stream that the frames carry.
     pub stream: StreamId,
+    /// Every stream: one a poll loop, and a probe stream behind them.
+    pub streams: Vec<SentStream>,
     /// From the first frame offered to the last.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
@@ -54,6 +56,18 @@ pub struct SendReport {
     pub ended_early: Option<String>,
 }
 
+/// One stream of a sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentStream {
+    /// The stream's number.
+    pub stream: StreamId,
+    /// Frames that the port took. Their sequence numbers are 0 to `frames` − 1.
+    pub frames: u64,
+    /// The sequence number of the first frame after a step of the rate, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_at: Option<u64>,
+}
+
 /// Test frames that came back to the sender that made them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedFrames {
@@ -72,7 +86,7 @@ pub struct ReturnedFrames {
 }
 
 /// What a sink saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReceiveReport {
     /// Test frames, each sequence number once.
     pub frames_received: u64,
@@ -96,6 +110,7 @@ pub struct ReceiveReport {
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
     /// Longest time between two test frames, from the first to the last, by the poll loop's clock: what the loop was away is part of it.
+    /// Of several queues, the longest of any one of them.
     /// The reset time of RFC 2544 §26.6 is this of a trial with one reset.
     #[serde(rename = "longest_gap_s", default, with = "seconds")]
     pub longest_gap: Duration,
@@ -115,7 +130,7 @@ pub struct ReceiveReport {
 }
 
 /// One stream at a sink.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// The stream's number.
     pub stream: StreamId,
@@ -139,7 +154,7 @@ pub struct StreamReport {
 }
 
 /// What a reflector did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReflectReport {
     /// Frames that came.
     pub frames_received: u64,
@@ -169,7 +184,83 @@ pub struct ReflectReport {
     pub ended_early: Option<String>,
 }
 
-/// What a poll loop's time went into, in TSC cycles.
+impl ReceiveReport {
+    /// What two poll loops of one sink saw together; `duration`, `rate` and `counters` are the whole sink's and not theirs to say.
+    ///
+    /// A stream's frames may come to several queues (RSS). Each loop misses what came to the others, so what is lost is counted from the
+    /// highest number that any of them saw. A copy of a frame has the same addresses and ports and so comes to the queue of its first.
+    pub(crate) fn and(mut self, other: ReceiveReport) -> ReceiveReport {
+        for theirs in other.streams {
+            match self.streams.iter_mut().find(|mine| mine.stream == theirs.stream) {
+                Some(mine) => mine.add(&theirs),
+                None => self.streams.push(theirs),
+            }
+        }
+        ReceiveReport {
+            frames_received: self.frames_received + other.frames_received,
+            lost: self.streams.iter().map(|stream| stream.lost).sum(),
+            duplicate: self.duplicate + other.duplicate,
+            reordered: self.reordered + other.reordered,
+            corrupt: self.corrupt + other.corrupt,
+            foreign: self.foreign + other.foreign,
+            bytes: self.bytes + other.bytes,
+            longest_gap: self.longest_gap.max(other.longest_gap),
+            window_exceeded: self.window_exceeded + other.window_exceeded,
+            hiccups: self.hiccups.and(&other.hiccups),
+            cycles: self.cycles.and(&other.cycles),
+            ended_early: self.ended_early.or(other.ended_early),
+            ..self
+        }
+    }
+}
+
+impl StreamReport {
+    fn add(&mut self, other: &StreamReport) {
+        self.received += other.received;
+        self.duplicate += other.duplicate;
+        self.reordered += other.reordered;
+        self.window_exceeded += other.window_exceeded;
+        self.highest_sequence = self.highest_sequence.max(other.highest_sequence);
+        // Each loop takes for missing what came to the other.
+        self.last_lost = None;
+        self.lost = self.highest_sequence.map_or(0, |highest| (highest + 1).saturating_sub(self.received));
+    }
+}
+
+impl ReflectReport {
+    /// What two poll loops of one reflector did together; `rate`, `residence` and `counters` are the whole reflector's.
+    pub(crate) fn and(self, other: ReflectReport) -> ReflectReport {
+        ReflectReport {
+            frames_received: self.frames_received + other.frames_received,
+            frames_sent: self.frames_sent + other.frames_sent,
+            unsent: self.unsent + other.unsent,
+            foreign: self.foreign + other.foreign,
+            duration: self.duration.max(other.duration),
+            hiccups: self.hiccups.and(&other.hiccups),
+            cycles: self.cycles.and(&other.cycles),
+            ended_early: self.ended_early.or(other.ended_early),
+            ..self
+        }
+    }
+}
+
+impl CycleReport {
+    /// Those of two poll loops, each with a core of its own.
+    pub(crate) fn and(&self, other: &CycleReport) -> CycleReport {
+        let frames = |cycles: &CycleReport| if cycles.per_frame > 0.0 { cycles.busy as f64 / cycles.per_frame } else { 0.0 };
+        let all = frames(self) + frames(other);
+        let busy = self.busy + other.busy;
+        CycleReport {
+            hz: self.hz.max(other.hz),
+            total: self.total + other.total,
+            busy,
+            per_frame: if all > 0.0 { busy as f64 / all } else { 0.0 },
+            on_cpu: self.on_cpu + other.on_cpu,
+        }
+    }
+}
+
+/// What the poll loops' time went into, in TSC cycles of all loops together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CycleReport {
     /// TSC frequency in Hz.
@@ -180,7 +271,7 @@ pub struct CycleReport {
     pub busy: u64,
     /// `busy` over the frames moved.
     pub per_frame: f64,
-    /// How long the kernel had the loop on its CPU. What is missing to the whole time was someone else's.
+    /// How long the kernel had the loops on their CPUs. What is missing to the whole time was someone else's.
     #[serde(rename = "on_cpu_s", with = "seconds")]
     pub on_cpu: Duration,
 }

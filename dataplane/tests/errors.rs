@@ -40,14 +40,14 @@ fn a_port_in_use() {
 
 #[test]
 fn plans_that_cannot_be() {
-    refused("send", "net_null0", json!({ "size": 1522 }), &["1522 B", "at most 1518 B"]);
-    refused("send", "net_null0", json!({ "size": 63 }), &["frame size 63 bytes", "64 to 16000"]);
-    refused("send", "net_null0", json!({ "size": 64, "frame": "ipv6-udp" }), &["64 B", "84"]);
+    refused("send", "net_null0", json!({ "traffic": { "test": 1522 } }), &["1522 B", "at most 1518 B"]);
+    refused("send", "net_null0", json!({ "traffic": { "test": 63 } }), &["frame size 63 bytes", "64 to 16000"]);
+    refused("send", "net_null0", json!({ "traffic": { "test": 64 }, "frame": "ipv6-udp" }), &["64 B", "84"]);
     refused("send", "net_null0", json!({ "burst": 0 }), &["burst", "1 to 256"]);
     refused("send", "net_null0", json!({ "duration": { "secs": 0, "nanos": 0 } }), &["duration", "longer than 0 s"]);
     refused("send", "net_null0", json!({ "flows": 0 }), &["flows"]);
     refused("send", "net_null0", json!({ "pace": { "rate": 0.0 } }), &["rate"]);
-    refused("receive", "net_null0", json!({ "cpu": 4095 }), &["CPU 4095", "affinity"]);
+    refused("receive", "net_null0", json!({ "cpus": [4095] }), &["CPU 4095", "affinity"]);
     refused("receive", "net_null0", json!({ "window": 4_000_000_000u32 }), &["window"]);
 }
 

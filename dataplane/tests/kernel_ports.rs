@@ -58,7 +58,7 @@ fn a_veth_carries_every_frame() {
     let veth = Veth::new("carry");
     for size in [64, 1518] {
         let sink = Engine::start_in(&veth.right, &job("receive", PORT, json!({ "size": size }))).running();
-        let sender = Engine::start_in(&veth.left, &job("send", PORT, few(json!({ "size": size }))));
+        let sender = Engine::start_in(&veth.left, &job("send", PORT, few(json!({ "traffic": { "test": size } }))));
         let sent = sender.report();
         let received = sink.stopped();
         sender.finished();
@@ -80,7 +80,7 @@ fn a_veth_is_timed_there_and_back() {
 #[test]
 fn a_frame_above_the_interfaces_mtu_is_refused_before_anything_is_sent() {
     let veth = Veth::new("mtu");
-    let mut large = job("send", PORT, few(json!({ "size": 1519 })));
+    let mut large = job("send", PORT, few(json!({ "traffic": { "test": 1519 } })));
     large["options"] = json!({ "max_frame": 9018 });
     let said = Engine::start_in(&veth.left, &large).failure();
     assert!(said.contains("9018 B") && said.contains("at most 1518 B") && said.contains("MTU"), "{said}");

@@ -41,11 +41,11 @@ fn ports_are_opened_used_again_and_closed_and_dpdk_is_initialised_once() {
     // Two poll loops on one CPU would measure each other.
     let other = dataplane.open(&ring, PortOptions::default()).unwrap();
     let cpu = affinity[0];
-    let first = port.receive(ReceivePlan { cpu: Some(cpu), ..ReceivePlan::default() });
+    let first = port.receive(ReceivePlan { cpus: vec![cpu], ..ReceivePlan::default() });
     while first.snapshot().foreign == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let (other, refused) = other.receive(ReceivePlan { cpu: Some(cpu), ..ReceivePlan::default() }).join();
+    let (other, refused) = other.receive(ReceivePlan { cpus: vec![cpu], ..ReceivePlan::default() }).join();
     assert!(matches!(refused, Err(DataplaneError::Cpu { .. })), "{refused:?}");
     first.stop();
     let (port, report) = first.join();

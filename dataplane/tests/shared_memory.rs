@@ -32,7 +32,7 @@ fn with(mut plan: Value, more: Value) -> Value {
 #[test]
 fn every_frame_of_every_rfc2544_size_is_counted() {
     for size in [64, 128, 256, 512, 1024, 1280, 1518] {
-        let (received, sent) = pair("receive", json!({ "size": size }), with(frames(20_000), json!({ "size": size })));
+        let (received, sent) = pair("receive", json!({ "size": size }), with(frames(20_000), json!({ "traffic": { "test": size } })));
         assert_exact(&received, &sent);
         let bytes = number(&sent, "frames_sent") * size;
         assert_eq!(number(&received, "bytes"), bytes, "{size}-byte frames are {size} bytes with their FCS");
@@ -49,7 +49,7 @@ fn every_kind_of_header_is_recognised() {
     for (format, tagging) in [("l2", json!("untagged")), ("ipv4-udp", vlan.clone()), ("ipv6-udp", qinq), ("ipv6-udp", json!("untagged"))] {
         for flows in [1, 1000] {
             let headers = json!({ "frame": format, "tagging": tagging });
-            let plan = with(frames(5_000), with(headers.clone(), json!({ "size": 128, "flows": flows })));
+            let plan = with(frames(5_000), with(headers.clone(), json!({ "traffic": { "test": 128 }, "flows": flows })));
             let (received, sent) = pair("receive", with(headers, json!({ "check_payload": true })), plan);
             assert_exact(&received, &sent);
             assert_eq!(number(&received, "foreign"), 0);
@@ -82,7 +82,7 @@ fn rfc2544_26_6_the_longest_silence_between_frames_is_told() {
 #[test]
 fn what_a_reflector_returns_is_timed() {
     for format in ["l2", "ipv4-udp", "ipv6-udp"] {
-        let plan = json!({ "pace": { "rate": 5_000.0 }, "rtt": true, "frame": format, "size": 128, "frames": 2_000,
+        let plan = json!({ "pace": { "rate": 5_000.0 }, "rtt": true, "frame": format, "traffic": { "test": 128 }, "frames": 2_000,
                            "duration": { "secs": 100, "nanos": 0 }, "drain": { "secs": 10, "nanos": 0 } });
         let (reflected, sent) = pair("reflect", json!({ "frame": format }), plan);
         let frames = number(&sent, "frames_sent");
@@ -103,13 +103,13 @@ fn what_a_reflector_returns_is_timed() {
 fn other_frames_are_foreign_and_not_test_frames() {
     // IPv6 test frames are foreign to a sink that expects IPv4.
     let (received, sent) =
-        pair("receive", json!({ "frame": "ipv4-udp" }), with(frames(1_000), json!({ "frame": "ipv6-udp", "size": 128 })));
+        pair("receive", json!({ "frame": "ipv4-udp" }), with(frames(1_000), json!({ "frame": "ipv6-udp", "traffic": { "test": 128 } })));
     assert_eq!((number(&received, "frames_received"), number(&received, "foreign")), (0, number(&sent, "frames_sent")), "{received}");
 }
 
 #[test]
 fn frames_of_another_size_are_corrupt() {
-    let (received, sent) = pair("receive", json!({ "size": 64 }), with(frames(1_000), json!({ "size": 128 })));
+    let (received, sent) = pair("receive", json!({ "size": 64 }), with(frames(1_000), json!({ "traffic": { "test": 128 } })));
     assert_eq!((number(&received, "frames_received"), number(&received, "corrupt")), (0, number(&sent, "frames_sent")), "{received}");
 }
 

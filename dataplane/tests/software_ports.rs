@@ -43,7 +43,10 @@ fn what_null_makes_up_is_foreign() {
 fn ring_gives_every_frame_back() {
     // Faster than the ring is emptied, and slower: what it does not take is unsent and leaves no gap in the sequence.
     for (pace, size) in [(json!("max"), 64), (json!({ "rate": 100_000.0 }), 1518)] {
-        let plan = frames(50_000, json!({ "pace": pace, "rtt": true, "size": size, "flows": 7, "drain": { "secs": 20, "nanos": 0 } }));
+        let plan = frames(
+            50_000,
+            json!({ "pace": pace, "rtt": true, "traffic": { "test": size }, "flows": 7, "drain": { "secs": 20, "nanos": 0 } }),
+        );
         let sent = run(&job("send", "net_ring0", plan));
         let taken = number(&sent, "frames_sent");
         let returned = &sent["report"]["returned"];
@@ -82,7 +85,7 @@ fn a_capture_shows_what_was_meant() {
     let directory = tempfile::tempdir().unwrap();
     for (format, size, l3) in [("ipv4-udp", 64, "ip"), ("ipv4-udp", 1518, "ip"), ("ipv6-udp", 128, "ipv6")] {
         let capture = directory.path().join(format!("{format}-{size}.pcap"));
-        let plan = frames(2_000, json!({ "frame": format, "size": size, "flows": 500, "stream": 9 }));
+        let plan = frames(2_000, json!({ "frame": format, "traffic": { "test": size }, "flows": 500, "stream": 9 }));
         let sent = run(&job("send", &format!("net_pcap0,tx_pcap={}", capture.display()), plan));
         assert_eq!(number(&sent, "frames_sent"), 2_000);
         let fields = ["frame.len", "ip.checksum.status", "udp.checksum.status", "udp.payload", "udp.srcport", "udp.dstport"];
@@ -108,7 +111,7 @@ fn a_capture_shows_what_was_meant() {
 fn a_capture_is_received_as_it_was_sent() {
     let directory = tempfile::tempdir().unwrap();
     let capture = directory.path().join("l2.pcap");
-    let plan = frames(3_000, json!({ "frame": "l2", "tagging": { "vlan": 5 }, "size": 256 }));
+    let plan = frames(3_000, json!({ "frame": "l2", "tagging": { "vlan": 5 }, "traffic": { "test": 256 } }));
     run(&job("send", &format!("net_pcap0,tx_pcap={}", capture.display()), plan));
     let rows = dissect(&capture, &["eth.type", "vlan.id", "vlan.etype"]);
     assert!(rows.iter().all(|row| row[0] == "0x8100" && row[1] == "5" && row[2] == "0x88b5"), "{:?}", rows[0]);

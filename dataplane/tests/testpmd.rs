@@ -76,8 +76,12 @@ fn testpmd_swaps_and_counts_what_we_sent() {
     let sent = sender.report();
     let frames = number(&sent, "frames_sent");
     assert!(frames > 0);
-    assert_eq!(sent["report"]["returned"]["received"], json!(frames), "{sent}");
-    assert_eq!(testpmd.totals(), (frames, frames));
+    // On a busy machine testpmd finds the ring back full and drops: it says so, and we say the same number.
+    let (taken_in, given_back) = testpmd.totals();
+    assert!(given_back > 0);
+    assert_eq!(taken_in, frames, "{sent}");
+    assert_eq!(sent["report"]["returned"]["received"], json!(given_back), "{sent}");
+    assert_eq!(sent["report"]["returned"]["lost"], json!(taken_in - given_back), "{sent}");
     sender.finished();
 }
 

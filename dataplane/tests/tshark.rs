@@ -21,22 +21,18 @@ struct Sent {
     tag: Tag,
 }
 
-/// tshark's values of `fields` for every frame of the file, or `None` where there is no tshark.
-fn dissect(path: &Path, fields: &[&str]) -> Option<Vec<Vec<String>>> {
+/// tshark's values of `fields` for every frame of the file.
+fn dissect(path: &Path, fields: &[&str]) -> Vec<Vec<String>> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-r"]).arg(path).args(["-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]);
     tshark.args(["-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]);
     fields.iter().for_each(|field| {
         tshark.args(["-e", field]);
     });
-    let output = match tshark.output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(error) => panic!("tshark could not be started: {error}"),
-    };
+    let output = tshark.output().expect("tshark is needed: scripts/setup test");
     assert!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    Some(text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect())
+    text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
 }
 
 /// Frames of every header stack and size, with one flow and with many, and turned round.
@@ -103,10 +99,7 @@ fn tshark_agrees_on_headers_lengths_checksums_and_tags() {
         "udp.payload",
         "data.data",
     ];
-    let Some(lines) = dissect(&path, &fields) else {
-        eprintln!("skipped: tshark is not installed; scripts/setup installs it");
-        return;
-    };
+    let lines = dissect(&path, &fields);
     assert_eq!(lines.len(), frames.len());
     for (line, sent) in lines.iter().zip(&frames) {
         let [length, vlan, svlan, ip_status, ip_length, ipv6_length, udp_status, udp_length, udp_payload, data] = &line[..] else {
@@ -150,8 +143,5 @@ fn tshark_finds_a_wrong_checksum_when_there_is_one() {
     bytes[24] ^= 1;
     bytes[59] ^= 1;
     write_capture(&path, &[Sent { bytes, spec, tag: Tag::new(StreamId(0), 0, 0) }]);
-    match dissect(&path, &["ip.checksum.status", "udp.checksum.status"]) {
-        Some(lines) => assert_eq!(lines, [["0", "0"]]),
-        None => eprintln!("skipped: tshark is not installed; scripts/setup installs it"),
-    }
+    assert_eq!(dissect(&path, &["ip.checksum.status", "udp.checksum.status"]), [["0", "0"]]);
 }

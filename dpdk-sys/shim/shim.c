@@ -174,6 +174,7 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	struct rte_eth_rxconf rx;
 	struct rte_eth_txconf tx;
 	int socket = rte_eth_dev_socket_id(port);
+	uint16_t queue;
 	int error;
 
 	memset(&info, 0, sizeof(info));
@@ -186,8 +187,12 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	conf.rxmode.offloads = setup->rx_offloads;
 	conf.rxmode.mtu = setup->mtu;
 	conf.txmode.offloads = setup->tx_offloads;
+	if (setup->queues > 1 && info.flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	}
 	*failed = "rte_eth_dev_configure";
-	error = rte_eth_dev_configure(port, 1, 1, &conf);
+	error = rte_eth_dev_configure(port, setup->queues, setup->queues, &conf);
 	if (error != 0)
 		return error;
 
@@ -198,18 +203,20 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 
 	rx = info.default_rxconf;
 	rx.offloads = setup->rx_offloads;
-	*failed = "rte_eth_rx_queue_setup";
-	error = rte_eth_rx_queue_setup(port, 0, setup->rx_desc, (unsigned int)socket, &rx, setup->rx_pool);
-	if (error != 0)
-		return error;
-
 	tx = info.default_txconf;
 	tx.offloads = setup->tx_offloads;
-	*failed = "rte_eth_tx_queue_setup";
-	error = rte_eth_tx_queue_setup(port, 0, setup->tx_desc, (unsigned int)socket, &tx);
-	if (error == 0)
-		*failed = NULL;
-	return error;
+	for (queue = 0; queue < setup->queues; queue++) {
+		*failed = "rte_eth_rx_queue_setup";
+		error = rte_eth_rx_queue_setup(port, queue, setup->rx_desc, (unsigned int)socket, &rx, setup->rx_pool);
+		if (error != 0)
+			return error;
+		*failed = "rte_eth_tx_queue_setup";
+		error = rte_eth_tx_queue_setup(port, queue, setup->tx_desc, (unsigned int)socket, &tx);
+		if (error != 0)
+			return error;
+	}
+	*failed = NULL;
+	return 0;
 }
 
 int lr_device_remove(const char *devargs_name)

@@ -87,10 +87,14 @@ struct lr_dev_info {
 };
 int lr_dev_info_get(uint16_t port, struct lr_dev_info *info);
 
-/* One receive and one transmit queue. Descriptor counts are adjusted to what the driver takes. */
+/*
+ * As many receive as transmit queues. Descriptor counts are adjusted to what the driver takes. With several receive queues frames
+ * are spread by a hash of addresses and ports (RSS) where the driver has one; software ports spread by their other end's queue.
+ */
 struct lr_setup {
 	uint64_t rx_offloads, tx_offloads;
 	uint32_t mtu; /* 0: leave it */
+	uint16_t queues;
 	uint16_t rx_desc, tx_desc;
 	struct rte_mempool *rx_pool;
 };

@@ -97,7 +97,7 @@ class Engine:
     """One of linerate's engines in a process of its own."""
 
     def __init__(self, role, cpu, port, plan, seconds=None, directory=None):
-        job = {"role": role, "port": port, "until": "stdin", "link": 20.0 if role == "send" else None, "plan": {"cpu": cpu, **plan}}
+        job = {"role": role, "port": port, "until": "stdin", "link": 20.0 if role == "send" else None, "plan": {"cpus": [cpu], **plan}}
         if seconds:
             job["plan"]["duration"] = {"secs": int(seconds), "nanos": int(seconds % 1 * 1e9)}
         self.process = subprocess.Popen([ENGINE, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -147,7 +147,7 @@ class Bench:
     def virtio_linerate(self, size):
         path = os.path.join(self.directory.name, "lr.sock")
         sink = Engine("receive", 0, f"net_vhost0,iface={path}", {"size": size})
-        sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"size": size}, self.seconds)
+        sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"traffic": {"test": size}}, self.seconds)
         sent = sender.report()
         sink.process.stdin.close()
         received = sink.report()

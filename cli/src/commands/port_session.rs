@@ -1,6 +1,7 @@
 //! What `send`, `receive` and `reflect` share: opening one port, a live line each second, Ctrl-C, the final report.
 
 use std::io::Write;
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use dataplane::{CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
-use methodology::units::{FrameSize, LinkSpeed, PacketRate};
+use methodology::units::{FrameSize, Frames, LinkSpeed, PacketRate};
 
 use super::CommandError;
 
@@ -18,10 +19,13 @@ pub struct PortArgs {
     /// The DPDK port: net_null0, net_vhost0,iface=lr.sock, 0000:03:00.0,representor=vf0 … (`linerate ports` lists them)
     #[arg(long, value_name = "PORT")]
     pub port: PortSpec,
-    /// CPU of the poll loop. If not given: the highest that this process may use for `send`, the one below for `receive` and
-    /// `reflect`, so that two ends on one machine do not share one
-    #[arg(long, value_name = "NUMBER")]
-    pub cpu: Option<u32>,
+    /// CPUs of the poll loops, one a queue, such as 2 or 2,3. If not given: the highest that this process may use for `send`, the one below
+    /// for `receive` and `reflect`, so that two ends on one machine do not share one
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub cpu: Vec<u32>,
+    /// Queues of the port, each with a poll loop and a CPU of its own. Shared memory needs as many at both ends
+    #[arg(long, default_value = "1", value_name = "COUNT")]
+    pub queues: NonZeroU16,
     /// Do not use huge pages, even where there are some
     #[arg(long)]
     pub no_huge: bool,
@@ -43,15 +47,23 @@ pub enum End {
 }
 
 impl PortArgs {
-    /// The CPU of the poll loop: the one that was given, or the highest for a sender and the one below for a receiver.
-    pub fn cpu(&self, end: End) -> Option<CpuId> {
-        let mut highest = CpuId::allowed().into_iter().rev();
-        let first = highest.next();
-        let own = match end {
-            End::Sender => first,
-            End::Receiver => highest.next().or(first),
-        };
-        self.cpu.map(CpuId::new).or(own)
+    /// The CPUs of the poll loops: those that were given, or the highest ones for a sender and those below for a receiver.
+    pub fn cpus(&self, end: End) -> Vec<CpuId> {
+        if !self.cpu.is_empty() {
+            return self.cpu.iter().copied().map(CpuId::new).collect();
+        }
+        let loops = usize::from(self.queues.get());
+        let highest: Vec<CpuId> = CpuId::allowed().into_iter().rev().collect();
+        match end {
+            End::Receiver if highest.len() >= 2 * loops => highest.into_iter().skip(loops).take(loops).collect(),
+            End::Receiver if loops == 1 => highest.get(1).or(highest.first()).copied().into_iter().collect(),
+            End::Sender | End::Receiver => highest.into_iter().take(loops).collect(),
+        }
+    }
+
+    /// The port, with room for its queues.
+    fn spec(&self) -> PortSpec {
+        self.port.clone().with_queues(self.queues)
     }
 
     /// Waits until somebody listens on the socket that this port connects to, as the other end may still be starting.
@@ -85,16 +97,18 @@ pub struct Outcome<R> {
     pub exit: ExitCode,
 }
 
-/// Megabytes for one port without huge pages: buffers of one queue at 1518 bytes, twice over.
+/// Megabytes for one port without huge pages: buffers of a few queues at 1518 bytes.
 const MEGABYTES: u32 = 256;
 
 impl Session {
-    /// Initialises DPDK and opens the port for frames up to `max_frame`.
-    pub fn open(args: &PortArgs, max_frame: FrameSize) -> Result<Session, CommandError> {
+    /// Initialises DPDK and opens the port for frames up to `max_frame`, of several sizes where they are `mixed`.
+    pub fn open(args: &PortArgs, max_frame: FrameSize, mixed: bool) -> Result<Session, CommandError> {
         let interrupted = super::interrupt_flag()?;
         let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
-        let dataplane = Dataplane::init(EalOptions { memory, devices: vec![args.port.clone()], ..EalOptions::default() })?;
-        let port = dataplane.open(&args.port, PortOptions { max_frame, ..PortOptions::default() })?;
+        let spec = args.spec();
+        let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
+        let options = PortOptions { max_frame, queues: args.queues, fast_free: !mixed, ..PortOptions::default() };
+        let port = dataplane.open(&spec, options)?;
         Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
     }
 
@@ -178,10 +192,10 @@ impl Live {
         Live { text: format!("[{:6.1} s] {verb}", elapsed.as_secs_f64()) }
     }
 
-    /// Frames a second of one size, with their layer-1 rate.
-    pub fn rate(self, frames: u64, interval: Duration, size: FrameSize) -> Live {
+    /// Test frames a second, with their layer-1 rate.
+    pub fn rate(self, frames: u64, interval: Duration, of: &Frames) -> Live {
         let rate = PacketRate::from_count(frames, interval.as_secs_f64());
-        Live { text: format!("{} {rate}, {} at layer 1", self.text, rate.l1(size)) }
+        Live { text: format!("{} {rate}, {} at layer 1", self.text, of.l1(rate)) }
     }
 
     /// Frames a second of any size.

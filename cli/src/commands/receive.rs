@@ -43,9 +43,9 @@ pub struct ReceiveArgs {
 /// Runs the command.
 pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
-    let mut session = Session::open(&args.port, args.max_size)?;
+    let mut session = Session::open(&args.port, args.max_size, false)?;
     let plan = ReceivePlan {
-        cpu: args.port.cpu(End::Receiver),
+        cpus: args.port.cpus(End::Receiver),
         frame: args.frame.format(),
         tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),

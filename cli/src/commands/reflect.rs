@@ -35,9 +35,9 @@ pub struct ReflectArgs {
 /// Runs the command.
 pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
-    let mut session = Session::open(&args.port, args.max_size)?;
+    let mut session = Session::open(&args.port, args.max_size, false)?;
     let plan = ReflectPlan {
-        cpu: args.port.cpu(End::Receiver),
+        cpus: args.port.cpus(End::Receiver),
         frame: args.frame.format(),
         tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),

@@ -1,10 +1,12 @@
 //! `linerate send`: the generator, by hand.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{LatePolicy, SendPlan, SendReport, StreamId};
-use methodology::units::{FrameSize, LinkSpeed, Load, Pace, Seconds};
+use dataplane::pcap::Capture;
+use dataplane::{LatePolicy, SendPlan, SendReport, StreamId, Traffic};
+use methodology::units::{FrameSize, Frames, LinkSpeed, Load, Pace, PacketRate, Seconds};
 
 use super::frame_args::FrameArgs;
 use super::port_session::{End, Live, PortArgs, Session};
@@ -29,9 +31,17 @@ WHAT THE FIGURES MEAN
 pub struct SendArgs {
     #[command(flatten)]
     port: PortArgs,
-    /// Frame size in bytes, counted with the 4-byte FCS
-    #[arg(long, default_value = "64", value_name = "BYTES")]
-    size: FrameSize,
+    /// Frame size in bytes, counted with the 4-byte FCS, or a mix: imix (28×64, 16×570, 4×1518), imix-simple (7×64, 4×570, 1×1518), or a
+    /// genome of RFC 6985 such as imix:aaafg
+    #[arg(long, default_value = "64", value_name = "SIZE")]
+    size: Frames,
+    /// Send the frames of this pcap or pcapng file as they are, round and round, instead of test frames. They carry no tag, so their receiver
+    /// counts them as foreign
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "flows", "rtt"])]
+    pcap: Option<PathBuf>,
+    /// With --pcap: send each frame when it was captured, relative to the first, instead of at --rate
+    #[arg(long, requires = "pcap", conflicts_with = "rate")]
+    own_timing: bool,
     /// 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
     #[arg(long, default_value = "max", allow_hyphen_values = true)]
     rate: Load,
@@ -64,6 +74,10 @@ pub struct SendArgs {
     /// Measure round-trip times: the other end must send the frames back (`linerate reflect`)
     #[arg(long)]
     rtt: bool,
+    /// With --rtt: time the frames of a stream of this many frames a second beside the load, and not the load's own. It takes the last of
+    /// several --queues for itself
+    #[arg(long, value_name = "RATE", requires = "rtt", value_parser = packet_rate)]
+    probe: Option<PacketRate>,
     /// What to do with frames that are late: send them faster within a bound, leave them out, or end the run
     #[arg(long, value_enum, default_value = "catch-up")]
     late: Late,
@@ -86,16 +100,30 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         return Err(CommandError::new("a --duration of 0 sends nothing: give a time such as 5s"));
     }
     args.port.wait_for_listener(args.wait.duration())?;
-    let mut session = Session::open(&args.port, args.size)?;
-    let pace = args.rate.pace(args.size, args.link.or(session.link_speed()))?;
+    let (traffic, largest) = traffic(args)?;
+    let mixed = matches!(&traffic, Traffic::Test(frames) if frames.is_mix());
+    let mut session = Session::open(&args.port, largest, mixed)?;
+    let pace = match &traffic {
+        Traffic::Test(frames) => frames.pace(args.rate, args.link.or(session.link_speed()))?,
+        Traffic::Capture { .. } => match args.rate {
+            Load::Packets(rate) => Pace::Rate(rate),
+            Load::Max => Pace::Max,
+            other => {
+                return Err(CommandError::new(format!(
+                    "--rate {other} is a rate of bits, and the frames of a capture differ: give frames a second, such as 10kpps, or max"
+                )));
+            }
+        },
+    };
     let plan = SendPlan {
-        cpu: args.port.cpu(End::Sender),
+        cpus: args.port.cpus(End::Sender),
         frames: args.frames,
         frame: args.frame.format(),
         flows: args.flows,
         seed: args.seed,
         burst: args.burst,
         rtt: args.rtt,
+        probe: args.probe,
         stream: StreamId(args.stream),
         tagging: args.frame.tagging(),
         late: match args.late {
@@ -103,30 +131,67 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
             Late::Skip => LatePolicy::Skip,
             Late::Abort => LatePolicy::Abort { bound: args.late_bound.nanoseconds() },
         },
-        ..SendPlan::new(args.size, pace, args.duration.duration())
+        ..SendPlan::new(traffic.clone(), pace, args.duration.duration())
     };
     session.wait_for_link(args.wait.duration())?;
     let running = session.port()?.send(plan)?;
     let outcome = session.watch(running, |now, before, interval| {
-        Live::new("sent", now.elapsed).rate(now.frames_sent - before.frames_sent, interval, args.size).count("unsent", now.frames_unsent)
+        let frames = now.frames_sent - before.frames_sent;
+        let live = Live::new("sent", now.elapsed);
+        let live = match &args.pcap {
+            None => live.rate(frames, interval, &args.size),
+            Some(_) => live.packets(frames, interval),
+        };
+        live.count("unsent", now.frames_unsent)
     });
     let mut report = outcome.report?;
     // What was due and did not go is unsent, whether the port refused it or the loop came too late to offer it; `frames_skipped` says how much
     // of it was the latter.
     report.frames_unsent += report.frames_skipped;
-    format.print(&report, || text(&report, args.size, pace))?;
+    format.print(&report, || text(&report, &traffic, pace))?;
     if let Some(reason) = &report.ended_early {
         return Err(CommandError::new(format!("the run ended early: {reason}")));
     }
     Ok(outcome.exit)
 }
 
-fn text(report: &SendReport, size: FrameSize, pace: Pace) -> String {
-    let mut lines = vec![
-        format!("sent        {} frames of {size} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate),
-        format!("            {} at layer 1, {} at layer 2", report.rate.l1(size), report.rate.l2(size)),
-        format!("unsent      {} frames that were due and did not go", report.frames_unsent),
-    ];
+/// What is sent, and the largest frame of it.
+fn traffic(args: &SendArgs) -> Result<(Traffic, FrameSize), CommandError> {
+    match &args.pcap {
+        None => Ok((args.size.clone().into(), args.size.largest())),
+        Some(file) => {
+            let capture = Capture::open(file, FrameSize::MAX)?;
+            if capture.out_of_order() > 0 {
+                eprintln!(
+                    "{} frames of {} are stamped earlier than one before them: they go right after it",
+                    capture.out_of_order(),
+                    file.display()
+                );
+            }
+            Ok((Traffic::Capture { file: file.clone(), own_timing: args.own_timing }, capture.largest()))
+        }
+    }
+}
+
+fn packet_rate(text: &str) -> Result<PacketRate, String> {
+    match text.parse::<Load>() {
+        Ok(Load::Packets(rate)) => Ok(rate),
+        Ok(_) => Err("give frames a second, such as 10kpps".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
+    let (what, layers) = match traffic {
+        Traffic::Test(frames) => {
+            (frames.to_string(), Some(format!("            {} at layer 1, {} at layer 2", frames.l1(report.rate), frames.l2(report.rate))))
+        }
+        Traffic::Capture { file, .. } => (file.display().to_string(), None),
+    };
+    let mut lines =
+        vec![format!("sent        {} frames of {what} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate)];
+    lines.extend(layers);
+    lines.push(format!("unsent      {} frames that were due and did not go", report.frames_unsent));
     if report.frames_skipped > 0 {
         lines.push(format!(
             "            {} of them were too late to offer: the poll loop was away, or the rate is above what this machine makes",

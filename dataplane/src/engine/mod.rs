@@ -7,7 +7,7 @@ mod reflector;
 mod running;
 mod sink;
 
-pub use plan::{FrameFormat, ReceivePlan, ReflectPlan, SendPlan};
+pub use plan::{FrameFormat, RateStep, ReceivePlan, ReflectPlan, SendPlan, Traffic};
 pub use running::{EngineReport, Running};
 
 pub(crate) use generator::send;

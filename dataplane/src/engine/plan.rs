@@ -1,6 +1,7 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
-use methodology::units::{FrameSize, Nanoseconds, Pace};
+use methodology::units::{FrameSize, Frames, Nanoseconds, Pace, PacketRate};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
@@ -37,17 +38,56 @@ const HICCUP: Duration = Duration::from_micros(25);
 /// How late a frame may go before it is given up, unless the plan says otherwise.
 const CATCH_UP: Nanoseconds = Nanoseconds::new(10_000_000);
 
-/// What a sender shall do.
+/// What a sender sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Traffic {
+    /// Test frames of one size or of a mix, each tagged. Frames of several sizes need a port that was opened without
+    /// [`fast_free`](crate::PortOptions::fast_free).
+    Test(Frames),
+    /// The frames of a pcap or pcapng file as they are, round and round. They carry no tag: their receiver cannot tell which are missing.
+    Capture {
+        /// The file, on the sender's machine.
+        file: PathBuf,
+        /// Send each frame when it was captured, relative to the first; at the plan's pace otherwise.
+        own_timing: bool,
+    },
+}
+
+impl From<FrameSize> for Traffic {
+    fn from(size: FrameSize) -> Self {
+        Traffic::Test(Frames::Fixed(size))
+    }
+}
+
+impl From<Frames> for Traffic {
+    fn from(frames: Frames) -> Self {
+        Traffic::Test(frames)
+    }
+}
+
+/// A change of the rate in the middle of a trial (RFC 2544 §26.5, system recovery).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RateStep {
+    /// How long after the first frame.
+    pub after: Duration,
+    /// The rate from then on.
+    pub rate: PacketRate,
+}
+
+/// What a sender shall do. Each of the port's queues has a poll loop of its own, and the loops share the load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SendPlan {
-    /// The poll loop's CPU; the highest allowed one that is free where none is given.
-    pub cpu: Option<CpuId>,
-    /// Every frame's size.
-    pub size: FrameSize,
+    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    pub cpus: Vec<CpuId>,
+    /// What is sent.
+    pub traffic: Traffic,
     /// How fast.
     pub pace: Pace,
     /// For how long.
     pub duration: Duration,
+    /// Another rate from some moment on.
+    pub then: Option<RateStep>,
     /// Stop after this many frames, where that is sooner.
     pub frames: Option<u64>,
     /// The headers.
@@ -64,7 +104,10 @@ pub struct SendPlan {
     pub burst: u16,
     /// Receive the frames on the same port again and record round-trip times.
     pub rtt: bool,
-    /// The number of this sender's stream.
+    /// With `rtt`: do not time the load's frames, but those of a stream of this rate beside it, on a queue of its own where the port has more
+    /// than one.
+    pub probe: Option<PacketRate>,
+    /// The number of this sender's first stream. Each further poll loop has the next number, and a probe stream that behind them.
     pub stream: StreamId,
     /// What to do with frames that are late.
     pub late: LatePolicy,
@@ -76,12 +119,13 @@ pub struct SendPlan {
 
 impl SendPlan {
     /// A plan with defaults for the rest: one IPv4/UDP flow, bursts of at most 64 frames, catching up to 10 ms.
-    pub fn new(size: FrameSize, pace: Pace, duration: Duration) -> Self {
+    pub fn new(traffic: impl Into<Traffic>, pace: Pace, duration: Duration) -> Self {
         SendPlan {
-            cpu: None,
-            size,
+            cpus: Vec::new(),
+            traffic: traffic.into(),
             pace,
             duration,
+            then: None,
             frames: None,
             frame: FrameFormat::default(),
             tagging: Tagging::default(),
@@ -90,6 +134,7 @@ impl SendPlan {
             seed: 0,
             burst: 64,
             rtt: false,
+            probe: None,
             stream: StreamId::default(),
             late: LatePolicy::CatchUp { bound: CATCH_UP },
             drain: Duration::from_millis(100),
@@ -97,21 +142,36 @@ impl SendPlan {
         }
     }
 
-    /// The frames that this plan sends, from a port with the address `source`.
+    /// How many poll loops carry the load on a port of so many queues.
+    pub fn loops(&self, queues: u16) -> u16 {
+        if self.probe.is_some() && queues > 1 { queues - 1 } else { queues }
+    }
+
+    /// The stream of poll loop `number`; that behind the last loop's is the probe's.
+    pub fn stream_of(&self, number: u16) -> StreamId {
+        StreamId(self.stream.0.wrapping_add(number))
+    }
+
+    /// The test frames that this plan sends, from a port with the address `source`.
     pub fn frame_spec(&self, source: MacAddress) -> FrameSpec {
         let spec = FrameSpec { source, tagging: self.tagging, stream: self.stream, ..FrameSpec::new(self.frame.network()) };
         let spec = FrameSpec { destination: self.destination.unwrap_or(spec.destination), ..spec };
         // The CRC is written once a frame buffer, so it costs nothing; frames too short for it go without.
         let checked = FrameSpec { payload: Payload::Checked, ..spec };
-        if Template::build(&checked, self.size).is_ok() { checked } else { spec }
+        let fits = match &self.traffic {
+            Traffic::Test(Frames::Fixed(size)) => Template::build(&checked, *size).is_ok(),
+            Traffic::Test(Frames::Mix(mix)) => mix.sizes().iter().all(|size| Template::build(&checked, *size).is_ok()),
+            Traffic::Capture { .. } => false,
+        };
+        if fits { checked } else { spec }
     }
 }
 
 /// What a sink shall do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReceivePlan {
-    /// The poll loop's CPU; the highest allowed one that is free where none is given.
-    pub cpu: Option<CpuId>,
+    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    pub cpus: Vec<CpuId>,
     /// The headers of the test frames; all others are foreign.
     pub frame: FrameFormat,
     /// VLAN tags of the test frames.
@@ -135,7 +195,7 @@ pub struct ReceivePlan {
 impl Default for ReceivePlan {
     fn default() -> Self {
         ReceivePlan {
-            cpu: None,
+            cpus: Vec::new(),
             frame: FrameFormat::default(),
             tagging: Tagging::default(),
             size: None,
@@ -152,8 +212,8 @@ impl Default for ReceivePlan {
 /// What a reflector shall do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReflectPlan {
-    /// The poll loop's CPU; the highest allowed one that is free where none is given.
-    pub cpu: Option<CpuId>,
+    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    pub cpus: Vec<CpuId>,
     /// The headers of the test frames; all others are foreign.
     pub frame: FrameFormat,
     /// VLAN tags of the test frames.
@@ -171,7 +231,7 @@ pub struct ReflectPlan {
 impl Default for ReflectPlan {
     fn default() -> Self {
         ReflectPlan {
-            cpu: None,
+            cpus: Vec::new(),
             frame: FrameFormat::default(),
             tagging: Tagging::default(),
             duration: None,

@@ -1,17 +1,19 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use methodology::units::PacketRate;
 
 use super::meter::{self, Meter};
 use super::plan::ReflectPlan;
-use super::running::{Running, Shared};
+use super::running::{self, Running, Shared};
 use crate::burst::{Burst, MAX_BURST, Slots};
 use crate::clock::ticks;
 use crate::error::DataplaneError;
 use crate::frame::reflect::{Turned, turn_round};
 use crate::frame::{Class, Classifier, Layout, prefetch_for_write};
 use crate::latency::RttRecorder;
-use crate::port::Port;
+use crate::pace::TickRate;
+use crate::port::{Parts, Port};
 use crate::report::{CounterPair, ReflectReport, RttReport};
 
 /// How long a burst is offered again before it counts as unsent.
@@ -19,18 +21,41 @@ const RETRY: Duration = Duration::from_micros(100);
 
 /// Starts a reflector. What the plan asks for and cannot have, `join` says.
 pub(crate) fn reflect(port: Port, plan: ReflectPlan) -> Running<ReflectReport> {
-    let cpu = plan.cpu;
-    Running::start(port, cpu, move |port, shared| run(port, &plan, shared))
+    let loops = usize::from(port.info().queues);
+    Running::start(port, loops, move |port, shared| run(port, &plan, shared))
 }
 
-fn run(port: &mut Port, plan: &ReflectPlan, shared: &Shared) -> Result<ReflectReport, DataplaneError> {
+fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<ReflectReport, DataplaneError> {
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
         return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is not from 1 to {MAX_BURST}", plan.burst) });
     }
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
-    let parts = port.split();
-    let (rx, tx, home, link) = (parts.rx, parts.tx, parts.home, parts.link);
+    let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
+    let loops = running::on_each(&eal, &name, &plan.cpus, port.split(), shared, |queue, shared| Ok(reflect_on(queue, plan, rate, shared)))?;
+    port.has_sent();
+    Ok(summed(loops, CounterPair { before, after: port.counters() }))
+}
+
+/// What one poll loop did.
+struct Loop {
+    residence: RttRecorder,
+    report: ReflectReport,
+}
+
+/// One report of what all loops did.
+fn summed(loops: Vec<Loop>, counters: CounterPair) -> ReflectReport {
+    let sum = loops.into_iter().reduce(|mut all, one| {
+        all.residence.merge(&one.residence);
+        Loop { report: all.report.and(one.report), ..all }
+    });
+    let Some(Loop { residence, report }) = sum else { return ReflectReport::default() };
+    let rate = PacketRate::from_count(report.frames_sent, report.duration.as_secs_f64());
+    ReflectReport { residence: RttReport::from_recorder(&residence), rate, counters, ..report }
+}
+
+fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Shared) -> Loop {
+    let Parts { rx, tx, home, link, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = Classifier::new(layout);
     let mut residence = RttRecorder::new(rate);
@@ -118,19 +143,16 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &Shared) -> Result<ReflectRe
         }
     }
     let end = meter.turn();
-    port.has_sent();
-    let duration = meter.duration(first.map_or(0, |first| last_frame.wrapping_sub(first)));
-    Ok(ReflectReport {
+    let report = ReflectReport {
         frames_received: received,
         frames_sent: sent,
         unsent,
         foreign,
-        duration,
-        rate: PacketRate::from_count(sent, duration.as_secs_f64()),
-        residence: RttReport::from_recorder(&residence),
+        duration: meter.duration(first.map_or(0, |first| last_frame.wrapping_sub(first))),
         hiccups: meter.hiccups(),
         cycles: meter.cycles(end, received),
-        counters: CounterPair { before, after: port.counters() },
         ended_early,
-    })
+        ..ReflectReport::default()
+    };
+    Loop { residence, report }
 }

@@ -1,13 +1,13 @@
 use std::panic;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam::utils::CachePadded;
 
 use crate::cpu::CpuId;
-use crate::eal::{self, Eal, Registered};
+use crate::eal::{self, CpuClaim, Eal, Registered};
 use crate::error::DataplaneError;
 use crate::port::Port;
 use crate::report::{ReceiveReport, ReceiveSnapshot, ReflectReport, ReflectSnapshot, SendReport, SendSnapshot};
@@ -57,6 +57,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn ask_to_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     #[inline(always)]
     pub(super) fn stop_asked(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -74,40 +78,42 @@ impl Shared {
 /// An engine at work. Dropping it stops the engine, waits for it and closes its port.
 #[derive(Debug)]
 pub struct Running<R: EngineReport> {
-    shared: Arc<Shared>,
+    /// One for each poll loop.
+    shared: Arc<[Shared]>,
     started: Instant,
     thread: Option<JoinHandle<(Port, Result<R, DataplaneError>)>>,
 }
 
 impl<R: EngineReport> Running<R> {
-    /// Starts `engine` on a thread of its own, pinned to `cpu` and registered with EAL.
+    /// Starts an engine of so many poll loops, which [`on_each`] runs, on a thread of its own.
     pub(super) fn start(
-        port: Port,
-        cpu: Option<CpuId>,
-        engine: impl FnOnce(&mut Port, &Shared) -> Result<R, DataplaneError> + Send + 'static,
+        mut port: Port,
+        loops: usize,
+        engine: impl FnOnce(&mut Port, &[Shared]) -> Result<R, DataplaneError> + Send + 'static,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared: Arc<[Shared]> = (0..loops).map(|_| Shared::default()).collect();
         let theirs = Arc::clone(&shared);
-        let mut port = port;
         let thread = thread::spawn(move || {
-            let result = on_cpu(&port.eal.clone(), cpu, &port.info().name.clone(), || engine(&mut port, &theirs));
+            let result = engine(&mut port, &theirs);
             (port, result)
         });
         Running { shared, started: Instant::now(), thread: Some(thread) }
     }
 
-    /// The counters now. Costs the poll loop nothing.
+    /// The counters now, of all loops together. Costs the poll loops nothing.
     pub fn snapshot(&self) -> R::Snapshot {
-        let mut counters = [0; 7];
-        for (counter, shown) in counters.iter_mut().zip(self.shared.counters.iter()) {
-            *counter = shown.load(Ordering::Relaxed);
+        let mut counters = Counters::default();
+        for shared in self.shared.iter() {
+            for (counter, shown) in counters.iter_mut().zip(shared.counters.iter()) {
+                *counter += shown.load(Ordering::Relaxed);
+            }
         }
         R::snapshot(counters, self.started.elapsed())
     }
 
     /// Asks the engine to end: a sender at once, a sink and a reflector when the frames under way have come.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.iter().for_each(Shared::ask_to_stop);
     }
 
     /// Whether the engine has ended, so that [`join`](Self::join) does not wait.
@@ -139,17 +145,42 @@ impl<R: EngineReport> Drop for Running<R> {
     }
 }
 
-/// Runs `work` on this thread, pinned and registered.
-fn on_cpu<R>(
+/// Runs a poll loop for each item of `work`, each on a thread of its own that is pinned and registered with EAL, and waits for all of them.
+/// They begin together. Where one fails the others are stopped, and the first failure is given.
+pub(super) fn on_each<W: Send, P: Send>(
     eal: &Arc<Eal>,
-    cpu: Option<CpuId>,
     port: &str,
-    work: impl FnOnce() -> Result<R, DataplaneError>,
-) -> Result<R, DataplaneError> {
+    cpus: &[CpuId],
+    work: Vec<W>,
+    shared: &[Shared],
+    poll: impl Fn(W, &Shared) -> Result<P, DataplaneError> + Sync,
+) -> Result<Vec<P>, DataplaneError> {
+    let together = Barrier::new(work.len());
+    let one = |work: W, cpu: Option<CpuId>, own: &Shared| {
+        let pinned = pin(eal, cpu, port);
+        // Also a loop that cannot begin comes here, or the others would wait for it for ever.
+        together.wait();
+        let result = pinned.and_then(|_pinned| poll(work, own));
+        if result.is_err() {
+            shared.iter().for_each(Shared::ask_to_stop);
+        }
+        result
+    };
+    thread::scope(|scope| {
+        let cpus = cpus.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let one = &one;
+        let each = work.into_iter().zip(cpus).zip(shared);
+        let loops: Vec<_> = each.map(|((work, cpu), own)| scope.spawn(move || one(work, cpu, own))).collect();
+        loops.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect()
+    })
+}
+
+/// Pins this thread to a CPU that it has to itself, and registers it with EAL, until what is given is dropped.
+fn pin(eal: &Arc<Eal>, cpu: Option<CpuId>, port: &str) -> Result<(Registered, CpuClaim), DataplaneError> {
     let failed = |reason: String| DataplaneError::Thread { name: port.to_owned(), reason };
     let claim = eal.claim_cpu(cpu)?;
     claim.cpu().pin_current_thread().map_err(|error| failed(format!("CPU {}: {error}", claim.cpu())))?;
-    let _registered = Registered::current_thread(Arc::clone(eal)).map_err(|error| failed(format!("rte_thread_register: {error}")))?;
+    let registered = Registered::current_thread(Arc::clone(eal)).map_err(|error| failed(format!("rte_thread_register: {error}")))?;
     eal::take_log();
-    work()
+    Ok((registered, claim))
 }

@@ -1,12 +1,16 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use methodology::units::PacketRate;
 
 use super::meter::{self, Meter};
 use super::plan::ReceivePlan;
-use super::running::{Running, Shared};
+use super::running::{self, Running, Shared};
 use crate::burst::{Burst, Frame, MAX_BURST, Slots};
 use crate::error::DataplaneError;
 use crate::frame::{Class, Classifier, Corruption, Layout, StreamId, prefetch_for_read};
-use crate::port::Port;
+use crate::pace::TickRate;
+use crate::port::{Parts, Port};
 use crate::report::{CounterPair, ReceiveReport, StreamReport};
 use crate::sequence::{SequenceCounts, Tracker, Window};
 
@@ -21,19 +25,32 @@ const FCS: u64 = methodology::units::FCS as u64;
 
 /// Starts a sink. What the plan asks for and cannot have, `join` says.
 pub(crate) fn receive(port: Port, plan: ReceivePlan) -> Running<ReceiveReport> {
-    let cpu = plan.cpu;
-    Running::start(port, cpu, move |port, shared| run(port, &plan, shared))
+    let loops = usize::from(port.info().queues);
+    Running::start(port, loops, move |port, shared| run(port, &plan, shared))
 }
 
-fn run(port: &mut Port, plan: &ReceivePlan, shared: &Shared) -> Result<ReceiveReport, DataplaneError> {
+fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<ReceiveReport, DataplaneError> {
     let window = Window::new(plan.window).map_err(|error| DataplaneError::Plan { what: "the window", why: error.to_string() })?;
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
         return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is not from 1 to {MAX_BURST}", plan.burst) });
     }
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
-    let parts = port.split();
-    let (rx, home, link) = (parts.rx, parts.home, parts.link);
+    let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
+    let loops =
+        running::on_each(&eal, &name, &plan.cpus, port.split(), shared, |queue, shared| Ok(receive_on(queue, plan, rate, window, shared)))?;
+    Ok(summed(loops, rate, CounterPair { before, after: port.counters() }))
+}
+
+/// What one poll loop saw.
+struct Loop {
+    /// First and last test frame, in ticks.
+    span: Option<(u64, u64)>,
+    report: ReceiveReport,
+}
+
+fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> Loop {
+    let Parts { rx, home, link, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
     let mut seen = Seen::new(classifier, window, plan.check_payload);
@@ -42,7 +59,7 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &Shared) -> Result<ReceiveRe
     let drain = meter.ticks(plan.drain);
     let limit = plan.duration.map(|duration| meter.ticks(duration));
     // Asking for the link costs a system call on some ports: only while nothing comes, and seldom.
-    let look = meter.ticks(std::time::Duration::from_millis(250));
+    let look = meter.ticks(Duration::from_millis(250));
     let (mut last_frame, mut last_look) = (meter.begin(), meter.begin());
     let mut stopping = false;
     let mut ended_early = None;
@@ -87,12 +104,29 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &Shared) -> Result<ReceiveRe
     let end = meter.turn();
     shared.show(seen.counters());
     let frames = seen.frames;
-    let mut report = seen.report(&meter);
+    let span = seen.first.map(|first| (first, seen.last));
+    let longest_gap = meter.duration(seen.longest_gap);
+    let mut report = seen.report(longest_gap);
     report.hiccups = meter.hiccups();
     report.cycles = meter.cycles(end, frames);
-    report.counters = CounterPair { before, after: port.counters() };
     report.ended_early = ended_early;
-    Ok(report)
+    Loop { span, report }
+}
+
+/// One report of what all loops saw.
+fn summed(loops: Vec<Loop>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
+    let spans = || loops.iter().filter_map(|one| one.span);
+    // Ticks are of one clock; differences from one of them do not care about its wrap.
+    let span = spans()
+        .map(|(first, _)| first)
+        .reduce(|a, b| if b.wrapping_sub(a) as i64 >= 0 { a } else { b })
+        .map(|first| spans().map(|(_, last)| last.wrapping_sub(first)).max().unwrap_or(0));
+    let duration = rate.nanoseconds(span.unwrap_or(0)).seconds().duration();
+    let mut sum = loops.into_iter().map(|one| one.report).reduce(ReceiveReport::and).unwrap_or_default();
+    sum.duration = duration;
+    sum.rate = PacketRate::from_count(sum.frames_received, duration.as_secs_f64());
+    sum.counters = counters;
+    sum
 }
 
 /// What has come so far.
@@ -259,9 +293,8 @@ impl Seen {
         [totals.received, self.bytes, totals.lost, totals.duplicate, totals.reordered, corrupt, self.foreign]
     }
 
-    fn report(self, meter: &Meter) -> ReceiveReport {
+    fn report(self, longest_gap: Duration) -> ReceiveReport {
         let totals = self.totals();
-        let duration = meter.duration(self.first.map_or(0, |first| self.last.wrapping_sub(first)));
         let streams = self.streams.iter().map(|(stream, tracker)| {
             let counts = tracker.counts();
             StreamReport {
@@ -283,15 +316,10 @@ impl Seen {
             corrupt: self.corrupt + totals.implausible,
             foreign: self.foreign,
             bytes: self.bytes,
-            duration,
-            rate: PacketRate::from_count(totals.received, duration.as_secs_f64()),
-            longest_gap: meter.duration(self.longest_gap),
+            longest_gap,
             window_exceeded: totals.beyond_window,
             streams: streams.collect(),
-            hiccups: Default::default(),
-            cycles: Default::default(),
-            counters: Default::default(),
-            ended_early: None,
+            ..ReceiveReport::default()
         }
     }
 }

@@ -29,6 +29,12 @@ impl SizeCycle {
         &self.distinct
     }
 
+    /// Goes back by `frames`: the next ones have their sizes again.
+    pub fn rewind(&mut self, frames: u64) {
+        let all = self.order.len().max(1);
+        self.position = (self.position + all - (frames % all as u64) as usize) % all;
+    }
+
     /// The next frame's size, as an index into [`distinct`](Self::distinct).
     #[inline(always)]
     pub fn next_index(&mut self) -> usize {
@@ -51,6 +57,13 @@ mod tests {
             indices.iter().map(|&at| cycle.distinct()[at].bytes()).collect()
         };
         assert_eq!(sizes, [64, 1518, 64, 64, 1280, 64, 1518, 64, 64, 1280]);
+        for back in [1, 3, 5, 12] {
+            let mut again = cycle.clone();
+            again.rewind(back);
+            let repeated: Vec<usize> = (0..back).map(|_| again.next_index()).collect();
+            assert_eq!(again, cycle, "{back} back and {back} forth");
+            assert_eq!(repeated.last(), Some(&1), "a round ends with f, 1280 bytes: {repeated:?}");
+        }
     }
 
     #[test]

@@ -86,6 +86,22 @@ pub struct GapReport {
     pub histogram: Vec<Bucket>,
 }
 
+impl GapReport {
+    /// Those of two loops, each with a schedule of its own.
+    pub(crate) fn and(&self, other: &GapReport) -> GapReport {
+        let count = self.count + other.count;
+        let off = self.mean_off_ns * self.count as f64 + other.mean_off_ns * other.count as f64;
+        GapReport {
+            intended_ns: self.intended_ns.or(other.intended_ns),
+            count,
+            off_by_1us: self.off_by_1us + other.off_by_1us,
+            mean_off_ns: if count == 0 { 0.0 } else { off / count as f64 },
+            longest_ns: self.longest_ns.max(other.longest_ns),
+            histogram: added(&self.histogram, &other.histogram),
+        }
+    }
+}
+
 /// How many values were below a bound and not below the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
@@ -93,6 +109,13 @@ pub struct Bucket {
     pub below_ns: Nanoseconds,
     /// How many.
     pub count: u64,
+}
+
+/// Two histograms of the same bounds in one.
+pub(crate) fn added(a: &[Bucket], b: &[Bucket]) -> Vec<Bucket> {
+    let mut sum = std::collections::BTreeMap::new();
+    a.iter().chain(b).for_each(|bucket| *sum.entry(bucket.below_ns).or_default() += bucket.count);
+    sum.into_iter().map(|(below_ns, count)| Bucket { below_ns, count }).collect()
 }
 
 /// Index of the half-octave that `ticks` lies in.

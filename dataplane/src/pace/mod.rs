@@ -8,7 +8,7 @@ mod gaps;
 mod schedule;
 
 pub use gaps::{Bucket, GapRecorder, GapReport};
-pub(crate) use gaps::{bucket, buckets};
+pub(crate) use gaps::{added, bucket, buckets};
 pub use schedule::{LatePolicy, LatenessReport, PaceError, Release, Schedule, TooLate};
 
 use std::num::NonZeroU64;

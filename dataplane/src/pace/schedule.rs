@@ -62,6 +62,7 @@ pub struct Schedule {
     gap_fraction: u64,
     numerator: u64,
     policy: Policy,
+    asked: LatePolicy,
     released: u64,
     skipped: u64,
     lateness: Lateness,
@@ -95,6 +96,23 @@ pub struct LatenessReport {
     pub max_ns: Nanoseconds,
     /// The mean over all bursts, in nanoseconds.
     pub mean_ns: f64,
+    /// How many bursts there were.
+    pub bursts: u64,
+}
+
+impl LatenessReport {
+    /// That of two loops, each with a schedule of its own.
+    pub(crate) fn and(&self, other: &LatenessReport) -> LatenessReport {
+        let bursts = self.bursts + other.bursts;
+        let total = self.mean_ns * self.bursts as f64 + other.mean_ns * other.bursts as f64;
+        LatenessReport {
+            late_bursts: self.late_bursts + other.late_bursts,
+            threshold_ns: self.threshold_ns.max(other.threshold_ns),
+            max_ns: self.max_ns.max(other.max_ns),
+            mean_ns: if bursts == 0 { 0.0 } else { total / bursts as f64 },
+            bursts,
+        }
+    }
 }
 
 impl Schedule {
@@ -114,6 +132,7 @@ impl Schedule {
         let denominator = u128::from(ticks.hz()) << shift;
         let gap = u64::try_from(denominator.div_ceil(u128::from(numerator))).map_err(|_| refuse())?;
         let gap_fraction = (u128::from(gap) * u128::from(numerator) - denominator) as u64;
+        let asked = policy;
         let policy = match policy {
             LatePolicy::CatchUp { bound } => Policy { bound: ticks.ticks(bound), aborts: false },
             LatePolicy::Skip => Policy { bound: gap, aborts: false },
@@ -122,7 +141,15 @@ impl Schedule {
         let policy = Policy { bound: policy.bound.max(1), ..policy };
         let lateness = Lateness { threshold: ticks.ticks(Nanoseconds::new(1000)), ..Lateness::default() };
         let due = start.wrapping_add(gap);
-        Ok(Schedule { due, fraction: gap_fraction, gap, gap_fraction, numerator, policy, released: 0, skipped: 0, lateness, ticks })
+        Ok(Schedule { due, fraction: gap_fraction, gap, gap_fraction, numerator, policy, asked, released: 0, skipped: 0, lateness, ticks })
+    }
+
+    /// Goes over to another rate at the tick `start`: the next frame is due one of its gaps later. What was released and how late it was stays
+    /// counted.
+    pub fn change_rate(&mut self, rate: PacketRate, start: u64) -> Result<(), PaceError> {
+        let next = Schedule::new(self.ticks, rate, start, self.asked)?;
+        *self = Schedule { released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
+        Ok(())
     }
 
     /// How many frames may go at `now`, at most `room`. What is released counts as gone: frames that the port then does not take
@@ -165,6 +192,7 @@ impl Schedule {
             threshold_ns: self.ticks.nanoseconds(threshold),
             max_ns: self.ticks.nanoseconds(longest),
             mean_ns: mean_ticks * 1e9 / self.ticks.hz() as f64,
+            bursts: releases,
         }
     }
 

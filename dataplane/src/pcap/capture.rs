@@ -63,6 +63,12 @@ impl Capture {
         self.frames.len()
     }
 
+    /// The largest frame as it goes on the wire: with its FCS, and padded.
+    pub fn largest(&self) -> FrameSize {
+        let sizes = self.frames().filter_map(|frame| FrameSize::new(frame.bytes.len() as u32 + methodology::units::FCS).ok());
+        sizes.max().unwrap_or(FrameSize::MIN)
+    }
+
     /// Frames whose time stamp lay before an earlier frame's; they are sent right after it.
     pub fn out_of_order(&self) -> usize {
         self.out_of_order

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use dpdk_sys as sys;
 use methodology::units::{FrameSize, LinkSpeed};
 
+use super::info::FAST_FREE;
 use super::{PortCounters, PortInfo, PortOptions};
 use crate::eal::{self, Eal};
 use crate::error::DataplaneError;
@@ -194,11 +195,12 @@ impl Device {
         DataplaneError::Port { action, name: self.name.clone(), reason: eal::text_of(errno), log: eal::said(), advice: advice.to_owned() }
     }
 
-    /// Configures one queue each way and starts.
+    /// Configures the queues and starts.
     pub(super) fn start(&self, spec: &PortSpec, options: &PortOptions, rx_pool: &Pool) -> Result<PortInfo, DataplaneError> {
         eal::take_log();
         let known = self.capabilities()?;
         let mtu = self.mtu(spec, options.max_frame, &known)?;
+        self.check_queues(spec, options, &known)?;
         let fast_free = known.tx_offload_capa & (1 << sys::LR_TX_FAST_FREE_BIT);
         let choice = |wanted: Option<u16>, driver: u16| wanted.unwrap_or(if driver == 0 { DESCRIPTORS } else { driver });
         let mut setup = sys::lr_setup {
@@ -206,6 +208,7 @@ impl Device {
             // Every frame of a transmit queue is of one pool and has one reference, as this asks.
             tx_offloads: if options.fast_free { fast_free } else { 0 },
             mtu: u32::from(mtu),
+            queues: options.queues.get(),
             rx_desc: choice(options.rx_descriptors, known.default_rx_desc),
             tx_desc: choice(options.tx_descriptors, known.default_tx_desc),
             rx_pool: rx_pool.raw(),
@@ -220,12 +223,27 @@ impl Device {
             // SAFETY: the port is configured. Drivers without the notion refuse, and need none.
             unsafe { sys::rte_eth_promiscuous_enable(self.id) };
         }
-        // SAFETY: configured above, both queues set up.
+        // SAFETY: configured above, all queues set up.
         let error = unsafe { sys::rte_eth_dev_start(self.id) };
         if error != 0 {
             return Err(self.error("starting", error, "See whether another process uses the device"));
         }
         Ok(self.describe(spec, options, &known, &setup))
+    }
+
+    fn check_queues(&self, spec: &PortSpec, options: &PortOptions, known: &sys::lr_dev_info) -> Result<(), DataplaneError> {
+        let most = known.max_rx_queues.min(known.max_tx_queues);
+        if options.queues.get() <= most {
+            return Ok(());
+        }
+        let more = match spec.queues_key() {
+            Some(key) => format!("give the port as many with `{key}={}`, at both ends", options.queues),
+            None => "use fewer".to_owned(),
+        };
+        Err(DataplaneError::Plan {
+            what: "the number of queues",
+            why: format!("{} has at most {most}, not {}: {more}", self.name, options.queues),
+        })
     }
 
     fn capabilities(&self) -> Result<sys::lr_dev_info, DataplaneError> {
@@ -277,7 +295,8 @@ impl Device {
             numa_node: u32::try_from(node).ok(),
             rx_descriptors: packet_ring(spec).unwrap_or(setup.rx_desc),
             tx_descriptors: packet_ring(spec).unwrap_or(setup.tx_desc),
-            offloads: if setup.tx_offloads != 0 { vec!["mbuf_fast_free".to_owned()] } else { Vec::new() },
+            queues: setup.queues,
+            offloads: if setup.tx_offloads != 0 { vec![FAST_FREE.to_owned()] } else { Vec::new() },
             rx_burst_mode: self.burst_mode(sys::rte_eth_rx_burst_mode_get),
             tx_burst_mode: self.burst_mode(sys::rte_eth_tx_burst_mode_get),
             representor: known.is_representor != 0,

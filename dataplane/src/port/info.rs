@@ -20,9 +20,11 @@ pub struct PortInfo {
     pub max_frame: FrameSize,
     /// The NUMA node, where the device has one.
     pub numa_node: Option<u32>,
-    /// Descriptors of the receive queue.
+    /// Receive and transmit queues, as many of each.
+    pub queues: u16,
+    /// Descriptors of each receive queue.
     pub rx_descriptors: u16,
-    /// Descriptors of the transmit queue.
+    /// Descriptors of each transmit queue.
     pub tx_descriptors: u16,
     /// Offloads that were switched on.
     pub offloads: Vec<String>,
@@ -36,4 +38,14 @@ pub struct PortInfo {
     pub switch_domain: Option<u16>,
     /// Whether the frames live in huge pages.
     pub huge_pages: bool,
+}
+
+/// What [`PortInfo::offloads`] calls RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE.
+pub(super) const FAST_FREE: &str = "mbuf_fast_free";
+
+impl PortInfo {
+    /// Whether the driver frees sent frames without a look at their pool.
+    pub(crate) fn has_fast_free(&self) -> bool {
+        self.offloads.iter().any(|offload| offload == FAST_FREE)
+    }
 }

@@ -24,19 +24,19 @@ use crate::mempool::Pool;
 use crate::port_spec::PortSpec;
 use crate::report::{ReceiveReport, ReflectReport, SendReport};
 
-/// A started port with one receive and one transmit queue.
+/// A started port with as many receive as transmit queues.
 ///
 /// Dropping it closes the port. The order of the fields is the order in which they are dropped: no queue outlives its port, no pool is
 /// freed before the driver gave its frames back, and EAL goes last.
 #[derive(Debug)]
 pub struct Port {
-    rx: RxQueue,
-    tx: TxQueue,
+    queues: Vec<(RxQueue, TxQueue)>,
     device: Device,
     /// Frames that the port receives into.
     rx_pool: Pool,
-    /// Frames to send, made with the first plan to send.
-    tx_pool: Option<Pool>,
+    /// Frames to send, by queue and by kind of frame, made with the first plan that needs them. None is dropped before the port: the driver
+    /// may still hold frames of an earlier run.
+    tx_pools: Vec<Vec<Pool>>,
     pub(crate) eal: Arc<Eal>,
     info: PortInfo,
 }
@@ -48,13 +48,16 @@ const FOREIGN_MBUFS: [&str; 2] = ["net_ring", "net_bonding"];
 pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
     let device = Device::claim(eal, spec)?;
     let bytes = options.max_frame.without_fcs() + TAG_ROOM;
-    let rx_pool = Pool::new(eal, spec.name(), pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors), bytes)?;
+    let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
+    let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
     let info = device.start(spec, &options, &rx_pool)?;
     let id = device.id();
-    // SAFETY: both queues are set up and the port is started as long as `device` lives, which a Port drops after its queues; a port is
+    // SAFETY: all queues are set up and the port is started as long as `device` lives, which a Port drops after its queues; a port is
     // claimed once at a time, so these are the only ones.
-    let (rx, tx) = unsafe { (RxQueue::new(id), TxQueue::new(id)) };
-    Ok(Port { rx, tx, device, rx_pool, tx_pool: None, eal: Arc::clone(eal), info })
+    let queue = |number| unsafe { (RxQueue::new(id, number), TxQueue::new(id, number)) };
+    let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
+    let tx_pools = queues.iter().map(|_| Vec::new()).collect();
+    Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), info })
 }
 
 /// Two VLAN tags more than what was asked for.
@@ -65,13 +68,14 @@ fn pool_size(descriptors: Option<u16>) -> u32 {
     u32::from(descriptors.unwrap_or(1024)).max(512) + 512
 }
 
-/// A port taken apart for one poll loop.
+/// The part of a port that one poll loop works with: a queue each way.
 pub(crate) struct Parts<'p> {
     pub(crate) rx: &'p mut RxQueue,
     pub(crate) tx: &'p mut TxQueue,
     /// Where received frames go back to.
     pub(crate) home: Home<'p>,
-    pub(crate) tx_pool: Option<&'p Pool>,
+    /// Frames to send, one pool a kind of frame; see [`Port::fill_tx_pools`].
+    pub(crate) tx_pools: &'p [Pool],
     pub(crate) link: Link<'p>,
 }
 
@@ -130,16 +134,12 @@ impl Port {
         engine::reflect(self, plan)
     }
 
-    /// The parts that a poll loop works with.
-    pub(crate) fn split(&mut self) -> Parts<'_> {
+    /// The port taken apart: one part a queue.
+    pub(crate) fn split(&mut self) -> Vec<Parts<'_>> {
         let own = !FOREIGN_MBUFS.contains(&self.info.driver.as_str());
-        Parts {
-            rx: &mut self.rx,
-            tx: &mut self.tx,
-            home: Home::new(&self.rx_pool, own),
-            tx_pool: self.tx_pool.as_ref(),
-            link: Link { device: &self.device },
-        }
+        let (home, link) = (Home::new(&self.rx_pool, own), Link { device: &self.device });
+        let queues = self.queues.iter_mut().zip(&self.tx_pools);
+        queues.map(|((rx, tx), tx_pools)| Parts { rx, tx, home, tx_pools, link }).collect()
     }
 
     /// Notes that frames were sent until now, so that the port is not closed before they have left.
@@ -147,19 +147,29 @@ impl Port {
         self.device.has_sent();
     }
 
-    /// The transmit pool with every frame written.
-    pub(crate) fn fill_tx_pool(&mut self, template: &[u8]) -> Result<(), DataplaneError> {
-        let bytes = self.info.max_frame.without_fcs() + TAG_ROOM;
-        let pool = match &mut self.tx_pool {
-            Some(pool) => pool,
-            none => none.insert(Pool::new(&self.eal, &self.info.name, pool_size(Some(self.info.tx_descriptors)), bytes)?),
-        };
-        if pool.fill(template) {
-            return Ok(());
+    /// Makes the transmit pools of every queue, one for each template, with every frame written.
+    pub(crate) fn fill_tx_pools(&mut self, templates: &[&[u8]]) -> Result<(), DataplaneError> {
+        if templates.len() > 1 && self.info.has_fast_free() {
+            return Err(DataplaneError::Plan {
+                what: "frames of several sizes",
+                why: "the port was opened with fast_free, with which all frames of a queue must be of one pool (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE): open it without"
+                    .to_owned(),
+            });
         }
-        Err(DataplaneError::Plan {
-            what: "a frame of this size",
-            why: format!("the port was opened for frames of at most {}", self.info.max_frame),
-        })
+        let bytes = self.info.max_frame.without_fcs() + TAG_ROOM;
+        for pools in &mut self.tx_pools {
+            for (at, template) in templates.iter().enumerate() {
+                if pools.len() == at {
+                    pools.push(Pool::new(&self.eal, &self.info.name, pool_size(Some(self.info.tx_descriptors)), bytes)?);
+                }
+                if !pools[at].fill(template) {
+                    return Err(DataplaneError::Plan {
+                        what: "a frame of this size",
+                        why: format!("the port was opened for frames of at most {}", self.info.max_frame),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }

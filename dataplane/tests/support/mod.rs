@@ -140,7 +140,7 @@ pub fn pair(other: &str, other_plan: Value, send_plan: Value) -> (Value, Value) 
 /// The plan on CPU `cpu`, where there is such a CPU.
 fn on(cpu: u32, mut plan: Value) -> Value {
     if dataplane::CpuId::allowed().contains(&dataplane::CpuId::new(cpu)) {
-        plan["cpu"] = json!(cpu);
+        plan["cpus"] = json!([cpu]);
     }
     plan
 }

@@ -117,6 +117,14 @@ impl Frames {
         }
     }
 
+    /// The largest frame in the stream.
+    pub fn largest(&self) -> FrameSize {
+        match self {
+            Frames::Fixed(size) => *size,
+            Frames::Mix(mix) => mix.sizes.iter().copied().max().unwrap_or(FrameSize::MIN),
+        }
+    }
+
     /// Whether sizes are mixed.
     pub fn is_mix(&self) -> bool {
         matches!(self, Frames::Mix(_))

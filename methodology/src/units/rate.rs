@@ -8,7 +8,7 @@ use super::{FrameSize, UnitError};
 macro_rules! rate_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $unit:literal, $ctor:ident, $getter:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
         #[serde(try_from = "f64", into = "f64")]
         pub struct $name(f64);
 
@@ -83,6 +83,11 @@ impl PacketRate {
     /// `frames` over `seconds`; zero where no time passed.
     pub fn from_count(frames: u64, seconds: f64) -> Self {
         if seconds > 0.0 { Self::from_pps_lossy(frames as f64 / seconds) } else { PacketRate::ZERO }
+    }
+
+    /// What each of so many senders contributes to this rate; the whole rate where there is none.
+    pub fn shared_by(self, senders: u16) -> Self {
+        PacketRate(self.0 / f64::from(senders.max(1)))
     }
 
     /// Bits per second on the wire, preamble and gap included.

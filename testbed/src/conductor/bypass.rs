@@ -3,8 +3,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport};
-use methodology::units::{FrameSize, LinkSpeed};
+use dataplane::{
+    CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport, Traffic,
+};
+use methodology::units::{FrameSize, Frames, LinkSpeed};
 use reporter::record::Pair;
 use thiserror::Error;
 
@@ -55,19 +57,21 @@ pub struct Links {
 }
 
 impl OneWay {
-    /// What the sink saw of the stream that was sent: all zero where nothing came.
-    pub fn of_stream(&self) -> StreamReport {
-        let stream = self.sent.stream;
-        let seen = self.received.streams.iter().find(|seen| seen.stream == stream).cloned();
-        seen.unwrap_or(StreamReport {
-            stream,
-            received: 0,
-            lost: 0,
-            duplicate: 0,
-            reordered: 0,
-            window_exceeded: 0,
-            highest_sequence: None,
-            last_lost: None,
+    /// What the sink saw of the streams that were sent, together: all zero where nothing came. Other streams are stragglers of an earlier
+    /// trial.
+    pub fn of_streams(&self) -> StreamReport {
+        let ours = |seen: &&StreamReport| self.sent.streams.iter().any(|sent| sent.stream == seen.stream);
+        let none = StreamReport { stream: self.sent.stream, ..StreamReport::default() };
+        self.received.streams.iter().filter(ours).fold(none, |sum, seen| StreamReport {
+            received: sum.received + seen.received,
+            lost: sum.lost + seen.lost,
+            duplicate: sum.duplicate + seen.duplicate,
+            reordered: sum.reordered + seen.reordered,
+            window_exceeded: sum.window_exceeded + seen.window_exceeded,
+            highest_sequence: sum.highest_sequence.max(seen.highest_sequence),
+            // The numbers of several streams say nothing of each other.
+            last_lost: if self.sent.streams.len() == 1 { seen.last_lost } else { None },
+            ..sum
         })
     }
 }
@@ -160,11 +164,14 @@ impl BypassPair {
         let patience = Patience { limit: GRACE + drain, interrupted };
         // Both ends must agree on how test frames look.
         let sink = ReceivePlan {
-            cpu: self.receiver_cpu,
+            cpus: self.receiver_cpu.into_iter().collect(),
             drain,
             frame: plan.frame,
             tagging: plan.tagging,
-            size: Some(plan.size),
+            size: match &plan.traffic {
+                Traffic::Test(Frames::Fixed(size)) => Some(*size),
+                Traffic::Test(Frames::Mix(_)) | Traffic::Capture { .. } => None,
+            },
             ..ReceivePlan::default()
         };
         match self.receiver.ask(&Request::Receive(sink), "receive", patience)? {
@@ -184,7 +191,12 @@ impl BypassPair {
     /// One trial with a reflector at the receiver.
     pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
         let patience = Patience { limit: GRACE, interrupted };
-        let reflector = ReflectPlan { cpu: self.receiver_cpu, frame: plan.frame, tagging: plan.tagging, ..ReflectPlan::default() };
+        let reflector = ReflectPlan {
+            cpus: self.receiver_cpu.into_iter().collect(),
+            frame: plan.frame,
+            tagging: plan.tagging,
+            ..ReflectPlan::default()
+        };
         match self.receiver.ask(&Request::Reflect(reflector), "reflect", patience)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
@@ -201,8 +213,9 @@ impl BypassPair {
 
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        self.stream = StreamId(self.stream.0.wrapping_add(1));
-        let plan = SendPlan { cpu: self.sender_cpu, stream: self.stream, ..plan };
+        // Past every stream of the trial before: one a queue, and a probe's.
+        self.stream = StreamId(self.stream.0.wrapping_add(self.sender_port.port.queues + 1));
+        let plan = SendPlan { cpus: self.sender_cpu.into_iter().collect(), stream: self.stream, ..plan };
         match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),

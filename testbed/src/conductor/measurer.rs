@@ -76,7 +76,7 @@ impl PairMeasurer<'_> {
 
     fn judge_one_way(&self, trial: &OneWay, patience: Duration) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
-        let came = trial.of_stream();
+        let came = trial.of_streams();
         let discards = Discards::of(&received.counters, &self.pair.receiver_port);
         let loss = LossDomains {
             unsent: sent.frames_unsent + sent.frames_skipped,

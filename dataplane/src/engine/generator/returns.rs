@@ -1,0 +1,125 @@
+//! Frames that come back to the sender, and how long they were under way.
+
+use crate::burst::{Burst, Home, MAX_BURST, RxQueue, Slots};
+use crate::engine::meter::Meter;
+use crate::engine::plan::SendPlan;
+use crate::engine::running::Shared;
+use crate::frame::{Class, Classifier, StreamId, prefetch_for_read};
+use crate::latency::RttRecorder;
+use crate::report::{ReturnedFrames, RttReport};
+use crate::sequence::{Tracker, Window};
+
+/// What one receive queue gets back. Frames of every stream of this sender may come: which queue a frame takes is the receiving NIC's choice.
+pub(super) struct Returns<'p> {
+    queue: &'p mut RxQueue,
+    home: Home<'p>,
+    slots: Slots,
+    classifier: Classifier,
+    /// The sender's first stream; the others follow it.
+    first: StreamId,
+    /// The stream whose times are recorded; all where none is named.
+    timed: Option<StreamId>,
+    trackers: Vec<Tracker>,
+    times: RttRecorder,
+    corrupt: u64,
+    foreign: u64,
+    meter: Meter,
+}
+
+/// What came back to one queue, or to all of them.
+pub(super) struct Returned {
+    frames: ReturnedFrames,
+    times: RttRecorder,
+}
+
+impl<'p> Returns<'p> {
+    /// `loops` is the number of load streams; a probe stream follows them.
+    pub(super) fn new(plan: &SendPlan, loops: u16, classifier: Classifier, meter: Meter, queue: &'p mut RxQueue, home: Home<'p>) -> Self {
+        let streams = loops + u16::from(plan.probe.is_some());
+        let trackers = (0..streams).map(|_| Tracker::new(0, Window::DEFAULT)).collect();
+        let times = RttRecorder::new(meter.rate());
+        let timed = plan.probe.map(|_| plan.stream_of(loops));
+        Returns { queue, home, slots: Slots::new(), classifier, first: plan.stream, timed, trackers, times, corrupt: 0, foreign: 0, meter }
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.trackers.iter().map(|tracker| tracker.counts().received).sum()
+    }
+
+    /// Receives one burst at `now`.
+    #[inline(always)]
+    pub(super) fn collect(&mut self, now: u64) {
+        let burst = Burst::receive(self.queue, self.home, &mut self.slots, MAX_BURST / 4);
+        if burst.is_empty() {
+            return;
+        }
+        for frame in burst.frames() {
+            prefetch_for_read(frame.data());
+        }
+        for frame in burst.frames() {
+            // SAFETY: the burst owns the frame, which has `length` bytes in its first segment.
+            match unsafe { self.classifier.classify_raw(frame.data(), frame.length()) } {
+                Class::Test(tag) => {
+                    let Some(tracker) = self.trackers.get_mut(usize::from(tag.stream.0.wrapping_sub(self.first.0))) else {
+                        self.foreign += 1;
+                        continue;
+                    };
+                    tracker.observe(tag.sequence);
+                    if self.timed.is_none_or(|timed| timed == tag.stream) {
+                        self.times.record(tag.ticks_until(now));
+                    }
+                }
+                // Without a sound tag of this sender there is no saying whose a damaged frame was.
+                Class::Corrupt(_) if self.trackers.iter().any(|tracker| tracker.next_expected() > 0) => self.corrupt += 1,
+                Class::Corrupt(_) | Class::Foreign => self.foreign += 1,
+            }
+        }
+    }
+
+    /// Waits for the rest of the `sent` frames of this loop, at most as long as the plan says, and sums up.
+    pub(super) fn finish(mut self, plan: &SendPlan, sent: u64, shared: &Shared) -> Returned {
+        let wait = self.meter.ticks(plan.drain);
+        let begin = self.meter.turn();
+        loop {
+            let now = self.meter.turn();
+            if self.received() >= sent || now.wrapping_sub(begin) > wait || shared.stop_asked() {
+                break;
+            }
+            self.collect(now);
+        }
+        let mut frames = ReturnedFrames { corrupt: self.corrupt, foreign: self.foreign, ..ReturnedFrames::default() };
+        for tracker in &self.trackers {
+            let counts = tracker.counts();
+            frames.received += counts.received;
+            frames.duplicate += counts.duplicate;
+            frames.reordered += counts.reordered;
+            frames.corrupt += counts.implausible;
+        }
+        Returned { frames, times: self.times }
+    }
+}
+
+impl Returned {
+    /// What all queues got together.
+    pub(super) fn all(each: impl IntoIterator<Item = Returned>) -> Option<Returned> {
+        each.into_iter().reduce(Returned::and)
+    }
+
+    fn and(mut self, other: Returned) -> Returned {
+        self.frames.received += other.frames.received;
+        self.frames.duplicate += other.frames.duplicate;
+        self.frames.reordered += other.frames.reordered;
+        self.frames.corrupt += other.frames.corrupt;
+        self.frames.foreign += other.frames.foreign;
+        self.times.merge(&other.times);
+        self
+    }
+
+    /// The report, where `sent` frames went out on all queues.
+    pub(super) fn report(self, sent: u64) -> (ReturnedFrames, Option<RttReport>) {
+        let frames = ReturnedFrames { lost: sent.saturating_sub(self.frames.received), ..self.frames };
+        let report = RttReport::from_recorder(&self.times);
+        let whole = report.clone().and_then(|report| report.with_histogram(&self.times).ok());
+        (frames, whole.or(report))
+    }
+}
