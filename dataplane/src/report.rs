@@ -110,6 +110,7 @@ pub struct ReceiveReport {
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
     /// Longest time between two test frames, from the first to the last, by the poll loop's clock: what the loop was away is part of it.
+    /// With several queues it is the longest of any one of them, which the whole sink's does not exceed.
     /// Of several queues, the longest of any one of them.
     /// The reset time of RFC 2544 §26.6 is this of a trial with one reset.
     #[serde(rename = "longest_gap_s", default, with = "seconds")]
@@ -148,7 +149,8 @@ pub struct StreamReport {
     pub highest_sequence: Option<u64>,
     /// The highest sequence number below it that did not come: RFC 2544 §26.5 wants the time of the last frame lost. Exact where
     /// `window_exceeded` is 0; otherwise that number may have come, too late to be told from a duplicate, and the last one lost may be a
-    /// lower one. What was lost after the highest seen only the sender can tell.
+    /// lower one. What was lost after the highest seen only the sender can tell. None where nothing was lost, and where the stream came to
+    /// several queues, none of which knows what came to the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<u64>,
 }

@@ -4,6 +4,9 @@
 
 mod support;
 
+use std::thread;
+use std::time::Instant;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -97,6 +100,26 @@ fn what_a_reflector_returns_is_timed() {
         // The reflector's residence is part of every round trip.
         assert!(reflected["report"]["residence_ns"]["min"].as_u64().unwrap() < at("max"));
     }
+}
+
+#[test]
+fn a_reflectors_time_ends_with_its_last_frame_and_not_when_it_is_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = socket(directory.path());
+    let reflector = Engine::start(&job("reflect", &format!("net_vhost0,iface={}", socket.display()), json!({}))).running();
+    let mut plan = job("send", &format!("net_virtio_user0,path={}", socket.display()), with(frames(500), json!({ "rtt": true })));
+    plan["link"] = json!(60.0);
+    let began = Instant::now();
+    let sender = Engine::start(&plan);
+    let sent = sender.report();
+    let while_frames_could_come = began.elapsed();
+    assert_eq!(sent["report"]["returned"]["lost"], 0, "{sent}");
+    // Silence of a length that the frames did not take.
+    thread::sleep(while_frames_could_come * 2);
+    let reflected = reflector.stopped();
+    sender.finished();
+    let duration = reflected["report"]["duration_s"].as_f64().unwrap();
+    assert!(0.0 < duration && duration < while_frames_could_come.as_secs_f64(), "{reflected}");
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use dataplane::Arrivals;
 use dataplane::flows::{FlowCount, FlowSpec, FlowTable};
 use dataplane::frame::reflect::{Turned, swap_macs, turn_round};
-use dataplane::frame::{Class, Classifier, FrameSpec, Network, Stamper, StreamId, Template};
+use dataplane::frame::{Class, Classifier, FrameSpec, Network, Payload, Stamper, StreamId, Template};
 use dataplane::hiccup::HiccupRecorder;
 use dataplane::latency::RttRecorder;
 use dataplane::pace::{GapRecorder, LatePolicy, Schedule, TickRate};
@@ -48,7 +49,8 @@ pub fn all() -> Vec<Named> {
         ("classify", classify),
         ("track in order", track_in_order),
         ("track with 1 % loss", track_with_loss),
-        ("classify, track and record", sink),
+        ("sink: take note of what came", || sink(false)),
+        ("sink: take note of what came, payload checked", || sink(true)),
         ("record round trip", record),
         ("pace, frames due", pace),
         ("swap Ethernet addresses", swap),
@@ -137,33 +139,24 @@ fn track_with_loss() -> Piece {
     Box::new(run)
 }
 
-/// What a sink does with a burst that one stamper made, round-trip times included.
-fn sink() -> Piece {
-    let template = template(Network::IPV4);
+/// What a sink does with a burst that one stamper made.
+fn sink(check: bool) -> Piece {
+    let payload = if check { Payload::Checked } else { Payload::Pattern };
+    let spec = FrameSpec { payload, ..FrameSpec::new(Network::IPV4) };
+    let template = Template::build(&spec, FrameSize::MIN).expect("64 bytes hold the tag");
     let frames = frames(&template);
-    let classifier = Classifier::for_template(&template);
     let length = template.bytes().len() as u32;
     let mut stamper = Stamper::new(template.layout(), StreamId(1), 0);
-    let mut tracker = Tracker::new(0, Window::DEFAULT);
-    let mut recorder = RttRecorder::new(clock());
-    let (mut sequences, mut times) = ([0; BURST], [0; BURST]);
+    let mut arrivals = Arrivals::new(Classifier::for_template(&template), Window::DEFAULT, check);
     let run = move |bursts| {
         for now in 0..bursts {
             // SAFETY: each pointer is of a frame of the template, and nothing else uses it.
-            unsafe { stamper.stamp(&frames, now, |&data| data) };
-            let mut seen = 0;
-            for &data in black_box(&frames) {
-                // SAFETY: each pointer is of a frame of this length.
-                if let Class::Test(tag) = unsafe { classifier.classify_raw(data, length) } {
-                    sequences[seen] = tag.sequence;
-                    times[seen] = tag.ticks_until(now + 26_000 + seen as u64 * 40);
-                    seen += 1;
-                }
+            unsafe {
+                stamper.stamp(&frames, now, |&data| data);
+                arrivals.burst(black_box(&frames), now, |data| (data.cast_const(), length));
             }
-            tracker.observe_burst(&sequences[..seen]);
-            recorder.record_burst(times[..seen].iter().copied());
         }
-        assert_eq!(tracker.counts().lost, 0);
+        assert_eq!(arrivals.report(clock()).lost, 0);
     };
     Box::new(run)
 }

@@ -57,12 +57,12 @@ impl Meter {
 
     /// Ticks as a duration.
     pub(super) fn duration(&self, ticks: u64) -> Duration {
-        Duration::from_nanos(self.rate.nanoseconds(ticks).ns())
+        duration(self.rate, ticks)
     }
 
     /// A duration as ticks.
     pub(super) fn ticks(&self, duration: Duration) -> u64 {
-        self.rate.ticks(nanoseconds(duration))
+        ticks_in(self.rate, duration)
     }
 
     pub(super) fn hiccups(&self) -> HiccupReport {
@@ -74,6 +74,16 @@ impl Meter {
         let on_cpu = cpu_time().saturating_sub(self.cpu_begin);
         CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu }
     }
+}
+
+/// Ticks of a clock of `rate` as a duration.
+pub(super) fn duration(rate: TickRate, ticks: u64) -> Duration {
+    Duration::from_nanos(rate.nanoseconds(ticks).ns())
+}
+
+/// A duration as ticks of a clock of `rate`.
+pub(super) fn ticks_in(rate: TickRate, duration: Duration) -> u64 {
+    rate.ticks(nanoseconds(duration))
 }
 
 /// The TSC's frequency, or why there is none.

@@ -1,5 +1,7 @@
 //! The poll-mode engines. Each runs on a thread of its own, pinned to its CPU and registered with EAL.
 
+mod arrivals;
+mod ending;
 mod generator;
 mod meter;
 mod plan;
@@ -7,6 +9,7 @@ mod reflector;
 mod running;
 mod sink;
 
+pub use arrivals::Arrivals;
 pub use plan::{FrameFormat, RateStep, ReceivePlan, ReflectPlan, SendPlan, Traffic};
 pub use running::{EngineReport, Running};
 

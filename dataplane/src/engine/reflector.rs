@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use methodology::units::PacketRate;
 
+use super::ending::Ending;
 use super::meter::{self, Meter};
 use super::plan::ReflectPlan;
 use super::running::{self, Running, Shared};
@@ -61,18 +62,16 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
     let mut residence = RttRecorder::new(rate);
     let mut slots = Slots::new();
     let mut meter = Meter::new(rate, plan.hiccup_threshold);
-    let (drain, retry, look) = (meter.ticks(plan.drain), meter.ticks(RETRY), meter.ticks(Duration::from_millis(250)));
-    let limit = plan.duration.map(|duration| meter.ticks(duration));
+    let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
+    let retry = meter.ticks(RETRY);
     let (mut received, mut sent, mut unsent, mut foreign) = (0u64, 0u64, 0u64, 0u64);
-    let mut first = None;
-    let (mut last_frame, mut last_look) = (meter.begin(), meter.begin());
-    let mut stopping = false;
-    let mut ended_early = None;
+    let (mut first, mut last) = (None, 0);
 
-    loop {
+    let end = loop {
         let now = meter.turn();
         let mut burst = Burst::receive(rx, home, &mut slots, usize::from(plan.burst));
-        if !burst.is_empty() {
+        let came = !burst.is_empty();
+        if came {
             meter.moves();
             received += burst.len() as u64;
             for frame in burst.frames() {
@@ -115,43 +114,24 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             if turned > 0 {
                 residence.record(ticks().wrapping_sub(now));
                 first.get_or_insert(now);
+                last = now;
             }
-            last_frame = now;
             shared.show([received, sent, unsent, foreign, 0, 0, 0]);
-            if limit.is_none_or(|limit| now.wrapping_sub(meter.begin()) < limit) && !shared.stop_asked() {
-                continue;
-            }
         }
-        if limit.is_some_and(|limit| now.wrapping_sub(meter.begin()) >= limit) {
-            break;
+        if let Some(end) = ending.after(now, came, shared.stop_asked(), || received > 0 && !link.is_up()) {
+            break end;
         }
-        if shared.stop_asked() {
-            if !stopping {
-                stopping = true;
-                last_look = now;
-                last_frame = now;
-            }
-            if now.wrapping_sub(last_frame) > drain || now.wrapping_sub(last_look) > drain.saturating_mul(10) {
-                break;
-            }
-        } else if now.wrapping_sub(last_look) > look && now.wrapping_sub(last_frame) > look {
-            last_look = now;
-            if received > 0 && !link.is_up() {
-                ended_early = Some("the link went down: the other end has gone, or the cable".to_owned());
-                break;
-            }
-        }
-    }
-    let end = meter.turn();
+    };
+    let last_turn = meter.turn();
     let report = ReflectReport {
         frames_received: received,
         frames_sent: sent,
         unsent,
         foreign,
-        duration: meter.duration(first.map_or(0, |first| last_frame.wrapping_sub(first))),
+        duration: meter.duration(first.map_or(0, |first| last.wrapping_sub(first))),
         hiccups: meter.hiccups(),
-        cycles: meter.cycles(end, received),
-        ended_early,
+        cycles: meter.cycles(last_turn, received),
+        ended_early: end.ended_early(),
         ..ReflectReport::default()
     };
     Loop { residence, report }
