@@ -203,7 +203,7 @@ fn poll() -> Piece {
             let due = schedule.next_due();
             let release = schedule.due(black_box(now), BURST as u32).expect("the policy never aborts");
             if release.frames > 0 {
-                gaps.observe(now, due);
+                gaps.observe(now, due, now);
             }
         }
     };

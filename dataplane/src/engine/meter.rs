@@ -18,6 +18,9 @@ pub(super) struct Meter {
     cpu_begin: Duration,
     hiccups: HiccupRecorder,
     busy: u64,
+    /// Turns longer than this in ticks are told apart by gaps: 1 µs.
+    long: u64,
+    away_until: u64,
     /// Whether the turn that is under way has moved a frame.
     moved: bool,
 }
@@ -26,7 +29,16 @@ impl Meter {
     pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
         let begin = ticks();
         let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), begin);
-        Meter { rate, begin, cpu_begin: cpu_time(), hiccups, busy: 0, moved: false }
+        Meter {
+            rate,
+            begin,
+            cpu_begin: cpu_time(),
+            hiccups,
+            busy: 0,
+            long: ticks_in(rate, Duration::from_micros(1)),
+            away_until: begin,
+            moved: false,
+        }
     }
 
     /// Begins a turn of the loop, and gives its time.
@@ -34,6 +46,9 @@ impl Meter {
     pub(super) fn turn(&mut self) -> u64 {
         let now = ticks();
         let before = self.hiccups.observe(now);
+        if before > self.long {
+            self.away_until = now;
+        }
         if self.moved {
             self.busy += before;
             self.moved = false;
@@ -45,6 +60,12 @@ impl Meter {
     #[inline(always)]
     pub(super) fn moves(&mut self) {
         self.moved = true;
+    }
+
+    /// When the last turn that took longer than 1 µs ended; the loop's begin where there was none.
+    #[inline(always)]
+    pub(super) fn away_until(&self) -> u64 {
+        self.away_until
     }
 
     pub(super) fn begin(&self) -> u64 {

@@ -80,16 +80,38 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
 
 /// One report of what all loops saw.
 fn summed(loops: Vec<Loop>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
-    let spans = || loops.iter().filter_map(|one| one.span);
+    let (duration, silence) = together(loops.iter().filter_map(|one| one.span).collect());
+    let duration = meter::duration(rate, duration);
+    let sum = loops.into_iter().map(|one| one.report).reduce(ReceiveReport::and).unwrap_or_default();
+    ReceiveReport {
+        duration,
+        rate: PacketRate::from_count(sum.frames_received, duration.as_secs_f64()),
+        longest_gap: sum.longest_gap.max(meter::duration(rate, silence)),
+        counters,
+        ..sum
+    }
+}
+
+/// From the first to the last of all spans, and the longest time between that none of them covers.
+fn together(mut spans: Vec<(u64, u64)>) -> (u64, u64) {
     // Ticks are of one clock; differences from one of them do not care about its wrap.
-    let span = spans()
-        .map(|(first, _)| first)
-        .reduce(|a, b| if b.wrapping_sub(a) as i64 >= 0 { a } else { b })
-        .map(|first| spans().map(|(_, last)| last.wrapping_sub(first)).max().unwrap_or(0));
-    let duration = meter::duration(rate, span.unwrap_or(0));
-    let mut sum = loops.into_iter().map(|one| one.report).reduce(ReceiveReport::and).unwrap_or_default();
-    sum.duration = duration;
-    sum.rate = PacketRate::from_count(sum.frames_received, duration.as_secs_f64());
-    sum.counters = counters;
-    sum
+    let earlier = |a: u64, b: u64| if b.wrapping_sub(a).cast_signed() >= 0 { a } else { b };
+    let Some(origin) = spans.iter().map(|span| span.0).reduce(earlier) else { return (0, 0) };
+    spans.iter_mut().for_each(|(first, last)| (*first, *last) = (first.wrapping_sub(origin), last.wrapping_sub(origin)));
+    spans.sort_unstable();
+    spans.into_iter().fold((0, 0), |(until, silence), (first, last)| (until.max(last), silence.max(first.saturating_sub(until))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loops_of_a_sink_together_last_from_the_first_frame_to_the_last_and_know_the_silence_between_them() {
+        assert_eq!(together(Vec::new()), (0, 0));
+        assert_eq!(together(vec![(70, 90)]), (20, 0));
+        // One queue's frames came before the wrap of the counter, the next one's 30 later, and a third's meanwhile.
+        assert_eq!(together(vec![(40, 100), (u64::MAX - 9, 10), (u64::MAX - 5, 5)]), (110, 30));
+        assert_eq!(together(vec![(0, 100), (10, 20), (50, 60)]), (100, 0));
+    }
 }

@@ -14,6 +14,7 @@ pub struct GapRecorder {
     last: Option<Burst>,
     count: u64,
     off: u64,
+    off_explained: u64,
     off_ticks: u128,
     longest: u64,
     histogram: Box<[u64; BUCKETS]>,
@@ -23,6 +24,8 @@ pub struct GapRecorder {
 struct Burst {
     started: u64,
     due: u64,
+    /// Whether it waited for a loop that was away.
+    waited: bool,
 }
 
 impl GapRecorder {
@@ -34,6 +37,7 @@ impl GapRecorder {
             last: None,
             count: 0,
             off: 0,
+            off_explained: 0,
             off_ticks: 0,
             longest: 0,
             histogram: Box::new([0; BUCKETS]),
@@ -41,15 +45,19 @@ impl GapRecorder {
     }
 
     /// Notes that a burst started at `now` whose first frame was due at `due` ([`Schedule::next_due`] before the release). Without
-    /// a schedule give `now` for both: no gap is off then.
+    /// a schedule give `now` for both: no gap is off then. `away_until` is the end of the last turn of the loop that took longer than 1 µs:
+    /// a burst that was due before it could not be on time, and neither could one that was due while such a one was still waiting.
     #[inline(always)]
-    pub fn observe(&mut self, now: u64, due: u64) {
-        if let Some(last) = self.last.replace(Burst { started: now, due }) {
+    pub fn observe(&mut self, now: u64, due: u64, away_until: u64) {
+        let due_until = |tick: u64| due.wrapping_sub(tick).cast_signed() <= 0;
+        let waited = due_until(away_until) || self.last.is_some_and(|last| last.waited && due_until(last.started));
+        if let Some(last) = self.last.replace(Burst { started: now, due, waited }) {
             let gap = now.wrapping_sub(last.started);
             let intended = due.wrapping_sub(last.due);
             let off = gap.abs_diff(intended);
             self.count += 1;
             self.off += u64::from(off > self.tolerance);
+            self.off_explained += u64::from(off > self.tolerance && (waited || last.waited));
             self.off_ticks += u128::from(off);
             self.longest = self.longest.max(gap);
             self.histogram[bucket(gap)] += 1;
@@ -62,6 +70,7 @@ impl GapRecorder {
             intended_ns: schedule.map(|schedule| schedule.gap_ticks() as f64 * 1e9 / self.ticks.hz() as f64),
             count: self.count,
             off_by_1us: self.off,
+            off_explained: self.off_explained,
             mean_off_ns: if self.count == 0 { 0.0 } else { self.off_ticks as f64 / self.count as f64 * 1e9 / self.ticks.hz() as f64 },
             longest_ns: self.ticks.nanoseconds(self.longest),
             histogram: buckets(&self.histogram[..], self.ticks),
@@ -78,6 +87,10 @@ pub struct GapReport {
     pub count: u64,
     /// Gaps more than 1 µs away from what the schedule wanted between those two bursts.
     pub off_by_1us: u64,
+    /// Those of them that absences explain: one of the two bursts was due before the end of a turn of the poll loop that took longer than
+    /// 1 µs, because the loop was scheduled out or in the driver, or it was due behind a burst that was still waiting for that reason.
+    #[serde(default)]
+    pub off_explained: u64,
     /// How far gaps were from it on average, in nanoseconds.
     pub mean_off_ns: f64,
     /// The longest gap.
@@ -95,6 +108,7 @@ impl GapReport {
             intended_ns: self.intended_ns.or(other.intended_ns),
             count,
             off_by_1us: self.off_by_1us + other.off_by_1us,
+            off_explained: self.off_explained + other.off_explained,
             mean_off_ns: if count == 0 { 0.0 } else { off / count as f64 },
             longest_ns: self.longest_ns.max(other.longest_ns),
             histogram: added(&self.histogram, &other.histogram),

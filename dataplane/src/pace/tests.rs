@@ -146,17 +146,64 @@ fn gaps_are_compared_with_what_the_schedule_wanted_between_the_same_bursts() {
     let mut gaps = GapRecorder::new(ticks);
     // Due every 1000 ticks; the third burst is 1500 late and the fourth on time again.
     for (now, due) in [(1000, 1000), (2000, 2000), (4500, 3000), (5000, 5000)] {
-        gaps.observe(now, due);
+        gaps.observe(now, due, 0);
     }
     let report = gaps.report(None);
     assert_eq!((report.count, report.off_by_1us, report.longest_ns), (3, 2, Nanoseconds::new(2500)));
+    assert_eq!(report.off_explained, 0, "the loop was never away");
     assert_eq!(
         report.histogram.iter().map(|bucket| (bucket.below_ns.ns(), bucket.count)).collect::<Vec<_>>(),
         [(512, 1), (1024, 1), (3072, 1)]
     );
 }
 
+/// A loop of turns of these lengths on a schedule of one frame in 2 µs; the gaps it reports. Turns that are `blind` do not look at the schedule,
+/// as while a full port is offered the same burst again.
+fn gaps_of(turns: impl IntoIterator<Item = (u64, bool)>) -> GapReport {
+    let ticks = clock(1_000_000_000);
+    let mut schedule = Schedule::new(ticks, rate(500_000.0), 0, LatePolicy::CatchUp { bound: Nanoseconds::new(u64::MAX) }).unwrap();
+    let mut gaps = GapRecorder::new(ticks);
+    let (mut now, mut away_until) = (0, 0);
+    for (length, blind) in turns {
+        now += length;
+        if length > 1000 {
+            away_until = now;
+        }
+        let due = schedule.next_due();
+        if !blind && schedule.due(now, 4).unwrap().frames > 0 {
+            gaps.observe(now, due, away_until);
+        }
+    }
+    gaps.report(Some(&schedule))
+}
+
+#[test]
+fn a_planted_absence_explains_every_gap_that_it_put_off() {
+    // 100 ns a turn, but turn 5000 takes 40 µs: the burst after it is late, and four more until the backlog of 20 frames has gone.
+    let report = gaps_of((0..10_000).map(|turn| (if turn == 5000 { 40_000 } else { 100 }, false)));
+    assert_eq!((report.off_by_1us, report.off_explained), (6, 6), "{report:?}");
+    let undisturbed = gaps_of((0..10_000).map(|_| (100, false)));
+    assert_eq!((undisturbed.off_by_1us, undisturbed.off_explained), (0, 0));
+}
+
+#[test]
+fn what_is_late_though_the_loop_turned_is_not_explained() {
+    let report = gaps_of((0..10_000).map(|turn| (100, (5000..5400).contains(&turn))));
+    assert!(report.off_by_1us > 0 && report.off_explained == 0, "{report:?}");
+    // An absence before it has nothing to do with it.
+    let report = gaps_of((0..10_000).map(|turn| (if turn == 3000 { 40_000 } else { 100 }, (5000..5400).contains(&turn))));
+    assert!(report.off_explained == 6 && report.off_by_1us > 6, "{report:?}");
+}
+
 proptest! {
+    #[test]
+    fn absences_explain_all_gaps_of_a_loop_that_does_nothing_but_wait_and_be_away(
+        turns in prop::collection::vec(prop_oneof![9 => 50u64..500, 1 => 1001u64..60_000], 1..2000)
+    ) {
+        let report = gaps_of(turns.into_iter().map(|length| (length, false)));
+        prop_assert_eq!(report.off_by_1us, report.off_explained);
+    }
+
     #[test]
     fn a_value_lies_below_its_buckets_bound_and_not_below_the_one_before(ticks in 2u64..1 << 60) {
         let at = bucket(ticks);

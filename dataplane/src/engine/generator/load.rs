@@ -99,15 +99,15 @@ impl Load {
         Ok(Load { when: When::Schedule(schedule), frames, then, retry, gaps })
     }
 
-    /// What to do at `now`: at most `burst` frames.
+    /// What to do at `now`: at most `burst` frames. `away_until` is [`Meter::away_until`].
     #[inline(always)]
-    pub(super) fn turn(&mut self, now: u64, burst: u32) -> Turn {
+    pub(super) fn turn(&mut self, now: u64, away_until: u64, burst: u32) -> Turn {
         match &mut self.when {
             When::Max { end, released } => {
                 if now.wrapping_sub(*end) as i64 >= 0 || *released >= self.frames {
                     return Turn::End;
                 }
-                self.gaps.observe(now, now);
+                self.gaps.observe(now, now, away_until);
                 let count = (self.frames - *released).min(u64::from(burst));
                 *released += count;
                 Turn::Send(count as usize)
@@ -121,7 +121,7 @@ impl Load {
                 match schedule.due(now, (self.frames - gone).min(u64::from(burst)) as u32) {
                     Ok(release) if release.frames == 0 => Turn::Wait,
                     Ok(release) => {
-                        self.gaps.observe(now, due);
+                        self.gaps.observe(now, due, away_until);
                         // Frames that were skipped just now may have been the run's last; those behind them are not the run's.
                         let over = (gone + release.skipped + u64::from(release.frames)).saturating_sub(self.frames);
                         match u64::from(release.frames).saturating_sub(over) {
@@ -139,7 +139,7 @@ impl Load {
                 match timing.due(now, (self.frames - *released).min(u64::from(burst)) as u32) {
                     0 => Turn::Wait,
                     count => {
-                        self.gaps.observe(now, now);
+                        self.gaps.observe(now, now, away_until);
                         *released += u64::from(count);
                         Turn::Send(count as usize)
                     }

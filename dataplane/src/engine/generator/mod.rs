@@ -130,7 +130,7 @@ impl Trial<'_> {
 
     fn returns<'p>(&self, loops: u16, rx: &'p mut RxQueue, home: Home<'p>) -> Option<Returns<'p>> {
         let wanted = self.classifier.filter(|_| self.plan.rtt);
-        wanted.map(|classifier| Returns::new(self.plan, loops, classifier, self.meter(), rx, home))
+        wanted.map(|classifier| Returns::new(self.plan, loops, classifier, self.rate, rx, home))
     }
 
     fn send_on(&self, work: Work<'_>, shared: &Shared) -> Result<Part, DataplaneError> {
@@ -159,7 +159,7 @@ impl Trial<'_> {
             if let Some(probe) = &mut probe {
                 probe.turn(now, tx, pools, &mut slots);
             }
-            let count = match load.turn(now, u32::from(plan.burst)) {
+            let count = match load.turn(now, meter.away_until(), u32::from(plan.burst)) {
                 Turn::Send(count) => count,
                 Turn::Wait => continue,
                 Turn::Step => {
@@ -212,8 +212,8 @@ impl Trial<'_> {
         let end = meter.turn();
         let probes = probe.as_ref().map_or(Probes::default(), Probe::sent);
         let here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.taken };
-        let returned = returns.map(|returns| returns.finish(plan, sent.taken + here, shared));
-        let elsewhere = probe.and_then(|probe| probe.finish(plan, shared));
+        let returned = returns.map(|returns| returns.finish(plan, sent.taken + here, &mut meter, shared));
+        let elsewhere = probe.and_then(|probe| probe.finish(plan, &mut meter, shared));
         // A schedule covers the time up to its last frame; at maximum load the time is what was asked for, or until it was told to stop.
         let covered = if load.is_paced() { last_sent } else { end }.wrapping_sub(meter.begin());
         Ok(Part {

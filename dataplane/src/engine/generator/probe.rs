@@ -84,8 +84,8 @@ impl<'p> Probe<'p> {
     }
 
     /// Waits for the rest where it has a queue of its own.
-    pub(super) fn finish(self, plan: &SendPlan, shared: &Shared) -> Option<Returned> {
+    pub(super) fn finish(self, plan: &SendPlan, meter: &mut Meter, shared: &Shared) -> Option<Returned> {
         let (_, returns) = self.own?;
-        Some(returns?.finish(plan, self.sent.taken, shared))
+        Some(returns?.finish(plan, self.sent.taken, meter, shared))
     }
 }

@@ -6,6 +6,7 @@ use crate::engine::plan::SendPlan;
 use crate::engine::running::Shared;
 use crate::frame::{Class, Classifier, StreamId, prefetch_for_read};
 use crate::latency::RttRecorder;
+use crate::pace::TickRate;
 use crate::report::{ReturnedFrames, RttReport};
 use crate::sequence::{Tracker, Window};
 
@@ -23,7 +24,6 @@ pub(super) struct Returns<'p> {
     times: RttRecorder,
     corrupt: u64,
     foreign: u64,
-    meter: Meter,
 }
 
 /// What came back to one queue, or to all of them.
@@ -34,12 +34,12 @@ pub(super) struct Returned {
 
 impl<'p> Returns<'p> {
     /// `loops` is the number of load streams; a probe stream follows them.
-    pub(super) fn new(plan: &SendPlan, loops: u16, classifier: Classifier, meter: Meter, queue: &'p mut RxQueue, home: Home<'p>) -> Self {
+    pub(super) fn new(plan: &SendPlan, loops: u16, classifier: Classifier, rate: TickRate, queue: &'p mut RxQueue, home: Home<'p>) -> Self {
         let streams = loops + u16::from(plan.probe.is_some());
         let trackers = (0..streams).map(|_| Tracker::new(0, Window::DEFAULT)).collect();
-        let times = RttRecorder::new(meter.rate());
+        let times = RttRecorder::new(rate);
         let timed = plan.probe.map(|_| plan.stream_of(loops));
-        Returns { queue, home, slots: Slots::new(), classifier, first: plan.stream, timed, trackers, times, corrupt: 0, foreign: 0, meter }
+        Returns { queue, home, slots: Slots::new(), classifier, first: plan.stream, timed, trackers, times, corrupt: 0, foreign: 0 }
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -77,11 +77,12 @@ impl<'p> Returns<'p> {
     }
 
     /// Waits for the rest of the `sent` frames of this loop, at most as long as the plan says, and sums up.
-    pub(super) fn finish(mut self, plan: &SendPlan, sent: u64, shared: &Shared) -> Returned {
-        let wait = self.meter.ticks(plan.drain);
-        let begin = self.meter.turn();
+    /// The loop's own meter goes on: an absence while frames come back costs them as one before does.
+    pub(super) fn finish(mut self, plan: &SendPlan, sent: u64, meter: &mut Meter, shared: &Shared) -> Returned {
+        let wait = meter.ticks(plan.drain);
+        let begin = meter.turn();
         loop {
-            let now = self.meter.turn();
+            let now = meter.turn();
             if self.received() >= sent || now.wrapping_sub(begin) > wait || shared.stop_asked() {
                 break;
             }
