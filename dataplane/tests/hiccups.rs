@@ -4,32 +4,196 @@
 
 mod support;
 
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
-use support::{Engine, job, number};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use support::{Engine, job, number, socket};
 
-/// Longer than a busy machine keeps a loop waiting, so that finding it cannot be an accident.
-const AWAY: Duration = Duration::from_millis(400);
+/// What a loop is stopped for: as short as an absence that costs frames.
+const MILLISECOND: Duration = Duration::from_millis(1);
 
-fn stop_for_a_while(engine: &Engine) {
-    thread::sleep(Duration::from_millis(200));
-    kill(Pid::from_raw(engine.id()), Signal::SIGSTOP).unwrap();
-    thread::sleep(AWAY);
-    kill(Pid::from_raw(engine.id()), Signal::SIGCONT).unwrap();
+/// Stops of each end in one run.
+const STOPS: usize = 20;
+
+/// One test at a time: poll loops that share a CPU put each other's hiccups between those that are looked for.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed has nothing under this lock that another could find broken.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stops a process for at least `length`, and gives how long it certainly stood still: from when every thread of it had stopped.
+fn stop_for(engine: &Engine, length: Duration) -> Duration {
+    let signal = |signal| kill(Pid::from_raw(engine.id()), signal).unwrap();
+    signal(Signal::SIGSTOP);
+    while !stands_still(engine.id()) {
+        thread::yield_now();
+    }
+    let began = Instant::now();
+    thread::sleep(length);
+    let stood_still = began.elapsed();
+    let before = on_cpu(engine.id());
+    signal(Signal::SIGCONT);
+    // Until it has polled again: two stops without a turn between them would be one absence.
+    while on_cpu(engine.id()) < before + 50_000 {
+        thread::yield_now();
+    }
+    stood_still
+}
+
+/// Nanoseconds that the poll loop of a process was on its CPU: that of its threads which was so longest (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat).
+fn on_cpu(process: i32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of = |stat: String| stat.split_whitespace().next().and_then(|time| time.parse::<u64>().ok());
+    tasks.filter_map(|task| of(fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?)).max().unwrap_or(0)
+}
+
+/// Whether every thread of a process is stopped (proc(5): the state follows the name in parentheses).
+fn stands_still(process: i32) -> bool {
+    fs::read_dir(format!("/proc/{process}/task")).unwrap().all(|task| {
+        let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+/// Stops one engine after another at moments that nothing is in step with; gives each one's times of standing still.
+fn stop_each_at_random(engines: &[&Engine], seed: u64) -> Vec<Vec<Duration>> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut stood_still = vec![Vec::new(); engines.len()];
+    for _ in 0..STOPS {
+        for (engine, stood_still) in engines.iter().zip(&mut stood_still) {
+            thread::sleep(Duration::from_micros(1000 + random.next_u64() % 20_000));
+            stood_still.push(stop_for(engine, MILLISECOND));
+        }
+    }
+    stood_still
+}
+
+/// Every stop is among the hiccups: of each length there are as many as there were stops, as far as a histogram can tell, and none of them
+/// was taken for a shorter one.
+fn assert_found(result: &Value, stops: &[Duration]) {
+    let hiccups = &result["report"]["hiccups"];
+    let nanoseconds = |value: &Value| value.as_u64().unwrap();
+    let buckets: Vec<(u64, u64)> =
+        hiccups["histogram"].as_array().unwrap().iter().map(|one| (nanoseconds(&one["below_ns"]), nanoseconds(&one["count"]))).collect();
+    let longest = stops.iter().max().unwrap().as_nanos() as u64;
+    assert!(nanoseconds(&hiccups["longest_ns"]) >= longest, "{longest}: {hiccups}");
+    let total: u64 = stops.iter().map(|stop| stop.as_nanos() as u64).sum();
+    assert!(nanoseconds(&hiccups["total_ns"]) >= total, "{total}: {hiccups}");
+    for stop in stops {
+        // What lasted at least as long lies in a bucket whose bound is above it.
+        let at_least = stops.iter().filter(|other| *other >= stop).count() as u64;
+        let found: u64 = buckets.iter().filter(|(below, _)| u128::from(*below) > stop.as_nanos()).map(|(_, count)| count).sum();
+        assert!(found >= at_least, "{found} of {at_least} stops of {stop:?}: {hiccups}");
+    }
+}
+
+/// A listener and a sender on shared memory, both at work.
+fn both_ends(role: &str, send_plan: Value) -> (Engine, Engine, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = socket(directory.path());
+    let far = Engine::start(&job(role, &format!("net_vhost0,iface={}", socket.display()), json!({}))).running();
+    let mut send = job("send", &format!("net_virtio_user0,path={}", socket.display()), send_plan);
+    send["link"] = json!(60.0);
+    let near = Engine::start(&send).running();
+    (far, near, directory)
 }
 
 #[test]
-fn a_stopped_sender_knows_it() {
+fn a_millisecond_at_any_moment_of_a_trial_is_found_at_the_sender_and_at_the_sink() {
+    let _alone = alone();
+    let (sink, sender, _directory) =
+        both_ends("receive", json!({ "pace": { "rate": 100_000.0 }, "duration": { "secs": 100, "nanos": 0 } }));
+    let stops = stop_each_at_random(&[&sink, &sender], 1);
+    let mut sender = sender;
+    sender.stop();
+    let sent = sender.report();
+    let received = sink.stopped();
+    assert_found(&received, &stops[0]);
+    assert_found(&sent, &stops[1]);
+    assert!(number(&received, "frames_received") > 0);
+    // What such a stop does to the gaps is explained by it.
+    let gaps = &sent["report"]["gaps"];
+    assert!(
+        gaps["off_explained"].as_u64().unwrap() >= STOPS as u64 && gaps["off_explained"].as_u64() <= gaps["off_by_1us"].as_u64(),
+        "{gaps}"
+    );
+}
+
+#[test]
+fn a_millisecond_at_any_moment_of_a_trial_is_found_at_the_reflector_and_at_the_sender_that_times_what_returns() {
+    let _alone = alone();
+    let plan = json!({ "pace": { "rate": 50_000.0 }, "rtt": true, "duration": { "secs": 100, "nanos": 0 } });
+    let (reflector, sender, _directory) = both_ends("reflect", plan);
+    let stops = stop_each_at_random(&[&reflector, &sender], 2);
+    let mut sender = sender;
+    sender.stop();
+    let sent = sender.report();
+    let reflected = reflector.stopped();
+    assert_found(&reflected, &stops[0]);
+    assert_found(&sent, &stops[1]);
+    assert!(sent["report"]["returned"]["received"].as_u64().unwrap() > 0, "{sent}");
+}
+
+#[test]
+fn a_millisecond_right_after_the_start_is_found() {
+    let _alone = alone();
+    for round in 0..STOPS {
+        let role = ["send", "receive", "reflect"][round % 3];
+        let mut engine = Engine::start(&job(role, "net_null0", json!({ "duration": { "secs": 100, "nanos": 0 } }))).running();
+        let stood_still = stop_for(&engine, MILLISECOND);
+        engine.stop();
+        assert_found(&engine.report(), &[stood_still]);
+    }
+}
+
+#[test]
+fn a_millisecond_while_a_sink_or_a_reflector_drains_is_found() {
+    let _alone = alone();
+    for role in ["receive", "reflect"] {
+        let mut engine = Engine::start(&job(role, "net_ring0", json!({ "drain": { "secs": 2, "nanos": 0 } }))).running();
+        engine.stop();
+        // The engine looks for its order every 10 ms; nothing comes, so it drains for 2 s.
+        thread::sleep(Duration::from_millis(300));
+        let stops: Vec<Duration> = (0..STOPS).map(|_| stop_for(&engine, MILLISECOND)).collect();
+        assert_found(&engine.report(), &stops);
+    }
+}
+
+#[test]
+fn a_millisecond_while_a_sender_waits_for_what_returns_is_found() {
+    let _alone = alone();
+    // Nothing returns, so it waits for 2 s after its 10 frames.
+    let plan = json!({ "rtt": true, "frames": 10, "pace": { "rate": 1000.0 }, "drain": { "secs": 2, "nanos": 0 } });
+    let sender = Engine::start(&job("send", "net_null0,no-rx=1", plan)).running();
+    thread::sleep(Duration::from_millis(300));
+    let stops: Vec<Duration> = (0..STOPS).map(|_| stop_for(&sender, MILLISECOND)).collect();
+    let sent = sender.report();
+    assert_found(&sent, &stops);
+    assert_eq!(sent["report"]["returned"]["lost"], number(&sent, "frames_sent"), "{sent}");
+}
+
+/// Longer than a busy machine keeps a loop waiting, so that what it costs cannot be an accident.
+const LONG: Duration = Duration::from_millis(400);
+
+#[test]
+fn a_sender_that_was_away_for_long_says_what_it_did_not_send() {
+    let _alone = alone();
     let plan = json!({ "pace": { "rate": 100_000.0 }, "duration": { "secs": 2, "nanos": 0 } });
     let sender = Engine::start(&job("send", "net_null0", plan)).running();
-    stop_for_a_while(&sender);
+    thread::sleep(Duration::from_millis(200));
+    let stood_still = stop_for(&sender, LONG);
     let sent = sender.stopped_by_itself();
-    assert!(sent["report"]["hiccups"]["longest_ns"].as_u64().unwrap() >= AWAY.as_nanos() as u64, "{sent}");
-    assert!(sent["report"]["lateness"]["max_ns"].as_u64().unwrap() >= AWAY.as_nanos() as u64, "{sent}");
+    assert_found(&sent, &[stood_still]);
+    assert!(sent["report"]["lateness"]["max_ns"].as_u64().unwrap() >= LONG.as_nanos() as u64, "{sent}");
     // The policy catches up 10 ms; the rest of the absence was not sent, and is said so.
     assert!(number(&sent, "frames_skipped") >= 39_000, "{sent}");
     let accounted: u64 = ["frames_sent", "frames_unsent", "frames_skipped"].iter().map(|key| number(&sent, key)).sum();
@@ -37,21 +201,13 @@ fn a_stopped_sender_knows_it() {
 }
 
 #[test]
-fn a_stopped_sink_and_a_stopped_reflector_know_it() {
-    for role in ["receive", "reflect"] {
-        let engine = Engine::start(&job(role, "net_ring0", json!({}))).running();
-        stop_for_a_while(&engine);
-        let seen = engine.stopped();
-        assert!(seen["report"]["hiccups"]["longest_ns"].as_u64().unwrap() >= AWAY.as_nanos() as u64, "{seen}");
-    }
-}
-
-#[test]
 fn a_sender_that_must_not_be_late_aborts() {
+    let _alone = alone();
     let plan =
         json!({ "pace": { "rate": 1_000.0 }, "duration": { "secs": 100, "nanos": 0 }, "late": { "abort": { "bound": 300_000_000 } } });
     let sender = Engine::start(&job("send", "net_null0", plan)).running();
-    stop_for_a_while(&sender);
+    thread::sleep(Duration::from_millis(200));
+    stop_for(&sender, LONG);
     let sent = sender.stopped_by_itself();
     assert!(sent["report"]["ended_early"].as_str().unwrap().contains("late"), "{sent}");
 }

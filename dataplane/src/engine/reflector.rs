@@ -66,6 +66,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
     let retry = meter.ticks(RETRY);
     let (mut received, mut sent, mut unsent, mut foreign) = (0u64, 0u64, 0u64, 0u64);
     let (mut first, mut last) = (None, 0);
+    shared.begin();
 
     let end = loop {
         let now = meter.turn();

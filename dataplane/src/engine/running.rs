@@ -52,11 +52,17 @@ impl EngineReport for ReflectReport {
 /// What a poll loop shares with whoever watches it. Each part has a cache line of its own, so that watching costs it nothing.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    begun: CachePadded<AtomicBool>,
     stop: CachePadded<AtomicBool>,
     counters: CachePadded<[AtomicU64; 7]>,
 }
 
 impl Shared {
+    /// Tells that the loop polls from now on and that its meter runs.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
     fn ask_to_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -85,7 +91,8 @@ pub struct Running<R: EngineReport> {
 }
 
 impl<R: EngineReport> Running<R> {
-    /// Starts an engine of so many poll loops, which [`on_each`] runs, on a thread of its own.
+    /// Starts an engine of so many poll loops, which [`on_each`] runs, on a thread of its own. When this returns all of them poll, so that
+    /// no absence and no frame is missed from here on, or the engine has ended.
     pub(super) fn start(
         mut port: Port,
         loops: usize,
@@ -97,7 +104,16 @@ impl<R: EngineReport> Running<R> {
             let result = engine(&mut port, &theirs);
             (port, result)
         });
-        Running { shared, started: Instant::now(), thread: Some(thread) }
+        let mut running = Running { shared, started: Instant::now(), thread: Some(thread) };
+        while !running.has_begun() && !running.is_finished() {
+            thread::sleep(Duration::from_micros(100));
+        }
+        running.started = Instant::now();
+        running
+    }
+
+    fn has_begun(&self) -> bool {
+        self.shared.iter().all(|shared| shared.begun.load(Ordering::Relaxed))
     }
 
     /// The counters now, of all loops together. Costs the poll loops nothing.

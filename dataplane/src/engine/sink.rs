@@ -49,6 +49,7 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
     let mut slots = Slots::new();
     let mut meter = Meter::new(rate, plan.hiccup_threshold);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
+    shared.begin();
 
     let end = loop {
         let now = meter.turn();

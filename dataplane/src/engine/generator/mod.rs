@@ -150,6 +150,7 @@ impl Trial<'_> {
         let mut ended_early = None;
         let mut last_sent = meter.begin();
         let stall = meter.ticks(STALL);
+        shared.begin();
 
         while !shared.stop_asked() {
             let now = meter.turn();
