@@ -257,6 +257,7 @@ impl Drop for Burst<'_> {
 pub(crate) struct RxQueue {
     port: u16,
     number: u16,
+    warm: bool,
 }
 
 /// One of a port's transmit queues. There is one value of each, so one thread at a time uses it.
@@ -269,8 +270,14 @@ pub(crate) struct TxQueue {
 impl RxQueue {
     /// # Safety
     /// Receive queue `number` of `port` is set up, the port is started and stays so as long as this lives, and no other RxQueue is made for it.
-    pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
-        RxQueue { port, number }
+    pub(crate) unsafe fn new(port: u16, number: u16, warm: bool) -> Self {
+        RxQueue { port, number, warm }
+    }
+
+    /// Whether received frames are in the polling core's cache already.
+    #[inline(always)]
+    pub(crate) fn is_warm(&self) -> bool {
+        self.warm
     }
 }
 

@@ -3,7 +3,7 @@ use methodology::units::PacketRate;
 use super::meter;
 use super::running::Counters;
 use crate::burst::MAX_BURST;
-use crate::frame::{Class, Classifier, Corruption, StreamId, prefetch_for_read};
+use crate::frame::{Class, Classifier, Corruption, StreamId};
 use crate::pace::TickRate;
 use crate::report::{ReceiveReport, StreamReport};
 use crate::sequence::{SequenceCounts, Tracker, Window};
@@ -28,8 +28,6 @@ pub struct Arrivals {
     /// The first number of every stream.
     begin: u64,
     streams: Vec<(StreamId, Tracker)>,
-    /// Sequence numbers of one burst and stream, until they are tracked.
-    pending: [u64; MAX_BURST],
     /// Index of the stream that came last: the next frame is most likely of the same.
     last_stream: usize,
     frames: u64,
@@ -51,7 +49,6 @@ impl Arrivals {
             window,
             begin: 0,
             streams: Vec::new(),
-            pending: [0; MAX_BURST],
             last_stream: 0,
             frames: 0,
             bytes: 0,
@@ -75,9 +72,39 @@ impl Arrivals {
     /// What `bytes` gives is valid for reading, and nothing writes to it meanwhile.
     #[inline(always)]
     pub unsafe fn burst<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
-        for frames in frames.chunks(MAX_BURST) {
-            // SAFETY: this function's own contract, passed on.
-            unsafe { self.whole_burst(frames, now, &bytes) };
+        self.frames += frames.len() as u64;
+        let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
+        // Frames with consecutive numbers of one stream are tracked together.
+        let (mut first, mut run, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
+        let (check, classifier) = (self.check, self.classifier);
+        for &frame in frames {
+            let (data, length) = bytes(frame);
+            // SAFETY: the caller vouches for `length` readable bytes.
+            let tag = unsafe { classifier.tag_of(data, length) };
+            // SAFETY: as above; nothing writes to them meanwhile.
+            let whole = || unsafe { std::slice::from_raw_parts(data, length as usize) };
+            match tag {
+                Some(tag) if !check || self.is_sound(whole()) => {
+                    if tag.stream != stream || tag.sequence != u64::wrapping_add(first, run) {
+                        self.track(stream, first, run);
+                        (stream, first, run) = (tag.stream, tag.sequence, 0);
+                    }
+                    run += 1;
+                    tests += 1;
+                    length_of_tests += u64::from(length);
+                }
+                Some(_) => self.corrupt += 1,
+                None => self.note_other(whole()),
+            }
+        }
+        self.track(stream, first, run);
+        if tests > 0 {
+            self.bytes += length_of_tests + tests * FCS;
+            if self.first.is_none() {
+                (self.first, self.last) = (Some(now), now);
+            }
+            self.longest_gap = self.longest_gap.max(now.wrapping_sub(self.last));
+            self.last = now;
         }
     }
 
@@ -131,56 +158,18 @@ impl Arrivals {
         self.streams.len() <= 2 || self.frames & 0x3fff < MAX_BURST as u64
     }
 
-    /// # Safety
-    /// As for [`burst`](Self::burst), of at most [`MAX_BURST`] frames.
-    #[inline(always)]
-    pub(super) unsafe fn whole_burst<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
-        self.frames += frames.len() as u64;
-        for &frame in frames {
-            prefetch_for_read(bytes(frame).0);
-        }
-        let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
-        let mut pending = 0;
-        let mut tests = 0u64;
-        for &frame in frames {
-            let (data, length) = bytes(frame);
-            // SAFETY: the caller vouches for `length` readable bytes.
-            let mut class = unsafe { self.classifier.classify_raw(data, length) };
-            // SAFETY: as above; nothing writes to them meanwhile.
-            let whole = || unsafe { std::slice::from_raw_parts(data, length as usize) };
-            if self.check && class.is_test() {
-                class = self.checked(whole());
-            }
-            match class {
-                Class::Test(tag) => {
-                    if tag.stream != stream {
-                        self.track(stream, pending);
-                        pending = 0;
-                        stream = tag.stream;
-                    }
-                    self.pending[pending] = tag.sequence;
-                    pending += 1;
-                    tests += 1;
-                    self.bytes += u64::from(length) + FCS;
-                }
-                Class::Corrupt(how) if self.was_ours(whole(), how) => self.corrupt += 1,
-                Class::Corrupt(_) | Class::Foreign => self.foreign += 1,
-            }
-        }
-        self.track(stream, pending);
-        if tests > 0 {
-            if self.first.is_none() {
-                (self.first, self.last) = (Some(now), now);
-            }
-            self.longest_gap = self.longest_gap.max(now.wrapping_sub(self.last));
-            self.last = now;
+    /// Counts a frame that is no sound test frame.
+    #[cold]
+    #[inline(never)]
+    fn note_other(&mut self, frame: &[u8]) {
+        match self.classifier.classify(frame) {
+            Class::Corrupt(how) if self.was_ours(frame, how) => self.corrupt += 1,
+            Class::Test(_) | Class::Corrupt(_) | Class::Foreign => self.foreign += 1,
         }
     }
 
     /// Whether a damaged frame was a test frame. Other generators use the benchmarking addresses too (testpmd's txonly, Pktgen), so headers
     /// prove nothing: where the tag's check is wrong, what is left of the tag must fit a stream that has come soundly.
-    #[cold]
-    #[inline(never)]
     fn was_ours(&self, frame: &[u8], how: Corruption) -> bool {
         match how {
             Corruption::Length | Corruption::Payload | Corruption::HeaderChecksum => true,
@@ -192,23 +181,23 @@ impl Arrivals {
         }
     }
 
-    /// A test frame again, by header checksum and payload too.
+    /// Whether header checksum and payload of a test frame are what was sent.
     #[inline(never)]
-    fn checked(&self, frame: &[u8]) -> Class {
-        self.classifier.classify_checked(frame)
+    fn is_sound(&self, frame: &[u8]) -> bool {
+        self.classifier.classify_checked(frame).is_test()
     }
 
-    /// Tracks the pending numbers as `stream`'s.
+    /// Tracks a run of numbers as `stream`'s.
     #[inline(always)]
-    fn track(&mut self, stream: StreamId, pending: usize) {
-        if pending == 0 {
+    fn track(&mut self, stream: StreamId, first: u64, run: u64) {
+        if run == 0 {
             return;
         }
         if self.streams.get(self.last_stream).is_none_or(|(known, _)| *known != stream) && !self.find_stream(stream) {
-            self.corrupt += pending as u64;
+            self.corrupt += run;
             return;
         }
-        self.streams[self.last_stream].1.observe_burst(&self.pending[..pending]);
+        self.streams[self.last_stream].1.observe_run(first, run);
     }
 
     /// Makes `stream` the last one; false where there are too many.

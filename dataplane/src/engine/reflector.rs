@@ -11,7 +11,7 @@ use crate::burst::{Burst, MAX_BURST, Slots};
 use crate::clock::ticks;
 use crate::error::DataplaneError;
 use crate::frame::reflect::{Turned, turn_round};
-use crate::frame::{Class, Classifier, Layout, prefetch_for_write};
+use crate::frame::{Classifier, Layout, prefetch_for_write};
 use crate::latency::RttRecorder;
 use crate::pace::TickRate;
 use crate::port::{Parts, Port};
@@ -79,7 +79,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
                 prefetch_for_write(frame.data());
             }
             // SAFETY: the burst owns the frames, each with `length` bytes in its first segment.
-            let is_test = |data: *const u8, length| matches!(unsafe { classifier.classify_raw(data, length) }, Class::Test(_));
+            let is_test = |data: *const u8, length| unsafe { classifier.tag_of(data, length) }.is_some();
             if !burst.frames().iter().all(|frame| is_test(frame.data(), frame.length())) {
                 let all = burst.len();
                 burst.retain(|_, frame| is_test(frame.data(), frame.length()));

@@ -9,7 +9,7 @@ use super::plan::ReceivePlan;
 use super::running::{self, Running, Shared};
 use crate::burst::{Burst, MAX_BURST, Slots};
 use crate::error::DataplaneError;
-use crate::frame::{Classifier, Layout};
+use crate::frame::{Classifier, Layout, prefetch_for_read};
 use crate::pace::TickRate;
 use crate::port::{Parts, Port};
 use crate::report::{CounterPair, ReceiveReport};
@@ -57,8 +57,11 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
         let came = !burst.is_empty();
         if came {
             meter.moves();
+            if !rx.is_warm() {
+                burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
+            }
             // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them.
-            unsafe { arrivals.whole_burst(burst.frames(), now, |frame| (frame.data().cast_const(), frame.length())) };
+            unsafe { arrivals.burst(burst.frames(), now, |frame| (frame.data().cast_const(), frame.length())) };
             drop(burst);
             if arrivals.worth_showing() {
                 shared.show(arrivals.counters());

@@ -44,6 +44,9 @@ pub struct Port {
 /// Drivers that may give a received frame in an mbuf of someone else's pool: net_ring passes on what was sent.
 const FOREIGN_MBUFS: [&str; 2] = ["net_ring", "net_bonding"];
 
+/// Drivers whose receive function copies each frame with the core that calls it. NICs, and the other end of virtio-user, write it from elsewhere.
+const COPIED_BY_THE_POLLER: [&str; 5] = ["net_vhost", "net_af_packet", "net_pcap", "net_null", "net_tap"];
+
 /// Opens a port.
 pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
     let device = Device::claim(eal, spec)?;
@@ -52,9 +55,10 @@ pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Res
     let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
     let info = device.start(spec, &options, &rx_pool)?;
     let id = device.id();
+    let warm = COPIED_BY_THE_POLLER.contains(&info.driver.as_str());
     // SAFETY: all queues are set up and the port is started as long as `device` lives, which a Port drops after its queues; a port is
     // claimed once at a time, so these are the only ones.
-    let queue = |number| unsafe { (RxQueue::new(id, number), TxQueue::new(id, number)) };
+    let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number)) };
     let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
     let tx_pools = queues.iter().map(|_| Vec::new()).collect();
     Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), info })

@@ -92,16 +92,21 @@ impl Tracker {
         self.observe_slow(sequence)
     }
 
-    /// Takes note of a burst, in the order of arrival. The same as [`observe`](Self::observe) of each, and faster where the numbers
-    /// are consecutive.
-    #[inline(always)]
+    /// Takes note of a burst, in the order of arrival: each run of consecutive numbers at once.
     pub fn observe_burst(&mut self, sequences: &[u64]) {
-        let Some(&first) = sequences.first() else { return };
-        let out_of_step = sequences.iter().zip(0..).fold(0, |acc, (&sequence, i)| acc | (sequence ^ first.wrapping_add(i)));
-        if out_of_step == 0 && first == self.next && self.holes == 0 {
-            self.advance_in_order(sequences.len() as u64);
+        for run in sequences.chunk_by(|before, after| before.wrapping_add(1) == *after) {
+            self.observe_run(run[0], run.len() as u64);
+        }
+    }
+
+    /// Takes note of `frames` frames with consecutive numbers from `first`. The same as [`observe`](Self::observe) of each, at the cost of one
+    /// where they are in order.
+    #[inline(always)]
+    pub fn observe_run(&mut self, first: u64, frames: u64) {
+        if first == self.next && self.holes == 0 {
+            self.advance_in_order(frames);
         } else {
-            self.observe_runs(sequences);
+            self.observe_run_slow(first, frames);
         }
     }
 
@@ -139,26 +144,23 @@ impl Tracker {
         self.counts.received += frames;
     }
 
-    /// Each run of consecutive numbers at or ahead of the front at once, other frames one by one.
+    /// A run at or ahead of the front at once, one behind it frame by frame.
     #[inline(never)]
-    fn observe_runs(&mut self, sequences: &[u64]) {
-        for run in sequences.chunk_by(|before, after| before.wrapping_add(1) == *after) {
-            let (first, frames) = (run[0], run.len() as u64);
-            let ahead = first.wrapping_sub(self.next);
-            if ahead > LONGEST_JUMP || frames > self.mask {
-                run.iter().for_each(|&sequence| {
-                    self.observe_slow(sequence);
-                });
-                continue;
-            }
-            if ahead > 0 {
-                self.skip(ahead);
-            }
-            if self.holes > 0 {
-                self.mark(first, frames, false);
-            }
-            self.advance_in_order(frames);
+    fn observe_run_slow(&mut self, first: u64, frames: u64) {
+        let ahead = first.wrapping_sub(self.next);
+        if ahead > LONGEST_JUMP || frames > self.mask {
+            (0..frames).for_each(|i| {
+                self.observe_slow(first.wrapping_add(i));
+            });
+            return;
         }
+        if ahead > 0 {
+            self.skip(ahead);
+        }
+        if self.holes > 0 {
+            self.mark(first, frames, false);
+        }
+        self.advance_in_order(frames);
     }
 
     #[inline(never)]

@@ -1,6 +1,6 @@
 //! Frames that come back to the sender, and how long they were under way.
 
-use crate::burst::{Burst, Home, MAX_BURST, RxQueue, Slots};
+use crate::burst::{Burst, Frame, Home, MAX_BURST, RxQueue, Slots};
 use crate::engine::meter::Meter;
 use crate::engine::plan::SendPlan;
 use crate::engine::running::Shared;
@@ -49,29 +49,29 @@ impl<'p> Returns<'p> {
     /// Receives one burst at `now`.
     #[inline(always)]
     pub(super) fn collect(&mut self, now: u64) {
-        let burst = Burst::receive(self.queue, self.home, &mut self.slots, MAX_BURST / 4);
+        let Returns { queue, home, slots, classifier, first, timed, trackers, times, corrupt, foreign } = self;
+        let burst = Burst::receive(queue, *home, slots, MAX_BURST / 4);
         if burst.is_empty() {
             return;
         }
-        for frame in burst.frames() {
-            prefetch_for_read(frame.data());
+        if !queue.is_warm() {
+            burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
         }
         for frame in burst.frames() {
             // SAFETY: the burst owns the frame, which has `length` bytes in its first segment.
-            match unsafe { self.classifier.classify_raw(frame.data(), frame.length()) } {
-                Class::Test(tag) => {
-                    let Some(tracker) = self.trackers.get_mut(usize::from(tag.stream.0.wrapping_sub(self.first.0))) else {
-                        self.foreign += 1;
-                        continue;
-                    };
-                    tracker.observe(tag.sequence);
-                    if self.timed.is_none_or(|timed| timed == tag.stream) {
-                        self.times.record(tag.ticks_until(now));
+            match unsafe { classifier.tag_of(frame.data(), frame.length()) } {
+                Some(tag) => match trackers.get_mut(usize::from(tag.stream.0.wrapping_sub(first.0))) {
+                    Some(tracker) => {
+                        tracker.observe(tag.sequence);
+                        if timed.is_none_or(|timed| timed == tag.stream) {
+                            times.record(tag.ticks_until(now));
+                        }
                     }
-                }
+                    None => *foreign += 1,
+                },
                 // Without a sound tag of this sender there is no saying whose a damaged frame was.
-                Class::Corrupt(_) if self.trackers.iter().any(|tracker| tracker.next_expected() > 0) => self.corrupt += 1,
-                Class::Corrupt(_) | Class::Foreign => self.foreign += 1,
+                None if is_corrupt(classifier, *frame) && trackers.iter().any(|tracker| tracker.next_expected() > 0) => *corrupt += 1,
+                None => *foreign += 1,
             }
         }
     }
@@ -98,6 +98,13 @@ impl<'p> Returns<'p> {
         }
         Returned { frames, times: self.times }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn is_corrupt(classifier: &Classifier, frame: Frame) -> bool {
+    // SAFETY: the burst that the frame is from owns it; it has `length` bytes in its first segment.
+    matches!(unsafe { classifier.classify_raw(frame.data(), frame.length()) }, Class::Corrupt(_))
 }
 
 impl Returned {
