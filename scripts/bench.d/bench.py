@@ -200,6 +200,32 @@ class Bench:
         finally:
             far.close()
 
+    def rate(self, pps):
+        """How far the mean rate is from the intended one, in ppm, by an observer on another CPU and CLOCK_MONOTONIC_RAW; and the gaps."""
+        job = {"role": "send", "port": "net_null0,size=64,copy=0", "observe": self.seconds, "until": "stdin",
+               "eal": {"main_cpu": 0}, "plan": {"cpus": [1], "pace": {"rate": pps}, "duration": {"secs": int(self.seconds) + 1, "nanos": 0}}}
+        process = subprocess.Popen(["taskset", "-c", "0,1", ENGINE, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+        first, last = json.loads(process.stdout.readline())
+        report = json.loads(process.stdout.readline())["report"]
+        process.stdin.close()
+        process.wait(20)
+        # When frame 0 was due as each group has it: the soonest, for an observer is only ever late.
+        origin = [min(raw - count / pps * 1e9 for raw, count in group) for group in (first, last)]
+        span = last[-1][0] - first[0][0]
+        return -(origin[1] - origin[0]) / span * 1e6, report
+
+    def rates(self, rates):
+        for pps in rates:
+            found = [self.rate(pps) for _ in range(self.rounds)]
+            errors, gaps = [error for error, _ in found], [report["gaps"] for _, report in found]
+            share = sum(gap["off_by_1us"] for gap in gaps) / sum(gap["count"] for gap in gaps)
+            explained = sum(gap["off_explained"] for gap in gaps) / max(1, sum(gap["off_by_1us"] for gap in gaps))
+            skipped = sum(report["frames_skipped"] for _, report in found)
+            print(f"rate {pps:>12,.0f} pps   {statistics.median(errors):+7.2f} ppm [{min(errors):+.2f} {max(errors):+.2f}]   "
+                  f"gaps more than 1 us off: {share:.4%}, of which after a turn longer than 1 us: {explained:.1%}; "
+                  f"{skipped} frames skipped, where the loop was away longer than it may catch up", flush=True)
+
     def compare(self, name, programs):
         """Every program once a round, in an order that turns; ratios are of the same round."""
         rates = {program: [] for program in programs}
@@ -219,19 +245,20 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
-    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, round; all where none is given")
+    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, round, rate; all where none is given")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
     parser.add_argument("--per-cpu", action="store_true",
                         help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
     options = parser.parse_args()
-    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "round"]
+    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "round", "rate"]
     print(f"{options.rounds} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
     if "null" in cases:
         bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
     if "flows" in cases:
         bench.compare("net_null, 1000 flows", {"linerate": lambda: bench.null_linerate(1000), "txonly": bench.null_testpmd})
+        bench.compare("net_null, flows", {"linerate": lambda: bench.null_linerate(1_000_000), "one flow": lambda: bench.null_linerate(1)})
     if "virtio" in cases:
         for size in options.sizes:
             pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
@@ -239,6 +266,8 @@ def main():
     if "round" in cases:
         programs = {"linerate": bench.round_linerate, "linerate-macswap": bench.round_mixed, "flowgen-macswap": bench.round_testpmd}
         bench.compare("round trip", programs)
+    if "rate" in cases:
+        bench.rates([1e3, 1e4, 1e5, 1e6, 1e7])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 //!
 //! `engine '{"role": "send", "port": "net_null0", "plan": {"duration": {"secs": 2, "nanos": 0}}}'` runs it and prints the port and the
 //! report as JSON. `plan`, `eal` and `options` override the defaults key by key. With `"until": "stdin"` the end of standard input stops
-//! the engine, and the port stays open until then.
+//! the engine, and the port stays open until then. With `"observe": SECONDS` a sender's frame counter is watched from another CPU for so long,
+//! against CLOCK_MONOTONIC_RAW: see [`observe`].
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::process::ExitCode;
 use std::thread;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use dataplane::{Dataplane, EalOptions, EngineReport, PortOptions, ReceivePlan, ReflectPlan, Running, SendPlan};
 use methodology::units::{FrameSize, Pace};
+use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -42,7 +45,11 @@ fn run(job: &str) -> Result<(), Failure> {
     match job["role"].as_str() {
         Some("send") => {
             let plan = merged(&SendPlan::new(FrameSize::MIN, Pace::Max, Duration::from_secs(1)), plan)?;
-            finish(port.send(plan)?, by_stdin)
+            let running = port.send(plan)?;
+            if let Some(seconds) = job["observe"].as_f64() {
+                println!("{}", json!(observe(|| running.snapshot().frames_sent, Duration::from_secs_f64(seconds))?));
+            }
+            finish(running, by_stdin)
         }
         Some("receive") => finish(port.receive(merged(&ReceivePlan::default(), plan)?), by_stdin),
         Some("reflect") => finish(port.reflect(merged(&ReflectPlan::default(), plan)?), by_stdin),
@@ -61,6 +68,33 @@ fn merged<T: Serialize + DeserializeOwned>(default: &T, changes: &Value) -> Resu
         }
     }
     Ok(serde_json::from_value(whole)?)
+}
+
+/// How often the counter was seen to change at the beginning and at the end that are told.
+const CHANGES: usize = 2000;
+
+/// Watches a counter that goes up, from outside and by another clock than the poll loop's: `[raw_ns, count]` of its changes at the beginning and
+/// at the end of `length`. Whoever reads them takes the soonest change of each group, since an observer is late and never early.
+fn observe(counter: impl Fn() -> u64, length: Duration) -> Result<[Vec<[u64; 2]>; 2], Failure> {
+    let raw = || clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).map(|time| Duration::from(time).as_nanos() as u64);
+    let begin = raw()?;
+    let (mut first, mut last, mut before) = (Vec::new(), VecDeque::new(), counter());
+    loop {
+        let (count, now) = (counter(), raw()?);
+        if count != before {
+            before = count;
+            if first.len() < CHANGES {
+                first.push([now, count]);
+            }
+            last.push_back([now, count]);
+            if last.len() > CHANGES {
+                last.pop_front();
+            }
+        }
+        if now - begin > length.as_nanos() as u64 {
+            return Ok([first, last.into()]);
+        }
+    }
 }
 
 fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> Result<(), Failure> {
