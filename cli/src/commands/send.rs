@@ -21,8 +21,14 @@ EXAMPLES
     linerate send --port net_virtio_user0,path=lr.sock --size 64 --rate 1Mpps --duration 5s
   Round-trip times, with `linerate reflect` at the other end:
     linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt
-  How fast is the generator itself?
+  How fast is the generator itself? On two queues with a CPU each?
     linerate send --port net_null0 --rate max
+    linerate send --port net_null0 --rate max --queues 2
+  A mix of sizes, a thousand flows, or what was captured elsewhere:
+    linerate send --port 0000:03:00.0 --size imix --flows 1000 --rate 50%
+    linerate send --port 0000:03:00.0 --pcap web.pcap --own-timing
+  Round-trip times of a thin stream beside a heavy load, on a queue of its own:
+    linerate send --port net_virtio_user0,path=lr.sock --queues 2 --rate 5Mpps --rtt --probe 1kpps
 
 WHAT THE FIGURES MEAN
   sent     frames that the port took; unsent: frames that were due and did not go.
@@ -207,6 +213,13 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
         lines.push(format!(
             "late        {} bursts by more than {}, at most {}",
             lateness.late_bursts, lateness.threshold_ns, lateness.max_ns
+        ));
+    }
+    let gaps = &report.gaps;
+    if let (Some(intended), true) = (gaps.intended_ns, gaps.count > 0) {
+        lines.push(format!(
+            "gaps        {intended:.1} ns intended; {} of {} between bursts more than 1 µs off, {} of these after the loop was away that long",
+            gaps.off_by_1us, gaps.count, gaps.off_explained
         ));
     }
     if let Some(returned) = &report.returned {

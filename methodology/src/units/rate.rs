@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameSize, UnitError};
+use super::{FrameSize, Seconds, UnitError};
 
 macro_rules! rate_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $unit:literal, $ctor:ident, $getter:ident) => {
@@ -83,6 +83,11 @@ impl PacketRate {
     /// `frames` over `seconds`; zero where no time passed.
     pub fn from_count(frames: u64, seconds: f64) -> Self {
         if seconds > 0.0 { Self::from_pps_lossy(frames as f64 / seconds) } else { PacketRate::ZERO }
+    }
+
+    /// How long so many frames take at this rate; no time at a rate of zero.
+    pub fn time_of(self, frames: u64) -> Seconds {
+        if self.0 > 0.0 { Seconds::lossy(frames as f64 / self.0) } else { Seconds::ZERO }
     }
 
     /// What each of so many senders contributes to this rate; the whole rate where there is none.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport};
+use dataplane::{HiccupReport, LatePolicy, RateStep, RttReport, SendPlan, SendReport};
 use methodology::trial::{
     DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
 };
@@ -55,7 +55,10 @@ impl Measurer for PairMeasurer<'_> {
             self.judge_round_trips(&trips, patience)
         } else {
             let trial = self.pair.one_way(plan, drain, self.interrupted)?;
-            let outcome = self.judge_one_way(&trial, patience);
+            let mut outcome = self.judge_one_way(&trial, patience);
+            if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
+                direction.recovery = recovery(&trial, *then);
+            }
             self.last = Some(trial);
             outcome
         };
@@ -69,7 +72,11 @@ impl PairMeasurer<'_> {
         match *stimulus {
             Stimulus::Constant { pace, duration } => Ok(SendPlan::new(self.size, pace, duration.duration())),
             Stimulus::Burst { frames, pace } => Ok(SendPlan { frames: Some(frames), ..SendPlan::new(self.size, pace, BURST_LIMIT) }),
-            Stimulus::Step { .. } => Err(MeasureError::Unsupported { what: "a step from one load to another" }),
+            Stimulus::Step { first, first_duration, then, then_duration } => {
+                let step = RateStep { after: first_duration.duration(), rate: then };
+                let duration = first_duration + then_duration;
+                Ok(SendPlan { then: Some(step), ..SendPlan::new(self.size, Pace::Rate(first), duration.duration()) })
+            }
             Stimulus::Event { .. } => Err(MeasureError::Unsupported { what: "a reset while traffic goes on" }),
         }
     }
@@ -177,6 +184,20 @@ fn patience(plan: &SendPlan) -> Duration {
     }
 }
 
+/// From the reduction of the load (timestamp A of RFC 2544 §26.5) to the last lost frame (timestamp B), by the schedule: the first frame after
+/// the step goes one gap after it, and each further one a gap later. Zero where no frame after the step was lost; none where there was no step,
+/// or several streams, whose numbers say nothing of each other.
+fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
+    let [stream] = &trial.sent.streams[..] else { return None };
+    let after = stream.step_at?;
+    let came = trial.of_streams();
+    let next = came.highest_sequence.map_or(0, |highest| highest + 1);
+    // What was sent after the last frame that came is lost as well.
+    let last_lost = if next < stream.frames { Some(stream.frames - 1) } else { came.last_lost };
+    let lost_after = last_lost.filter(|&lost| lost >= after).map_or(0, |lost| lost - after + 1);
+    Some(then.time_of(lost_after))
+}
+
 fn early_end(sent: &SendReport) -> Option<Fault> {
     sent.ended_early.as_ref().map(|reason| Fault::Other { detail: format!("the generator ended early: {reason}") })
 }
@@ -216,9 +237,13 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 
 #[cfg(test)]
 mod tests {
-    use dataplane::Bucket;
+    use dataplane::{Bucket, ReceiveReport, SentStream, StreamId, StreamReport};
 
+    use super::super::bypass::Links;
     use super::*;
+    use crate::agent::LinkSeen;
+
+    const UP: LinkSeen = LinkSeen { up_before: true, up_after: true };
 
     #[test]
     fn the_generator_may_not_be_away_longer_than_its_schedule_catches_up() {
@@ -228,6 +253,26 @@ mod tests {
         // Sixteen milliseconds at 1000 frames a second lose frames although 1024 descriptors would hold them.
         assert!(patience(&paced) < Duration::from_millis(16));
         assert_eq!(patience(&SendPlan::new(size, Pace::Max, Duration::from_secs(1))), Duration::MAX);
+    }
+
+    #[test]
+    fn rfc2544_26_5_recovery_is_the_time_from_the_step_to_the_last_lost_frame() {
+        let trial = |last_lost: Option<u64>, highest: u64| {
+            let stream = StreamId(3);
+            let sent = SentStream { stream, frames: 3_000, step_at: Some(1_000) };
+            let seen = StreamReport { stream, received: 1, highest_sequence: Some(highest), last_lost, ..StreamReport::default() };
+            OneWay {
+                sent: SendReport { stream, streams: vec![sent], ..SendReport::default() },
+                received: ReceiveReport { streams: vec![seen], ..ReceiveReport::default() },
+                links: Links { sender: UP, receiver: UP },
+            }
+        };
+        let at = |last_lost, highest| recovery(&trial(last_lost, highest), PacketRate::new(1000.0).unwrap()).map(Seconds::seconds);
+        assert_eq!(at(None, 2_999), Some(0.0));
+        assert_eq!(at(Some(999), 2_999), Some(0.0), "lost before the step: that was the overload");
+        assert_eq!(at(Some(1_000), 2_999), Some(0.001));
+        assert_eq!(at(Some(1_499), 2_999), Some(0.5));
+        assert_eq!(at(Some(1_499), 2_998), Some(2.0), "the last frame did not come: it had not recovered when the trial ended");
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl Where<'_> {
         }
         let method_name: MethodName =
             name.parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(measure.method.span()), error.to_string()))?;
-        if matches!(method_name, MethodName::SystemRecovery | MethodName::Reset) {
+        if method_name == MethodName::Reset {
             let message =
                 format!("\"{name}\" cannot be measured between two agents yet: `linerate simulate --method {name}` shows what it does");
             return Err(self.wrong(Some(measure.method.span()), message));
