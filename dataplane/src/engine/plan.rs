@@ -113,6 +113,9 @@ pub struct SendPlan {
     pub late: LatePolicy,
     /// How long to wait for frames to come back after the last one, with `rtt`.
     pub drain: Duration,
+    /// Go on while the link is down (RFC 2544 §26.6: the device is reset in the middle of the trial), instead of ending early.
+    #[serde(default)]
+    pub outlast_link: bool,
     /// What counts as a hiccup of the poll loop.
     pub hiccup_threshold: Duration,
 }
@@ -138,6 +141,7 @@ impl SendPlan {
             stream: StreamId::default(),
             late: LatePolicy::CatchUp { bound: CATCH_UP },
             drain: Duration::from_millis(100),
+            outlast_link: false,
             hiccup_threshold: HICCUP,
         }
     }
@@ -188,6 +192,9 @@ pub struct ReceivePlan {
     pub check_payload: bool,
     /// How far behind the newest frame a late one is still told from a duplicate, in sequence numbers.
     pub window: u32,
+    /// Go on while the link is down, as [`SendPlan::outlast_link`] does.
+    #[serde(default)]
+    pub outlast_link: bool,
     /// What counts as a hiccup of the poll loop.
     pub hiccup_threshold: Duration,
 }
@@ -204,6 +211,7 @@ impl Default for ReceivePlan {
             burst: 64,
             check_payload: false,
             window: 1 << 16,
+            outlast_link: false,
             hiccup_threshold: HICCUP,
         }
     }

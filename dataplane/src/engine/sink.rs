@@ -67,7 +67,7 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
                 shared.show(arrivals.counters());
             }
         }
-        if let Some(end) = ending.after(now, came, shared.stop_asked(), || arrivals.any() && !link.is_up()) {
+        if let Some(end) = ending.after(now, came, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !link.is_up()) {
             break end;
         }
     };

@@ -168,6 +168,7 @@ impl BypassPair {
             drain,
             frame: plan.frame,
             tagging: plan.tagging,
+            outlast_link: plan.outlast_link,
             size: match &plan.traffic {
                 Traffic::Test(Frames::Fixed(size)) => Some(*size),
                 Traffic::Test(Frames::Mix(_)) | Traffic::Capture { .. } => None,

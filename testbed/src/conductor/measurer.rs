@@ -13,12 +13,15 @@ use thiserror::Error;
 use super::accounting::{Discards, bytes_per_frame};
 use super::bypass::{BypassError, BypassPair, OneWay, RoundTrips};
 use super::wire_proof::WireProof;
+use crate::process::{CommandSpec, Place, run};
 
 /// One direction of one pair at one frame size.
 pub struct PairMeasurer<'a> {
     pub pair: &'a mut BypassPair,
     pub size: FrameSize,
     pub interrupted: &'a AtomicBool,
+    /// What resets the device, for a trial in which that happens.
+    pub reset: &'a [String],
     /// What both ends said of the last trial without delays: its cost, and the proof of the frame size.
     pub last: Option<OneWay>,
 }
@@ -30,8 +33,16 @@ pub enum MeasureError {
     /// An agent could not do it.
     #[error(transparent)]
     Bypass(#[from] BypassError),
-    /// This testbed cannot make the stimulus.
-    #[error("a trial of this kind ({what}) cannot be made between two agents yet; use `linerate simulate` to see what the method does")]
+    /// The command that resets the device failed: nothing is known of the reset.
+    #[error("the command that resets the device, `{command}`, {ending}: try it by itself")]
+    Reset {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        ending: String,
+    },
+    /// A kernel measurement, which two agents do not make.
+    #[error("{what} is not measured between two agents")]
     Unsupported {
         /// Which kind.
         what: &'static str,
@@ -54,10 +65,16 @@ impl Measurer for PairMeasurer<'_> {
             let trips = self.pair.round_trips(SendPlan { drain, ..plan }, self.interrupted)?;
             self.judge_round_trips(&trips, patience)
         } else {
-            let trial = self.pair.one_way(plan, drain, self.interrupted)?;
+            let trial = match input.stimulus {
+                Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
+                _ => self.pair.one_way(plan, drain, self.interrupted)?,
+            };
             let mut outcome = self.judge_one_way(&trial, patience);
             if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
                 direction.recovery = recovery(&trial, *then);
+            }
+            if let (Stimulus::Event { .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
+                direction.longest_gap = (trial.received.frames_received > 0).then(|| Seconds::from(trial.received.longest_gap));
             }
             self.last = Some(trial);
             outcome
@@ -77,8 +94,31 @@ impl PairMeasurer<'_> {
                 let duration = first_duration + then_duration;
                 Ok(SendPlan { then: Some(step), ..SendPlan::new(self.size, Pace::Rate(first), duration.duration()) })
             }
-            Stimulus::Event { .. } => Err(MeasureError::Unsupported { what: "a reset while traffic goes on" }),
+            // The link may go down with the device: the trial is about how long it is away.
+            Stimulus::Event { rate, duration, .. } => {
+                Ok(SendPlan { outlast_link: true, ..SendPlan::new(self.size, Pace::Rate(rate), duration.duration()) })
+            }
         }
+    }
+
+    /// A trial in which the device is reset `after` the beginning. When exactly does not matter: only the silence does.
+    fn with_reset(&mut self, plan: SendPlan, drain: Duration, after: Seconds) -> Result<OneWay, MeasureError> {
+        let (argv, interrupted) = (self.reset, self.interrupted);
+        let pair = &mut *self.pair;
+        std::thread::scope(|scope| {
+            let reset = scope.spawn(move || {
+                wait(after.duration(), interrupted);
+                run(&CommandSpec::new(Place::Here, argv.iter().cloned()))
+            });
+            let trial = pair.one_way(plan, drain, interrupted);
+            let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };
+            match reset.join() {
+                Ok(Ok(output)) if output.success() => Ok(trial?),
+                Ok(Ok(output)) => Err(failed(output.ending())),
+                Ok(Err(error)) => Err(failed(format!("could not be run: {error}"))),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
     }
 
     fn judge_one_way(&self, trial: &OneWay, patience: Duration) -> TrialOutcome {
@@ -157,21 +197,25 @@ impl PairMeasurer<'_> {
         outcome
     }
 
-    /// A wait that ends early when the user ends the run.
-    fn pause(&self, wait: Seconds) {
-        let until = Instant::now() + wait.duration();
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            if self.interrupted.load(Ordering::Relaxed) {
-                return;
-            }
-            std::thread::sleep(left.min(Duration::from_millis(100)));
-        }
+    fn pause(&self, length: Seconds) {
+        wait(length.duration(), self.interrupted);
     }
 
     /// How long the receiver's ring can hold frames at this rate while nobody polls it.
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
         if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
+    }
+}
+
+/// A wait that ends early when the user ends the run.
+fn wait(length: Duration, interrupted: &AtomicBool) {
+    let until = Instant::now() + length;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        if interrupted.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
     }
 }
 

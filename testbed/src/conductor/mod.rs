@@ -204,7 +204,7 @@ impl Conductor<'_> {
         };
         let measured = match step.what {
             What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration),
-            What::Procedure { method, link } => self.procedure(step, &mut pair, method, *link),
+            What::Procedure { method, link, reset } => self.procedure(step, &mut pair, method, *link, reset),
             What::KernelStream { .. } | What::KernelPingPong { .. } => Err(StepError::Bypass(MeasureError::Unsupported { what: "kernel" })),
         };
         match measured {
@@ -248,9 +248,10 @@ impl Conductor<'_> {
         pair: &mut BypassPair,
         method: &methodology::method::Method,
         link: Option<LinkSpeed>,
+        reset: &[String],
     ) -> Result<Record, StepError> {
         let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
-        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, last: None };
+        let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, reset, last: None };
         let observer = &mut *self.observer;
         let mut note = |trial: &methodology::trial::Trial| {
             let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());

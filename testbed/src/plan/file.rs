@@ -52,6 +52,7 @@ struct FileMeasure {
     at: Option<Vec<LoadPoint>>,
     step: Option<Share>,
     event: Option<ResetKind>,
+    command: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -229,11 +230,7 @@ impl Where<'_> {
         }
         let method_name: MethodName =
             name.parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(measure.method.span()), error.to_string()))?;
-        if method_name == MethodName::Reset {
-            let message =
-                format!("\"{name}\" cannot be measured between two agents yet: `linerate simulate --method {name}` shows what it does");
-            return Err(self.wrong(Some(measure.method.span()), message));
-        }
+        let reset = self.reset_command(measure, method_name)?;
         let spec = MethodSpec {
             name: method_name,
             preset: measure.preset,
@@ -264,7 +261,21 @@ impl Where<'_> {
                 link.get_ref().parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(link.span()), error.to_string()))
             })
             .transpose()?;
-        Ok(What::Procedure { method: Box::new(method), link })
+        Ok(What::Procedure { method: Box::new(method), link, reset })
+    }
+
+    /// Only whoever has the device knows how it is reset.
+    fn reset_command(&self, measure: &FileMeasure, method: MethodName) -> Result<Vec<String>, FileProblem> {
+        match (method, &measure.command) {
+            (MethodName::Reset, Some(command)) if command.iter().all(|word| !word.is_empty()) && !command.is_empty() => Ok(command.clone()),
+            (MethodName::Reset, _) => {
+                let message = "method \"reset\" needs `command`, the program that resets the device and its arguments, run on this machine while \
+                               frames go on, such as [\"ssh\", \"switch\", \"reboot\"]";
+                Err(self.wrong(Some(measure.method.span()), message.to_owned()))
+            }
+            (_, Some(_)) => Err(self.wrong(self.span_of("command"), format!("`command` means nothing to method \"{}\"", method.name()))),
+            (_, None) => Ok(Vec::new()),
+        }
     }
 
     /// Where a key such as `goals[1].width` stands in this measure's table, as near as its last named part.
@@ -303,6 +314,7 @@ impl Where<'_> {
             ("at", measure.at.is_some()),
             ("step", measure.step.is_some()),
             ("event", measure.event.is_some()),
+            ("command", measure.command.is_some()),
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {

@@ -92,6 +92,9 @@ pub enum What {
         method: Box<Method>,
         /// The link's speed where the ports do not know it.
         link: Option<LinkSpeed>,
+        /// What resets the device in the middle of a trial (RFC 2544 §26.6): a program and its arguments, run on this machine. Empty for
+        /// methods other than `reset`.
+        reset: Vec<String>,
     },
 }
 

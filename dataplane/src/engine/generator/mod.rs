@@ -198,7 +198,7 @@ impl Trial<'_> {
                 if later.wrapping_sub(now) > load.retry() || shared.stop_asked() {
                     source.rewind(burst.len() as u64);
                     sent.unsent += burst.len() as u64;
-                    if later.wrapping_sub(last_sent) > stall {
+                    if later.wrapping_sub(last_sent) > stall && !plan.outlast_link {
                         ended_early = went_down(link);
                     }
                     break;
