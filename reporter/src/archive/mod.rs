@@ -10,10 +10,12 @@
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
 mod error;
+mod histogram;
 mod read;
 mod run_directory;
 
 pub use error::ArchiveError;
+pub use histogram::HistogramError;
 pub(crate) use read::read_raw;
 pub use read::{Archive, DamagedLine};
 pub use run_directory::{Digest, RunDirectory};

@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use hdrhistogram::Histogram;
 use serde_json::Value;
 
-use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
+use super::histogram::decode_histogram;
+use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::record::{Record, RecordId, SchemaVersion};
 
@@ -64,6 +66,11 @@ impl Archive {
     /// The tool's own output that a record points to; absent where it points to none.
     pub fn raw(&self, record: &Record) -> Result<Option<Vec<u8>>, ArchiveError> {
         record.raw.as_deref().map(|path| read_raw(&self.directory, path)).transpose()
+    }
+
+    /// The distribution of delays that a record's summary names, in nanoseconds.
+    pub fn histogram(&self, path: &str) -> Result<Histogram<u64>, HistogramError> {
+        decode_histogram(path, &read_raw(&self.directory, path)?)
     }
 }
 

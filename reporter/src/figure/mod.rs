@@ -4,6 +4,7 @@ mod change;
 mod cost;
 mod latency;
 mod loss;
+mod percentiles;
 mod ratio;
 mod scale;
 mod series_style;
@@ -15,6 +16,7 @@ pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
+pub use percentiles::round_trips_by_percentile;
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
@@ -68,7 +70,7 @@ impl Figure {
     pub fn rescaled(&self, scale: Scale) -> Option<Figure> {
         let mut figure = self.clone();
         let axis = [&mut figure.y, &mut figure.x].into_iter().find_map(|axis| match &mut axis.kind {
-            AxisKind::Values { scale, fixed_ticks, .. } if fixed_ticks.is_empty() => Some(scale),
+            AxisKind::Values { scale, fixed_ticks, .. } if fixed_ticks.is_empty() && *scale != Scale::Nines => Some(scale),
             _ => None,
         })?;
         *axis = scale;
@@ -115,7 +117,7 @@ pub enum AxisKind {
     Values {
         /// Counted in.
         unit: Unit,
-        /// Logarithmic or linear.
+        /// Logarithmic, linear or by nines.
         scale: Scale,
         /// Where ticks stand; empty: where the scale puts them.
         fixed_ticks: Vec<f64>,

@@ -8,6 +8,7 @@ mod html;
 mod markdown;
 mod page;
 mod procedures;
+mod round_trips;
 pub mod svg;
 mod table;
 pub mod terminal;

@@ -7,9 +7,8 @@ use crate::archive::Archive;
 use crate::figure::{self, Figure, Styles};
 use crate::record::{LossDomains, Stack, View};
 
-use super::procedures;
 use super::table::Table;
-use super::words;
+use super::{procedures, round_trips, words};
 
 /// A report's content.
 pub struct Page {
@@ -39,6 +38,7 @@ impl Page {
         let mut names: Vec<String> = cells.pairs().iter().map(|pair| Group::of(pair).short(pair)).collect();
         names.sort();
         let styles = Styles::of(names);
+        let [round_trips, percentiles] = round_trips::sections(archive, &cells, &styles);
         let mut sections = vec![
             throughput(&cells, &styles, View::Application, &analysis),
             throughput(&cells, &styles, View::Frame, &analysis),
@@ -48,12 +48,8 @@ impl Page {
                 figures: figure::ratio_by_size(&analysis.ratios, &styles),
                 ..Section::default()
             },
-            Section {
-                id: "latency",
-                title: "Round trips",
-                figures: figure::round_trips(&cells).into_iter().collect(),
-                ..Section::default()
-            },
+            round_trips,
+            percentiles,
             loss(&cells, &styles),
             searches(archive),
             cost(&cells),

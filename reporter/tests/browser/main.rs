@@ -40,7 +40,7 @@ fn it_draws_without_a_complaint_and_asks_for_nothing() {
         .filter(v => v.getBoundingClientRect().height > 100 && v.querySelector('.pt')).length)";
     let drawn = browser.value(visible);
     let drawn = drawn.as_array().unwrap();
-    assert!(drawn.len() >= 18 && drawn.iter().all(|n| *n == json!(1)), "one drawing a figure: {drawn:?}");
+    assert!(drawn.len() >= 22 && drawn.iter().all(|n| *n == json!(1)), "one drawing a figure: {drawn:?}");
     let outside = browser.value(
         "[...document.querySelectorAll('.v .figure')].filter(s => s.getBoundingClientRect().width).flatMap(svg => {
             const frame = svg.getBoundingClientRect();
@@ -158,7 +158,8 @@ fn hostile_records_do_nothing() {
     assert!(browser.value("document.body.textContent.includes('window.pwned=1')").as_bool().unwrap(), "the text itself is shown");
 }
 
-/// Pictures for a person to look at: `LOOK=DIRECTORY cargo test -p reporter --test browser -- --ignored`.
+/// Pictures for a person to look at: `LOOK=DIRECTORY cargo test -p reporter --test browser -- --ignored`, with `RUN=DIRECTORY` of a run that
+/// was measured.
 #[test]
 #[ignore = "writes pictures into the directory that LOOK names"]
 fn pictures_for_a_person() {
@@ -166,7 +167,10 @@ fn pictures_for_a_person() {
     std::fs::create_dir_all(&into).unwrap();
     let program = chromium::installed().expect("chromium");
     let list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
-    let archive = synthetic::archive(&into.join(format!("run-{}", std::process::id())), &list);
+    let archive = match std::env::var("RUN") {
+        Ok(run) => reporter::archive::Archive::read(std::path::Path::new(&run)).unwrap(),
+        Err(_) => synthetic::archive(&into.join(format!("run-{}", std::process::id())), &list),
+    };
     render_run(&archive, &into).unwrap();
     let mut browser = Chromium::start(program);
     for (name, width, medium, scheme) in [

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use methodology::units::{FrameSize, Goodput, LossRatio, PacketRate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -191,9 +194,13 @@ fn latencies(truth: &Truth, rng: &mut ChaCha8Rng, number: usize, pair: &Pair) ->
                 max: Some(mean * 90.0),
                 mean: Some(mean),
                 count: Some(250_000),
-                histogram: None,
+                histogram: Some(format!("raw/rtt-{:05}.hdr", number + offset)),
             }
         });
+        if !kernel {
+            let residence = serde_json::json!({ "p50": mean * 0.4, "p99": mean * 1.1 });
+            record.parameters = serde_json::json!({ "reflector_residence_ns": residence }).as_object().unwrap().clone();
+        }
         record.values.latency_definition =
             Some(if kernel { LatencyDefinition::HalfRoundTripDoubled } else { LatencyDefinition::RoundTrip });
         record
@@ -223,9 +230,24 @@ pub fn archive(directory: &Path, records: &[Record]) -> Archive {
     run.write_environment(&Environment::emulated(endpoints)).unwrap();
     for record in records {
         run.append(record).unwrap();
+        if let Some((rtt, name)) = record.values.rtt_ns.as_ref().and_then(|rtt| Some((rtt, rtt.histogram.as_ref()?))) {
+            std::fs::write(directory.join(name), histogram(rtt)).unwrap();
+        }
     }
     drop(run);
     Archive::read(directory).unwrap()
+}
+
+/// The histogram file of a summary of 250,000 round trips: so many at each percentile that it is the value at that rank.
+pub fn histogram(rtt: &RttSummary) -> String {
+    let mut histogram = Histogram::<u64>::new(3).unwrap();
+    let delays = [rtt.p50, rtt.p90, rtt.p99, rtt.p999, rtt.p9999, rtt.max];
+    for (delay, count) in delays.into_iter().zip([125_000, 100_000, 22_500, 2_250, 225, 25]) {
+        histogram.record_n(delay.unwrap() as u64, count).unwrap();
+    }
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// Text that tries to become more than text, in every place that a record has for text.

@@ -62,6 +62,10 @@ impl Ruler {
     }
 
     fn tick_text(&self, value: f64) -> String {
+        if self.scale == Scale::Nines {
+            // Every digit counts: 99.999 rounded to three is 100.
+            return value.to_string();
+        }
         let value = value / self.divisor.0;
         if value.abs() >= 1000.0 || value.fract() == 0.0 {
             return format!("{value:.0}");
@@ -98,7 +102,7 @@ impl<'a> Plot<'a> {
                 .min(layout.width * 0.5)
         });
         let labels = figure.series.iter().filter(|s| s.joined).map(|s| text::width(&text::fitted(&s.label))).fold(0.0, f64::max);
-        let right = if layout.direct_labels && rows.is_none() && labels > 0.0 { labels + LABEL_GAP + 8.0 } else { 16.0 };
+        let right = if layout.direct_labels && rows.is_none() && labels > 0.0 { labels + LABEL_GAP + 8.0 } else { 22.0 };
         let points = || figure.series.iter().flat_map(|s| &s.points);
         let spreads =
             |along_y: bool| points().filter(move |_| along_y == rows.is_none()).filter_map(|p| p.spread).flat_map(|(l, h)| [l, h]);
