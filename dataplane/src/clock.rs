@@ -1,8 +1,11 @@
 //! The time-stamp counter, and its frequency as measured against the kernel's raw clock.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
+use nix::time::clock_gettime;
+use serde::{Deserialize, Serialize};
 
 use crate::pace::TickRate;
 
@@ -23,6 +26,36 @@ pub fn ticks() -> u64 {
     }
 }
 
+/// Which clock a machine's ticks are of: two ends with the same one may subtract each other's.
+///
+/// It is the kernel's boot id (random(4)): one boot of one kernel has one time-stamp counter, which [`Calibration`] has seen to run with the
+/// kernel's raw clock. A guest and its host share memory and no boot id, and the guest's counter has an offset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClockId(String);
+
+impl ClockId {
+    /// This machine's; `None` where the kernel does not say.
+    pub fn of_this_machine() -> Option<ClockId> {
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| ClockId(id.trim().to_owned()))
+    }
+}
+
+impl fmt::Display for ClockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ClockId {
+    type Err = std::convert::Infallible;
+
+    /// Whatever is no machine's clock is refused where it is compared.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(ClockId(text.trim().to_owned()))
+    }
+}
+
 /// One instant on both clocks.
 #[derive(Debug, Clone, Copy)]
 struct Instant {
@@ -35,7 +68,7 @@ impl Instant {
     fn now() -> Option<Instant> {
         let readings = (0..32).filter_map(|_| {
             let before = ticks();
-            let raw = clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).ok()?;
+            let raw = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC_RAW).ok()?;
             let after = ticks();
             let width = after.wrapping_sub(before);
             let raw_ns = u64::try_from(Duration::from(raw).as_nanos()).ok()?;

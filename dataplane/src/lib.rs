@@ -21,6 +21,7 @@ mod port_spec;
 mod report;
 pub mod sequence;
 
+pub use clock::ClockId;
 pub use cpu::{CpuId, CpuIdError};
 pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};
 pub use engine::{Arrivals, EngineReport, FrameFormat, RateStep, ReceivePlan, ReflectPlan, Running, SendPlan, Traffic};

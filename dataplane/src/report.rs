@@ -10,6 +10,7 @@ pub use crate::hiccup::HiccupReport;
 pub use crate::latency::RttReport;
 pub use crate::pace::{Bucket, GapReport, LatenessReport};
 
+use crate::clock::ClockId;
 use crate::frame::StreamId;
 use crate::port::PortCounters;
 
@@ -26,6 +27,9 @@ pub struct SendReport {
     pub frames_skipped: u64,
     /// The first stream that the frames carry.
     pub stream: StreamId,
+    /// The clock that the tags' times are of: a sink on the same one may tell one-way delays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockId>,
     /// Every stream: one a poll loop, and a probe stream behind them.
     pub streams: Vec<SentStream>,
     /// From the first frame offered to the last.
@@ -117,6 +121,9 @@ pub struct ReceiveReport {
     pub longest_gap: Duration,
     /// Frames older than the tracker's window, so that it cannot tell a late one from a duplicate.
     pub window_exceeded: u64,
+    /// One-way delays, where the plan asked for them: from the sender's tag to the turn of the poll loop that received the frame.
+    #[serde(rename = "one_way_ns", default, skip_serializing_if = "Option::is_none")]
+    pub one_way: Option<RttReport>,
     /// Each stream seen.
     pub streams: Vec<StreamReport>,
     /// Times that the poll loop was away.

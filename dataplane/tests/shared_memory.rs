@@ -178,3 +178,21 @@ fn an_engine_is_stopped_whatever_it_does() {
     let sender = Engine::start(&job("send", &vhost, json!({ "duration": { "secs": 1000, "nanos": 0 } }))).running();
     assert_eq!(number(&sender.stopped(), "frames_sent"), 0);
 }
+
+#[test]
+fn one_way_delays_are_told_with_one_clock_and_refused_with_two() {
+    let own = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned();
+    let plan = with(frames(5_000), json!({ "pace": { "rate": 50_000.0 } }));
+    let (received, sent) = pair("receive", json!({ "one_way": own, "drain": { "secs": 2, "nanos": 0 } }), plan);
+    assert_eq!(sent["report"]["clock"], json!(own));
+    let delays = &received["report"]["one_way_ns"];
+    assert_eq!(delays["count"].as_u64(), Some(number(&received, "frames_received")), "{received}");
+    // Not less than nothing: a negative difference would show as an age of the counter.
+    assert!(delays["max"].as_u64().unwrap() < 60_000_000_000 && delays["min"].as_u64() <= delays["p50"].as_u64(), "{delays}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let port = format!("net_vhost0,iface={}", support::socket(directory.path()).display());
+    let other = json!({ "one_way": "11111111-2222-3333-4444-555555555555" });
+    let refused = support::Engine::start(&support::job("receive", &port, other)).failure();
+    assert!(refused.contains("one-way delay") && refused.contains("two clocks"), "{refused}");
+}

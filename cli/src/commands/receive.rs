@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{ReceivePlan, ReceiveReport};
+use dataplane::{ClockId, ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
@@ -38,6 +38,10 @@ pub struct ReceiveArgs {
     /// Check every header checksum and payload: slower, for runs that prove integrity
     #[arg(long)]
     check_payload: bool,
+    /// Tell one-way delays of a sender on this machine, whose clock this is (/proc/sys/kernel/random/boot_id; `send --json` has it as `clock`).
+    /// Refused where it is not this machine's: two clocks only give round trips
+    #[arg(long, value_name = "CLOCK-ID")]
+    one_way: Option<ClockId>,
 }
 
 /// Runs the command.
@@ -50,6 +54,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
         tagging: args.frame.tagging(),
         duration: args.duration.map(Seconds::duration),
         check_payload: args.check_payload,
+        one_way: args.one_way.clone(),
         ..ReceivePlan::default()
     };
     let running = session.port()?.receive(plan);
@@ -90,6 +95,12 @@ fn text(report: &ReceiveReport) -> String {
                 s.stream.0, s.received, s.lost, s.duplicate, s.reordered
             )
         }));
+    }
+    if let Some(delay) = &report.one_way {
+        lines.push(format!(
+            "one way     min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} over {} frames",
+            delay.min, delay.p50, delay.p90, delay.p99, delay.p999, delay.max, delay.count
+        ));
     }
     lines.extend(hiccup_line(&report.hiccups));
     lines.join("\n")

@@ -4,6 +4,7 @@ use std::time::Duration;
 use methodology::units::{FrameSize, Frames, Nanoseconds, Pace, PacketRate};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::ClockId;
 use crate::cpu::CpuId;
 use crate::frame::{FrameSpec, MacAddress, Network, Payload, StreamId, Tagging, Template};
 use crate::pace::LatePolicy;
@@ -192,6 +193,9 @@ pub struct ReceivePlan {
     pub check_payload: bool,
     /// How far behind the newest frame a late one is still told from a duplicate, in sequence numbers.
     pub window: u32,
+    /// Record one-way delays too: the clock of the sender, which must be this machine's own.
+    #[serde(default)]
+    pub one_way: Option<ClockId>,
     /// Go on while the link is down, as [`SendPlan::outlast_link`] does.
     #[serde(default)]
     pub outlast_link: bool,
@@ -211,6 +215,7 @@ impl Default for ReceivePlan {
             burst: 64,
             check_payload: false,
             window: 1 << 16,
+            one_way: None,
             outlast_link: false,
             hiccup_threshold: HICCUP,
         }

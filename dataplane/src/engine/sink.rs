@@ -8,11 +8,13 @@ use super::meter::{self, Meter};
 use super::plan::ReceivePlan;
 use super::running::{self, Running, Shared};
 use crate::burst::{Burst, MAX_BURST, Slots};
+use crate::clock::{ClockId, ticks};
 use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
+use crate::latency::RttRecorder;
 use crate::pace::TickRate;
 use crate::port::{Parts, Port};
-use crate::report::{CounterPair, ReceiveReport};
+use crate::report::{CounterPair, ReceiveReport, RttReport};
 use crate::sequence::Window;
 
 /// Starts a sink. What the plan asks for and cannot have, `join` says.
@@ -26,6 +28,7 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
         return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is not from 1 to {MAX_BURST}", plan.burst) });
     }
+    check_clock(plan)?;
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
@@ -34,10 +37,25 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     Ok(summed(loops, rate, CounterPair { before, after: port.counters() }))
 }
 
+/// Delays between two clocks would be the difference of the clocks.
+fn check_clock(plan: &ReceivePlan) -> Result<(), DataplaneError> {
+    let refuse = |why: String| Err(DataplaneError::Plan { what: "one-way delay", why });
+    match (&plan.one_way, ClockId::of_this_machine()) {
+        (None, _) => Ok(()),
+        (Some(sender), Some(own)) if *sender == own => Ok(()),
+        (Some(sender), Some(own)) => {
+            refuse(format!("the sender's clock is {sender} and this machine's is {own}: with two clocks only round trips can be measured"))
+        }
+        (Some(_), None) => refuse("this kernel has no boot id, so its clock cannot be told from another's".to_owned()),
+    }
+}
+
 /// What one poll loop saw.
 struct Loop {
     /// First and last test frame, in ticks.
     span: Option<(u64, u64)>,
+    /// One-way delays, where they were asked for.
+    delays: Option<RttRecorder>,
     report: ReceiveReport,
 }
 
@@ -46,6 +64,7 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
     let mut arrivals = Arrivals::new(classifier, window, plan.check_payload);
+    let mut delays = plan.one_way.as_ref().map(|_| RttRecorder::new(rate));
     let mut slots = Slots::new();
     let mut meter = Meter::new(rate, plan.hiccup_threshold);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
@@ -62,6 +81,13 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
             }
             // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them.
             unsafe { arrivals.burst(burst.frames(), now, |frame| (frame.data().cast_const(), frame.length())) };
+            if let Some(delays) = &mut delays {
+                // Not `now`: a frame may have been stamped after this turn began and before the queue was read.
+                let received = ticks();
+                // SAFETY: as above.
+                let tags = burst.frames().iter().filter_map(|frame| unsafe { classifier.tag_of(frame.data(), frame.length()) });
+                delays.record_burst(tags.map(|tag| tag.ticks_until(received)));
+            }
             drop(burst);
             if arrivals.worth_showing() {
                 shared.show(arrivals.counters());
@@ -79,18 +105,23 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
         ended_early: end.ended_early(),
         ..arrivals.report(rate)
     };
-    Loop { span: arrivals.span(), report }
+    Loop { span: arrivals.span(), delays, report }
 }
 
 /// One report of what all loops saw.
 fn summed(loops: Vec<Loop>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
     let (duration, silence) = together(loops.iter().filter_map(|one| one.span).collect());
     let duration = meter::duration(rate, duration);
+    let delays = loops.iter().filter_map(|one| one.delays.clone()).reduce(|mut all, one| {
+        all.merge(&one);
+        all
+    });
     let sum = loops.into_iter().map(|one| one.report).reduce(ReceiveReport::and).unwrap_or_default();
     ReceiveReport {
         duration,
         rate: PacketRate::from_count(sum.frames_received, duration.as_secs_f64()),
         longest_gap: sum.longest_gap.max(meter::duration(rate, silence)),
+        one_way: delays.as_ref().and_then(RttReport::from_recorder),
         counters,
         ..sum
     }

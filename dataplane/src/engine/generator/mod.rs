@@ -14,6 +14,7 @@ use super::meter::{self, Meter};
 use super::plan::SendPlan;
 use super::running::{self, Running, Shared};
 use crate::burst::{Home, MAX_BURST, RxQueue, Slots};
+use crate::clock::ClockId;
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::hiccup::HiccupReport;
@@ -155,7 +156,7 @@ impl Trial<'_> {
         while !shared.stop_asked() {
             let now = meter.turn();
             if let Some(returns) = &mut returns {
-                returns.collect(now);
+                returns.collect();
             }
             if let Some(probe) = &mut probe {
                 probe.turn(now, tx, pools, &mut slots);
@@ -190,7 +191,7 @@ impl Trial<'_> {
                 }
                 let later = meter.turn();
                 if let Some(returns) = &mut returns {
-                    returns.collect(later);
+                    returns.collect();
                 }
                 if offered > burst.len() {
                     last_sent = later;
@@ -241,7 +242,7 @@ fn went_down(link: Link<'_>) -> Option<String> {
 /// One report of what all loops did.
 fn summed(plan: &SendPlan, parts: Vec<Part>, counters: CounterPair) -> SendReport {
     let loops = parts.len() as u16;
-    let mut report = SendReport { stream: plan.stream, counters, ..SendReport::default() };
+    let mut report = SendReport { stream: plan.stream, clock: ClockId::of_this_machine(), counters, ..SendReport::default() };
     let mut returned: Option<Returned> = None;
     for (part, number) in parts.into_iter().zip(0..) {
         let offered = part.sent.taken + part.sent.unsent;

@@ -55,7 +55,7 @@ impl<'p> Probe<'p> {
     #[inline(always)]
     pub(super) fn turn(&mut self, now: u64, load: &mut TxQueue, pools: &[Pool], slots: &mut Slots) {
         if let Some((_, Some(returns))) = &mut self.own {
-            returns.collect(now);
+            returns.collect();
         }
         if self.schedule.due(now, 1).is_ok_and(|release| release.frames > 0) {
             self.send(now, load, pools, slots);

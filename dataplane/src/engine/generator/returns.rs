@@ -1,6 +1,7 @@
 //! Frames that come back to the sender, and how long they were under way.
 
 use crate::burst::{Burst, Frame, Home, MAX_BURST, RxQueue, Slots};
+use crate::clock::ticks;
 use crate::engine::meter::Meter;
 use crate::engine::plan::SendPlan;
 use crate::engine::running::Shared;
@@ -46,14 +47,15 @@ impl<'p> Returns<'p> {
         self.trackers.iter().map(|tracker| tracker.counts().received).sum()
     }
 
-    /// Receives one burst at `now`.
+    /// Receives one burst. Its time is taken after the queue was read: what came while it was read is not told to have come sooner.
     #[inline(always)]
-    pub(super) fn collect(&mut self, now: u64) {
+    pub(super) fn collect(&mut self) {
         let Returns { queue, home, slots, classifier, first, timed, trackers, times, corrupt, foreign } = self;
         let burst = Burst::receive(queue, *home, slots, MAX_BURST / 4);
         if burst.is_empty() {
             return;
         }
+        let now = ticks();
         if !queue.is_warm() {
             burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
         }
@@ -86,7 +88,7 @@ impl<'p> Returns<'p> {
             if self.received() >= sent || now.wrapping_sub(begin) > wait || shared.stop_asked() {
                 break;
             }
-            self.collect(now);
+            self.collect();
         }
         let mut frames = ReturnedFrames { corrupt: self.corrupt, foreign: self.foreign, ..ReturnedFrames::default() };
         for tracker in &self.trackers {
