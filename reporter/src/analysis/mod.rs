@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::record::Record;
 
-pub use cells::{Cell, CellKey, Cells, Group, Sample};
+pub use cells::{Cell, CellKey, Cells, Group, Sample, SizeKey};
 pub use configuration::{Configuration, ConfigurationChoice, Setting, SettingValue, Setup};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
 pub use overview::{Overview, ReasonCount, VerdictCounts};

@@ -58,13 +58,17 @@ pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
 fn share_axes(figures: &mut [Figure]) {
     let points: Vec<(f64, f64)> = figures.iter().flat_map(|f| f.series.iter().flat_map(|s| &s.points).map(|p| (p.x, p.y))).collect();
     let sizes: Vec<f64> = points.iter().map(|p| p.0).collect();
-    // Without any loss an axis up to 1 % still shows a line at 0.
-    let top = Scale::Linear.domain(points.iter().map(|p| p.1)).1.clamp(1.0, 100.0);
-    // A logarithmic axis has no zero, and no loss is the result that matters most: fixed ticks, no switch of scales.
-    let fixed_ticks: Vec<f64> = super::ticks(Scale::Linear, (0.0, top)).iter().map(|t| t.value).collect();
+    let kind = from_nothing(&points.iter().map(|p| p.1).collect::<Vec<_>>());
     for figure in figures {
         figure.x = Axis::sizes(&figure.x.label, sizes.clone());
-        figure.y.kind =
-            AxisKind::Values { unit: Unit::Percent, scale: Scale::Linear, fixed_ticks: fixed_ticks.clone(), domain: Some((0.0, top)) };
+        figure.y.kind = kind.clone();
     }
+}
+
+/// An axis of losses in per cent. A logarithmic one has no zero, and no loss is the result that matters most: fixed ticks, no switch of scales.
+pub(super) fn from_nothing(losses: &[f64]) -> AxisKind {
+    // Without any loss an axis up to 1 % still shows a line at 0.
+    let top = Scale::Linear.domain(losses.iter().copied()).1.clamp(1.0, 100.0);
+    let fixed_ticks = super::ticks(Scale::Linear, (0.0, top)).iter().map(|t| t.value).collect();
+    AxisKind::Values { unit: Unit::Percent, scale: Scale::Linear, fixed_ticks, domain: Some((0.0, top)) }
 }

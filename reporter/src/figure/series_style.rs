@@ -25,6 +25,8 @@ pub enum Marker {
     Plus,
     /// |
     Bar,
+    /// ↑: this or more.
+    Arrow,
 }
 
 const MARKERS: [Marker; 6] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::TriangleDown, Marker::Plus];

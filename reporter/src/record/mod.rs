@@ -7,6 +7,7 @@ mod identity;
 mod values;
 mod verdict;
 
+use methodology::procedures::Measured;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -68,6 +69,13 @@ pub struct Record {
     pub provenance: Map<String, Value>,
     /// Whether to believe it.
     pub verdict: Verdict,
+}
+
+impl Record {
+    /// What a procedure of `methodology` found; nothing where none stands behind the record, or where it says it in a way unknown here.
+    pub fn measured(&self) -> Option<Measured> {
+        Measured::deserialize(self.parameters.get("measured")?).ok()
+    }
 }
 
 fn first() -> u32 {

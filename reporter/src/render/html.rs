@@ -10,7 +10,7 @@ use minijinja::{Environment, Value, context};
 use sha2::{Digest, Sha256};
 
 use crate::archive::Archive;
-use crate::figure::{AxisKind, Figure, Scale};
+use crate::figure::{AxisKind, Dash, Figure, Scale};
 use crate::record::{EndpointId, Metric, Record, Stack, State};
 
 use super::exporter::Exporter;
@@ -123,7 +123,11 @@ fn legend(figures: &[Figure]) -> Vec<Value> {
                     key => key.as_str(),
                     // The first key carries the colour, the second the line.
                     hue => (place == 0).then_some(series.style.hue.0),
-                    dashed => place == 1 && !series.style.filled,
+                    line => match series.style.dash {
+                        Dash::Solid => "solid",
+                        Dash::Dashed => "dashed",
+                        Dash::Dotted => "dotted",
+                    },
                     hollow => !series.style.filled,
                     mark => super::svg::legend_mark(series.style.marker),
                     place,

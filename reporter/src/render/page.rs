@@ -51,7 +51,9 @@ impl Page {
             round_trips,
             percentiles,
             loss(&cells, &styles),
-            searches(archive),
+        ];
+        sections.extend(procedures::sections(archive, &cells, &styles));
+        sections.extend([
             cost(&cells),
             Section {
                 id: "effects",
@@ -73,7 +75,7 @@ impl Page {
                 method: words::TUNING_METHOD.to_owned(),
                 ..Section::default()
             },
-        ];
+        ]);
         sections.retain(|s| !s.lead.is_empty() || !s.figures.is_empty() || !s.tables.is_empty());
         Page { analysis, sections }
     }
@@ -202,16 +204,6 @@ fn cost(cells: &Cells<'_>) -> Section {
         method: "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: each core that polls is in use whole; its busy \
                  cycles are those of iterations that found frames. Where both ends share a machine, one figure holds both."
             .to_owned(),
-        ..Section::default()
-    }
-}
-
-/// What searches and RFC procedures found: everything that is not a plain rate or a plain round trip.
-fn searches(archive: &Archive) -> Section {
-    Section {
-        id: "procedures",
-        title: "Searches and procedures",
-        tables: procedures::table(archive).map(|table| vec![("What each found".to_owned(), table)]).unwrap_or_default(),
         ..Section::default()
     }
 }

@@ -1,17 +1,37 @@
-//! What searches and RFC procedures found, in a sentence each; results.jsonl has the whole of it.
+//! What searches and RFC procedures found, drawn where it is a curve and in a sentence each; results.jsonl has the whole of it.
 
 use methodology::method::LoadPoint;
 use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
 use methodology::units::Seconds;
 
+use super::page::Section;
 use super::table::Table;
-use crate::analysis::Configuration;
+use crate::analysis::{Cells, Configuration};
 use crate::archive::Archive;
+use crate::figure::{self, Styles};
 use crate::record::{Record, Stack};
 
+/// The sections in their order.
+pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 5] {
+    let found = figure::findings(cells);
+    let drawn = |id, title, figures| Section { id, title, figures, ..Section::default() };
+    [
+        drawn("bounds", "NDR and PDR: bounds by frame size", figure::bounds_by_size(&found, styles)),
+        drawn("frame-loss", "Frame loss rate: loss by load", figure::loss_by_load(&found)),
+        drawn("latency-by-load", "Latency under load: round trips by load", figure::round_trips_by_load(&found)),
+        drawn("back-to-back", "Back-to-back: longest burst without loss", figure::longest_bursts(&found, styles)),
+        Section {
+            id: "procedures",
+            title: "Searches and procedures",
+            tables: table(archive).map(|table| vec![("What each found".to_owned(), table)]).unwrap_or_default(),
+            ..Section::default()
+        },
+    ]
+}
+
 /// One row a record that has a method of `methodology` behind it; plain rates and plain round trips have figures of their own.
-pub fn table(archive: &Archive) -> Option<Table> {
+fn table(archive: &Archive) -> Option<Table> {
     let plain = ["mrr", "stream", "ping-pong", "round-trip"];
     let is_procedure = |r: &&Record| r.stack == Stack::Dpdk && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
     let rows: Vec<Vec<String>> = archive.records.iter().filter(is_procedure).map(row).collect();
@@ -20,7 +40,7 @@ pub fn table(archive: &Archive) -> Option<Table> {
 }
 
 fn row(record: &Record) -> Vec<String> {
-    let measured = record.parameters.get("measured").and_then(|value| serde_json::from_value::<Measured>(value.clone()).ok());
+    let measured = record.measured();
     let found = measured.as_ref().map_or_else(|| "–".to_owned(), found);
     vec![record.pair.to_string(), record.method.clone(), record.size.to_string(), record.verdict.state.to_string(), found, how(record)]
 }

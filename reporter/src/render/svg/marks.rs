@@ -28,6 +28,11 @@ pub fn path(marker: Marker, x: f64, y: f64, size: f64) -> String {
             let (l, s) = (a - b, 2.0 * b);
             format!("M{:.1} {:.1}h{s:.1}v{l:.1}h{l:.1}v{s:.1}h-{l:.1}v{l:.1}h-{s:.1}v-{l:.1}h-{l:.1}v-{s:.1}h{l:.1}z", x - b, y - a)
         }
+        Marker::Arrow => {
+            let (head, stem) = (r * 1.3, r * 0.45);
+            let edge = head - stem;
+            format!("M{x:.1} {:.1}l{head:.1} {head:.1}h-{edge:.1}v{head:.1}h-{:.1}v-{head:.1}h-{edge:.1}z", y - head, 2.0 * stem)
+        }
         Marker::Bar => format!("M{:.1} {:.1}h2.4v{:.1}h-2.4z", x - 1.2, y - r * 1.3, r * 2.6),
     }
 }

@@ -81,6 +81,10 @@ fn common_prefix(unit: Unit, scale: Scale, (low, high): (f64, f64)) -> (f64, Str
     if matches!(unit, Unit::Bytes | Unit::Ratio | Unit::Percent | Unit::Cores | Unit::Cycles) {
         return (1.0, unit.symbol().to_owned());
     }
+    // Frames are counted whole as long as the highest tick fits beside the axis, and by thousands beyond.
+    if unit == Unit::Frames {
+        return if high < 1e5 { (1.0, "frames".to_owned()) } else { (1e3, "kframes".to_owned()) };
+    }
     let (shown, prefix, symbol) = scaled(middle, unit);
     (if shown == 0.0 { 1.0 } else { middle / shown }, format!("{prefix}{symbol}"))
 }
@@ -279,7 +283,7 @@ impl<'a> Plot<'a> {
             .figure
             .series
             .iter()
-            .filter(|s| s.joined)
+            .filter(|s| s.joined && !s.label.is_empty())
             .filter_map(|s| s.points.last().map(|p| (s, self.x.at(p.x), self.y.at(p.y))))
             .collect();
         let places = text::spread(&ends.iter().map(|e| e.2).collect::<Vec<_>>(), LINE_HEIGHT, top + 4.0, bottom);
