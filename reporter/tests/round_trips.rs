@@ -188,7 +188,9 @@ fn residence_stands_beside_and_the_difference_is_called_derived() {
     .clone();
     record.values.one_way_ns = Some(RttSummary { p50: Some(412.0), p99: Some(977.0), ..RttSummary::default() });
     let pair = record.pair.to_string();
-    let md = file(&rendered(&list, |_| ()), "report.md");
+    let directory = rendered(&list, |_| ());
+    assert!(file(&directory, "report.html").contains("<td>97.0\u{a0}ns</td>"), "a number keeps its unit on a narrow screen");
+    let md = file(&directory, "report.md");
     let row = md.lines().find(|line| line.contains("20000pps") && line.contains(&pair)).unwrap();
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     assert_eq!(cells[3..=10], ["800 ns", "2.00 µs", "703 ns", "1.51 µs", "97.0 ns", "251 ns", "412 ns", "977 ns"], "{row}");

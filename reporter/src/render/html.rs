@@ -89,10 +89,15 @@ pub fn section(section: &Section) -> Value {
     }
 }
 
-/// A table for a template.
+/// A table for a template. A short cell is a number with its unit or a name, and does not break between them on a narrow screen.
 pub fn table(table: &Table) -> Value {
-    context! { header => table.header.clone(), rows => table.rows.clone() }
+    let whole = |cell: &String| if cell.chars().count() <= SHORT_CELL { cell.replace(' ', "\u{a0}") } else { cell.clone() };
+    let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(whole).collect()).collect();
+    context! { header => table.header.clone(), rows }
 }
+
+/// `1284 B frame`, `-12.4 µs !`.
+const SHORT_CELL: usize = 12;
 
 /// A figure in each width and on each scale; the style sheet shows one of them.
 fn drawn(figure: &Figure, alone: bool) -> Value {
