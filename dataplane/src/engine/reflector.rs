@@ -74,6 +74,8 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
         let came = !burst.is_empty();
         if came {
             meter.moves();
+            // As the sender times what returns: after the queue was read.
+            let arrived = ticks();
             received += burst.len() as u64;
             for frame in burst.frames() {
                 prefetch_for_write(frame.data());
@@ -113,7 +115,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             }
             drop(burst);
             if turned > 0 {
-                residence.record(ticks().wrapping_sub(now));
+                residence.record(ticks().wrapping_sub(arrived));
                 first.get_or_insert(now);
                 last = now;
             }
