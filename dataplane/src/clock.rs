@@ -28,7 +28,7 @@ pub fn ticks() -> u64 {
 
 /// Which clock a machine's ticks are of: two ends with the same one may subtract each other's.
 ///
-/// It is the kernel's boot id (random(4)): one boot of one kernel has one time-stamp counter, which [`Calibration`] has seen to run with the
+/// It is the kernel's boot id (random(4)): one boot of one kernel has one time-stamp counter, which the calibration at the start of DPDK has seen to run with the
 /// kernel's raw clock. A guest and its host share memory and no boot id, and the guest's counter has an offset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
