@@ -11,6 +11,7 @@ mod program;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use program::{errors, json, linerate, records, wait_for};
@@ -45,17 +46,22 @@ fn allowed(size: u32) -> f64 {
     long_run + held / TRIAL
 }
 
+/// Held by the test that has the link: two at a time would have the same namespaces, and would measure each other.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// The three namespaces; gone when this is dropped.
 struct ShapedLink {
     from: String,
     bridge: String,
     to: String,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl ShapedLink {
     fn up() -> ShapedLink {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let namespace = |part| format!("lrt-shaped-{part}-{}", std::process::id());
-        let link = ShapedLink { from: namespace("from"), bridge: namespace("bridge"), to: namespace("to") };
+        let link = ShapedLink { from: namespace("from"), bridge: namespace("bridge"), to: namespace("to"), _alone: alone };
         let bridge = &link.bridge;
         for namespace in [&link.from, bridge, &link.to] {
             run("ip", &["netns", "add", namespace]);

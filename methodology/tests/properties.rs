@@ -94,6 +94,60 @@ fn observed(report: &MethodReport, load: PacketRate) -> Vec<Observation> {
         .collect()
 }
 
+/// Loads within the limits, and results that are those of all trials of the search.
+fn results_rest_on_their_trials(report: &MethodReport) -> Result<(), TestCaseError> {
+    for trial in report.trials.iter().filter(|trial| trial.purpose == TrialPurpose::Search) {
+        // Draft §"Max Load" and §"Min Load": the Controller MUST NOT select other loads.
+        let load = trial.input.stimulus.rate().unwrap();
+        prop_assert!(load >= rate(1000.0) && load <= frames().line_rate(LINK), "{}", load);
+    }
+    for found in report.goals() {
+        match &found.outcome {
+            GoalOutcome::Regular { lower, upper, conditional_throughput: throughput } => {
+                let trials = observed(report, lower.load);
+                prop_assert_eq!(classify(&found.goal, &trials), Classification::Lower);
+                prop_assert_eq!(classify(&found.goal, &observed(report, upper.load)), Classification::Upper);
+                let width = (upper.load.pps() - lower.load.pps()) / upper.load.pps();
+                prop_assert!(width > 0.0 && width <= found.goal.width.ratio() * (1.0 + 1e-6), "width {}", width);
+                prop_assert_eq!(conditional_throughput(&found.goal, lower.load, &trials), Some(*throughput));
+                prop_assert!(*throughput <= lower.load);
+            }
+            GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, lower, upper } => {
+                prop_assert!(upper.is_none());
+                prop_assert_eq!(classify(&found.goal, &observed(report, lower.unwrap().load)), Classification::Lower);
+            }
+            GoalOutcome::Irregular { why: Irregularity::BelowMinLoad, lower, upper } => {
+                prop_assert!(lower.is_none());
+                prop_assert_eq!(classify(&found.goal, &observed(report, upper.unwrap().load)), Classification::Upper);
+            }
+            GoalOutcome::Irregular { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Draft §"Relevant Upper Bound": trials for one goal may turn a bound of another, more than once. The property below found this device, on
+/// which the goals have to be looked at again more than twice.
+#[test]
+fn mlrsearch15_relevant_bounds_are_those_of_all_trials_of_the_search() {
+    let goal = |exceed, [initial, last, sum]: [f64; 3], width| SearchGoal {
+        name: format!("exceed {exceed}"),
+        loss_ratio: LossRatio::ZERO,
+        exceed_ratio: ExceedRatio::new(exceed).unwrap(),
+        initial_trial: Seconds::new(initial).unwrap(),
+        final_trial: Seconds::new(last).unwrap(),
+        duration_sum: Seconds::new(sum).unwrap(),
+        width: Width::new(width).unwrap(),
+    };
+    let goals = vec![
+        goal(0.212370628585396, [0.1, 0.38203996758597575, 8.467273557198528], 0.03598673695203785),
+        goal(0.7193367819373334, [1.0, 1.0, 13.220298369707095], 0.3802884507034066),
+        goal(0.5113080800873689, [60.0, 130.70641861498362, 130.70641861498362], 0.44645269842632923),
+    ];
+    let dut = "livelock=3949083.3752051885pps:225203.41885109493pps,buffer=44950,loss=0.00000005311557310519388";
+    results_rest_on_their_trials(&search(dut, goals, Algorithm::Mlrsearch)).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
@@ -102,34 +156,7 @@ proptest! {
     #[test]
     fn mlrsearch15_goal_results_rest_on_their_trials(dut in any_device(), mut goals in prop::collection::vec(any_goal(), 1..4)) {
         goals.dedup_by(|a, b| a.name == b.name);
-        let report = search(&dut, goals, Algorithm::Mlrsearch);
-        for trial in report.trials.iter().filter(|trial| trial.purpose == TrialPurpose::Search) {
-            // Draft §"Max Load" and §"Min Load": the Controller MUST NOT select other loads.
-            let load = trial.input.stimulus.rate().unwrap();
-            prop_assert!(load >= rate(1000.0) && load <= frames().line_rate(LINK), "{}", load);
-        }
-        for found in report.goals() {
-            match &found.outcome {
-                GoalOutcome::Regular { lower, upper, conditional_throughput: throughput } => {
-                    let trials = observed(&report, lower.load);
-                    prop_assert_eq!(classify(&found.goal, &trials), Classification::Lower);
-                    prop_assert_eq!(classify(&found.goal, &observed(&report, upper.load)), Classification::Upper);
-                    let width = (upper.load.pps() - lower.load.pps()) / upper.load.pps();
-                    prop_assert!(width > 0.0 && width <= found.goal.width.ratio() * (1.0 + 1e-6), "width {}", width);
-                    prop_assert_eq!(conditional_throughput(&found.goal, lower.load, &trials), Some(*throughput));
-                    prop_assert!(*throughput <= lower.load);
-                }
-                GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, lower, upper } => {
-                    prop_assert!(upper.is_none());
-                    prop_assert_eq!(classify(&found.goal, &observed(&report, lower.unwrap().load)), Classification::Lower);
-                }
-                GoalOutcome::Irregular { why: Irregularity::BelowMinLoad, lower, upper } => {
-                    prop_assert!(lower.is_none());
-                    prop_assert_eq!(classify(&found.goal, &observed(&report, upper.unwrap().load)), Classification::Upper);
-                }
-                GoalOutcome::Irregular { .. } => {}
-            }
-        }
+        results_rest_on_their_trials(&search(&dut, goals, Algorithm::Mlrsearch))?;
     }
 
     /// Every search ends, within its limit on trial time and one trial, and its report has no number that JSON cannot hold.
@@ -144,7 +171,8 @@ proptest! {
         prop_assert_eq!(back.trials.len(), report.trials.len());
     }
 
-    /// NDR and PDR within the goal's width of the known answer on every regular device: a capacity with a buffer, in one-second trials.
+    /// NDR and PDR within the goal's width of the known answer on every regular device: a capacity with a buffer, in one-second trials. Of what
+    /// the buffer holds at the end only that counts which the device sends within the drain wait of 200 ms.
     #[test]
     fn regular_devices_are_found_within_the_width(capacity in 20e3..36e6_f64, buffer in 0..10_000_u64) {
         let report = search(&format!("capacity={capacity}pps,buffer={buffer}"), {
@@ -153,7 +181,7 @@ proptest! {
             goals
         }, Algorithm::Mlrsearch);
         for (index, loss) in [(0, 0.0), (1, 0.005)] {
-            let answer = (capacity + buffer as f64) / (1.0 - loss);
+            let answer = (capacity + (buffer as f64).min(capacity * 0.2)) / (1.0 - loss);
             let (lower, upper, _) = support::regular(&report, index);
             // A trial counts whole frames: at 20 kpps that is 5e-5 of the answer.
             let frame = 1.0 + 2.0 / capacity;

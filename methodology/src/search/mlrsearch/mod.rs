@@ -35,9 +35,10 @@ pub fn search<M: Measurer>(
         let outcome = search_one(goal, space, &mut probe)?;
         results.push(outcome);
     }
-    // Trials made for a later goal may have decided a load below an earlier goal's lower bound: the relevant bounds are those at the
-    // end of the search (draft §"Relevant Upper Bound"), so go round until nothing moves.
-    for _ in 0..goals.len().saturating_sub(1) {
+    // Trials made for a later goal may have decided a load below an earlier goal's lower bound, or decided one of its bounds otherwise: the
+    // relevant bounds are those at the end of the search (draft §"Relevant Upper Bound"), so go round until nothing moves. It ends: what moves
+    // was measured, and the time for measuring is limited.
+    loop {
         let mut moved = false;
         for (goal, result) in goals.iter().zip(&mut results) {
             if !matches!(result, GoalOutcome::Irregular { why: Irregularity::OutOfTime | Irregularity::TesterDisturbed, .. }) {
