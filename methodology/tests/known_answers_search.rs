@@ -4,9 +4,10 @@
 mod support;
 
 use methodology::method::{Algorithm, MethodName, Preset};
-use methodology::procedures::MethodState;
+use methodology::procedures::{self, Conditions, KnownRates, MethodState};
 use methodology::search::{Bound, BoundSetBy, Classification, GoalOutcome, Irregularity, Observation, classify};
-use methodology::trial::{Reason, TrialPurpose, TrialState};
+use methodology::simulate::SimulatedMeasurer;
+use methodology::trial::{Measurer, Reason, TrialInput, TrialOutcome, TrialPurpose, TrialState};
 use methodology::units::{FrameSize, LinkSpeed, Load, LossRatio, Seconds, Share};
 use support::*;
 
@@ -238,6 +239,41 @@ fn rfc2285_3_5_k14_an_offered_shortfall_is_not_zero_loss() {
         assert_eq!(why(&found.outcome), Irregularity::BelowMinLoad);
         assert_eq!(found.outcome.upper().map(|bound: &Bound| bound.set_by), Some(BoundSetBy::Tester));
     }
+}
+
+/// A perfect device behind a tester that cannot offer more than a million frames a second.
+struct SlowTester(SimulatedMeasurer);
+
+impl Measurer for SlowTester {
+    type Error = std::convert::Infallible;
+
+    fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Self::Error> {
+        let asked = input.stimulus.rate().unwrap();
+        let slow = TrialInput::constant(rate(asked.pps().min(1e6)), input.stimulus.duration());
+        let mut outcome = self.0.trial(&slow)?;
+        for direction in &mut outcome.directions {
+            direction.intended = (asked.pps() * input.stimulus.duration().seconds()).round() as u64;
+            direction.loss.unsent = direction.intended - direction.sent;
+        }
+        Ok(outcome)
+    }
+}
+
+/// What was shown stands, as "at least"; and that the device carries no more was not shown.
+#[test]
+fn rfc2285_3_5_a_bound_that_the_tester_set_is_said_to_be_its_own() {
+    let mut spec = csit();
+    spec.max_load = Some(Load::Packets(rate(20e6)));
+    let mut tester = SlowTester(SimulatedMeasurer::new(device(""), frames().line_rate(LINK)));
+    let conditions = Conditions { frames: frames(), link: Some(LINK), known: KnownRates::default() };
+    let report = procedures::run(&resolve(&spec), &conditions, &mut tester, &mut |_| {}).unwrap();
+    brackets(&report, 0, 1e6);
+    assert_eq!(report.goals()[0].outcome.upper().map(|bound| bound.set_by), Some(BoundSetBy::Tester));
+    assert!(
+        report.verdict.reasons.iter().any(|reason| reason.contains("the tester, and not the device, fell short")),
+        "{:?}",
+        report.verdict
+    );
 }
 
 /// CSIT's tolerance: 10 µs worth of frames may be missing.

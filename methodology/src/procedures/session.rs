@@ -2,7 +2,7 @@ use super::{Conditions, Measured, MethodReport, MethodState, MethodVerdict, RunE
 use crate::method::preset_values::CSIT_MIN_LOAD;
 use crate::method::{Algorithm, LoadPoint, Method};
 use crate::search::bisection::{self, Verification};
-use crate::search::{GoalOutcome, GoalResult, Irregularity, SearchResult, SearchSpace, mlrsearch};
+use crate::search::{BoundSetBy, GoalOutcome, GoalResult, Irregularity, SearchResult, SearchSpace, mlrsearch};
 use crate::trial::{Bench, Deviation, Measurer, NoOutcome, Trial, TrialInput, TrialPurpose};
 use crate::units::{Load, Pace, PacketRate, Seconds};
 
@@ -148,7 +148,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         result.max_load_calibrated = limits.calibrated;
         let line_rate = self.line_rate();
         for goal in &result.goals {
-            match irregularity(goal, limits, line_rate) {
+            match remark(goal, limits, line_rate) {
                 Some(Remark::Fault(text)) => self.fault(text),
                 Some(Remark::Note(text)) => self.note(text),
                 None => {}
@@ -243,10 +243,18 @@ enum Remark {
     Note(String),
 }
 
-/// In words, why a goal's result must not be used as a number; nothing where it may.
-fn irregularity(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<Remark> {
-    let GoalOutcome::Irregular { why, .. } = &result.outcome else { return None };
+/// In words, why a goal's result must not be used as a number, or whose it is; nothing where it is simply the device's.
+fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<Remark> {
     let (name, max) = (&result.goal.name, limits.max);
+    let why = match &result.outcome {
+        GoalOutcome::Irregular { why, .. } => why,
+        // It was shown that the device carries the lower bound. That it carries no more was not.
+        GoalOutcome::Regular { lower, upper, .. } if upper.set_by == BoundSetBy::Tester => {
+            let text = format!("{name} is at least {}: the tester, and not the device, fell short at {}", lower.load, upper.load);
+            return Some(Remark::Note(text));
+        }
+        GoalOutcome::Regular { .. } => return None,
+    };
     Some(match why {
         Irregularity::AtLeastMaxLoad if limits.calibrated => {
             Remark::Fault(format!("{name} is at least {max}, all that the tester offers: the device may do more"))

@@ -4,6 +4,9 @@ use crate::units::{LossRatio, Pace, Seconds};
 /// Wraps a [`Measurer`] and keeps the one rule about the tester's own faults: a trial that the tester disturbed is repeated,
 /// a bounded number of times, and then kept as invalid. It is never the device's loss.
 ///
+/// A trial in which less was offered than intended (RFC 2285 §3.5) may have been disturbed, or may be all that the tester can do. It is
+/// repeated too, until the same is missing again.
+///
 /// Every trial, repeated ones included, is shown to the observer as it ends and kept.
 pub struct Bench<'a, M: Measurer> {
     measurer: &'a mut M,
@@ -37,17 +40,26 @@ impl<'a, M: Measurer> Bench<'a, M> {
     pub fn trial(&mut self, input: TrialInput, purpose: TrialPurpose) -> Result<Trial, NoOutcome<M::Error>> {
         let input = input.with_phases(self.phases);
         let mut attempt = 1;
+        let mut missing_before = None;
         loop {
             let number = u32::try_from(self.trials.len()).unwrap_or(u32::MAX).saturating_add(1);
             let outcome = self.measurer.trial(&input).map_err(|source| NoOutcome { trial: number, source })?;
             let (verdict, loss_ratio) = judge(&input, &outcome, self.rule.offered_slack);
-            let trial = Trial { number, attempt, purpose, input: input.clone(), outcome, verdict, loss_ratio };
+            let mut trial = Trial { number, attempt, purpose, input: input.clone(), outcome, verdict, loss_ratio };
+            let missing = missing(&trial.verdict);
+            let whole_or_settled = missing.is_none_or(|now| missing_before.is_some_and(|before| is_the_same(before, now)));
+            let last = (trial.verdict.is_valid() && whole_or_settled) || attempt > self.rule.repeats;
+            if !last {
+                // What is done again does not count.
+                trial.verdict.state = TrialState::Invalid;
+            }
             self.time = self.time + sending_time(&trial);
             (self.observer)(&trial);
             self.trials.push(trial.clone());
-            if trial.verdict.is_valid() || attempt > self.rule.repeats {
+            if last {
                 return Ok(trial);
             }
+            missing_before = missing;
             attempt += 1;
         }
     }
@@ -66,6 +78,19 @@ impl<'a, M: Measurer> Bench<'a, M> {
     pub fn trial_time(&self) -> Seconds {
         self.time
     }
+}
+
+/// Frames that the tester did not offer, where they are too many.
+fn missing(verdict: &TrialVerdict) -> Option<u64> {
+    verdict.reasons.iter().find_map(|reason| match reason {
+        Reason::OfferedShort { intended, sent } => Some(intended - sent),
+        _ => None,
+    })
+}
+
+/// Whether two attempts missed the same to a twentieth: what a tester cannot do it misses every time, and what disturbs it comes as it will.
+fn is_the_same(before: u64, now: u64) -> bool {
+    before.abs_diff(now) <= before.max(now) / 20
 }
 
 /// How long a trial sent; for a burst, which is asked for in frames, what it took.
@@ -114,4 +139,58 @@ pub fn judge(input: &TrialInput, outcome: &TrialOutcome, slack: Seconds) -> (Tri
     }
     let loss = if short { LossRatio::from_counts(intended, sent.saturating_sub(lost)) } else { outcome.loss_ratio() };
     (TrialVerdict { state, reasons }, loss)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::trial::{Direction, DirectionOutcome, Hiccups, LossDomains};
+    use crate::units::PacketRate;
+
+    /// A tester that misses so many of a thousand frames, trial by trial, and loses none.
+    struct Missing<'m>(std::iter::Copied<std::slice::Iter<'m, u64>>);
+
+    impl Measurer for Missing<'_> {
+        type Error = Infallible;
+
+        fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Infallible> {
+            let sent = 1000 - self.0.next().unwrap();
+            Ok(TrialOutcome::one_way(DirectionOutcome {
+                direction: Direction::Forward,
+                intended: 1000,
+                sent,
+                received: sent,
+                loss: LossDomains { unsent: 1000 - sent, ..LossDomains::default() },
+                offered_duration: input.stimulus.duration(),
+                hiccups: Hiccups::default(),
+                delays: None,
+                recovery: None,
+                longest_gap: None,
+            }))
+        }
+    }
+
+    /// How often a trial is made, and what its last attempt missed.
+    fn attempts(missing: &[u64], repeats: u32) -> (usize, u64) {
+        let mut measurer = Missing(missing.iter().copied());
+        let rule = TesterRule { repeats, offered_slack: Seconds::ZERO, calibration: Seconds::ZERO };
+        let mut observer = |_: &Trial| {};
+        let mut bench = Bench::new(&mut measurer, rule, TrialPhases::RFC2544, &mut observer);
+        let input = TrialInput::constant(PacketRate::new(1000.0).unwrap(), Seconds::from_whole(1));
+        let last = bench.trial(input, TrialPurpose::Search).unwrap();
+        assert_eq!(bench.trials().iter().filter(|trial| trial.verdict.is_valid()).count(), 1, "one counts");
+        (bench.trials().len(), last.outcome.intended() - last.outcome.sent())
+    }
+
+    #[test]
+    fn rfc2285_3_5_a_shortfall_is_repeated_until_it_is_gone_or_comes_again() {
+        assert_eq!(attempts(&[0], 5), (1, 0));
+        assert_eq!(attempts(&[36, 0], 5), (2, 0), "a disturbance passes");
+        assert_eq!(attempts(&[36, 400, 62, 0], 5), (4, 0), "and may come more than once");
+        assert_eq!(attempts(&[300, 310], 5), (2, 310), "what cannot be offered is missing again");
+        assert_eq!(attempts(&[10, 20, 40, 80], 3), (4, 80), "there is an end to it");
+        assert_eq!(attempts(&[300], 0), (1, 300), "no repeats are no repeats");
+    }
 }
