@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,20 +41,24 @@ fn stop_for(engine: &Engine, length: Duration) -> Duration {
     let began = Instant::now();
     thread::sleep(length);
     let stood_still = began.elapsed();
-    let before = on_cpu(engine.id());
+    let (poll_loop, before) = poll_loop(engine.id());
     signal(Signal::SIGCONT);
-    // Until it has polled again: two stops without a turn between them would be one absence.
-    while on_cpu(engine.id()) < before + 50_000 {
+    // Until it has polled again, or has ended over it: two stops without a turn between them would be one absence.
+    while on_cpu(&poll_loop).is_some_and(|now| now < before + 50_000) {
         thread::yield_now();
     }
     stood_still
 }
 
-/// Nanoseconds that the poll loop of a process was on its CPU: that of its threads which was so longest (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat).
-fn on_cpu(process: i32) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let of = |stat: String| stat.split_whitespace().next().and_then(|time| time.parse::<u64>().ok());
-    tasks.filter_map(|task| of(fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?)).max().unwrap_or(0)
+/// The thread of a process that was on a CPU longest, which is its poll loop, and for how many nanoseconds.
+fn poll_loop(process: i32) -> (PathBuf, u64) {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|task| task.unwrap().path());
+    tasks.filter_map(|task| on_cpu(&task).map(|time| (task, time))).max_by_key(|(_, time)| *time).unwrap()
+}
+
+/// Nanoseconds that a thread was on its CPU (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat); none where it is gone.
+fn on_cpu(task: &Path) -> Option<u64> {
+    fs::read_to_string(task.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// Whether every thread of a process is stopped (proc(5): the state follows the name in parentheses).
