@@ -22,6 +22,14 @@ impl Slots {
     }
 }
 
+/// Where in an mbuf a time stands (a dynamic field, rte_mbuf_dyn.h), and the flag in ol_flags that says that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeField {
+    pub(crate) flag: u64,
+    /// In bytes, from the beginning of the mbuf.
+    pub(crate) offset: u32,
+}
+
 /// A look at one single-segment mbuf that a burst owns. The fields' places come from the shim, since their names change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
@@ -62,6 +70,29 @@ impl Frame {
     pub(crate) fn length(self) -> u32 {
         // SAFETY: as in `data`.
         u32::from(unsafe { self.field::<u16>(sys::LR_MBUF_DATA_LEN).read() })
+    }
+
+    /// Writes the time at which the port shall send the frame, in units of its clock; none means at once. A frame keeps what was written when
+    /// it was sent last, so this is for every frame of a port that looks at it.
+    #[inline(always)]
+    pub(crate) fn set_send_time(self, field: TimeField, time: Option<u64>) {
+        // SAFETY: as in `data`; DPDK gave the field's place, which is within the mbuf and aligned (rte_mbuf_dynfield_register).
+        unsafe {
+            self.field::<u64>(sys::LR_MBUF_OL_FLAGS).write(time.map_or(0, |_| field.flag));
+            if let Some(time) = time {
+                self.field::<u64>(field.offset as sys::lr_mbuf_offset).write(time);
+            }
+        }
+    }
+
+    /// When the port says that the frame came, in units of its clock.
+    #[inline(always)]
+    pub(crate) fn arrival_time(self, field: TimeField) -> Option<u64> {
+        // SAFETY: as in `set_send_time`.
+        unsafe {
+            let has = self.field::<u64>(sys::LR_MBUF_OL_FLAGS).read() & field.flag != 0;
+            has.then(|| self.field::<u64>(field.offset as sys::lr_mbuf_offset).read())
+        }
     }
 
     /// Whether the mbuf may go back to its pool as it is: one segment, one reference, its own buffer.

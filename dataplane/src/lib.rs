@@ -27,7 +27,7 @@ pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};
 pub use engine::{Arrivals, EngineReport, FrameFormat, RateStep, ReceivePlan, ReflectPlan, Running, SendPlan, Traffic};
 pub use error::DataplaneError;
 pub use frame::{MacAddress, StreamId, Tagging, VlanId};
-pub use pace::LatePolicy;
+pub use pace::{LatePolicy, Pacing};
 pub use port::{Port, PortCounters, PortInfo, PortOptions};
 pub use port_spec::PortSpec;
 pub use report::*;

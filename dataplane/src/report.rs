@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::hiccup::HiccupReport;
 pub use crate::latency::RttReport;
-pub use crate::pace::{Bucket, GapReport, LatenessReport};
+pub use crate::pace::{Bucket, GapReport, LatenessReport, PacingReport};
 
 use crate::clock::ClockId;
 use crate::frame::StreamId;
@@ -47,7 +47,10 @@ pub struct SendReport {
     /// How late bursts were against the schedule; none at maximum load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<LatenessReport>,
-    /// Times between bursts.
+    /// What the port did towards the spacing, where it was asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing: Option<PacingReport>,
+    /// Times between bursts, as the loop gave them to the port.
     pub gaps: GapReport,
     /// Times that the poll loop was away.
     pub hiccups: HiccupReport,
@@ -87,6 +90,9 @@ pub struct ReturnedFrames {
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
+    /// Test frames for which the port did not say when they came, where it was to: they are in no round-trip time.
+    #[serde(default)]
+    pub untimed: u64,
 }
 
 /// What a sink saw.

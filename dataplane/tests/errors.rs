@@ -51,6 +51,25 @@ fn plans_that_cannot_be() {
     refused("receive", "net_null0", json!({ "window": 4_000_000_000u32 }), &["window"]);
 }
 
+/// No software port has a clock, and none limits its queues: it is said what they cannot do, and which ports can.
+#[test]
+fn what_only_few_nics_can_is_refused_elsewhere() {
+    let opened = |options: Value, plan: Value, parts: &[&str]| {
+        let mut job = job("send", "net_null0", plan);
+        job["options"] = options;
+        let said = Engine::start(&job).failure();
+        for part in parts {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+    };
+    opened(json!({ "send_on_timestamp": true }), json!({}), &["net_null", "holds no frames", "tx_pp=500", "pace by software"]);
+    opened(json!({ "arrival_times": true }), json!({ "rtt": true }), &["net_null", "does not say when a frame came"]);
+    let rate = json!({ "rate": 1e6 });
+    opened(json!({}), json!({ "pacing": "queue-rate", "pace": rate }), &["limiting a queue", "net_null0", "pace by software"]);
+    opened(json!({}), json!({ "pacing": "send-on-timestamp", "pace": rate }), &["was not opened for it"]);
+    opened(json!({}), json!({ "pacing": "queue-rate", "pace": "max" }), &["give a rate"]);
+}
+
 #[test]
 fn memory_that_is_not_there() {
     let mut huge = job("send", "net_null0", json!({}));

@@ -1,4 +1,6 @@
 #define _GNU_SOURCE
+/* rte_eth_read_clock() is experimental up to 25.11; what it does and its arguments have not changed since 19.05. */
+#define ALLOW_EXPERIMENTAL_API
 #include "shim.h"
 
 #include <errno.h>
@@ -8,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_mbuf_dyn.h>
+
 #if RTE_VERSION < RTE_VERSION_NUM(21, 11, 0, 0)
 #error "linerate needs DPDK 21.11 or newer"
 #endif
@@ -15,6 +19,8 @@
 _Static_assert(RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE == UINT64_C(1) << LR_TX_FAST_FREE_BIT, "MBUF_FAST_FREE moved");
 _Static_assert(RTE_ETH_TX_OFFLOAD_MULTI_SEGS == UINT64_C(1) << LR_TX_MULTI_SEGS_BIT, "MULTI_SEGS moved");
 _Static_assert(RTE_ETH_RX_OFFLOAD_SCATTER == UINT64_C(1) << LR_RX_SCATTER_BIT, "SCATTER moved");
+_Static_assert(RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP == UINT64_C(1) << LR_TX_SEND_ON_TIMESTAMP_BIT, "SEND_ON_TIMESTAMP moved");
+_Static_assert(RTE_ETH_RX_OFFLOAD_TIMESTAMP == UINT64_C(1) << LR_RX_TIMESTAMP_BIT, "RX_TIMESTAMP moved");
 
 const char *lr_built_version(void)
 {
@@ -217,6 +223,41 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	}
 	*failed = NULL;
 	return 0;
+}
+
+int lr_read_clock(uint16_t port, uint64_t *clock)
+{
+	return rte_eth_read_clock(port, clock);
+}
+
+int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0)
+	/* The rate was a uint16_t. */
+	if (mbps > UINT16_MAX)
+		return -ERANGE;
+#endif
+	return rte_eth_set_queue_rate_limit(port, queue, mbps);
+}
+
+static int time_field(int (*look_up)(int *, uint64_t *), struct lr_time_field *field)
+{
+	int offset = -1;
+
+	if (look_up(&offset, &field->flag) != 0)
+		return -lr_errno();
+	field->offset = (uint32_t)offset;
+	return 0;
+}
+
+int lr_tx_time_field(struct lr_time_field *field)
+{
+	return time_field(rte_mbuf_dyn_tx_timestamp_register, field);
+}
+
+int lr_rx_time_field(struct lr_time_field *field)
+{
+	return time_field(rte_mbuf_dyn_rx_timestamp_register, field);
 }
 
 int lr_device_remove(const char *devargs_name)

@@ -104,8 +104,29 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed);
 /* Unplugs the device of a closed software port. */
 int lr_device_remove(const char *devargs_name);
 
+/*
+ * The device's clock (rte_eth_read_clock), in units of its own. -ENOTSUP: it has none.
+ */
+int lr_read_clock(uint16_t port, uint64_t *clock);
+
+/* Limits a transmit queue (rte_eth_set_queue_rate_limit); 0 takes the limit away. -ERANGE: more than this version can say. */
+int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps);
+
+/*
+ * Where in an mbuf the time stands at which it shall go or at which it came, and the flag in ol_flags that says so. Before a port
+ * that uses it is started: mlx5 looks for the field then (mlx5_txpp.c).
+ */
+struct lr_time_field {
+	uint64_t flag;
+	uint32_t offset;
+};
+int lr_tx_time_field(struct lr_time_field *field);
+int lr_rx_time_field(struct lr_time_field *field);
+
 /* Offload flags. */
 enum lr_offload_bit {
+	LR_TX_SEND_ON_TIMESTAMP_BIT = 21,
+	LR_RX_TIMESTAMP_BIT = 14,
 	LR_TX_FAST_FREE_BIT = 16,
 	LR_TX_MULTI_SEGS_BIT = 15,
 	LR_RX_SCATTER_BIT = 13,

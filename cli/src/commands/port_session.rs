@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use dataplane::{CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
-use methodology::units::{FrameSize, Frames, LinkSpeed, PacketRate};
+use methodology::units::{Frames, LinkSpeed, PacketRate};
 
 use super::CommandError;
 
@@ -101,14 +101,13 @@ pub struct Outcome<R> {
 const MEGABYTES: u32 = 256;
 
 impl Session {
-    /// Initialises DPDK and opens the port for frames up to `max_frame`, of several sizes where they are `mixed`.
-    pub fn open(args: &PortArgs, max_frame: FrameSize, mixed: bool) -> Result<Session, CommandError> {
+    /// Initialises DPDK and opens the port with its queues and otherwise as `options` say.
+    pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
         let interrupted = super::interrupt_flag()?;
         let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
         let spec = args.spec();
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
-        let options = PortOptions { max_frame, queues: args.queues, fast_free: !mixed, ..PortOptions::default() };
-        let port = dataplane.open(&spec, options)?;
+        let port = dataplane.open(&spec, PortOptions { queues: args.queues, ..options })?;
         Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
     }
 

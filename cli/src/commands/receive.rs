@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{ClockId, ReceivePlan, ReceiveReport};
+use dataplane::{ClockId, PortOptions, ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
@@ -47,7 +47,7 @@ pub struct ReceiveArgs {
 /// Runs the command.
 pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
-    let mut session = Session::open(&args.port, args.max_size, false)?;
+    let mut session = Session::open(&args.port, PortOptions { max_frame: args.max_size, ..PortOptions::default() })?;
     let plan = ReceivePlan {
         cpus: args.port.cpus(End::Receiver),
         frame: args.frame.format(),

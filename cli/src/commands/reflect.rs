@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{ReflectPlan, ReflectReport};
+use dataplane::{PortOptions, ReflectPlan, ReflectReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
@@ -35,7 +35,7 @@ pub struct ReflectArgs {
 /// Runs the command.
 pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
-    let mut session = Session::open(&args.port, args.max_size, false)?;
+    let mut session = Session::open(&args.port, PortOptions { max_frame: args.max_size, ..PortOptions::default() })?;
     let plan = ReflectPlan {
         cpus: args.port.cpus(End::Receiver),
         frame: args.frame.format(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use dataplane::pcap::Capture;
-use dataplane::{LatePolicy, SendPlan, SendReport, StreamId, Traffic};
+use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Load, Pace, PacketRate, Seconds};
 
 use super::frame_args::FrameArgs;
@@ -84,6 +84,13 @@ pub struct SendArgs {
     /// several --queues for itself
     #[arg(long, value_name = "RATE", requires = "rtt", value_parser = packet_rate)]
     probe: Option<PacketRate>,
+    /// Let the port say when each frame came back (hardware receive timestamps), instead of the poll loop
+    #[arg(long, requires = "rtt")]
+    arrival_by_port: bool,
+    /// Who spaces the frames of a --rate: the poll loop alone, a port that holds each frame until its time, or a port that limits its queues.
+    /// Few NICs do either, and those that do not are refused
+    #[arg(long, value_enum, default_value = "software")]
+    pacing: PacingChoice,
     /// What to do with frames that are late: send them faster within a bound, leave them out, or end the run
     #[arg(long, value_enum, default_value = "catch-up")]
     late: Late,
@@ -99,6 +106,13 @@ enum Late {
     Abort,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PacingChoice {
+    Software,
+    SendOnTimestamp,
+    QueueRate,
+}
+
 /// Runs the command.
 pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
@@ -108,7 +122,14 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     args.port.wait_for_listener(args.wait.duration())?;
     let (traffic, largest) = traffic(args)?;
     let mixed = matches!(&traffic, Traffic::Test(frames) if frames.is_mix());
-    let mut session = Session::open(&args.port, largest, mixed)?;
+    let options = PortOptions {
+        max_frame: largest,
+        fast_free: !mixed,
+        send_on_timestamp: args.pacing == PacingChoice::SendOnTimestamp,
+        arrival_times: args.arrival_by_port,
+        ..PortOptions::default()
+    };
+    let mut session = Session::open(&args.port, options)?;
     let pace = match &traffic {
         Traffic::Test(frames) => frames.pace(args.rate, args.link.or(session.link_speed()))?,
         Traffic::Capture { .. } => match args.rate {
@@ -131,6 +152,11 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         rtt: args.rtt,
         probe: args.probe,
         stream: StreamId(args.stream),
+        pacing: match args.pacing {
+            PacingChoice::Software => Pacing::Software,
+            PacingChoice::SendOnTimestamp => Pacing::SendOnTimestamp,
+            PacingChoice::QueueRate => Pacing::QueueRate,
+        },
         tagging: args.frame.tagging(),
         late: match args.late {
             Late::CatchUp => LatePolicy::CatchUp { bound: args.late_bound.nanoseconds() },
@@ -187,6 +213,20 @@ fn packet_rate(text: &str) -> Result<PacketRate, String> {
     }
 }
 
+/// What the port did towards the spacing.
+fn pacing(report: &PacingReport) -> String {
+    match (report.ahead_ns, report.queue_limit_mbps) {
+        (Some(ahead), _) => {
+            let kept = match report.times_not_kept {
+                Some(frames) => format!("{frames} frames came too late or too early for that and went at once"),
+                None => "the driver does not count those whose time it could not keep".to_owned(),
+            };
+            format!("pacing      by the port, which got each frame {ahead} before its time: {kept}")
+        }
+        (None, limit) => format!("pacing      by the port's limit of {} Mbit/s a queue, and by the poll loop", limit.unwrap_or_default()),
+    }
+}
+
 fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
     let (what, layers) = match traffic {
         Traffic::Test(frames) => {
@@ -215,6 +255,7 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             lateness.late_bursts, lateness.threshold_ns, lateness.max_ns
         ));
     }
+    lines.extend(report.pacing.as_ref().map(pacing));
     let gaps = &report.gaps;
     if let (Some(intended), true) = (gaps.intended_ns, gaps.count > 0) {
         lines.push(format!(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::ClockId;
 use crate::cpu::CpuId;
 use crate::frame::{FrameSpec, MacAddress, Network, Payload, StreamId, Tagging, Template};
-use crate::pace::LatePolicy;
+use crate::pace::{LatePolicy, Pacing};
 
 /// The headers of a test frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,9 @@ pub struct SendPlan {
     pub traffic: Traffic,
     /// How fast.
     pub pace: Pace,
+    /// Who spaces the frames of a rate.
+    #[serde(default)]
+    pub pacing: Pacing,
     /// For how long.
     pub duration: Duration,
     /// Another rate from some moment on.
@@ -128,6 +131,7 @@ impl SendPlan {
             cpus: Vec::new(),
             traffic: traffic.into(),
             pace,
+            pacing: Pacing::Software,
             duration,
             then: None,
             frames: None,

@@ -56,7 +56,7 @@ fn summed(loops: Vec<Loop>, counters: CounterPair) -> ReflectReport {
 }
 
 fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Shared) -> Loop {
-    let Parts { rx, tx, home, link, .. } = queue;
+    let Parts { rx, tx, home, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = Classifier::new(layout);
     let mut residence = RttRecorder::new(rate);
@@ -121,7 +121,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             }
             shared.show([received, sent, unsent, foreign, 0, 0, 0]);
         }
-        if let Some(end) = ending.after(now, came, shared.stop_asked(), || received > 0 && !link.is_up()) {
+        if let Some(end) = ending.after(now, came, shared.stop_asked(), || received > 0 && !port.link_is_up()) {
             break end;
         }
     };

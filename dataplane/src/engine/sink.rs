@@ -60,7 +60,7 @@ struct Loop {
 }
 
 fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> Loop {
-    let Parts { rx, home, link, .. } = queue;
+    let Parts { rx, home, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
     let mut arrivals = Arrivals::new(classifier, window, plan.check_payload);
@@ -93,7 +93,7 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
                 shared.show(arrivals.counters());
             }
         }
-        if let Some(end) = ending.after(now, came, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !link.is_up()) {
+        if let Some(end) = ending.after(now, came, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !port.link_is_up()) {
             break end;
         }
     };

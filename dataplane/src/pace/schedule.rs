@@ -61,6 +61,8 @@ pub struct Schedule {
     gap: u64,
     gap_fraction: u64,
     numerator: u64,
+    /// How long before they are due frames are released, in ticks.
+    lead: u64,
     policy: Policy,
     asked: LatePolicy,
     released: u64,
@@ -141,14 +143,33 @@ impl Schedule {
         let policy = Policy { bound: policy.bound.max(1), ..policy };
         let lateness = Lateness { threshold: ticks.ticks(Nanoseconds::new(1000)), ..Lateness::default() };
         let due = start.wrapping_add(gap);
-        Ok(Schedule { due, fraction: gap_fraction, gap, gap_fraction, numerator, policy, asked, released: 0, skipped: 0, lateness, ticks })
+        Ok(Schedule {
+            due,
+            fraction: gap_fraction,
+            gap,
+            gap_fraction,
+            numerator,
+            lead: 0,
+            policy,
+            asked,
+            released: 0,
+            skipped: 0,
+            lateness,
+            ticks,
+        })
+    }
+
+    /// Releases each frame `lead` ticks before it is due, for a port that holds it until then. Only what is released after it was due is late.
+    #[must_use]
+    pub fn ahead_by(self, lead: u64) -> Schedule {
+        Schedule { lead, ..self }
     }
 
     /// Goes over to another rate at the tick `start`: the next frame is due one of its gaps later. What was released and how late it was stays
     /// counted.
     pub fn change_rate(&mut self, rate: PacketRate, start: u64) -> Result<(), PaceError> {
         let next = Schedule::new(self.ticks, rate, start, self.asked)?;
-        *self = Schedule { released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
+        *self = Schedule { lead: self.lead, released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
         Ok(())
     }
 
@@ -158,8 +179,9 @@ impl Schedule {
     /// One comparison while nothing is due.
     #[inline(always)]
     pub fn due(&mut self, now: u64, room: u32) -> Result<Release, TooLate> {
-        let late = now.wrapping_sub(self.due);
-        if late as i64 >= 0 && room > 0 { self.release(now, late, room) } else { Ok(Release::default()) }
+        let until = now.wrapping_add(self.lead);
+        let beyond = until.wrapping_sub(self.due);
+        if beyond as i64 >= 0 && room > 0 { self.release(until, beyond.saturating_sub(self.lead), room) } else { Ok(Release::default()) }
     }
 
     /// When the next frame is due.
@@ -197,7 +219,7 @@ impl Schedule {
     }
 
     #[inline]
-    fn release(&mut self, now: u64, late: u64, room: u32) -> Result<Release, TooLate> {
+    fn release(&mut self, until: u64, late: u64, room: u32) -> Result<Release, TooLate> {
         self.lateness.note(late);
         let mut skipped = 0;
         if late >= self.policy.bound {
@@ -207,7 +229,7 @@ impl Schedule {
             skipped = self.skip_late(late);
         }
         let mut frames = 0;
-        while frames < room && now.wrapping_sub(self.due) as i64 >= 0 {
+        while frames < room && until.wrapping_sub(self.due) as i64 >= 0 {
             self.step();
             frames += 1;
         }

@@ -45,6 +45,24 @@ proptest! {
         }
     }
 
+    /// Released ahead, each frame is late only against the time at which it is due.
+    #[test]
+    fn a_lead_moves_releases_and_neither_the_rate_nor_what_is_late(
+        pps in any_rate(), hz in 1_000_000_000u64..4_000_000_000, lead in 0u64..1_000_000, polls in prop::collection::vec(0u64..50_000, 1..100),
+    ) {
+        let mut ahead = Schedule::new(clock(hz), rate(pps), lead, FOREVER).unwrap().ahead_by(lead);
+        let mut plain = Schedule::new(clock(hz), rate(pps), 0, FOREVER).unwrap();
+        let mut elapsed = 0u64;
+        for poll in polls {
+            elapsed += poll;
+            prop_assert_eq!(ahead.due(elapsed, u32::MAX).unwrap().frames, plain.due(elapsed, u32::MAX).unwrap().frames);
+            prop_assert_eq!(ahead.next_due(), plain.next_due() + lead);
+        }
+        let late = |schedule: &Schedule| schedule.lateness().max_ns.ns();
+        let (ahead, plain, lead) = (late(&ahead), late(&plain), clock(hz).nanoseconds(lead).ns());
+        prop_assert!(ahead.abs_diff(plain.saturating_sub(lead)) <= 1, "{} {} {}", ahead, plain, lead);
+    }
+
     #[test]
     fn the_next_frame_is_due_at_the_first_tick_at_which_the_floor_rises(pps in any_rate(), hz in 1_000_000_000u64..4_000_000_000) {
         let mut schedule = Schedule::new(clock(hz), rate(pps), 0, FOREVER).unwrap();

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use dpdk_sys as sys;
 use methodology::units::{FrameSize, LinkSpeed};
 
-use super::info::FAST_FREE;
-use super::{PortCounters, PortInfo, PortOptions};
+use super::info::{FAST_FREE, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::{PortCounters, PortInfo, PortOptions, Times, clock};
+use crate::burst::TimeField;
 use crate::eal::{self, Eal};
 use crate::error::DataplaneError;
 use crate::frame::MacAddress;
@@ -196,17 +197,19 @@ impl Device {
     }
 
     /// Configures the queues and starts.
-    pub(super) fn start(&self, spec: &PortSpec, options: &PortOptions, rx_pool: &Pool) -> Result<PortInfo, DataplaneError> {
+    pub(super) fn start(&self, spec: &PortSpec, options: &PortOptions, rx_pool: &Pool) -> Result<(PortInfo, Times), DataplaneError> {
         eal::take_log();
         let known = self.capabilities()?;
         let mtu = self.mtu(spec, options.max_frame, &known)?;
         self.check_queues(spec, options, &known)?;
+        let times = self.times(options, &known)?;
         let fast_free = known.tx_offload_capa & (1 << sys::LR_TX_FAST_FREE_BIT);
+        let send_on_timestamp = times.sending.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
         let choice = |wanted: Option<u16>, driver: u16| wanted.unwrap_or(if driver == 0 { DESCRIPTORS } else { driver });
         let mut setup = sys::lr_setup {
-            rx_offloads: 0,
+            rx_offloads: times.arrival.map_or(0, |_| 1 << sys::LR_RX_TIMESTAMP_BIT),
             // Every frame of a transmit queue is of one pool and has one reference, as this asks.
-            tx_offloads: if options.fast_free { fast_free } else { 0 },
+            tx_offloads: if options.fast_free { fast_free } else { 0 } | send_on_timestamp,
             mtu: u32::from(mtu),
             queues: options.queues.get(),
             rx_desc: choice(options.rx_descriptors, known.default_rx_desc),
@@ -228,7 +231,50 @@ impl Device {
         if error != 0 {
             return Err(self.error("starting", error, "See whether another process uses the device"));
         }
-        Ok(self.describe(spec, options, &known, &setup))
+        Ok((self.describe(spec, options, &known, &setup), times))
+    }
+
+    /// The fields of the times that were asked for. They are registered before the port starts, which is when mlx5 looks for them.
+    fn times(&self, options: &PortOptions, known: &sys::lr_dev_info) -> Result<Times, DataplaneError> {
+        let has = |capabilities: u64, bit: sys::lr_offload_bit| capabilities & (1 << bit) != 0;
+        let driver = driver_name(known);
+        if options.send_on_timestamp && !has(known.tx_offload_capa, sys::LR_TX_SEND_ON_TIMESTAMP_BIT) {
+            return Err(DataplaneError::Plan {
+                what: "pacing by the port",
+                why: format!(
+                    "{} ({driver}) holds no frames until their time. A ConnectX-6 Dx or BlueField-2 does where its port is written with `,tx_pp=500`; \
+                     otherwise pace by software",
+                    self.name
+                ),
+            });
+        }
+        if options.arrival_times && !has(known.rx_offload_capa, sys::LR_RX_TIMESTAMP_BIT) {
+            return Err(DataplaneError::Plan {
+                what: "arrival times by the port",
+                why: format!("{} ({driver}) does not say when a frame came: let the poll loop take the times", self.name),
+            });
+        }
+        let field = |wanted: bool, register: fn() -> Result<TimeField, i32>| {
+            let refuse = |errno| self.error("making room for times in the frames of", errno, "Ask for no times by the port");
+            wanted.then(register).transpose().map_err(refuse)
+        };
+        Ok(Times {
+            sending: field(options.send_on_timestamp, clock::sending_time_field)?,
+            arrival: field(options.arrival_times, clock::arrival_time_field)?,
+        })
+    }
+
+    /// Limits a queue; 0 takes the limit away.
+    pub(super) fn limit_queue(&self, queue: u16, mbps: u32) -> Result<(), DataplaneError> {
+        // SAFETY: the port exists and is set up.
+        match unsafe { sys::lr_queue_rate_limit(self.id, queue, mbps) } {
+            0 => Ok(()),
+            error => Err(self.error(
+                "limiting a queue of",
+                error,
+                "Of DPDK's drivers ixgbe, txgbe, cnxk and, from 26.07 on, mlx5 limit the rate of a queue, up to the link's: pace by software otherwise",
+            )),
+        }
     }
 
     fn check_queues(&self, spec: &PortSpec, options: &PortOptions, known: &sys::lr_dev_info) -> Result<(), DataplaneError> {
@@ -281,14 +327,12 @@ impl Device {
         let mut mac = sys::rte_ether_addr::default();
         // SAFETY: the port exists; the address is written as a whole.
         unsafe { sys::rte_eth_macaddr_get(self.id, &mut mac) };
-        // SAFETY: a driver's name is a literal in the driver.
-        let driver = (!known.driver_name.is_null()).then(|| unsafe { CStr::from_ptr(known.driver_name) }.to_string_lossy().into_owned());
         // SAFETY: the port exists.
         let node = unsafe { sys::rte_eth_dev_socket_id(self.id) };
         PortInfo {
             name: self.name.clone(),
             devargs: spec.devargs(),
-            driver: driver.unwrap_or_else(|| "unknown".to_owned()),
+            driver: driver_name(known),
             link_speed: if self.software { None } else { self.link().1 },
             mac: MacAddress(mac.addr_bytes),
             max_frame: options.max_frame,
@@ -296,7 +340,7 @@ impl Device {
             rx_descriptors: packet_ring(spec).unwrap_or(setup.rx_desc),
             tx_descriptors: packet_ring(spec).unwrap_or(setup.tx_desc),
             queues: setup.queues,
-            offloads: if setup.tx_offloads != 0 { vec![FAST_FREE.to_owned()] } else { Vec::new() },
+            offloads: offloads(setup),
             rx_burst_mode: self.burst_mode(sys::rte_eth_rx_burst_mode_get),
             tx_burst_mode: self.burst_mode(sys::rte_eth_tx_burst_mode_get),
             representor: known.is_representor != 0,
@@ -367,6 +411,23 @@ impl Device {
         };
         values[..known].iter().filter_map(|counter| Some((name_of(counter.id)?, counter.value))).collect()
     }
+}
+
+fn driver_name(known: &sys::lr_dev_info) -> String {
+    if known.driver_name.is_null() {
+        return "unknown".to_owned();
+    }
+    // SAFETY: a driver's name is a literal in the driver.
+    unsafe { CStr::from_ptr(known.driver_name) }.to_string_lossy().into_owned()
+}
+
+fn offloads(setup: &sys::lr_setup) -> Vec<String> {
+    let known = [
+        (setup.tx_offloads, sys::LR_TX_FAST_FREE_BIT, FAST_FREE),
+        (setup.tx_offloads, sys::LR_TX_SEND_ON_TIMESTAMP_BIT, SEND_ON_TIMESTAMP),
+        (setup.rx_offloads, sys::LR_RX_TIMESTAMP_BIT, RX_TIMESTAMP),
+    ];
+    known.iter().filter(|(set, bit, _)| set & (1 << bit) != 0).map(|(_, _, name)| (*name).to_owned()).collect()
 }
 
 impl Drop for Device {

@@ -43,6 +43,12 @@ pub struct PortInfo {
 /// What [`PortInfo::offloads`] calls RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE.
 pub(super) const FAST_FREE: &str = "mbuf_fast_free";
 
+/// What it calls RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP.
+pub(super) const SEND_ON_TIMESTAMP: &str = "send_on_timestamp";
+
+/// What it calls RTE_ETH_RX_OFFLOAD_TIMESTAMP.
+pub(super) const RX_TIMESTAMP: &str = "rx_timestamp";
+
 impl PortInfo {
     /// Whether the driver frees sent frames without a look at their pool.
     pub(crate) fn has_fast_free(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A port: opened, set up, started, and closed again when it is dropped.
 
+mod clock;
 mod counters;
 mod device;
 mod info;
@@ -9,6 +10,7 @@ pub use counters::PortCounters;
 pub use info::PortInfo;
 pub use options::PortOptions;
 
+pub(crate) use clock::PortClock;
 pub(crate) use device::{names, probe};
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use device::Device;
 
-use crate::burst::{Home, RxQueue, TxQueue};
+use crate::burst::{Home, RxQueue, TimeField, TxQueue};
 use crate::eal::Eal;
 use crate::engine::{self, ReceivePlan, ReflectPlan, Running, SendPlan};
 use crate::error::DataplaneError;
@@ -38,7 +40,17 @@ pub struct Port {
     /// may still hold frames of an earlier run.
     tx_pools: Vec<Vec<Pool>>,
     pub(crate) eal: Arc<Eal>,
+    times: Times,
     info: PortInfo,
+}
+
+/// Where frames carry times of the port's clock, where it was opened with any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
+    /// The time at which a frame shall go.
+    pub(crate) sending: Option<TimeField>,
+    /// The time at which a frame came.
+    pub(crate) arrival: Option<TimeField>,
 }
 
 /// Drivers that may give a received frame in an mbuf of someone else's pool: net_ring passes on what was sent.
@@ -53,7 +65,7 @@ pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Res
     let bytes = options.max_frame.without_fcs() + TAG_ROOM;
     let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
     let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
-    let info = device.start(spec, &options, &rx_pool)?;
+    let (info, times) = device.start(spec, &options, &rx_pool)?;
     let id = device.id();
     let warm = COPIED_BY_THE_POLLER.contains(&info.driver.as_str());
     // SAFETY: all queues are set up and the port is started as long as `device` lives, which a Port drops after its queues; a port is
@@ -61,7 +73,7 @@ pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Res
     let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number)) };
     let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
     let tx_pools = queues.iter().map(|_| Vec::new()).collect();
-    Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), info })
+    Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), times, info })
 }
 
 /// Two VLAN tags more than what was asked for.
@@ -80,18 +92,23 @@ pub(crate) struct Parts<'p> {
     pub(crate) home: Home<'p>,
     /// Frames to send, one pool a kind of frame; see [`Port::fill_tx_pools`].
     pub(crate) tx_pools: &'p [Pool],
-    pub(crate) link: Link<'p>,
+    pub(crate) port: PortView<'p>,
 }
 
-/// A look at a port's link while its queues are in use.
+/// A look at a port while its queues are in use.
 #[derive(Clone, Copy)]
-pub(crate) struct Link<'p> {
+pub(crate) struct PortView<'p> {
     device: &'p Device,
+    times: Times,
 }
 
-impl Link<'_> {
-    pub(crate) fn is_up(self) -> bool {
+impl PortView<'_> {
+    pub(crate) fn link_is_up(self) -> bool {
         self.device.link().0
+    }
+
+    pub(crate) fn times(self) -> Times {
+        self.times
     }
 }
 
@@ -99,6 +116,11 @@ impl Port {
     /// What the port is and can do.
     pub fn info(&self) -> &PortInfo {
         &self.info
+    }
+
+    /// Which times its frames carry.
+    pub(crate) fn times(&self) -> Times {
+        self.times
     }
 
     /// The port's counters now. The engines read them before and after a run themselves.
@@ -141,9 +163,14 @@ impl Port {
     /// The port taken apart: one part a queue.
     pub(crate) fn split(&mut self) -> Vec<Parts<'_>> {
         let own = !FOREIGN_MBUFS.contains(&self.info.driver.as_str());
-        let (home, link) = (Home::new(&self.rx_pool, own), Link { device: &self.device });
+        let (home, port) = (Home::new(&self.rx_pool, own), PortView { device: &self.device, times: self.times });
         let queues = self.queues.iter_mut().zip(&self.tx_pools);
-        queues.map(|((rx, tx), tx_pools)| Parts { rx, tx, home, tx_pools, link }).collect()
+        queues.map(|((rx, tx), tx_pools)| Parts { rx, tx, home, tx_pools, port }).collect()
+    }
+
+    /// Limits each of the first queues to so many megabits a second; 0 takes the limits away.
+    pub(crate) fn limit_queues(&mut self, queues: u16, mbps: u32) -> Result<(), DataplaneError> {
+        (0..queues).try_for_each(|queue| self.device.limit_queue(queue, mbps))
     }
 
     /// Notes that frames were sent until now, so that the port is not closed before they have left.

@@ -19,6 +19,13 @@ pub struct PortOptions {
     /// Let the driver free sent frames the fast way (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) where it can. Not with frames of several sizes
     /// ([`SendPlan::traffic`](crate::SendPlan::traffic)): each size has a pool of its own.
     pub fast_free: bool,
+    /// Let the port hold frames until their time, for [`Pacing::SendOnTimestamp`](crate::Pacing). Drivers choose a slower transmit function then.
+    #[serde(default)]
+    pub send_on_timestamp: bool,
+    /// Let the port say when each frame came (RTE_ETH_RX_OFFLOAD_TIMESTAMP): round-trip times end there instead of at the poll loop. Not where
+    /// throughput is measured: mlx5 compresses no completions then (mlx5_devx.c).
+    #[serde(default)]
+    pub arrival_times: bool,
 }
 
 impl Default for PortOptions {
@@ -30,6 +37,8 @@ impl Default for PortOptions {
             tx_descriptors: None,
             promiscuous: true,
             fast_free: true,
+            send_on_timestamp: false,
+            arrival_times: false,
         }
     }
 }

@@ -42,8 +42,8 @@ struct Then {
 
 /// What a turn of the loop shall do.
 pub(super) enum Turn {
-    /// Send so many frames.
-    Send(usize),
+    /// Send so many frames, of which the first is due at this tick.
+    Send(usize, u64),
     /// Nothing is due.
     Wait,
     /// The rate changes now.
@@ -55,8 +55,16 @@ pub(super) enum Turn {
 }
 
 impl Load {
-    /// The share of `plan` that loop `number` of `loops` carries, from now on.
-    pub(super) fn new(plan: &SendPlan, capture: Option<&Capture>, meter: &Meter, number: u16, loops: u16) -> Result<Load, DataplaneError> {
+    /// The share of `plan` that loop `number` of `loops` carries, from now on. Frames of a schedule are released `ahead` ticks before they
+    /// are due.
+    pub(super) fn new(
+        plan: &SendPlan,
+        capture: Option<&Capture>,
+        meter: &Meter,
+        ahead: u64,
+        number: u16,
+        loops: u16,
+    ) -> Result<Load, DataplaneError> {
         // Loop 0 sends the odd frame.
         let share = |frames: u64| frames.saturating_sub(u64::from(number)).div_ceil(u64::from(loops));
         let most = plan.frames.map_or(u64::MAX, share);
@@ -74,8 +82,9 @@ impl Load {
         let first = rate.shared_by(loops);
         // Loops take turns: each begins one frame of the whole rate after the one before.
         let offset = (f64::from(number) * meter.rate().hz() as f64 / rate.pps()).round() as u64;
-        let start = begin.wrapping_add(offset);
-        let schedule = Schedule::new(meter.rate(), first, start, plan.late).map_err(refuse)?;
+        // What is released ahead begins later by as much, so that the loop's turns are the same.
+        let start = begin.wrapping_add(offset).wrapping_add(ahead);
+        let schedule = Schedule::new(meter.rate(), first, start, plan.late).map_err(refuse)?.ahead_by(ahead);
         let due = |duration: Duration, pps: f64| share((duration.as_secs_f64() * pps).round().max(1.0) as u64);
         let retry = match plan.late {
             LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound } => meter.rate().ticks(bound),
@@ -88,7 +97,7 @@ impl Load {
                 let rest = plan.duration.saturating_sub(step.after);
                 let then = Then {
                     rate: step.rate.shared_by(loops),
-                    start: begin.wrapping_add(meter.ticks(step.after)).wrapping_add(offset),
+                    start: start.wrapping_add(meter.ticks(step.after)),
                     frames: most.min(frames + due(rest, step.rate.pps())),
                 };
                 // Refused now rather than in the middle of the trial.
@@ -110,23 +119,26 @@ impl Load {
                 self.gaps.observe(now, now, away_until);
                 let count = (self.frames - *released).min(u64::from(burst));
                 *released += count;
-                Turn::Send(count as usize)
+                Turn::Send(count as usize, now)
             }
             When::Schedule(schedule) => {
                 let gone = schedule.released() + schedule.skipped();
                 if gone >= self.frames {
                     return self.step();
                 }
-                let due = schedule.next_due();
+                let mut due = schedule.next_due();
                 match schedule.due(now, (self.frames - gone).min(u64::from(burst)) as u32) {
                     Ok(release) if release.frames == 0 => Turn::Wait,
                     Ok(release) => {
                         self.gaps.observe(now, due, away_until);
+                        if release.skipped > 0 {
+                            due = schedule.next_due().wrapping_sub(u64::from(release.frames) * schedule.gap_ticks());
+                        }
                         // Frames that were skipped just now may have been the run's last; those behind them are not the run's.
                         let over = (gone + release.skipped + u64::from(release.frames)).saturating_sub(self.frames);
                         match u64::from(release.frames).saturating_sub(over) {
                             0 => Turn::Wait,
-                            count => Turn::Send(count as usize),
+                            count => Turn::Send(count as usize, due),
                         }
                     }
                     Err(late) => Turn::TooLate(late.to_string()),
@@ -141,7 +153,7 @@ impl Load {
                     count => {
                         self.gaps.observe(now, now, away_until);
                         *released += u64::from(count);
-                        Turn::Send(count as usize)
+                        Turn::Send(count as usize, now)
                     }
                 }
             }
@@ -202,6 +214,15 @@ impl Load {
             When::Max { .. } | When::Captured { .. } => None,
         };
         self.gaps.report(schedule)
+    }
+
+    /// Ticks between the frames of a schedule; 0 without one.
+    #[inline(always)]
+    pub(super) fn gap(&self) -> u64 {
+        match &self.when {
+            When::Schedule(schedule) => schedule.gap_ticks(),
+            When::Max { .. } | When::Captured { .. } => 0,
+        }
     }
 
     pub(super) fn is_paced(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The generator: sends frames when they are due, and accounts for every one that was.
 
 mod load;
+mod pacer;
 mod probe;
 mod returns;
 mod source;
@@ -20,11 +21,12 @@ use crate::frame::Classifier;
 use crate::hiccup::HiccupReport;
 use crate::pace::{GapReport, LatenessReport, TickRate};
 use crate::pcap::Capture;
-use crate::port::{Link, Parts, Port};
+use crate::port::{Parts, Port, PortView};
 use crate::report::{CounterPair, CycleReport, SendReport, SentStream};
 use load::{Load, Turn};
+use pacer::Pacer;
 use probe::{Probe, Probes};
-use returns::{Returned, Returns};
+use returns::{Arrival, Returned, Returns};
 use source::{Source, Sources};
 
 /// How long a port may take nothing at all before its link is looked at.
@@ -33,6 +35,7 @@ const STALL: Duration = Duration::from_millis(500);
 /// Starts a sender, or says why the plan cannot be.
 pub(crate) fn send(mut port: Port, plan: SendPlan) -> Result<Running<SendReport>, DataplaneError> {
     check(&plan)?;
+    pacer::check(&port, &plan)?;
     let sources = source::prepare(&mut port, &plan)?;
     let loops = sources.each.len();
     Ok(Running::start(port, loops, move |port, shared| run(port, &plan, sources, shared)))
@@ -85,9 +88,13 @@ struct Sent {
 
 fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) -> Result<SendReport, DataplaneError> {
     let rate = meter::tick_rate(port)?;
-    let before = port.counters();
     let Sources { each, mut probe, classifier, capture } = sources;
     let loops = each.len() as u16;
+    let limit = pacer::queue_limit(plan, loops);
+    if let Some(mbps) = limit {
+        port.limit_queues(loops, mbps)?;
+    }
+    let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
     let mut queues = port.split();
     // Where there is a queue more than there are loops it is the probe's.
@@ -102,7 +109,11 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     let trial = Trial { plan, rate, classifier, capture: capture.as_deref() };
     let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, |work, shared| trial.send_on(work, shared))?;
     port.has_sent();
+    pacer::settle(plan);
     let after = port.counters();
+    if limit.is_some() {
+        port.limit_queues(loops, 0)?;
+    }
     Ok(summed(plan, parts, CounterPair { before, after }))
 }
 
@@ -129,24 +140,35 @@ impl Trial<'_> {
         Meter::new(self.rate, self.plan.hiccup_threshold)
     }
 
-    fn returns<'p>(&self, loops: u16, rx: &'p mut RxQueue, home: Home<'p>) -> Option<Returns<'p>> {
+    fn returns<'p>(
+        &self,
+        loops: u16,
+        rx: &'p mut RxQueue,
+        home: Home<'p>,
+        port: PortView<'p>,
+    ) -> Result<Option<Returns<'p>>, DataplaneError> {
         let wanted = self.classifier.filter(|_| self.plan.rtt);
-        wanted.map(|classifier| Returns::new(self.plan, loops, classifier, self.rate, rx, home))
+        wanted.map(|classifier| Ok(Returns::new(self.plan, loops, classifier, Arrival::new(port, self.rate)?, rx, home))).transpose()
     }
 
     fn send_on(&self, work: Work<'_>, shared: &Shared) -> Result<Part, DataplaneError> {
         let plan = self.plan;
-        let Work { mut source, queue: Parts { rx, tx, home, tx_pools: pools, link }, number, loops, probe } = work;
-        let mut returns = self.returns(loops, rx, home);
+        let Work { mut source, queue: Parts { rx, tx, home, tx_pools: pools, port }, number, loops, probe } = work;
+        let mut returns = self.returns(loops, rx, home, port)?;
         let mut slots = Slots::new();
-        let mut meter = self.meter();
-        let mut load = Load::new(plan, self.capture, &meter, number, loops)?;
-        let mut probe = match probe {
+        let mut pacer = Pacer::new(plan, port, self.rate)?;
+        // Whatever reads a clock for a while does so before the loop's time begins.
+        let probe = match probe {
             None => None,
             Some((source, own)) => {
-                Some(Probe::new(plan, source, own.map(|queue| (queue.tx, self.returns(loops, queue.rx, queue.home))), &meter)?)
+                let own = own.map(|queue| Ok((queue.tx, self.returns(loops, queue.rx, queue.home, queue.port)?))).transpose()?;
+                Some((source, own))
             }
         };
+        let most = pacer.most(plan);
+        let mut meter = self.meter();
+        let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
+        let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter)).transpose()?;
         let mut sent = Sent::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();
@@ -161,8 +183,8 @@ impl Trial<'_> {
             if let Some(probe) = &mut probe {
                 probe.turn(now, tx, pools, &mut slots);
             }
-            let count = match load.turn(now, meter.away_until(), u32::from(plan.burst)) {
-                Turn::Send(count) => count,
+            let (count, due) = match load.turn(now, meter.away_until(), most) {
+                Turn::Send(count, due) => (count, due),
                 Turn::Wait => continue,
                 Turn::Step => {
                     sent.step_at = Some(sent.taken);
@@ -179,7 +201,8 @@ impl Trial<'_> {
                 sent.unsent += load.missed(count as u64);
                 continue;
             };
-            source.write(burst.frames(), now);
+            let leaves = pacer.mark(burst.frames(), now, due, load.gap());
+            source.write(burst.frames(), leaves);
             meter.moves();
             loop {
                 let offered = burst.len();
@@ -200,7 +223,7 @@ impl Trial<'_> {
                     source.rewind(burst.len() as u64);
                     sent.unsent += burst.len() as u64;
                     if later.wrapping_sub(last_sent) > stall && !plan.outlast_link {
-                        ended_early = went_down(link);
+                        ended_early = went_down(port);
                     }
                     break;
                 }
@@ -235,8 +258,8 @@ impl Trial<'_> {
 
 /// Looked at only when a port has taken nothing for a long time: asking costs a system call on some ports.
 #[cold]
-fn went_down(link: Link<'_>) -> Option<String> {
-    (!link.is_up()).then(|| "the link went down: the other end has gone, or the cable".to_owned())
+fn went_down(port: PortView<'_>) -> Option<String> {
+    (!port.link_is_up()).then(|| "the link went down: the other end has gone, or the cable".to_owned())
 }
 
 /// One report of what all loops did.
@@ -265,6 +288,7 @@ fn summed(plan: &SendPlan, parts: Vec<Part>, counters: CounterPair) -> SendRepor
         returned = Returned::all(returned.into_iter().chain(part.returned));
         report.ended_early = report.ended_early.or(part.ended_early);
     }
+    report.pacing = pacer::report(plan, loops, &report.counters);
     report.rate = PacketRate::from_count(report.frames_sent, report.duration.as_secs_f64());
     if let Some((frames, rtt)) = returned.map(|returned| returned.report(report.frames_sent)) {
         (report.returned, report.rtt) = (Some(frames), rtt);

@@ -1,13 +1,15 @@
 //! Frames that come back to the sender, and how long they were under way.
 
-use crate::burst::{Burst, Frame, Home, MAX_BURST, RxQueue, Slots};
+use crate::burst::{Burst, Frame, Home, MAX_BURST, RxQueue, Slots, TimeField};
 use crate::clock::ticks;
 use crate::engine::meter::Meter;
 use crate::engine::plan::SendPlan;
 use crate::engine::running::Shared;
+use crate::error::DataplaneError;
 use crate::frame::{Class, Classifier, StreamId, prefetch_for_read};
 use crate::latency::RttRecorder;
 use crate::pace::TickRate;
+use crate::port::{PortClock, PortView};
 use crate::report::{ReturnedFrames, RttReport};
 use crate::sequence::{Tracker, Window};
 
@@ -23,8 +25,43 @@ pub(super) struct Returns<'p> {
     timed: Option<StreamId>,
     trackers: Vec<Tracker>,
     times: RttRecorder,
+    arrival: Arrival<'p>,
+    untimed: u64,
     corrupt: u64,
     foreign: u64,
+}
+
+/// Who says when a frame came.
+pub(super) enum Arrival<'p> {
+    /// The poll loop, when it has read the queue.
+    Loop(TickRate),
+    /// The port, in each frame.
+    Port { clock: PortClock<'p>, field: TimeField, rate: TickRate },
+}
+
+impl<'p> Arrival<'p> {
+    /// As the port was opened.
+    pub(super) fn new(port: PortView<'p>, rate: TickRate) -> Result<Arrival<'p>, DataplaneError> {
+        match port.times().arrival {
+            None => Ok(Arrival::Loop(rate)),
+            Some(field) => Ok(Arrival::Port { clock: PortClock::new(port, rate)?, field, rate }),
+        }
+    }
+
+    fn rate(&self) -> TickRate {
+        match self {
+            Arrival::Loop(rate) | Arrival::Port { rate, .. } => *rate,
+        }
+    }
+
+    /// The tick at which a frame came that was read at `now`; none where the port has not said so.
+    #[inline(always)]
+    fn of(&self, frame: Frame, now: u64) -> Option<u64> {
+        match self {
+            Arrival::Loop(_) => Some(now),
+            Arrival::Port { clock, field, .. } => frame.arrival_time(*field).map(|time| clock.map().ticks_at(time)),
+        }
+    }
 }
 
 /// What came back to one queue, or to all of them.
@@ -35,12 +72,20 @@ pub(super) struct Returned {
 
 impl<'p> Returns<'p> {
     /// `loops` is the number of load streams; a probe stream follows them.
-    pub(super) fn new(plan: &SendPlan, loops: u16, classifier: Classifier, rate: TickRate, queue: &'p mut RxQueue, home: Home<'p>) -> Self {
+    pub(super) fn new(
+        plan: &SendPlan,
+        loops: u16,
+        classifier: Classifier,
+        arrival: Arrival<'p>,
+        queue: &'p mut RxQueue,
+        home: Home<'p>,
+    ) -> Self {
         let streams = loops + u16::from(plan.probe.is_some());
         let trackers = (0..streams).map(|_| Tracker::new(0, Window::DEFAULT)).collect();
-        let times = RttRecorder::new(rate);
+        let times = RttRecorder::new(arrival.rate());
         let timed = plan.probe.map(|_| plan.stream_of(loops));
-        Returns { queue, home, slots: Slots::new(), classifier, first: plan.stream, timed, trackers, times, corrupt: 0, foreign: 0 }
+        let (slots, first) = (Slots::new(), plan.stream);
+        Returns { queue, home, slots, classifier, first, timed, trackers, times, arrival, untimed: 0, corrupt: 0, foreign: 0 }
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -50,12 +95,15 @@ impl<'p> Returns<'p> {
     /// Receives one burst. Its time is taken after the queue was read: what came while it was read is not told to have come sooner.
     #[inline(always)]
     pub(super) fn collect(&mut self) {
-        let Returns { queue, home, slots, classifier, first, timed, trackers, times, corrupt, foreign } = self;
+        let Returns { queue, home, slots, classifier, first, timed, trackers, times, arrival, untimed, corrupt, foreign } = self;
         let burst = Burst::receive(queue, *home, slots, MAX_BURST / 4);
         if burst.is_empty() {
             return;
         }
         let now = ticks();
+        if let Arrival::Port { clock, .. } = arrival {
+            clock.follow(now);
+        }
         if !queue.is_warm() {
             burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
         }
@@ -66,7 +114,10 @@ impl<'p> Returns<'p> {
                     Some(tracker) => {
                         tracker.observe(tag.sequence);
                         if timed.is_none_or(|timed| timed == tag.stream) {
-                            times.record(tag.ticks_until(now));
+                            match arrival.of(*frame, now) {
+                                Some(came) => times.record(tag.ticks_until(came)),
+                                None => *untimed += 1,
+                            }
                         }
                     }
                     None => *foreign += 1,
@@ -90,7 +141,8 @@ impl<'p> Returns<'p> {
             }
             self.collect();
         }
-        let mut frames = ReturnedFrames { corrupt: self.corrupt, foreign: self.foreign, ..ReturnedFrames::default() };
+        let mut frames =
+            ReturnedFrames { untimed: self.untimed, corrupt: self.corrupt, foreign: self.foreign, ..ReturnedFrames::default() };
         for tracker in &self.trackers {
             let counts = tracker.counts();
             frames.received += counts.received;
@@ -121,6 +173,7 @@ impl Returned {
         self.frames.reordered += other.frames.reordered;
         self.frames.corrupt += other.frames.corrupt;
         self.frames.foreign += other.frames.foreign;
+        self.frames.untimed += other.frames.untimed;
         self.times.merge(&other.times);
         self
     }

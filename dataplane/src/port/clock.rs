@@ -1,0 +1,103 @@
+//! A port's own clock, and where a frame carries a time of it.
+
+use std::time::Duration;
+
+use dpdk_sys as sys;
+
+use super::PortView;
+use super::device::Device;
+use crate::burst::TimeField;
+use crate::clock::ticks;
+use crate::error::DataplaneError;
+use crate::pace::{ClockMap, Reading, TickRate};
+
+/// The field of the time at which a frame shall go (`rte_mbuf_dyn_tx_timestamp_register`); -errno where mbufs have no room for it.
+pub(super) fn sending_time_field() -> Result<TimeField, i32> {
+    look_up(sys::lr_tx_time_field)
+}
+
+/// The field of the time at which a frame came (`rte_mbuf_dyn_rx_timestamp_register`); likewise.
+pub(super) fn arrival_time_field() -> Result<TimeField, i32> {
+    look_up(sys::lr_rx_time_field)
+}
+
+fn look_up(ask: unsafe extern "C" fn(*mut sys::lr_time_field) -> i32) -> Result<TimeField, i32> {
+    let mut field = sys::lr_time_field::default();
+    // SAFETY: EAL is initialised by whoever opens a port; the structure is the call's to write.
+    match unsafe { ask(&mut field) } {
+        0 => Ok(TimeField { flag: field.flag, offset: field.offset }),
+        error => Err(error),
+    }
+}
+
+/// How long the first two readings are apart. An error of a microsecond in each makes 20 ppm of it.
+const FIRST: Duration = Duration::from_millis(50);
+
+/// How often the clock is read again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// A reading that took longer than this was interrupted and says little.
+const INTERRUPTED: Duration = Duration::from_micros(20);
+
+/// A port's clock, followed beside the CPU's.
+pub(crate) struct PortClock<'p> {
+    device: &'p Device,
+    map: ClockMap,
+    next: u64,
+    again: u64,
+    interrupted: u64,
+}
+
+impl<'p> PortClock<'p> {
+    /// Reads the clock for a moment. An error where the port has none, or one that stands still.
+    pub(crate) fn new(port: PortView<'p>, rate: TickRate) -> Result<PortClock<'p>, DataplaneError> {
+        let device = port.device;
+        let refuse = |errno: i32| {
+            device.error("reading the clock of", errno, "Without it a time of the device's means nothing: do without times by the port")
+        };
+        let in_ticks = |time: Duration| (time.as_secs_f64() * rate.hz() as f64) as u64;
+        let best = || {
+            (0..8).map(|_| read(device)).reduce(|a, b| if b.as_ref().is_ok_and(|b| a.as_ref().is_ok_and(|a| b.0 < a.0)) { b } else { a })
+        };
+        // A range of 8 is not empty.
+        let reading = || best().unwrap_or(Err(0)).map(|(_, reading)| reading).map_err(refuse);
+        let first = reading()?;
+        std::thread::sleep(FIRST);
+        let second = reading()?;
+        let map = ClockMap::new(first, second).ok_or_else(|| refuse(0))?;
+        let again = in_ticks(AGAIN);
+        Ok(PortClock { device, map, next: second.ticks.wrapping_add(again), again, interrupted: in_ticks(INTERRUPTED) })
+    }
+
+    /// Reads the clock again where it is time to.
+    #[inline(always)]
+    pub(crate) fn follow(&mut self, now: u64) {
+        if now.wrapping_sub(self.next) as i64 >= 0 {
+            self.read_again(now);
+        }
+    }
+
+    pub(crate) fn map(&self) -> &ClockMap {
+        &self.map
+    }
+
+    #[cold]
+    fn read_again(&mut self, now: u64) {
+        self.next = now.wrapping_add(self.again);
+        if let Ok((width, reading)) = read(self.device)
+            && width < self.interrupted
+        {
+            self.map.follow(reading);
+        }
+    }
+}
+
+/// Both clocks, and how many ticks it took to read them.
+fn read(device: &Device) -> Result<(u64, Reading), i32> {
+    let mut clock = 0;
+    let before = ticks();
+    // SAFETY: the port exists as long as its device does; drivers lock what several threads read.
+    let error = unsafe { sys::lr_read_clock(device.id(), &mut clock) };
+    let width = ticks().wrapping_sub(before);
+    if error == 0 { Ok((width, Reading { ticks: before.wrapping_add(width / 2), clock })) } else { Err(error) }
+}
