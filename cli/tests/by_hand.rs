@@ -98,6 +98,18 @@ fn a_reflector_gives_round_trip_times_in_nanoseconds() {
     assert!(count(&reflected, "frames_received") >= at("count") && count(&reflected, "frames_sent") >= at("count"));
 }
 
+#[test]
+fn a_port_that_loops_through_memory_gives_the_testers_own_share_of_a_round_trip() {
+    let arguments = ["send", "--port", "net_ring0", "--rtt", "--rate", "20kpps", "--duration", "500ms", "--json", "--no-huge", "--quiet"];
+    let output = linerate().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", program::errors(&output));
+    let sent = json(&output.stdout);
+    assert!(count(&sent, "frames_sent") > 0);
+    assert_eq!(sent["returned"]["received"], sent["frames_sent"], "memory loses nothing: {sent}");
+    assert_eq!(sent["rtt_ns"]["count"], sent["frames_sent"], "every frame was timed: {sent}");
+    assert!(sent["rtt_ns"]["min"].as_u64().unwrap() > 0, "{sent}");
+}
+
 /// dpdk-testpmd without a terminal: it runs until its standard input says `quit`.
 struct Testpmd {
     child: std::process::Child,

@@ -44,6 +44,21 @@ rate = "5kpps"
 duration = "200ms"
 "#;
 
+/// Delays at a load that needs no search.
+const LATENCY: &str = r#"
+name = "latency"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "dpdk"
+method = "latency"
+preset = "quick"
+at = [{ kind = "load", value = "20kpps" }]
+duration = "200ms"
+repetitions = 2
+"#;
+
 const LONG: &str = r#"
 name = "long"
 sizes = [64]
@@ -116,6 +131,26 @@ fn agents_of(parent: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Round trips of the tester alone stand beside, and are no longer than those through the other end: those hold one turn of the same loop too.
+/// What a busy machine adds makes a time longer and never shorter, so the shortest of a calibration is less than any median of round trips,
+/// and its own median is where nothing disturbed it.
+fn has_the_tester_alone_beside_it(record: &Value) {
+    let (alone, how, whole) =
+        (&record["parameters"]["calibration_rtt_ns"], &record["parameters"]["calibration"], &record["values"]["rtt_ns"]);
+    let ns = |of: &Value, key: &str| of[key].as_f64().unwrap_or_else(|| panic!("no {key} in {of}: {record}"));
+    assert!(alone["count"].as_u64().unwrap() > 0, "{record}");
+    for pair in ["min", "p50", "p90", "p99", "p999", "max"].windows(2) {
+        assert!(ns(alone, pair[0]) <= ns(alone, pair[1]), "{alone}");
+    }
+    assert!(0.0 < ns(alone, "min") && ns(alone, "min") < ns(whole, "p50"), "{record}");
+    assert_eq!(how["port"], "net_ring0");
+    if how["state"] == "undisturbed" {
+        assert!(ns(alone, "p50") < ns(whole, "p50"), "{record}");
+    } else {
+        assert!(how["state"] == "disturbed" && how["detail"].is_string(), "{how}");
+    }
+}
+
 #[test]
 fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
     let work = Work::new(SMALL);
@@ -145,12 +180,24 @@ fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
         if record["method"] == "round-trip" {
             assert!(record["values"]["rtt_ns"]["p50"].as_f64().unwrap() > 0.0, "{record}");
             assert!(out.join(record["values"]["rtt_ns"]["histogram"].as_str().unwrap()).is_file(), "{record}");
+            has_the_tester_alone_beside_it(&record);
         }
     }
     // The report can be made again, by a program that never saw the run.
     let again = work.folder.path().join("again");
     let report = run(&["report", &out.display().to_string(), "--out", &again.display().to_string()]);
     assert!(report.status.success() && again.join("report.html").is_file(), "{}", errors(&report));
+}
+
+#[test]
+fn the_latency_procedure_has_the_tester_alone_beside_it_too() {
+    let work = Work::new(LATENCY);
+    let output = work.run();
+    assert!(output.status.success(), "{}", errors(&output));
+    let records = records(&work.out());
+    assert_eq!(records.len(), 1);
+    assert_eq!((&records[0]["metric"], &records[0]["method"]), (&"latency".into(), &"latency".into()));
+    has_the_tester_alone_beside_it(&records[0]);
 }
 
 #[test]

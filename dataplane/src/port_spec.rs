@@ -25,7 +25,7 @@ pub(crate) enum Bus {
 /// The software ports that linerate knows: driver, the arguments it needs, an example.
 const SOFTWARE: [(&str, &[&str], &str); 8] = [
     ("net_null", &[], "net_null0 (takes and gives frames for nothing: the program's own speed)"),
-    ("net_ring", &[], "net_ring0 (gives back what it was given)"),
+    ("net_ring", &[], "net_ring0 (gives back what it was given: the tester's own share of a round trip)"),
     ("net_pcap", &["rx_pcap", "tx_pcap", "iface", "rx_iface", "tx_iface", "rx_iface_in"], "net_pcap0,tx_pcap=out.pcap (a capture file)"),
     ("net_vhost", &["iface"], "net_vhost0,iface=lr.sock (shared memory, the end that owns the socket; start it first)"),
     ("net_virtio_user", &["path"], "net_virtio_user0,path=lr.sock (shared memory, the other end)"),

@@ -174,7 +174,8 @@ fn residence_stands_beside_and_the_difference_is_called_derived() {
     let mut list = records(&Truth::lab(3));
     list.iter_mut().filter(is_round_trip).for_each(|record| record.parameters.clear());
     let directory = rendered(&list, |_| ());
-    assert!(!file(&directory, "report.md").contains("residence"), "nothing recorded, nothing said");
+    let md = file(&directory, "report.md");
+    assert!(!md.contains("residence") && !md.to_lowercase().contains("tester alone"), "nothing recorded, nothing said");
 
     let record = round_trip(&mut list);
     record.values.rtt_ns = Some(SUMMARY());
@@ -197,6 +198,7 @@ fn residence_stands_beside_and_the_difference_is_called_derived() {
     assert!(
         md.contains("RTT minus residence (p50), derived") && md.contains("derived and not measured") && md.contains("never subtracted")
     );
+    assert!(md.contains("tester alone p50 (not subtracted)"), "the share has a column of its own, and the others stay what they are");
 }
 
 #[test]
@@ -209,4 +211,36 @@ fn a_median_below_the_residence_shows_as_it_is() {
     let md = file(&rendered(&list, |_| ()), "report.md");
     assert!(md.contains("-200 ns"), "a negative difference says that one of the two is wrong: it is not hidden");
     assert!(md.contains("| 333 ns |"), "a calibration of one number is a median");
+}
+
+#[test]
+fn the_tester_alone_is_said_with_what_disturbed_it_or_why_it_is_not_known() {
+    let mut list = records(&Truth::lab(3));
+    let md = file(&rendered(&list, |_| ()), "report.md");
+    assert!(md.contains("Tester alone: 52.0 ns (p50); not subtracted"), "{md}");
+    assert!(!md.contains("was disturbed") && !md.contains("is not known"));
+
+    let how = |state: &str, detail: &str| serde_json::json!({ "state": state, "detail": detail, "time": "2026-11-22T10:00:00Z", "port": "net_ring0" });
+    for record in list.iter_mut().filter(is_round_trip) {
+        let parameters = &mut record.parameters;
+        match record.pair.from.0.as_str() {
+            "a-cpu" => {
+                parameters.insert("calibration".to_owned(), how("disturbed", "the generator was away <b>"));
+                parameters.insert("calibration_rtt_ns".to_owned(), serde_json::json!({ "p50": 71.0 }));
+            }
+            "b-dpu" => {
+                parameters.remove("calibration_rtt_ns");
+                parameters.insert("calibration".to_owned(), how("failed", "no agent"));
+            }
+            _ => {}
+        }
+    }
+    let directory = rendered(&list, |_| ());
+    let md = file(&directory, "report.md");
+    assert!(md.contains("Tester alone: 52.0 ns to 71.0 ns (p50); not subtracted"), "{md}");
+    assert_eq!(md.matches("The tester's own share at b-dpu is not known: no agent.").count(), 1, "said once for all its pairs: {md}");
+    let html = file(&directory, "report.html");
+    assert!(html.contains("The calibration at a-cpu was disturbed: the generator was away &lt;b&gt;."), "said, and harmless");
+    let row = md.lines().find(|line| line.starts_with("| b-dpu→a-cpu | – |")).unwrap();
+    assert!(row.trim_end().ends_with("| – |"), "not zero: {row}");
 }

@@ -24,6 +24,8 @@ EXAMPLES
   How fast is the generator itself? On two queues with a CPU each?
     linerate send --port net_null0 --rate max
     linerate send --port net_null0 --rate max --queues 2
+  How much of a round trip is the tester itself? At the size and the rate that it shall stand beside:
+    linerate send --port net_ring0 --rtt --rate 100kpps
   A mix of sizes, a thousand flows, or what was captured elsewhere:
     linerate send --port 0000:03:00.0 --size imix --flows 1000 --rate 50%
     linerate send --port 0000:03:00.0 --pcap web.pcap --own-timing

@@ -2,6 +2,7 @@
 //!
 //! Values are in base units; every latency is a round trip in nanoseconds. `docs/results.md` describes the format for readers of the files.
 
+mod calibration;
 mod cost;
 mod identity;
 mod values;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost};
 pub use identity::{EndpointId, Metric, Pair, RecordId, SchemaVersion, Size, SizeKind, Stack, Tool, View};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
@@ -38,6 +40,7 @@ pub struct Record {
     pub method: String,
     /// The procedure's parameters, and what it found beyond `values` (goals, bounds, trials, deviations).
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schemars(with = "KnownParameters")]
     pub parameters: Map<String, Value>,
     /// How large, and counted how.
     pub size: Size,
@@ -69,6 +72,16 @@ pub struct Record {
     pub provenance: Map<String, Value>,
     /// Whether to believe it.
     pub verdict: Verdict,
+}
+
+/// A record's parameters: what has a shape of its own, among much that is free.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct KnownParameters {
+    /// How the round trips in `calibration_rtt_ns` were taken.
+    calibration: Option<CalibrationMethod>,
+    #[schemars(flatten)]
+    free: Map<String, Value>,
 }
 
 impl Record {

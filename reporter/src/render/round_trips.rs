@@ -1,4 +1,6 @@
-//! Round trips: by pair, by percentile, and how much of them was spent in the reflector.
+//! Round trips: by pair, by percentile, how much of them was spent in the reflector, and what the tester alone makes of one.
+
+use std::collections::BTreeSet;
 
 use super::page::Section;
 use super::table::Table;
@@ -6,22 +8,24 @@ use crate::analysis::statistics::mean;
 use crate::analysis::{Amount, Cells, Unit, UnreadHistogram, percentile_curves, shortest_round_trips};
 use crate::archive::Archive;
 use crate::figure::{self, Styles};
-use crate::record::Record;
+use crate::record::{CalibrationState, Record};
 
-/// Histograms that could not be read and are named one by one.
+/// Histograms that could not be read, and calibrations that have a remark, are named one by one up to this many.
 const NAMED: usize = 100;
 
 /// The sections in their order.
 pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 2] {
     let (curves, unread) = percentile_curves(cells, |path| archive.histogram(path));
-    let residence = residence_table(cells);
+    let beside = residence_table(cells);
+    let lead = tester_alone(cells);
+    let methods = [(beside.is_some(), RESIDENCE_METHOD), (!lead.is_empty(), CALIBRATION_METHOD)];
     let by_pair = Section {
         id: "latency",
         title: "Round trips",
+        lead,
         figures: figure::round_trips(cells).into_iter().collect(),
-        method: if residence.is_some() { RESIDENCE_METHOD.to_owned() } else { String::new() },
-        tables: residence.map(|table| vec![("Round trip and reflector".to_owned(), table)]).unwrap_or_default(),
-        ..Section::default()
+        method: methods.into_iter().filter_map(|(there, text)| there.then_some(text)).collect::<Vec<_>>().join(" "),
+        tables: beside.map(|table| vec![("Round trip and reflector".to_owned(), table)]).unwrap_or_default(),
     };
     let by_percentile = Section {
         id: "percentiles",
@@ -36,8 +40,12 @@ pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Secti
 }
 
 const RESIDENCE_METHOD: &str = "Residence is what the reflector measured between taking a frame and handing it back. RTT minus residence is \
-    derived and not measured: the difference of the two medians, which is not the median of the differences. A calibration is shown beside and \
-    never subtracted. One-way delays stand only where both ends read one clock.";
+    derived and not measured: the difference of the two medians, which is not the median of the differences. One-way delays stand only where \
+    both ends read one clock.";
+
+const CALIBRATION_METHOD: &str = "Tester alone is a calibration: linerate has the sender's poll loop, on the same CPU, at the same frame size \
+    and rate, send to a port that gives each frame back at once through memory. What it measures then is its own share of a round trip, without \
+    the real port's driver, a wire or a reflector. It stands beside, and is never subtracted.";
 
 /// A column: its head, its value of a record, and whether it must be there even if it is empty.
 struct Column {
@@ -49,31 +57,64 @@ struct Column {
 const COLUMNS: [Column; 8] = [
     Column { head: "RTT p50", of: |r| r.values.rtt_ns.as_ref()?.p50, always: true },
     Column { head: "RTT p99", of: |r| r.values.rtt_ns.as_ref()?.p99, always: true },
-    Column { head: "residence p50", of: |r| parameter(r, "reflector_residence_ns", "p50"), always: true },
-    Column { head: "residence p99", of: |r| parameter(r, "reflector_residence_ns", "p99"), always: true },
+    Column { head: "residence p50", of: |r| residence(r, "p50"), always: true },
+    Column { head: "residence p99", of: |r| residence(r, "p99"), always: true },
     Column { head: "RTT minus residence (p50), derived", of: rtt_minus_residence, always: true },
-    Column { head: "calibration RTT p50", of: |r| parameter(r, "calibration_rtt_ns", "p50"), always: false },
+    Column { head: "tester alone p50 (not subtracted)", of: |r| r.calibration_rtt()?.p50.filter(|v| v.is_finite()), always: false },
     Column { head: "one-way p50", of: |r| r.values.one_way_ns.as_ref()?.p50, always: false },
     Column { head: "one-way p99", of: |r| r.values.one_way_ns.as_ref()?.p99, always: false },
 ];
 
 fn rtt_minus_residence(record: &Record) -> Option<f64> {
-    Some(record.values.rtt_ns.as_ref()?.p50? - parameter(record, "reflector_residence_ns", "p50")?)
+    Some(record.values.rtt_ns.as_ref()?.p50? - residence(record, "p50")?)
 }
 
-/// A figure of a distribution that stands among the parameters; one number alone is a median (docs/results.md).
-fn parameter(record: &Record, name: &str, figure: &str) -> Option<f64> {
-    let value = record.parameters.get(name)?;
-    let median = value.as_f64().filter(|_| figure == "p50");
-    median.or_else(|| value.get(figure)?.as_f64()).filter(|v| v.is_finite())
+/// A figure of the reflector's residence.
+fn residence(record: &Record, figure: &str) -> Option<f64> {
+    record.parameters.get("reflector_residence_ns")?.get(figure)?.as_f64().filter(|v| v.is_finite())
+}
+
+/// Whether a record says more of its round trips than how long they were.
+fn says_more(record: &Record) -> bool {
+    record.values.one_way_ns.is_some()
+        || ["reflector_residence_ns", "calibration_rtt_ns", "calibration"].iter().any(|name| record.parameters.contains_key(*name))
+}
+
+/// The tester's own share in words, and what is to be known of how it was taken; nothing where no record has a calibration.
+fn tester_alone(cells: &Cells<'_>) -> Vec<String> {
+    let shown: Vec<&Record> = cells
+        .pairs()
+        .iter()
+        .filter_map(|pair| shortest_round_trips(cells, pair, says_more))
+        .flat_map(|cell| cell.shown().to_vec())
+        .collect();
+    let medians: Vec<f64> = shown.iter().filter_map(|record| record.calibration_rtt()?.p50).filter(|v| v.is_finite()).collect();
+    let amount = |value: f64| Amount { unit: Unit::Nanoseconds, value };
+    let least = medians.iter().copied().reduce(f64::min);
+    let most = medians.iter().copied().reduce(f64::max);
+    let range = least.zip(most).map(|(least, most)| match (amount(least).to_string(), amount(most).to_string()) {
+        (least, most) if least == most => least,
+        (least, most) => format!("{least} to {most}"),
+    });
+    let share = range.map(|range| format!("Tester alone: {range} (p50); not subtracted from any round trip here."));
+    // One calibration serves several pairs: what is to be said of it is said once.
+    let remarks: BTreeSet<String> = shown
+        .iter()
+        .filter_map(|record| {
+            let how = record.calibration_method()?;
+            let why = how.detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+            match how.state {
+                CalibrationState::Undisturbed => None,
+                CalibrationState::Disturbed => Some(format!("The calibration at {} was disturbed{why}.", record.pair.from)),
+                CalibrationState::Failed => Some(format!("The tester's own share at {} is not known{why}.", record.pair.from)),
+            }
+        })
+        .collect();
+    share.into_iter().chain(remarks.into_iter().take(NAMED)).collect()
 }
 
 /// One row a pair; nothing where no record says more than its round trip.
 fn residence_table(cells: &Cells<'_>) -> Option<Table> {
-    let says_more = |r: &Record| {
-        r.values.one_way_ns.is_some()
-            || ["reflector_residence_ns", "calibration_rtt_ns"].iter().any(|name| r.parameters.contains_key(*name))
-    };
     let rows: Vec<(Vec<String>, Vec<Option<String>>)> = cells
         .pairs()
         .iter()

@@ -199,7 +199,10 @@ fn latencies(truth: &Truth, rng: &mut ChaCha8Rng, number: usize, pair: &Pair) ->
         });
         if !kernel {
             let residence = serde_json::json!({ "p50": mean * 0.4, "p99": mean * 1.1 });
-            record.parameters = serde_json::json!({ "reflector_residence_ns": residence }).as_object().unwrap().clone();
+            let alone = serde_json::json!({ "min": 41.0, "p50": 52.0, "p99": 96.0, "max": 30_100.0, "count": 4_000 });
+            let how = serde_json::json!({ "state": "undisturbed", "time": "2026-11-22T10:00:00Z", "port": "net_ring0", "cpu": 1 });
+            let parameters = serde_json::json!({ "reflector_residence_ns": residence, "calibration_rtt_ns": alone, "calibration": how });
+            record.parameters = parameters.as_object().unwrap().clone();
         }
         record.values.latency_definition =
             Some(if kernel { LatencyDefinition::HalfRoundTripDoubled } else { LatencyDefinition::RoundTrip });

@@ -14,10 +14,10 @@ use crate::agent::{Agent, AgentError, LinkSeen, OpenPort, Opened, Patience, Repl
 use crate::topology::{Endpoint, Testbed, TestbedError, Wiring};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
-const OPEN_LIMIT: Duration = Duration::from_secs(30);
+pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a reply may take beyond the trial itself.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// A pair whose two ports are open. Dropping it ends both agents.
 #[derive(Debug)]
@@ -159,6 +159,11 @@ impl Listening {
 }
 
 impl BypassPair {
+    /// The CPU of the sender's poll loop, where the agent does not choose one.
+    pub fn sender_cpu(&self) -> Option<CpuId> {
+        self.sender_cpu
+    }
+
     /// One trial: the sink runs before the first frame and after the last.
     pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
         let patience = Patience { limit: GRACE + drain, interrupted };

@@ -237,6 +237,11 @@ pub fn of_round_trips(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, ra
 }
 
 fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u64) -> Vec<Reason> {
+    sender_reasons(sent, returned).into_iter().chain(away(&reflected.hiccups, &reflected.cycles, "reflector")).collect()
+}
+
+/// What a sender that timed round trips says against them; `returned` frames came back.
+pub fn sender_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if returned == 0 {
         reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came back", sent.frames_sent) });
@@ -245,7 +250,6 @@ fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u6
         reasons.push(Reason { kind: ReasonKind::Other, detail: format!("the generator ended early: {why}") });
     }
     reasons.extend(away(&sent.hiccups, &sent.cycles, "generator"));
-    reasons.extend(away(&reflected.hiccups, &reflected.cycles, "reflector"));
     // A tenth of a percent: more than that missing is another load than the one that was asked for.
     if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
         let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
@@ -289,7 +293,8 @@ fn note_uncounted(parameters: &mut Map<String, Value>, discards: &Discards) {
     }
 }
 
-fn rtt_summary(rtt: &RttReport) -> RttSummary {
+/// A distribution as records hold it; the histogram itself is a raw file, where it is kept.
+pub fn rtt_summary(rtt: &RttReport) -> RttSummary {
     let ns = |value: Nanoseconds| Some(value.ns() as f64);
     RttSummary {
         min: ns(rtt.min),

@@ -3,6 +3,8 @@
 mod accounting;
 mod bypass;
 mod bypass_record;
+mod calibration;
+mod done;
 mod driver_counters;
 mod environment;
 mod frame_view;
@@ -11,23 +13,25 @@ mod measurer;
 mod schedule;
 mod wire_proof;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dataplane::SendPlan;
-use methodology::procedures::{Conditions, KnownRates, RunError};
+use methodology::procedures::{Conditions, KnownRates, Measured, RunError};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace, PacketRate, Seconds};
 use reporter::archive::{ArchiveError, RunDirectory};
 use reporter::environment::Environment;
-use reporter::record::{ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View};
+use reporter::record::{Calibration, ReasonKind, Record, SchemaVersion, Size, State, Tool, Values, Verdict, View};
 use thiserror::Error;
 
 use crate::agent::AgentError;
 use crate::plan::{Plan, Protocol, What};
 use crate::topology::{Testbed, TestbedError, Wiring};
+pub use done::Done;
+
 use bypass::{BypassError, BypassPair, Listening};
 use bypass_record::Finding;
+use calibration::{Calibrations, Configuration};
 use kernel::{KernelError, KernelTools};
 use measurer::{MeasureError, PairMeasurer};
 use schedule::{Group, Step};
@@ -95,32 +99,6 @@ pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environme
     environment::describe(testbed, interrupted)
 }
 
-/// What an earlier part of the run has measured already.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Steps that have a result, by the id of their first attempt.
-    results: BTreeSet<RecordId>,
-    /// Every id there is.
-    taken: BTreeSet<RecordId>,
-}
-
-impl Done {
-    /// What these records say. A measurement that failed is not done: it is tried again, and its old record stays as what happened.
-    pub fn of(records: &[Record]) -> Done {
-        let measured = records.iter().filter(|record| record.verdict.state != State::Failed);
-        Done {
-            results: measured.map(|record| RecordId(record.id.0.split('~').next().unwrap_or_default().to_owned())).collect(),
-            taken: records.iter().map(|record| record.id.clone()).collect(),
-        }
-    }
-
-    /// An id that no record has: the step's own, or `…~2`, `…~3` for attempts after a failed one.
-    fn next_attempt(&self, id: &RecordId) -> RecordId {
-        let later = (2_u32..).map(|attempt| RecordId(format!("{id}~{attempt}")));
-        std::iter::once(id.clone()).chain(later).find(|id| !self.taken.contains(id)).unwrap_or_else(|| id.clone())
-    }
-}
-
 /// One run of a plan on a testbed.
 pub struct Conductor<'a> {
     /// What to measure.
@@ -145,7 +123,7 @@ impl Conductor<'_> {
         let mut groups = schedule::groups(self.plan, self.testbed)?;
         let of = groups.iter().map(Group::len).sum();
         for group in &mut groups {
-            group.retain(|step| !done.results.contains(&step.id));
+            group.retain(|step| !done.has(&step.id));
             for step in group {
                 step.id = done.next_attempt(&step.id);
             }
@@ -153,6 +131,7 @@ impl Conductor<'_> {
         let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
         let mut number = of - groups.iter().map(Group::len).sum::<usize>();
         let mut tools = KernelTools::default();
+        let mut calibrations = Calibrations::default();
         for group in groups {
             // Both ends of a pair stay open while it is measured, and end before the next pair begins.
             let mut bypass = self.prepare(&group);
@@ -166,7 +145,7 @@ impl Conductor<'_> {
                 left = left.saturating_sub(step.expected);
                 let record = match step.what.stack().is_kernel() {
                     true => tools.measure(&step, self.testbed, self.directory, self.interrupted)?,
-                    false => self.bypass(&step, &mut bypass)?,
+                    false => self.bypass(&step, &mut bypass, &mut calibrations)?,
                 };
                 // What was cut short by the user is no result; a resumed run measures it again.
                 if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
@@ -175,6 +154,7 @@ impl Conductor<'_> {
                 self.directory.append(&record)?;
                 self.observer.ended(&record);
             }
+            calibrations.rest();
         }
         Ok(RunEnd::Complete)
     }
@@ -191,7 +171,7 @@ impl Conductor<'_> {
     }
 
     /// One DPDK measurement. The pair is opened when it is first needed, and again after an agent was lost.
-    fn bypass(&mut self, step: &Step<'_>, ends: &mut Ends) -> Result<Record, ConductError> {
+    fn bypass(&mut self, step: &Step<'_>, ends: &mut Ends, calibrations: &mut Calibrations) -> Result<Record, ConductError> {
         let opened = match std::mem::replace(ends, Ends::Closed) {
             Ends::Open(pair) => Ok(*pair),
             Ends::Listening(listening) => listening.connect(self.testbed, &step.pair, self.interrupted),
@@ -203,8 +183,8 @@ impl Conductor<'_> {
             Err(error) => return Ok(failed(step, self.directory, kind_of(&error), &error.to_string())),
         };
         let measured = match step.what {
-            What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration),
-            What::Procedure { method, link, reset } => self.procedure(step, &mut pair, method, *link, reset),
+            What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration, calibrations),
+            What::Procedure { method, link, reset } => self.procedure(step, &mut pair, method, *link, reset, calibrations),
             What::KernelStream { .. } | What::KernelPingPong { .. } => Err(StepError::Bypass(MeasureError::Unsupported { what: "kernel" })),
         };
         match measured {
@@ -225,10 +205,20 @@ impl Conductor<'_> {
         }
     }
 
-    fn round_trip(&mut self, step: &Step<'_>, pair: &mut BypassPair, rate: PacketRate, duration: Seconds) -> Result<Record, StepError> {
+    fn round_trip(
+        &mut self,
+        step: &Step<'_>,
+        pair: &mut BypassPair,
+        rate: PacketRate,
+        duration: Seconds,
+        calibrations: &mut Calibrations,
+    ) -> Result<Record, StepError> {
+        // Now, while neither end polls.
+        let calibration = self.calibration(step, pair, rate, calibrations);
         let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
         let trips = pair.round_trips(plan, self.interrupted).map_err(MeasureError::from)?;
         let mut finding = bypass_record::of_round_trips(&trips, pair, step.size, rate);
+        calibration.note(&mut finding.parameters);
         let mut raw = None;
         if let (Some(histogram), Some(summary)) =
             (trips.sent.rtt.as_ref().and_then(|rtt| rtt.histogram.as_ref()), finding.values.rtt_ns.as_mut())
@@ -249,6 +239,7 @@ impl Conductor<'_> {
         method: &methodology::method::Method,
         link: Option<LinkSpeed>,
         reset: &[String],
+        calibrations: &mut Calibrations,
     ) -> Result<Record, StepError> {
         let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
         let mut measurer = PairMeasurer { pair, size: step.size, interrupted: self.interrupted, reset, last: None };
@@ -268,7 +259,25 @@ impl Conductor<'_> {
         if let Some(last) = &last {
             finding.add_last_trial(last, pair, step.size);
         }
+        // The delays in the record's values are those at the first load, which is known only now.
+        if let Measured::Latency(latency) = &report.measured
+            && let Some(load) = latency.loads.first().filter(|_| finding.values.rtt_ns.is_some())
+        {
+            self.calibration(step, pair, load.load, calibrations).note(&mut finding.parameters);
+        }
         Ok(self.record(step, finding, pair))
+    }
+
+    /// The tester's own share of a round trip at this size and rate.
+    fn calibration(&self, step: &Step<'_>, pair: &BypassPair, rate: PacketRate, calibrations: &mut Calibrations) -> Calibration {
+        let configuration = Configuration {
+            sender: &step.pair.from,
+            cpu: pair.sender_cpu(),
+            size: step.size,
+            rate,
+            max_frame: pair.sender_port.port.max_frame,
+        };
+        calibrations.of(self.testbed, configuration, self.interrupted)
     }
 
     fn record(&self, step: &Step<'_>, mut finding: Finding, pair: &BypassPair) -> Record {

@@ -1,0 +1,80 @@
+use methodology::units::PacketRate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Record, RttSummary};
+
+/// Where a record's parameters hold the round trips of the tester alone, and how they were taken.
+const RTT_KEY: &str = "calibration_rtt_ns";
+const HOW_KEY: &str = "calibration";
+
+/// The tester's own share of a round trip: what the sender's poll loop measures where each of its frames comes back at once. It stands beside a
+/// result and is never subtracted from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// The round trips; none where it failed.
+    pub rtt: Option<RttSummary>,
+    /// How they were taken.
+    pub how: CalibrationMethod,
+}
+
+/// How a calibration was taken: at the size and the intended load of the record that it stands in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CalibrationMethod {
+    /// Whether to believe it.
+    pub state: CalibrationState,
+    /// What disturbed it, or why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When it ended: records of one run with the same sender, size and load share one.
+    pub time: jiff::Timestamp,
+    /// The port that gave each frame back.
+    pub port: String,
+    /// The CPU of the poll loop, the same as the record's sender had; the agent's own choice where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// Frames a second that were really sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
+    pub offered_pps: Option<PacketRate>,
+    /// How long they were sent, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+}
+
+/// What a calibration is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalibrationState {
+    /// The poll loop had its CPU, and sent what it should.
+    Undisturbed,
+    /// It was measured, and something else was measured with it.
+    Disturbed,
+    /// There are no round trips.
+    Failed,
+}
+
+impl Calibration {
+    /// Notes it among the parameters of a record.
+    pub fn note(&self, parameters: &mut Map<String, Value>) {
+        if let Some(rtt) = &self.rtt {
+            parameters.insert(RTT_KEY.to_owned(), json!(rtt));
+        }
+        parameters.insert(HOW_KEY.to_owned(), json!(self.how));
+    }
+}
+
+impl Record {
+    /// The round trips of the tester alone, where they were measured. One number alone is a median (`docs/results.md`).
+    pub fn calibration_rtt(&self) -> Option<RttSummary> {
+        let value = self.parameters.get(RTT_KEY)?;
+        let median = value.as_f64().map(|p50| RttSummary { p50: Some(p50), ..RttSummary::default() });
+        median.or_else(|| RttSummary::deserialize(value).ok())
+    }
+
+    /// How they were taken, where the record says so.
+    pub fn calibration_method(&self) -> Option<CalibrationMethod> {
+        CalibrationMethod::deserialize(self.parameters.get(HOW_KEY)?).ok()
+    }
+}
