@@ -241,6 +241,8 @@ fn the_tester_alone_is_said_with_what_disturbed_it_or_why_it_is_not_known() {
     assert_eq!(md.matches("The tester's own share at b-dpu is not known: no agent.").count(), 1, "said once for all its pairs: {md}");
     let html = file(&directory, "report.html");
     assert!(html.contains("The calibration at a-cpu was disturbed: the generator was away &lt;b&gt;."), "said, and harmless");
-    let row = md.lines().find(|line| line.starts_with("| b-dpu→a-cpu | – |")).unwrap();
-    assert!(row.trim_end().ends_with("| – |"), "not zero: {row}");
+    let row = |pair: &str| md.lines().find(|line| line.starts_with(&format!("| {pair} | – |"))).unwrap().trim_end();
+    assert!(row("b-dpu→a-cpu").ends_with("| – |"), "not zero: {}", row("b-dpu→a-cpu"));
+    assert!(row("a-cpu→b-cpu").ends_with(r"| 71.0 ns \! |"), "marked, and the round trips beside it are not: {}", row("a-cpu→b-cpu"));
+    assert_eq!(row("a-cpu→b-cpu").matches('!').count(), 1);
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::page::Section;
 use super::table::Table;
 use crate::analysis::statistics::mean;
-use crate::analysis::{Amount, Cells, Unit, UnreadHistogram, percentile_curves, shortest_round_trips};
+use crate::analysis::{Amount, Cell, Cells, Unit, UnreadHistogram, percentile_curves, shortest_round_trips};
 use crate::archive::Archive;
 use crate::figure::{self, Styles};
-use crate::record::{CalibrationState, Record};
+use crate::record::{CalibrationMethod, CalibrationState, Record};
 
 /// Histograms that could not be read, and calibrations that have a remark, are named one by one up to this many.
 const NAMED: usize = 100;
@@ -45,24 +45,40 @@ const RESIDENCE_METHOD: &str = "Residence is what the reflector measured between
 
 const CALIBRATION_METHOD: &str = "Tester alone is a calibration: linerate has the sender's poll loop, on the same CPU, at the same frame size \
     and rate, send to a port that gives each frame back at once through memory. What it measures then is its own share of a round trip, without \
-    the real port's driver, a wire or a reflector. It stands beside, and is never subtracted.";
+    the real port's driver, a wire or a reflector. It stands beside, and is never subtracted; a ! there means that it was disturbed.";
 
-/// A column: its head, its value of a record, and whether it must be there even if it is empty.
+/// A column: its head, its value of a record, what puts a `!` behind it, and whether it must be there even if it is empty.
 struct Column {
     head: &'static str,
     of: fn(&Record) -> Option<f64>,
+    doubtful: fn(&Cell<'_>) -> bool,
     always: bool,
 }
 
+fn no_valid_trial(cell: &Cell<'_>) -> bool {
+    cell.valid.is_empty()
+}
+
+/// What spoilt the trial did not spoil the calibration, nor the other way round.
+fn disturbed_calibration(cell: &Cell<'_>) -> bool {
+    let disturbed = |how: CalibrationMethod| how.state != CalibrationState::Undisturbed;
+    cell.shown().iter().any(|record| record.calibration_method().is_some_and(disturbed))
+}
+
 const COLUMNS: [Column; 8] = [
-    Column { head: "RTT p50", of: |r| r.values.rtt_ns.as_ref()?.p50, always: true },
-    Column { head: "RTT p99", of: |r| r.values.rtt_ns.as_ref()?.p99, always: true },
-    Column { head: "residence p50", of: |r| residence(r, "p50"), always: true },
-    Column { head: "residence p99", of: |r| residence(r, "p99"), always: true },
-    Column { head: "RTT minus residence (p50), derived", of: rtt_minus_residence, always: true },
-    Column { head: "tester alone p50 (not subtracted)", of: |r| r.calibration_rtt()?.p50.filter(|v| v.is_finite()), always: false },
-    Column { head: "one-way p50", of: |r| r.values.one_way_ns.as_ref()?.p50, always: false },
-    Column { head: "one-way p99", of: |r| r.values.one_way_ns.as_ref()?.p99, always: false },
+    Column { head: "RTT p50", of: |r| r.values.rtt_ns.as_ref()?.p50, doubtful: no_valid_trial, always: true },
+    Column { head: "RTT p99", of: |r| r.values.rtt_ns.as_ref()?.p99, doubtful: no_valid_trial, always: true },
+    Column { head: "residence p50", of: |r| residence(r, "p50"), doubtful: no_valid_trial, always: true },
+    Column { head: "residence p99", of: |r| residence(r, "p99"), doubtful: no_valid_trial, always: true },
+    Column { head: "RTT minus residence (p50), derived", of: rtt_minus_residence, doubtful: no_valid_trial, always: true },
+    Column {
+        head: "tester alone p50 (not subtracted)",
+        of: |r| r.calibration_rtt()?.p50.filter(|v| v.is_finite()),
+        doubtful: disturbed_calibration,
+        always: false,
+    },
+    Column { head: "one-way p50", of: |r| r.values.one_way_ns.as_ref()?.p50, doubtful: no_valid_trial, always: false },
+    Column { head: "one-way p99", of: |r| r.values.one_way_ns.as_ref()?.p99, doubtful: no_valid_trial, always: false },
 ];
 
 fn rtt_minus_residence(record: &Record) -> Option<f64> {
@@ -120,8 +136,8 @@ fn residence_table(cells: &Cells<'_>) -> Option<Table> {
         .iter()
         .filter_map(|pair| {
             let cell = shortest_round_trips(cells, pair, says_more)?;
-            let mark = if cell.valid.is_empty() { " !" } else { "" };
             let value = |column: &Column| {
+                let mark = if (column.doubtful)(cell) { " !" } else { "" };
                 let values: Vec<f64> = cell.shown().iter().filter_map(|record| (column.of)(record)).collect();
                 mean(&values).map(|value| format!("{}{mark}", Amount { unit: Unit::Nanoseconds, value }))
             };
