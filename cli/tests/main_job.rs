@@ -44,7 +44,7 @@ rate = "5kpps"
 duration = "200ms"
 "#;
 
-/// Delays at a load that needs no search.
+/// Delays at a load that needs no search. Trials are short: on a machine that does something else meanwhile some of them have their CPU.
 const LATENCY: &str = r#"
 name = "latency"
 sizes = [64]
@@ -55,8 +55,8 @@ stack = "dpdk"
 method = "latency"
 preset = "quick"
 at = [{ kind = "load", value = "20kpps" }]
-duration = "200ms"
-repetitions = 2
+duration = "110ms"
+repetitions = 5
 "#;
 
 const LONG: &str = r#"
@@ -197,7 +197,13 @@ fn the_latency_procedure_has_the_tester_alone_beside_it_too() {
     let records = records(&work.out());
     assert_eq!(records.len(), 1);
     assert_eq!((&records[0]["metric"], &records[0]["method"]), (&"latency".into(), &"latency".into()));
-    has_the_tester_alone_beside_it(&records[0]);
+    if records[0]["values"]["rtt_ns"].is_null() {
+        // The tester had no trial in peace, and there are no delays for a share of its own to stand beside.
+        assert!(records[0]["verdict"]["reasons"][0].as_str().unwrap().starts_with("hiccup: "), "{}", records[0]);
+        assert!(records[0]["parameters"]["calibration"].is_null(), "{}", records[0]);
+    } else {
+        has_the_tester_alone_beside_it(&records[0]);
+    }
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn the_tester_alone_is_said_with_what_disturbed_it_or_why_it_is_not_known() {
     let mut list = records(&Truth::lab(3));
     let md = file(&rendered(&list, |_| ()), "report.md");
     assert!(md.contains("Tester alone: 52.0 ns (p50); not subtracted"), "{md}");
-    assert!(!md.contains("was disturbed") && !md.contains("is not known"));
+    assert!(!md.contains("The calibration at") && !md.contains("is not known"));
 
     let how = |state: &str, detail: &str| serde_json::json!({ "state": state, "detail": detail, "time": "2026-11-22T10:00:00Z", "port": "net_ring0" });
     for record in list.iter_mut().filter(is_round_trip) {
