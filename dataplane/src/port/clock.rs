@@ -53,7 +53,7 @@ impl<'p> PortClock<'p> {
     pub(crate) fn new(port: PortView<'p>, rate: TickRate) -> Result<PortClock<'p>, DataplaneError> {
         let device = port.device;
         let refuse = |errno: i32| {
-            device.error("reading the clock of", errno, "Without it a time of the device's means nothing: do without times by the port")
+            device.error("reading the clock", errno, "Without it a time of the device's means nothing: do without times by the port")
         };
         let in_ticks = |time: Duration| (time.as_secs_f64() * rate.hz() as f64) as u64;
         let best = || {

@@ -255,7 +255,7 @@ impl Device {
             });
         }
         let field = |wanted: bool, register: fn() -> Result<TimeField, i32>| {
-            let refuse = |errno| self.error("making room for times in the frames of", errno, "Ask for no times by the port");
+            let refuse = |errno| self.error("making room for times in frames", errno, "Ask for no times by the port");
             wanted.then(register).transpose().map_err(refuse)
         };
         Ok(Times {
@@ -270,7 +270,7 @@ impl Device {
         match unsafe { sys::lr_queue_rate_limit(self.id, queue, mbps) } {
             0 => Ok(()),
             error => Err(self.error(
-                "limiting a queue of",
+                "limiting a queue",
                 error,
                 "Of DPDK's drivers ixgbe, txgbe, cnxk and, from 26.07 on, mlx5 limit the rate of a queue, up to the link's: pace by software otherwise",
             )),
