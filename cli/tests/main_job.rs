@@ -71,6 +71,27 @@ preset = "quick"
 duration = "2s"
 "#;
 
+const TUNED: &str = r#"
+name = "tuned"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "dpdk"
+method = "mrr"
+preset = "quick"
+duration = "100ms"
+burst = [8, 128]
+flows = [1, 100]
+
+[[measure]]
+stack = "dpdk"
+method = "round-trip"
+rate = "5kpps"
+duration = "200ms"
+flows = 100
+"#;
+
 struct Work {
     folder: tempfile::TempDir,
 }
@@ -326,4 +347,31 @@ fn a_tool_that_is_missing_is_named_with_its_package() {
     let failed: Vec<Value> = records(&work.out()).into_iter().filter(|record| record["verdict"]["state"] == "failed").collect();
     assert_eq!(failed.len(), 4);
     assert!(failed[0]["verdict"]["reasons"][0].as_str().unwrap().contains("apt-get install iperf3"), "{}", failed[0]);
+}
+
+/// Each combination is measured, says so, and is kept apart; more poll loops than the machine has CPUs are refused before anything is made.
+#[test]
+fn a_plan_that_tunes_has_a_record_for_each_combination() {
+    let work = Work::new(TUNED);
+    let output = work.run();
+    assert!(output.status.success(), "{}", errors(&output));
+    let records = records(&work.out());
+    let ids: Vec<&str> = records.iter().map(|record| record["id"].as_str().unwrap()).collect();
+    let id = |what: &str| format!("a-cpu.b-cpu/dpdk/{what}/1");
+    let expected = ["mrr/64-b8", "mrr/64-b128", "mrr/64-b8-f100", "mrr/64-b128-f100", "round-trip/64-f100"].map(id);
+    assert_eq!(ids, expected);
+    for record in &records {
+        assert_ne!(record["verdict"]["state"], "failed", "{record}");
+    }
+    assert_eq!(records[3]["parameters"]["burst"], 128);
+    assert_eq!(records[3]["parameters"]["flows"], 100);
+    let report = std::fs::read_to_string(work.out().join("report.md")).unwrap();
+    for configuration in ["burst 8", "burst 128", "burst 8, 100 flows", "burst 128, 100 flows"] {
+        assert!(report.contains(configuration), "{configuration} is not in the report");
+    }
+
+    let greedy = Work::new(&TUNED.replacen("flows = 100\n", "queues = 4096\n", 1));
+    let refused = greedy.run();
+    assert!(!refused.status.success() && errors(&refused).contains("8192 poll loops"), "{}", errors(&refused));
+    assert!(!greedy.out().exists());
 }

@@ -25,7 +25,8 @@ EXAMPLES
     linerate run                          every pair of the built-in lab at seven sizes, under 3 minutes
     linerate run --quick                  three sizes, under a minute
     linerate run --full                   one-second trials, three repetitions, under 20 minutes
-    linerate run --plan plan.toml --testbed testbed.toml
+    linerate run --plan plan.toml --testbed testbed.toml      (docs/plan.md and docs/testbed.md have the keys)
+    linerate run --plan docs/plans/tune.toml                 bursts and flows, each combination beside the others
     linerate run --resume runs/20261122-103000-standard
 
   Without --testbed it makes the lab: four endpoints on this machine, each in a network namespace, laid out as two

@@ -27,6 +27,10 @@ pub enum Setting {
     ReceiverQueues,
     /// Frames handed over at once.
     Burst,
+    /// Flows that the frames are spread over; absent is one.
+    Flows,
+    /// What spaced the frames, where it was not the tool.
+    Pacing,
     /// Parallel connections; absent is one.
     Streams,
     /// Traffic ran the other way at the same time.
@@ -50,10 +54,12 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 8] = [
+const KEYS: [(Setting, &str); 10] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
+    (Setting::Flows, "flows"),
+    (Setting::Pacing, "pacing"),
     (Setting::Streams, "streams"),
     (Setting::Bidirectional, "bidirectional"),
     (Setting::TargetRate, "target_bps"),
@@ -100,6 +106,8 @@ impl Configuration {
         for (setting, value) in &self.settings {
             match (setting, value) {
                 (Setting::Burst, value) => parts.push(format!("burst {value}")),
+                (Setting::Flows, value) => parts.push(format!("{value} flows")),
+                (Setting::Pacing, value) => parts.push(format!("paced by {value}")),
                 (Setting::Streams, value) => parts.push(format!("{value} streams")),
                 (Setting::Bidirectional, _) => parts.push("both directions at once".to_owned()),
                 (Setting::TargetRate, SettingValue::Number(bps)) => {
@@ -111,6 +119,18 @@ impl Configuration {
             }
         }
         parts
+    }
+
+    /// Over how many flows the frames were spread.
+    pub fn flows(&self) -> u64 {
+        self.number(Setting::Flows).unwrap_or(1)
+    }
+
+    /// What is set up beside the burst: `2 → 4 queues, 1000 flows`.
+    pub fn setup_in_words(&self) -> String {
+        let flows = (self.flows() != 1).then(|| format!("{} flows", self.flows()));
+        let pacing = self.settings.get(&Setting::Pacing).map(|pacing| format!("paced by {pacing}"));
+        [Some(self.queues_in_words()), flows, pacing].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// `2 → 4 queues`: sender, receiver.
@@ -128,7 +148,7 @@ fn value_of(setting: Setting, value: &Value) -> Option<SettingValue> {
         _ => return None,
     };
     // Records of one queue and one stream do not always say so: what is plain is left out, so that they are alike.
-    let one_is_plain = matches!(setting, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Streams);
+    let one_is_plain = matches!(setting, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Flows | Setting::Streams);
     (!(one_is_plain && read == SettingValue::Number(1))).then_some(read)
 }
 

@@ -4,12 +4,12 @@ use super::statistics::{self, Interval};
 use super::{CellKey, Cells, Configuration, Quantity, Sample};
 use crate::record::{Metric, Stack};
 
-/// One measurement with several numbers of queues or bursts.
+/// One measurement with several numbers of queues or flows, or several bursts.
 #[derive(Debug, Clone, Serialize)]
 pub struct Tuning {
     /// What was measured; its configuration is empty.
     pub measurement: CellKey,
-    /// By queues, then by burst.
+    /// By queues, then by flows, then by burst.
     pub rates: Vec<TunedRate>,
     /// Which of them is fastest, where any result can be trusted.
     pub fastest: Option<Fastest>,
@@ -18,7 +18,7 @@ pub struct Tuning {
 /// The rate of one configuration.
 #[derive(Debug, Clone, Serialize)]
 pub struct TunedRate {
-    /// With how many queues and which burst.
+    /// With how many queues and flows, and which burst.
     pub configuration: Configuration,
     /// Frames a second.
     pub rate: Sample,
@@ -29,7 +29,7 @@ pub struct TunedRate {
 pub struct Fastest {
     /// The fastest.
     pub configuration: Configuration,
-    /// Its rate over that of the plainest (fewest queues; of those the first burst); none where it is the plainest.
+    /// Its rate over that of the plainest (fewest queues, then fewest flows; of those the first burst); none where it is the plainest.
     pub over_plainest: Option<(Configuration, f64)>,
     /// The 95 % interval of that ratio.
     pub interval: Option<Interval>,
@@ -37,7 +37,7 @@ pub struct Fastest {
     pub over_second: Option<(f64, Option<Interval>)>,
 }
 
-/// Every DPDK throughput that was measured with more than one number of queues or more than one burst.
+/// Every DPDK throughput that was measured with more than one number of queues or flows, or more than one burst.
 pub fn tunings(cells: &Cells<'_>) -> Vec<Tuning> {
     let mut found: Vec<Tuning> = Vec::new();
     for cell in cells.iter().filter(|c| c.key.stack == Stack::Dpdk && c.key.metric == Metric::Throughput) {
@@ -50,14 +50,12 @@ pub fn tunings(cells: &Cells<'_>) -> Vec<Tuning> {
         }
     }
     found.retain(|tuning| {
-        let setup = |c: &Configuration| (c.queues(), c.burst());
-        tuning
-            .rates
-            .iter()
-            .any(|rate| setup(&rate.configuration) != tuning.rates.first().map_or(((1, 1), None), |r| setup(&r.configuration)))
+        let setup = |c: &Configuration| (c.setup_in_words(), c.burst());
+        let first = tuning.rates.first().map(|rate| setup(&rate.configuration));
+        tuning.rates.iter().any(|rate| Some(setup(&rate.configuration)) != first)
     });
     for tuning in &mut found {
-        tuning.rates.sort_by_key(|rate| (rate.configuration.queues(), rate.configuration.burst()));
+        tuning.rates.sort_by_key(|rate| (rate.configuration.queues(), rate.configuration.flows(), rate.configuration.burst()));
         tuning.fastest = fastest(&tuning.rates);
     }
     found
@@ -67,7 +65,7 @@ fn fastest(rates: &[TunedRate]) -> Option<Fastest> {
     let mut trusted: Vec<&TunedRate> = rates.iter().filter(|rate| rate.rate.trusted).collect();
     let plainest = *trusted.iter().min_by_key(|rate| {
         let (sender, receiver) = rate.configuration.queues();
-        (sender.saturating_add(receiver), rate.configuration.burst())
+        (sender.saturating_add(receiver), rate.configuration.flows(), rate.configuration.burst())
     })?;
     trusted.sort_by(|a, b| b.rate.centre().total_cmp(&a.rate.centre()));
     let best = *trusted.first()?;

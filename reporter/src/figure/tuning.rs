@@ -5,7 +5,7 @@ use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown,
 const LOOKS: [(u8, Marker); 6] =
     [(0, Marker::Circle), (1, Marker::Square), (2, Marker::Triangle), (3, Marker::Diamond), (4, Marker::TriangleDown), (5, Marker::Plus)];
 
-/// The rate of each number of queues, one row each, and each burst, one mark each: a figure a pair, size and method.
+/// The rate of each number of queues and flows, one row each, and each burst, one mark each: a figure a pair, size and method.
 pub fn rate_by_configuration(tunings: &[Tuning]) -> Vec<Figure> {
     let mut bursts: Vec<Option<u64>> = tunings.iter().flat_map(|t| &t.rates).map(|rate| rate.configuration.burst()).collect();
     bursts.sort_unstable();
@@ -14,14 +14,14 @@ pub fn rate_by_configuration(tunings: &[Tuning]) -> Vec<Figure> {
 }
 
 fn figure_of(tuning: &Tuning, bursts: &[Option<u64>]) -> Figure {
-    let mut rows: Vec<String> = tuning.rates.iter().map(|rate| rate.configuration.queues_in_words()).collect();
+    let mut rows: Vec<String> = tuning.rates.iter().map(|rate| rate.configuration.setup_in_words()).collect();
     rows.dedup();
     let series = bursts.iter().enumerate().filter_map(|(place, burst)| {
         let points: Vec<Point> = tuning
             .rates
             .iter()
             .filter(|rate| rate.configuration.burst() == *burst)
-            .filter_map(|rate| point_of(rate, rows.iter().position(|row| *row == rate.configuration.queues_in_words())?))
+            .filter_map(|rate| point_of(rate, rows.iter().position(|row| *row == rate.configuration.setup_in_words())?))
             .collect();
         let name = burst.map_or_else(|| "burst not recorded".to_owned(), |burst| format!("burst {burst}"));
         let (hue, marker) = LOOKS.get(place % LOOKS.len()).copied().unwrap_or((6, Marker::Bar));
@@ -33,7 +33,7 @@ fn figure_of(tuning: &Tuning, bursts: &[Option<u64>]) -> Figure {
     Figure {
         id: format!("rate-by-configuration-{}", slug(&title)),
         title,
-        caption: "Received frames a second by the number of queues of sender and receiver, one mark a burst. Lines span the repetitions."
+        caption: "Received frames a second by the number of queues of sender and receiver, and of flows, one mark a burst. Lines span the repetitions."
             .to_owned(),
         series: series.collect(),
         x: Axis::values("forwarding rate", Unit::PacketsPerSecond, Scale::Linear),

@@ -69,7 +69,7 @@ impl Page {
             placement(&analysis),
             Section {
                 id: "tuning",
-                title: "Rate by queues and burst",
+                title: "Rate by queues, flows and burst",
                 lead: analysis.tunings.iter().filter_map(words::tuning).collect(),
                 figures: figure::rate_by_configuration(&analysis.tunings),
                 method: words::TUNING_METHOD.to_owned(),

@@ -51,6 +51,9 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     for line in super::words::choices(&analysis.configurations) {
         text.push_str(&format!("{}\n", escape::terminal(&line)));
     }
+    for line in analysis.tunings.iter().filter_map(super::words::tuning) {
+        text.push_str(&format!("{}\n", escape::terminal(&line)));
+    }
     for damaged in &archive.damaged {
         text.push_str(&escape::terminal(&format!("damaged: {} line {}: {}", damaged.file, damaged.line, damaged.why)));
         text.push('\n');

@@ -4,14 +4,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use dataplane::{
-    CpuId, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport, Traffic,
+    CpuId, Pacing, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport,
+    Traffic,
 };
-use methodology::units::{FrameSize, Frames, LinkSpeed};
+use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::Pair;
 use thiserror::Error;
 
 use crate::agent::{Agent, AgentError, LinkSeen, OpenPort, Opened, Patience, Reply, Request, Trial};
-use crate::topology::{Endpoint, Testbed, TestbedError, Wiring};
+use crate::plan::Tuning;
+use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -24,8 +26,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub struct BypassPair {
     sender: Agent,
     receiver: Agent,
-    sender_cpu: Option<CpuId>,
-    receiver_cpu: Option<CpuId>,
+    cpus: PairCpus,
+    tuning: Tuning,
     /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
     stream: StreamId,
     /// What the sender's port is.
@@ -119,49 +121,71 @@ impl BypassError {
 pub struct Listening {
     receiver: Agent,
     receiver_port: Opened,
+    tuning: Tuning,
 }
 
 impl Listening {
-    /// Starts the receiver's agent and opens its port for frames up to `max_frame`.
-    pub fn open(testbed: &Testbed, pair: &Pair, max_frame: FrameSize, interrupted: &AtomicBool) -> Result<Listening, BypassError> {
+    /// Starts the receiver's agent and opens its port for frames up to `max_frame`, with as many queues as `tuning` says.
+    pub fn open(
+        testbed: &Testbed,
+        pair: &Pair,
+        max_frame: FrameSize,
+        tuning: Tuning,
+        interrupted: &AtomicBool,
+    ) -> Result<Listening, BypassError> {
         let patience = Patience { limit: OPEN_LIMIT, interrupted };
         let mut receiver = Agent::start(testbed.endpoint(&pair.to)?)?;
         receiver.greet(patience)?;
-        let open = OpenPort { port: testbed.ports(pair)?.receiver, options: PortOptions { max_frame, ..PortOptions::default() } };
-        let receiver_port = receiver.open(open, patience)?;
-        Ok(Listening { receiver, receiver_port })
+        let options = PortOptions { max_frame, queues: tuning.queues, ..PortOptions::default() };
+        let port = testbed.ports(pair)?.receiver.with_queues(tuning.queues);
+        let receiver_port = receiver.open(OpenPort { port, options }, patience)?;
+        Ok(Listening { receiver, receiver_port, tuning })
+    }
+
+    /// Whether its port serves such a measurement too.
+    pub fn serves(&self, tuning: &Tuning) -> bool {
+        self.tuning.shares_ports_with(tuning)
     }
 
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
-        let Listening { mut receiver, receiver_port } = self;
+        let Listening { mut receiver, receiver_port, tuning } = self;
         let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
         let patience = Patience { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
         sender.greet(patience)?;
-        let options = PortOptions { max_frame: receiver_port.port.max_frame, ..PortOptions::default() };
-        let opened = sender.open(OpenPort { port: testbed.ports(pair)?.sender, options }, patience);
+        let options = PortOptions {
+            max_frame: receiver_port.port.max_frame,
+            queues: tuning.queues,
+            send_on_timestamp: tuning.pacing == Pacing::SendOnTimestamp,
+            ..PortOptions::default()
+        };
+        let port = testbed.ports(pair)?.sender.with_queues(tuning.queues);
+        let opened = sender.open(OpenPort { port, options }, patience);
         // Where the receiver has gone, the sender only knows that nobody listens.
         let sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
-        let (sender_cpu, receiver_cpu) = match testbed.wiring {
-            Wiring::SharedMemory { .. } => cpus_of_one_machine(&CpuId::allowed()),
-            // Two endpoints on this machine that name no CPU would both be given the same one.
-            Wiring::Ports if from.cpu.is_none() && to.cpu.is_none() && from.is_here() && to.is_here() => {
-                cpus_of_one_machine(&CpuId::allowed())
-            }
-            Wiring::Ports => (from.cpu, to.cpu),
-        };
         // The slower end is the limit; what the file says counts before what a port reports.
         let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
         let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
-        Ok(BypassPair { sender, receiver, sender_cpu, receiver_cpu, stream: StreamId::default(), sender_port, receiver_port, link })
+        let cpus = testbed.cpus(pair, tuning.queues)?;
+        Ok(BypassPair { sender, receiver, cpus, tuning, stream: StreamId::default(), sender_port, receiver_port, link })
     }
 }
 
 impl BypassPair {
-    /// The CPU of the sender's poll loop, where the agent does not choose one.
-    pub fn sender_cpu(&self) -> Option<CpuId> {
-        self.sender_cpu
+    /// The CPUs of the sender's poll loops; none where the agent chooses.
+    pub fn sender_cpus(&self) -> &[CpuId] {
+        &self.cpus.sender
+    }
+
+    /// Whether its ports serve such a measurement too.
+    pub fn serves(&self, tuning: &Tuning) -> bool {
+        self.tuning.shares_ports_with(tuning)
+    }
+
+    /// Goes over to it.
+    pub fn tune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
     }
 
     /// One trial: the sink runs before the first frame and after the last.
@@ -169,7 +193,7 @@ impl BypassPair {
         let patience = Patience { limit: GRACE + drain, interrupted };
         // Both ends must agree on how test frames look.
         let sink = ReceivePlan {
-            cpus: self.receiver_cpu.into_iter().collect(),
+            cpus: self.cpus.receiver.clone(),
             drain,
             frame: plan.frame,
             tagging: plan.tagging,
@@ -197,12 +221,8 @@ impl BypassPair {
     /// One trial with a reflector at the receiver.
     pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
         let patience = Patience { limit: GRACE, interrupted };
-        let reflector = ReflectPlan {
-            cpus: self.receiver_cpu.into_iter().collect(),
-            frame: plan.frame,
-            tagging: plan.tagging,
-            ..ReflectPlan::default()
-        };
+        let reflector =
+            ReflectPlan { cpus: self.cpus.receiver.clone(), frame: plan.frame, tagging: plan.tagging, ..ReflectPlan::default() };
         match self.receiver.ask(&Request::Reflect(reflector), "reflect", patience)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
@@ -221,17 +241,18 @@ impl BypassPair {
         let limit = plan.duration + plan.drain + GRACE;
         // Past every stream of the trial before: one a queue, and a probe's.
         self.stream = StreamId(self.stream.0.wrapping_add(self.sender_port.port.queues + 1));
-        let plan = SendPlan { cpus: self.sender_cpu.into_iter().collect(), stream: self.stream, ..plan };
+        let Tuning { burst, flows, pacing, .. } = self.tuning;
+        let plan = SendPlan {
+            cpus: self.cpus.sender.clone(),
+            stream: self.stream,
+            burst: burst.unwrap_or(plan.burst),
+            flows,
+            pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
+            ..plan
+        };
         match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
         }
     }
-}
-
-/// Two poll loops on one machine must not share a CPU; the first CPU gets most interrupts, so it is used last.
-fn cpus_of_one_machine(allowed: &[CpuId]) -> (Option<CpuId>, Option<CpuId>) {
-    let mut from_the_end = allowed.iter().rev().copied();
-    let sender = from_the_end.next();
-    (sender, from_the_end.next().or(sender))
 }

@@ -13,6 +13,7 @@ use reporter::record::{Calibration, CalibrationMethod, CalibrationState, Endpoin
 use super::bypass::{BypassError, GRACE, OPEN_LIMIT};
 use super::bypass_record::{rtt_summary, sender_reasons};
 use crate::agent::{Agent, OpenPort, Patience, Reply, Request};
+use crate::plan::Tuning;
 use crate::topology::Testbed;
 
 /// The port that gives back what it was given.
@@ -40,7 +41,9 @@ pub struct Calibrations {
 #[derive(Debug, Clone, Copy)]
 pub struct Configuration<'a> {
     pub sender: &'a EndpointId,
+    /// Of its first poll loop: a calibration has one.
     pub cpu: Option<CpuId>,
+    pub tuning: Tuning,
     pub size: FrameSize,
     pub rate: PacketRate,
     /// What the sender's port was opened for: the calibration has buffers of the same size.
@@ -113,7 +116,9 @@ impl Calibrations {
 
 fn plan(wanted: &Configuration<'_>) -> SendPlan {
     let duration = wanted.rate.time_of(ROUND_TRIPS).duration().clamp(SHORTEST, LONGEST);
-    SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), ..SendPlan::new(wanted.size, Pace::Rate(wanted.rate), duration) }
+    let plain = SendPlan::new(wanted.size, Pace::Rate(wanted.rate), duration);
+    let Tuning { burst, flows, .. } = wanted.tuning;
+    SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst: burst.unwrap_or(plain.burst), flows, ..plain }
 }
 
 /// What a calibration is worth: what would make a measurement invalid disturbs it too.
@@ -155,7 +160,8 @@ mod tests {
 
     fn configuration(sender: &EndpointId, pps: f64) -> Configuration<'_> {
         let (size, max_frame) = (FrameSize::MIN, FrameSize::MAX_STANDARD);
-        Configuration { sender, cpu: Some(CpuId::new(1)), size, rate: PacketRate::new(pps).unwrap(), max_frame }
+        let tuning = Tuning { flows: 100, ..Tuning::default() };
+        Configuration { sender, cpu: Some(CpuId::new(1)), tuning, size, rate: PacketRate::new(pps).unwrap(), max_frame }
     }
 
     /// A second of a loop that had its CPU for all of it but `away`.
@@ -209,7 +215,7 @@ mod tests {
         let plan = plan(&configuration(&sender, 20_000.0));
         let duration = plan.duration;
         let measured = SendPlan::new(FrameSize::MIN, Pace::Rate(PacketRate::new(20_000.0).unwrap()), duration);
-        assert_eq!(plan, SendPlan { rtt: true, cpus: vec![CpuId::new(1)], ..measured });
+        assert_eq!(plan, SendPlan { rtt: true, cpus: vec![CpuId::new(1)], flows: 100, ..measured });
     }
 
     #[test]

@@ -164,24 +164,30 @@ impl Conductor<'_> {
     fn prepare(&self, group: &Group<'_>) -> Ends {
         let mixed = group.iter().any(|step| step.what.stack().is_kernel()) && group.iter().any(|step| !step.what.stack().is_kernel());
         let shared = matches!(self.testbed.wiring, Wiring::SharedMemory { .. });
-        let pair = group.front().map(|step| &step.pair).filter(|_| mixed && shared);
+        let first = group.iter().find(|step| !step.what.stack().is_kernel()).filter(|_| mixed && shared);
         // What goes wrong here goes wrong again when the port is needed, and is told then.
-        pair.and_then(|pair| Listening::open(self.testbed, pair, self.max_frame(), self.interrupted).ok())
+        first
+            .and_then(|step| Listening::open(self.testbed, &step.pair, self.max_frame(), step.tuning, self.interrupted).ok())
             .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)))
     }
 
     /// One DPDK measurement. The pair is opened when it is first needed, and again after an agent was lost.
     fn bypass(&mut self, step: &Step<'_>, ends: &mut Ends, calibrations: &mut Calibrations) -> Result<Record, ConductError> {
         let opened = match std::mem::replace(ends, Ends::Closed) {
-            Ends::Open(pair) => Ok(*pair),
-            Ends::Listening(listening) => listening.connect(self.testbed, &step.pair, self.interrupted),
-            Ends::Closed => Listening::open(self.testbed, &step.pair, self.max_frame(), self.interrupted)
-                .and_then(|listening| listening.connect(self.testbed, &step.pair, self.interrupted)),
+            Ends::Open(pair) if pair.serves(&step.tuning) => Ok(*pair),
+            Ends::Listening(listening) if listening.serves(&step.tuning) => listening.connect(self.testbed, &step.pair, self.interrupted),
+            other => {
+                // What has other queues ends before its ports are opened anew.
+                drop(other);
+                Listening::open(self.testbed, &step.pair, self.max_frame(), step.tuning, self.interrupted)
+                    .and_then(|listening| listening.connect(self.testbed, &step.pair, self.interrupted))
+            }
         };
         let mut pair = match opened {
             Ok(pair) => pair,
             Err(error) => return Ok(failed(step, self.directory, kind_of(&error), &error.to_string())),
         };
+        pair.tune(step.tuning);
         let measured = match step.what {
             What::RoundTrip { rate, duration } => self.round_trip(step, &mut pair, *rate, *duration, calibrations),
             What::Procedure { method, link, reset } => self.procedure(step, &mut pair, method, *link, reset, calibrations),
@@ -272,7 +278,8 @@ impl Conductor<'_> {
     fn calibration(&self, step: &Step<'_>, pair: &BypassPair, rate: PacketRate, calibrations: &mut Calibrations) -> Calibration {
         let configuration = Configuration {
             sender: &step.pair.from,
-            cpu: pair.sender_cpu(),
+            cpu: pair.sender_cpus().first().copied(),
+            tuning: step.tuning,
             size: step.size,
             rate,
             max_frame: pair.sender_port.port.max_frame,
@@ -287,7 +294,7 @@ impl Conductor<'_> {
         let verdict = finding.verdict();
         Record {
             values: finding.values,
-            parameters: finding.parameters,
+            parameters: parameters_of(step).into_iter().chain(finding.parameters).collect(),
             load: finding.load,
             duration_s: finding.duration_s,
             ceiling: finding.ceiling,
@@ -339,6 +346,11 @@ fn kind_of(error: &BypassError) -> ReasonKind {
     }
 }
 
+/// How the ends were set up, where that is not plain.
+fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
+    step.tuning.parameters().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 /// The record of a measurement that was not made.
 fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind, why: &str) -> Record {
     empty(step, directory, Verdict::failed(kind, why))
@@ -369,7 +381,7 @@ fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record 
             _ => bypass_record::metric(step.what.method()),
         },
         method: step.what.method().to_owned(),
-        parameters: serde_json::Map::new(),
+        parameters: parameters_of(step),
         // The same as that of a record that did not fail, so that both stand in one place.
         size: match *step.what {
             What::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),

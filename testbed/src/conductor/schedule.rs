@@ -7,7 +7,7 @@ use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
 use reporter::record::{Pair, RecordId};
 
-use crate::plan::{Measure, PairSelection, Plan, What};
+use crate::plan::{Measure, PairSelection, Plan, Tuning, What};
 use crate::topology::{Testbed, TestbedError};
 
 /// One measurement that makes one record.
@@ -21,6 +21,8 @@ pub struct Step<'p> {
     pub pair: Pair,
     /// At which size.
     pub size: FrameSize,
+    /// How the DPDK ends are set up.
+    pub tuning: Tuning,
     /// Which repetition, from 1.
     pub repetition: u32,
     /// How long it should take.
@@ -36,14 +38,16 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     let mut groups = Vec::new();
     for repetition in 1..=plan.repetitions {
         for pair in all_pairs(plan, testbed)? {
+            check_cpus(plan, testbed, &pair)?;
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(&pair));
             let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.what.stack().is_kernel());
             let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
                 measure.sizes.iter().map(|&size| Step {
-                    id: id(&measure.what, &pair, size, repetition),
+                    id: id(measure, &pair, size, repetition),
                     what: &measure.what,
                     pair: pair.clone(),
                     size,
+                    tuning: measure.tuning,
                     repetition,
                     expected: expected(&measure.what),
                 })
@@ -52,6 +56,15 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
         }
     }
     Ok(groups)
+}
+
+/// Whether both ends of a pair have a CPU for each queue that the plan asks for.
+fn check_cpus(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
+    let bypass = plan.measures.iter().filter(|measure| measure.is_for(pair) && !measure.what.stack().is_kernel());
+    match bypass.map(|measure| measure.tuning.queues).max() {
+        Some(queues) => testbed.cpus(pair, queues).map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
@@ -78,8 +91,10 @@ impl Measure {
     }
 }
 
-fn id(what: &What, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    RecordId(format!("{}.{}/{}/{}/{}/{repetition}", pair.from, pair.to, what.stack(), what.method(), size.bytes()))
+fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
+    let tuning = measure.tuning.label().map(|label| format!("-{label}")).unwrap_or_default();
+    let (stack, method) = (measure.what.stack(), measure.what.method());
+    RecordId(format!("{}.{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
 }
 
 /// For the time left only; searches end when they end.

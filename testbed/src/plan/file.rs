@@ -1,6 +1,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use dataplane::Pacing;
 use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, PhaseChanges, Preset, TesterChanges};
 use methodology::search::SearchGoal;
 use methodology::trial::ResetKind;
@@ -9,6 +10,7 @@ use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::tuning::{Keys, OneOrMany, Tuning};
 use super::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
 use crate::text_file::{FileProblem, from_toml, wrong};
 
@@ -53,6 +55,10 @@ struct FileMeasure {
     step: Option<Share>,
     event: Option<ResetKind>,
     command: Option<Vec<String>>,
+    queues: Option<OneOrMany<u16>>,
+    burst: Option<OneOrMany<u16>>,
+    flows: Option<OneOrMany<u32>>,
+    pacing: Option<OneOrMany<Pacing>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -119,9 +125,11 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
             }
         };
         let what = place.what(measure, &sizes)?;
-        let measure = Measure { what, pairs, sizes };
-        place.only_once(&measure, &measures)?;
-        measures.push(measure);
+        for tuning in place.tunings(measure)? {
+            let measure = Measure { what: what.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
+            place.only_once(&measure, &measures)?;
+            measures.push(measure);
+        }
     }
     Ok(Plan { name: name.clone(), repetitions, measures, source: text.to_owned() })
 }
@@ -131,14 +139,20 @@ impl Where<'_> {
         wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
     }
 
-    /// Two measurements of one pair, stack, method and size would be one result with two meanings.
+    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<Tuning>, FileProblem> {
+        let FileMeasure { queues, burst, flows, pacing, .. } = measure;
+        let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
+        keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))
+    }
+
+    /// Two measurements of one pair, stack, method, size and tuning would be one result with two meanings.
     fn only_once(&self, measure: &Measure, before: &[Measure]) -> Result<(), FileProblem> {
         let mut sizes = measure.sizes.clone();
         sizes.sort_unstable();
         let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let same = |other: &&Measure| {
             let what = (other.what.stack(), other.what.method()) == (measure.what.stack(), measure.what.method());
-            what && other.pairs.overlaps(&measure.pairs)
+            what && other.tuning == measure.tuning && other.pairs.overlaps(&measure.pairs)
         };
         let again = before.iter().filter(same).flat_map(|other| &other.sizes).find(|size| measure.sizes.contains(size)).copied();
         match twice.or(again) {
@@ -206,7 +220,7 @@ impl Where<'_> {
                 Ok(What::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
-                self.only(measure, &["duration", "rate"])?;
+                self.only(measure, &["duration", "rate", "queues", "burst", "flows", "pacing"])?;
                 Ok(What::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
@@ -315,6 +329,10 @@ impl Where<'_> {
             ("step", measure.step.is_some()),
             ("event", measure.event.is_some()),
             ("command", measure.command.is_some()),
+            ("queues", measure.queues.is_some()),
+            ("burst", measure.burst.is_some()),
+            ("flows", measure.flows.is_some()),
+            ("pacing", measure.pacing.is_some()),
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {

@@ -6,6 +6,7 @@ mod built_in;
 mod file;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::record::{Pair, Stack};
 
 pub use built_in::Extent;
+pub use tuning::Tuning;
 
 use crate::text_file::{FileProblem, read_text};
 
@@ -39,6 +41,8 @@ pub struct Measure {
     pub pairs: PairSelection,
     /// At which sizes; what they count depends on [`What`].
     pub sizes: Vec<FrameSize>,
+    /// How the DPDK ends are set up; plain for the kernel's tools.
+    pub tuning: Tuning,
 }
 
 /// The pairs a measure is for.

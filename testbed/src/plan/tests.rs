@@ -43,6 +43,13 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\ncommand = [\"true\"]"), 6, "means nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = 0"), 6, "1 or more"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = \"two\""), 6, "one value, or a list"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 257]"), 6, "not 257"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nflows = []"), 6, "measures nothing"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"hardware\""), 6, "one value, or a list"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 32]"), 3, "twice"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "means nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
         ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
         ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
@@ -56,6 +63,19 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         let problem = problem(&text);
         assert!(problem.starts_with(&format!("plan.toml:{line}:")) && problem.contains(choice), "{text}\n→ {problem}");
     }
+}
+
+#[test]
+fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_own() {
+    let lines = "stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = [1, 2]\nburst = [16, 64]\nflows = 1000\npacing = \"queue-rate\"";
+    let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.tuning.label().unwrap()).collect();
+    assert_eq!(labels, ["b16-f1000-queue-rate", "b64-f1000-queue-rate", "q2-b16-f1000-queue-rate", "q2-b64-f1000-queue-rate"]);
+    let parameters = serde_json::Value::Object(plan.measures[2].tuning.parameters().into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
+    let expected = serde_json::json!({ "sender_queues": 2, "receiver_queues": 2, "burst": 16, "flows": 1000, "pacing": "queue-rate" });
+    assert_eq!(parameters, expected);
+    let plain = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\""), Path::new("plan.toml")).unwrap().measures[0].tuning;
+    assert_eq!((plain.label(), plain.parameters().len()), (None, 0));
 }
 
 #[test]

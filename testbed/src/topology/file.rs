@@ -31,9 +31,34 @@ struct FileEndpoint {
     address: IpAddr,
     interface: String,
     port: Option<PortSpec>,
-    cpu: Option<u32>,
+    #[serde(default)]
+    cpu: Cpus,
     program: Option<PathBuf>,
     link: Option<String>,
+}
+
+/// `cpu = 2`, or a CPU for each of several queues: `cpu = [2, 3]`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected the number of a CPU, or a list with one for each queue such as [2, 3]")]
+enum Cpus {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Default for Cpus {
+    fn default() -> Self {
+        Cpus::Many(Vec::new())
+    }
+}
+
+impl Cpus {
+    fn ids(self) -> Vec<CpuId> {
+        let numbers = match self {
+            Cpus::One(number) => vec![number],
+            Cpus::Many(numbers) => numbers,
+        };
+        numbers.into_iter().map(CpuId::new).collect()
+    }
 }
 
 /// How an endpoint is reached: `local`, `netns:NAME` or `ssh:DESTINATION`.
@@ -106,7 +131,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             address: endpoint.address,
             interface: endpoint.interface,
             port: endpoint.port,
-            cpu: endpoint.cpu.map(CpuId::new),
+            cpus: endpoint.cpu.ids(),
             link,
         });
     }

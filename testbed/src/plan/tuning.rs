@@ -1,0 +1,133 @@
+use std::num::NonZeroU16;
+
+use dataplane::Pacing;
+use serde::Deserialize;
+
+/// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Queues of each port, each with a poll loop and a CPU of its own.
+    pub queues: NonZeroU16,
+    /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
+    pub burst: Option<u16>,
+    /// Flows that the frames are spread over.
+    pub flows: u32,
+    /// Who spaces the frames of a rate. Frames at maximum load are spaced by nobody.
+    pub pacing: Pacing,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
+    }
+}
+
+impl Tuning {
+    /// What differs from the default, as a part of a record's id: `q2-b32`; nothing where all is plain.
+    pub fn label(&self) -> Option<String> {
+        let plain = Tuning::default();
+        let parts = [
+            (self.queues != plain.queues).then(|| format!("q{}", self.queues)),
+            self.burst.map(|burst| format!("b{burst}")),
+            (self.flows != plain.flows).then(|| format!("f{}", self.flows)),
+            match self.pacing {
+                Pacing::Software => None,
+                Pacing::SendOnTimestamp => Some("send-on-timestamp".to_owned()),
+                Pacing::QueueRate => Some("queue-rate".to_owned()),
+            },
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("-"))
+    }
+
+    /// Whether the same ports, opened once, serve both.
+    pub fn shares_ports_with(&self, other: &Tuning) -> bool {
+        self.queues == other.queues && self.pacing == other.pacing
+    }
+
+    /// The same as keys of a record's `parameters`, without what is plain.
+    pub fn parameters(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let plain = Tuning::default();
+        let queues = (self.queues != plain.queues).then(|| serde_json::json!(self.queues));
+        [
+            ("sender_queues", queues.clone()),
+            ("receiver_queues", queues),
+            ("burst", self.burst.map(|burst| serde_json::json!(burst))),
+            ("flows", (self.flows != plain.flows).then(|| serde_json::json!(self.flows))),
+            ("pacing", (self.pacing != plain.pacing).then(|| serde_json::json!(self.pacing))),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+}
+
+/// A key that takes one value, or a list to measure with each.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(untagged, expecting = "expected one value, or a list to measure with each of them")]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T: Clone> OneOrMany<T> {
+    fn values(&self) -> Vec<T> {
+        match self {
+            OneOrMany::One(value) => vec![value.clone()],
+            OneOrMany::Many(values) => values.clone(),
+        }
+    }
+}
+
+/// The keys of one `[[measure]]` that tune it.
+pub(super) struct Keys<'k> {
+    pub(super) queues: Option<&'k OneOrMany<u16>>,
+    pub(super) burst: Option<&'k OneOrMany<u16>>,
+    pub(super) flows: Option<&'k OneOrMany<u32>>,
+    pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
+}
+
+impl Keys<'_> {
+    /// Every combination of what the keys say, queues slowest: ports are opened anew for them. An error names the key and what is wrong.
+    pub(super) fn all(&self) -> Result<Vec<Tuning>, (&'static str, String)> {
+        let queues = values("queues", self.queues, |&queues| {
+            NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
+        })?;
+        let burst = values("burst", self.burst, |&burst| match burst {
+            1..=256 => Ok(Some(burst)),
+            _ => Err(format!("a burst has 1 to 256 frames, not {burst}")),
+        })?;
+        let flows = values("flows", self.flows, |&flows| match flows {
+            1..=1_000_000 => Ok(flows),
+            _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
+        })?;
+        let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
+        let plain = Tuning::default();
+        let mut all = vec![plain];
+        all = each(&all, &pacing, |tuning, pacing| Tuning { pacing, ..tuning });
+        all = each(&all, &queues, |tuning, queues| Tuning { queues, ..tuning });
+        all = each(&all, &flows, |tuning, flows| Tuning { flows, ..tuning });
+        Ok(each(&all, &burst, |tuning, burst| Tuning { burst, ..tuning }))
+    }
+}
+
+/// The values of a key, each of them checked.
+fn values<T: Clone, U>(
+    key: &'static str,
+    given: Option<&OneOrMany<T>>,
+    check: impl Fn(&T) -> Result<U, String>,
+) -> Result<Vec<U>, (&'static str, String)> {
+    match given.map(OneOrMany::values) {
+        None => Ok(Vec::new()),
+        Some(list) if list.is_empty() => Err((key, format!("an empty list of {key} measures nothing"))),
+        Some(list) => list.iter().map(|value| check(value).map_err(|why| (key, why))).collect(),
+    }
+}
+
+/// Every tuning with every value; as they are where there is none.
+fn each<T: Copy>(tunings: &[Tuning], values: &[T], with: impl Fn(Tuning, T) -> Tuning) -> Vec<Tuning> {
+    if values.is_empty() {
+        return tunings.to_vec();
+    }
+    tunings.iter().flat_map(|&tuning| values.iter().map(|&value| with(tuning, value)).collect::<Vec<_>>()).collect()
+}
