@@ -71,6 +71,29 @@ fn a_rate_is_met_and_the_sink_accounts_for_every_frame_by_sequence() {
 }
 
 #[test]
+fn each_role_tells_what_its_poll_loop_did_with_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lr.sock");
+    for role in ["receive", "reflect"] {
+        let other = listener(role, &socket);
+        let sent = send(&socket, &["--rate", "10kpps", "--duration", "500ms"]);
+        for (report, frames) in [(&sent, "frames_sent"), (&stopped(other), "frames_received")] {
+            let of = |part: &str, key: &str| report[part][key].as_f64().unwrap_or_else(|| panic!("no {key} of {part} in {report}"));
+            let (busy, total) = (of("cycles", "busy"), of("cycles", "total"));
+            assert!(0.0 < busy && busy <= total, "{report}");
+            let by_frame = of("cycles", "per_frame") * count(report, frames) as f64;
+            assert!((by_frame - busy).abs() <= busy * 1e-9, "{report}");
+            assert!(of("cycles", "steal_s") >= 0.0 && of("cycles", "on_cpu_s") > 0.0, "{report}");
+            let hiccups = report["hiccups"]["histogram"].as_array().unwrap();
+            let counted: u64 = hiccups.iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum();
+            assert_eq!(of("hiccups", "count"), counted as f64, "{report}");
+            assert!(of("hiccups", "longest_ns") <= of("hiccups", "total_ns"), "{report}");
+        }
+        assert_eq!(sent["checksums"], "precomputed", "{sent}");
+    }
+}
+
+#[test]
 fn at_maximum_rate_unsent_and_lost_frames_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("lr.sock");

@@ -8,6 +8,7 @@ mod program;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use program::veth::Veth;
 use program::{errors, linerate, run};
 
 fn refused(arguments: &[&str], words: &[&str]) {
@@ -39,6 +40,53 @@ fn sizes_and_rates_that_cannot_be_are_refused() {
     refused(&["send", "--port", "net_null0", "--duration", "0s"], &["5s"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--link", "10G", "--rate", "15Mpps"], &["above line rate", "14.88 Mpps"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--rate", "50%"], &["speed"]);
+}
+
+#[test]
+fn a_size_that_does_not_fit_the_port_is_refused() {
+    let veth = Veth::up("fit");
+    let output = Veth::linerate(&veth.near, "send", &["--size", "1519", "--no-huge"]).output().unwrap();
+    let said = errors(&output);
+    assert!(!output.status.success(), "{said}");
+    for word in ["1519 B", "net_af_packet0", "at most 1518 B", "MTU"] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+    refused(&["send", "--port", "net_null0", "--size", "64", "--headers", "ipv6", "--no-huge"], &["64 B", "at least 84"]);
+}
+
+#[test]
+fn flows_that_cannot_be_are_refused() {
+    for flows in ["0", "1000001", "99999999999999999999", "-1", "many"] {
+        refused(&["send", "--port", "net_null0", "--flows", flows], &["--flows", flows]);
+    }
+}
+
+/// A classic pcap file of `frames` frames of 60 bytes (tcpdump.org, pcap-savefile).
+fn pcap(link_type: u32, frames: u8) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let header = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, link_type]);
+    let frame = |at: u8| [words(&[0, u32::from(at), 60, 60]), vec![at; 60]].concat();
+    header.into_iter().chain((0..frames).flat_map(frame)).collect()
+}
+
+#[test]
+fn a_capture_that_cannot_be_replayed_is_named_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("capture.pcap");
+    let path = file.display().to_string();
+    let refused_as = |bytes: &[u8], words: &[&str]| {
+        std::fs::write(&file, bytes).unwrap();
+        refused(&["send", "--port", "net_null0", "--pcap", &path, "--no-huge"], &[&[path.as_str()], words].concat());
+    };
+    let whole = pcap(1, 3);
+    refused_as(&whole[..whole.len() - 7], &["cut off after 2 whole frames"]);
+    refused_as(&pcap(113, 3), &["link type 113", "Ethernet"]);
+    refused_as(&pcap(1, 0), &["no frames"]);
+    refused_as(b"this is a list of things to buy, and no capture of anything\n", &["not a capture", "tcpdump"]);
+    refused(&["send", "--port", "net_null0", "--pcap", "/nonexistent.pcap"], &["/nonexistent.pcap", "could not be read"]);
+    std::fs::write(&file, &whole).unwrap();
+    let sent = run(&["send", "--port", "net_null0", "--pcap", &path, "--no-huge", "--frames", "7", "--json", "--quiet"]);
+    assert_eq!(program::json(&sent.stdout)["frames_sent"], 7, "{}", errors(&sent));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 use std::fmt;
+use std::fs;
 use std::str::FromStr;
+use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use methodology::units::Seconds;
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,11 @@ impl CpuId {
         (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).filter_map(|cpu| u32::try_from(cpu).ok()).map(CpuId).collect()
     }
 
+    /// The CPU that the calling thread runs on now.
+    pub(crate) fn current() -> Option<CpuId> {
+        sched_getcpu().ok().and_then(|cpu| u32::try_from(cpu).ok()).map(CpuId)
+    }
+
     /// Pins the calling thread to this CPU.
     pub(crate) fn pin_current_thread(self) -> Result<(), nix::Error> {
         let mut set = CpuSet::new();
@@ -38,6 +46,34 @@ impl CpuId {
 impl fmt::Display for CpuId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// What the hypervisor has taken from a CPU since the machine started, in ticks of the kernel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steal(u64);
+
+/// /proc/stat counts in these: `USER_HZ` is 100 on every Linux ABI that DPDK runs on (proc(5)).
+const TICK: Duration = Duration::from_millis(10);
+
+impl Steal {
+    /// That of one CPU now, where the kernel tells.
+    pub(crate) fn of(cpu: CpuId) -> Option<Steal> {
+        Steal::read(&fs::read_to_string("/proc/stat").ok()?, cpu)
+    }
+
+    /// The eighth figure of the CPU's line (proc(5), /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal).
+    fn read(stat: &str, cpu: CpuId) -> Option<Steal> {
+        let name = format!("cpu{cpu}");
+        let mut figures =
+            stat.lines().map(str::split_ascii_whitespace).find_map(|mut words| (words.next() == Some(&name)).then_some(words))?;
+        figures.nth(7)?.parse().ok().map(Steal)
+    }
+
+    /// What was taken since an earlier reading.
+    pub(crate) fn since(self, before: Steal) -> Seconds {
+        let ticks = u32::try_from(self.0.saturating_sub(before.0)).unwrap_or(u32::MAX);
+        Seconds::from(TICK.saturating_mul(ticks))
     }
 }
 
@@ -59,6 +95,16 @@ impl FromStr for CpuId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steal_is_that_of_the_cpu_itself_and_none_where_the_kernel_does_not_tell() {
+        let stat = |second: u64| format!("cpu  9 9 9 9 9 9 9 99 9 9\ncpu1 1 2 3 4 5 6 7 {second} 0 0\ncpu11 1 2 3 4 5 6 7 8 0 0\nintr 1\n");
+        let at = |second, cpu| Steal::read(&stat(second), CpuId::new(cpu));
+        assert_eq!((at(70, 1), at(70, 11), at(70, 2)), (Some(Steal(70)), Some(Steal(8)), None));
+        assert_eq!(at(95, 1).unwrap().since(at(70, 1).unwrap()), Seconds::from(Duration::from_millis(250)));
+        // Kernels before 2.6.11 have seven figures.
+        assert_eq!(Steal::read("cpu0 1 2 3 4 5 6 7\n", CpuId::new(0)), None);
+    }
 
     #[test]
     fn a_process_may_use_at_least_the_cpu_it_runs_on() {

@@ -24,7 +24,7 @@ pub mod sequence;
 pub use clock::ClockId;
 pub use cpu::{CpuId, CpuIdError};
 pub use eal::{Dataplane, DpdkVersion, EalOptions, Memory};
-pub use engine::{Arrivals, EngineReport, FrameFormat, RateStep, ReceivePlan, ReflectPlan, Running, SendPlan, Traffic};
+pub use engine::{Arrivals, Checksums, EngineReport, FrameFormat, RateStep, ReceivePlan, ReflectPlan, Running, SendPlan, Traffic};
 pub use error::DataplaneError;
 pub use frame::{MacAddress, StreamId, Tagging, VlanId};
 pub use pace::{LatePolicy, Pacing};

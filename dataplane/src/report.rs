@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use methodology::units::PacketRate;
+use methodology::units::{PacketRate, Seconds};
 use serde::{Deserialize, Serialize};
 
 pub use crate::hiccup::HiccupReport;
@@ -11,6 +11,7 @@ pub use crate::latency::RttReport;
 pub use crate::pace::{Bucket, GapReport, LatenessReport, PacingReport};
 
 use crate::clock::ClockId;
+use crate::engine::Checksums;
 use crate::frame::StreamId;
 use crate::port::PortCounters;
 
@@ -30,6 +31,9 @@ pub struct SendReport {
     /// The clock that the tags' times are of: a sink on the same one may tell one-way delays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockId>,
+    /// Where the frames' checksums come from.
+    #[serde(default)]
+    pub checksums: Checksums,
     /// Every stream: one a poll loop, and a probe stream behind them.
     pub streams: Vec<SentStream>,
     /// From the first frame offered to the last.
@@ -141,6 +145,10 @@ pub struct ReceiveReport {
     /// Set where the run ended early, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
+    /// Whether, where the link ended the run, the other end of shared memory had stopped its queues in order, as one that is done does and one
+    /// that was killed does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub peer_left: bool,
 }
 
 /// One stream at a sink.
@@ -198,6 +206,10 @@ pub struct ReflectReport {
     /// Set where the run ended early, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
+    /// Whether, where the link ended the run, the other end of shared memory had stopped its queues in order, as one that is done does and one
+    /// that was killed does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub peer_left: bool,
 }
 
 impl ReceiveReport {
@@ -272,6 +284,7 @@ impl CycleReport {
             busy,
             per_frame: if all > 0.0 { busy as f64 / all } else { 0.0 },
             on_cpu: self.on_cpu + other.on_cpu,
+            steal: [self.steal, other.steal].into_iter().flatten().reduce(|all, one| all + one),
         }
     }
 }
@@ -290,6 +303,9 @@ pub struct CycleReport {
     /// How long the kernel had the loops on their CPUs. What is missing to the whole time was someone else's.
     #[serde(rename = "on_cpu_s", with = "seconds")]
     pub on_cpu: Duration,
+    /// Time that the hypervisor took from the loops' CPUs (steal of /proc/stat, in its ticks of 10 ms); none where the kernel does not tell.
+    #[serde(rename = "steal_s", default, skip_serializing_if = "Option::is_none")]
+    pub steal: Option<Seconds>,
 }
 
 /// The port's counters before the first frame and after the last.

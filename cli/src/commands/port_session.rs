@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::{CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running};
-use methodology::units::{Frames, LinkSpeed, PacketRate};
+use dataplane::{
+    CpuId, CycleReport, Dataplane, DataplaneError, EalOptions, EngineReport, HiccupReport, Memory, Port, PortOptions, PortSpec, Running,
+};
+use methodology::units::{Frames, LinkSpeed, PacketRate, Seconds};
 
 use super::CommandError;
 
@@ -168,15 +170,33 @@ impl Session {
     }
 }
 
-/// How a sink or a reflector ends: at its time, on Ctrl-C, or with its sender, which is the natural end where no time was asked for.
-pub fn conclude(ended_early: Option<&str>, duration_was_asked: bool, exit: ExitCode) -> Result<ExitCode, CommandError> {
-    match ended_early {
-        Some(reason) if duration_was_asked => Err(CommandError::new(format!("the run ended before its --duration: {reason}"))),
-        Some(reason) => {
-            eprintln!("ended: {reason}");
-            Ok(exit)
+impl Session {
+    /// How a sink or a reflector ends: at its time, on Ctrl-C, or with its sender. That is the natural end where no time was asked for and the
+    /// sender closed its port; one that just went, and a link that went down, may have taken frames with them.
+    pub fn conclude(
+        &self,
+        ended_early: Option<&str>,
+        peer_left: bool,
+        duration: Option<Seconds>,
+        exit: ExitCode,
+    ) -> Result<ExitCode, CommandError> {
+        match (ended_early, duration) {
+            (None, _) => Ok(ExitCode::SUCCESS),
+            (Some(_), None) if peer_left => {
+                eprintln!("ended: the sender has closed its port");
+                Ok(exit)
+            }
+            (Some(_), Some(duration)) if peer_left => Err(CommandError::new(format!(
+                "{}: the sender closed its port before the --duration of {duration} was over; what was counted until then stands above",
+                self.name
+            ))),
+            (Some(reason), _) => Err(self.ended_early(reason)),
         }
-        None => Ok(ExitCode::SUCCESS),
+    }
+
+    /// What to say of a run that did not come to its end.
+    pub fn ended_early(&self, reason: &str) -> CommandError {
+        CommandError::new(format!("{}: the run ended early: {reason}; what was counted until then stands above", self.name))
     }
 }
 
@@ -208,12 +228,18 @@ impl Live {
     }
 }
 
-/// Says that the poll loop was away, where it was.
-pub fn hiccup_line(hiccups: &HiccupReport) -> Option<String> {
-    (hiccups.count > 0).then(|| {
-        format!(
-            "hiccups     {} times the poll loop was away longer than {}, at most {}: something else ran on its CPU",
+/// Says what the poll loop's time went into, and that it was away, where it was.
+pub fn loop_lines(hiccups: &HiccupReport, cycles: &CycleReport) -> Vec<String> {
+    let share = 100.0 * cycles.busy as f64 / cycles.total.max(1) as f64;
+    let mut lines = vec![format!("poll loop   {share:.0} % busy, {:.0} cycles a frame", cycles.per_frame)];
+    if hiccups.count > 0 {
+        lines.push(format!(
+            "hiccups     {} times the poll loop was away longer than {}, at most {}: something else ran on its CPU, or the driver was in the kernel",
             hiccups.count, hiccups.threshold_ns, hiccups.longest_ns
-        )
-    })
+        ));
+    }
+    if let Some(steal) = cycles.steal.filter(|steal| !steal.is_zero()) {
+        lines.push(format!("steal       {steal} that the hypervisor took from the loop's CPU"));
+    }
+    lines
 }

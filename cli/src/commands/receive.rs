@@ -7,7 +7,7 @@ use dataplane::{ClockId, PortOptions, ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session, conclude, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, loop_lines};
 use super::{CommandError, Format};
 
 /// Receive test frames on a DPDK port and account for each by its sequence number.
@@ -16,7 +16,8 @@ use super::{CommandError, Format};
 EXAMPLES
     linerate receive --port net_vhost0,iface=lr.sock
     linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s     (in another terminal)
-  It counts until Ctrl-C, until --duration is over, or until the sender goes away.
+  It counts until Ctrl-C, until --duration is over, or until the sender goes away. Without --duration a sender that closes its port is
+  a good end. One that is killed and a link that goes down are not: the exit code says so.
 
 WHAT THE FIGURES MEAN
   lost       sequence numbers that never came, below the highest that did
@@ -70,7 +71,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     });
     let report = outcome.report?;
     format.print(&report, || text(&report))?;
-    conclude(report.ended_early.as_deref(), args.duration.is_some(), outcome.exit)
+    session.conclude(report.ended_early.as_deref(), report.peer_left, args.duration, outcome.exit)
 }
 
 fn text(report: &ReceiveReport) -> String {
@@ -102,6 +103,6 @@ fn text(report: &ReceiveReport) -> String {
             delay.min, delay.p50, delay.p90, delay.p99, delay.p999, delay.max, delay.count
         ));
     }
-    lines.extend(hiccup_line(&report.hiccups));
+    lines.extend(loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
 }

@@ -7,7 +7,7 @@ use dataplane::{PortOptions, ReflectPlan, ReflectReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session, conclude, hiccup_line};
+use super::port_session::{End, Live, PortArgs, Session, loop_lines};
 use super::{CommandError, Format};
 
 /// Send test frames back to where they came from, so that `linerate send --rtt` can measure round trips.
@@ -53,7 +53,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     });
     let report = outcome.report?;
     format.print(&report, || text(&report))?;
-    conclude(report.ended_early.as_deref(), args.duration.is_some(), outcome.exit)
+    session.conclude(report.ended_early.as_deref(), report.peer_left, args.duration, outcome.exit)
 }
 
 fn text(report: &ReflectReport) -> String {
@@ -66,6 +66,6 @@ fn text(report: &ReflectReport) -> String {
     if let Some(residence) = &report.residence {
         lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", residence.p50, residence.p99, residence.max));
     }
-    lines.extend(hiccup_line(&report.hiccups));
+    lines.extend(loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
 }

@@ -68,7 +68,7 @@ pub struct SendArgs {
     #[command(flatten)]
     frame: FrameArgs,
     /// Spread the frames over this many flows in equal shares (RFC 4814 addresses and ports)
-    #[arg(long, default_value = "1", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value = "1", value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     flows: u32,
     /// Pick another flow set; the same seed gives the same flows every time
     #[arg(long, default_value = "0")]
@@ -184,7 +184,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     report.frames_unsent += report.frames_skipped;
     format.print(&report, || text(&report, &traffic, pace))?;
     if let Some(reason) = &report.ended_early {
-        return Err(CommandError::new(format!("the run ended early: {reason}")));
+        return Err(session.ended_early(reason));
     }
     Ok(outcome.exit)
 }
@@ -277,6 +277,6 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             rtt.min, rtt.p50, rtt.p90, rtt.p99, rtt.p999, rtt.p9999, rtt.max, rtt.count
         ));
     }
-    lines.extend(super::port_session::hiccup_line(&report.hiccups));
+    lines.extend(super::port_session::loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
 }

@@ -2,9 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::io::Read;
+pub mod veth;
+
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -34,16 +38,33 @@ pub fn json(stdout: &[u8]) -> Value {
 }
 
 /// A program in the background, killed when it is dropped.
-pub struct Background(Option<Child>);
+pub struct Background {
+    child: Option<Child>,
+    said: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
 
 impl Background {
     /// Starts it with piped output.
     pub fn start(mut command: Command) -> Background {
-        Background(Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (said, lines) = (Arc::new(Mutex::new(String::new())), BufReader::new(child.stderr.take().unwrap()));
+        let heard = Arc::clone(&said);
+        let reader = std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        Background { child: Some(child), said, reader }
     }
 
     pub fn pid(&self) -> u32 {
-        self.0.as_ref().unwrap().id()
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Waits until it has said this on standard error.
+    pub fn wait_for_words(&self, words: &str, limit: Duration) {
+        wait_for(&format!("`{words}` on standard error"), limit, || self.said.lock().unwrap().contains(words));
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -52,25 +73,29 @@ impl Background {
 
     /// Waits for the end; a program that hangs is a failed test.
     pub fn finish(mut self, limit: Duration) -> Output {
-        let mut child = self.0.take().unwrap();
+        let mut child = self.child.take().unwrap();
         let deadline = Instant::now() + limit;
-        // Both pipes are small here; they are read when the program has ended.
+        // Standard output is small here; it is read when the program has ended.
         while child.try_wait().unwrap().is_none() {
             if Instant::now() > deadline {
                 child.kill().unwrap();
-                let mut said = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("did not end within {limit:?}: {said}");
+                panic!("did not end within {limit:?}: {}", self.said.lock().unwrap());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        child.wait_with_output().unwrap()
+        let output = child.wait_with_output().unwrap();
+        // Until the end of standard error: what it said last is there.
+        while !self.reader.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let said = self.said.lock().unwrap().clone();
+        Output { stderr: said.into_bytes(), ..output }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
+        if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }

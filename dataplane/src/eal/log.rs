@@ -28,3 +28,30 @@ pub(crate) fn take() -> String {
     unsafe { sys::lr_log_take(text.as_mut_ptr().cast(), text.len()) };
     CStr::from_bytes_until_nul(&text).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
 }
+
+/// Whether the last that the vhost library heard of a peer's rings is that they stop. A front-end starts a ring with VHOST_USER_SET_VRING_KICK and
+/// stops it with VHOST_USER_GET_VRING_BASE (vhost-user protocol, "Ring states"); one that is killed just goes.
+///
+/// The driver tells of both as a link that went down, and only the library's log tells them apart: it names every message at its default level
+/// (lib/vhost/vhost_user.c, `vhost_user_msg_handler`).
+pub(crate) fn queues_were_stopped(log: &str) -> bool {
+    let last = |message| log.rfind(message);
+    last("VHOST_USER_GET_VRING_BASE").is_some_and(|stopped| last("VHOST_USER_SET_VRING_KICK").is_none_or(|started| started < stopped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_stopped_its_rings_is_told_from_one_that_just_went() {
+        let message = |name: &str| format!("VHOST_CONFIG: (lr.sock) read message VHOST_USER_{name}\n");
+        let begun = message("SET_VRING_BASE") + &message("SET_VRING_KICK") + &message("SET_VRING_ENABLE");
+        let gone = "VHOST_CONFIG: (lr.sock) vhost peer closed\n";
+        let left = message("GET_VRING_BASE") + &message("GET_VRING_BASE") + gone;
+        assert!(queues_were_stopped(&format!("{begun}{left}")) && queues_were_stopped(&left));
+        // Stopped and started again, as after a change of the device's set-up, and then killed.
+        assert!(!queues_were_stopped(&format!("{begun}{left}{begun}{gone}")));
+        assert!(!queues_were_stopped(&format!("{begun}{gone}")) && !queues_were_stopped(""));
+    }
+}

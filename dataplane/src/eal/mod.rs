@@ -7,7 +7,7 @@ mod thread;
 
 pub use options::{EalOptions, Memory};
 
-pub(crate) use log::{said, take as take_log};
+pub(crate) use log::{queues_were_stopped, said, take as take_log};
 pub(crate) use thread::Registered;
 
 use std::collections::BTreeSet;

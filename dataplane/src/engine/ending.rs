@@ -9,6 +9,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Frames under way are waited for, but no longer than this many times the silence that says there are none.
 const LONGEST_DRAIN: u64 = 10;
 
+/// What a report says where a link went down.
+pub(super) const LINK_LOST: &str = "the link went down: the other end has gone, or the cable";
+
 /// Why the poll loop of a sink or a reflector ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -23,7 +26,7 @@ pub(super) enum End {
 impl End {
     /// What a report says of an end that nobody asked for.
     pub(super) fn ended_early(self) -> Option<String> {
-        (self == End::LinkLost).then(|| "the link went down: the other end has gone, or the cable".to_owned())
+        (self == End::LinkLost).then(|| LINK_LOST.to_owned())
     }
 }
 

@@ -4,6 +4,7 @@ use methodology::units::Nanoseconds;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::clock::ticks;
+use crate::cpu::{CpuId, Steal};
 use crate::error::DataplaneError;
 use crate::hiccup::{HiccupRecorder, HiccupReport};
 use crate::pace::TickRate;
@@ -16,6 +17,8 @@ pub(super) struct Meter {
     rate: TickRate,
     begin: u64,
     cpu_begin: Duration,
+    cpu: Option<CpuId>,
+    stolen_before: Option<Steal>,
     hiccups: HiccupRecorder,
     busy: u64,
     /// Turns longer than this in ticks are told apart by gaps: 1 µs.
@@ -27,12 +30,17 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
+        // The thread is pinned: its CPU stays the same. Asked before the loop begins, since it takes its time.
+        let cpu = CpuId::current();
+        let stolen_before = cpu.and_then(Steal::of);
         let begin = ticks();
         let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), begin);
         Meter {
             rate,
             begin,
             cpu_begin: cpu_time(),
+            cpu,
+            stolen_before,
             hiccups,
             busy: 0,
             long: ticks_in(rate, Duration::from_micros(1)),
@@ -93,7 +101,8 @@ impl Meter {
     pub(super) fn cycles(&self, end: u64, frames: u64) -> CycleReport {
         let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
         let on_cpu = cpu_time().saturating_sub(self.cpu_begin);
-        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu }
+        let steal = self.stolen_before.zip(self.cpu.and_then(Steal::of)).map(|(before, after)| after.since(before));
+        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu, steal }
     }
 }
 

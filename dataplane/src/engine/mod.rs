@@ -10,7 +10,7 @@ mod running;
 mod sink;
 
 pub use arrivals::Arrivals;
-pub use plan::{FrameFormat, RateStep, ReceivePlan, ReflectPlan, SendPlan, Traffic};
+pub use plan::{Checksums, FrameFormat, RateStep, ReceivePlan, ReflectPlan, SendPlan, Traffic};
 pub use running::{EngineReport, Running};
 
 pub(crate) use generator::send;

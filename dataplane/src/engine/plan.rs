@@ -124,7 +124,30 @@ pub struct SendPlan {
     pub hiccup_threshold: Duration,
 }
 
+/// Where the checksums of sent frames come from. No port is ever asked to compute one (RTE_ETH_TX_OFFLOAD_*_CKSUM): there is nothing to
+/// compute per frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checksums {
+    /// Computed once for each flow. The tag's check word keeps its one's complement sum constant, so that they are right in every frame.
+    #[default]
+    Precomputed,
+    /// Frames of layer 2 have none but the FCS.
+    None,
+    /// Frames of a capture go as they were captured, with the checksums that they have.
+    AsCaptured,
+}
+
 impl SendPlan {
+    /// Where the frames' checksums come from.
+    pub fn checksums(&self) -> Checksums {
+        match (&self.traffic, self.frame) {
+            (Traffic::Capture { .. }, _) => Checksums::AsCaptured,
+            (Traffic::Test(_), FrameFormat::L2) => Checksums::None,
+            (Traffic::Test(_), FrameFormat::Ipv4Udp | FrameFormat::Ipv6Udp) => Checksums::Precomputed,
+        }
+    }
+
     /// A plan with defaults for the rest: one IPv4/UDP flow, bursts of at most 64 frames, catching up to 10 ms.
     pub fn new(traffic: impl Into<Traffic>, pace: Pace, duration: Duration) -> Self {
         SendPlan {

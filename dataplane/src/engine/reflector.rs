@@ -33,9 +33,12 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
-    let loops = running::on_each(&eal, &name, &plan.cpus, port.split(), shared, |queue, shared| Ok(reflect_on(queue, plan, rate, shared)))?;
+    let poll = |queue: Parts<'_>, shared: &Shared| Ok(reflect_on(queue, plan, rate, shared));
+    let loops = running::on_each(&eal, &name, &plan.cpus, port.split(), shared, None, poll)?;
     port.has_sent();
-    Ok(summed(loops, CounterPair { before, after: port.counters() }))
+    let report = summed(loops, CounterPair { before, after: port.counters() });
+    let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
+    Ok(ReflectReport { peer_left, ..report })
 }
 
 /// What one poll loop did.

@@ -1,5 +1,6 @@
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use crossbeam::utils::CachePadded;
 use crate::cpu::CpuId;
 use crate::eal::{self, CpuClaim, Eal, Registered};
 use crate::error::DataplaneError;
-use crate::port::Port;
+use crate::port::{Port, PortView};
 use crate::report::{ReceiveReport, ReceiveSnapshot, ReflectReport, ReflectSnapshot, SendReport, SendSnapshot};
 
 /// A report that an engine ends with, and what it shows while it runs.
@@ -49,11 +50,17 @@ impl EngineReport for ReflectReport {
     }
 }
 
+/// Someone asked the loop to end.
+const STOP: u8 = 1;
+/// The link went down, so that the loop has nothing left to do.
+const LINK_LOST: u8 = 2;
+
 /// What a poll loop shares with whoever watches it. Each part has a cache line of its own, so that watching costs it nothing.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     begun: CachePadded<AtomicBool>,
-    stop: CachePadded<AtomicBool>,
+    /// Bits of [`STOP`] and [`LINK_LOST`]: one look at it tells both.
+    orders: CachePadded<AtomicU8>,
     counters: CachePadded<[AtomicU64; 7]>,
 }
 
@@ -64,12 +71,17 @@ impl Shared {
     }
 
     fn ask_to_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.orders.fetch_or(STOP, Ordering::Relaxed);
     }
 
     #[inline(always)]
     pub(super) fn stop_asked(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.orders.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the loop was told to end because the link went down.
+    pub(super) fn link_was_lost(&self) -> bool {
+        self.orders.load(Ordering::Relaxed) & LINK_LOST != 0
     }
 
     /// Shows the counters. Each is whole by itself; together they may be a burst apart.
@@ -162,13 +174,15 @@ impl<R: EngineReport> Drop for Running<R> {
 }
 
 /// Runs a poll loop for each item of `work`, each on a thread of its own that is pinned and registered with EAL, and waits for all of them.
-/// They begin together. Where one fails the others are stopped, and the first failure is given.
+/// They begin together. Where one fails the others are stopped, and the first failure is given. Where there is a port to watch and its link
+/// goes down they are told to end.
 pub(super) fn on_each<W: Send, P: Send>(
     eal: &Arc<Eal>,
     port: &str,
     cpus: &[CpuId],
     work: Vec<W>,
     shared: &[Shared],
+    port_to_watch: Option<PortView<'_>>,
     poll: impl Fn(W, &Shared) -> Result<P, DataplaneError> + Sync,
 ) -> Result<Vec<P>, DataplaneError> {
     let together = Barrier::new(work.len());
@@ -186,9 +200,43 @@ pub(super) fn on_each<W: Send, P: Send>(
         let cpus = cpus.iter().copied().map(Some).chain(std::iter::repeat(None));
         let one = &one;
         let each = work.into_iter().zip(cpus).zip(shared);
-        let loops: Vec<_> = each.map(|((work, cpu), own)| scope.spawn(move || one(work, cpu, own))).collect();
+        let (alive, ended) = channel::<()>();
+        let start = |((work, cpu), own)| {
+            let alive = alive.clone();
+            scope.spawn(move || {
+                let _alive = alive;
+                one(work, cpu, own)
+            })
+        };
+        let loops: Vec<_> = each.map(start).collect();
+        drop(alive);
+        if let Some(port) = port_to_watch {
+            watch(port, shared, |length| ended.recv_timeout(length) == Err(RecvTimeoutError::Timeout));
+        }
         loops.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect()
     })
+}
+
+/// How often a sender's link is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Tells the loops to end where the link goes down, or where it is down and the port has taken nothing for the time between two looks.
+///
+/// A loop does not look itself: that costs a system call on some ports. And it cannot tell from its port alone, since some drivers take frames
+/// for a link that is not there (net_af_packet: the kernel drops what it is given for an interface without a carrier).
+fn watch(port: PortView<'_>, shared: &[Shared], still_running: impl Fn(Duration) -> bool) {
+    let taken = || shared.iter().map(|shared| shared.counters[0].load(Ordering::Relaxed)).sum::<u64>();
+    let (mut was_up, mut before) = (port.link_is_up(), taken());
+    while still_running(LOOK) {
+        let (up, now) = (port.link_is_up(), taken());
+        if !up && (was_up || now == before) {
+            shared.iter().for_each(|shared| {
+                shared.orders.fetch_or(LINK_LOST, Ordering::Relaxed);
+            });
+            return;
+        }
+        (was_up, before) = (up, now);
+    }
 }
 
 /// Pins this thread to a CPU that it has to itself, and registers it with EAL, until what is given is dropped.

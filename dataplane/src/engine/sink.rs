@@ -32,9 +32,11 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
-    let loops =
-        running::on_each(&eal, &name, &plan.cpus, port.split(), shared, |queue, shared| Ok(receive_on(queue, plan, rate, window, shared)))?;
-    Ok(summed(loops, rate, CounterPair { before, after: port.counters() }))
+    let poll = |queue: Parts<'_>, shared: &Shared| Ok(receive_on(queue, plan, rate, window, shared));
+    let loops = running::on_each(&eal, &name, &plan.cpus, port.split(), shared, None, poll)?;
+    let report = summed(loops, rate, CounterPair { before, after: port.counters() });
+    let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
+    Ok(ReceiveReport { peer_left, ..report })
 }
 
 /// Delays between two clocks would be the difference of the clocks.

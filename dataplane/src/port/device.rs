@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use dpdk_sys as sys;
 use methodology::units::{FrameSize, LinkSpeed};
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
 
 use super::info::{FAST_FREE, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
 use super::{PortCounters, PortInfo, PortOptions, Times, clock};
@@ -29,6 +31,8 @@ pub(super) struct Device {
     id: u16,
     name: String,
     software: bool,
+    /// The kernel's interface below the port, where there is one.
+    interface: Option<String>,
     last_sent: Option<Instant>,
 }
 
@@ -134,6 +138,18 @@ fn packet_ring(spec: &PortSpec) -> Option<u16> {
     (spec.software_driver() == Some("net_af_packet")).then(|| given().unwrap_or(512))
 }
 
+/// The kernel's interface below a port that goes through one.
+fn kernel_interface(spec: &PortSpec) -> Option<&str> {
+    matches!(spec.software_driver(), Some("net_af_packet" | "net_af_xdp")).then(|| spec.argument("iface")).flatten()
+}
+
+/// Whether an interface is up and has a carrier (netdevice(7), IFF_RUNNING). The drivers of such ports call their link up whatever becomes of
+/// it (rte_eth_af_packet.c and rte_eth_af_xdp.c, `eth_link_update`). An interface that is gone has none.
+fn has_carrier(interface: &str) -> bool {
+    let up = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING;
+    getifaddrs().is_ok_and(|mut all| all.any(|one| one.interface_name == interface && one.flags.contains(up)))
+}
+
 fn id_of(name: &str) -> Option<u16> {
     let name = CString::new(name).ok()?;
     let mut id = 0;
@@ -180,7 +196,8 @@ impl Device {
             });
         };
         open.insert(spec.name().to_owned());
-        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software(), last_sent: None })
+        let interface = kernel_interface(spec).map(str::to_owned);
+        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software(), interface, last_sent: None })
     }
 
     pub(super) fn id(&self) -> u16 {
@@ -309,8 +326,8 @@ impl Device {
             limit: FrameSize::new(limit + 18).unwrap_or(FrameSize::MIN),
         };
         // The kernel's interface below a port has an MTU of its own, which is not ours to change.
-        let kernel = spec.argument("iface").filter(|_| matches!(spec.software_driver(), Some("net_af_packet" | "net_af_xdp")));
-        let kernel_mtu = kernel.and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok());
+        let kernel_mtu =
+            kernel_interface(spec).and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok());
         if let Some(limit) = kernel_mtu.filter(|&limit: &u32| limit < size.mtu()) {
             return Err(too_large(limit));
         }
@@ -370,7 +387,7 @@ impl Device {
             0 | u32::MAX => None, // RTE_ETH_SPEED_NUM_NONE and _UNKNOWN
             mbps => Some(LinkSpeed::from_mbps(mbps)),
         };
-        (error == 0 && link.up != 0, speed)
+        (error == 0 && link.up != 0 && self.interface.as_deref().is_none_or(has_carrier), speed)
     }
 
     pub(super) fn counters(&self) -> PortCounters {

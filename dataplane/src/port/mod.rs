@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use device::Device;
 
 use crate::burst::{Home, RxQueue, TimeField, TxQueue};
-use crate::eal::Eal;
+use crate::eal::{self, Eal};
 use crate::engine::{self, ReceivePlan, ReflectPlan, Running, SendPlan};
 use crate::error::DataplaneError;
 use crate::mempool::Pool;
@@ -131,6 +131,11 @@ impl Port {
     /// Whether the link is up now.
     pub fn link_is_up(&self) -> bool {
         self.device.link().0
+    }
+
+    /// Whether the other end of a vhost-user port stopped its queues in order before it went.
+    pub(crate) fn peer_stopped_its_queues(&self) -> bool {
+        self.info.driver == "net_vhost" && eal::queues_were_stopped(&eal::take_log())
     }
 
     /// Waits until the link is up; for vhost and virtio-user that means that the other end is there.

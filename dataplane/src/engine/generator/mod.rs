@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use methodology::units::PacketRate;
 
+use super::ending::LINK_LOST;
 use super::meter::{self, Meter};
 use super::plan::SendPlan;
 use super::running::{self, Running, Shared};
@@ -28,9 +29,6 @@ use pacer::Pacer;
 use probe::{Probe, Probes};
 use returns::{Arrival, Returned, Returns};
 use source::{Source, Sources};
-
-/// How long a port may take nothing at all before its link is looked at.
-const STALL: Duration = Duration::from_millis(500);
 
 /// Starts a sender, or says why the plan cannot be.
 pub(crate) fn send(mut port: Port, plan: SendPlan) -> Result<Running<SendReport>, DataplaneError> {
@@ -97,6 +95,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
     let mut queues = port.split();
+    let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
     // Where there is a queue more than there are loops it is the probe's.
     let mut own = (queues.len() > each.len()).then(|| queues.pop()).flatten();
     let work = each.into_iter().zip(queues).zip(0..).map(|((source, queue), number)| Work {
@@ -107,7 +106,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         probe: probe.take().map(|source| (source, own.take())),
     });
     let trial = Trial { plan, rate, classifier, capture: capture.as_deref() };
-    let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, |work, shared| trial.send_on(work, shared))?;
+    let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.send_on(work, shared))?;
     port.has_sent();
     pacer::settle(plan);
     let after = port.counters();
@@ -172,7 +171,6 @@ impl Trial<'_> {
         let mut sent = Sent::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();
-        let stall = meter.ticks(STALL);
         shared.begin();
 
         while !shared.stop_asked() {
@@ -222,23 +220,19 @@ impl Trial<'_> {
                 if later.wrapping_sub(now) > load.retry() || shared.stop_asked() {
                     source.rewind(burst.len() as u64);
                     sent.unsent += burst.len() as u64;
-                    if later.wrapping_sub(last_sent) > stall && !plan.outlast_link {
-                        ended_early = went_down(port);
-                    }
                     break;
                 }
                 std::hint::spin_loop();
             }
             shared.show([sent.taken, sent.unsent, returns.as_ref().map_or(0, Returns::received), 0, 0, 0, 0]);
-            if ended_early.is_some() {
-                break;
-            }
         }
         let end = meter.turn();
         let probes = probe.as_ref().map_or(Probes::default(), Probe::sent);
         let here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.taken };
         let returned = returns.map(|returns| returns.finish(plan, sent.taken + here, &mut meter, shared));
         let elsewhere = probe.and_then(|probe| probe.finish(plan, &mut meter, shared));
+        // Also where it went down while frames came back.
+        ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
         // A schedule covers the time up to its last frame; at maximum load the time is what was asked for, or until it was told to stop.
         let covered = if load.is_paced() { last_sent } else { end }.wrapping_sub(meter.begin());
         Ok(Part {
@@ -256,16 +250,11 @@ impl Trial<'_> {
     }
 }
 
-/// Looked at only when a port has taken nothing for a long time: asking costs a system call on some ports.
-#[cold]
-fn went_down(port: PortView<'_>) -> Option<String> {
-    (!port.link_is_up()).then(|| "the link went down: the other end has gone, or the cable".to_owned())
-}
-
 /// One report of what all loops did.
 fn summed(plan: &SendPlan, parts: Vec<Part>, counters: CounterPair) -> SendReport {
     let loops = parts.len() as u16;
-    let mut report = SendReport { stream: plan.stream, clock: ClockId::of_this_machine(), counters, ..SendReport::default() };
+    let (stream, clock, checksums) = (plan.stream, ClockId::of_this_machine(), plan.checksums());
+    let mut report = SendReport { stream, clock, checksums, counters, ..SendReport::default() };
     let mut returned: Option<Returned> = None;
     for (part, number) in parts.into_iter().zip(0..) {
         let offered = part.sent.taken + part.sent.unsent;
