@@ -172,6 +172,30 @@ fn has_the_tester_alone_beside_it(record: &Value) {
     }
 }
 
+/// What the poll loops of both ends did with their time stands in the record.
+fn assert_accounted(record: &Value) {
+    let (cpu, parameters) = (&record["cpu"], &record["parameters"]);
+    for end in ["sender", "receiver"] {
+        let number = |key: &str| cpu[end][key].as_f64().unwrap_or_else(|| panic!("no {key} of the {end} in {record}"));
+        assert!(number("busy_cycles") > 0.0 && number("busy_cycles") <= number("total_cycles"), "{cpu}");
+        assert!(number("cycles_per_frame") > 0.0, "{cpu}");
+        // Every kernel since 2.6.11 tells of steal.
+        assert!(number("steal_cores") >= 0.0, "{cpu}");
+    }
+    let other = if record["metric"] == "latency" { "reflector_hiccups" } else { "receiver_hiccups" };
+    for hiccups in [&parameters["sender_hiccups"], &parameters[other]] {
+        let buckets = hiccups["histogram"].as_array().unwrap_or_else(|| panic!("no histogram of hiccups in {record}"));
+        assert_eq!(hiccups["count"].as_u64(), Some(buckets.iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum()), "{hiccups}");
+        assert_eq!(hiccups["longest_ns"].as_u64() > Some(0), !buckets.is_empty(), "{hiccups}");
+    }
+    assert!(parameters["gaps"]["histogram"].is_array() && parameters["checksums"] == "precomputed", "{parameters}");
+    // No offload that writes into a frame is in play.
+    for port in ["sender_port", "receiver_port"] {
+        let offloads = parameters[port]["offloads"].as_array().unwrap_or_else(|| panic!("no offloads of the {port} in {record}"));
+        assert!(offloads.iter().all(|offload| offload == "mbuf_fast_free"), "{parameters}");
+    }
+}
+
 #[test]
 fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
     let work = Work::new(SMALL);
@@ -193,6 +217,9 @@ fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
         }
         if record["stack"] != "dpdk" {
             assert!(out.join(record["raw"].as_str().unwrap()).is_file(), "{record}");
+        }
+        if record["stack"] == "dpdk" {
+            assert_accounted(&record);
         }
         if record["method"] == "mrr" {
             assert!(record["values"]["forwarding_pps"].as_f64().unwrap() > 0.0, "{record}");

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use super::accounting::{Discards, bytes_per_frame};
 use super::bypass::{BypassPair, OneWay, RoundTrips};
-use super::measurer::costly;
 use super::wire_proof::WireProof;
 
 /// What a measurement adds to a record, beside who and where.
@@ -192,12 +191,8 @@ pub fn of_round_trips(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, ra
     let returned = sent.returned.clone().unwrap_or_default();
     let lost = sent.frames_sent.saturating_sub(returned.received);
     let discards = Discards::of(&sent.counters, &pair.sender_port);
-    let mut finding = Finding {
-        load: Some(format!("{}pps", rate.pps())),
-        duration_s: Some(sent.duration.as_secs_f64()),
-        cpu: Some(poll_cost(&sent.cycles, &trips.reflected.cycles)),
-        ..Finding::default()
-    };
+    let mut finding =
+        Finding { load: Some(format!("{}pps", rate.pps())), duration_s: Some(sent.duration.as_secs_f64()), ..Finding::default() };
     finding.values = Values {
         offered_pps: Some(sent.rate),
         loss_ratio: Some(methodology::units::LossRatio::from_counts(sent.frames_sent, returned.received)),
@@ -216,14 +211,9 @@ pub fn of_round_trips(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, ra
         }),
         frames_sent: Some(sent.frames_sent),
         frames_received: Some(returned.received),
-        wire_bytes_per_frame: bytes_per_frame(&trips.reflected.counters, size),
         ..Values::default()
     };
-    if let Some(residence) = &trips.reflected.residence {
-        finding.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
-    }
-    note_hiccups(&mut finding.parameters, "sender_hiccups", &sent.hiccups);
-    note_hiccups(&mut finding.parameters, "reflector_hiccups", &trips.reflected.hiccups);
+    finding.add_round_trips(trips, size);
     note_uncounted(&mut finding.parameters, &discards);
     finding.reasons = round_trip_reasons(sent, &trips.reflected, returned.received);
     let faults = WireProof::round_trips(trips, pair).faults();
@@ -279,10 +269,14 @@ fn away(hiccups: &HiccupReport, cycles: &CycleReport, who: &str) -> Option<Reaso
     })
 }
 
-fn note_hiccups(parameters: &mut Map<String, Value>, name: &str, hiccups: &HiccupReport) {
-    let all = costly(hiccups, hiccups.threshold_ns.seconds().duration());
-    parameters
-        .insert(name.to_owned(), json!({ "count": all.count, "longest_ns": hiccups.longest_ns, "threshold_ns": hiccups.threshold_ns }));
+/// What the generator tells of its own work: how even its bursts were, how late, and where its checksums come from.
+fn note_generator(parameters: &mut Map<String, Value>, sent: &SendReport) {
+    parameters.insert("gaps".to_owned(), json!(sent.gaps));
+    parameters.insert("checksums".to_owned(), json!(sent.checksums));
+    parameters.insert("sender_hiccups".to_owned(), json!(sent.hiccups));
+    if let Some(lateness) = &sent.lateness {
+        parameters.insert("lateness".to_owned(), json!(lateness));
+    }
 }
 
 /// Domains that the receiving port's driver does not tell of: a 0 in the record is no finding there.
@@ -318,6 +312,7 @@ pub fn poll_cost(sender: &CycleReport, receiver: &CycleReport) -> CpuCost {
         total_cycles: Some(cycles.total),
         cycles_hz: Some(cycles.hz),
         cycles_per_frame: (cycles.per_frame > 0.0).then_some(cycles.per_frame),
+        steal_cores: cycles.steal.map(|steal| steal.seconds() * cycles.hz as f64 / cycles.total.max(1) as f64),
         ..EndCost::default()
     };
     CpuCost { sender: Some(end(sender)), receiver: Some(end(receiver)), shared_machine: false }
@@ -345,6 +340,17 @@ impl Finding {
         Verdict::from_reasons(self.reasons.clone())
     }
 
+    /// Notes the cost, the proof of size and the reflector's residence of a trial with round trips.
+    pub fn add_round_trips(&mut self, trips: &RoundTrips, size: FrameSize) {
+        self.cpu = Some(poll_cost(&trips.sent.cycles, &trips.reflected.cycles));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, size);
+        if let Some(residence) = &trips.reflected.residence {
+            self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
+        }
+        note_generator(&mut self.parameters, &trips.sent);
+        self.parameters.insert("reflector_hiccups".to_owned(), json!(trips.reflected.hiccups));
+    }
+
     /// Notes the cost and the proof of size of the last trial.
     ///
     /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
@@ -360,8 +366,8 @@ impl Finding {
             _ => self.reasons.extend(sender.into_iter().chain(receiver)),
         }
         note_uncounted(&mut self.parameters, &Discards::of(&trial.received.counters, &pair.receiver_port));
-        note_hiccups(&mut self.parameters, "sender_hiccups", &trial.sent.hiccups);
-        note_hiccups(&mut self.parameters, "receiver_hiccups", &trial.received.hiccups);
+        note_generator(&mut self.parameters, &trial.sent);
+        self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.hiccups));
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
         self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
     }

@@ -22,8 +22,16 @@ pub struct PairMeasurer<'a> {
     pub interrupted: &'a AtomicBool,
     /// What resets the device, for a trial in which that happens.
     pub reset: &'a [String],
-    /// What both ends said of the last trial without delays: its cost, and the proof of the frame size.
-    pub last: Option<OneWay>,
+    /// What both ends said of the last trial: its cost, and the proof of the frame size.
+    pub last: Option<LastTrial>,
+}
+
+/// A trial as both ends tell it.
+pub enum LastTrial {
+    /// To a sink.
+    OneWay(OneWay),
+    /// To a reflector, with delays.
+    RoundTrips(RoundTrips),
 }
 
 /// A trial that was not made.
@@ -63,7 +71,9 @@ impl Measurer for PairMeasurer<'_> {
         let patience = patience(&plan);
         let outcome = if input.delays {
             let trips = self.pair.round_trips(SendPlan { drain, ..plan }, self.interrupted)?;
-            self.judge_round_trips(&trips, patience)
+            let outcome = self.judge_round_trips(&trips, patience);
+            self.last = Some(LastTrial::RoundTrips(trips));
+            outcome
         } else {
             let trial = match input.stimulus {
                 Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
@@ -76,7 +86,7 @@ impl Measurer for PairMeasurer<'_> {
             if let (Stimulus::Event { .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
                 direction.longest_gap = (trial.received.frames_received > 0).then(|| Seconds::from(trial.received.longest_gap));
             }
-            self.last = Some(trial);
+            self.last = Some(LastTrial::OneWay(trial));
             outcome
         };
         self.pause(input.phases.settle_wait);
@@ -247,7 +257,7 @@ fn early_end(sent: &SendReport) -> Option<Fault> {
 }
 
 /// The hiccups that were longer than a queue can hide. A bucket that reaches past `hide` counts: better one too many.
-pub fn costly(hiccups: &HiccupReport, hide: Duration) -> Hiccups {
+fn costly(hiccups: &HiccupReport, hide: Duration) -> Hiccups {
     let hide = Seconds::from(hide).nanoseconds();
     let count = if hiccups.longest_ns <= hide {
         0

@@ -33,7 +33,7 @@ use bypass::{BypassError, BypassPair, Listening};
 use bypass_record::Finding;
 use calibration::{Calibrations, Configuration};
 use kernel::{KernelError, KernelTools};
-use measurer::{MeasureError, PairMeasurer};
+use measurer::{LastTrial, MeasureError, PairMeasurer};
 use schedule::{Group, Step};
 
 /// Who is told how the run goes.
@@ -262,8 +262,10 @@ impl Conductor<'_> {
             Err(other) => return Err(StepError::Method(other.to_string())),
         };
         let mut finding = bypass_record::of_method(&report, step.size);
-        if let Some(last) = &last {
-            finding.add_last_trial(last, pair, step.size);
+        match &last {
+            Some(LastTrial::OneWay(trial)) => finding.add_last_trial(trial, pair, step.size),
+            Some(LastTrial::RoundTrips(trips)) => finding.add_round_trips(trips, step.size),
+            None => {}
         }
         // The delays in the record's values are those at the first load, which is known only now.
         if let Measured::Latency(latency) = &report.measured
@@ -288,7 +290,11 @@ impl Conductor<'_> {
     }
 
     fn record(&self, step: &Step<'_>, mut finding: Finding, pair: &BypassPair) -> Record {
-        let port = |opened: &crate::agent::Opened| serde_json::json!({ "devargs": opened.port.devargs, "driver": opened.port.driver, "dpdk": opened.dpdk.running });
+        let port = |opened: &crate::agent::Opened| {
+            let mut port = serde_json::json!(opened.port);
+            port["dpdk"] = opened.dpdk.running.as_str().into();
+            port
+        };
         finding.parameters.insert("sender_port".to_owned(), port(&pair.sender_port));
         finding.parameters.insert("receiver_port".to_owned(), port(&pair.receiver_port));
         let verdict = finding.verdict();
