@@ -56,9 +56,12 @@ fn under_way(veth: &Veth, role: &str, more: &[&str]) -> (Background, Background)
     (listener, sender)
 }
 
+/// Takes the link away.
+type Cut = fn(&Veth);
+
 /// Every way in which a link goes: at the sender's side, at the other, and with the interface itself.
 fn cut_in_every_way(role: &str, more: &[&str]) {
-    let ways: [(&str, fn(&Veth)); 3] = [
+    let ways: [(&str, Cut); 3] = [
         ("near", |veth| ip(&["-n", &veth.near, "link", "set", "veth0", "down"])),
         ("far", |veth| ip(&["-n", &veth.far, "link", "set", "veth0", "down"])),
         ("gone", |veth| ip(&["-n", &veth.far, "link", "del", "veth0"])),
@@ -68,10 +71,9 @@ fn cut_in_every_way(role: &str, more: &[&str]) {
         let veth = Veth::up("cut");
         let (listener, sender) = under_way(&veth, role, more);
         cut(&veth);
-        println!("{role}, {way}");
         let (sent, came) = (sender.finish(LIMIT), listener.finish(LIMIT));
         let (sent, came) = (counted(&sent, PORT, LINK_DOWN), counted(&came, PORT, LINK_DOWN));
-        assert!(number(&came, "frames_received") <= number(&sent, "frames_sent"), "{came}\n{sent}");
+        assert!(number(&came, "frames_received") <= number(&sent, "frames_sent"), "{role}, {way}: {came}\n{sent}");
     }
 }
 

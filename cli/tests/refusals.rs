@@ -28,6 +28,7 @@ fn a_port_that_is_none_is_refused_with_examples() {
     refused(&["send", "--port", "0000:ff:1f.7", "--no-huge"], &["0000:ff:1f.7"]);
     refused(&["send", "--port", "net_virtio_user0,path=/nonexistent/lr.sock", "--no-huge", "--wait", "100ms"], &["/nonexistent/lr.sock"]);
     refused(&["receive", "--port", "net_af_packet0,iface=nosuch0", "--no-huge"], &["nosuch0"]);
+    refused(&["receive", "--port", "net_vhost0,iface=/nonexistent/lr.sock", "--no-huge"], &["no folder /nonexistent", "Make it"]);
 }
 
 #[test]
@@ -40,6 +41,35 @@ fn sizes_and_rates_that_cannot_be_are_refused() {
     refused(&["send", "--port", "net_null0", "--duration", "0s"], &["5s"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--link", "10G", "--rate", "15Mpps"], &["above line rate", "14.88 Mpps"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--rate", "50%"], &["speed"]);
+}
+
+#[test]
+fn cpus_and_queues_that_cannot_be_are_refused() {
+    let send = |more: &[&str], words: &[&str]| {
+        refused(&[&["send", "--port", "net_null0", "--no-huge", "--duration", "100ms"], more].concat(), words)
+    };
+    send(&["--cpu", "x"], &["`x` is not a CPU", "such as 1"]);
+    send(&["--cpu", "4095"], &["CPU 4095", "This process may use CPU"]);
+    send(&["--cpu", "0,0"], &["2 CPUs for 1 poll loops", "--queues 2"]);
+    send(&["--cpu", "0,0", "--queues", "2"], &["CPU 0 cannot be used", "another poll loop"]);
+    send(&["--queues", "0"], &["`0` is not a number of queues", "1 to 65535"]);
+    // More than any build of DPDK has (RTE_MAX_QUEUES_PER_PORT).
+    send(&["--queues", "5000"], &["the number of queues", "at most", "not 5000"]);
+}
+
+#[test]
+fn runs_that_send_nothing_or_more_at_once_than_can_be_are_refused() {
+    for (flag, value) in [("--frames", "0"), ("--burst", "0"), ("--burst", "257"), ("--stream", "65536")] {
+        refused(&["send", "--port", "net_null0", "--no-huge", flag, value], &[flag, value, "not in"]);
+    }
+}
+
+#[test]
+fn one_way_delays_of_another_clock_are_refused() {
+    let output = run(&["receive", "--port", "net_null0", "--no-huge", "--one-way", "11111111-2222-3333-4444-555555555555"]);
+    let said = errors(&output);
+    assert!(!output.status.success() && said.contains("two clocks") && said.contains("--rtt"), "{said}");
+    assert!(!said.contains("receiving on"), "{said}");
 }
 
 #[test]

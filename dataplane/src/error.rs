@@ -51,7 +51,7 @@ pub enum DataplaneError {
         advice: String,
     },
     /// A CPU that this process may not use, or that is used already.
-    #[error("CPU {cpu} cannot be used: {why}. This process may use {allowed}")]
+    #[error("CPU {cpu} cannot be used: {why}. This process may use {allowed}: give each poll loop one of its own, or use fewer queues")]
     Cpu {
         /// The CPU.
         cpu: CpuId,
@@ -118,7 +118,7 @@ pub enum DataplaneError {
     },
     /// No memory for frames.
     #[error(
-        "no memory for {objects} frames of {bytes} bytes on port `{name}`: {reason}. Give DPDK more memory (`--memory`), or reserve huge pages"
+        "no memory for {objects} frames of {bytes} bytes on port `{name}`: {reason}. Use fewer queues or smaller frames, or reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`)"
     )]
     Mempool {
         /// The port.

@@ -24,9 +24,9 @@ pub struct PortArgs {
     /// CPUs of the poll loops, one a queue, such as 2 or 2,3. If not given: the highest that this process may use for `send`, the one below
     /// for `receive` and `reflect`, so that two ends on one machine do not share one
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
-    pub cpu: Vec<u32>,
+    pub cpu: Vec<CpuId>,
     /// Queues of the port, each with a poll loop and a CPU of its own. Shared memory needs as many at both ends
-    #[arg(long, default_value = "1", value_name = "COUNT")]
+    #[arg(long, default_value = "1", value_name = "COUNT", value_parser = queues)]
     pub queues: NonZeroU16,
     /// Do not use huge pages, even where there are some
     #[arg(long)]
@@ -37,6 +37,10 @@ pub struct PortArgs {
     /// No live line each second
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+fn queues(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number of queues: write 1 to {}", u16::MAX))
 }
 
 /// Which end of a path a poll loop is.
@@ -52,7 +56,7 @@ impl PortArgs {
     /// The CPUs of the poll loops: those that were given, or the highest ones for a sender and those below for a receiver.
     pub fn cpus(&self, end: End) -> Vec<CpuId> {
         if !self.cpu.is_empty() {
-            return self.cpu.iter().copied().map(CpuId::new).collect();
+            return self.cpu.clone();
         }
         let loops = usize::from(self.queues.get());
         let highest: Vec<CpuId> = CpuId::allowed().into_iter().rev().collect();
@@ -61,6 +65,19 @@ impl PortArgs {
             End::Receiver if loops == 1 => highest.get(1).or(highest.first()).copied().into_iter().collect(),
             End::Sender | End::Receiver => highest.into_iter().take(loops).collect(),
         }
+    }
+
+    /// More CPUs than loops would leave someone waiting for a loop that there is not.
+    fn check_cpus(&self) -> Result<(), CommandError> {
+        if self.cpu.len() <= usize::from(self.queues.get()) {
+            return Ok(());
+        }
+        Err(CommandError::new(format!(
+            "--cpu names {} CPUs for {} poll loops, one a queue: name fewer, or give the port as many queues with --queues {}",
+            self.cpu.len(),
+            self.queues,
+            self.cpu.len()
+        )))
     }
 
     /// The port, with room for its queues.
@@ -105,6 +122,7 @@ const MEGABYTES: u32 = 256;
 impl Session {
     /// Initialises DPDK and opens the port with its queues and otherwise as `options` say.
     pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
+        args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
         let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
         let spec = args.spec();
@@ -131,9 +149,9 @@ impl Session {
         self.port.take().ok_or_else(|| CommandError::new(format!("{} is in use by this command already", self.name)))
     }
 
-    /// Tells a person that the loop runs, before the first frame.
-    pub fn say_ready(&self, what: &str) {
-        if !self.quiet {
+    /// Tells a person that the loop runs, before the first frame. Of one that could not begin its report tells.
+    pub fn say_ready<R: EngineReport>(&self, what: &str, running: &Running<R>) {
+        if !self.quiet && !running.is_finished() {
             eprintln!("{what} on {} (Ctrl-C ends)", self.name);
         }
     }

@@ -59,7 +59,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
         ..ReceivePlan::default()
     };
     let running = session.port()?.receive(plan);
-    session.say_ready("receiving");
+    session.say_ready("receiving", &running);
     let outcome = session.watch(running, |now, before, interval| {
         Live::new("received", now.elapsed)
             .packets(now.frames_received - before.frames_received, interval)

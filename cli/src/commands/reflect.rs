@@ -44,7 +44,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
         ..ReflectPlan::default()
     };
     let running = session.port()?.reflect(plan);
-    session.say_ready("reflecting");
+    session.say_ready("reflecting", &running);
     let outcome = session.watch(running, |now, before, interval| {
         Live::new("reflected", now.elapsed)
             .packets(now.frames_sent - before.frames_sent, interval)

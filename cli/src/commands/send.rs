@@ -63,7 +63,7 @@ pub struct SendArgs {
     #[arg(long, default_value = "10s", value_name = "TIME")]
     duration: Seconds,
     /// Stop after this many frames, where that is sooner
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     #[command(flatten)]
     frame: FrameArgs,
@@ -74,7 +74,7 @@ pub struct SendArgs {
     #[arg(long, default_value = "0")]
     seed: u64,
     /// At most this many frames in one burst
-    #[arg(long, default_value = "64", value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=512))]
+    #[arg(long, default_value = "64", value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=256))]
     burst: u16,
     /// Number of the stream, to tell several senders apart
     #[arg(long, default_value = "0")]

@@ -189,7 +189,7 @@ fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(
     let shown = arguments[1..].join(" ");
     let failed = |reason: String| {
         let advice = match memory {
-            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--memory nohuge`)",
+            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--no-huge`)",
             _ => "Start as root, check the arguments, and see `linerate doctor`",
         };
         DataplaneError::Init { reason, arguments: shown.clone(), log: said(), advice: advice.to_owned() }

@@ -45,9 +45,9 @@ fn check_clock(plan: &ReceivePlan) -> Result<(), DataplaneError> {
     match (&plan.one_way, ClockId::of_this_machine()) {
         (None, _) => Ok(()),
         (Some(sender), Some(own)) if *sender == own => Ok(()),
-        (Some(sender), Some(own)) => {
-            refuse(format!("the sender's clock is {sender} and this machine's is {own}: with two clocks only round trips can be measured"))
-        }
+        (Some(sender), Some(own)) => refuse(format!(
+            "the sender's clock is {sender} and this machine's is {own}: with two clocks only round trips can be measured (`linerate send --rtt`)"
+        )),
         (Some(_), None) => refuse("this kernel has no boot id, so its clock cannot be told from another's".to_owned()),
     }
 }

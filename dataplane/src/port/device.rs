@@ -68,6 +68,14 @@ fn check_other_end(spec: &PortSpec) -> Result<(), DataplaneError> {
         }
         Some("net_vhost") => {
             let Some(path) = spec.argument("iface").map(Path::new) else { return Ok(()) };
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                return Err(DataplaneError::NoSuchPort {
+                    name: spec.to_string(),
+                    log: format!(": there is no folder {} for its socket", folder.display()),
+                    advice: "Make it, or name a socket in another one".to_owned(),
+                });
+            }
             let Ok(file) = path.symlink_metadata() else { return Ok(()) };
             if spec.argument("client") == Some("1") {
                 return Ok(());
@@ -218,7 +226,6 @@ impl Device {
         eal::take_log();
         let known = self.capabilities()?;
         let mtu = self.mtu(spec, options.max_frame, &known)?;
-        self.check_queues(spec, options, &known)?;
         let times = self.times(options, &known)?;
         let fast_free = known.tx_offload_capa & (1 << sys::LR_TX_FAST_FREE_BIT);
         let send_on_timestamp = times.sending.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
@@ -294,7 +301,9 @@ impl Device {
         }
     }
 
-    fn check_queues(&self, spec: &PortSpec, options: &PortOptions, known: &sys::lr_dev_info) -> Result<(), DataplaneError> {
+    /// Whether the port has as many queues as are asked for.
+    pub(super) fn check_queues(&self, spec: &PortSpec, options: &PortOptions) -> Result<(), DataplaneError> {
+        let known = self.capabilities()?;
         let most = known.max_rx_queues.min(known.max_tx_queues);
         if options.queues.get() <= most {
             return Ok(());

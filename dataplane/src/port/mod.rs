@@ -62,6 +62,8 @@ const COPIED_BY_THE_POLLER: [&str; 5] = ["net_vhost", "net_af_packet", "net_pcap
 /// Opens a port.
 pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
     let device = Device::claim(eal, spec)?;
+    // Before memory is taken for queues that the port does not have.
+    device.check_queues(spec, &options)?;
     let bytes = options.max_frame.without_fcs() + TAG_ROOM;
     let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
     let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
