@@ -7,7 +7,7 @@ use methodology::method::{LoadPoint, MethodName, Preset};
 use methodology::procedures::{KnownRates, MethodState, actual_buffer_time, buffer_times};
 use methodology::simulate::SimulatedMeasurer;
 use methodology::trial::{Measurer, ResetKind, Stimulus, TrialInput, TrialPurpose};
-use methodology::units::{Load, Pace, Seconds};
+use methodology::units::{Load, Pace, Seconds, Share};
 use support::*;
 
 /// The result of the method that was run.
@@ -149,6 +149,18 @@ fn rfc8219_7_2_streams_are_long_and_tagged_late() {
     spec.repetitions = Some(19);
     let fewer = run("capacity=10Mpps,delay=50us", &spec);
     assert!(fewer.deviations.iter().any(|deviation| deviation.clause == "RFC 8219 §7.2" && deviation.what == "repetitions"));
+}
+
+/// One search tells all load points what they are.
+#[test]
+fn several_load_points_share_one_search() {
+    let share = |percent: f64| LoadPoint::OfPdr(Share::new(percent / 100.0).unwrap());
+    let mut spec = spec(MethodName::Latency, Preset::CsitNdrPdr);
+    spec.at = Some(vec![LoadPoint::Throughput, share(90.0), share(50.0), share(10.0)]);
+    let report = run("capacity=10Mpps,delay=50us", &spec);
+    let result = measured!(report, Latency);
+    let searched = report.trials.iter().filter(|trial| trial.purpose == TrialPurpose::Search).count();
+    assert_eq!((result.loads.len(), searched), (4, result.search.as_ref().unwrap().trials as usize));
 }
 
 /// RFC 2544 §26.2: at the throughput of that frame size, which is searched for where it is not known.

@@ -171,7 +171,11 @@ impl<'a, M: Measurer> Session<'a, M> {
         if known.throughput.is_some() && (known.pdr.is_some() || !wants_pdr) {
             return Ok(known);
         }
-        let found = self.search()?;
+        // Once a run: each load point that depends on it asks again, and a search takes hours where trials take a minute.
+        let found = match &self.search {
+            Some(found) => found.clone(),
+            None => self.search()?,
+        };
         let lower = |wanted: &dyn Fn(f64) -> bool| {
             let goal = found.goals.iter().find(|goal| wanted(goal.goal.loss_ratio.ratio()))?;
             goal.outcome.lower().map(|bound| bound.load)
@@ -207,7 +211,7 @@ impl<'a, M: Measurer> Session<'a, M> {
             },
         };
         if rate.is_none() {
-            self.fault(format!("{point:?}: the search found no such rate"));
+            self.fault(format!("{point}: the search found no such rate"));
         }
         Ok(rate)
     }
