@@ -193,7 +193,7 @@ pub struct ReflectReport {
     /// `frames_sent` over `duration`.
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
-    /// Time from having read a burst from the queue to having handed it back, sampled once a burst. The other end may see a frame a little before
+    /// Time from having read a burst from the queue to having handed it back, the same for each of its frames. The other end may see a frame a little before
     /// the port's transmit function returns, so the residence of the first frames of a burst is told slightly too long.
     #[serde(rename = "residence_ns", default, skip_serializing_if = "Option::is_none")]
     pub residence: Option<RttReport>,

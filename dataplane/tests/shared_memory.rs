@@ -97,7 +97,8 @@ fn what_a_reflector_returns_is_timed() {
         let at = |key: &str| rtt[key].as_u64().unwrap();
         assert_eq!(at("count"), frames);
         assert!(0 < at("min") && at("min") <= at("p50") && at("p50") <= at("p999") && at("p999") <= at("max"), "{rtt}");
-        // The reflector's residence is part of every round trip.
+        // The reflector's residence is part of every round trip, and told of every frame.
+        assert_eq!(reflected["report"]["residence_ns"]["count"], json!(frames), "{reflected}");
         assert!(reflected["report"]["residence_ns"]["min"].as_u64().unwrap() < at("max"));
     }
 }

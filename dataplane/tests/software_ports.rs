@@ -60,6 +60,18 @@ fn ring_gives_every_frame_back() {
 }
 
 #[test]
+fn rfc8219_7_2_frames_sent_before_the_path_has_settled_are_counted_and_not_timed() {
+    // 20,000 frames, of which the last 5,000 are due after a second and a half. However late the machine lets them go, none is left out.
+    let plan = json!({ "pace": { "rate": 10_000.0 }, "duration": { "secs": 2, "nanos": 0 }, "rtt": true,
+                       "timed_after": { "secs": 1, "nanos": 500_000_000 }, "late": { "catch-up": { "bound": 100_000_000_000_u64 } },
+                       "drain": { "secs": 20, "nanos": 0 } });
+    let sent = run(&job("send", "net_ring0", plan));
+    assert_eq!(sent["report"]["returned"]["received"], json!(20_000), "{sent}");
+    let timed = sent["report"]["rtt_ns"]["count"].as_u64().unwrap();
+    assert!((5_000..20_000).contains(&timed), "{timed} were timed: {sent}");
+}
+
+#[test]
 fn a_schedule_accounts_for_every_frame_it_asked_for() {
     let plan = json!({ "pace": { "rate": 123_456.0 }, "duration": { "secs": 1, "nanos": 0 } });
     let sent = run(&job("send", "net_null0", plan));

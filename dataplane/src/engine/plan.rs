@@ -111,6 +111,10 @@ pub struct SendPlan {
     /// With `rtt`: do not time the load's frames, but those of a stream of this rate beside it, on a queue of its own where the port has more
     /// than one.
     pub probe: Option<PacketRate>,
+    /// With `rtt`: frames that are sent earlier than this are counted and not timed, so that what is timed met a path that has settled
+    /// (RFC 8219 §7.2 tags frames after 60 s of traffic).
+    #[serde(default)]
+    pub timed_after: Duration,
     /// The number of this sender's first stream. Each further poll loop has the next number, and a probe stream that behind them.
     pub stream: StreamId,
     /// What to do with frames that are late.
@@ -166,6 +170,7 @@ impl SendPlan {
             burst: 64,
             rtt: false,
             probe: None,
+            timed_after: Duration::ZERO,
             stream: StreamId::default(),
             late: LatePolicy::CatchUp { bound: CATCH_UP },
             drain: Duration::from_millis(100),

@@ -118,7 +118,8 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             }
             drop(burst);
             if turned > 0 {
-                residence.record(ticks().wrapping_sub(arrived));
+                // Each frame counts, as each round trip does: a share of frames cannot be compared with a share of bursts.
+                residence.record_many(ticks().wrapping_sub(arrived), turned as u64);
                 first.get_or_insert(now);
                 last = now;
             }

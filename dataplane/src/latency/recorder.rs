@@ -63,6 +63,21 @@ impl RttRecorder {
         (self.min, self.max, self.total) = (min, max, total);
     }
 
+    /// Records one time that `count` frames have in common.
+    #[inline(always)]
+    pub fn record_many(&mut self, ticks: u64, count: u64) {
+        if count == 0 {
+            return;
+        }
+        self.min = self.min.min(ticks);
+        self.max = self.max.max(ticks);
+        self.total += u128::from(ticks) * u128::from(count);
+        self.too_long += if ticks > MOST { count } else { 0 };
+        if let Some(bucket) = self.counts.get_mut(index(ticks.min(MOST))) {
+            *bucket += count;
+        }
+    }
+
     /// How many times were recorded.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -209,6 +224,17 @@ mod tests {
             let both = record(&[a, b].concat());
             prop_assert_eq!(&merged.counts, &both.counts);
             prop_assert_eq!((merged.range(), merged.mean_ns(), merged.too_long()), (both.range(), both.mean_ns(), both.too_long()));
+        }
+
+        #[test]
+        fn what_many_frames_share_counts_as_often(times in prop::collection::vec((1u64..1 << 40, 0u64..70), 1..50)) {
+            let (mut each, mut shared) = (RttRecorder::new(CLOCK), RttRecorder::new(CLOCK));
+            for (ticks, count) in times {
+                shared.record_many(ticks, count);
+                each.record_burst(std::iter::repeat_n(ticks, count as usize));
+            }
+            prop_assert_eq!((shared.range(), shared.count(), shared.too_long()), (each.range(), each.count(), each.too_long()));
+            prop_assert_eq!((shared.mean_ns(), shared.percentile(1, 2)), (each.mean_ns(), each.percentile(1, 2)));
         }
 
         #[test]

@@ -166,6 +166,7 @@ impl Trial<'_> {
         };
         let most = pacer.most(plan);
         let mut meter = self.meter();
+        returns.iter_mut().for_each(|returns| returns.begin(plan, &meter));
         let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
         let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter)).transpose()?;
         let mut sent = Sent::default();

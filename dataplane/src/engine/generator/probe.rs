@@ -34,9 +34,12 @@ impl<'p> Probe<'p> {
     pub(super) fn new(
         plan: &SendPlan,
         source: Source,
-        own: Option<(&'p mut TxQueue, Option<Returns<'p>>)>,
+        mut own: Option<(&'p mut TxQueue, Option<Returns<'p>>)>,
         meter: &Meter,
     ) -> Result<Probe<'p>, DataplaneError> {
+        if let Some((_, Some(returns))) = &mut own {
+            returns.begin(plan, meter);
+        }
         let refuse = |why: String| DataplaneError::Plan { what: "the probe stream", why };
         let rate = plan.probe.ok_or_else(|| refuse("it has no rate".to_owned()))?;
         let schedule = Schedule::new(meter.rate(), rate, meter.begin(), LatePolicy::Skip).map_err(|error| refuse(error.to_string()))?;

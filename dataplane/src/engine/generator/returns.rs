@@ -23,6 +23,8 @@ pub(super) struct Returns<'p> {
     first: StreamId,
     /// The stream whose times are recorded; all where none is named.
     timed: Option<StreamId>,
+    /// Frames that were sent before this moment, in ticks, are not timed; none where all are.
+    timed_from: Option<u64>,
     trackers: Vec<Tracker>,
     times: RttRecorder,
     arrival: Arrival<'p>,
@@ -85,7 +87,13 @@ impl<'p> Returns<'p> {
         let times = RttRecorder::new(arrival.rate());
         let timed = plan.probe.map(|_| plan.stream_of(loops));
         let (slots, first) = (Slots::new(), plan.stream);
-        Returns { queue, home, slots, classifier, first, timed, trackers, times, arrival, untimed: 0, corrupt: 0, foreign: 0 }
+        let timed_from = None;
+        Returns { queue, home, slots, classifier, first, timed, timed_from, trackers, times, arrival, untimed: 0, corrupt: 0, foreign: 0 }
+    }
+
+    /// The trial begins when its meter does: from then on the plan's first part is not timed.
+    pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter) {
+        self.timed_from = (!plan.timed_after.is_zero()).then(|| meter.begin().wrapping_add(meter.ticks(plan.timed_after)));
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -95,7 +103,8 @@ impl<'p> Returns<'p> {
     /// Receives one burst. Its time is taken after the queue was read: what came while it was read is not told to have come sooner.
     #[inline(always)]
     pub(super) fn collect(&mut self) {
-        let Returns { queue, home, slots, classifier, first, timed, trackers, times, arrival, untimed, corrupt, foreign } = self;
+        let Returns { queue, home, slots, classifier, first, timed, timed_from, trackers, times, arrival, untimed, corrupt, foreign } =
+            self;
         let burst = Burst::receive(queue, *home, slots, MAX_BURST / 4);
         if burst.is_empty() {
             return;
@@ -115,7 +124,13 @@ impl<'p> Returns<'p> {
                         tracker.observe(tag.sequence);
                         if timed.is_none_or(|timed| timed == tag.stream) {
                             match arrival.of(*frame, now) {
-                                Some(came) => times.record(tag.ticks_until(came)),
+                                Some(came) => {
+                                    let under_way = tag.ticks_until(came);
+                                    // A frame that has been under way for longer than the timed part lasts was sent before it.
+                                    if timed_from.is_none_or(|from| under_way <= came.saturating_sub(from)) {
+                                        times.record(under_way);
+                                    }
+                                }
                                 None => *untimed += 1,
                             }
                         }
