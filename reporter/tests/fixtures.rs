@@ -241,6 +241,42 @@ fn sockperf_full_log_and_refusals() {
 }
 
 #[test]
+fn netperf_of_udp_says_what_was_sent_and_what_arrived() {
+    // 4474 Mb/s were sent and 1767 arrived; THROUGHPUT repeats what arrived.
+    let found = one("netperf_2.7.1_udp_stream_k.txt");
+    assert_eq!((found.values.goodput_bps.unwrap().bps(), found.parameters["sent_bps"].as_f64()), (1_767_090_000.0, Some(4_474_440_000.0)));
+    assert!((found.values.loss_ratio.unwrap().ratio() - (1.0 - 1767.09 / 4474.44)).abs() < 1e-12);
+    // In the table for people the same is 467,372 datagrams and 164,719 that arrived.
+    let found = one("netperf_2.7.1_udp_stream.txt");
+    assert_eq!(found.values.goodput_bps.unwrap().bps(), 1_844_070_000.0);
+    assert!((found.values.loss_ratio.unwrap().ratio() - (1.0 - 164_719.0 / 467_372.0)).abs() < 1e-12);
+}
+
+#[test]
+fn netperf_maerts_goes_from_server_to_client() {
+    for (name, bps) in [("netperf_2.7.1_tcp_maerts.txt", 10_751_990_000.0), ("netperf_2.7.1_tcp_maerts_o.csv", 9_914_790_000.0)] {
+        let found = one(name);
+        assert_eq!((found.values.goodput_bps.unwrap().bps(), found.direction), (bps, Direction::ServerToClient), "{name}");
+    }
+}
+
+#[test]
+fn netperf_round_trips_are_whole() {
+    let found = one("netperf_2.7.1_tcp_rr_k.txt");
+    let rtt = found.values.rtt_ns.unwrap();
+    assert_eq!((rtt.mean, rtt.p50, rtt.p99, rtt.max), (Some(9_600.0), Some(5_000.0), Some(49_000.0), Some(5_385_000.0)));
+    // 103,736 transactions a second of 9.6 µs are the whole second.
+    assert!((rtt.mean.unwrap() / 1e9 * 103_736.14 - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn iperf2_counts_datagrams_where_they_arrived() {
+    let found = one("iperf2_2.1.8_udp_server.csv");
+    assert_eq!((found.values.goodput_bps.unwrap().bps(), found.values.loss_ratio.unwrap().ratio()), (50_019_695.0, 0.0));
+    assert_eq!(found.parameters["datagrams"].as_f64(), Some(4467.0));
+}
+
+#[test]
 fn iperf2_csv() {
     let found = one("iperf2_2.1.8_tcp_P2.csv");
     assert_eq!(goodput(&found), 11_179_048_243.0 + 12_732_581_944.0);

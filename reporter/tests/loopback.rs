@@ -112,6 +112,41 @@ fn iperf3_by_bytes_takes_less_than_a_second_of_traffic() {
     }
 }
 
+#[test]
+fn iperf2_over_tcp_gives_bits_of_payload() {
+    if !installed(KernelTool::Iperf2) {
+        return;
+    }
+    let extent = Extent::For(Duration::from_secs(1));
+    let record = measure(KernelTool::Iperf2, &KernelSpec::new(Method::Stream, Transport::Tcp, LOOPBACK, 23_461, size(1400), extent));
+    // The rate against the bytes and the time, which iperf prints beside it, the time to a tenth of a second.
+    let bits = record.parameters["bytes"].as_f64().unwrap() * 8.0;
+    let share = record.values.goodput_bps.unwrap().bps() * record.duration_s.unwrap() / bits;
+    assert!((0.85..1.15).contains(&share), "{record:?}");
+}
+
+/// Not every iperf 2 is told by its server what arrived: then what was sent must not pass for goodput.
+#[test]
+fn iperf2_over_udp_counts_what_arrived_or_says_that_it_cannot() {
+    if !installed(KernelTool::Iperf2) {
+        return;
+    }
+    let rate = methodology::units::Goodput::new(20e6).unwrap();
+    let extent = Extent::For(Duration::from_secs(1));
+    let spec = KernelSpec { udp_rate: Some(rate), ..KernelSpec::new(Method::Stream, Transport::Udp, LOOPBACK, 23_471, size(1400), extent) };
+    let commands = KernelTool::Iperf2.commands(&spec).unwrap();
+    let server = Server(start(commands.server.as_ref().unwrap()).unwrap());
+    wait_until_ready(Transport::Udp, 23_471);
+    let output = run_client(&commands.client, commands.timeout).unwrap();
+    drop(server);
+    let text = raw_text(&output.stdout, &output.stderr);
+    let found = KernelTool::Iperf2.parse(&text, ToolExit::Code(0)).unwrap_or_else(|error| panic!("{error}\n{text}")).remove(0);
+    match found.values.goodput_bps {
+        Some(goodput) => assert!(goodput.bps() > 0.0 && found.parameters.contains_key("datagrams"), "{text}"),
+        None => assert!(!found.doubts.is_empty() && found.parameters["sent_bps"].as_f64().unwrap() > 1e6, "{text}"),
+    }
+}
+
 /// In a ping-pong, the number of round trips times their length is the time. This tells half from whole, whatever the machine does meanwhile:
 /// the record's round trip (qperf's figure, doubled) against the datagrams that the kernel itself counted, in a network namespace of its own.
 #[test]

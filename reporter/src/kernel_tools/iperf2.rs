@@ -112,7 +112,12 @@ fn take_datagrams(measurement: &mut Measurement, lines: &[&Line]) {
     let (lost, total) = datagrams.iter().fold((0.0, 0.0), |(lost, total), line| (lost + line.lost, total + line.total));
     // Without an answer from the server the client prints a total of −1.
     if datagrams.iter().any(|line| line.total <= 0.0) {
-        measurement.doubt(ReasonKind::CountersDisagree, "the server's count is missing: the rate is what was sent, not what arrived");
+        // What was sent is no goodput.
+        if let Some(sent) = measurement.values.goodput_bps.take() {
+            measurement.note("sent_bps", sent.bps());
+        }
+        let why = "the server's count is missing, and what the client sent is no goodput: take what the server prints (iperf -s -u -y C)";
+        measurement.doubt(ReasonKind::CountersDisagree, why);
         return;
     }
     measurement.note("datagrams", total);
@@ -149,6 +154,7 @@ mod tests {
         let text = "19700101000000,127.0.0.1,46242,127.0.0.1,19812,1,0.0-1.0,1312256,10492927,0.000,0,-1,-0.000,0\n";
         let found = parse(text, ToolExit::Code(0)).unwrap().remove(0);
         assert_eq!(found.doubts[0].kind, ReasonKind::CountersDisagree);
+        assert_eq!((found.values.goodput_bps, &found.parameters["sent_bps"]), (None, &10_492_927.0.into()));
         assert_eq!(found.transport, Transport::Udp);
     }
 }

@@ -3,10 +3,10 @@
 mod classic;
 mod omni;
 
-use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use super::{CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
-const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,REMOTE_RECV_THROUGHPUT,\
+const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
 LOCAL_TRANSPORT_RETRANS,REQUEST_SIZE,RESPONSE_SIZE,BURST_SIZE,MEAN_LATENCY,MIN_LATENCY,P50_LATENCY,P90_LATENCY,P99_LATENCY,MAX_LATENCY";
 
 pub(super) fn commands(spec: &KernelSpec) -> Commands {
@@ -47,8 +47,8 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
     found.map(|measurement| vec![measurement]).ok_or_else(|| ToolError::nothing_measured(KernelTool::Netperf, text, exit))
 }
 
-/// The transport and method that a banner names: `MIGRATED TCP REQUEST/RESPONSE TEST from …`.
-fn banner(text: &str) -> Option<(Transport, Method)> {
+/// The transport, method and direction that a banner names: `MIGRATED TCP REQUEST/RESPONSE TEST from …`. MAERTS is STREAM the other way round.
+fn banner(text: &str) -> Option<(Transport, Method, Direction)> {
     let line = text.lines().find(|line| line.contains(" TEST from "))?;
     let transport = if line.contains("UDP") {
         Transport::Udp
@@ -59,12 +59,13 @@ fn banner(text: &str) -> Option<(Transport, Method)> {
     };
     let method = if line.contains("REQUEST/RESPONSE") {
         Method::PingPong
-    } else if line.contains("STREAM") {
+    } else if line.contains("STREAM") || line.contains("MAERTS") {
         Method::Stream
     } else {
         return None;
     };
-    Some((transport, method))
+    let direction = if line.contains("MAERTS") { Direction::ServerToClient } else { Direction::ClientToServer };
+    Some((transport, method, direction))
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use crate::kernel_tools::{Direction, KernelTool, Measurement, MessageSize, Metho
 use crate::record::{LatencyDefinition, RttSummary};
 
 /// Output selectors and how the CSV form heads their columns (set_output_elt in nettest_omni.c).
-const NAMES: [(&str, &str); 17] = [
+const NAMES: [(&str, &str); 18] = [
     ("PROTOCOL", "Protocol"),
     ("DIRECTION", "Direction"),
     ("ELAPSED_TIME", "Elapsed Time (sec)"),
     ("THROUGHPUT", "Throughput"),
     ("THROUGHPUT_UNITS", "Throughput Units"),
     ("LOCAL_SEND_SIZE", "Local Send Size"),
+    ("LOCAL_SEND_THROUGHPUT", "Local Send Throughput"),
     ("REMOTE_RECV_THROUGHPUT", "Remote Recv Throughput"),
     ("LOCAL_TRANSPORT_RETRANS", "Local Transport Retransmissions"),
     ("REQUEST_SIZE", "Request Size Bytes"),
@@ -92,11 +93,12 @@ pub(super) fn measure(fields: &Fields, text: &str) -> Option<Measurement> {
     // Only a request/response test counts transactions.
     let transactions = named("THROUGHPUT_UNITS").is_some_and(|unit| unit.starts_with("Trans"));
     let method = match banner {
-        Some((_, method)) => method,
+        Some((_, method, _)) => method,
         None if transactions || named("DIRECTION") == Some("Send|Recv") => Method::PingPong,
         None => Method::Stream,
     };
     let mut measurement = Measurement::new(KernelTool::Netperf, method, transport);
+    measurement.direction = banner.map_or(Direction::ClientToServer, |(.., direction)| direction);
     if let Some(seconds) = figure("ELAPSED_TIME") {
         measurement.set_duration(seconds);
     }
@@ -111,7 +113,8 @@ pub(super) fn measure(fields: &Fields, text: &str) -> Option<Measurement> {
 
 /// netperf's latency is a whole round trip, in microseconds.
 fn take_latency(measurement: &mut Measurement, figure: &dyn Fn(&str) -> Option<f64>, transactions: bool) -> Option<()> {
-    let ns = |name: &str| figure(name).map(|microseconds| microseconds * 1e3);
+    // Where its histogram has no answer, netperf prints the smallest 32-bit number.
+    let ns = |name: &str| figure(name).filter(|&microseconds| microseconds >= 0.0).map(|microseconds| microseconds * 1e3);
     // With a burst several requests are under way at once, and the rate no longer tells the round trip.
     let alone = figure("BURST_SIZE").unwrap_or(0.0) == 0.0;
     let rate = figure("THROUGHPUT").filter(|&rate| transactions && alone && rate > 0.0);
@@ -154,16 +157,17 @@ fn take_goodput(
         "GBytes" => 8.0 * 1024.0 * 1024.0 * 1024.0,
         _ => return None,
     };
-    let (sent, received) = (figure("THROUGHPUT"), figure("REMOTE_RECV_THROUGHPUT"));
-    if direction == Some("Receive") {
+    let throughput = figure("THROUGHPUT");
+    if direction == Some("Receive") || measurement.direction == Direction::ServerToClient {
         measurement.direction = Direction::ServerToClient;
-        measurement.set_goodput(sent? * scale);
+        measurement.set_goodput(throughput? * scale);
         return Some(());
     }
-    measurement.set_goodput(received.or(sent)? * scale);
-    if let (Transport::Udp, Some(sent), Some(received)) = (measurement.transport, sent, received)
-        && sent > 0.0
-    {
+    // Of a stream THROUGHPUT is what the receiver counted, over UDP too (calculate of the test's throughput in nettest_omni.c): it says nothing
+    // of what was sent.
+    let received = figure("REMOTE_RECV_THROUGHPUT").or(throughput)?;
+    measurement.set_goodput(received * scale);
+    if let (Transport::Udp, Some(sent)) = (measurement.transport, figure("LOCAL_SEND_THROUGHPUT").filter(|&sent| sent > 0.0)) {
         measurement.note("sent_bps", sent * scale);
         measurement.values.loss_ratio = LossRatio::new(1.0 - received / sent).ok();
     }
