@@ -92,6 +92,19 @@ duration = "200ms"
 flows = 100
 "#;
 
+const DELAYS: &str = r#"
+name = "delays"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "dpdk"
+method = "latency"
+preset = "quick"
+at = [{ kind = "idle" }]
+tester = { repeats = 50 }
+"#;
+
 struct Work {
     folder: tempfile::TempDir,
 }
@@ -252,6 +265,39 @@ fn the_latency_procedure_has_the_tester_alone_beside_it_too() {
     } else {
         has_the_tester_alone_beside_it(&records[0]);
     }
+}
+
+#[test]
+fn rfc8219_7_2_latency_keeps_a_histogram_a_repetition_and_times_no_early_frame() {
+    let work = Work::new(DELAYS);
+    let output = work.run();
+    assert!(output.status.success(), "{}", errors(&output));
+    let out = work.out();
+    let all = records(&out);
+    let [record] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(record["load"], "idle");
+    let repetitions = record["parameters"]["measured"]["loads"][0]["repetitions"].as_array().unwrap();
+    // On a busy machine trials are repeated; what learns the highest load has no delays.
+    let valid = |trial: &&Value| trial["verdict"]["state"] == "valid" && trial["purpose"] == "measurement";
+    let sent: Vec<u64> = record["parameters"]["trials"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(valid)
+        .map(|trial| trial["outcome"]["directions"][0]["sent"].as_u64().unwrap())
+        .collect();
+    assert_eq!((repetitions.len(), sent.len()), (3, 3), "{record}");
+    let archive = reporter::archive::Archive::read(&out).unwrap();
+    let mut counted = 0;
+    for (delays, sent) in repetitions.iter().zip(sent) {
+        let histogram = archive.histogram(delays["histogram"]["file"].as_str().unwrap()).unwrap();
+        let count = delays["count"].as_u64().unwrap();
+        // A fifth of the trial is over before the first frame that counts.
+        assert!(histogram.len() == count && 0 < count && count < sent, "{count} of {sent}, {} kept", histogram.len());
+        counted += count;
+    }
+    assert_eq!(record["values"]["rtt_ns"]["count"].as_u64(), Some(counted));
+    assert!(out.join("figures/round-trips-by-percentile-under-load-64-a-cpu-to-b-cpu.svg").is_file());
 }
 
 #[test]

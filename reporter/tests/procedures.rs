@@ -3,23 +3,11 @@
 
 mod synthetic;
 
-use methodology::units::FrameSize;
 use reporter::archive::Archive;
-use reporter::record::{Metric, Pair, Record, Size, Stack, Verdict};
+use reporter::record::{Record, Verdict};
 use reporter::render::render_run;
 use serde_json::{Value, json};
-
-/// A record of a procedure between system a and system b.
-fn record(number: usize, method: &str, bytes: u32, measured: Value) -> Record {
-    let pair: Pair = synthetic::pairs().into_iter().find(|pair| pair.to_string() == "a-cpu→b-cpu").unwrap();
-    let size = Size::frame(FrameSize::new(bytes).unwrap());
-    let metric = if method == "latency" { Metric::Latency } else { Metric::Throughput };
-    let mut record = synthetic::record(number, &pair, Stack::Dpdk, metric, size, 1);
-    record.method = method.to_owned();
-    record.parameters = json!({ "preset": "quick", "measured": measured, "trials": [1] }).as_object().unwrap().clone();
-    assert!(record.measured().is_some(), "the test's own record is one that is understood: {}", record.parameters["measured"]);
-    record
-}
+use synthetic::procedures::*;
 
 fn rendered(records: &[Record]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -35,14 +23,6 @@ fn file(directory: &tempfile::TempDir, name: &str) -> String {
 /// The lines of a figure's numbers, without the header.
 fn numbers(directory: &tempfile::TempDir, name: &str) -> Vec<String> {
     file(directory, &format!("figures/{name}.csv")).lines().skip(1).map(str::to_owned).collect()
-}
-
-fn frame_loss(losses: &[(f64, f64)], complete: bool) -> Value {
-    let points: Vec<Value> = losses
-        .iter()
-        .map(|(share, loss)| json!({ "share": share, "load_pps": share * 1e6, "loss_ratio": loss, "forwarding_rate_pps": share * 1e6 * (1.0 - loss) }))
-        .collect();
-    json!({ "kind": "frame-loss", "max_rate_pps": 1e6, "points": points, "complete": complete })
 }
 
 #[test]
@@ -80,21 +60,12 @@ fn loss_is_drawn_against_load_a_line_a_size() {
 
 #[test]
 fn round_trips_under_load_are_medians_of_the_repetitions() {
-    let delays = |p50: u64, definition: &str| {
-        json!({ "definition": definition, "count": 1000, "min_ns": 1, "mean_ns": p50, "p50_ns": p50, "p90_ns": p50 * 2, "p99_ns": p50 * 10,
-                "p999_ns": p50 * 100, "p9999_ns": p50 * 200, "max_ns": p50 * 300 })
-    };
-    let load = |at: Value, pps: f64, repetitions: Vec<Value>| {
-        let spread = json!({ "median_ns": 0, "p1_ns": 0, "p99_ns": 0 });
-        json!({ "at": at, "load_pps": pps, "repetitions": repetitions, "typical": spread, "worst_case": spread, "mean_ns": 0, "min_ns": 0,
-                "max_ns": 0, "loss_ratio": 0.0 })
-    };
     let trip = |p50| delays(p50, "round-trip-software");
-    let measured = json!({ "kind": "latency", "search": null, "loads": [
-        load(json!({ "kind": "throughput" }), 2e6, vec![trip(5_000), trip(6_000), trip(50_000)]),
-        load(json!({ "kind": "idle" }), 9_001.0, vec![trip(1_000)]),
-        load(json!({ "kind": "idle" }), 1_000.0, vec![delays(7, "one-way")]),
-    ] });
+    let measured = latency(vec![
+        at_load(json!({ "kind": "throughput" }), 2e6, vec![trip(5_000), trip(6_000), trip(50_000)]),
+        at_load(json!({ "kind": "idle" }), 9_001.0, vec![trip(1_000)]),
+        at_load(json!({ "kind": "idle" }), 1_000.0, vec![delays(7, "one-way")]),
+    ]);
     let directory = rendered(&[record(1, "latency", 64, measured.clone())]);
     assert_eq!(
         numbers(&directory, "round-trips-by-load-a-cpu-to-b-cpu"),
@@ -116,10 +87,66 @@ fn round_trips_under_load_are_medians_of_the_repetitions() {
     assert_eq!(svg.matches("class=\"end\"").count(), 7, "one name a size where three would not fit");
 }
 
-fn back_to_back(bursts: &[u64]) -> Value {
-    json!({ "kind": "back-to-back", "search": null, "not_applicable": null, "bursts": bursts, "frames": null, "burst_rate_pps": 1e6,
-            "throughput_pps": null, "implied_buffer_time_s": null, "corrected_buffer_time_s": null, "corrected_buffer_frames": null,
-            "max_burst": 100_000, "min_step": 16 })
+/// Every line of a figure by percentile: what it is called, and its percentiles with their values.
+fn lines_by_percentile(directory: &tempfile::TempDir, name: &str) -> Vec<(String, Vec<(f64, f64)>)> {
+    let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for row in numbers(directory, name) {
+        let cells: Vec<&str> = row.split(',').collect();
+        let point = (cells[1].parse().unwrap(), cells[2].parse().unwrap());
+        match lines.iter_mut().find(|line| line.0 == cells[0]) {
+            Some(line) => line.1.push(point),
+            None => lines.push((cells[0].to_owned(), vec![point])),
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_load_of_latency_has_a_line_by_percentile_from_the_histograms_that_were_kept() {
+    let trips = |load: &str, p50s: &[u64]| p50s.iter().map(|&p50| kept(p50, &format!("raw/{load}-{p50}.hdr"))).collect::<Vec<_>>();
+    let mut one_way = delays(7, "one-way");
+    one_way["histogram"] = json!({ "file": "raw/one-way.hdr" });
+    let found = latency(vec![
+        at_load(json!({ "kind": "throughput" }), 2e6, trips("full", &[5_000, 50_000])),
+        at_load(json!({ "kind": "of-pdr", "value": 0.5 }), 1e6, trips("half", &[2_000])),
+        at_load(json!({ "kind": "idle" }), 9_001.0, vec![one_way]),
+    ]);
+    let records = [record(1, "latency", 64, found)];
+    let directory = rendered(&records);
+    let figure = "round-trips-by-percentile-under-load-64-a-cpu-to-b-cpu";
+    let lines = lines_by_percentile(&directory, figure);
+    let names: Vec<&str> = lines.iter().map(|line| line.0.as_str()).collect();
+    assert_eq!(names, ["50 % of PDR", "throughput"], "from the lowest load up, and no one-way delay among round trips");
+    // Half of both repetitions are at most ten times the shorter median (its p99); one in 100,000 of both lies beyond what either holds.
+    let close = |found: f64, put_in: f64| (found / put_in - 1.0).abs() < 1e-3;
+    let at = |line: usize, percent: f64| lines[line].1.iter().find(|point| point.0 == percent).unwrap().1;
+    assert!(close(at(0, 50.0), 2_000.0) && close(at(0, 99.9), 200_000.0), "{lines:?}");
+    assert!(close(at(1, 50.0), 50_000.0), "{lines:?}");
+    let html = file(&directory, "report.html");
+    assert!(html.contains("500000 round trips of 2 repetitions") && html.contains("load throughput, 2.00 Mpps"), "what was pooled is said");
+    assert!(!html.contains("Histograms that could not be read"));
+
+    // A file that is gone is named, and its repetition alone is missing.
+    let run = directory.path().join("run");
+    std::fs::remove_file(run.join("raw/full-50000.hdr")).unwrap();
+    let again = tempfile::tempdir().unwrap();
+    render_run(&Archive::read(&run).unwrap(), again.path()).unwrap();
+    assert!(close(lines_by_percentile(&again, figure)[1].1[0].1, 5_000.0));
+    let html = file(&again, "report.html");
+    assert!(html.contains("Histograms that could not be read") && html.contains("full-50000.hdr"));
+}
+
+#[test]
+fn the_sentences_about_delays_say_medians_over_the_repetitions() {
+    let trips: Vec<Value> = [1_000, 3_000, 90_000].map(|p50| delays(p50, "round-trip-software")).into();
+    let spread = json!({ "median_ns": 7_770, "p1_ns": 7_000, "p99_ns": 8_000 });
+    let pdv = json!({ "kind": "pdv", "search": null, "loads": [
+        { "at": { "kind": "throughput" }, "load_pps": 1e6, "repetitions": trips.clone(), "pdv": spread, "ipdv": null }
+    ] });
+    let found = latency(vec![at_load(json!({ "kind": "throughput" }), 1e6, trips)]);
+    let md = file(&rendered(&[record(1, "latency", 64, found), record(2, "pdv", 64, pdv)]), "report.md");
+    assert!(md.contains("at throughput: p50 3.00 µs, p99.9 300 µs") || md.contains("at throughput: p50 3 µs, p99.9 300 µs"), "{md}");
+    assert!(md.contains("at throughput: 7.77 µs"), "delay variation is D99.9 − Dmin, not D99.9: {md}");
 }
 
 #[test]
@@ -135,19 +162,6 @@ fn bursts_are_means_and_the_longest_that_could_be_tried_is_a_lower_limit() {
     );
     let svg = file(&directory, "figures/longest-bursts-system-a-to-system-b.svg");
     assert!(svg.contains("hollow") && svg.contains("at least 100 kframes") && svg.contains("burst, kframes"), "{svg}");
-}
-
-fn goal(name: &str, outcome: Value) -> Value {
-    let goal = json!({ "name": name, "loss-ratio": 0.0, "exceed-ratio": 0.5, "initial-trial": 0.2, "final-trial": 0.2, "duration-sum": 1.0, "width": 0.01 });
-    json!({ "goal": goal, "outcome": outcome })
-}
-
-fn bound(pps: f64) -> Value {
-    json!({ "load_pps": pps, "trials": 2, "trial_time_s": 0.4, "worst_loss": 0.0, "best_loss": 0.0, "set_by": "device" })
-}
-
-fn search(goals: Vec<Value>) -> Value {
-    json!({ "kind": "ndr-pdr", "min_load_pps": 1e3, "max_load_pps": 1.25e6, "max_load_calibrated": true, "trials": 4, "trial_time_s": 0.8, "goals": goals })
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(crate) mod preset_values;
 mod spec;
 mod validate;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub use changes::{PhaseChanges, TesterChanges};
@@ -178,6 +180,17 @@ pub enum LoadPoint {
     Idle,
     /// A load as a person gives it.
     Load(Load),
+}
+
+impl fmt::Display for LoadPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadPoint::Throughput => f.write_str("throughput"),
+            LoadPoint::OfPdr(share) => write!(f, "{share} of PDR"),
+            LoadPoint::Idle => f.write_str("idle"),
+            LoadPoint::Load(load) => load.fmt(f),
+        }
+    }
 }
 
 impl Procedure {

@@ -362,6 +362,17 @@ pub struct SoakResult {
     pub drift_per_hour: Option<f64>,
 }
 
+impl Measured {
+    /// The delays of each load, repetition by repetition; none of a method that measures no delays.
+    pub fn delays_mut(&mut self) -> Vec<&mut [DelaySummary]> {
+        match self {
+            Measured::Latency(result) => result.loads.iter_mut().map(|load| load.repetitions.as_mut_slice()).collect(),
+            Measured::Pdv(result) => result.loads.iter_mut().map(|load| load.repetitions.as_mut_slice()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl MethodReport {
     /// Every goal with its bounds, for methods that searched.
     pub fn goals(&self) -> &[GoalResult] {

@@ -52,9 +52,19 @@ pub struct DelaySummary {
     /// Differences between neighbours, where frames could be taken in sending order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipdv: Option<IpdvSummary>,
-    /// Every delay, as an HdrHistogram V2 log in base64, where the measurer keeps one.
+    /// Every delay, where the measurer keeps them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub histogram: Option<String>,
+    pub histogram: Option<DelayHistogram>,
+}
+
+/// An HdrHistogram of every delay (V2 + DEFLATE, base64), or where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DelayHistogram {
+    /// The text itself.
+    Text(String),
+    /// The file that holds the text, relative to what holds the summary: summaries are kept in lines of results, which megabytes help nobody in.
+    File(String),
 }
 
 /// Inter-packet delay variation D(i) − D(i−1) in nanoseconds, signed (RFC 3393; RFC 8219 §7.3.2 asks for these three).

@@ -13,7 +13,7 @@ mod record;
 mod tester_rule;
 
 pub use bench::{Bench, NoOutcome, judge};
-pub use delay::{DelayDefinition, DelaySummary, IpdvSummary};
+pub use delay::{DelayDefinition, DelayHistogram, DelaySummary, IpdvSummary};
 pub use input::{ResetKind, Stimulus, TrialInput};
 pub use measurer::Measurer;
 pub use outcome::{Direction, DirectionOutcome, Fault, Hiccups, LossDomains, TrialOutcome};

@@ -52,6 +52,13 @@ pub struct PercentileCurve {
     pub pair: Pair,
     /// What was sent meanwhile.
     pub load: Option<String>,
+    /// What they were.
+    pub distribution: Distribution,
+}
+
+/// What the histograms of all repetitions of one measurement say together.
+#[derive(Debug, Clone)]
+pub struct Distribution {
     /// Delays.
     pub count: u64,
     /// How many repetitions they come from.
@@ -82,22 +89,32 @@ pub fn percentile_curves<E: fmt::Display>(
     let mut curves = Vec::new();
     for pair in cells.pairs() {
         let Some(cell) = shortest_round_trips(cells, &pair, |record| histogram_of(record).is_some()) else { continue };
-        let mut all: Option<Histogram<u64>> = None;
-        let mut repetitions = 0;
-        for record in cell.shown() {
-            let Some(path) = histogram_of(record) else { continue };
-            let outcome = read(path).map_err(|error| error.to_string()).and_then(|one| merge(&mut all, one));
-            match outcome {
-                Ok(()) => repetitions += 1,
-                Err(why) => unread.push(UnreadHistogram { record: record.id.clone(), why }),
-            }
-        }
-        let Some(all) = all.filter(|all| !all.is_empty()) else { continue };
-        let points = Percentile::DRAWN.into_iter().filter(|p| p.is_shown_by(all.len())).map(|p| (p, p.of(&all))).collect();
-        let (load, trusted) = (cell.key.load.clone(), !cell.valid.is_empty());
-        curves.push(PercentileCurve { pair, load, count: all.len(), repetitions, trusted, points });
+        let files = cell.shown().iter().filter_map(|record| Some((&record.id, histogram_of(record)?.to_owned())));
+        let Some(distribution) = distribution(files, !cell.valid.is_empty(), &read, &mut unread) else { continue };
+        curves.push(PercentileCurve { pair, load: cell.key.load.clone(), distribution });
     }
     (curves, unread)
+}
+
+/// Puts the histograms of one measurement together, and notes those that cannot be read.
+pub(super) fn distribution<'i, E: fmt::Display>(
+    files: impl IntoIterator<Item = (&'i RecordId, String)>,
+    trusted: bool,
+    read: impl Fn(&str) -> Result<Histogram<u64>, E>,
+    unread: &mut Vec<UnreadHistogram>,
+) -> Option<Distribution> {
+    let mut all: Option<Histogram<u64>> = None;
+    let mut repetitions = 0;
+    for (record, path) in files {
+        let outcome = read(&path).map_err(|error| error.to_string()).and_then(|one| merge(&mut all, one));
+        match outcome {
+            Ok(()) => repetitions += 1,
+            Err(why) => unread.push(UnreadHistogram { record: record.clone(), why }),
+        }
+    }
+    let all = all.filter(|all| !all.is_empty())?;
+    let points = Percentile::DRAWN.into_iter().filter(|p| p.is_shown_by(all.len())).map(|p| (p, p.of(&all))).collect();
+    Some(Distribution { count: all.len(), repetitions, trusted, points })
 }
 
 /// Of a pair's round trips without the kernel that hold what is asked for, those with the shortest median.

@@ -17,7 +17,7 @@ pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
-pub use percentiles::round_trips_by_percentile;
+pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under_load};
 pub use procedures::{Finding, bounds_by_size, findings, longest_bursts, loss_by_load, round_trips_by_load};
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
@@ -176,6 +176,15 @@ pub(crate) fn share_values(figures: &mut [Figure]) {
     let all: Vec<f64> = figures.iter().flat_map(Figure::y_values).collect();
     for figure in figures {
         figure.y.shared.clone_from(&all);
+    }
+}
+
+/// Lets figures that stand side by side have one extent both ways.
+pub(crate) fn share_both(figures: &mut [Figure]) {
+    share_values(figures);
+    let all: Vec<f64> = figures.iter().flat_map(|f| f.series.iter().flat_map(|s| &s.points).map(|p| p.x)).collect();
+    for figure in figures {
+        figure.x.shared.clone_from(&all);
     }
 }
 

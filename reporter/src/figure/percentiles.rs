@@ -1,7 +1,8 @@
-use crate::analysis::{Group, PercentileCurve, Unit};
+use crate::analysis::{Distribution, Group, LoadedCurve, Percentile, PercentileCurve, SizeKey, Unit};
+use crate::record::Pair;
 
 use super::throughput::capitalised;
-use super::{Axis, Dash, Figure, Point, Scale, Series, Styles, share_values, shown, slug};
+use super::{Axis, Dash, Figure, Point, Scale, Series, Styles, share_both, shown, slug};
 
 /// Round trips by percentile on an axis of nines, a line a pair: a figure a group, on the same scales.
 pub fn round_trips_by_percentile(curves: &[PercentileCurve], styles: &Styles) -> Vec<Figure> {
@@ -9,12 +10,64 @@ pub fn round_trips_by_percentile(curves: &[PercentileCurve], styles: &Styles) ->
     groups.sort();
     groups.dedup();
     let mut figures: Vec<Figure> = groups.iter().map(|group| figure_of(curves, styles, group)).filter(|f| !f.is_empty()).collect();
-    share_values(&mut figures);
-    let reached: Vec<f64> = figures.iter().flat_map(|f| f.series.iter().flat_map(|s| &s.points).map(|p| p.x)).collect();
-    for figure in &mut figures {
-        figure.x.shared.clone_from(&reached);
-    }
+    share_both(&mut figures);
     figures
+}
+
+/// Round trips by percentile while loads were offered, a line a load: a figure for each pair and frame size, on the same scales.
+pub fn round_trips_by_percentile_under_load(curves: &[LoadedCurve]) -> Vec<Figure> {
+    let mut names: Vec<(f64, String)> = curves.iter().map(|curve| (curve.load.pps(), curve.at.to_string())).collect();
+    names.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let styles = Styles::of(names.into_iter().map(|(_, name)| name));
+    let mut measured: Vec<(&Pair, SizeKey)> = curves.iter().map(|curve| (&curve.pair, curve.size)).collect();
+    measured.sort_by_key(|(pair, size)| (Group::of(pair), *pair, *size));
+    measured.dedup();
+    let mut figures: Vec<Figure> = measured.into_iter().map(|(pair, size)| under_load(curves, &styles, pair, size)).collect();
+    share_both(&mut figures);
+    figures
+}
+
+fn under_load(curves: &[LoadedCurve], styles: &Styles, pair: &Pair, size: SizeKey) -> Figure {
+    let series = curves.iter().filter(|curve| curve.pair == *pair && curve.size == size).map(|curve| {
+        let name = curve.at.to_string();
+        let offered = format!("{name}, {}", shown(Unit::PacketsPerSecond, curve.load.pps()));
+        Series {
+            label: name.clone(),
+            keys: vec![name.clone()],
+            style: styles.style(&name, Dash::Solid),
+            joined: true,
+            points: points(&curve.distribution, &format!("DPDK {pair}, {size}"), Some(&offered)),
+            name,
+        }
+    });
+    Figure {
+        id: format!("round-trips-by-percentile-under-load-{}-{}", size.bytes, slug(&pair.to_string())),
+        title: format!("{pair}, {size}"),
+        caption: "Whole round trips while a load is offered (RFC 8219 §7.2): so many per cent were not longer. Each step to the right has a tenth \
+                  of the round trips beyond it. A line ends at the last percentile that has a round trip beyond it; between marks lines only \
+                  lead the eye. Repetitions are taken together."
+            .to_owned(),
+        series: series.collect(),
+        x: Axis::values("percentile", Unit::Percent, Scale::Nines),
+        y: Axis::values("round-trip time", Unit::Nanoseconds, Scale::Log),
+        limits: Vec::new(),
+    }
+}
+
+/// The marks of one line.
+fn points(distribution: &Distribution, of: &str, load: Option<&str>) -> Vec<Point> {
+    let Distribution { count, repetitions, trusted, points } = distribution;
+    let mark = |percentile: &Percentile, delay: f64| {
+        let mut hover = vec![of.to_owned(), format!("{percentile}: {}", shown(Unit::Nanoseconds, delay))];
+        hover.push(match repetitions {
+            1 => format!("{count} round trips, measured once"),
+            n => format!("{count} round trips of {n} repetitions"),
+        });
+        hover.extend(load.map(|load| format!("load {load}")));
+        hover.extend((!trusted).then(|| "not from valid trials".to_owned()));
+        Point { x: percentile.percent(), y: delay, spread: None, trusted: *trusted, hover }
+    };
+    points.iter().map(|(percentile, delay)| mark(percentile, delay.ns() as f64)).collect()
 }
 
 fn figure_of(curves: &[PercentileCurve], styles: &Styles, group: &Group) -> Figure {
@@ -26,21 +79,7 @@ fn figure_of(curves: &[PercentileCurve], styles: &Styles, group: &Group) -> Figu
             keys: vec![short.clone()],
             style: styles.style(&short, Dash::Solid),
             joined: true,
-            points: curve
-                .points
-                .iter()
-                .map(|(percentile, delay)| {
-                    let delay = delay.ns() as f64;
-                    let mut hover = vec![format!("DPDK {}", curve.pair), format!("{percentile}: {}", shown(Unit::Nanoseconds, delay))];
-                    hover.push(match curve.repetitions {
-                        1 => format!("{} round trips, measured once", curve.count),
-                        n => format!("{} round trips of {n} repetitions", curve.count),
-                    });
-                    hover.extend(curve.load.as_ref().map(|load| format!("load {load}")));
-                    hover.extend((!curve.trusted).then(|| "not from valid trials".to_owned()));
-                    Point { x: percentile.percent(), y: delay, spread: None, trusted: curve.trusted, hover }
-                })
-                .collect(),
+            points: points(&curve.distribution, &format!("DPDK {}", curve.pair), curve.load.as_deref()),
         }
     });
     Figure {

@@ -6,20 +6,29 @@ use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
 use methodology::units::Seconds;
 
 use super::page::Section;
+use super::round_trips::unread_histograms;
 use super::table::Table;
-use crate::analysis::{Cells, Configuration};
+use crate::analysis::{Cells, Configuration, percentiles_under_load};
 use crate::archive::Archive;
 use crate::figure::{self, Styles};
 use crate::record::{Record, Stack};
 
 /// The sections in their order.
-pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 5] {
+pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 6] {
     let found = figure::findings(cells);
+    let (curves, unread) = percentiles_under_load(cells, |path| archive.histogram(path));
     let drawn = |id, title, figures| Section { id, title, figures, ..Section::default() };
     [
         drawn("bounds", "NDR and PDR: bounds by frame size", figure::bounds_by_size(&found, styles)),
         drawn("frame-loss", "Frame loss rate: loss by load", figure::loss_by_load(&found)),
-        drawn("latency-by-load", "Latency under load: round trips by load", figure::round_trips_by_load(&found)),
+        drawn("latency-by-load", "Latency by load: round trips while a load is offered", figure::round_trips_by_load(&found)),
+        Section {
+            id: "percentiles-under-load",
+            title: "Percentiles under load: how round trips are spread at each load",
+            figures: figure::round_trips_by_percentile_under_load(&curves),
+            tables: unread_histograms(&unread),
+            ..Section::default()
+        },
         drawn("back-to-back", "Back-to-back: longest burst without loss", figure::longest_bursts(&found, styles)),
         Section {
             id: "procedures",
@@ -63,15 +72,10 @@ fn found(measured: &Measured) -> String {
         Measured::Throughput(result) => goals(&result.search),
         Measured::NdrPdr(search) => goals(search),
         Measured::Latency(latency) => {
-            let at = latency.loads.iter().filter_map(|load| {
-                let typical = load.repetitions.first()?;
-                Some(format!("{}: p50 {}, p99 {}", point(&load.at), typical.p50, typical.p99))
-            });
-            all(at.collect())
+            let at = latency.loads.iter();
+            all(at.map(|load| format!("{}: p50 {}, p99.9 {}", at_load(&load.at), load.typical.median, load.worst_case.median)).collect())
         }
-        Measured::Pdv(pdv) => {
-            all(pdv.loads.iter().filter_map(|load| Some(format!("{}: {}", point(&load.at), load.repetitions.first()?.p999))).collect())
-        }
+        Measured::Pdv(pdv) => all(pdv.loads.iter().map(|load| format!("{}: {}", at_load(&load.at), load.pdv.median)).collect()),
         Measured::FrameLoss(curve) => {
             let points = curve.points.iter().map(|point| format!("{} at {:.0} %", point.loss_ratio, point.share.share() * 100.0));
             all(points.collect()) + if curve.complete { "" } else { " (partial)" }
@@ -122,12 +126,10 @@ fn goal(result: &GoalResult) -> String {
     }
 }
 
-fn point(at: &LoadPoint) -> String {
+fn at_load(at: &LoadPoint) -> String {
     match at {
-        LoadPoint::Throughput => "at throughput".to_owned(),
-        LoadPoint::OfPdr(share) => format!("at {share} of PDR"),
-        LoadPoint::Idle => "idle".to_owned(),
-        LoadPoint::Load(load) => format!("at {load}"),
+        LoadPoint::Idle => at.to_string(),
+        _ => format!("at {at}"),
     }
 }
 

@@ -31,9 +31,7 @@ pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Secti
         id: "percentiles",
         title: "Round trips by percentile",
         figures: figure::round_trips_by_percentile(&curves, styles),
-        tables: unread_table(&unread)
-            .map(|table| vec![("Histograms that could not be read and are not drawn".to_owned(), table)])
-            .unwrap_or_default(),
+        tables: unread_histograms(&unread),
         ..Section::default()
     };
     [by_pair, by_percentile]
@@ -162,10 +160,13 @@ fn residence_table(cells: &Cells<'_>) -> Option<Table> {
     (!body.is_empty()).then_some(Table { header, rows: body })
 }
 
-fn unread_table(unread: &[UnreadHistogram]) -> Option<Table> {
+/// The histograms that are missing from a figure, where there are any.
+pub fn unread_histograms(unread: &[UnreadHistogram]) -> Vec<(String, Table)> {
     let mut rows: Vec<Vec<String>> = unread.iter().take(NAMED).map(|one| vec![one.record.to_string(), one.why.clone()]).collect();
     if unread.len() > NAMED {
         rows.push(vec![format!("and {} more", unread.len() - NAMED), String::new()]);
     }
-    (!rows.is_empty()).then(|| Table { header: ["record", "why"].map(str::to_owned).into(), rows })
+    let title = "Histograms that could not be read and are not drawn".to_owned();
+    let table = (!rows.is_empty()).then(|| (title, Table { header: ["record", "why"].map(str::to_owned).into(), rows }));
+    table.into_iter().collect()
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use chromium::Chromium;
+use reporter::record::Record;
 use reporter::render::render_run;
 use serde_json::json;
 use synthetic::{Truth, hostile, records};
@@ -19,7 +20,7 @@ fn opened(name: &str) -> Option<(tempfile::TempDir, PathBuf, Chromium)> {
         println!("skipped {name}: no chromium in /usr/bin (apt-get install chromium)");
         return None;
     };
-    let mut list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
+    let mut list = everything();
     let victims: Vec<_> = list.iter().take(4).cloned().map(hostile).collect();
     list.extend(victims);
     let directory = tempfile::tempdir().unwrap();
@@ -33,6 +34,30 @@ fn opened(name: &str) -> Option<(tempfile::TempDir, PathBuf, Chromium)> {
     Some((directory, file, browser))
 }
 
+/// A run with every figure that a report can have.
+fn everything() -> Vec<Record> {
+    let mut list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
+    list.extend(synthetic::procedures::tuned(&list));
+    list.extend(synthetic::procedures::all(list.len()));
+    list
+}
+
+/// Sections whose figures must be there, or the tests look at nothing.
+const DRAWN: [&str; 12] = [
+    "application-view",
+    "frame-view",
+    "ratio",
+    "latency",
+    "percentiles",
+    "loss",
+    "bounds",
+    "frame-loss",
+    "latency-by-load",
+    "percentiles-under-load",
+    "back-to-back",
+    "tuning",
+];
+
 #[test]
 fn it_draws_without_a_complaint_and_asks_for_nothing() {
     let Some((_directory, file, mut browser)) = opened("it_draws_without_a_complaint_and_asks_for_nothing") else { return };
@@ -41,6 +66,10 @@ fn it_draws_without_a_complaint_and_asks_for_nothing() {
     let drawn = browser.value(visible);
     let drawn = drawn.as_array().unwrap();
     assert!(drawn.len() >= 22 && drawn.iter().all(|n| *n == json!(1)), "one drawing a figure: {drawn:?}");
+    for section in DRAWN {
+        let figures = browser.value(&format!("document.querySelectorAll('#{section} figure').length"));
+        assert!(figures.as_u64().unwrap() > 0, "no figure in {section}");
+    }
     let outside = browser.value(
         "[...document.querySelectorAll('.v .figure')].filter(s => s.getBoundingClientRect().width).flatMap(svg => {
             const frame = svg.getBoundingClientRect();
@@ -128,6 +157,13 @@ fn it_fits_a_telephone_and_prints_whole() {
     browser.open(&file);
     let overflow = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").as_i64().unwrap();
     assert_eq!(overflow, 0, "the page scrolls sideways at 400 pixels");
+    for section in DRAWN {
+        let widths = format!(
+            "[...document.querySelectorAll('#{section} .v .figure')].map(f => f.getBoundingClientRect()).filter(b => b.width)
+                .filter(b => b.left < 0 || b.right > innerWidth || b.width < 300).length"
+        );
+        assert_eq!(browser.value(&widths), json!(0), "a figure of {section} does not fit");
+    }
     let small = browser
         .value("Math.min(...[...document.querySelectorAll('.v .figure text')].map(t => t.getBoundingClientRect().height).filter(Boolean))");
     assert!(small.as_f64().unwrap() >= 10.0, "text of {small} pixels");
@@ -166,7 +202,7 @@ fn pictures_for_a_person() {
     let into = PathBuf::from(std::env::var("LOOK").unwrap_or_else(|_| "target/look".to_owned()));
     std::fs::create_dir_all(&into).unwrap();
     let program = chromium::installed().expect("chromium");
-    let list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
+    let list = everything();
     let archive = match std::env::var("RUN") {
         Ok(run) => reporter::archive::Archive::read(std::path::Path::new(&run)).unwrap(),
         Err(_) => synthetic::archive(&into.join(format!("run-{}", std::process::id())), &list),
@@ -184,7 +220,7 @@ fn pictures_for_a_person() {
         browser.open(&into.join("report.html"));
         let height = browser.value("document.documentElement.scrollHeight").as_u64().unwrap();
         let step = if width < 600 { 1500 } else { 1700 };
-        for (index, y) in (0..height).step_by(step).enumerate().take(9) {
+        for (index, y) in (0..height).step_by(step).enumerate().take(24) {
             let clip = json!({ "x": 0, "y": y, "width": width, "height": step.min((height - y) as usize), "scale": 1 });
             let shot = browser.ask("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }));
             let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();

@@ -1,12 +1,15 @@
 //! Archives with a known truth, for tests only. The numbers have the shape of a two-core lab; none of them was measured.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod procedures;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use methodology::trial::DelayHistogram;
 use methodology::units::{FrameSize, Goodput, LossRatio, PacketRate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -236,9 +239,21 @@ pub fn archive(directory: &Path, records: &[Record]) -> Archive {
         if let Some((rtt, name)) = record.values.rtt_ns.as_ref().and_then(|rtt| Some((rtt, rtt.histogram.as_ref()?))) {
             std::fs::write(directory.join(name), histogram(rtt)).unwrap();
         }
+        write_measured_histograms(directory, record);
     }
     drop(run);
     Archive::read(directory).unwrap()
+}
+
+/// The files that the delays of a procedure name.
+fn write_measured_histograms(directory: &Path, record: &Record) {
+    let mut measured = record.measured();
+    for delays in measured.iter_mut().flat_map(|measured| measured.delays_mut()).flatten() {
+        let Some(DelayHistogram::File(name)) = &delays.histogram else { continue };
+        let figures = [delays.p50, delays.p90, delays.p99, delays.p999, delays.p9999, delays.max].map(|delay| Some(delay.ns() as f64));
+        let [p50, p90, p99, p999, p9999, max] = figures;
+        std::fs::write(directory.join(name), histogram(&RttSummary { p50, p90, p99, p999, p9999, max, ..RttSummary::default() })).unwrap();
+    }
 }
 
 /// The histogram file of a summary of 250,000 round trips: so many at each percentile that it is the value at that rank.

@@ -1,9 +1,10 @@
 //! From what agents and methods report to records.
 
 use dataplane::{CycleReport, HiccupReport, ReflectReport, RttReport, SendReport};
-use methodology::procedures::{Measured, MethodReport, MethodState};
+use methodology::procedures::{LatencyAtLoad, Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
-use methodology::trial::TrialOutcome;
+use methodology::statistics::Sample;
+use methodology::trial::{DelaySummary, TrialOutcome};
 use methodology::units::{FrameSize, LinkSpeed, Nanoseconds, PacketRate};
 use reporter::record::{
     Ceiling, CeilingKind, CpuCost, EndCost, LatencyDefinition, LossDomains, Metric, Reason, ReasonKind, RttSummary, Values, Verdict, View,
@@ -74,20 +75,10 @@ pub fn of_method(report: &MethodReport, size: FrameSize) -> Finding {
             _ => clear_rate(&mut finding.values),
         },
         Measured::Latency(latency) => {
-            if let Some(delays) = latency.loads.first().and_then(|load| load.repetitions.first()) {
+            if let Some(load) = latency.loads.first().filter(|load| !load.repetitions.is_empty()) {
+                finding.load = Some(load.at.to_string());
                 finding.values.latency_definition = Some(LatencyDefinition::RoundTrip);
-                finding.values.rtt_ns = Some(RttSummary {
-                    min: Some(delays.min.ns() as f64),
-                    p50: Some(delays.p50.ns() as f64),
-                    p90: Some(delays.p90.ns() as f64),
-                    p99: Some(delays.p99.ns() as f64),
-                    p999: Some(delays.p999.ns() as f64),
-                    p9999: Some(delays.p9999.ns() as f64),
-                    max: Some(delays.max.ns() as f64),
-                    mean: Some(delays.mean.ns() as f64),
-                    count: Some(delays.count),
-                    ..RttSummary::default()
-                });
+                finding.values.rtt_ns = Some(typical_round_trips(load));
             }
         }
         _ => {}
@@ -103,7 +94,27 @@ pub fn of_method(report: &MethodReport, size: FrameSize) -> Finding {
     finding
 }
 
-/// Everything the method has to say but its histograms: a record of megabytes helps nobody.
+/// The headline of one load: percentiles are medians over the repetitions, as RFC 8219 §7.2 defines TL and WCL; shortest, longest and count are
+/// those of all.
+fn typical_round_trips(load: &LatencyAtLoad) -> RttSummary {
+    let median =
+        |of: fn(&DelaySummary) -> Nanoseconds| Sample::of(load.repetitions.iter().map(|delays| of(delays).ns() as f64)).map(|s| s.median);
+    RttSummary {
+        min: Some(load.min.ns() as f64),
+        p50: Some(load.typical.median.ns() as f64),
+        p90: median(|delays| delays.p90),
+        p99: median(|delays| delays.p99),
+        p999: Some(load.worst_case.median.ns() as f64),
+        p9999: median(|delays| delays.p9999),
+        max: Some(load.max.ns() as f64),
+        mean: Some(load.mean.ns() as f64),
+        count: Some(load.repetitions.iter().map(|delays| delays.count).sum()),
+        histogram: None,
+    }
+}
+
+/// Everything the method has to say. The histograms of what it found are files by now ([`super::histograms`]); those of single trials are left
+/// out.
 fn parameters(report: &MethodReport) -> Map<String, Value> {
     let mut parameters = Map::new();
     for (key, mut value) in [
@@ -115,7 +126,9 @@ fn parameters(report: &MethodReport) -> Map<String, Value> {
         ("trials", json!(report.trials)),
         ("remarks", json!(report.verdict.reasons)),
     ] {
-        remove_histograms(&mut value);
+        if key == "trials" {
+            remove_histograms(&mut value);
+        }
         parameters.insert(key.to_owned(), value);
     }
     parameters

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use dataplane::{HiccupReport, LatePolicy, RateStep, RttReport, SendPlan, SendReport};
 use methodology::trial::{
-    DelayDefinition, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome,
+    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus,
+    TrialInput, TrialOutcome,
 };
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 use thiserror::Error;
@@ -70,7 +71,8 @@ impl Measurer for PairMeasurer<'_> {
         let drain = input.phases.drain_wait.duration();
         let patience = patience(&plan);
         let outcome = if input.delays {
-            let trips = self.pair.round_trips(SendPlan { drain, ..plan }, self.interrupted)?;
+            let timed_after = input.delays_after.duration();
+            let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
             let outcome = self.judge_round_trips(&trips, patience);
             self.last = Some(LastTrial::RoundTrips(trips));
             outcome
@@ -285,7 +287,7 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
         p9999: rtt.p9999,
         max: rtt.max,
         ipdv: None,
-        histogram: rtt.histogram.clone(),
+        histogram: rtt.histogram.clone().map(DelayHistogram::Text),
     }
 }
 

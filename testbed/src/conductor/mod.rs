@@ -8,6 +8,7 @@ mod done;
 mod driver_counters;
 mod environment;
 mod frame_view;
+mod histograms;
 mod kernel;
 mod measurer;
 mod schedule;
@@ -229,7 +230,7 @@ impl Conductor<'_> {
         if let (Some(histogram), Some(summary)) =
             (trips.sent.rtt.as_ref().and_then(|rtt| rtt.histogram.as_ref()), finding.values.rtt_ns.as_mut())
         {
-            let file = self.directory.store_raw(&format!("{}.hdr", step.id.0.replace('/', "_")), histogram.as_bytes())?;
+            let file = histograms::keep(histogram, &step.id, self.directory)?;
             summary.histogram = Some(file.clone());
             raw = Some(file);
         }
@@ -256,11 +257,12 @@ impl Conductor<'_> {
         };
         let report = methodology::procedures::run(method, &conditions, &mut measurer, &mut note);
         let last = measurer.last.take();
-        let report = match report {
+        let mut report = match report {
             Ok(report) => report,
             Err(RunError::Trial { source, .. }) => return Err(StepError::Bypass(source)),
             Err(other) => return Err(StepError::Method(other.to_string())),
         };
+        histograms::keep_measured(&mut report.measured, &step.id, self.directory)?;
         let mut finding = bypass_record::of_method(&report, step.size);
         match &last {
             Some(LastTrial::OneWay(trial)) => finding.add_last_trial(trial, pair, step.size),

@@ -2,9 +2,9 @@ use methodology::procedures::{LatencyAtLoad, Measured};
 use methodology::trial::{DelayDefinition, DelaySummary};
 use methodology::units::Nanoseconds;
 
-use super::{Centre, Finding, Look, Observation, Reading, pairs_of, share_both, sizes_of};
+use super::{Centre, Finding, Look, Observation, Reading, pairs_of, sizes_of};
 use crate::analysis::Unit;
-use crate::figure::{Axis, Dash, Figure, Scale, Styles, shown, slug};
+use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_both, shown, slug};
 
 /// What is drawn of a distribution.
 struct Drawn {

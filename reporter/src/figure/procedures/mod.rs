@@ -13,7 +13,7 @@ pub use latency_at_load::round_trips_by_load;
 use methodology::procedures::Measured;
 use methodology::statistics::Sample;
 
-use super::{Figure, Marker, Point, Series, Style, shown};
+use super::{Marker, Point, Series, Style, shown};
 use crate::analysis::{Cells, Group, SizeKey, Unit};
 use crate::record::{Pair, Stack};
 
@@ -137,15 +137,6 @@ fn sizes_of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<SizeKey> {
     sizes.sort_unstable();
     sizes.dedup();
     sizes
-}
-
-/// Lets figures that stand side by side have one extent both ways.
-fn share_both(figures: &mut [Figure]) {
-    super::share_values(figures);
-    let all: Vec<f64> = figures.iter().flat_map(|f| f.series.iter().flat_map(|s| &s.points).map(|p| p.x)).collect();
-    for figure in figures {
-        figure.x.shared.clone_from(&all);
-    }
 }
 
 #[cfg(test)]
