@@ -145,7 +145,11 @@ impl RawTag {
 
 #[inline(always)]
 fn check(sequence: u64, stamp: u64) -> u16 {
-    fold64(u64::from(TAG_SUM) + u64::from(!fold64(add64(sequence, stamp))))
+    // One's complement has two zeros. It is the one that `decrement` arrives at: a frame is the same wherever in a burst it is stamped.
+    match fold64(u64::from(TAG_SUM) + u64::from(!fold64(add64(sequence, stamp)))) {
+        0xffff => 0,
+        check => check,
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +171,19 @@ mod tests {
         let tag = Tag::new(StreamId(0), 0, (1 << 48) - 10);
         assert_eq!(tag.ticks_until((1 << 48) + 5), 15);
         assert_eq!(Tag::new(StreamId(0), 0, u64::MAX - 3).ticks_until(6), 10);
+    }
+
+    #[test]
+    fn a_tag_is_the_same_bytes_wherever_in_a_burst_it_is_stamped() {
+        // Every check there is, its zero too, and the wrap of the sequence.
+        for first in [0u64, u64::MAX - 70_000] {
+            let mut tag = RawTag::new(StreamId(4234), first, 8_103_105_815_552_497_297);
+            for at in 0..140_000 {
+                let whole = RawTag::new(StreamId(4234), first.wrapping_add(at), 8_103_105_815_552_497_297);
+                assert_eq!((tag.check, tag.sequence, tag.stamp), (whole.check, whole.sequence, whole.stamp));
+                tag = tag.successor();
+            }
+        }
     }
 
     #[test]
