@@ -292,7 +292,8 @@ struct Intention<'a> {
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
         let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
-        format!("{} {} at {}", measure.what.stack(), measure.what.method(), sizes.join(", "))
+        let tuning = measure.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
+        format!("{} {} at {}{tuning}", measure.what.stack(), measure.what.method(), sizes.join(", "))
     });
     let intention = Intention {
         plan: &plan.name,

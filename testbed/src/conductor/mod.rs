@@ -141,7 +141,8 @@ impl Conductor<'_> {
                     return Ok(RunEnd::Interrupted);
                 }
                 number += 1;
-                let title = format!("{} {} {} {}", step.pair, step.what.stack(), step.what.method(), step.size);
+                let tuning = step.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.what.stack(), step.what.method(), step.size);
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
                 let record = match step.what.stack().is_kernel() {

@@ -71,11 +71,12 @@ fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_
     let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
     let labels: Vec<_> = plan.measures.iter().map(|measure| measure.tuning.label().unwrap()).collect();
     assert_eq!(labels, ["b16-f1000-queue-rate", "b64-f1000-queue-rate", "q2-b16-f1000-queue-rate", "q2-b64-f1000-queue-rate"]);
+    assert_eq!(plan.measures[2].tuning.in_words().as_deref(), Some("2 queues, burst 16, 1000 flows, queues limited"));
     let parameters = serde_json::Value::Object(plan.measures[2].tuning.parameters().into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
     let expected = serde_json::json!({ "sender_queues": 2, "receiver_queues": 2, "burst": 16, "flows": 1000, "pacing": "queue-rate" });
     assert_eq!(parameters, expected);
     let plain = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\""), Path::new("plan.toml")).unwrap().measures[0].tuning;
-    assert_eq!((plain.label(), plain.parameters().len()), (None, 0));
+    assert_eq!((plain.label(), plain.in_words(), plain.parameters().len()), (None, None, 0));
 }
 
 #[test]

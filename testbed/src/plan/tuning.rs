@@ -40,6 +40,23 @@ impl Tuning {
         (!parts.is_empty()).then(|| parts.join("-"))
     }
 
+    /// What differs from the default, for people: `2 queues, burst 32`.
+    pub fn in_words(&self) -> Option<String> {
+        let plain = Tuning::default();
+        let parts = [
+            (self.queues != plain.queues).then(|| format!("{} queues", self.queues)),
+            self.burst.map(|burst| format!("burst {burst}")),
+            (self.flows != plain.flows).then(|| format!("{} flows", self.flows)),
+            match self.pacing {
+                Pacing::Software => None,
+                Pacing::SendOnTimestamp => Some("sent on timestamp".to_owned()),
+                Pacing::QueueRate => Some("queues limited".to_owned()),
+            },
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// Whether the same ports, opened once, serve both.
     pub fn shares_ports_with(&self, other: &Tuning) -> bool {
         self.queues == other.queues && self.pacing == other.pacing
