@@ -1,3 +1,5 @@
+use methodology::method::LoadPoint;
+
 use crate::analysis::{Distribution, Group, LoadedCurve, Percentile, PercentileCurve, SizeKey, Unit};
 use crate::record::Pair;
 
@@ -16,7 +18,7 @@ pub fn round_trips_by_percentile(curves: &[PercentileCurve], styles: &Styles) ->
 
 /// Round trips by percentile while loads were offered, a line a load: a figure for each pair and frame size, on the same scales.
 pub fn round_trips_by_percentile_under_load(curves: &[LoadedCurve]) -> Vec<Figure> {
-    let mut names: Vec<(f64, String)> = curves.iter().map(|curve| (curve.load.pps(), curve.at.to_string())).collect();
+    let mut names: Vec<(f64, String)> = curves.iter().map(|curve| (curve.load.pps(), load_name(curve))).collect();
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let styles = Styles::of(names.into_iter().map(|(_, name)| name));
     let mut measured: Vec<(&Pair, SizeKey)> = curves.iter().map(|curve| (&curve.pair, curve.size)).collect();
@@ -29,8 +31,9 @@ pub fn round_trips_by_percentile_under_load(curves: &[LoadedCurve]) -> Vec<Figur
 
 fn under_load(curves: &[LoadedCurve], styles: &Styles, pair: &Pair, size: SizeKey) -> Figure {
     let series = curves.iter().filter(|curve| curve.pair == *pair && curve.size == size).map(|curve| {
-        let name = curve.at.to_string();
-        let offered = format!("{name}, {}", shown(Unit::PacketsPerSecond, curve.load.pps()));
+        let name = load_name(curve);
+        let rate = shown(Unit::PacketsPerSecond, curve.load.pps());
+        let offered = if name == rate { rate } else { format!("{name}, {rate}") };
         Series {
             label: name.clone(),
             keys: vec![name.clone()],
@@ -51,6 +54,14 @@ fn under_load(curves: &[LoadedCurve], styles: &Styles, pair: &Pair, size: SizeKe
         x: Axis::values("percentile", Unit::Percent, Scale::Nines),
         y: Axis::values("round-trip time", Unit::Nanoseconds, Scale::Log),
         limits: Vec::new(),
+    }
+}
+
+/// What a load is called: a rate that was asked for by itself, and otherwise what the rate was taken from.
+fn load_name(curve: &LoadedCurve) -> String {
+    match curve.at {
+        LoadPoint::Load(_) => shown(Unit::PacketsPerSecond, curve.load.pps()),
+        at => at.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 use methodology::method::LoadPoint;
 use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
-use methodology::units::Seconds;
+use methodology::units::{PacketRate, Seconds};
 
 use super::page::Section;
 use super::round_trips::unread_histograms;
@@ -73,9 +73,11 @@ fn found(measured: &Measured) -> String {
         Measured::NdrPdr(search) => goals(search),
         Measured::Latency(latency) => {
             let at = latency.loads.iter();
-            all(at.map(|load| format!("{}: p50 {}, p99.9 {}", at_load(&load.at), load.typical.median, load.worst_case.median)).collect())
+            all(at
+                .map(|load| format!("{}: p50 {}, p99.9 {}", at_load(&load.at, load.load), load.typical.median, load.worst_case.median))
+                .collect())
         }
-        Measured::Pdv(pdv) => all(pdv.loads.iter().map(|load| format!("{}: {}", at_load(&load.at), load.pdv.median)).collect()),
+        Measured::Pdv(pdv) => all(pdv.loads.iter().map(|load| format!("{}: {}", at_load(&load.at, load.load), load.pdv.median)).collect()),
         Measured::FrameLoss(curve) => {
             let points = curve.points.iter().map(|point| format!("{} at {:.0} %", point.loss_ratio, point.share.share() * 100.0));
             all(points.collect()) + if curve.complete { "" } else { " (partial)" }
@@ -126,10 +128,11 @@ fn goal(result: &GoalResult) -> String {
     }
 }
 
-fn at_load(at: &LoadPoint) -> String {
+fn at_load(at: &LoadPoint, load: PacketRate) -> String {
     match at {
         LoadPoint::Idle => at.to_string(),
-        _ => format!("at {at}"),
+        LoadPoint::Load(_) => format!("at {load}"),
+        LoadPoint::Throughput | LoadPoint::OfPdr(_) => format!("at {at}"),
     }
 }
 

@@ -195,7 +195,11 @@ pub fn environment(archive: &Archive) -> String {
         .collect());
     add(endpoints().filter_map(|e| e.system.clone()).collect());
     add(endpoints().filter_map(|e| e.kernel.as_ref().map(|k| format!("kernel {k}"))).collect());
-    add(endpoints().filter_map(|e| e.dpdk.as_ref().map(|d| d.version.clone())).collect());
+    add(endpoints()
+        .filter_map(|e| {
+            e.dpdk.as_ref().map(|d| if d.version.starts_with("DPDK") { d.version.clone() } else { format!("DPDK {}", d.version) })
+        })
+        .collect());
     add(endpoints().flat_map(|e| &e.nics).filter_map(|nic| nic.driver.clone()).collect());
     if parts.is_empty() { "The environment was not recorded.".to_owned() } else { parts.join(" · ") }
 }
@@ -207,7 +211,7 @@ pub fn repetitions(analysis: &Analysis) -> &'static str {
     } else if analysis.overview.repeated {
         "Results were repeated; whiskers and intervals show their spread."
     } else if analysis.ratios.iter().all(|r| r.interval.is_none()) {
-        "Each result was measured once (n = 1): nothing can be said about noise. `linerate run --full` repeats."
+        "Each result was measured once (n = 1): nothing can be said about noise. linerate run --full repeats."
     } else {
         "Some results were measured once (n = 1); those carry no interval."
     }
