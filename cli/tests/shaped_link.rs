@@ -18,9 +18,9 @@ use program::{errors, json, linerate, records, wait_for};
 use serde_json::Value;
 
 /// What the bucket is filled with, in bits per second.
-const RATE: f64 = 20e6;
+const RATE: f64 = 10e6;
 
-/// Bytes the bucket holds, and as many again wait in the queue: 25 ms each, so that neither a late timer nor a sender that was away
+/// Bytes the bucket holds, and as many again wait in the queue: 50 ms each, so that neither a late timer nor a sender that was away
 /// for a moment costs the shaper tokens or frames.
 const BURST: f64 = 62_500.0;
 const LIMIT: f64 = 62_500.0;
@@ -78,6 +78,10 @@ impl ShapedLink {
             run("ip", &["-n", end, "link", "set", "dev", "veth0", "up"]);
         }
         run("ip", &["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
+        // The shaper's timer runs where its frames are queued. On the sender's CPU, tens of thousands of its interrupts a second keep the sender
+        // from offering what it shall, so that it is never found out what the shaper allows.
+        let receivers_cpu = format!("echo {:x} > /sys/class/net/in0/queues/rx-0/rps_cpus", 1_u64 << allowed_cpus()[0]);
+        run("ip", &["netns", "exec", bridge, "sh", "-c", &receivers_cpu]);
         let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {BURST} limit {LIMIT}");
         run("ip", &[&["netns", "exec", bridge][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
         // A bridge port takes frames up to a second after its link is up (net/core/link_watch.c); frames before are lost.
@@ -134,7 +138,7 @@ fn allowed_cpus() -> Vec<u32> {
 }
 
 /// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
-/// per second on the wire; what comes through is 21 to 29 Mbit/s. The waits between trials are longer than the 50 ms that the queue takes
+/// per second on the wire; what comes through is 11 to 16 Mbit/s. The waits between trials are longer than the 100 ms that the queue takes
 /// to empty and the bucket to fill. A machine that builds something beside disturbs many trials: they are repeated often.
 fn plan() -> String {
     format!(
@@ -147,11 +151,11 @@ sizes = {SIZES:?}
 stack = "dpdk"
 method = "throughput"
 preset = "quick"
-min-load = "10Mbps"
-max-load = "40Mbps"
+min-load = "5Mbps"
+max-load = "20Mbps"
 time-limit = "120s"
 tester = {{ repeats = 20, offered-slack = "200us", calibration = "0s" }}
-phases = {{ routing-wait = "0s", learning-wait = "10ms", drain-wait = "100ms", settle-wait = "50ms" }}
+phases = {{ routing-wait = "0s", learning-wait = "10ms", drain-wait = "150ms", settle-wait = "100ms" }}
 
 [[measure.goals]]
 name = "throughput"
@@ -179,7 +183,7 @@ fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
     // measured again, as a person would.
     let records = (1..=3)
         .map(|attempt| measured(&plan, &testbed, &folder.path().join(format!("run-{attempt}"))))
-        .find(|records| records.iter().all(|record| record["verdict"] == serde_json::json!({ "state": "valid", "reasons": [] })))
+        .find(|records| records.iter().all(|record| record["verdict"]["state"] == "valid" && !tester_fell_short(record)))
         .expect("three runs in a row were disturbed");
 
     for (record, size) in records.iter().zip(SIZES) {
@@ -193,8 +197,14 @@ fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
 /// How long the bridge is down at least, in seconds.
 const DOWN: f64 = 0.3;
 
-/// The shaper's queue goes on sending when the bridge has gone down: at most its `limit` at its rate, 25 ms.
+/// The shaper's queue goes on sending when the bridge has gone down: at most its `limit` at its rate, 50 ms.
 const STILL_COMING: f64 = LIMIT * 8.0 / RATE;
+
+/// Whether an upper bound is the tester's own: what was found is "at least".
+fn tester_fell_short(record: &Value) -> bool {
+    let remarks = record["parameters"]["remarks"].as_array().unwrap();
+    remarks.iter().any(|remark| remark.as_str().unwrap().contains("the tester, and not the device"))
+}
 
 /// The bridge does not forward while it is down. The ends' own links stay up.
 fn reset_plan(bridge: &str) -> String {
@@ -210,8 +220,8 @@ method = "reset"
 preset = "quick"
 event = "port-restart"
 command = ["sh", "-c", "ip -n {bridge} link set dev bridge0 down && sleep {DOWN} && ip -n {bridge} link set dev bridge0 up"]
-min-load = "10Mbps"
-max-load = "40Mbps"
+min-load = "5Mbps"
+max-load = "20Mbps"
 repetitions = 1
 duration = "6s"
 tester = {{ repeats = 5, offered-slack = "200us", calibration = "0s" }}
@@ -220,8 +230,8 @@ tester = {{ repeats = 5, offered-slack = "200us", calibration = "0s" }}
 stack = "dpdk"
 method = "system-recovery"
 preset = "quick"
-min-load = "10Mbps"
-max-load = "40Mbps"
+min-load = "5Mbps"
+max-load = "20Mbps"
 repetitions = 1
 tester = {{ repeats = 5, offered-slack = "200us", calibration = "0s" }}
 "#
