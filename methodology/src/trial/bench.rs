@@ -46,7 +46,7 @@ impl<'a, M: Measurer> Bench<'a, M> {
             let outcome = self.measurer.trial(&input).map_err(|source| NoOutcome { trial: number, source })?;
             let (verdict, loss_ratio) = judge(&input, &outcome, self.rule.offered_slack);
             let mut trial = Trial { number, attempt, purpose, input: input.clone(), outcome, verdict, loss_ratio };
-            let missing = missing(&trial.verdict);
+            let missing = missing(&trial);
             let whole_or_settled = missing.is_none_or(|now| missing_before.is_some_and(|before| is_the_same(before, now)));
             let last = (trial.verdict.is_valid() && whole_or_settled) || attempt > self.rule.repeats;
             if !last {
@@ -80,9 +80,13 @@ impl<'a, M: Measurer> Bench<'a, M> {
     }
 }
 
-/// Frames that the tester did not offer, where they are too many.
-fn missing(verdict: &TrialVerdict) -> Option<u64> {
-    verdict.reasons.iter().find_map(|reason| match reason {
+/// Frames that the tester did not offer, where they are too many. A port may take none while the device behind it is reset: that is what such
+/// a trial is about, and nothing to repeat it for.
+fn missing(trial: &Trial) -> Option<u64> {
+    if matches!(trial.input.stimulus, Stimulus::Event { .. }) {
+        return None;
+    }
+    trial.verdict.reasons.iter().find_map(|reason| match reason {
         Reason::OfferedShort { intended, sent } => Some(intended - sent),
         _ => None,
     })
@@ -146,7 +150,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::trial::{Direction, DirectionOutcome, Hiccups, LossDomains};
+    use crate::trial::{Direction, DirectionOutcome, Hiccups, LossDomains, ResetKind};
     use crate::units::PacketRate;
 
     /// A tester that misses so many of a thousand frames, trial by trial, and loses none.
@@ -174,11 +178,14 @@ mod tests {
 
     /// How often a trial is made, and what its last attempt missed.
     fn attempts(missing: &[u64], repeats: u32) -> (usize, u64) {
+        attempts_of(TrialInput::constant(PacketRate::new(1000.0).unwrap(), Seconds::from_whole(1)), missing, repeats)
+    }
+
+    fn attempts_of(input: TrialInput, missing: &[u64], repeats: u32) -> (usize, u64) {
         let mut measurer = Missing(missing.iter().copied());
         let rule = TesterRule { repeats, offered_slack: Seconds::ZERO, calibration: Seconds::ZERO };
         let mut observer = |_: &Trial| {};
         let mut bench = Bench::new(&mut measurer, rule, TrialPhases::RFC2544, &mut observer);
-        let input = TrialInput::constant(PacketRate::new(1000.0).unwrap(), Seconds::from_whole(1));
         let last = bench.trial(input, TrialPurpose::Search).unwrap();
         assert_eq!(bench.trials().iter().filter(|trial| trial.verdict.is_valid()).count(), 1, "one counts");
         (bench.trials().len(), last.outcome.intended() - last.outcome.sent())
@@ -192,5 +199,12 @@ mod tests {
         assert_eq!(attempts(&[300, 310], 5), (2, 310), "what cannot be offered is missing again");
         assert_eq!(attempts(&[10, 20, 40, 80], 3), (4, 80), "there is an end to it");
         assert_eq!(attempts(&[300], 0), (1, 300), "no repeats are no repeats");
+    }
+
+    #[test]
+    fn rfc2544_26_6_what_a_reset_keeps_the_tester_from_offering_is_no_reason_to_reset_again() {
+        let (rate, second) = (PacketRate::new(1000.0).unwrap(), Seconds::from_whole(1));
+        let reset = Stimulus::Event { rate, duration: second, after: Seconds::ZERO, event: ResetKind::LinkBounce };
+        assert_eq!(attempts_of(TrialInput::of(reset), &[300, 0], 5), (1, 300));
     }
 }
