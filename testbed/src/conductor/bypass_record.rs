@@ -226,7 +226,7 @@ pub fn of_round_trips(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, ra
         frames_received: Some(returned.received),
         ..Values::default()
     };
-    finding.add_round_trips(trips, size);
+    finding.add_round_trips(trips, pair, size);
     note_uncounted(&mut finding.parameters, &discards);
     finding.reasons = round_trip_reasons(sent, &trips.reflected, returned.received);
     let faults = WireProof::round_trips(trips, pair).faults();
@@ -282,13 +282,17 @@ fn away(hiccups: &HiccupReport, cycles: &CycleReport, who: &str) -> Option<Reaso
     })
 }
 
-/// What the generator tells of its own work: how even its bursts were, how late, and where its checksums come from.
+/// What the generator tells of its own work: how even its bursts were, how late, what its port did towards that, and where its checksums come
+/// from.
 fn note_generator(parameters: &mut Map<String, Value>, sent: &SendReport) {
     parameters.insert("gaps".to_owned(), json!(sent.gaps));
     parameters.insert("checksums".to_owned(), json!(sent.checksums));
     parameters.insert("sender_hiccups".to_owned(), json!(sent.hiccups));
     if let Some(lateness) = &sent.lateness {
         parameters.insert("lateness".to_owned(), json!(lateness));
+    }
+    if let Some(pacing) = &sent.pacing {
+        parameters.insert("pacing_by_port".to_owned(), json!(pacing));
     }
 }
 
@@ -318,14 +322,16 @@ pub fn rtt_summary(rtt: &RttReport) -> RttSummary {
 }
 
 /// Poll loops take whole cores whatever they carry; what they would need is their busy share.
-pub fn poll_cost(sender: &CycleReport, receiver: &CycleReport) -> CpuCost {
-    let end = |cycles: &CycleReport| EndCost {
-        cores: Some(1.0),
+///
+/// Each end with its number of poll loops, one a queue: their cycles are those of all of them together.
+fn poll_cost(sender: (&CycleReport, u16), receiver: (&CycleReport, u16)) -> CpuCost {
+    let end = |(cycles, loops): (&CycleReport, u16)| EndCost {
+        cores: Some(f64::from(loops)),
         busy_cycles: Some(cycles.busy),
         total_cycles: Some(cycles.total),
         cycles_hz: Some(cycles.hz),
         cycles_per_frame: (cycles.per_frame > 0.0).then_some(cycles.per_frame),
-        steal_cores: cycles.steal.map(|steal| steal.seconds() * cycles.hz as f64 / cycles.total.max(1) as f64),
+        steal_cores: cycles.steal.map(|steal| f64::from(loops) * steal.seconds() * cycles.hz as f64 / cycles.total.max(1) as f64),
         ..EndCost::default()
     };
     CpuCost { sender: Some(end(sender)), receiver: Some(end(receiver)), shared_machine: false }
@@ -354,8 +360,9 @@ impl Finding {
     }
 
     /// Notes the cost, the proof of size and the reflector's residence of a trial with round trips.
-    pub fn add_round_trips(&mut self, trips: &RoundTrips, size: FrameSize) {
-        self.cpu = Some(poll_cost(&trips.sent.cycles, &trips.reflected.cycles));
+    pub fn add_round_trips(&mut self, trips: &RoundTrips, pair: &BypassPair, size: FrameSize) {
+        self.cpu =
+            Some(poll_cost((&trips.sent.cycles, pair.sender_port.port.queues), (&trips.reflected.cycles, pair.receiver_port.port.queues)));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, size);
         if let Some(residence) = &trips.reflected.residence {
             self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
@@ -369,7 +376,8 @@ impl Finding {
     /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
     pub fn add_last_trial(&mut self, trial: &OneWay, pair: &BypassPair, size: FrameSize) {
-        self.cpu = Some(poll_cost(&trial.sent.cycles, &trial.received.cycles));
+        self.cpu =
+            Some(poll_cost((&trial.sent.cycles, pair.sender_port.port.queues), (&trial.received.cycles, pair.receiver_port.port.queues)));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
         let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator");
         let receiver = away(&trial.received.hiccups, &trial.received.cycles, "sink");
@@ -383,5 +391,40 @@ impl Finding {
         self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.hiccups));
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
         self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dataplane::{Pacing, PacingReport};
+    use methodology::units::Seconds;
+
+    use super::*;
+
+    #[test]
+    fn an_end_costs_a_core_for_each_of_its_poll_loops() {
+        // Each loop ran for two seconds, of which a fifth of a second was stolen.
+        let cycles = |loops: u32| CycleReport {
+            hz: 1_000,
+            total: u64::from(loops) * 2_000,
+            steal: Some(Seconds::new(f64::from(loops) * 0.2).unwrap()),
+            ..CycleReport::default()
+        };
+        let cost = poll_cost((&cycles(1), 1), (&cycles(3), 3));
+        let told = |end: Option<EndCost>| end.map(|end| (end.cores.unwrap(), (end.steal_cores.unwrap() * 1e6).round()));
+        assert_eq!((told(cost.sender), told(cost.receiver)), (Some((1.0, 100_000.0)), Some((3.0, 300_000.0))));
+    }
+
+    #[test]
+    fn what_the_port_did_towards_the_spacing_is_in_the_record_with_the_times_that_it_did_not_keep() {
+        let noted = |pacing| {
+            let mut parameters = Map::new();
+            note_generator(&mut parameters, &SendReport { pacing, ..SendReport::default() });
+            parameters.remove("pacing_by_port")
+        };
+        let by = Pacing::SendOnTimestamp;
+        let pacing = PacingReport { by, ahead_ns: Some(Nanoseconds::new(200_000)), queue_limit_mbps: None, times_not_kept: Some(7) };
+        assert_eq!(noted(Some(pacing)), Some(json!({ "by": "send-on-timestamp", "ahead_ns": 200_000, "times_not_kept": 7 })));
+        assert_eq!(noted(None), None);
     }
 }

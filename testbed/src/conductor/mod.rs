@@ -267,7 +267,7 @@ impl Conductor<'_> {
         let mut finding = bypass_record::of_method(&report, step.size);
         match &last {
             Some(LastTrial::OneWay(trial)) => finding.add_last_trial(trial, pair, step.size),
-            Some(LastTrial::RoundTrips(trips)) => finding.add_round_trips(trips, step.size),
+            Some(LastTrial::RoundTrips(trips)) => finding.add_round_trips(trips, pair, step.size),
             None => {}
         }
         // The delays in the record's values are those at the first load, which is known only now.
