@@ -54,7 +54,7 @@ pub struct Analysis {
     pub placement: Placement,
     /// Which configuration all of that rests on, where there were several.
     pub configurations: Vec<ConfigurationChoice>,
-    /// Rates by numbers of queues and bursts, where several were tried.
+    /// Rates by numbers of queues and flows, and by bursts, where several were tried.
     pub tunings: Vec<Tuning>,
 }
 
