@@ -200,7 +200,7 @@ fn poll() -> Piece {
         for _ in 0..bursts {
             now += 100;
             hiccups.observe(now);
-            let due = schedule.next_due();
+            let due = schedule.next_release();
             let release = schedule.due(black_box(now), BURST as u32).expect("the policy never aborts");
             if release.frames > 0 {
                 gaps.observe(now, due, now);

@@ -44,7 +44,7 @@ impl GapRecorder {
         }
     }
 
-    /// Notes that a burst started at `now` whose first frame was due at `due` ([`Schedule::next_due`] before the release). Without
+    /// Notes that a burst started at `now` whose first frame could go from `due` on ([`Schedule::next_release`] before the release). Without
     /// a schedule give `now` for both: no gap is off then. `away_until` is the end of the last turn of the loop that took longer than 1 µs:
     /// a burst that was due before it could not be on time, and neither could one that was due while such a one was still waiting.
     #[inline(always)]

@@ -190,6 +190,12 @@ impl Schedule {
         self.due
     }
 
+    /// When the next frame may go: before it is due where frames are released ahead.
+    #[inline(always)]
+    pub fn next_release(&self) -> u64 {
+        self.due.wrapping_sub(self.lead)
+    }
+
     /// Ticks between frames, rounded up to whole ones.
     pub fn gap_ticks(&self) -> u64 {
         self.gap

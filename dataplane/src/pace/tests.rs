@@ -178,8 +178,14 @@ fn gaps_are_compared_with_what_the_schedule_wanted_between_the_same_bursts() {
 /// A loop of turns of these lengths on a schedule of one frame in 2 µs; the gaps it reports. Turns that are `blind` do not look at the schedule,
 /// as while a full port is offered the same burst again.
 fn gaps_of(turns: impl IntoIterator<Item = (u64, bool)>) -> GapReport {
+    gaps_ahead(0, turns)
+}
+
+/// The same of a schedule that releases each frame `lead` ticks before it is due, and begins later by as much.
+fn gaps_ahead(lead: u64, turns: impl IntoIterator<Item = (u64, bool)>) -> GapReport {
     let ticks = clock(1_000_000_000);
-    let mut schedule = Schedule::new(ticks, rate(500_000.0), 0, LatePolicy::CatchUp { bound: Nanoseconds::new(u64::MAX) }).unwrap();
+    let late = LatePolicy::CatchUp { bound: Nanoseconds::new(u64::MAX) };
+    let mut schedule = Schedule::new(ticks, rate(500_000.0), lead, late).unwrap().ahead_by(lead);
     let mut gaps = GapRecorder::new(ticks);
     let (mut now, mut away_until) = (0, 0);
     for (length, blind) in turns {
@@ -187,7 +193,7 @@ fn gaps_of(turns: impl IntoIterator<Item = (u64, bool)>) -> GapReport {
         if length > 1000 {
             away_until = now;
         }
-        let due = schedule.next_due();
+        let due = schedule.next_release();
         if !blind && schedule.due(now, 4).unwrap().frames > 0 {
             gaps.observe(now, due, away_until);
         }
@@ -198,8 +204,10 @@ fn gaps_of(turns: impl IntoIterator<Item = (u64, bool)>) -> GapReport {
 #[test]
 fn a_planted_absence_explains_every_gap_that_it_put_off() {
     // 100 ns a turn, but turn 5000 takes 40 µs: the burst after it is late, and four more until the backlog of 20 frames has gone.
-    let report = gaps_of((0..10_000).map(|turn| (if turn == 5000 { 40_000 } else { 100 }, false)));
+    let absence = || (0..10_000).map(|turn| (if turn == 5000 { 40_000 } else { 100 }, false));
+    let report = gaps_of(absence());
     assert_eq!((report.off_by_1us, report.off_explained), (6, 6), "{report:?}");
+    assert_eq!(gaps_ahead(200_000, absence()), report, "it puts them off just so where frames are released long before they are due");
     let undisturbed = gaps_of((0..10_000).map(|_| (100, false)));
     assert_eq!((undisturbed.off_by_1us, undisturbed.off_explained), (0, 0));
 }

@@ -126,11 +126,11 @@ impl Load {
                 if gone >= self.frames {
                     return self.step();
                 }
-                let mut due = schedule.next_due();
+                let (mut due, release_due) = (schedule.next_due(), schedule.next_release());
                 match schedule.due(now, (self.frames - gone).min(u64::from(burst)) as u32) {
                     Ok(release) if release.frames == 0 => Turn::Wait,
                     Ok(release) => {
-                        self.gaps.observe(now, due, away_until);
+                        self.gaps.observe(now, release_due, away_until);
                         if release.skipped > 0 {
                             due = schedule.next_due().wrapping_sub(u64::from(release.frames) * schedule.gap_ticks());
                         }
