@@ -72,6 +72,18 @@ fn rfc8219_7_2_frames_sent_before_the_path_has_settled_are_counted_and_not_timed
 }
 
 #[test]
+fn time_on_the_cpu_is_that_of_sending_and_not_of_waiting_for_what_never_comes_back() {
+    // net_null takes every frame and gives none of them back, so that the whole drain is waited for.
+    let plan = json!({ "pace": { "rate": 10_000.0 }, "duration": { "secs": 0, "nanos": 100_000_000 }, "rtt": true,
+                       "drain": { "secs": 2, "nanos": 0 } });
+    let sent = run(&job("send", "net_null0", plan));
+    assert_eq!(sent["report"]["returned"]["received"], json!(0), "{sent}");
+    let cycles = &sent["report"]["cycles"];
+    let (on_cpu, total) = (cycles["on_cpu_s"].as_f64().unwrap(), cycles["total"].as_f64().unwrap() / cycles["hz"].as_f64().unwrap());
+    assert!(on_cpu > 0.0 && on_cpu < total + 1.0, "{on_cpu} s on the CPU of {total} s: {sent}");
+}
+
+#[test]
 fn a_schedule_accounts_for_every_frame_it_asked_for() {
     let plan = json!({ "pace": { "rate": 123_456.0 }, "duration": { "secs": 1, "nanos": 0 } });
     let sent = run(&job("send", "net_null0", plan));

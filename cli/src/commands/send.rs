@@ -270,6 +270,9 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             "came back   {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
             returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
         ));
+        if returned.untimed > 0 {
+            lines.push(format!("            the port did not say when {} of them came: they are in no round-trip time", returned.untimed));
+        }
     }
     if let Some(rtt) = &report.rtt {
         lines.push(format!(

@@ -98,9 +98,14 @@ impl Meter {
         self.hiccups.report()
     }
 
-    pub(super) fn cycles(&self, end: u64, frames: u64) -> CycleReport {
+    /// How long the loop's thread has been on a CPU since it began.
+    pub(super) fn on_cpu(&self) -> Duration {
+        cpu_time().saturating_sub(self.cpu_begin)
+    }
+
+    /// What the time went into until `end`, at which [`on_cpu`](Self::on_cpu) was asked.
+    pub(super) fn cycles(&self, end: u64, on_cpu: Duration, frames: u64) -> CycleReport {
         let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
-        let on_cpu = cpu_time().saturating_sub(self.cpu_begin);
         let steal = self.stolen_before.zip(self.cpu.and_then(Steal::of)).map(|(before, after)| after.since(before));
         CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu, steal }
     }

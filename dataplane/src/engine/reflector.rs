@@ -102,7 +102,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
                 unsent += expired;
                 burst.retain(|place, _| goes_back[place]);
             }
-            let turned = burst.len();
+            let (turned, sent_before) = (burst.len(), sent);
             while !burst.is_empty() {
                 let offered = burst.len();
                 burst = burst.submit(tx);
@@ -119,7 +119,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             drop(burst);
             if turned > 0 {
                 // Each frame counts, as each round trip does: a share of frames cannot be compared with a share of bursts.
-                residence.record_many(ticks().wrapping_sub(arrived), turned as u64);
+                residence.record_many(ticks().wrapping_sub(arrived), sent - sent_before);
                 first.get_or_insert(now);
                 last = now;
             }
@@ -137,7 +137,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
         foreign,
         duration: meter.duration(first.map_or(0, |first| last.wrapping_sub(first))),
         hiccups: meter.hiccups(),
-        cycles: meter.cycles(last_turn, received),
+        cycles: meter.cycles(last_turn, meter.on_cpu(), received),
         ended_early: end.ended_early(),
         ..ReflectReport::default()
     };

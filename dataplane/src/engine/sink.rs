@@ -103,7 +103,7 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
     shared.show(arrivals.counters());
     let report = ReceiveReport {
         hiccups: meter.hiccups(),
-        cycles: meter.cycles(last_turn, arrivals.frames()),
+        cycles: meter.cycles(last_turn, meter.on_cpu(), arrivals.frames()),
         ended_early: end.ended_early(),
         ..arrivals.report(rate)
     };

@@ -89,8 +89,12 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     let Sources { each, mut probe, classifier, capture } = sources;
     let loops = each.len() as u16;
     let limit = pacer::queue_limit(plan, loops);
-    if let Some(mbps) = limit {
-        port.limit_queues(loops, mbps)?;
+    if let Some(mbps) = limit
+        && let Err(refused) = port.limit_queues(loops, mbps)
+    {
+        // Those that took it must not keep it: the port may send at another rate next.
+        let _ = port.limit_queues(loops, 0);
+        return Err(refused);
     }
     let before = port.counters();
     let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
@@ -106,14 +110,14 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         probe: probe.take().map(|source| (source, own.take())),
     });
     let trial = Trial { plan, rate, classifier, capture: capture.as_deref() };
-    let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.send_on(work, shared))?;
+    let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.send_on(work, shared));
     port.has_sent();
     pacer::settle(plan);
     let after = port.counters();
     if limit.is_some() {
         port.limit_queues(loops, 0)?;
     }
-    Ok(summed(plan, parts, CounterPair { before, after }))
+    Ok(summed(plan, parts?, CounterPair { before, after }))
 }
 
 /// What one poll loop shall do.
@@ -228,6 +232,8 @@ impl Trial<'_> {
             shared.show([sent.taken, sent.unsent, returns.as_ref().map_or(0, Returns::received), 0, 0, 0, 0]);
         }
         let end = meter.turn();
+        // Now: waiting for frames to come back is no part of the time that it is held against.
+        let on_cpu = meter.on_cpu();
         let probes = probe.as_ref().map_or(Probes::default(), Probe::sent);
         let here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.taken };
         let returned = returns.map(|returns| returns.finish(plan, sent.taken + here, &mut meter, shared));
@@ -242,7 +248,7 @@ impl Trial<'_> {
             lateness: load.lateness(),
             gaps: load.gaps(),
             hiccups: meter.hiccups(),
-            cycles: meter.cycles(end, sent.taken),
+            cycles: meter.cycles(end, on_cpu, sent.taken),
             sent,
             probes,
             returned: Returned::all(returned.into_iter().chain(elsewhere)),

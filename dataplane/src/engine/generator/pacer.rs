@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use methodology::units::{Frames, Nanoseconds, Pace, PacketRate};
+use methodology::units::{Nanoseconds, Pace};
 
 use crate::burst::{Frame, TimeField};
 use crate::engine::meter;
@@ -58,15 +58,18 @@ pub(super) fn check(port: &Port, plan: &SendPlan) -> Result<(), DataplaneError> 
 }
 
 /// The limit of each of `loops` queues in megabits a second, where the plan asks for one: what its frames take at layer 1, rounded up.
-/// Whether a driver counts preamble and gap is its own affair, and a limit below the rate would lose frames.
+/// Whether a driver counts preamble and gap is its own affair, and a limit below the rate would lose frames; so would one that forgets a probe
+/// stream, which goes through the load's only queue where the port has no other.
 pub(super) fn queue_limit(plan: &SendPlan, loops: u16) -> Option<u32> {
     let (Pacing::QueueRate, Traffic::Test(frames), Pace::Rate(rate)) = (plan.pacing, &plan.traffic, plan.pace) else { return None };
     let highest = plan.then.map_or(rate, |then| if then.rate > rate { then.rate } else { rate });
-    Some(megabits(frames, highest.shared_by(loops)))
+    let share = highest.shared_by(loops);
+    let probe = plan.probe.map_or(0.0, |probe| frames.l1(probe).bps());
+    Some(megabits(frames.l1(share).bps() + probe))
 }
 
-fn megabits(frames: &Frames, rate: PacketRate) -> u32 {
-    (frames.l1(rate).bps() / 1e6).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
+fn megabits(bps: f64) -> u32 {
+    (bps / 1e6).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
 /// What the port did.
@@ -154,7 +157,7 @@ fn spaced(due: u64, gap: u64, grain: u64, last: &mut Option<u64>) -> impl Iterat
 mod tests {
     use std::time::Duration;
 
-    use methodology::units::FrameSize;
+    use methodology::units::{FrameSize, PacketRate};
     use proptest::prelude::*;
 
     use super::*;
@@ -173,6 +176,8 @@ mod tests {
         assert_eq!(queue_limit(&plan(1.0, Pacing::QueueRate), 1), Some(1));
         let step = RateStep { after: Duration::from_millis(500), rate: PacketRate::new(2e6).unwrap() };
         assert_eq!(queue_limit(&SendPlan { then: Some(step), ..plan(1e6, Pacing::QueueRate) }, 1), Some(1344));
+        let probed = SendPlan { probe: Some(PacketRate::new(100e3).unwrap()), rtt: true, ..plan(1e6, Pacing::QueueRate) };
+        assert_eq!(queue_limit(&probed, 1), Some(740));
         assert_eq!(queue_limit(&plan(1e6, Pacing::Software), 1), None);
     }
 
