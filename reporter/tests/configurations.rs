@@ -114,6 +114,8 @@ fn rate_by_queues_and_burst_stands_where_there_is_a_choice_and_nowhere_else() {
     let table = directory.path().join("figures/rate-by-configuration-a-cpu-to-b-cpu-64-b-frame-mrr.csv");
     let csv = std::fs::read_to_string(table).unwrap();
     assert_eq!(csv.lines().count(), 1 + 5, "{csv}");
+    let markdown = std::fs::read_to_string(directory.path().join("report.md")).unwrap();
+    assert!(markdown.contains("| configuration | burst"), "its rows are no pairs");
 
     let plain = tempfile::tempdir().unwrap();
     render_run(&archive(records(&Truth::lab(1))), plain.path()).unwrap();

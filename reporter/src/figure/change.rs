@@ -45,7 +45,7 @@ pub fn changes(comparison: &Comparison) -> Option<Figure> {
             if comparison.changes.len() > ROWS { "Results beyond noise first, then the largest; the table has all." } else { "" }
         ),
         x,
-        y: Axis::names(rows.iter().map(|c| c.name()).collect()),
+        y: Axis::names("result", rows.iter().map(|c| c.name()).collect()),
         series,
         limits: vec![Limit { label: String::new(), points: vec![(0.0, -0.5), (0.0, rows.len() as f64 - 0.5)] }],
     };

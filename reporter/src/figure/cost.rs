@@ -40,7 +40,7 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
                   every core that polls counts whole, whether it finds work or not."
             .to_owned(),
         x: Axis::values("goodput a core", Unit::BitsPerSecond, Scale::Log),
-        y: Axis::names(pairs.iter().map(ToString::to_string).collect()),
+        y: Axis::names("pair", pairs.iter().map(ToString::to_string).collect()),
         series,
         limits: Vec::new(),
     };

@@ -60,7 +60,7 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
                   several loads were measured, the one with the shortest round trips is drawn."
             .to_owned(),
         x: Axis::values("round-trip time", Unit::Nanoseconds, Scale::Log),
-        y: Axis::names(pairs.iter().map(ToString::to_string).collect()),
+        y: Axis::names("pair", pairs.iter().map(ToString::to_string).collect()),
         series,
         limits: Vec::new(),
     };

@@ -106,9 +106,9 @@ impl Axis {
         Axis { label: label.to_owned(), kind, shared: Vec::new() }
     }
 
-    /// One row or column a name.
-    pub fn names(names: Vec<String>) -> Self {
-        Axis { label: String::new(), kind: AxisKind::Names(names), shared: Vec::new() }
+    /// One row a name. What they are names of heads the table; a drawing of names needs no word for it.
+    pub fn names(of: &str, names: Vec<String>) -> Self {
+        Axis { label: of.to_owned(), kind: AxisKind::Names(names), shared: Vec::new() }
     }
 }
 

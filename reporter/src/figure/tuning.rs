@@ -37,7 +37,7 @@ fn figure_of(tuning: &Tuning, bursts: &[Option<u64>]) -> Figure {
             .to_owned(),
         series: series.collect(),
         x: Axis::values("forwarding rate", Unit::PacketsPerSecond, Scale::Linear),
-        y: Axis::names(rows),
+        y: Axis::names("configuration", rows),
         limits: Vec::new(),
     }
 }

@@ -30,7 +30,7 @@ impl Table {
             })
         };
         if by_name {
-            let header = std::iter::once("pair".to_owned()).chain(figure.series.iter().map(|s| s.name.clone())).collect();
+            let header = std::iter::once(figure.y.label.clone()).chain(figure.series.iter().map(|s| s.name.clone())).collect();
             let row = |&at: &f64| std::iter::once(place(places, at)).chain(figure.series.iter().map(|s| cell(s, at))).collect();
             Table { header, rows: all.iter().map(row).collect() }
         } else {

@@ -322,7 +322,7 @@ fn name_length(layout: Layout) -> usize {
 
 fn axis_title(axis: &Axis, ruler: &Ruler) -> String {
     match (&axis.kind, ruler.unit) {
-        (AxisKind::Names(_), _) => axis.label.clone(),
+        (AxisKind::Names(_), _) => String::new(),
         (_, Unit::Ratio) => format!("{} (factor)", axis.label),
         (_, Unit::Bytes) => format!("{}, bytes", axis.label),
         (_, _) => format!("{}, {}", axis.label, ruler.divisor.1),
