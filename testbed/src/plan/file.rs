@@ -142,7 +142,12 @@ impl Where<'_> {
     fn tunings(&self, measure: &FileMeasure) -> Result<Vec<Tuning>, FileProblem> {
         let FileMeasure { queues, burst, flows, pacing, .. } = measure;
         let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
-        keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))
+        let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
+        if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
+            let why = "\"mrr\" offers all that there is: it has no rate that `pacing` could space";
+            return Err(self.wrong(self.span_of("pacing"), why));
+        }
+        Ok(tunings)
     }
 
     /// Two measurements of one pair, stack, method, size and tuning would be one result with two meanings.

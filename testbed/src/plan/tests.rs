@@ -49,6 +49,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nflows = []"), 6, "measures nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"hardware\""), 6, "one value, or a list"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 32]"), 3, "twice"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"queue-rate\""), 6, "no rate"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "means nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
         ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
@@ -67,7 +68,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
 
 #[test]
 fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_own() {
-    let lines = "stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = [1, 2]\nburst = [16, 64]\nflows = 1000\npacing = \"queue-rate\"";
+    let lines = "stack = \"dpdk\"\nmethod = \"throughput\"\nqueues = [1, 2]\nburst = [16, 64]\nflows = 1000\npacing = \"queue-rate\"";
     let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
     let labels: Vec<_> = plan.measures.iter().map(|measure| measure.tuning.label().unwrap()).collect();
     assert_eq!(labels, ["b16-f1000-queue-rate", "b64-f1000-queue-rate", "q2-b16-f1000-queue-rate", "q2-b64-f1000-queue-rate"]);

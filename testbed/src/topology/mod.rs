@@ -272,7 +272,18 @@ impl Testbed {
                 Err(TestbedError::TooFewCpus { id, testbed, cpus, queues })
             }
         };
-        let cpus = PairCpus { sender: first(from)?, receiver: first(to)? };
+        let mut cpus = PairCpus { sender: first(from)?, receiver: first(to)? };
+        // Left to itself, an end that names none might take one that the other end of this machine was given.
+        if from.is_here() && to.is_here() {
+            let free = |taken: &[CpuId]| {
+                CpuId::allowed().into_iter().rev().filter(|cpu| !taken.contains(cpu)).take(usize::from(queues.get())).collect()
+            };
+            match (cpus.sender.is_empty(), cpus.receiver.is_empty()) {
+                (true, false) => cpus.sender = free(&cpus.receiver),
+                (false, true) => cpus.receiver = free(&cpus.sender),
+                _ => {}
+            }
+        }
         match cpus.sender.iter().find(|cpu| cpus.receiver.contains(cpu)) {
             Some(&cpu) if from.place.machine() == to.place.machine() => {
                 Err(TestbedError::SharedCpu { from: pair.from.clone(), to: pair.to.clone(), testbed: self.name.clone(), cpu })
@@ -331,5 +342,8 @@ mod tests {
         let shared = of("[2, 3]", "[3, 4]", 2).unwrap_err().to_string();
         assert!(shared.contains("cpu = 3"), "{shared}");
         assert_eq!(of("[2, 3]", "[3, 4]", 1).unwrap().receiver, cpus(&[3]));
+        let own = CpuId::allowed().last().copied().unwrap();
+        let beside = of("[]", &own.to_string(), 1).unwrap();
+        assert!(beside.receiver == [own] && !beside.sender.contains(&own), "{beside:?}");
     }
 }
