@@ -2,6 +2,7 @@ use std::num::NonZeroU16;
 
 use dataplane::Pacing;
 use serde::Deserialize;
+use serde_json::json;
 
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,39 +23,48 @@ impl Default for Tuning {
     }
 }
 
+/// One way in which a measurement is not set up plainly.
+enum Difference {
+    Queues(NonZeroU16),
+    Burst(u16),
+    Flows(u32),
+    Pacing(Pacing),
+}
+
 impl Tuning {
     /// What differs from the default, as a part of a record's id: `q2-b32`; nothing where all is plain.
     pub fn label(&self) -> Option<String> {
-        let plain = Tuning::default();
-        let parts = [
-            (self.queues != plain.queues).then(|| format!("q{}", self.queues)),
-            self.burst.map(|burst| format!("b{burst}")),
-            (self.flows != plain.flows).then(|| format!("f{}", self.flows)),
-            match self.pacing {
-                Pacing::Software => None,
-                Pacing::SendOnTimestamp => Some("send-on-timestamp".to_owned()),
-                Pacing::QueueRate => Some("queue-rate".to_owned()),
-            },
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join("-"))
+        self.told("-", |difference| match difference {
+            Difference::Queues(queues) => format!("q{queues}"),
+            Difference::Burst(burst) => format!("b{burst}"),
+            Difference::Flows(flows) => format!("f{flows}"),
+            Difference::Pacing(Pacing::SendOnTimestamp) => "send-on-timestamp".to_owned(),
+            Difference::Pacing(Pacing::QueueRate) => "queue-rate".to_owned(),
+            Difference::Pacing(Pacing::Software) => "software".to_owned(),
+        })
     }
 
     /// What differs from the default, for people: `2 queues, burst 32`.
     pub fn in_words(&self) -> Option<String> {
-        let plain = Tuning::default();
-        let parts = [
-            (self.queues != plain.queues).then(|| format!("{} queues", self.queues)),
-            self.burst.map(|burst| format!("burst {burst}")),
-            (self.flows != plain.flows).then(|| format!("{} flows", self.flows)),
-            match self.pacing {
-                Pacing::Software => None,
-                Pacing::SendOnTimestamp => Some("sent on timestamp".to_owned()),
-                Pacing::QueueRate => Some("queues limited".to_owned()),
-            },
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
+        self.told(", ", |difference| match difference {
+            Difference::Queues(queues) => format!("{queues} queues"),
+            Difference::Burst(burst) => format!("burst {burst}"),
+            Difference::Flows(flows) => format!("{flows} flows"),
+            Difference::Pacing(Pacing::SendOnTimestamp) => "sent on timestamp".to_owned(),
+            Difference::Pacing(Pacing::QueueRate) => "queues limited".to_owned(),
+            Difference::Pacing(Pacing::Software) => "paced by software".to_owned(),
+        })
+    }
+
+    /// What differs from the default, as keys of a record's `parameters`.
+    pub fn parameters(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let keys = self.differences().map(|difference| match difference {
+            Difference::Queues(queues) => vec![("sender_queues", json!(queues)), ("receiver_queues", json!(queues))],
+            Difference::Burst(burst) => vec![("burst", json!(burst))],
+            Difference::Flows(flows) => vec![("flows", json!(flows))],
+            Difference::Pacing(pacing) => vec![("pacing", json!(pacing))],
+        });
+        keys.flatten().collect()
     }
 
     /// Whether the same ports, opened once, serve both.
@@ -62,20 +72,21 @@ impl Tuning {
         self.queues == other.queues && self.pacing == other.pacing
     }
 
-    /// The same as keys of a record's `parameters`, without what is plain.
-    pub fn parameters(&self) -> Vec<(&'static str, serde_json::Value)> {
+    fn differences(&self) -> impl Iterator<Item = Difference> {
         let plain = Tuning::default();
-        let queues = (self.queues != plain.queues).then(|| serde_json::json!(self.queues));
         [
-            ("sender_queues", queues.clone()),
-            ("receiver_queues", queues),
-            ("burst", self.burst.map(|burst| serde_json::json!(burst))),
-            ("flows", (self.flows != plain.flows).then(|| serde_json::json!(self.flows))),
-            ("pacing", (self.pacing != plain.pacing).then(|| serde_json::json!(self.pacing))),
+            (self.queues != plain.queues).then_some(Difference::Queues(self.queues)),
+            self.burst.map(Difference::Burst),
+            (self.flows != plain.flows).then_some(Difference::Flows(self.flows)),
+            (self.pacing != plain.pacing).then_some(Difference::Pacing(self.pacing)),
         ]
         .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
+        .flatten()
+    }
+
+    fn told(&self, between: &str, tell: impl Fn(Difference) -> String) -> Option<String> {
+        let parts: Vec<String> = self.differences().map(tell).collect();
+        (!parts.is_empty()).then(|| parts.join(between))
     }
 }
 
@@ -105,7 +116,7 @@ pub(super) struct Keys<'k> {
 }
 
 impl Keys<'_> {
-    /// Every combination of what the keys say, queues slowest: ports are opened anew for them. An error names the key and what is wrong.
+    /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
     pub(super) fn all(&self) -> Result<Vec<Tuning>, (&'static str, String)> {
         let queues = values("queues", self.queues, |&queues| {
             NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
@@ -119,11 +130,9 @@ impl Keys<'_> {
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
-        let plain = Tuning::default();
-        let mut all = vec![plain];
-        all = each(&all, &pacing, |tuning, pacing| Tuning { pacing, ..tuning });
-        all = each(&all, &queues, |tuning, queues| Tuning { queues, ..tuning });
-        all = each(&all, &flows, |tuning, flows| Tuning { flows, ..tuning });
+        let all = each(&[Tuning::default()], &pacing, |tuning, pacing| Tuning { pacing, ..tuning });
+        let all = each(&all, &queues, |tuning, queues| Tuning { queues, ..tuning });
+        let all = each(&all, &flows, |tuning, flows| Tuning { flows, ..tuning });
         Ok(each(&all, &burst, |tuning, burst| Tuning { burst, ..tuning }))
     }
 }
