@@ -99,26 +99,26 @@ impl Configuration {
     }
 
     fn parts(&self) -> Vec<String> {
-        let mut parts = Vec::new();
-        if self.queues() != (1, 1) {
-            parts.push(self.queues_in_words());
-        }
-        for (setting, value) in &self.settings {
-            match (setting, value) {
-                (Setting::Burst, value) => parts.push(format!("burst {value}")),
-                (Setting::Flows, value) => parts.push(format!("{value} flows")),
-                (Setting::Pacing, value) => parts.push(format!("paced by {value}")),
-                (Setting::Streams, value) => parts.push(format!("{value} streams")),
-                (Setting::Bidirectional, _) => parts.push("both directions at once".to_owned()),
-                (Setting::TargetRate, SettingValue::Number(bps)) => {
-                    parts.push(format!("held to {}", Amount { unit: Unit::BitsPerSecond, value: *bps as f64 }));
-                }
-                (Setting::TargetRate, SettingValue::Text(text)) => parts.push(format!("held to {text}")),
-                (Setting::Congestion, value) => parts.push(value.to_string()),
-                (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => {}
+        let queues = (self.queues() != (1, 1)).then(|| self.queues_in_words());
+        queues.into_iter().chain(self.settings.keys().filter_map(|&setting| self.part(setting))).collect()
+    }
+
+    /// One setting in words. Queues are told together, and the preset apart.
+    fn part(&self, setting: Setting) -> Option<String> {
+        let value = self.settings.get(&setting)?;
+        match (setting, value) {
+            (Setting::Burst, value) => Some(format!("burst {value}")),
+            (Setting::Flows, value) => Some(format!("{value} flows")),
+            (Setting::Pacing, value) => Some(format!("paced by {value}")),
+            (Setting::Streams, value) => Some(format!("{value} streams")),
+            (Setting::Bidirectional, _) => Some("both directions at once".to_owned()),
+            (Setting::TargetRate, SettingValue::Number(bps)) => {
+                Some(format!("held to {}", Amount { unit: Unit::BitsPerSecond, value: *bps as f64 }))
             }
+            (Setting::TargetRate, SettingValue::Text(text)) => Some(format!("held to {text}")),
+            (Setting::Congestion, value) => Some(value.to_string()),
+            (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => None,
         }
-        parts
     }
 
     /// Over how many flows the frames were spread.
@@ -128,9 +128,8 @@ impl Configuration {
 
     /// What is set up beside the burst: `2 → 4 queues, 1000 flows`.
     pub fn setup_in_words(&self) -> String {
-        let flows = (self.flows() != 1).then(|| format!("{} flows", self.flows()));
-        let pacing = self.settings.get(&Setting::Pacing).map(|pacing| format!("paced by {pacing}"));
-        [Some(self.queues_in_words()), flows, pacing].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let parts = [Some(self.queues_in_words()), self.part(Setting::Flows), self.part(Setting::Pacing)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// `2 → 4 queues`: sender, receiver.
