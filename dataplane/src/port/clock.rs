@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dpdk_sys as sys;
+use methodology::units::Nanoseconds;
 
 use super::PortView;
 use super::device::Device;
@@ -34,10 +35,10 @@ fn look_up(ask: unsafe extern "C" fn(*mut sys::lr_time_field) -> i32) -> Result<
 const FIRST: Duration = Duration::from_millis(50);
 
 /// How often the clock is read again.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Nanoseconds = Nanoseconds::new(100_000_000);
 
 /// A reading that took longer than this was interrupted and says little.
-const INTERRUPTED: Duration = Duration::from_micros(20);
+const INTERRUPTED: Nanoseconds = Nanoseconds::new(20_000);
 
 /// A port's clock, followed beside the CPU's.
 pub(crate) struct PortClock<'p> {
@@ -55,18 +56,18 @@ impl<'p> PortClock<'p> {
         let refuse = |errno: i32| {
             device.error("reading the clock", errno, "Without it a time of the device's means nothing: do without times by the port")
         };
-        let in_ticks = |time: Duration| (time.as_secs_f64() * rate.hz() as f64) as u64;
-        let best = || {
-            (0..8).map(|_| read(device)).reduce(|a, b| if b.as_ref().is_ok_and(|b| a.as_ref().is_ok_and(|a| b.0 < a.0)) { b } else { a })
+        // The tightest of a few.
+        let reading = || -> Result<Reading, DataplaneError> {
+            let first = read(device).map_err(refuse)?;
+            let more = (1..8).filter_map(|_| read(device).ok());
+            Ok(more.fold(first, |best, next| if next.0 < best.0 { next } else { best }).1)
         };
-        // A range of 8 is not empty.
-        let reading = || best().unwrap_or(Err(0)).map(|(_, reading)| reading).map_err(refuse);
         let first = reading()?;
         std::thread::sleep(FIRST);
         let second = reading()?;
         let map = ClockMap::new(first, second).ok_or_else(|| refuse(0))?;
-        let again = in_ticks(AGAIN);
-        Ok(PortClock { device, map, next: second.ticks.wrapping_add(again), again, interrupted: in_ticks(INTERRUPTED) })
+        let again = rate.ticks(AGAIN);
+        Ok(PortClock { device, map, next: second.ticks.wrapping_add(again), again, interrupted: rate.ticks(INTERRUPTED) })
     }
 
     /// Reads the clock again where it is time to.
