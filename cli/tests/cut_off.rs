@@ -57,7 +57,7 @@ fn under_way(veth: &Veth, role: &str, more: &[&str]) -> (Background, Background)
 }
 
 /// Takes the link away.
-type Cut = fn(&Veth);
+type Cut = fn(&Veth) -> String;
 
 /// Every way in which a link goes: at the sender's side, at the other, and with the interface itself.
 fn cut_in_every_way(role: &str, more: &[&str]) {

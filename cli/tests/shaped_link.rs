@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use program::veth::ip;
 use program::{errors, json, linerate, records, wait_for};
 use serde_json::Value;
 
@@ -64,33 +65,33 @@ impl ShapedLink {
         let link = ShapedLink { from: namespace("from"), bridge: namespace("bridge"), to: namespace("to"), _alone: alone };
         let bridge = &link.bridge;
         for namespace in [&link.from, bridge, &link.to] {
-            run("ip", &["netns", "add", namespace]);
+            ip(&["netns", "add", namespace]);
             // Neighbour discovery would be foreign frames, and would take tokens.
-            run("ip", &["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
-            run("ip", &["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"]);
+            ip(&["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+            ip(&["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"]);
         }
         let create = ["type", "bridge", "mcast_snooping", "0", "forward_delay", "0"];
-        run("ip", &[&["-n", bridge, "link", "add", "name", "bridge0"][..], &create].concat());
+        ip(&[&["-n", bridge, "link", "add", "name", "bridge0"][..], &create].concat());
         for (end, port) in [(&link.from, "in0"), (&link.to, "out0")] {
-            run("ip", &["-n", end, "link", "add", "name", "veth0", "type", "veth", "peer", "name", port, "netns", bridge]);
-            run("ip", &["-n", bridge, "link", "set", "dev", port, "master", "bridge0"]);
-            run("ip", &["-n", bridge, "link", "set", "dev", port, "up"]);
-            run("ip", &["-n", end, "link", "set", "dev", "veth0", "up"]);
+            ip(&["-n", end, "link", "add", "name", "veth0", "type", "veth", "peer", "name", port, "netns", bridge]);
+            ip(&["-n", bridge, "link", "set", "dev", port, "master", "bridge0"]);
+            ip(&["-n", bridge, "link", "set", "dev", port, "up"]);
+            ip(&["-n", end, "link", "set", "dev", "veth0", "up"]);
         }
-        run("ip", &["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
+        ip(&["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
         // The shaper's timer runs where its frames are queued. On the sender's CPU, tens of thousands of its interrupts a second keep the sender
         // from offering what it shall, so that it is never found out what the shaper allows.
         let receivers_cpu = format!("echo {:x} > /sys/class/net/in0/queues/rx-0/rps_cpus", 1_u64 << allowed_cpus()[0]);
-        run("ip", &["netns", "exec", bridge, "sh", "-c", &receivers_cpu]);
+        ip(&["netns", "exec", bridge, "sh", "-c", &receivers_cpu]);
         let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {BURST} limit {LIMIT}");
-        run("ip", &[&["netns", "exec", bridge][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
+        ip(&[&["netns", "exec", bridge][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
         // A bridge port takes frames up to a second after its link is up (net/core/link_watch.c); frames before are lost.
         wait_for("forwarding of both bridge ports", Duration::from_secs(10), || ["in0", "out0"].iter().all(|port| link.forwards(port)));
         link
     }
 
     fn forwards(&self, port: &str) -> bool {
-        let shown = run("ip", &["-n", &self.bridge, "-json", "-details", "link", "show", "dev", port]);
+        let shown = ip(&["-n", &self.bridge, "-json", "-details", "link", "show", "dev", port]);
         let shown: Value = serde_json::from_str(&shown).unwrap();
         shown[0]["operstate"] == "UP" && shown[0]["linkinfo"]["info_slave_data"]["state"] == "forwarding"
     }
@@ -123,12 +124,6 @@ impl Drop for ShapedLink {
             let _ = Command::new("ip").args(["netns", "del", namespace]).status();
         }
     }
-}
-
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?} (are you root?): {}", errors(&output));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The CPUs that this process may use, in order.

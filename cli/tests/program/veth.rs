@@ -51,7 +51,9 @@ impl Drop for Veth {
     }
 }
 
-pub fn ip(arguments: &[&str]) {
+/// What `ip` printed.
+pub fn ip(arguments: &[&str]) -> String {
     let output = Command::new("ip").args(arguments).output().unwrap();
     assert!(output.status.success(), "ip {arguments:?} (are you root?): {}", errors(&output));
+    String::from_utf8(output.stdout).unwrap()
 }
