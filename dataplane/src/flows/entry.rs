@@ -1,9 +1,8 @@
 use crate::frame::{Sum, Template, UdpChecksum};
 
-/// What one flow writes into a frame: 16 bytes, four to a cache line.
+/// What one flow writes into a frame: 18 bytes, as many as the widest kind has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C, align(16))]
-pub(crate) struct FlowEntry([u8; 16]);
+pub(crate) struct FlowEntry([u8; 18]);
 
 /// Which header fields a table's flows write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Flow {
             UdpChecksum::Zero => [0, 0],
             UdpChecksum::Correct => template.udp_sum(sum).udp_checksum().to_be_bytes(),
         };
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 18];
         match *self {
             Flow::Mac { destination, source } => {
                 bytes[..6].copy_from_slice(&destination);
@@ -40,12 +39,14 @@ impl Flow {
             Flow::Ipv4 { source, destination, ports: [from, to] } => {
                 let addresses = Sum::default().bytes(&source).bytes(&destination);
                 let header = template.ipv4_sum_without_addresses().bytes(&source).bytes(&destination).checksum();
-                bytes[..2].copy_from_slice(&header.to_be_bytes());
-                bytes[2..6].copy_from_slice(&source);
-                bytes[6..10].copy_from_slice(&destination);
-                bytes[10..12].copy_from_slice(&from.to_be_bytes());
-                bytes[12..14].copy_from_slice(&to.to_be_bytes());
-                bytes[14..].copy_from_slice(&udp_checksum(addresses.word(from).word(to)));
+                let before_checksum = template.layout().network_offset() + 8;
+                bytes[..2].copy_from_slice(&template.bytes()[before_checksum..before_checksum + 2]);
+                bytes[2..4].copy_from_slice(&header.to_be_bytes());
+                bytes[4..8].copy_from_slice(&source);
+                bytes[8..12].copy_from_slice(&destination);
+                bytes[12..14].copy_from_slice(&from.to_be_bytes());
+                bytes[14..16].copy_from_slice(&to.to_be_bytes());
+                bytes[16..].copy_from_slice(&udp_checksum(addresses.word(from).word(to)));
             }
             Flow::Ipv6 { source, destination, ports: [from, to] } => {
                 let addresses = Sum::default().bytes(&source).bytes(&destination);
@@ -67,7 +68,7 @@ impl FlowEntry {
     /// `at` is valid for writing `N` bytes.
     #[inline(always)]
     unsafe fn put<const FROM: usize, const N: usize>(&self, at: *mut u8) {
-        const { assert!(FROM + N <= 16) };
+        const { assert!(FROM + N <= 18) };
         // SAFETY: the source lies within the entry as asserted, the target is the caller's, and they cannot overlap.
         unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr().add(FROM), at, N) };
     }
@@ -93,14 +94,14 @@ impl WriteFields for MacFields {
 }
 
 impl WriteFields for Ipv4Fields {
-    /// Header checksum, both addresses and both ports are 14 bytes in a row; the UDP length stands between them and its checksum.
+    /// TTL, protocol, header checksum, both addresses and both ports are 16 bytes in a row, which is one store; the UDP length stands
+    /// between them and its checksum.
     #[inline(always)]
     unsafe fn write(frame: *mut u8, network: usize, entry: &FlowEntry) {
-        // SAFETY: bytes 10 to 28 behind the network offset are IPv4 and UDP header, which the caller vouches for.
+        // SAFETY: bytes 8 to 28 behind the network offset are IPv4 and UDP header, which the caller vouches for.
         unsafe {
-            entry.put::<0, 8>(frame.add(network + 10));
-            entry.put::<6, 8>(frame.add(network + 16));
-            entry.put::<14, 2>(frame.add(network + 26));
+            entry.put::<0, 16>(frame.add(network + 8));
+            entry.put::<16, 2>(frame.add(network + 26));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Flows: which addresses and ports the frames of a stream carry.
 //!
 //! RFC 4814 asks for pseudorandom addresses and ports, because start-and-increment reaches few buckets of a hash (§4.2.1), and
-//! for the same set in every trial. A [`FlowTable`] holds, 16 bytes a flow, exactly the bytes that go into a frame, checksums
+//! for the same set in every trial. A [`FlowTable`] holds, 18 bytes a flow, exactly the bytes that go into a frame, checksums
 //! included, so a flow costs a few loads and stores. A [`FlowWalk`] goes through the table in order, round and round: every flow gets
 //! an equal share, and the memory is read sequentially, which is what prefetchers like.
 

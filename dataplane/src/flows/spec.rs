@@ -13,7 +13,7 @@ pub struct FlowCount(u32);
 impl FlowCount {
     /// One flow.
     pub const ONE: FlowCount = FlowCount(1);
-    /// The most: 16 MB of table.
+    /// The most: 18 MB of table.
     pub const MAX: FlowCount = FlowCount(1_000_000);
 
     /// A number of flows.
