@@ -70,34 +70,44 @@ impl Arrivals {
     ///
     /// # Safety
     /// What `bytes` gives is valid for reading, and nothing writes to it meanwhile.
-    #[inline(always)]
+    // A function of its own: inlined into a poll loop it runs out of registers.
+    #[inline(never)]
     pub unsafe fn burst<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
         self.frames += frames.len() as u64;
         let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
-        // Frames with consecutive numbers of one stream are tracked together.
-        let (mut first, mut run, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
-        let (check, classifier) = (self.check, self.classifier);
-        for &frame in frames {
-            let (data, length) = bytes(frame);
-            // SAFETY: the caller vouches for `length` readable bytes.
-            let tag = unsafe { classifier.tag_of(data, length) };
+        // Frames with consecutive numbers of one stream are tracked together, whenever they were stamped.
+        let (mut first, mut together, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
+        let mut rest = frames;
+        while let Some(&frame) = rest.first() {
+            // What is checked whole is looked at one by one.
+            let candidates = if self.check { &rest[..1] } else { rest };
+            // SAFETY: the caller vouches for what `bytes` gives.
+            let run = unsafe { self.classifier.run_of(candidates, &bytes) };
             // SAFETY: as above; nothing writes to them meanwhile.
-            let whole = || unsafe { std::slice::from_raw_parts(data, length as usize) };
-            match tag {
-                Some(tag) if !check || self.is_sound(whole()) => {
-                    if tag.stream != stream || tag.sequence != u64::wrapping_add(first, run) {
-                        self.track(stream, first, run);
-                        (stream, first, run) = (tag.stream, tag.sequence, 0);
+            let whole = || unsafe { std::slice::from_raw_parts(bytes(frame).0, bytes(frame).1 as usize) };
+            let seen = match run {
+                Some(run) if !self.check || self.is_sound(whole()) => {
+                    if run.first.stream != stream || run.first.sequence != u64::wrapping_add(first, together) {
+                        self.track(stream, first, together);
+                        (stream, first, together) = (run.first.stream, run.first.sequence, 0);
                     }
-                    run += 1;
-                    tests += 1;
-                    length_of_tests += u64::from(length);
+                    together += run.frames;
+                    tests += run.frames;
+                    length_of_tests += run.bytes;
+                    run.frames as usize
                 }
-                Some(_) => self.corrupt += 1,
-                None => self.note_other(whole()),
-            }
+                Some(_) => {
+                    self.corrupt += 1;
+                    1
+                }
+                None => {
+                    self.note_other(whole());
+                    1
+                }
+            };
+            rest = &rest[seen..];
         }
-        self.track(stream, first, run);
+        self.track(stream, first, together);
         if tests > 0 {
             self.bytes += length_of_tests + tests * FCS;
             if self.first.is_none() {

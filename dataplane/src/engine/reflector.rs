@@ -10,7 +10,7 @@ use super::running::{self, Running, Shared};
 use crate::burst::{Burst, MAX_BURST, Slots};
 use crate::clock::ticks;
 use crate::error::DataplaneError;
-use crate::frame::reflect::{Turned, turn_round};
+use crate::frame::reflect::turn_round;
 use crate::frame::{Classifier, Layout, prefetch_for_write};
 use crate::latency::RttRecorder;
 use crate::pace::TickRate;
@@ -69,6 +69,7 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
     let retry = meter.ticks(RETRY);
     let (mut received, mut sent, mut unsent, mut foreign) = (0u64, 0u64, 0u64, 0u64);
     let (mut first, mut last) = (None, 0);
+    let mut goes_back = [true; MAX_BURST];
     shared.begin();
 
     let end = loop {
@@ -83,24 +84,30 @@ fn reflect_on(queue: Parts<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Sha
             for frame in burst.frames() {
                 prefetch_for_write(frame.data());
             }
-            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment.
-            let is_test = |data: *const u8, length| unsafe { classifier.tag_of(data, length) }.is_some();
-            if !burst.frames().iter().all(|frame| is_test(frame.data(), frame.length())) {
+            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them here.
+            if !unsafe { classifier.are_tests(burst.frames(), |frame| (frame.data().cast_const(), frame.length())) } {
                 let all = burst.len();
-                burst.retain(|_, frame| is_test(frame.data(), frame.length()));
+                // SAFETY: as above.
+                burst.retain(|_, frame| unsafe { classifier.tag_of(frame.data(), frame.length()) }.is_some());
                 foreign += (all - burst.len()) as u64;
             }
-            let (mut goes_back, mut at, mut expired) = ([true; MAX_BURST], 0, 0);
-            let mut note = |turned| {
-                goes_back[at] = turned == Turned::Back;
-                expired += u64::from(!goes_back[at]);
-                at += 1;
-            };
+            let mut expired = 0;
             // SAFETY: test frames of this layout, owned by the burst.
-            unsafe { turn_round(burst.frames(), layout, |frame| frame.data(), |_, turned| note(turned)) };
+            unsafe {
+                turn_round(
+                    burst.frames(),
+                    layout,
+                    |frame| frame.data(),
+                    |place| {
+                        goes_back[place] = false;
+                        expired += 1;
+                    },
+                );
+            }
             if expired > 0 {
                 unsent += expired;
                 burst.retain(|place, _| goes_back[place]);
+                goes_back = [true; MAX_BURST];
             }
             let (turned, sent_before) = (burst.len(), sent);
             while !burst.is_empty() {

@@ -48,9 +48,9 @@ pub enum Corruption {
 pub struct Classifier {
     tag: u32,
     protocol_at: u32,
+    /// Lengths from `least` on, `longer` more at most, will do.
     least: u32,
-    /// 0: any length will do.
-    length: u32,
+    longer: u32,
     ethertype_at: u32,
     ethertype: u16,
     protocol: u8,
@@ -72,7 +72,7 @@ impl Classifier {
             tag: layout.tag_offset() as u32,
             protocol_at,
             least: layout.least_bytes() as u32,
-            length: 0,
+            longer: u32::MAX - layout.least_bytes() as u32,
             ethertype_at,
             ethertype: ethertype.to_be(),
             protocol,
@@ -82,7 +82,10 @@ impl Classifier {
 
     /// A classifier for frames of this layout and of exactly this size: every other length is [`Corruption::Length`].
     pub fn of_size(layout: Layout, size: FrameSize) -> Classifier {
-        Classifier { length: size.without_fcs(), ..Classifier::new(layout) }
+        let (least, length) = (layout.least_bytes() as u32, size.without_fcs());
+        // No frame of the layout is so short: no length will do.
+        let least = if length < least { u32::MAX } else { length };
+        Classifier { least, longer: 0, ..Classifier::new(layout) }
     }
 
     /// A classifier for the frames of a template.
@@ -123,22 +126,28 @@ impl Classifier {
     /// `frame` is valid for reading `length` bytes.
     #[inline(always)]
     pub unsafe fn tag_of(&self, frame: *const u8, length: u32) -> Option<Tag> {
-        if length >= self.least {
-            // SAFETY: EtherType, protocol byte and tag all end at or before `least`, which is within `length`.
-            let (ethertype, protocol, tag) = unsafe {
-                (
-                    frame.add(self.ethertype_at as usize).cast::<u16>().read_unaligned(),
-                    *frame.add(self.protocol_at as usize),
-                    RawTag::read(frame.add(self.tag as usize)),
-                )
-            };
-            let headers = ethertype == self.ethertype && protocol == self.protocol;
-            let length_is_right = self.length == 0 || self.length == length;
-            if headers && length_is_right {
-                return tag.decode();
-            }
+        // SAFETY: this function's own contract, passed on.
+        unsafe { self.raw_tag_of(frame, length) }?.decode()
+    }
+
+    /// The tag's bytes, sound or not, of a frame that by headers and length is a test frame.
+    ///
+    /// # Safety
+    /// `frame` is valid for reading `length` bytes.
+    #[inline(always)]
+    pub(super) unsafe fn raw_tag_of(&self, frame: *const u8, length: u32) -> Option<RawTag> {
+        if length.wrapping_sub(self.least) > self.longer {
+            return None;
         }
-        None
+        // SAFETY: EtherType, protocol byte and tag all end at or before the layout's least length, which is within `length`.
+        let (ethertype, protocol, tag) = unsafe {
+            (
+                frame.add(self.ethertype_at as usize).cast::<u16>().read_unaligned(),
+                *frame.add(self.protocol_at as usize),
+                RawTag::read(frame.add(self.tag as usize)),
+            )
+        };
+        (ethertype == self.ethertype && protocol == self.protocol).then_some(tag)
     }
 
     /// [`classify`](Self::classify), then the IPv4 header checksum and the payload's CRC32C, where the templates were

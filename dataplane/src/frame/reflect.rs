@@ -23,20 +23,12 @@ pub enum Turned {
 pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("ssse3") {
-        for frame in frames {
-            // SAFETY: the CPU has SSSE3, as just asked, and the caller vouches for the 16 bytes.
-            unsafe { simd::swap_macs(data(frame)) };
-        }
-        return;
+        // SAFETY: the CPU has SSSE3, as just asked, and the caller vouches for the 16 bytes of each frame.
+        return unsafe { simd::swap_macs(frames, data) };
     }
     #[cfg(target_arch = "aarch64")]
-    {
-        for frame in frames {
-            // SAFETY: NEON is part of the aarch64 baseline, and the caller vouches for the 16 bytes.
-            unsafe { simd::swap_macs(data(frame)) };
-        }
-        return;
-    }
+    // SAFETY: NEON is part of the aarch64 baseline, and the caller vouches for the 16 bytes of each frame.
+    return unsafe { simd::swap_macs(frames, data) };
     #[allow(unreachable_code, reason = "reached on CPUs without a shuffle instruction")]
     for frame in frames {
         // SAFETY: the caller vouches for the 16 bytes; this takes 12.
@@ -45,31 +37,38 @@ pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
 }
 
 /// Turns a burst round at layers 2, 3 and 4: Ethernet addresses, IP addresses and ports swapped, TTL or hop limit one less, the
-/// IPv4 header checksum updated (RFC 1624). `turned` is told what became of each frame, in order.
+/// IPv4 header checksum updated (RFC 1624). `expired` is told the places of the frames that must not be sent, which are as they came
+/// ([`Turned::Expired`]).
 ///
 /// # Safety
 /// Each pointer that `data` gives is valid for reading and writing a frame of `layout` ([`Layout::least_bytes`]), and no one else uses
 /// those bytes meanwhile.
 #[inline]
-pub unsafe fn turn_round<T>(frames: &[T], layout: Layout, data: impl Fn(&T) -> *mut u8, mut turned: impl FnMut(&T, Turned)) {
+pub unsafe fn turn_round<T>(frames: &[T], layout: Layout, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
     let network = layout.network_offset();
     // One loop for each protocol, so that the choice is made once a burst.
     match layout.protocol() {
-        Protocol::Ethernet => {
-            // SAFETY: the caller vouches for more than the 16 bytes: layer-2 frames have at least 32.
-            unsafe { swap_macs(frames, data) };
-            frames.iter().for_each(|frame| turned(frame, Turned::Back));
-        }
+        // SAFETY: the caller vouches for more than the 16 bytes: layer-2 frames have at least 32.
+        Protocol::Ethernet => unsafe { swap_macs(frames, data) },
         Protocol::Ipv4 => {
-            for frame in frames {
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("ssse3") {
+                // SAFETY: the CPU has SSSE3, as just asked; the caller vouches for Ethernet, IPv4 and UDP headers in each frame.
+                return unsafe { simd::turn_ipv4(frames, network, data, expired) };
+            }
+            for (place, frame) in frames.iter().enumerate() {
                 // SAFETY: the caller vouches for Ethernet, IPv4 and UDP headers.
-                turned(frame, unsafe { turn_ipv4(data(frame), network) });
+                if unsafe { turn_ipv4_scalar(data(frame), network) } == Turned::Expired {
+                    expired(place);
+                }
             }
         }
         Protocol::Ipv6 => {
-            for frame in frames {
+            for (place, frame) in frames.iter().enumerate() {
                 // SAFETY: the caller vouches for Ethernet, IPv6 and UDP headers.
-                turned(frame, unsafe { turn_ipv6(data(frame), network) });
+                if unsafe { turn_ipv6(data(frame), network) } == Turned::Expired {
+                    expired(place);
+                }
             }
         }
     }
@@ -80,10 +79,10 @@ pub fn turn_round_slice(frame: &mut [u8], layout: Layout) -> Option<Turned> {
     if frame.len() < layout.least_bytes() {
         return None;
     }
-    let mut result = None;
+    let mut result = Turned::Back;
     // SAFETY: the slice is at least a frame of the layout, and it is borrowed mutably.
-    unsafe { turn_round(&[frame.as_mut_ptr()], layout, |&data| data, |_, turned| result = Some(turned)) };
-    result
+    unsafe { turn_round(&[frame.as_mut_ptr()], layout, |&data| data, |_| result = Turned::Expired) };
+    Some(result)
 }
 
 /// [`swap_macs`] of one frame in a slice of at least 16 bytes; anything shorter is no frame and stays as it is.
@@ -111,7 +110,7 @@ pub(super) unsafe fn swap_macs_scalar(frame: *mut u8) {
 /// # Safety
 /// `frame` is valid for reading and writing Ethernet, IPv4 and UDP headers, IPv4 at `network`.
 #[inline(always)]
-unsafe fn turn_ipv4(frame: *mut u8, network: usize) -> Turned {
+pub(super) unsafe fn turn_ipv4_scalar(frame: *mut u8, network: usize) -> Turned {
     // SAFETY: everything lies within the headers that the caller vouches for; all accesses are unaligned.
     unsafe {
         let ip = frame.add(network);
@@ -164,19 +163,66 @@ fn after_ttl_decrement(checksum: u16) -> u16 {
 
 #[cfg(target_arch = "x86_64")]
 mod simd {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_setr_epi8, _mm_shuffle_epi8, _mm_storeu_si128};
+    use std::arch::x86_64::*;
 
+    /// [`swap_macs`](super::swap_macs).
+    ///
     /// # Safety
-    /// `frame` is valid for reading and writing 16 bytes.
+    /// As there, on a CPU with SSSE3.
+    #[target_feature(enable = "ssse3")]
+    pub(super) unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
+        frames.iter().for_each(|frame| {
+            // SAFETY: the caller vouches for the 16 bytes.
+            unsafe { shuffle(data(frame), macs_swapped()) };
+        });
+    }
+
+    /// [`turn_round`](super::turn_round) over IPv4: addresses and ports are swapped by one shuffle, for with TTL, protocol and checksum they
+    /// are 16 bytes in a row.
+    ///
+    /// # Safety
+    /// As there, on a CPU with SSSE3, with the IPv4 header at `network`.
+    #[target_feature(enable = "ssse3")]
+    pub(super) unsafe fn turn_ipv4<T>(frames: &[T], network: usize, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
+        let swapped = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 14, 15, 12, 13);
+        for (place, frame) in frames.iter().enumerate() {
+            let frame = data(frame);
+            // SAFETY: bytes 8 to 24 behind the network offset are IPv4 header and UDP ports, and 16 bytes begin the frame: the caller vouches
+            // for all of them. Both instructions take any alignment.
+            unsafe {
+                let at = frame.add(network + 8).cast::<__m128i>();
+                let header = _mm_loadu_si128(at);
+                // Little-endian: TTL, protocol, checksum.
+                let word = _mm_cvtsi128_si32(header).cast_unsigned();
+                if word as u8 <= 1 {
+                    expired(place);
+                    continue;
+                }
+                // One less in the TTL and one more in the checksum's byte for it. A one's complement sum does not care which byte is the
+                // high one (RFC 1071 §2), so its carry comes round within the upper half; all ones would be the zero that RFC 1624 rules out.
+                let carry = u32::from(word >= 0xfffe_0000) << 16;
+                let word = word.wrapping_add(0x0001_0000 - 1).wrapping_add(carry);
+                let rest = _mm_castsi128_ps(_mm_shuffle_epi8(header, swapped));
+                let turned = _mm_move_ss(rest, _mm_castsi128_ps(_mm_cvtsi32_si128(word.cast_signed())));
+                _mm_storeu_si128(at, _mm_castps_si128(turned));
+                shuffle(frame, macs_swapped());
+            }
+        }
+    }
+
     #[target_feature(enable = "ssse3")]
     #[inline]
-    pub(super) unsafe fn swap_macs(frame: *mut u8) {
-        let order = _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
+    fn macs_swapped() -> __m128i {
+        _mm_setr_epi8(6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15)
+    }
+
+    /// # Safety
+    /// `at` is valid for reading and writing 16 bytes.
+    #[target_feature(enable = "ssse3")]
+    #[inline]
+    unsafe fn shuffle(at: *mut u8, order: __m128i) {
         // SAFETY: the caller vouches for the 16 bytes; both instructions take any alignment.
-        unsafe {
-            let addresses = _mm_loadu_si128(frame.cast::<__m128i>());
-            _mm_storeu_si128(frame.cast::<__m128i>(), _mm_shuffle_epi8(addresses, order));
-        }
+        unsafe { _mm_storeu_si128(at.cast(), _mm_shuffle_epi8(_mm_loadu_si128(at.cast()), order)) };
     }
 }
 
@@ -186,11 +232,15 @@ mod simd {
 
     const ORDER: [u8; 16] = [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15];
 
+    /// [`swap_macs`](super::swap_macs).
+    ///
     /// # Safety
-    /// `frame` is valid for reading and writing 16 bytes.
-    #[inline(always)]
-    pub(super) unsafe fn swap_macs(frame: *mut u8) {
-        // SAFETY: the caller vouches for the 16 bytes, and ORDER has 16.
-        unsafe { vst1q_u8(frame, vqtbl1q_u8(vld1q_u8(frame), vld1q_u8(ORDER.as_ptr()))) };
+    /// As there.
+    pub(super) unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
+        for frame in frames {
+            let at = data(frame);
+            // SAFETY: the caller vouches for the 16 bytes, and ORDER has 16.
+            unsafe { vst1q_u8(at, vqtbl1q_u8(vld1q_u8(at), vld1q_u8(ORDER.as_ptr()))) };
+        }
     }
 }

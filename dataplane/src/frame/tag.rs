@@ -73,7 +73,7 @@ impl Tag {
 }
 
 /// A tag as it is stored: three words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawTag {
     check: u16,
     sequence: u64,

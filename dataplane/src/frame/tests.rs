@@ -144,6 +144,33 @@ fn classification_tells_corrupt_from_foreign() {
     );
 }
 
+#[test]
+fn rfc1624_shuffled_and_scalar_turns_agree_on_every_checksum_and_ttl() {
+    let template = Template::build(&FrameSpec::new(Network::IPV4), FrameSize::MIN).unwrap();
+    let (layout, network) = (template.layout(), template.layout().network_offset());
+    for checksum in 0..=u16::MAX {
+        for ttl in [0, 1, 2, 64, 255] {
+            let mut shuffled = template.bytes().to_vec();
+            shuffled[network + 8] = ttl;
+            shuffled[network + 10..network + 12].copy_from_slice(&checksum.to_be_bytes());
+            let mut scalar = shuffled.clone();
+            let turned = turn_round_slice(&mut shuffled, layout);
+            // SAFETY: the vector is a whole frame of the layout.
+            assert_eq!(turned, Some(unsafe { super::reflect::turn_ipv4_scalar(scalar.as_mut_ptr(), network) }));
+            assert_eq!(shuffled, scalar, "checksum {checksum:04x}, TTL {ttl}");
+        }
+    }
+}
+
+#[test]
+fn a_size_that_the_layout_does_not_fit_into_recognises_no_frame() {
+    let template = Template::build(&FrameSpec::new(Network::IPV6), FrameSize::new(84).unwrap()).unwrap();
+    let mut frame = template.bytes().to_vec();
+    Stamper::new(template.layout(), StreamId(0), 0).stamp_slice(&mut frame, 0);
+    assert!(Classifier::for_template(&template).classify(&frame).is_test());
+    assert_eq!(Classifier::of_size(template.layout(), FrameSize::MIN).classify(&frame), Class::Corrupt(Corruption::Length));
+}
+
 proptest! {
     #[test]
     fn every_template_has_right_lengths_and_checksums(spec in any_spec(), size in any_size()) {

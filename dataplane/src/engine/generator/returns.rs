@@ -6,7 +6,7 @@ use crate::engine::meter::Meter;
 use crate::engine::plan::SendPlan;
 use crate::engine::running::Shared;
 use crate::error::DataplaneError;
-use crate::frame::{Class, Classifier, StreamId, prefetch_for_read};
+use crate::frame::{Class, Classifier, StreamId, TagRun, prefetch_for_read};
 use crate::latency::RttRecorder;
 use crate::pace::TickRate;
 use crate::port::{PortClock, PortView};
@@ -54,6 +54,12 @@ impl<'p> Arrival<'p> {
         match self {
             Arrival::Loop(rate) | Arrival::Port { rate, .. } => *rate,
         }
+    }
+
+    /// Whether frames that are read at once came at once, as far as is known.
+    #[inline(always)]
+    fn is_shared(&self) -> bool {
+        matches!(self, Arrival::Loop(_))
     }
 
     /// The tick at which a frame came that was read at `now`; none where the port has not said so.
@@ -116,30 +122,36 @@ impl<'p> Returns<'p> {
         if !queue.is_warm() {
             burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
         }
-        for frame in burst.frames() {
-            // SAFETY: the burst owns the frame, which has `length` bytes in its first segment.
-            match unsafe { classifier.tag_of(frame.data(), frame.length()) } {
-                Some(tag) => match trackers.get_mut(usize::from(tag.stream.0.wrapping_sub(first.0))) {
-                    Some(tracker) => {
-                        tracker.observe(tag.sequence);
-                        if timed.is_none_or(|timed| timed == tag.stream) {
-                            match arrival.of(*frame, now) {
-                                Some(came) => {
-                                    let under_way = tag.ticks_until(came);
-                                    // A frame that has been under way for longer than the timed part lasts was sent before it.
-                                    if timed_from.is_none_or(|from| under_way <= came.saturating_sub(from)) {
-                                        times.record(under_way);
-                                    }
-                                }
-                                None => *untimed += 1,
-                            }
-                        }
-                    }
-                    None => *foreign += 1,
-                },
+        let mut rest = burst.frames();
+        while let Some(&frame) = rest.first() {
+            // Of one burst and read at once they have been under way for the same time, unless the port has a time for each.
+            let candidates = if arrival.is_shared() { rest } else { &rest[..1] };
+            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them here.
+            let run = unsafe { classifier.run_of(candidates, |frame| (frame.data().cast_const(), frame.length())) };
+            let seen = run.map_or(1, |run| run.frames);
+            rest = &rest[seen as usize..];
+            let Some(TagRun { first: tag, frames, .. }) = run else {
                 // Without a sound tag of this sender there is no saying whose a damaged frame was.
-                None if is_corrupt(classifier, *frame) && trackers.iter().any(|tracker| tracker.next_expected() > 0) => *corrupt += 1,
-                None => *foreign += 1,
+                let ours = is_corrupt(classifier, frame) && trackers.iter().any(|tracker| tracker.next_expected() > 0);
+                *(if ours { &mut *corrupt } else { &mut *foreign }) += 1;
+                continue;
+            };
+            let Some(tracker) = trackers.get_mut(usize::from(tag.stream.0.wrapping_sub(first.0))) else {
+                *foreign += frames;
+                continue;
+            };
+            tracker.observe_run(tag.sequence, frames);
+            if timed.is_some_and(|timed| timed != tag.stream) {
+                continue;
+            }
+            let Some(came) = arrival.of(frame, now) else {
+                *untimed += frames;
+                continue;
+            };
+            let under_way = tag.ticks_until(came);
+            // A frame that has been under way for longer than the timed part lasts was sent before it.
+            if timed_from.is_none_or(|from| under_way <= came.saturating_sub(from)) {
+                times.record_many(under_way, frames);
             }
         }
     }
