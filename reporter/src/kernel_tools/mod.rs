@@ -103,6 +103,15 @@ impl KernelTool {
         CommandLine::new(self.program(), [argument])
     }
 
+    /// Whether this version ends a run of [`Extent::Bytes`] as soon as the bytes are sent, so that its duration is that of the transfer.
+    pub fn ends_after_bytes(self, version: Option<&str>) -> bool {
+        match self {
+            KernelTool::Iperf3 => iperf3::ends_after_bytes(version),
+            KernelTool::Iperf2 => true,
+            KernelTool::Qperf | KernelTool::Sockperf | KernelTool::Netperf | KernelTool::Ping => false,
+        }
+    }
+
     /// The command lines that carry out a measurement. Nothing is run.
     pub fn commands(self, spec: &KernelSpec) -> Result<Commands, SpecError> {
         spec.check(self)?;

@@ -11,7 +11,7 @@ use reporter::kernel_tools::{
     CommandLine, Commands, CpuSnapshot, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, RecordContext, ToolError,
     ToolExit, Transport, failed_record, is_listening, raw_text,
 };
-use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, ReasonKind, Record, View};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, ReasonKind, Record, State, Verdict, View};
 
 use super::frame_view::{self, InterfaceCounters};
 use super::schedule::Step;
@@ -67,7 +67,7 @@ impl KernelTools {
         interrupted: &AtomicBool,
     ) -> Result<Record, KernelError> {
         let (from, to) = (testbed.endpoint(&step.pair.from)?, testbed.endpoint(&step.pair.to)?);
-        let Some((tool, spec, wanted)) = self.spec(step, to) else {
+        let Some((tool, spec, wanted)) = self.spec(step, from, to) else {
             return Ok(super::failed(step, directory, ReasonKind::Other, "this is no kernel measurement"));
         };
         let mut job = Job { tool, spec, from, to, shared_machine: testbed.emulated };
@@ -75,15 +75,25 @@ impl KernelTools {
         let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
         let before = counters();
         let mut ran = job.run(interrupted);
-        // A run by bytes that was much too short says nothing yet, but it says how many bytes to send.
-        if let (Extent::Bytes(_), Ok(first)) = (job.spec.extent, &ran)
-            && let Some((goodput, took)) = first.goodput(tool)
-        {
-            self.seen.insert((step.pair.clone(), protocol_of(step.what), step.size.bytes()), goodput);
-            if took < wanted.duration() / 2 {
-                job.spec.extent = Extent::bytes_for(goodput, wanted.duration());
-                // The short run stands where the long one fails.
-                ran = job.run(interrupted).or(ran);
+        // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
+        for _ in 0..2 {
+            let Some((goodput, took)) = ran.as_ref().ok().and_then(|ran| ran.goodput(tool)) else { break };
+            let next = match TransferLength::of(job.spec.extent, took, wanted.duration()) {
+                TransferLength::AsPlanned => {
+                    self.seen.insert((step.pair.clone(), protocol_of(step.what), step.size.bytes()), goodput);
+                    break;
+                }
+                TransferLength::ByTime => break,
+                TransferLength::TooShort => Extent::bytes_for(goodput, wanted.duration()),
+                TransferLength::TooLong => Extent::For(wanted.duration()),
+            };
+            match job.run_for(next, interrupted) {
+                Ok(again) => {
+                    ran = Ok(again);
+                    job.spec.extent = next;
+                }
+                // The first run stays in the record, which judges its length below.
+                Err(_) => break,
             }
         }
         let mut context = RecordContext::new(step.id.clone(), jiff::Timestamp::now(), step.pair.clone());
@@ -101,6 +111,7 @@ impl KernelTools {
                 context.cpu = ran.cost;
                 context.exit = ran.exit;
                 let mut record = record(tool, &job.spec, &ran.text, ran.exit, &context);
+                judge_length(&mut record, job.spec.extent, wanted.duration());
                 if framed {
                     frame_view::prove(&mut record, step.size, before, counters());
                 }
@@ -117,7 +128,7 @@ impl KernelTools {
         }
     }
 
-    fn spec(&self, step: &Step<'_>, to: &Endpoint) -> Option<(KernelTool, KernelSpec, Seconds)> {
+    fn spec(&mut self, step: &Step<'_>, from: &Endpoint, to: &Endpoint) -> Option<(KernelTool, KernelSpec, Seconds)> {
         let (tool, method, protocol, size, duration) = match *step.what {
             What::KernelStream { protocol, duration } => {
                 (KernelTool::Iperf3, Method::Stream, protocol, stream_message(protocol, step.size), duration)
@@ -137,7 +148,8 @@ impl KernelTools {
             Protocol::Udp => Transport::Udp,
         };
         let whole = duration.seconds() >= 1.0;
-        let extent = if tool == KernelTool::Iperf3 && !whole {
+        let version = self.version(tool, &from.place);
+        let extent = if !whole && tool.ends_after_bytes(version.as_deref()) {
             // Unknown yet: what a slow machine sends in system calls of this size; the first run corrects it.
             let guess = Goodput::new(2e5 * 8.0 * f64::from(size)).unwrap_or(Goodput::ZERO);
             let own = self.seen.get(&(step.pair.clone(), protocol, step.size.bytes()));
@@ -224,6 +236,45 @@ fn record(tool: KernelTool, spec: &KernelSpec, text: &str, exit: ToolExit, conte
     }
 }
 
+/// How long a transfer by bytes lasted beside what was planned for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TransferLength {
+    /// The run ended by time: its length is what was asked for.
+    ByTime,
+    /// Long enough to be a result, and not longer than planned.
+    AsPlanned,
+    /// Mostly start-up: it is no result, but says how many bytes to send.
+    TooShort,
+    /// The estimate of the rate was wrong, or the tool noticed the end late. Its rate sizes no other transfer.
+    TooLong,
+}
+
+impl TransferLength {
+    fn of(extent: Extent, took: Duration, wanted: Duration) -> Self {
+        match extent {
+            Extent::Bytes(_) if took < wanted / 2 => TransferLength::TooShort,
+            Extent::Bytes(_) if took > wanted * 2 => TransferLength::TooLong,
+            Extent::Bytes(_) => TransferLength::AsPlanned,
+            Extent::For(_) | Extent::Messages(_) => TransferLength::ByTime,
+        }
+    }
+}
+
+/// A transfer by bytes that lasted much longer than planned is invalid: part of its time can be the tool's own wait.
+fn judge_length(record: &mut Record, extent: Extent, wanted: Duration) {
+    let took = record.duration_s.filter(|_| record.verdict.state != State::Failed).and_then(|seconds| Seconds::new(seconds).ok());
+    let Some(took) = took else { return };
+    if TransferLength::of(extent, took.duration(), wanted) == TransferLength::TooLong {
+        let detail = format!(
+            "the transfer was planned for {} and lasted {took}: part of that time can be the tool's wait for its own timer, and the rate too low",
+            Seconds::from(wanted)
+        );
+        let mut reasons = record.verdict.reasons.clone();
+        reasons.push(Reason { kind: ReasonKind::Implausible, detail });
+        record.verdict = Verdict::invalid(reasons);
+    }
+}
+
 /// A kernel measurement that cannot be kept or placed.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -249,6 +300,11 @@ enum RunError {
 }
 
 impl Job<'_> {
+    /// The same measurement with another end.
+    fn run_for(&self, extent: Extent, interrupted: &AtomicBool) -> Result<Ran, RunError> {
+        Job { spec: KernelSpec { extent, ..self.spec.clone() }, ..*self }.run(interrupted)
+    }
+
     fn run(&self, interrupted: &AtomicBool) -> Result<Ran, RunError> {
         let commands = self.tool.commands(&self.spec)?;
         let _server = self.server(&commands)?;
@@ -356,6 +412,18 @@ mod tests {
         assert_eq!(first_version("sockperf, version 3.7-no.git").as_deref(), Some("3.7-no.git"));
         assert_eq!(first_version("qperf 0.4.11").as_deref(), Some("0.4.11"));
         assert_eq!(first_version("no version here"), None);
+    }
+
+    #[test]
+    fn a_transfer_longer_than_planned_sizes_nothing_and_is_no_result() {
+        let bytes = Extent::Bytes(std::num::NonZeroU64::MIN);
+        let wanted = Duration::from_millis(300);
+        let judged = |took| TransferLength::of(bytes, Duration::from_millis(took), wanted);
+        assert_eq!(judged(20), TransferLength::TooShort);
+        assert_eq!(judged(290), TransferLength::AsPlanned);
+        // What iperf3 3.18 reports of a transfer that took 20 ms.
+        assert_eq!(judged(1001), TransferLength::TooLong);
+        assert_eq!(TransferLength::of(Extent::For(wanted), Duration::from_secs(1), wanted), TransferLength::ByTime);
     }
 
     #[test]

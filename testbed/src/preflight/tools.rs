@@ -44,6 +44,10 @@ fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
             let why = "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); and some of these versions end with status 0 when they fail, which linerate sees through";
             Check::found(Severity::Note, tool.name, seen, why)
         }
+        ("iperf3", Some(_)) => {
+            let why = "from 3.16 on a transfer of a given number of bytes ends only at a one-second timer (iperf_client_api.c), so linerate measures every stream for whole seconds, at least one";
+            Check::found(Severity::Note, tool.name, seen, why)
+        }
         _ => Check::ok(tool.name, seen),
     }
 }
@@ -65,12 +69,15 @@ mod tests {
     }
 
     #[test]
-    fn iperf3_before_3_16_is_noted_and_later_ones_are_not() {
+    fn each_iperf3_is_noted_with_what_its_version_does() {
         let old = iperf3(Some("iperf 3.12 (cJSON 1.7.15)\nLinux vm 6.18.44\n"));
         assert_eq!((old.severity, old.seen.as_str()), (Severity::Note, "iperf 3.12 (cJSON 1.7.15)"));
         assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, Severity::Note);
-        assert_eq!(iperf3(Some("iperf 3.16 (cJSON 1.7.15)")).severity, Severity::Ok);
-        assert_eq!(iperf3(Some("iperf 3.18+ (cJSON 1.7.15)")).severity, Severity::Ok);
+        for answer in ["iperf 3.16 (cJSON 1.7.15)", "iperf 3.18+ (cJSON 1.7.15)"] {
+            let new = iperf3(Some(answer));
+            assert_eq!(new.severity, Severity::Note, "{answer}");
+            assert!(new.why.contains("whole seconds"), "{}", new.why);
+        }
     }
 
     #[test]

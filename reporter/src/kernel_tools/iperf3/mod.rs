@@ -52,6 +52,15 @@ pub fn iperf3_is_single_threaded(version: &str) -> bool {
     }
 }
 
+/// Whether a version ends a transfer of `-n BYTES` when the bytes are sent.
+///
+/// From 3.16 on the streams have threads of their own, and the main loop, which decides when a test is over, sleeps in `select`
+/// until its next one-second timer (`iperf_run_client` in iperf_client_api.c). A transfer of 20 ms then lasts 1 s by its own report, and its
+/// rate is far too low. An unknown version is not trusted.
+pub(super) fn ends_after_bytes(version: Option<&str>) -> bool {
+    version.is_some_and(iperf3_is_single_threaded)
+}
+
 /// What a reader must know of a version that is single-threaded; none for others.
 pub fn single_threaded_note(version: &str) -> Option<String> {
     iperf3_is_single_threaded(version).then(|| {
@@ -89,6 +98,13 @@ mod tests {
         (udp.transport, udp.streams, udp.client_cpu) = (Transport::Udp, NonZeroU16::new(2).unwrap(), Some(1));
         let client = commands(&udp).client.to_string();
         assert_eq!(client, "taskset -c 1 iperf3 -c 10.0.0.2 -p 5201 -J --connect-timeout 3000 -n 1000000 -l 1024 -P 2 -b 0 -u");
+    }
+
+    #[test]
+    fn only_versions_before_3_16_end_a_transfer_when_its_bytes_are_sent() {
+        for (version, ends) in [(Some("3.12"), true), (Some("3.15"), true), (Some("3.16"), false), (Some("3.22"), false), (None, false)] {
+            assert_eq!(KernelTool::Iperf3.ends_after_bytes(version), ends, "{version:?}");
+        }
     }
 
     #[test]
