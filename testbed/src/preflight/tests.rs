@@ -63,7 +63,8 @@ fn a_machine_that_is_set_up_well_has_nothing_to_mend() {
     let machine = planted.machine(|command| Some(if command[0] == "iperf3" { "iperf 3.18" } else { "1.2" }.to_owned()));
     let checks = check(&machine, &Intention { dpdk: Some("22.11.11".to_owned()), runs: planted.root.path().join("runs") });
     let wrong: Vec<&Check> = checks.iter().filter(|check| check.severity != Severity::Ok && check.subject != "results").collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Each version of iperf3 has something to know; nothing else is left to say.
+    assert!(matches!(wrong[..], [Check { severity: Severity::Note, mend: None, subject, .. }] if subject == "iperf3"), "{wrong:#?}");
     assert!(checks.iter().filter(|check| check.severity == Severity::Ok).all(|check| check.finding().is_none()));
 }
 
