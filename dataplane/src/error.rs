@@ -147,3 +147,19 @@ pub enum DataplaneError {
         reason: String,
     },
 }
+
+impl DataplaneError {
+    /// `cpu` is outside this process's affinity, which is `allowed`.
+    pub(crate) fn cpu_not_allowed(cpu: CpuId, allowed: &[CpuId]) -> Self {
+        DataplaneError::Cpu {
+            cpu,
+            why: "it is not in this process's affinity (taskset, cgroup or container)".to_owned(),
+            allowed: Self::list_cpus(allowed),
+        }
+    }
+
+    /// CPUs as the error names them.
+    pub(crate) fn list_cpus(cpus: &[CpuId]) -> String {
+        format!("CPU {}", cpus.iter().map(CpuId::to_string).collect::<Vec<_>>().join(", "))
+    }
+}

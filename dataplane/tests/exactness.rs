@@ -13,10 +13,10 @@ mod support {
 use std::sync::Arc;
 use std::time::Instant;
 
-use dataplane::flows::{FlowCount, FlowSpec, FlowTable, FlowWalk};
+use dataplane::account::sequence::Window;
+use dataplane::frame::flows::{FlowCount, FlowSpec, FlowTable, FlowWalk};
 use dataplane::frame::{Classifier, FrameSpec, Network, Payload, Stamper, StreamId, Tagging, Template, VlanId};
-use dataplane::pace::TickRate;
-use dataplane::sequence::Window;
+use dataplane::time::TickRate;
 use dataplane::{Arrivals, ReceiveReport};
 use methodology::units::FrameSize;
 use rand_chacha::ChaCha8Rng;

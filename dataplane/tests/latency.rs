@@ -5,8 +5,8 @@
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
-use dataplane::latency::{RttRecorder, RttReport, write_log};
-use dataplane::pace::TickRate;
+use dataplane::account::latency::{RttRecorder, RttReport, write_log};
+use dataplane::time::TickRate;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};

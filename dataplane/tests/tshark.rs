@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataplane::flows::{FlowCount, FlowSpec, FlowTable};
+use dataplane::frame::flows::{FlowCount, FlowSpec, FlowTable};
 use dataplane::frame::reflect::turn_round_slice;
 use dataplane::frame::{FrameSpec, Network, Payload, Stamper, StreamId, Tag, Tagging, Template, VlanId};
 use methodology::units::FrameSize;

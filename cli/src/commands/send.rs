@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::pcap::Capture;
+use dataplane::frame::pcap::Capture;
 use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Load, Pace, PacketRate, Seconds};
 

@@ -4,13 +4,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use dataplane::Arrivals;
-use dataplane::flows::{FlowCount, FlowSpec, FlowTable};
+use dataplane::account::gaps::GapRecorder;
+use dataplane::account::hiccup::HiccupRecorder;
+use dataplane::account::latency::RttRecorder;
+use dataplane::account::sequence::{Tracker, Window};
+use dataplane::frame::flows::{FlowCount, FlowSpec, FlowTable};
 use dataplane::frame::reflect::{swap_macs, turn_round};
 use dataplane::frame::{Class, Classifier, FrameSpec, Network, Payload, Stamper, StreamId, Template};
-use dataplane::hiccup::HiccupRecorder;
-use dataplane::latency::RttRecorder;
-use dataplane::pace::{GapRecorder, LatePolicy, Schedule, TickRate};
-use dataplane::sequence::{Tracker, Window};
+use dataplane::time::{LatePolicy, Schedule, TickRate};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 
 /// Frames a burst has.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::meter::ticks_in;
-use crate::pace::TickRate;
+use crate::time::TickRate;
 
 /// Asking for the link costs a system call on some ports: only after a silence of this length, and no more often.
 const LOOK: Duration = Duration::from_millis(250);

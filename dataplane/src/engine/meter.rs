@@ -1,15 +1,18 @@
 use std::time::Duration;
 
-use methodology::units::Nanoseconds;
+use methodology::units::{Nanoseconds, Seconds};
 use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
-use crate::clock::ticks;
+use super::seconds;
+use crate::account::hiccup::{HiccupRecorder, HiccupReport};
 use crate::cpu::{CpuId, Steal};
+use crate::dpdk::Port;
 use crate::error::DataplaneError;
-use crate::hiccup::{HiccupRecorder, HiccupReport};
-use crate::pace::TickRate;
-use crate::port::Port;
-use crate::report::CycleReport;
+use crate::time::{TickRate, ticks};
+
+/// Longer than this between two turns of a poll loop is a hiccup: what 1024 descriptors hide at 40 Mpps.
+pub(super) const HICCUP: Duration = Duration::from_micros(25);
 
 /// What every poll loop measures of itself: hiccups, and what its time goes into.
 #[derive(Debug)]
@@ -136,4 +139,40 @@ fn cpu_time() -> Duration {
 
 fn nanoseconds(duration: Duration) -> Nanoseconds {
     Nanoseconds::new(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// What the poll loops' time went into, in TSC cycles of all loops together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CycleReport {
+    /// TSC frequency in Hz.
+    pub hz: u64,
+    /// From the loop's start to its end.
+    pub total: u64,
+    /// Turns of the loop that moved at least one frame.
+    pub busy: u64,
+    /// `busy` over the frames moved.
+    pub per_frame: f64,
+    /// How long the kernel had the loops on their CPUs. What is missing to the whole time was someone else's.
+    #[serde(rename = "on_cpu_s", with = "seconds")]
+    pub on_cpu: Duration,
+    /// Time that the hypervisor took from the loops' CPUs (steal of /proc/stat, in its ticks of 10 ms); none where the kernel does not tell.
+    #[serde(rename = "steal_s", default, skip_serializing_if = "Option::is_none")]
+    pub steal: Option<Seconds>,
+}
+
+impl CycleReport {
+    /// Those of two poll loops, each with a core of its own.
+    pub(crate) fn and(&self, other: &CycleReport) -> CycleReport {
+        let frames = |cycles: &CycleReport| if cycles.per_frame > 0.0 { cycles.busy as f64 / cycles.per_frame } else { 0.0 };
+        let all = frames(self) + frames(other);
+        let busy = self.busy + other.busy;
+        CycleReport {
+            hz: self.hz.max(other.hz),
+            total: self.total + other.total,
+            busy,
+            per_frame: if all > 0.0 { busy as f64 / all } else { 0.0 },
+            on_cpu: self.on_cpu + other.on_cpu,
+            steal: [self.steal, other.steal].into_iter().flatten().reduce(|all, one| all + one),
+        }
+    }
 }

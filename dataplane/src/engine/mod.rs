@@ -1,18 +1,16 @@
-//! The poll-mode engines. Each runs on a thread of its own, pinned to its CPU and registered with EAL.
+//! The poll-mode engines: sender, sink and reflector. Each poll loop runs on a thread of its own, pinned to its CPU and registered
+//! with EAL. An engine's folder holds its plan, its loop and its report.
 
-mod arrivals;
 mod ending;
-mod generator;
 mod meter;
-mod plan;
-mod reflector;
+mod reflect;
 mod running;
+mod seconds;
+mod send;
 mod sink;
 
-pub use arrivals::Arrivals;
-pub use plan::{Checksums, FrameFormat, RateStep, ReceivePlan, ReflectPlan, SendPlan, Traffic};
+pub use meter::CycleReport;
+pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot};
 pub use running::{EngineReport, Running};
-
-pub(crate) use generator::send;
-pub(crate) use reflector::reflect;
-pub(crate) use sink::receive;
+pub use send::{Checksums, Pacing, PacingReport, RateStep, ReturnedFrames, SendPlan, SendReport, SendSnapshot, SentStream, Traffic};
+pub use sink::{Arrivals, ReceivePlan, ReceiveReport, ReceiveSnapshot, StreamReport};

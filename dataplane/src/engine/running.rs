@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use crossbeam::utils::CachePadded;
 
 use crate::cpu::CpuId;
-use crate::eal::{self, CpuClaim, Eal, Registered};
+use crate::dpdk::{Eal, Port, PortView, pin};
 use crate::error::DataplaneError;
-use crate::port::{Port, PortView};
-use crate::report::{ReceiveReport, ReceiveSnapshot, ReflectReport, ReflectSnapshot, SendReport, SendSnapshot};
 
 /// A report that an engine ends with, and what it shows while it runs.
 pub trait EngineReport: Send + Sized + 'static {
@@ -25,30 +23,6 @@ pub trait EngineReport: Send + Sized + 'static {
 /// Counters by place; each engine gives them its own meaning.
 #[doc(hidden)]
 pub type Counters = [u64; 7];
-
-impl EngineReport for SendReport {
-    type Snapshot = SendSnapshot;
-
-    fn snapshot([frames_sent, frames_unsent, frames_returned, ..]: Counters, elapsed: Duration) -> SendSnapshot {
-        SendSnapshot { frames_sent, frames_unsent, frames_returned, elapsed }
-    }
-}
-
-impl EngineReport for ReceiveReport {
-    type Snapshot = ReceiveSnapshot;
-
-    fn snapshot([frames_received, bytes, lost, duplicate, reordered, corrupt, foreign]: Counters, elapsed: Duration) -> ReceiveSnapshot {
-        ReceiveSnapshot { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign, elapsed }
-    }
-}
-
-impl EngineReport for ReflectReport {
-    type Snapshot = ReflectSnapshot;
-
-    fn snapshot([frames_received, frames_sent, unsent, foreign, ..]: Counters, elapsed: Duration) -> ReflectSnapshot {
-        ReflectSnapshot { frames_received, frames_sent, unsent, foreign, elapsed }
-    }
-}
 
 /// Someone asked the loop to end.
 const STOP: u8 = 1;
@@ -237,14 +211,4 @@ fn watch(port: PortView<'_>, shared: &[Shared], still_running: impl Fn(Duration)
         }
         (was_up, before) = (up, now);
     }
-}
-
-/// Pins this thread to a CPU that it has to itself, and registers it with EAL, until what is given is dropped.
-fn pin(eal: &Arc<Eal>, cpu: Option<CpuId>, port: &str) -> Result<(Registered, CpuClaim), DataplaneError> {
-    let failed = |reason: String| DataplaneError::Thread { name: port.to_owned(), reason };
-    let claim = eal.claim_cpu(cpu)?;
-    claim.cpu().pin_current_thread().map_err(|error| failed(format!("CPU {}: {error}", claim.cpu())))?;
-    let registered = Registered::current_thread(Arc::clone(eal)).map_err(|error| failed(format!("rte_thread_register: {error}")))?;
-    eal::take_log();
-    Ok((registered, claim))
 }

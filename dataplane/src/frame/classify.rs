@@ -1,9 +1,11 @@
 use methodology::units::FrameSize;
 
-use super::layout::{ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, IPPROTO_UDP, Protocol};
+use super::checksum::Sum;
+use super::layout::{
+    ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, EXPERIMENTAL_ETHERTYPE, IPPROTO_UDP, Layout, Protocol,
+};
 use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
-use super::template::fill_is_sound;
-use super::{EXPERIMENTAL_ETHERTYPE, Layout, Template};
+use super::template::{Template, fill_is_sound};
 
 /// What a received frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +163,7 @@ impl Classifier {
         let end = match self.layout.protocol() {
             Protocol::Ethernet => frame.len(),
             Protocol::Ipv4 => {
-                if super::Sum::default().bytes(&frame[l3..l3 + 20]).folded() != 0xffff {
+                if Sum::default().bytes(&frame[l3..l3 + 20]).folded() != 0xffff {
                     return Class::Corrupt(Corruption::HeaderChecksum);
                 }
                 l3 + usize::from(u16::from_be_bytes([frame[l3 + 2], frame[l3 + 3]]))

@@ -2,7 +2,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameError, TAG_LEN};
+use super::error::FrameError;
+use super::tag::TAG_LEN;
 
 /// EtherType of layer-2 test frames: Local Experimental EtherType 1 (IEEE 802 §9.2.4).
 pub const EXPERIMENTAL_ETHERTYPE: u16 = 0x88b5;

@@ -4,11 +4,14 @@
 //! [`Template`] builds the finished frame, [`Stamper`] writes what changes from frame to frame, [`Classifier`] reads it
 //! back, [`reflect`] sends it home. Everything works on byte slices or raw data pointers; nothing here knows DPDK.
 
-mod check;
+mod checksum;
 mod classify;
 mod error;
+pub mod flows;
+mod format;
 mod layout;
 mod mac;
+pub mod pcap;
 mod prefetch;
 pub mod reflect;
 mod run;
@@ -19,6 +22,7 @@ mod template;
 
 pub use classify::{Class, Classifier, Corruption};
 pub use error::FrameError;
+pub use format::FrameFormat;
 pub use layout::{EXPERIMENTAL_ETHERTYPE, Layout, Network, Tagging, VlanId};
 pub use mac::MacAddress;
 pub use prefetch::{prefetch_for_read, prefetch_for_write};
@@ -28,7 +32,5 @@ pub use stamp::Stamper;
 pub use tag::{StreamId, TAG_LEN, TSC_BITS, Tag};
 pub use template::{FrameSpec, Payload, Template, UdpChecksum};
 
-pub(crate) use check::Sum;
-
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

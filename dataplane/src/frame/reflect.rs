@@ -3,8 +3,7 @@
 //! Every function works in place and touches only what changes. UDP checksums stay right by themselves: swapping addresses and
 //! ports changes no one's complement sum, and TTL is not under them.
 
-use super::Layout;
-use super::layout::Protocol;
+use super::layout::{Layout, Protocol};
 
 /// What became of a frame that was turned round at layer 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

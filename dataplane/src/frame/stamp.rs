@@ -1,6 +1,6 @@
-use super::tag::RawTag;
-use super::{Layout, StreamId, TAG_LEN};
-use crate::flows::{FlowFields, FlowWalk, Ipv4Fields, Ipv6Fields, MacFields, WriteFields};
+use super::flows::{FlowFields, FlowWalk, Ipv4Fields, Ipv6Fields, MacFields, WriteFields};
+use super::layout::Layout;
+use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
 
 /// Writes what changes from frame to frame: tag and, with many flows, addresses, ports and checksums.
 ///
@@ -99,7 +99,7 @@ impl Stamper {
     /// Where the slice ends before the tag does.
     pub fn stamp_slice(&mut self, frame: &mut [u8], now: u64) {
         let tag = &mut frame[self.tag..self.tag + TAG_LEN];
-        tag.copy_from_slice(&super::Tag::new(self.stream, self.sequence, now).to_bytes());
+        tag.copy_from_slice(&Tag::new(self.stream, self.sequence, now).to_bytes());
         self.sequence = self.sequence.wrapping_add(1);
     }
 }

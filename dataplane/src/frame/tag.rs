@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::check::{add64, decrement, fold64};
+use super::checksum::{add64, decrement, fold64};
 
 /// Bytes a tag takes: the UDP payload of a 64-byte IPv4 frame (L − 46).
 pub const TAG_LEN: usize = 18;

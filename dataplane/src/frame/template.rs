@@ -1,11 +1,13 @@
 use methodology::units::FrameSize;
 
-use super::check::Sum;
+use super::checksum::Sum;
+use super::error::FrameError;
 use super::layout::{
-    ETHERNET_LEN, ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, IPPROTO_UDP, IPV4_LEN, IPV6_LEN, Protocol,
+    ETHERNET_LEN, ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, EXPERIMENTAL_ETHERTYPE, IPPROTO_UDP, IPV4_LEN, IPV6_LEN,
+    Layout, Network, Protocol, Tagging,
 };
-use super::tag::TAG_SUM;
-use super::{EXPERIMENTAL_ETHERTYPE, FrameError, Layout, MacAddress, Network, StreamId, Tag, Tagging};
+use super::mac::MacAddress;
+use super::tag::{StreamId, TAG_SUM, Tag};
 
 /// Least bytes behind the tag of a checked payload: four that balance the UDP sum and four of CRC.
 const CHECKED_FILL: usize = 8;

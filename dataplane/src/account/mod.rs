@@ -1,0 +1,9 @@
+//! What is counted of frames and of the loops that move them: sequence numbers, latencies, gaps between bursts and hiccups.
+
+pub mod gaps;
+pub mod hiccup;
+mod histogram;
+pub mod latency;
+pub mod sequence;
+
+pub use histogram::Bucket;

@@ -1,0 +1,267 @@
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+
+/// A jump ahead by more than this is not believed: 2^40 frames are an hour at 300 Mpps.
+const LONGEST_JUMP: u64 = 1 << 40;
+
+/// What one frame was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The next one expected.
+    InOrder,
+    /// Ahead: those between are missing for now.
+    AfterGap,
+    /// Came after one with a higher number: *reordered* (RFC 4737 §3.3, sequence below the next expected).
+    Reordered,
+    /// Came before.
+    Duplicate,
+    /// So far behind that a late frame cannot be told from a duplicate.
+    BeyondWindow,
+    /// So far ahead that it cannot be of this stream.
+    Implausible,
+}
+
+/// Counts of one stream. Every frame observed is in exactly one of `received`, `duplicate`, `beyond_window` and `implausible`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceCounts {
+    /// Sequence numbers that came, each once.
+    pub received: u64,
+    /// Sequence numbers between the first expected and the end that did not come. Exact where `beyond_window` is 0; otherwise up to
+    /// that many of them may have come.
+    pub lost: u64,
+    /// Frames whose number had come already.
+    pub duplicate: u64,
+    /// Frames among `received` that came after one with a higher number (RFC 4737 §3.3). A copy of a frame that came is a duplicate
+    /// and not reordered.
+    pub reordered: u64,
+    /// The largest distance of a reordered frame behind the newest, in sequence numbers: the window that would have sufficed.
+    pub longest_lateness: u64,
+    /// How many times numbers were skipped, wherever they came later or not.
+    pub gaps: u64,
+    /// Frames older than the window, late or duplicate: the tracker cannot tell. Any of them makes `lost` an upper bound.
+    pub beyond_window: u64,
+    /// Frames whose number cannot be of this stream.
+    pub implausible: u64,
+}
+
+impl SequenceCounts {
+    /// Whether every count is exact.
+    pub fn is_exact(&self) -> bool {
+        self.beyond_window == 0
+    }
+
+    /// Frames observed, of whatever kind.
+    pub fn observed(&self) -> u64 {
+        self.received + self.duplicate + self.beyond_window + self.implausible
+    }
+}
+
+/// Follows one stream's sequence numbers in constant time a frame, exactly within a [`Window`], across the wrap of 64 bits.
+///
+/// A bitmap holds which of the last `window` numbers are missing. While none is, frames in order touch no bitmap at all.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    next: u64,
+    /// Bits set in `missing`.
+    holes: u64,
+    counts: SequenceCounts,
+    mask: u64,
+    /// The highest number that left the window missing. Numbers leave in order, so it is the one that left last.
+    left_missing: Option<u64>,
+    /// Bit `n & mask`: n is one of the last `window` numbers below `next` and has not come.
+    missing: Box<[u64]>,
+}
+
+impl Tracker {
+    /// A tracker of a stream whose first frame has number `first`.
+    pub fn new(first: u64, window: Window) -> Tracker {
+        let frames = u64::from(window.frames());
+        let missing = vec![0; (frames / 64) as usize].into_boxed_slice();
+        Tracker { next: first, holes: 0, counts: SequenceCounts::default(), mask: frames - 1, left_missing: None, missing }
+    }
+
+    /// Takes note of one frame.
+    #[inline(always)]
+    pub fn observe(&mut self, sequence: u64) -> Arrival {
+        if sequence == self.next && self.holes == 0 {
+            self.next = sequence.wrapping_add(1);
+            self.counts.received += 1;
+            return Arrival::InOrder;
+        }
+        self.observe_slow(sequence)
+    }
+
+    /// Takes note of a burst, in the order of arrival: each run of consecutive numbers at once.
+    pub fn observe_burst(&mut self, sequences: &[u64]) {
+        for run in sequences.chunk_by(|before, after| before.wrapping_add(1) == *after) {
+            self.observe_run(run[0], run.len() as u64);
+        }
+    }
+
+    /// Takes note of `frames` frames with consecutive numbers from `first`. The same as [`observe`](Self::observe) of each, at the cost of one
+    /// where they are in order.
+    #[inline(always)]
+    pub fn observe_run(&mut self, first: u64, frames: u64) {
+        if first == self.next && self.holes == 0 {
+            self.advance_in_order(frames);
+        } else {
+            self.observe_run_slow(first, frames);
+        }
+    }
+
+    /// The number expected next: one above the highest seen.
+    pub fn next_expected(&self) -> u64 {
+        self.next
+    }
+
+    /// The highest number below [`next_expected`](Self::next_expected) that has not come; none where all have. As exact as `lost`: where
+    /// frames were [beyond the window](SequenceCounts::beyond_window), one of them may have been this number, and the highest that did not
+    /// come may be lower. Looks through the window: for a report, not for every frame.
+    pub fn last_lost(&self) -> Option<u64> {
+        if self.holes == 0 {
+            return self.left_missing;
+        }
+        let window = self.mask + 1;
+        (1..=window).map(|behind| self.next.wrapping_sub(behind)).find(|&sequence| self.is_missing(sequence))
+    }
+
+    /// The counts so far. Numbers after the highest seen are not known to be missing.
+    pub fn counts(&self) -> SequenceCounts {
+        self.counts
+    }
+
+    /// The counts where the sender says that `end` follows the last number sent: what is missing at the tail is lost as well.
+    pub fn counts_until(&self, end: u64) -> SequenceCounts {
+        let tail = end.wrapping_sub(self.next);
+        let tail = if tail <= LONGEST_JUMP { tail } else { 0 };
+        SequenceCounts { lost: self.counts.lost + tail, ..self.counts }
+    }
+
+    #[inline(always)]
+    fn advance_in_order(&mut self, frames: u64) {
+        self.next = self.next.wrapping_add(frames);
+        self.counts.received += frames;
+    }
+
+    /// A run at or ahead of the front at once, one behind it frame by frame.
+    #[inline(never)]
+    fn observe_run_slow(&mut self, first: u64, frames: u64) {
+        let ahead = first.wrapping_sub(self.next);
+        if ahead > LONGEST_JUMP || frames > self.mask {
+            (0..frames).for_each(|i| {
+                self.observe_slow(first.wrapping_add(i));
+            });
+            return;
+        }
+        if ahead > 0 {
+            self.skip(ahead);
+        }
+        if self.holes > 0 {
+            self.mark(first, frames, false);
+        }
+        self.advance_in_order(frames);
+    }
+
+    #[inline(never)]
+    fn observe_slow(&mut self, sequence: u64) -> Arrival {
+        let ahead = sequence.wrapping_sub(self.next);
+        if ahead == 0 {
+            self.enter(sequence);
+            self.advance_in_order(1);
+            Arrival::InOrder
+        } else if ahead <= LONGEST_JUMP {
+            self.skip(ahead);
+            self.enter(sequence);
+            self.advance_in_order(1);
+            Arrival::AfterGap
+        } else {
+            self.observe_behind(sequence)
+        }
+    }
+
+    fn observe_behind(&mut self, sequence: u64) -> Arrival {
+        let behind = self.next.wrapping_sub(sequence);
+        if behind > LONGEST_JUMP {
+            self.counts.implausible += 1;
+            return Arrival::Implausible;
+        }
+        if behind > self.mask + 1 {
+            self.counts.beyond_window += 1;
+            return Arrival::BeyondWindow;
+        }
+        if self.forget(sequence) {
+            self.counts.lost -= 1;
+            self.counts.received += 1;
+            self.counts.reordered += 1;
+            self.counts.longest_lateness = self.counts.longest_lateness.max(behind - 1);
+            Arrival::Reordered
+        } else {
+            self.counts.duplicate += 1;
+            Arrival::Duplicate
+        }
+    }
+
+    /// Whether a number of the window is missing.
+    fn is_missing(&self, sequence: u64) -> bool {
+        let slot = sequence & self.mask;
+        self.missing[(slot / 64) as usize] & 1 << (slot % 64) != 0
+    }
+
+    /// Makes room for a number that comes at the front: its bit is that of the number that leaves the window there.
+    fn enter(&mut self, sequence: u64) {
+        if self.forget(sequence) {
+            self.left_missing = Some(sequence.wrapping_sub(self.mask + 1));
+        }
+    }
+
+    /// Clears a number's bit, and says whether it was set.
+    fn forget(&mut self, sequence: u64) -> bool {
+        let slot = sequence & self.mask;
+        let word = &mut self.missing[(slot / 64) as usize];
+        // A number and no bool: rustc 1.95 to 1.97 with optimisation drop a comparison with a constant that is used once more before its caller
+        // branches on it, and `holes` was never counted down (rust-lang/rust#158206). This module's tests show it where they run with --release.
+        let missing = *word >> (slot % 64) & 1;
+        *word &= !(1 << (slot % 64));
+        self.holes -= missing;
+        missing == 1
+    }
+
+    /// Marks the next `frames` numbers as missing and moves past them.
+    #[cold]
+    fn skip(&mut self, frames: u64) {
+        self.counts.gaps += 1;
+        self.counts.lost += frames;
+        let window = self.mask + 1;
+        let end = self.next.wrapping_add(frames);
+        // Only the last `window` of them have a place in the bitmap.
+        let marked = frames.min(window);
+        self.mark(end.wrapping_sub(marked), marked, true);
+        if frames > window {
+            self.left_missing = Some(end.wrapping_sub(window + 1));
+        }
+        self.next = end;
+    }
+
+    /// Sets or clears the bits of `frames` numbers at the front from `first`, at most a window of them, a word at a time.
+    fn mark(&mut self, first: u64, frames: u64, missing: bool) {
+        let (mut at, mut left) = (first, frames);
+        while left > 0 {
+            let slot = at & self.mask;
+            let bits = left.min(64 - slot % 64);
+            let these = (u64::MAX >> (64 - bits)) << (slot % 64);
+            let word = &mut self.missing[(slot / 64) as usize];
+            let leaving = *word & these;
+            if leaving != 0 {
+                let highest = at.wrapping_sub(slot % 64).wrapping_add(u64::from(leaving.ilog2()));
+                self.left_missing = Some(highest.wrapping_sub(self.mask + 1));
+            }
+            let before = leaving.count_ones();
+            let after = if missing { these.count_ones() } else { 0 };
+            *word = if missing { *word | these } else { *word & !these };
+            self.holes = self.holes - u64::from(before) + u64::from(after);
+            at = at.wrapping_add(bits);
+            left -= bits;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::fs;
+
+use super::options::{EalOptions, Memory};
+use crate::cpu::CpuId;
+use crate::dpdk::devargs::Bus;
+
+/// What `Memory::Auto` wants to find free before it takes huge pages: pools for a few ports.
+const AUTO_HUGE_MB: u64 = 256;
+/// What `Memory::Auto` takes of ordinary memory. It is only resident where it is used.
+const AUTO_ORDINARY_MB: u32 = 256;
+
+/// Free huge pages of the default size, in MiB, from /proc/meminfo.
+pub(super) fn free_huge_megabytes() -> u64 {
+    let Ok(text) = fs::read_to_string("/proc/meminfo") else { return 0 };
+    let field = |name: &str| -> u64 {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+        value.unwrap_or(0)
+    };
+    field("HugePages_Free:") * field("Hugepagesize:") / 1024
+}
+
+/// The memory to use, with `Auto` decided.
+pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
+    match memory {
+        Memory::Auto if free_huge >= AUTO_HUGE_MB => Memory::HugePages { megabytes: 0 },
+        Memory::Auto => Memory::NoHuge { megabytes: AUTO_ORDINARY_MB },
+        chosen => chosen,
+    }
+}
+
+/// EAL's command line (DPDK, "EAL parameters").
+pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Vec<String> {
+    let mut arguments = vec!["linerate".to_owned(), format!("--lcores=0@{main_cpu}")];
+    let mut push = |text: &str| arguments.push(text.to_owned());
+    // Nothing of ours is looked at through DPDK's sockets, and two processes of one user must not collide in /var/run/dpdk.
+    push("--no-telemetry");
+    match memory {
+        // Peers in shared memory take at most 8 regions: one file a segment list, not one a page (virtio-user guide).
+        Memory::HugePages { megabytes } => {
+            push("--in-memory");
+            push("--single-file-segments");
+            if megabytes > 0 {
+                push(&format!("-m{megabytes}"));
+            }
+        }
+        // EAL's legacy memory, which --in-memory does not go with.
+        Memory::NoHuge { megabytes } => {
+            push("--no-huge");
+            push("--no-shconf");
+            push(&format!("-m{megabytes}"));
+        }
+        Memory::Auto => {}
+    }
+    let hardware: Vec<_> = options.devices.iter().filter(|device| device.bus() != Bus::Vdev).collect();
+    if hardware.is_empty() {
+        push("--no-pci");
+        push("--iova-mode=va");
+    }
+    for device in hardware {
+        push(&format!("--allow={}", device.devargs()));
+    }
+    // Without shared files a prefix only names a directory, so every process may have the same.
+    push(&format!("--file-prefix={}", options.file_prefix.as_deref().unwrap_or("linerate")));
+    options.extra.iter().for_each(|extra| push(extra));
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(options: &EalOptions, memory: Memory) -> String {
+        build(options, memory, CpuId::new(3)).join(" ")
+    }
+
+    #[test]
+    fn only_what_is_named_is_touched() {
+        let mut options = EalOptions { devices: vec!["net_null0".parse().unwrap()], ..EalOptions::default() };
+        let software = line(&options, Memory::NoHuge { megabytes: 64 });
+        assert!(
+            software.contains("--no-pci") && software.contains("--no-huge --no-shconf -m64") && software.contains("--lcores=0@3"),
+            "{software}"
+        );
+        assert!(!software.contains("net_null0"), "software ports are probed one by one, so that an error names the port");
+        options.devices.push("03:00.0,representor=vf0".parse().unwrap());
+        let hardware = line(&options, Memory::HugePages { megabytes: 0 });
+        assert!(hardware.contains("--allow=0000:03:00.0,representor=vf0") && !hardware.contains("--no-pci"), "{hardware}");
+    }
+
+    #[test]
+    fn auto_takes_huge_pages_only_where_enough_are_free() {
+        assert_eq!(decide(Memory::Auto, 1024), Memory::HugePages { megabytes: 0 });
+        assert_eq!(decide(Memory::Auto, 100), Memory::NoHuge { megabytes: AUTO_ORDINARY_MB });
+        assert_eq!(decide(Memory::NoHuge { megabytes: 1 }, 1024), Memory::NoHuge { megabytes: 1 });
+    }
+}

@@ -1,0 +1,150 @@
+//! The environment abstraction layer: DPDK's memory, CPUs and devices, once per process.
+
+mod arguments;
+mod options;
+
+pub use options::{EalOptions, Memory};
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dpdk_sys as sys;
+use nix::sched::{sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+use super::devargs::PortSpec;
+use super::errno::error_text;
+use super::log::{self, said};
+use crate::cpu::CpuId;
+use crate::error::DataplaneError;
+use crate::time::Calibration;
+
+/// Versions of DPDK.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DpdkVersion {
+    /// Of the headers this program was built with.
+    pub built: String,
+    /// Of the library that is loaded.
+    pub running: String,
+}
+
+impl DpdkVersion {
+    /// Of this program and its library.
+    pub(crate) fn of_this_process() -> Self {
+        let (built, running) = sys::versions();
+        DpdkVersion { built, running }
+    }
+}
+
+/// Proof that EAL is initialised. The last one dropped cleans up, after ports are closed and pools freed, since those hold one.
+#[derive(Debug)]
+pub(crate) struct Eal {
+    open: Mutex<BTreeSet<String>>,
+    polling: Mutex<BTreeSet<CpuId>>,
+    calibration: Calibration,
+    huge_pages: bool,
+}
+
+/// `rte_eal_init` works once per process, also after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
+static INITIALISED: AtomicBool = AtomicBool::new(false);
+
+impl Eal {
+    /// Initialises EAL: its memory, its main thread and the devices of `options`.
+    pub(crate) fn start(options: &EalOptions) -> Result<Arc<Eal>, DataplaneError> {
+        sys::check_version().map_err(|mismatch| DataplaneError::Version { built: mismatch.built, running: mismatch.running })?;
+        refuse_duplicates(&options.devices)?;
+        let main_cpu = main_cpu(options.main_cpu)?;
+        if INITIALISED.swap(true, Ordering::SeqCst) {
+            return Err(DataplaneError::AlreadyInitialised);
+        }
+        let calibration = Calibration::begin();
+        let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
+        log::capture();
+        init_eal(arguments::build(options, memory, main_cpu), main_cpu, memory)?;
+        let huge_pages = matches!(memory, Memory::HugePages { .. });
+        let eal = Arc::new(Eal { open: Mutex::default(), polling: Mutex::default(), calibration, huge_pages });
+        log::take();
+        Ok(eal)
+    }
+
+    /// Names of the ports that are open. Held while a port is opened or closed: DPDK's device calls are not made for two threads.
+    pub(crate) fn open_ports(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// CPUs that poll loops have now.
+    pub(super) fn polling_cpus(&self) -> MutexGuard<'_, BTreeSet<CpuId>> {
+        self.polling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn calibration(&self) -> Calibration {
+        self.calibration
+    }
+
+    pub(crate) fn has_huge_pages(&self) -> bool {
+        self.huge_pages
+    }
+}
+
+impl Drop for Eal {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `Eal::start`, and this runs once: the flag there lets no second Eal be made. Ports, pools and
+        // registrations each hold an Arc of this and so are gone.
+        let error = unsafe { sys::rte_eal_cleanup() };
+        if error != 0 {
+            tracing::warn!(error, "rte_eal_cleanup failed; the kernel frees what is left when the process ends");
+        }
+    }
+}
+
+fn refuse_duplicates(devices: &[PortSpec]) -> Result<(), DataplaneError> {
+    let mut names = BTreeSet::new();
+    // Several representors of one PCI device are one device with several ports; the same devargs twice are not.
+    match devices.iter().find(|device| !names.insert(if device.is_software() { device.name().to_owned() } else { device.devargs() })) {
+        Some(twice) => Err(DataplaneError::DuplicatePort { name: twice.name().to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn main_cpu(wanted: Option<CpuId>) -> Result<CpuId, DataplaneError> {
+    let allowed = CpuId::allowed();
+    let cpu = wanted.or_else(|| allowed.first().copied()).unwrap_or(CpuId::new(0));
+    if allowed.contains(&cpu) { Ok(cpu) } else { Err(DataplaneError::cpu_not_allowed(cpu, &allowed)) }
+}
+
+fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(), DataplaneError> {
+    let shown = arguments[1..].join(" ");
+    let failed = |reason: String| {
+        let advice = match memory {
+            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--no-huge`)",
+            _ => "Start as root, check the arguments, and see `linerate doctor`",
+        };
+        DataplaneError::Init { reason, arguments: shown.clone(), log: said(), advice: advice.to_owned() }
+    };
+    let mut argv = Vec::with_capacity(arguments.len() + 1);
+    for argument in &arguments {
+        let text = CString::new(argument.as_str()).map_err(|_| failed(format!("an argument has a NUL in it: {argument:?}")))?;
+        // Left to the process: EAL keeps pointers into its arguments and moves them about.
+        argv.push(text.into_raw());
+    }
+    let argc = i32::try_from(argv.len()).map_err(|_| failed("too many arguments".to_owned()))?;
+    argv.push(std::ptr::null_mut());
+    let argv: &'static mut [*mut std::ffi::c_char] = argv.leak();
+
+    // EAL gives its own threads the CPUs that it may use less those of its lcores. Narrowed to the main CPU they stay on it, and off
+    // the CPUs that poll.
+    let affinity = sched_getaffinity(Pid::from_raw(0)).map_err(|error| failed(error.to_string()))?;
+    main_cpu.pin_current_thread().map_err(|error| failed(error.to_string()))?;
+    // SAFETY: argv holds argc NUL-terminated strings and a null, all of them alive and writable for the life of the process; this is the
+    // only call, by the flag in `Eal::start`.
+    let result = unsafe { sys::lr_eal_init(argc, argv.as_mut_ptr()) };
+    let reason = (result < 0).then(error_text);
+    let restored = sched_setaffinity(Pid::from_raw(0), &affinity);
+    match (reason, restored) {
+        (Some(reason), _) => Err(failed(reason)),
+        (None, Err(error)) => Err(failed(format!("the CPU affinity could not be restored: {error}"))),
+        (None, Ok(())) => Ok(()),
+    }
+}

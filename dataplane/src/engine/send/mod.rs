@@ -1,0 +1,15 @@
+//! The generator: sends frames when they are due, and accounts for every one that was.
+
+mod load;
+mod pacer;
+mod pacing;
+mod plan;
+mod probe;
+mod report;
+mod returns;
+mod run;
+mod source;
+
+pub use pacing::{Pacing, PacingReport};
+pub use plan::{Checksums, RateStep, SendPlan, Traffic};
+pub use report::{ReturnedFrames, SendReport, SendSnapshot, SentStream};
