@@ -2,7 +2,7 @@
 //!
 //! Layers, each of which uses only those above it:
 //!
-//! - [`format`](self::format): numbers to text
+//! - `format`: numbers to text
 //! - `sentences`: analysis results to sentences
 //! - `document`: the types of a report: page, section, table
 //! - `sections`: one function a section
