@@ -18,7 +18,7 @@ pub(crate) use cost::per_core;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under_load};
-pub use procedures::{Finding, bounds_by_size, findings, longest_bursts, loss_by_load, round_trips_by_load};
+pub use procedures::{ProcedureResult, bounds_by_size, longest_bursts, loss_by_load, procedure_results, round_trips_by_load};
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};

@@ -5,14 +5,13 @@ use std::path::Path;
 use comfy_table::{Cell, CellAlignment};
 use minijinja::context;
 
-use super::exporter::{CsvTable, Exporter};
-use super::page::Section;
-use super::svg::SvgFile;
-use super::table::Table;
-use super::{RenderError, Rendered, escape, html, terminal, write};
+use super::document::{Section, Table};
+use super::formats::{FIGURE_FORMATS, escape, html, markdown, terminal};
+use super::write::{RenderError, Rendered, write, write_exports};
 use crate::analysis::{Amount, Unit};
 use crate::compare::{Change, Comparison, Finding};
 use crate::figure;
+use crate::render::format;
 
 const TEMPLATE: &str = include_str!("../../assets/compare.html");
 const HEADER: [&str; 8] = ["result", "base", "new", "change", "95 % interval", "seen from", "p corrected", "finding"];
@@ -29,7 +28,7 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
         text.push_str("Before the numbers: the runs differ in more than the results.\n");
         let mut table = terminal::ruled(width, &["fact", "base", "new"]);
         for difference in &comparison.environment {
-            let side = |value: &Option<String>| escape::terminal(value.as_deref().unwrap_or("–"));
+            let side = |value: &Option<String>| escape::terminal(value.as_deref().unwrap_or(format::ABSENT));
             table.add_row([escape::terminal(&difference.what), side(&difference.base), side(&difference.new)]);
         }
         text.push_str(&format!("{table}\n"));
@@ -68,26 +67,21 @@ fn interesting(comparison: &Comparison, change: &Change) -> bool {
 /// Writes `compare.html`, `compare.md` and the figure into a directory, which is made where it is missing.
 pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &Path) -> Result<Rendered, RenderError> {
     let figure = figure::changes(comparison);
-    let table = Table { header: HEADER.map(str::to_owned).into(), rows: comparison.changes.iter().map(|c| row(c).into()).collect() };
-    let environment = Table {
-        header: ["fact", "base", "new"].map(str::to_owned).into(),
-        rows: comparison
-            .environment
-            .iter()
-            .map(|d| {
-                vec![d.what.clone(), d.base.clone().unwrap_or_else(|| "–".to_owned()), d.new.clone().unwrap_or_else(|| "–".to_owned())]
-            })
-            .collect(),
-    };
-    let mut markdown = format!("# {} against {}\n\n", escape::markdown(new), escape::markdown(base));
-    markdown.push_str("## What else differs\n\n");
-    markdown.push_str(&if environment.rows.is_empty() { "Nothing that was recorded.\n".to_owned() } else { environment.markdown() });
-    markdown.push_str(&format!("\n## Results\n\n{}\n\n", escape::markdown(&comparison.summary())));
-    markdown.push_str(&format!("{}\n{}\n", table.markdown(), escape::markdown(&method(comparison))));
+    let table = Table::new(HEADER, comparison.changes.iter().map(|c| row(c).into()).collect());
+    let differences = comparison.environment.iter();
+    let environment = Table::new(
+        ["fact", "base", "new"],
+        differences.map(|d| vec![d.what.clone(), format::or_absent(d.base.clone()), format::or_absent(d.new.clone())]).collect(),
+    );
+    let mut text = format!("# {} against {}\n\n", escape::markdown(new), escape::markdown(base));
+    text.push_str("## What else differs\n\n");
+    text.push_str(&if environment.rows.is_empty() { "Nothing that was recorded.\n".to_owned() } else { markdown::table(&environment) });
+    text.push_str(&format!("\n## Results\n\n{}\n\n", escape::markdown(&comparison.summary())));
+    text.push_str(&format!("{}\n{}\n", markdown::table(&table), escape::markdown(&method(comparison))));
     let visibility = comparison.visibility();
     if !visibility.is_empty() {
-        markdown.push_str(&format!("\n{VISIBLE}\n\n"));
-        markdown.extend(visibility.iter().map(|line| format!("- {}\n", escape::markdown(line))));
+        text.push_str(&format!("\n{VISIBLE}\n\n"));
+        text.extend(visibility.iter().map(|line| format!("- {}\n", escape::markdown(line))));
     }
 
     // The counts as the heading, what limits them below it.
@@ -107,12 +101,11 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
             visibility,
             section => html::section(&section),
         },
-    )?;
-    let mut files = vec![write(into, "compare.html", &page)?, write(into, "compare.md", &markdown)?];
+    )
+    .map_err(|error| RenderError::Export { file: "compare.html".to_owned(), source: error.into() })?;
+    let mut files = vec![write(into, "compare.html", page.as_bytes())?, write(into, "compare.md", text.as_bytes())?];
     if let Some(figure) = &figure {
-        for exporter in [&SvgFile as &dyn Exporter, &CsvTable] {
-            files.push(write(into, &format!("figures/{}.{}", figure.id, exporter.extension()), &exporter.export(figure))?);
-        }
+        write_exports(into, FIGURE_FORMATS, figure, &mut files)?;
     }
     Ok(Rendered { files })
 }
@@ -139,9 +132,9 @@ fn row(change: &Change) -> [String; 8] {
         side(&change.base),
         side(&change.new),
         percent(change.ratio),
-        change.interval.map_or_else(|| "–".to_owned(), |i| format!("{} to {}", percent(i.low), percent(i.high))),
-        change.visible.map_or_else(|| "–".to_owned(), |v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 })),
-        change.p_corrected.map_or_else(|| "–".to_owned(), |p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }),
+        format::or_absent(change.interval.map(|i| format!("{} to {}", percent(i.low), percent(i.high)))),
+        format::or_absent(change.visible.map(|v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 }))),
+        format::or_absent(change.p_corrected.map(|p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })),
         change.finding.words().to_owned(),
     ]
 }

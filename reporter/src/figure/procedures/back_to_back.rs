@@ -1,13 +1,13 @@
 use methodology::procedures::Measured;
 
-use super::{Centre, Finding, Look, Observation, Reading, pairs_of, sizes_of};
+use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
 use crate::analysis::{Group, Unit};
 use crate::figure::throughput::capitalised;
 use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_values, shown, slug};
 
 /// The longest bursts without loss by frame size, a line a pair: a figure a group, on the same scales.
-pub fn longest_bursts(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
-    let found: Vec<&Finding> = findings.iter().filter(|f| matches!(f.measured, Measured::BackToBack(_))).collect();
+pub fn longest_bursts(results: &[ProcedureResult], styles: &Styles) -> Vec<Figure> {
+    let found: Vec<&ProcedureResult> = results.iter().filter(|f| matches!(f.measured, Measured::BackToBack(_))).collect();
     let sizes: Vec<f64> = sizes_of(found.iter().copied()).iter().map(|size| f64::from(size.bytes)).collect();
     let pairs = pairs_of(found.iter().copied());
     let mut groups: Vec<Group> = pairs.iter().map(Group::of).collect();
@@ -19,8 +19,8 @@ pub fn longest_bursts(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
                 let short = group.short(pair);
                 let observations = found.iter().filter(|f| f.pair == *pair).flat_map(|f| observations(f)).collect();
                 let look =
-                    Look { name: pair.to_string(), label: short.clone(), keys: vec![short.clone()], style: styles.style(&short, Dash::Solid) };
-                Reading { centre: Centre::Mean, unit: Unit::Frames }.series(look, observations)
+                    SeriesLook { name: pair.to_string(), label: short.clone(), keys: vec![short.clone()], style: styles.style(&short, Dash::Solid) };
+                Aggregation { centre: Centre::Mean, unit: Unit::Frames }.series(look, observations)
             });
             Figure {
                 id: format!("longest-bursts-{}", slug(&group.to_string())),
@@ -40,17 +40,17 @@ pub fn longest_bursts(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
     figures
 }
 
-fn observations(finding: &Finding) -> Vec<Observation> {
-    let Measured::BackToBack(result) = &finding.measured else { return Vec::new() };
-    let mut hover = vec![format!("{}, {}", finding.pair, finding.size)];
+fn observations(of: &ProcedureResult) -> Vec<Observation> {
+    let Measured::BackToBack(result) = &of.measured else { return Vec::new() };
+    let mut hover = vec![format!("{}, {}", of.pair, of.size)];
     hover.push(format!("sent at {}", shown(Unit::PacketsPerSecond, result.burst_rate.into())));
     hover.extend(result.corrected_buffer_time.map(|time| format!("corrected buffer time {time}")));
     let bursts = result.bursts.iter().map(|burst| Observation {
-        point: u64::from(finding.size.bytes),
-        x: f64::from(finding.size.bytes),
+        point: u64::from(of.size.bytes),
+        x: f64::from(of.size.bytes),
         y: *burst as f64,
         spread: None,
-        trusted: finding.trusted,
+        trusted: of.trusted,
         at_least: *burst >= result.max_burst,
         hover: hover.clone(),
     });

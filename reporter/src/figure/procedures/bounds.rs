@@ -1,14 +1,14 @@
 use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult};
 
-use super::{Centre, Finding, Look, Observation, Reading, pairs_of, sizes_of};
+use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
 use crate::analysis::{Group, Unit};
 use crate::figure::throughput::capitalised;
 use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_values, slug};
 
 /// The bounds that searches found, by frame size, a line a pair and goal: a figure a group, on the same scales.
-pub fn bounds_by_size(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
-    let found: Vec<(&Finding, &GoalResult)> = findings.iter().flat_map(|f| goals(f).iter().map(move |goal| (f, goal))).collect();
+pub fn bounds_by_size(results: &[ProcedureResult], styles: &Styles) -> Vec<Figure> {
+    let found: Vec<(&ProcedureResult, &GoalResult)> = results.iter().flat_map(|f| goals(f).iter().map(move |goal| (f, goal))).collect();
     let sizes: Vec<f64> = sizes_of(found.iter().map(|f| f.0)).iter().map(|size| f64::from(size.bytes)).collect();
     let pairs = pairs_of(found.iter().map(|f| f.0));
     let mut names: Vec<&str> = Vec::new();
@@ -27,14 +27,14 @@ pub fn bounds_by_size(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
                 let short = group.short(pair);
                 for (name, dash) in names.iter().zip([Dash::Solid, Dash::Dashed].into_iter().chain(std::iter::repeat(Dash::Dotted))) {
                     let of_goal = found.iter().filter(|(f, goal)| f.pair == *pair && goal.goal.name == *name);
-                    let look = Look {
+                    let look = SeriesLook {
                         name: format!("{name} {pair}"),
                         label: format!("{name} {short}"),
                         keys: vec![short.clone(), (*name).to_owned()],
                         style: styles.style(&short, dash),
                     };
-                    let observations = of_goal.filter_map(|(finding, goal)| observation(finding, goal)).collect();
-                    series.extend(Reading { centre: Centre::Mean, unit: Unit::PacketsPerSecond }.series(look, observations));
+                    let observations = of_goal.filter_map(|(of, goal)| observation(of, goal)).collect();
+                    series.extend(Aggregation { centre: Centre::Mean, unit: Unit::PacketsPerSecond }.series(look, observations));
                 }
             }
             Figure {
@@ -56,27 +56,27 @@ pub fn bounds_by_size(findings: &[Finding], styles: &Styles) -> Vec<Figure> {
 }
 
 /// The goals of a search that was the purpose; searches that only prepare another procedure are not drawn.
-fn goals(finding: &Finding) -> &[GoalResult] {
-    match &finding.measured {
+fn goals(of: &ProcedureResult) -> &[GoalResult] {
+    match &of.measured {
         Measured::NdrPdr(search) => &search.goals,
         _ => &[],
     }
 }
 
-fn observation(finding: &Finding, result: &GoalResult) -> Option<Observation> {
+fn observation(of: &ProcedureResult, result: &GoalResult) -> Option<Observation> {
     let (lower, upper, at_least) = match &result.outcome {
         GoalOutcome::Regular { lower, upper, .. } => (lower, Some(upper), false),
         GoalOutcome::Irregular { lower, upper, .. } => (lower.as_ref()?, upper.as_ref(), upper.is_none()),
     };
     let load = f64::from(lower.load);
-    let mut hover = vec![format!("{} {}, {}", result.goal.name, finding.pair, finding.size)];
+    let mut hover = vec![format!("{} {}, {}", result.goal.name, of.pair, of.size)];
     hover.extend(upper.map(|upper| format!("upper bound {}", upper.load)));
     Some(Observation {
-        point: u64::from(finding.size.bytes),
-        x: f64::from(finding.size.bytes),
+        point: u64::from(of.size.bytes),
+        x: f64::from(of.size.bytes),
         y: load,
         spread: upper.map(|upper| (load, f64::from(upper.load))),
-        trusted: finding.trusted,
+        trusted: of.trusted,
         at_least,
         hover,
     })

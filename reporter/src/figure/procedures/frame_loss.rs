@@ -1,23 +1,23 @@
 use methodology::procedures::Measured;
 
-use super::{Centre, Finding, Look, Observation, Reading, pairs_of, sizes_of};
+use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
 use crate::analysis::{SizeKey, Unit};
 use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Styles, loss, shown, slug};
 
 /// Loss against load, a line a frame size (RFC 2544 §26.3 draws it so): a figure a pair, on the same scales.
-pub fn loss_by_load(findings: &[Finding]) -> Vec<Figure> {
-    let curves: Vec<&Finding> = findings.iter().filter(|f| matches!(f.measured, Measured::FrameLoss(_))).collect();
+pub fn loss_by_load(results: &[ProcedureResult]) -> Vec<Figure> {
+    let curves: Vec<&ProcedureResult> = results.iter().filter(|f| matches!(f.measured, Measured::FrameLoss(_))).collect();
     let sizes = sizes_of(curves.iter().copied());
     let styles = Styles::of(sizes.iter().map(ToString::to_string));
     let mut figures: Vec<Figure> = pairs_of(curves.iter().copied())
         .into_iter()
         .map(|pair| {
-            let of_pair: Vec<&Finding> = curves.iter().copied().filter(|f| f.pair == pair).collect();
+            let of_pair: Vec<&ProcedureResult> = curves.iter().copied().filter(|f| f.pair == pair).collect();
             let series = sizes.iter().flat_map(|size| {
                 let observations = of_pair.iter().filter(|f| f.size == *size).flat_map(|f| observations(f)).collect();
                 let size = size.to_string();
-                let look = Look { name: size.clone(), label: size.clone(), keys: vec![size.clone()], style: styles.style(&size, Dash::Solid) };
-                Reading { centre: Centre::Mean, unit: Unit::Percent }.series(look, observations)
+                let look = SeriesLook { name: size.clone(), label: size.clone(), keys: vec![size.clone()], style: styles.style(&size, Dash::Solid) };
+                Aggregation { centre: Centre::Mean, unit: Unit::Percent }.series(look, observations)
             });
             Figure {
                 id: format!("frame-loss-{}", slug(&pair.to_string())),
@@ -42,20 +42,20 @@ pub fn loss_by_load(findings: &[Finding]) -> Vec<Figure> {
     figures
 }
 
-fn observations(finding: &Finding) -> Vec<Observation> {
-    let Measured::FrameLoss(curve) = &finding.measured else { return Vec::new() };
+fn observations(result: &ProcedureResult) -> Vec<Observation> {
+    let Measured::FrameLoss(curve) = &result.measured else { return Vec::new() };
     let at =
-        |size: SizeKey, load: f64| vec![format!("{}, {size}", finding.pair), format!("offered {}", shown(Unit::PacketsPerSecond, load))];
+        |size: SizeKey, load: f64| vec![format!("{}, {size}", result.pair), format!("offered {}", shown(Unit::PacketsPerSecond, load))];
     let points = curve.points.iter().map(|point| Observation {
         // The procedure steps by whole per cents; a ten-thousandth tells steps apart.
         point: (point.share.share() * 10_000.0).round() as u64,
         x: point.share.share() * 100.0,
         y: point.loss_ratio.ratio() * 100.0,
         spread: None,
-        trusted: finding.trusted,
+        trusted: result.trusted,
         at_least: false,
         hover: {
-            let mut hover = at(finding.size, point.load.into());
+            let mut hover = at(result.size, point.load.into());
             hover.extend((!curve.complete).then(|| "the procedure was not carried to its end".to_owned()));
             hover
         },

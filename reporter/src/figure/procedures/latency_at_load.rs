@@ -2,7 +2,7 @@ use methodology::procedures::{LatencyAtLoad, Measured};
 use methodology::trial::{DelayDefinition, DelaySummary};
 use methodology::units::Nanoseconds;
 
-use super::{Centre, Finding, Look, Observation, Reading, pairs_of, sizes_of};
+use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
 use crate::analysis::Unit;
 use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_both, shown, slug};
 
@@ -23,8 +23,8 @@ const DRAWN: [Drawn; 3] = [
 const NAMED_SIZES: usize = 3;
 
 /// Percentiles of round trips against load, three lines a frame size: a figure a pair, on the same scales.
-pub fn round_trips_by_load(findings: &[Finding]) -> Vec<Figure> {
-    let curves: Vec<&Finding> = findings.iter().filter(|f| matches!(f.measured, Measured::Latency(_))).collect();
+pub fn round_trips_by_load(results: &[ProcedureResult]) -> Vec<Figure> {
+    let curves: Vec<&ProcedureResult> = results.iter().filter(|f| matches!(f.measured, Measured::Latency(_))).collect();
     let sizes = sizes_of(curves.iter().copied());
     let styles = Styles::of(sizes.iter().map(ToString::to_string));
     let mut figures: Vec<Figure> = pairs_of(curves.iter().copied())
@@ -41,13 +41,13 @@ pub fn round_trips_by_load(findings: &[Finding]) -> Vec<Figure> {
                         _ => String::new(),
                     };
                     let size = size.to_string();
-                    let look = Look {
+                    let look = SeriesLook {
                         name: format!("{size} {name}"),
                         label,
                         keys: vec![size.clone(), name.to_owned()],
                         style: styles.style(&size, dash),
                     };
-                    series.extend(Reading { centre: Centre::Median, unit: Unit::Nanoseconds }.series(look, observations));
+                    series.extend(Aggregation { centre: Centre::Median, unit: Unit::Nanoseconds }.series(look, observations));
                 }
             }
             Figure {
@@ -69,12 +69,12 @@ pub fn round_trips_by_load(findings: &[Finding]) -> Vec<Figure> {
     figures
 }
 
-fn observations(finding: &Finding, name: &str, value: fn(&DelaySummary) -> Nanoseconds) -> Vec<Observation> {
-    let Measured::Latency(latency) = &finding.measured else { return Vec::new() };
+fn observations(result: &ProcedureResult, name: &str, value: fn(&DelaySummary) -> Nanoseconds) -> Vec<Observation> {
+    let Measured::Latency(latency) = &result.measured else { return Vec::new() };
     let of_load = |(place, load): (usize, &LatencyAtLoad)| -> Vec<Observation> {
         let offered = f64::from(load.load);
         let hover =
-            vec![format!("{}, {}", finding.pair, finding.size), format!("{} offered, {name}", shown(Unit::PacketsPerSecond, offered))];
+            vec![format!("{}, {}", result.pair, result.size), format!("{} offered, {name}", shown(Unit::PacketsPerSecond, offered))];
         // One-way delays and round trips do not stand on one axis.
         let whole = load.repetitions.iter().filter(|delays| delays.definition == DelayDefinition::RoundTripSoftware);
         whole
@@ -83,7 +83,7 @@ fn observations(finding: &Finding, name: &str, value: fn(&DelaySummary) -> Nanos
                 x: offered,
                 y: value(delays).ns() as f64,
                 spread: None,
-                trusted: finding.trusted,
+                trusted: result.trusted,
                 at_least: false,
                 hover: hover.clone(),
             })

@@ -19,7 +19,7 @@ use crate::record::{Pair, Stack};
 
 /// What one procedure found at one size, once.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct ProcedureResult {
     pair: Pair,
     size: SizeKey,
     measured: Measured,
@@ -28,13 +28,13 @@ pub struct Finding {
 }
 
 /// What the procedures of the chosen configurations found. Where valid repetitions exist, the others are left out.
-pub fn findings(cells: &Cells<'_>) -> Vec<Finding> {
+pub fn procedure_results(cells: &Cells<'_>) -> Vec<ProcedureResult> {
     let of_procedures = cells.iter().filter(|cell| cell.key.stack == Stack::Dpdk && cell.is_chosen());
     of_procedures
         .flat_map(|cell| cell.shown().iter().map(move |record| (cell, record)))
         .filter_map(|(cell, record)| {
             let measured = record.measured()?;
-            Some(Finding { pair: cell.key.pair.clone(), size: cell.key.size, measured, trusted: !cell.valid.is_empty() })
+            Some(ProcedureResult { pair: cell.key.pair.clone(), size: cell.key.size, measured, trusted: !cell.valid.is_empty() })
         })
         .collect()
 }
@@ -63,18 +63,18 @@ enum Centre {
 
 /// How the values of a figure are put together and written.
 #[derive(Clone, Copy)]
-struct Reading {
+struct Aggregation {
     centre: Centre,
     unit: Unit,
 }
 
-impl Reading {
+impl Aggregation {
     /// One series of what was found; where some values only say "at least", a second one with arrows that point upwards.
-    fn series(self, look: Look, observations: Vec<Observation>) -> Vec<Series> {
+    fn series(self, look: SeriesLook, observations: Vec<Observation>) -> Vec<Series> {
         let points = self.points(observations);
         let (at_least, found): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.1);
         let plain = |points: Vec<(Point, bool)>| points.into_iter().map(|point| point.0).collect::<Vec<_>>();
-        let Look { name, label, keys, style } = look;
+        let SeriesLook { name, label, keys, style } = look;
         // One name at the end of both.
         let open_label = if found.is_empty() { format!("≥ {label}") } else { String::new() };
         let upwards = Style { marker: Marker::Arrow, filled: false, ..style };
@@ -118,22 +118,22 @@ impl Reading {
 }
 
 /// What a series is called and how it is drawn.
-struct Look {
+struct SeriesLook {
     name: String,
     label: String,
     keys: Vec<String>,
     style: Style,
 }
 
-fn pairs_of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = findings.map(|finding| finding.pair.clone()).collect();
+fn pairs_of<'a>(results: impl Iterator<Item = &'a ProcedureResult>) -> Vec<Pair> {
+    let mut pairs: Vec<Pair> = results.map(|result| result.pair.clone()).collect();
     pairs.sort_by_key(|pair| (Group::of(pair), pair.clone()));
     pairs.dedup();
     pairs
 }
 
-fn sizes_of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<SizeKey> {
-    let mut sizes: Vec<SizeKey> = findings.map(|finding| finding.size).collect();
+fn sizes_of<'a>(results: impl Iterator<Item = &'a ProcedureResult>) -> Vec<SizeKey> {
+    let mut sizes: Vec<SizeKey> = results.map(|result| result.size).collect();
     sizes.sort_unstable();
     sizes.dedup();
     sizes
@@ -149,19 +149,20 @@ mod tests {
 
     #[test]
     fn repetitions_become_one_point_and_untrusted_ones_give_way() {
-        let reading = Reading { centre: Centre::Mean, unit: Unit::Frames };
-        let points = reading.points(vec![observation(10.0, true, false), observation(40.0, true, false), observation(1e9, false, false)]);
+        let aggregation = Aggregation { centre: Centre::Mean, unit: Unit::Frames };
+        let points =
+            aggregation.points(vec![observation(10.0, true, false), observation(40.0, true, false), observation(1e9, false, false)]);
         assert_eq!(points.len(), 1);
         assert_eq!((points[0].0.y, points[0].0.spread, points[0].0.trusted), (25.0, Some((10.0, 40.0)), true));
-        let median = Reading { centre: Centre::Median, ..reading };
+        let median = Aggregation { centre: Centre::Median, ..aggregation };
         let points = median.points([1.0, 2.0, 90.0].map(|y| observation(y, false, false)).into());
         assert_eq!((points[0].0.y, points[0].0.trusted), (2.0, false));
     }
 
     #[test]
     fn one_lower_limit_among_repetitions_makes_the_whole_a_lower_limit() {
-        let reading = Reading { centre: Centre::Mean, unit: Unit::Frames };
-        let points = reading.points(vec![observation(10.0, true, false), observation(40.0, true, true)]);
+        let aggregation = Aggregation { centre: Centre::Mean, unit: Unit::Frames };
+        let points = aggregation.points(vec![observation(10.0, true, false), observation(40.0, true, true)]);
         assert!(points[0].1 && points[0].0.hover.iter().any(|line| line.starts_with("at least 25")));
     }
 }

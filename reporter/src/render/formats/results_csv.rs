@@ -3,7 +3,7 @@
 use crate::analysis::Configuration;
 use crate::record::{LossDomains, Record};
 
-use super::escape;
+use super::{ExportError, Exporter, Report, escape};
 
 /// A column's name and what stands in it.
 type Column = (&'static str, fn(&Record) -> String);
@@ -71,8 +71,25 @@ const COLUMNS: &[Column] = &[
     ("command", |r| r.tool.commands.join("; ")),
 ];
 
+/// The records for spreadsheets and scripts.
+pub struct ResultsCsv;
+
+impl Exporter<Report<'_>> for ResultsCsv {
+    fn name(&self, _: &Report<'_>) -> String {
+        "results".to_owned()
+    }
+
+    fn extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
+        Ok(table(&report.archive.records).into_bytes())
+    }
+}
+
 /// The whole file, with a header line.
-pub fn results(records: &[Record]) -> String {
+fn table(records: &[Record]) -> String {
     let mut csv = COLUMNS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
     csv.push('\n');
     for record in records {

@@ -11,7 +11,7 @@ mod text;
 
 use crate::figure::Figure;
 
-use super::exporter::Exporter;
+use super::{ExportError, Exporter};
 use plot::Plot;
 
 /// The measures of a drawing, in CSS pixels at its natural size.
@@ -38,30 +38,26 @@ impl Layout {
     pub const PAPER: Layout = Layout { width: 560.0, height: 380.0, direct_labels: true, title: true };
 }
 
-/// A file that stands alone: with its title and its own colours.
-pub struct SvgFile;
+/// `figures/*.svg`: a drawing that stands alone, with its title and its own colours.
+pub struct Svg;
 
-impl Exporter for SvgFile {
+impl Exporter<Figure> for Svg {
+    fn name(&self, figure: &Figure) -> String {
+        format!("figures/{}", figure.id)
+    }
+
     fn extension(&self) -> &'static str {
         "svg"
     }
 
-    fn export(&self, figure: &Figure) -> String {
-        Plot::new(figure, Layout::PAPER).draw(Some(include_str!("../../../assets/figure.css")))
+    fn export(&self, figure: &Figure) -> Result<Vec<u8>, ExportError> {
+        Ok(Plot::new(figure, Layout::PAPER).draw(Some(include_str!("../../../../assets/figure.css"))).into_bytes())
     }
 }
 
-/// A piece of a page whose style sheet colours it.
-pub struct InlineSvg(pub Layout);
-
-impl Exporter for InlineSvg {
-    fn extension(&self) -> &'static str {
-        "svg"
-    }
-
-    fn export(&self, figure: &Figure) -> String {
-        Plot::new(figure, self.0).draw(None)
-    }
+/// A drawing as a piece of a page whose style sheet colours it.
+pub fn inline(figure: &Figure, layout: Layout) -> String {
+    Plot::new(figure, layout).draw(None)
 }
 
 /// A mark for a legend: the path of a drawing of 16 × 16.

@@ -3,9 +3,10 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
 use super::escape;
-use crate::analysis::{Amount, Analysis, Cells, Quantity, Sample, Unit, analyse, statistics};
+use crate::analysis::{Analysis, Cells, Quantity, analyse, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, SizeKind, Stack};
+use crate::render::{format, sentences};
 
 /// A rule below the header and nothing else: the columns carry the eye.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -48,24 +49,24 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     if counts.invalid > 0 {
         text.push_str("A value with ! comes from trials that are not valid.\n");
     }
-    for line in super::words::choices(&analysis.configurations) {
+    for line in sentences::choices(&analysis.configurations) {
         text.push_str(&format!("{}\n", escape::terminal(&line)));
     }
-    for line in analysis.tunings.iter().filter_map(super::words::tuning) {
+    for line in analysis.tunings.iter().filter_map(sentences::tuning) {
         text.push_str(&format!("{}\n", escape::terminal(&line)));
     }
     for damaged in &archive.damaged {
         text.push_str(&escape::terminal(&format!("damaged: {} line {}: {}", damaged.file, damaged.line, damaged.why)));
         text.push('\n');
     }
-    if let Some(note) = super::environment_note(archive) {
+    if let Some(note) = sentences::environment_note(archive) {
         text.push_str(&format!("{}\n", escape::terminal(&note)));
     }
     text
 }
 
 /// An empty table in the house style.
-pub(crate) fn ruled(width: u16, header: &[&str]) -> Table {
+pub fn ruled(width: u16, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table.set_header(header.to_vec());
@@ -91,7 +92,7 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
                 .ratios
                 .iter()
                 .find(|r| r.pair == pair && r.bytes == *bytes && r.kernel_stack == Stack::KernelTcp)
-                .map(|r| marked(Amount { unit: Unit::Ratio, value: r.ratio }, r.is_trusted()));
+                .map(|r| format::marked(format::ratio(r.ratio), r.is_trusted()));
             let loss = dpdk.as_ref().and_then(|cell| {
                 let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio())).collect();
                 statistics::mean(&ratios)
@@ -102,11 +103,11 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
             table.add_row(Row::from(vec![
                 Cell::new(if index == 0 { escape::terminal(&pair.to_string()) } else { String::new() }),
                 number(bytes.to_string()),
-                number(shown(tcp.as_ref().and_then(|c| c.sample(Quantity::Goodput)))),
-                number(shown(dpdk.as_ref().and_then(|c| c.sample(Quantity::ForwardingRate)))),
-                number(shown(dpdk.as_ref().and_then(|c| c.sample(Quantity::Layer1)))),
-                number(ratio.unwrap_or_else(|| "–".to_owned())),
-                number(loss.map_or_else(|| "–".to_owned(), percent)),
+                number(format::sample(tcp.as_ref().and_then(|c| c.sample(Quantity::Goodput)))),
+                number(format::sample(dpdk.as_ref().and_then(|c| c.sample(Quantity::ForwardingRate)))),
+                number(format::sample(dpdk.as_ref().and_then(|c| c.sample(Quantity::Layer1)))),
+                number(format::or_absent(ratio)),
+                number(format::or_absent(loss.map(format::percent))),
                 Cell::new(verdict(&records, failed)),
             ]));
         }
@@ -130,7 +131,7 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
         }
         let records: Vec<&Record> = present.iter().flat_map(|c| c.valid.iter().chain(&c.invalid).copied()).collect();
         let failed = present.iter().map(|cell| cell.failed).sum();
-        let sample = |cell: Option<&crate::analysis::Cell<'_>>, q: Quantity| number(shown(cell.and_then(|c| c.sample(q))));
+        let sample = |cell: Option<&crate::analysis::Cell<'_>>, q: Quantity| number(format::sample(cell.and_then(|c| c.sample(q))));
         table.add_row(Row::from(vec![
             Cell::new(escape::terminal(&pair.to_string())),
             sample(tcp, Quantity::RttMean),
@@ -153,26 +154,7 @@ fn idle(cell: &crate::analysis::Cell<'_>) -> (bool, f64) {
 
 fn rtt_ratio(analysis: &Analysis, pair: &Pair) -> String {
     let ratio = analysis.latency_ratios.iter().find(|r| r.pair == *pair && r.kernel_stack == Stack::KernelTcp);
-    ratio.map_or_else(|| "–".to_owned(), |r| marked(Amount { unit: Unit::Ratio, value: r.ratio }, r.is_trusted()))
-}
-
-fn shown(sample: Option<Sample>) -> String {
-    sample.map_or_else(|| "–".to_owned(), |s| marked(s.quantity.amount(s.centre()), s.trusted))
-}
-
-fn marked(amount: Amount, trusted: bool) -> String {
-    if trusted { amount.to_string() } else { format!("{amount} !") }
-}
-
-/// `0`, `0.02 %`, `35 %`; a loss that is there never reads as 0.
-pub(crate) fn percent(ratio: f64) -> String {
-    if ratio == 0.0 {
-        "0".to_owned()
-    } else if ratio < 1e-6 {
-        "<0.0001 %".to_owned()
-    } else {
-        Amount { unit: Unit::Percent, value: ratio * 100.0 }.to_string()
-    }
+    format::or_absent(ratio.map(|r| format::marked(format::ratio(r.ratio), r.is_trusted())))
 }
 
 fn verdict(records: &[&Record], failed: usize) -> String {

@@ -13,17 +13,34 @@ use crate::archive::Archive;
 use crate::figure::{AxisKind, Dash, Figure, Scale};
 use crate::record::{EndpointId, Metric, Record, Stack, State};
 
-use super::exporter::Exporter;
-use super::page::{Page, Section};
-use super::svg::{InlineSvg, Layout};
-use super::table::Table;
-use super::words;
-use crate::analysis::{Amount, Configuration, LatencyRatio, Quantity, Unit};
+use super::figure_numbers::numbers;
+use super::svg::{Layout, inline, legend_mark};
+use super::{ExportError, Exporter, Report};
+use crate::analysis::{Configuration, LatencyRatio, Quantity};
+use crate::render::document::{Page, Section, Table};
+use crate::render::{format, sentences};
 
-const TEMPLATE: &str = include_str!("../../assets/report.html");
-const SCRIPT: &str = include_str!("../../assets/report.js");
-const PAGE_STYLE: &str = include_str!("../../assets/report.css");
-const FIGURE_STYLE: &str = include_str!("../../assets/figure.css");
+const TEMPLATE: &str = include_str!("../../../assets/report.html");
+const SCRIPT: &str = include_str!("../../../assets/report.js");
+const PAGE_STYLE: &str = include_str!("../../../assets/report.css");
+const FIGURE_STYLE: &str = include_str!("../../../assets/figure.css");
+
+/// The report as one page.
+pub struct Html;
+
+impl Exporter<Report<'_>> for Html {
+    fn name(&self, _: &Report<'_>) -> String {
+        "report".to_owned()
+    }
+
+    fn extension(&self) -> &'static str {
+        "html"
+    }
+
+    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
+        Ok(page_of(report.archive, report.page)?.into_bytes())
+    }
+}
 
 /// A whole page from a template with our style, our script and the policy that allows no other.
 pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> {
@@ -42,8 +59,7 @@ pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> 
     })
 }
 
-/// The report.
-pub fn report(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
+fn page_of(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
     let overview = &page.analysis.overview;
     let name = archive.directory.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let ended = archive.records.iter().map(|r| r.time).max().map(|t| t.strftime("%Y-%m-%d %H:%M UTC").to_string());
@@ -56,10 +72,10 @@ pub fn report(archive: &Archive, page: &Page) -> Result<String, minijinja::Error
             counts => context! { valid => overview.verdicts.valid, invalid => overview.verdicts.invalid, failed => overview.verdicts.failed },
             total => overview.verdicts.total(),
             reasons => overview.reasons.iter().map(|r| context! { name => r.name, count => r.count }).collect::<Vec<_>>(),
-            repetitions => words::repetitions(&page.analysis),
-            choices => words::choices(&page.analysis.configurations),
-            note => super::environment_note(archive),
-            environment_line => words::environment(archive),
+            repetitions => sentences::repetitions(&page.analysis),
+            choices => sentences::choices(&page.analysis.configurations),
+            note => sentences::environment_note(archive),
+            environment_line => sentences::environment(archive),
             tiles => tiles(page),
             sections => page.sections.iter().map(section).collect::<Vec<_>>(),
             findings => findings(archive),
@@ -84,8 +100,8 @@ pub fn section(section: &Section) -> Value {
         rescalable, untrusted,
         keys => legend(&section.figures),
         figures => section.figures.iter().map(|figure| drawn(figure, section.figures.len() == 1)).collect::<Vec<_>>(),
-        numbers => section.figures.iter().map(|f| context! { title => f.title.as_str(), table => table(&Table::of(f)) }).collect::<Vec<_>>(),
-        tables => section.tables.iter().map(|(title, numbers)| context! { title => title.as_str(), table => table(numbers) }).collect::<Vec<_>>(),
+        numbers => section.figures.iter().map(|f| context! { title => f.title.as_str(), table => table(&numbers(f)) }).collect::<Vec<_>>(),
+        tables => section.tables.iter().map(|t| context! { title => t.caption.as_str(), table => table(&t.table) }).collect::<Vec<_>>(),
     }
 }
 
@@ -112,7 +128,7 @@ fn drawn(figure: &Figure, alone: bool) -> Value {
         let scaled = rescaled.unwrap_or_else(|| figure.clone());
         let scale_name = if figure.rescaled(scale).is_some() { name } else { "any" };
         for (width, layout) in [("wide", wide), ("narrow", Layout::NARROW)] {
-            variants.push(context! { width, scale => scale_name, svg => Value::from_safe_string(InlineSvg(layout).export(&scaled)) });
+            variants.push(context! { width, scale => scale_name, svg => Value::from_safe_string(inline(&scaled, layout)) });
         }
     }
     context! { id => figure.id.as_str(), title => figure.title.as_str(), alone => alone && matches!(figure.y.kind, AxisKind::Names(_)), variants }
@@ -134,7 +150,7 @@ fn legend(figures: &[Figure]) -> Vec<Value> {
                         Dash::Dotted => "dotted",
                     },
                     hollow => !series.style.filled,
-                    mark => super::svg::legend_mark(series.style.marker),
+                    mark => legend_mark(series.style.marker),
                     place,
                 };
                 keys.push((key.clone(), look));
@@ -161,11 +177,9 @@ fn tiles(page: &Page) -> Vec<Value> {
     for bytes in ends {
         let at: Vec<_> = counted.iter().filter(|r| r.bytes == bytes).collect();
         let Some(best) = at.iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio)) else { continue };
-        let interval = best
-            .interval
-            .map(|i| format!(", 95 %: {} to {}", Amount { unit: Unit::Ratio, value: i.low }, Amount { unit: Unit::Ratio, value: i.high }));
+        let interval = best.interval.map(|i| format!(", 95 %: {} to {}", format::ratio(i.low), format::ratio(i.high)));
         tiles.push(context! {
-            value => Amount { unit: Unit::Ratio, value: best.ratio }.to_string(),
+            value => format::ratio(best.ratio),
             what => format!("payload over kernel TCP at {bytes} B, best pair{mark}"),
             where_ => format!("{}{}", best.pair, interval.unwrap_or_default()),
         });
@@ -251,7 +265,7 @@ fn trial(record: &Record) -> Value {
         repetition => record.repetition,
         value => shown.first().map(|(_, v)| *v),
         result => text,
-        loss => record.values.loss_ratio.map(|l| super::terminal::percent(l.ratio())),
+        loss => record.values.loss_ratio.map(|l| format::percent(l.ratio())),
         state => record.verdict.state.to_string(),
         symbol,
         reasons => record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

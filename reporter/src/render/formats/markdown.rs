@@ -6,15 +6,39 @@ use crate::archive::Archive;
 use crate::record::State;
 
 use super::escape::markdown as text;
-use super::exporter::{Exporter, MarkdownTable};
-use super::page::Page;
-use super::words;
+use super::figure_numbers::numbers;
+use super::{ExportError, Exporter, Report};
+use crate::render::document::{Page, Table};
+use crate::render::sentences;
 
 /// Trials that are not valid and stand in the file; the rest is in results.csv.
 const LISTED: usize = 200;
 
-/// The whole file.
-pub fn report(archive: &Archive, page: &Page) -> String {
+/// The report as text.
+pub struct Markdown;
+
+impl Exporter<Report<'_>> for Markdown {
+    fn name(&self, _: &Report<'_>) -> String {
+        "report".to_owned()
+    }
+
+    fn extension(&self) -> &'static str {
+        "md"
+    }
+
+    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
+        Ok(text_of(report.archive, report.page).into_bytes())
+    }
+}
+
+/// A table in Markdown.
+pub fn table(table: &Table) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| text(c)).collect::<Vec<_>>().join(" | "));
+    let rule = format!("|---|{}\n", "---:|".repeat(table.header.len().saturating_sub(1)));
+    format!("{}{rule}{}", line(&table.header), table.rows.iter().map(|row| line(row)).collect::<String>())
+}
+
+fn text_of(archive: &Archive, page: &Page) -> String {
     let overview = &page.analysis.overview;
     let mut md = format!("# {}\n\n", text(&overview.headline));
     let mut paragraph = |line: &str| {
@@ -23,12 +47,12 @@ pub fn report(archive: &Archive, page: &Page) -> String {
         }
     };
     paragraph(&overview.basis);
-    paragraph(&super::environment_note(archive).unwrap_or_default());
+    paragraph(&sentences::environment_note(archive).unwrap_or_default());
     let v = overview.verdicts;
     paragraph(&format!("{} measurements: {} valid, {} invalid, {} failed.", v.total(), v.valid, v.invalid, v.failed));
-    paragraph(words::repetitions(&page.analysis));
-    words::choices(&page.analysis.configurations).iter().for_each(|line| paragraph(line));
-    paragraph(&words::environment(archive));
+    paragraph(sentences::repetitions(&page.analysis));
+    sentences::choices(&page.analysis.configurations).iter().for_each(|line| paragraph(line));
+    paragraph(&sentences::environment(archive));
     if v.invalid > 0 {
         paragraph("A value with ! comes from trials that are not valid.");
     }
@@ -42,10 +66,10 @@ pub fn report(archive: &Archive, page: &Page) -> String {
         }
         for figure in &section.figures {
             let _ = write!(md, "### {}\n\n![{}](figures/{}.svg)\n\n", text(&figure.title), text(&figure.title), figure.id);
-            let _ = writeln!(md, "{}", MarkdownTable.export(figure));
+            let _ = writeln!(md, "{}", table(&numbers(figure)));
         }
-        for (title, table) in &section.tables {
-            let _ = write!(md, "### {}\n\n{}\n", text(title), table.markdown());
+        for captioned in &section.tables {
+            let _ = write!(md, "### {}\n\n{}\n", text(&captioned.caption), table(&captioned.table));
         }
         if !section.method.is_empty() {
             let _ = write!(md, "{}\n\n", text(&section.method));

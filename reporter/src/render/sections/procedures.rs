@@ -1,56 +1,38 @@
-//! What searches and RFC procedures found, drawn where it is a curve and in a sentence each; results.jsonl has the whole of it.
+//! What searches and RFC procedures found, in one sentence each. results.jsonl has the details.
 
 use methodology::method::LoadPoint;
 use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
 use methodology::units::{PacketRate, Seconds};
 
-use super::page::Section;
-use super::round_trips::unread_histograms;
-use super::table::Table;
-use crate::analysis::{Cells, Configuration, percentiles_under_load};
+use super::Input;
+use crate::analysis::Configuration;
 use crate::archive::Archive;
-use crate::figure::{self, Styles};
 use crate::record::{Record, Stack};
+use crate::render::document::{Section, Table};
+use crate::render::format::{self, counted};
 
-/// The sections in their order.
-pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 6] {
-    let found = figure::findings(cells);
-    let (curves, unread) = percentiles_under_load(cells, |path| archive.histogram(path));
-    let drawn = |id, title, figures| Section { id, title, figures, ..Section::default() };
-    [
-        drawn("bounds", "NDR and PDR: bounds by frame size", figure::bounds_by_size(&found, styles)),
-        drawn("frame-loss", "Frame loss rate: loss by load", figure::loss_by_load(&found)),
-        drawn("latency-by-load", "Latency by load: round trips while a load is offered", figure::round_trips_by_load(&found)),
-        Section {
-            id: "percentiles-under-load",
-            title: "Percentiles under load: how round trips are spread at each load",
-            figures: figure::round_trips_by_percentile_under_load(&curves),
-            tables: unread_histograms(&unread),
-            ..Section::default()
-        },
-        drawn("back-to-back", "Back-to-back: longest burst without loss", figure::longest_bursts(&found, styles)),
-        Section {
-            id: "procedures",
-            title: "Searches and procedures",
-            tables: table(archive).map(|table| vec![("What each found".to_owned(), table)]).unwrap_or_default(),
-            ..Section::default()
-        },
-    ]
+/// What each search and procedure found, one row a record.
+pub fn procedures(input: &Input<'_>) -> Section {
+    Section {
+        id: "procedures",
+        title: "Searches and procedures",
+        tables: table(input.archive).captioned("What each found").into_iter().collect(),
+        ..Section::default()
+    }
 }
 
 /// One row a record that has a method of `methodology` behind it; plain rates and plain round trips have figures of their own.
-fn table(archive: &Archive) -> Option<Table> {
+fn table(archive: &Archive) -> Table {
     let plain = ["mrr", "stream", "ping-pong", "round-trip"];
     let is_procedure = |r: &&Record| r.stack == Stack::Dpdk && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
     let rows: Vec<Vec<String>> = archive.records.iter().filter(is_procedure).map(row).collect();
-    let header = ["pair", "method", "size", "verdict", "found", "how"].map(str::to_owned).into();
-    (!rows.is_empty()).then_some(Table { header, rows })
+    Table::new(["pair", "method", "size", "verdict", "found", "how"], rows)
 }
 
 fn row(record: &Record) -> Vec<String> {
     let measured = record.measured();
-    let found = measured.as_ref().map_or_else(|| "–".to_owned(), found);
+    let found = format::or_absent(measured.as_ref().map(found));
     vec![record.pair.to_string(), record.method.clone(), record.size.to_string(), record.verdict.state.to_string(), found, how(record)]
 }
 
@@ -60,11 +42,6 @@ fn how(record: &Record) -> String {
     let preset = record.parameters.get("preset").and_then(serde_json::Value::as_str).unwrap_or("no preset");
     let setup = Configuration::of(record).settings_in_words().map(|settings| format!(", {settings}")).unwrap_or_default();
     format!("{preset}, {}, {}{setup}", counted(count("trials"), "trial"), counted(count("deviations"), "deviation"))
-}
-
-/// `1 trial`, `4 trials`.
-pub fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn found(measured: &Measured) -> String {
@@ -137,5 +114,5 @@ fn at_load(at: &LoadPoint, load: PacketRate) -> String {
 }
 
 fn all(parts: Vec<String>) -> String {
-    if parts.is_empty() { "–".to_owned() } else { parts.join("; ") }
+    format::or_absent((!parts.is_empty()).then(|| parts.join("; ")))
 }

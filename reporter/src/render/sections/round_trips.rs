@@ -1,40 +1,31 @@
-//! Round trips: by pair, by percentile, how much of them was spent in the reflector, and what the tester alone makes of one.
+//! Round trips: by pair, how much of them was spent in the reflector, and how much in the tester itself.
 
 use std::collections::BTreeSet;
 
-use super::page::Section;
-use super::table::Table;
+use super::Input;
 use crate::analysis::statistics::mean;
-use crate::analysis::{Amount, Cell, Cells, Unit, UnreadHistogram, percentile_curves, shortest_round_trips};
-use crate::archive::Archive;
-use crate::figure::{self, Styles};
+use crate::analysis::{Amount, Cell, Cells, Unit, shortest_round_trips};
+use crate::figure;
 use crate::record::{CalibrationMethod, CalibrationState, Record};
+use crate::render::document::{Section, Table};
+use crate::render::format;
 
-/// Histograms that could not be read, and calibrations that have a remark, are named one by one up to this many.
+/// Calibrations that have a remark are named one by one up to this many.
 const NAMED: usize = 100;
 
-/// The sections in their order.
-pub fn sections(archive: &Archive, cells: &Cells<'_>, styles: &Styles) -> [Section; 2] {
-    let (curves, unread) = percentile_curves(cells, |path| archive.histogram(path));
-    let beside = residence_table(cells);
-    let lead = tester_alone(cells);
-    let methods = [(beside.is_some(), RESIDENCE_METHOD), (!lead.is_empty(), CALIBRATION_METHOD)];
-    let by_pair = Section {
+/// Round trips by pair, and what the reflector and the tester contribute.
+pub fn round_trips(input: &Input<'_>) -> Section {
+    let residence = residence_table(input.cells).captioned("Round trip and reflector");
+    let lead = tester_alone(input.cells);
+    let methods = [(residence.is_some(), RESIDENCE_METHOD), (!lead.is_empty(), CALIBRATION_METHOD)];
+    Section {
         id: "latency",
         title: "Round trips",
         lead,
-        figures: figure::round_trips(cells).into_iter().collect(),
+        figures: figure::round_trips(input.cells).into_iter().collect(),
         method: methods.into_iter().filter_map(|(there, text)| there.then_some(text)).collect::<Vec<_>>().join(" "),
-        tables: beside.map(|table| vec![("Round trip and reflector".to_owned(), table)]).unwrap_or_default(),
-    };
-    let by_percentile = Section {
-        id: "percentiles",
-        title: "Round trips by percentile",
-        figures: figure::round_trips_by_percentile(&curves, styles),
-        tables: unread_histograms(&unread),
-        ..Section::default()
-    };
-    [by_pair, by_percentile]
+        tables: residence.into_iter().collect(),
+    }
 }
 
 const RESIDENCE_METHOD: &str = "Residence is what the reflector measured between taking a frame and handing it back. RTT minus residence is \
@@ -106,10 +97,7 @@ fn tester_alone(cells: &Cells<'_>) -> Vec<String> {
     let amount = |value: f64| Amount { unit: Unit::Nanoseconds, value };
     let least = medians.iter().copied().reduce(f64::min);
     let most = medians.iter().copied().reduce(f64::max);
-    let range = least.zip(most).map(|(least, most)| match (amount(least).to_string(), amount(most).to_string()) {
-        (least, most) if least == most => least,
-        (least, most) => format!("{least} to {most}"),
-    });
+    let range = least.zip(most).map(|(least, most)| format::range(amount(least).to_string(), amount(most).to_string()));
     let share = range.map(|range| format!("Tester alone: {range} (p50); not subtracted from any round trip here."));
     // One calibration serves several pairs: what is to be said of it is said once.
     let remarks: BTreeSet<String> = shown
@@ -128,18 +116,17 @@ fn tester_alone(cells: &Cells<'_>) -> Vec<String> {
 }
 
 /// One row a pair; nothing where no record says more than its round trip.
-fn residence_table(cells: &Cells<'_>) -> Option<Table> {
+fn residence_table(cells: &Cells<'_>) -> Table {
     let rows: Vec<(Vec<String>, Vec<Option<String>>)> = cells
         .pairs()
         .iter()
         .filter_map(|pair| {
             let cell = shortest_round_trips(cells, pair, says_more)?;
             let value = |column: &Column| {
-                let mark = if (column.doubtful)(cell) { " !" } else { "" };
                 let values: Vec<f64> = cell.shown().iter().filter_map(|record| (column.of)(record)).collect();
-                mean(&values).map(|value| format!("{}{mark}", Amount { unit: Unit::Nanoseconds, value }))
+                mean(&values).map(|value| format::marked(Amount { unit: Unit::Nanoseconds, value }, !(column.doubtful)(cell)))
             };
-            let load = cell.key.load.clone().unwrap_or_else(|| "–".to_owned());
+            let load = format::or_absent(cell.key.load.clone());
             Some((vec![pair.to_string(), load], COLUMNS.iter().map(value).collect()))
         })
         .collect();
@@ -149,24 +136,8 @@ fn residence_table(cells: &Cells<'_>) -> Option<Table> {
     let heads = COLUMNS.iter().enumerate().filter(|(place, _)| kept(*place)).map(|(_, column)| column.head);
     let header = ["pair", "load"].into_iter().chain(heads).map(str::to_owned).collect();
     let text = |values: &[Option<String>]| -> Vec<String> {
-        values
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| kept(*place))
-            .map(|(_, value)| value.clone().unwrap_or_else(|| "–".to_owned()))
-            .collect()
+        values.iter().enumerate().filter(|(place, _)| kept(*place)).map(|(_, value)| format::or_absent(value.clone())).collect()
     };
     let body: Vec<Vec<String>> = rows.iter().map(|(names, values)| [names.clone(), text(values)].concat()).collect();
-    (!body.is_empty()).then_some(Table { header, rows: body })
-}
-
-/// The histograms that are missing from a figure, where there are any.
-pub fn unread_histograms(unread: &[UnreadHistogram]) -> Vec<(String, Table)> {
-    let mut rows: Vec<Vec<String>> = unread.iter().take(NAMED).map(|one| vec![one.record.to_string(), one.why.clone()]).collect();
-    if unread.len() > NAMED {
-        rows.push(vec![format!("and {} more", unread.len() - NAMED), String::new()]);
-    }
-    let title = "Histograms that could not be read and are not drawn".to_owned();
-    let table = (!rows.is_empty()).then(|| (title, Table { header: ["record", "why"].map(str::to_owned).into(), rows }));
-    table.into_iter().collect()
+    Table { header, rows: body }
 }

@@ -1,13 +1,14 @@
-//! What the analysis found, as sentences. Numbers that prove nothing get no sentence.
+//! Turns analysis results into sentences. A result without statistical support produces none.
 
-use crate::analysis::statistics::Interval;
 use crate::analysis::{
     Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
     ResponseKind, Setup, Tuning, three_digits,
 };
 use crate::archive::Archive;
+use crate::environment::EMULATED_NOTE;
 use crate::figure::stack_name;
 use crate::record::{CeilingKind, Stack, View};
+use crate::render::format;
 
 /// Sender or receiver: one paragraph a stack.
 pub fn effects(all: &[Effects]) -> Vec<String> {
@@ -40,19 +41,11 @@ fn response(response: &Response) -> String {
                 EffectSource::Receiver => "the receiver's kind",
                 EffectSource::Interaction => "the combination of both",
             };
-            let p = if effect.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", effect.p) };
-            format!("{source} explains {} of the variation ({p}{})", share(effect.explained), factors(effect))
+            let (share, p) = (format::share(effect.explained), format::p_value(effect.p));
+            format!("{source} explains {share} of the variation ({p}{})", factors(effect))
         })
         .collect();
     format!("for {what}, {}", parts.join(", and "))
-}
-
-/// A share of the variation; what is not all of it never reads as 100 %.
-pub fn share(explained: f64) -> String {
-    match explained {
-        s if s > 0.995 => "over 99 %".to_owned(),
-        s => format!("{:.0} %", s * 100.0),
-    }
 }
 
 /// `; cpu over dpu 2.01 times` for two kinds.
@@ -75,11 +68,8 @@ const LISTED: usize = 4;
 
 fn choice(choice: &ConfigurationChoice) -> String {
     let listed = |setups: &[(Setup, usize)]| -> String {
-        let mut parts: Vec<String> = setups
-            .iter()
-            .take(LISTED)
-            .map(|(setup, count)| format!("{setup} ({})", super::procedures::counted(*count, "result")))
-            .collect();
+        let mut parts: Vec<String> =
+            setups.iter().take(LISTED).map(|(setup, count)| format!("{setup} ({})", format::counted(*count, "result"))).collect();
         let more = setups.len().saturating_sub(LISTED);
         parts.extend((more > 0).then(|| format!("{more} more")));
         parts.join("; ")
@@ -102,18 +92,13 @@ fn choice(choice: &ConfigurationChoice) -> String {
 /// Which configuration was fastest.
 pub fn tuning(tuning: &Tuning) -> Option<String> {
     let fastest = tuning.fastest.as_ref()?;
-    let times = |ratio: f64, interval: Option<Interval>| {
-        let interval =
-            interval.map_or_else(|| "measured once".to_owned(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
-        format!("{} times ({interval})", three_digits(ratio))
-    };
     let key = &tuning.measurement;
     let mut sentence = format!("{}, {}, {}. Fastest: {}", key.pair, key.size, key.method, fastest.configuration);
     if let Some((plainest, ratio)) = &fastest.over_plainest {
-        sentence.push_str(&format!(", {} the rate of {plainest}", times(*ratio, fastest.interval)));
+        sentence.push_str(&format!(", {} the rate of {plainest}", format::times(*ratio, fastest.interval)));
     }
     if let Some((ratio, interval)) = fastest.over_second {
-        sentence.push_str(&format!(", {} that of the second", times(ratio, interval)));
+        sentence.push_str(&format!(", {} that of the second", format::times(ratio, interval)));
     }
     sentence.push('.');
     Some(sentence)
@@ -215,4 +200,10 @@ pub fn repetitions(analysis: &Analysis) -> &'static str {
     } else {
         "Some results were measured once (n = 1); those carry no interval."
     }
+}
+
+/// What a reader must know before the first figure: that endpoints are emulated, or the run's own note.
+pub fn environment_note(archive: &Archive) -> Option<String> {
+    let environment = archive.environment.as_ref()?;
+    environment.note.clone().or_else(|| environment.emulated.then(|| EMULATED_NOTE.to_owned()))
 }

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use crate::analysis::{Unit, scaled, three_digits};
 use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Series, Tick, ticks};
-use crate::render::escape::xml;
+use crate::render::formats::escape::xml;
 
 use super::{Layout, marks, text};
 

@@ -1,0 +1,35 @@
+use thiserror::Error;
+
+use crate::archive::Archive;
+use crate::render::document::Page;
+
+/// A run and the report composed from it: what an exporter of a run writes down.
+pub struct Report<'a> {
+    /// The run.
+    pub archive: &'a Archive,
+    /// The composed report.
+    pub page: &'a Page,
+}
+
+/// Writes a subject in one format: a whole [`Report`], or one [`Figure`](crate::figure::Figure).
+///
+/// A format is one file with an implementation of this trait and one line in [`RUN_FORMATS`](super::RUN_FORMATS) or
+/// [`FIGURE_FORMATS`](super::FIGURE_FORMATS).
+pub trait Exporter<Subject: ?Sized>: Sync {
+    /// The file's name without its extension, relative to the report's directory.
+    fn name(&self, subject: &Subject) -> String;
+
+    /// The file's extension, without the dot.
+    fn extension(&self) -> &'static str;
+
+    /// The bytes of the file. The same subject gives the same bytes.
+    fn export(&self, subject: &Subject) -> Result<Vec<u8>, ExportError>;
+}
+
+/// A file's contents could not be made. The results themselves are untouched.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The built-in template does not fit the data.
+    #[error("cannot fill in the report's template: {0}")]
+    Template(#[from] minijinja::Error),
+}

@@ -1,0 +1,41 @@
+use crate::figure::{AxisKind, Figure, Point, Series, shown};
+use crate::render::document::Table;
+use crate::render::format;
+
+/// The numbers of a figure: a row a series and a column a place on the x axis; where names stand upwards, a row a name.
+pub fn numbers(figure: &Figure) -> Table {
+    let by_name = matches!(figure.y.kind, AxisKind::Names(_));
+    let (places, values) = if by_name { (&figure.y.kind, &figure.x.kind) } else { (&figure.x.kind, &figure.y.kind) };
+    let place_of = |point: &Point| if by_name { point.y } else { point.x };
+    let mut all: Vec<f64> = figure.series.iter().flat_map(|s| &s.points).map(place_of).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    let cell = |series: &Series, at: f64| {
+        let point = series.points.iter().find(|p| place_of(p) == at);
+        point.map_or_else(String::new, |p| format::marked(text_of(values, if by_name { p.x } else { p.y }), p.trusted))
+    };
+    if by_name {
+        let header = std::iter::once(figure.y.label.clone()).chain(figure.series.iter().map(|s| s.name.clone())).collect();
+        let row = |&at: &f64| std::iter::once(place(places, at)).chain(figure.series.iter().map(|s| cell(s, at))).collect();
+        Table { header, rows: all.iter().map(row).collect() }
+    } else {
+        let header = std::iter::once(figure.x.label.clone()).chain(all.iter().map(|at| place(places, *at))).collect();
+        let row = |s: &Series| std::iter::once(s.name.clone()).chain(all.iter().map(|at| cell(s, *at))).collect();
+        Table { header, rows: figure.series.iter().map(row).collect() }
+    }
+}
+
+/// A place on an axis as text without its unit.
+pub fn place(kind: &AxisKind, value: f64) -> String {
+    match kind {
+        AxisKind::Names(names) => names.get(value.max(0.0) as usize).cloned().unwrap_or_default(),
+        AxisKind::Values { .. } => value.to_string(),
+    }
+}
+
+fn text_of(kind: &AxisKind, value: f64) -> String {
+    match kind {
+        AxisKind::Names(_) => place(kind, value),
+        AxisKind::Values { unit, .. } => shown(*unit, value),
+    }
+}

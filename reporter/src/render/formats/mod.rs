@@ -1,0 +1,21 @@
+//! One file a format. [`RUN_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure.
+
+pub mod escape;
+mod exporter;
+mod figure_csv;
+mod figure_numbers;
+pub mod html;
+pub mod markdown;
+mod results_csv;
+mod svg;
+pub mod terminal;
+
+use crate::figure::Figure;
+
+pub use exporter::{ExportError, Exporter, Report};
+
+/// The files of a report, the one to open first in front.
+pub const RUN_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] = &[&html::Html, &markdown::Markdown, &results_csv::ResultsCsv];
+
+/// The files of each figure.
+pub const FIGURE_FORMATS: &[&dyn Exporter<Figure>] = &[&svg::Svg, &figure_csv::FigureCsv];

@@ -1,0 +1,53 @@
+use super::Input;
+use crate::analysis::{Cell, Cells, Quantity, Sample};
+use crate::figure;
+use crate::record::Stack;
+use crate::render::document::{Section, Table};
+use crate::render::format;
+
+/// What the results cost in processor time.
+pub fn cost(input: &Input<'_>) -> Section {
+    Section {
+        id: "cost",
+        title: "What it costs in processor time",
+        figures: figure::goodput_per_core(input.cells).into_iter().collect(),
+        tables: table(input.cells).captioned("Cores and cycles at the smallest and the largest size").into_iter().collect(),
+        method: "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: each core that polls is in use whole; its busy \
+                 cycles are those of iterations that found frames. Where both ends share a machine, one figure holds both."
+            .to_owned(),
+        ..Section::default()
+    }
+}
+
+fn table(cells: &Cells<'_>) -> Table {
+    let mut rows = Vec::new();
+    for pair in cells.pairs() {
+        for stack in [Stack::KernelTcp, Stack::Dpdk] {
+            let curve = cells.curve(&pair, stack);
+            let ends: Vec<_> = match (curve.first(), curve.last()) {
+                (Some(first), Some(last)) if first.key.size != last.key.size => vec![*first, *last],
+                (first, _) => first.into_iter().copied().collect(),
+            };
+            rows.extend(ends.into_iter().filter_map(row));
+        }
+    }
+    Table::new(["pair", "stack", "size", "cores in use", "goodput a core", "busy cycles a frame, receiver"], rows)
+}
+
+/// None where the cell has no cost.
+fn row(cell: &Cell<'_>) -> Option<Vec<String>> {
+    let cores = cell.sample(Quantity::Cores);
+    let cycles = cell.sample(Quantity::CyclesPerFrame);
+    if cores.is_none() && cycles.is_none() {
+        return None;
+    }
+    let mean = |sample: Option<Sample>| format::or_absent(sample.map(|s| s.quantity.amount(s.centre()).to_string()));
+    Some(vec![
+        cell.key.pair.to_string(),
+        figure::stack_name(cell.key.stack).to_owned(),
+        cell.key.size.to_string(),
+        mean(cores),
+        format::or_absent(figure::per_core(cell).map(|(rate, _)| Quantity::Goodput.amount(rate).to_string())),
+        mean(cycles),
+    ])
+}

@@ -1,0 +1,27 @@
+//! The sections of a report, one file a subject. Each function turns the run into one [`Section`]; `compose` decides their order.
+
+mod cost;
+mod effects;
+mod input;
+mod loss;
+mod percentiles;
+mod placement;
+mod procedure_curves;
+mod procedures;
+mod ratio;
+mod round_trips;
+mod throughput;
+mod tuning;
+
+pub use cost::cost;
+pub use effects::effects;
+pub use input::Input;
+pub use loss::loss;
+pub use percentiles::{percentiles, percentiles_under_load};
+pub use placement::placement;
+pub use procedure_curves::{back_to_back, bounds, frame_loss, latency_by_load};
+pub use procedures::procedures;
+pub use ratio::ratio;
+pub use round_trips::round_trips;
+pub use throughput::{application_view, frame_view};
+pub use tuning::tuning;

@@ -1,0 +1,42 @@
+//! How round trips are distributed, from the histograms that a run keeps.
+
+use super::Input;
+use crate::analysis::{UnreadHistogram, percentile_curves, percentiles_under_load as curves_under_load};
+use crate::figure;
+use crate::render::document::{CaptionedTable, Section, Table};
+
+/// More histograms than this that could not be read are counted, not listed.
+const NAMED: usize = 100;
+
+/// Of round trips alone.
+pub fn percentiles(input: &Input<'_>) -> Section {
+    let (curves, unread) = percentile_curves(input.cells, |path| input.archive.histogram(path));
+    Section {
+        id: "percentiles",
+        title: "Round trips by percentile",
+        figures: figure::round_trips_by_percentile(&curves, &input.styles),
+        tables: unread_histograms(&unread),
+        ..Section::default()
+    }
+}
+
+/// Of round trips while a load is offered.
+pub fn percentiles_under_load(input: &Input<'_>) -> Section {
+    let (curves, unread) = curves_under_load(input.cells, |path| input.archive.histogram(path));
+    Section {
+        id: "percentiles-under-load",
+        title: "Percentiles under load: how round trips are spread at each load",
+        figures: figure::round_trips_by_percentile_under_load(&curves),
+        tables: unread_histograms(&unread),
+        ..Section::default()
+    }
+}
+
+/// The histograms that are missing from a figure, where there are any.
+fn unread_histograms(unread: &[UnreadHistogram]) -> Vec<CaptionedTable> {
+    let mut rows: Vec<Vec<String>> = unread.iter().take(NAMED).map(|one| vec![one.record.to_string(), one.why.clone()]).collect();
+    if unread.len() > NAMED {
+        rows.push(vec![format!("and {} more", unread.len() - NAMED), String::new()]);
+    }
+    Table::new(["record", "why"], rows).captioned("Histograms that could not be read and are not drawn").into_iter().collect()
+}
