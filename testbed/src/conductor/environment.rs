@@ -1,4 +1,4 @@
-//! What each endpoint is, asked of an agent there.
+//! Asks an agent at each endpoint what its machine is.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +12,11 @@ use crate::topology::{Endpoint, Testbed};
 /// How long an endpoint may take to look at itself: a handful of short commands.
 const LIMIT: Duration = Duration::from_secs(20);
 
-pub(super) fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environment, AgentError> {
+/// What each endpoint is, for `environment.json`.
+///
+/// # Errors
+/// An endpoint does not answer. That is found before anything is measured.
+pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environment, AgentError> {
     let patience = Patience { limit: LIMIT, interrupted };
     // All start before the first is asked: they look at themselves at the same time.
     let agents =

@@ -5,7 +5,6 @@
 
 mod bluefield;
 mod kernel_files;
-mod models;
 mod pci;
 mod port_name;
 mod software;

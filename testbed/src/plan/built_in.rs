@@ -1,3 +1,9 @@
+use std::path::Path;
+
+use super::file::parse;
+use super::model::Plan;
+use crate::text_file::FileProblem;
+
 /// How much of the built-in plan is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -26,5 +32,12 @@ impl Extent {
             Extent::Standard => include_str!("standard.toml"),
             Extent::Full => include_str!("full.toml"),
         }
+    }
+}
+
+impl Plan {
+    /// The plan that needs no file: every pair, kernel and bypass.
+    pub fn built_in(extent: Extent) -> Result<Plan, FileProblem> {
+        parse(extent.text(), Path::new(extent.name()))
     }
 }

@@ -10,9 +10,22 @@ use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::model::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
 use super::tuning::{Keys, OneOrMany, Tuning};
-use super::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
-use crate::text_file::{FileProblem, from_toml, wrong};
+use crate::text_file::{FileProblem, from_toml, read_text, wrong};
+
+impl Plan {
+    /// Reads `plan.toml`. Errors name the file, the line, and what would be right.
+    pub fn read(path: &Path) -> Result<Plan, FileProblem> {
+        let text = read_text(path, "plan")?;
+        parse(&text, path)
+    }
+
+    /// The plan of a run directory, to go on with it.
+    pub fn reread(text: &str, path: &Path) -> Result<Plan, FileProblem> {
+        parse(text, path)
+    }
+}
 
 /// `plan.toml` as it is written.
 #[derive(Deserialize)]

@@ -7,9 +7,17 @@ use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Endpoint, Testbed, Wiring};
+use super::model::{Endpoint, Testbed, TestbedError, Wiring};
 use crate::process::{Place, SshTarget};
-use crate::text_file::{FileProblem, from_toml, wrong};
+use crate::text_file::{FileProblem, from_toml, read_text, wrong};
+
+impl Testbed {
+    /// Reads `testbed.toml`. Errors name the file, the line, and what would be right.
+    pub fn read(path: &Path) -> Result<Testbed, TestbedError> {
+        let text = read_text(path, "testbed")?;
+        Ok(parse(&text, path)?)
+    }
+}
 
 /// `testbed.toml` as it is written.
 #[derive(Deserialize)]

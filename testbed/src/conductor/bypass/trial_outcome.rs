@@ -1,139 +1,28 @@
-//! [`Measurer`] over two agents: what the methods of `methodology` drive.
+//! From the reports of both ends to the outcome of a trial.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dataplane::{HiccupReport, LatePolicy, RateStep, RttReport, SendPlan, SendReport};
+use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport};
 use methodology::trial::{
-    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, Measurer, Stimulus,
-    TrialInput, TrialOutcome,
+    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, TrialOutcome,
 };
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
-use thiserror::Error;
 
 use super::accounting::{Discards, bytes_per_frame};
-use super::bypass::{BypassError, BypassPair, OneWay, RoundTrips};
+use super::pair::{BypassPair, OneWay, RoundTrips};
 use super::wire_proof::WireProof;
-use crate::process::{CommandSpec, Place, run};
 
-/// One direction of one pair at one frame size.
-pub struct PairMeasurer<'a> {
-    pub pair: &'a mut BypassPair,
-    pub size: FrameSize,
-    pub interrupted: &'a AtomicBool,
-    /// What resets the device, for a trial in which that happens.
-    pub reset: &'a [String],
-    /// What both ends said of the last trial: its cost, and the proof of the frame size.
-    pub last: Option<LastTrial>,
+/// Makes outcomes of the trials of one pair.
+pub(super) struct OutcomeOf<'a> {
+    pub(super) pair: &'a BypassPair,
+    pub(super) size: FrameSize,
+    /// How long the generator may be away: see [`patience`].
+    pub(super) patience: Duration,
 }
 
-/// A trial as both ends tell it.
-pub enum LastTrial {
-    /// To a sink.
-    OneWay(OneWay),
-    /// To a reflector, with delays.
-    RoundTrips(RoundTrips),
-}
-
-/// A trial that was not made.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MeasureError {
-    /// An agent could not do it.
-    #[error(transparent)]
-    Bypass(#[from] BypassError),
-    /// The command that resets the device failed: nothing is known of the reset.
-    #[error("the command that resets the device, `{command}`, {ending}: try it by itself")]
-    Reset {
-        /// The program and its arguments.
-        command: String,
-        /// How it ended.
-        ending: String,
-    },
-    /// A kernel measurement, which two agents do not make.
-    #[error("{what} is not measured between two agents")]
-    Unsupported {
-        /// Which kind.
-        what: &'static str,
-    },
-}
-
-/// The longest that a burst of a known number of frames may take: a port that takes none must not hang the run.
-const BURST_LIMIT: Duration = Duration::from_secs(30);
-
-impl Measurer for PairMeasurer<'_> {
-    type Error = MeasureError;
-
-    fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
-        let plan = self.plan(&input.stimulus)?;
-        // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
-        self.pause(input.phases.routing_wait + input.phases.learning_wait);
-        let drain = input.phases.drain_wait.duration();
-        let patience = patience(&plan);
-        let outcome = if input.delays {
-            let timed_after = input.delays_after.duration();
-            let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
-            let outcome = self.judge_round_trips(&trips, patience);
-            self.last = Some(LastTrial::RoundTrips(trips));
-            outcome
-        } else {
-            let trial = match input.stimulus {
-                Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
-                _ => self.pair.one_way(plan, drain, self.interrupted)?,
-            };
-            let mut outcome = self.judge_one_way(&trial, patience);
-            if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
-                direction.recovery = recovery(&trial, *then);
-            }
-            if let (Stimulus::Event { .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
-                direction.longest_gap = (trial.received.frames_received > 0).then(|| Seconds::from(trial.received.longest_gap));
-            }
-            self.last = Some(LastTrial::OneWay(trial));
-            outcome
-        };
-        self.pause(input.phases.settle_wait);
-        Ok(outcome)
-    }
-}
-
-impl PairMeasurer<'_> {
-    fn plan(&self, stimulus: &Stimulus) -> Result<SendPlan, MeasureError> {
-        match *stimulus {
-            Stimulus::Constant { pace, duration } => Ok(SendPlan::new(self.size, pace, duration.duration())),
-            Stimulus::Burst { frames, pace } => Ok(SendPlan { frames: Some(frames), ..SendPlan::new(self.size, pace, BURST_LIMIT) }),
-            Stimulus::Step { first, first_duration, then, then_duration } => {
-                let step = RateStep { after: first_duration.duration(), rate: then };
-                let duration = first_duration + then_duration;
-                Ok(SendPlan { then: Some(step), ..SendPlan::new(self.size, Pace::Rate(first), duration.duration()) })
-            }
-            // The link may go down with the device: the trial is about how long it is away.
-            Stimulus::Event { rate, duration, .. } => {
-                Ok(SendPlan { outlast_link: true, ..SendPlan::new(self.size, Pace::Rate(rate), duration.duration()) })
-            }
-        }
-    }
-
-    /// A trial in which the device is reset `after` the beginning. When exactly does not matter: only the silence does.
-    fn with_reset(&mut self, plan: SendPlan, drain: Duration, after: Seconds) -> Result<OneWay, MeasureError> {
-        let (argv, interrupted) = (self.reset, self.interrupted);
-        let pair = &mut *self.pair;
-        std::thread::scope(|scope| {
-            let reset = scope.spawn(move || {
-                wait(after.duration(), interrupted);
-                run(&CommandSpec::new(Place::Here, argv.iter().cloned()))
-            });
-            let trial = pair.one_way(plan, drain, interrupted);
-            let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };
-            match reset.join() {
-                Ok(Ok(output)) if output.success() => Ok(trial?),
-                Ok(Ok(output)) => Err(failed(output.ending())),
-                Ok(Err(error)) => Err(failed(format!("could not be run: {error}"))),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
-    }
-
-    fn judge_one_way(&self, trial: &OneWay, patience: Duration) -> TrialOutcome {
+impl OutcomeOf<'_> {
+    /// Of a trial to a sink.
+    pub(super) fn one_way(&self, trial: &OneWay) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
         let came = trial.of_streams();
         let discards = Discards::of(&received.counters, &self.pair.receiver_port);
@@ -156,7 +45,7 @@ impl PairMeasurer<'_> {
             received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(patience)), costly(&received.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(self.patience)), costly(&received.hiccups, hide)),
             delays: None,
             recovery: None,
             longest_gap: None,
@@ -176,7 +65,8 @@ impl PairMeasurer<'_> {
         outcome
     }
 
-    fn judge_round_trips(&self, trips: &RoundTrips, patience: Duration) -> TrialOutcome {
+    /// Of a trial to a reflector.
+    pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
         let discards = Discards::of(&sent.counters, &self.pair.sender_port);
@@ -198,7 +88,7 @@ impl PairMeasurer<'_> {
                 foreign: returned.foreign,
             },
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(patience)), costly(&trips.reflected.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(self.patience)), costly(&trips.reflected.hiccups, hide)),
             delays: sent.rtt.as_ref().map(delay_summary),
             recovery: None,
             longest_gap: None,
@@ -209,10 +99,6 @@ impl PairMeasurer<'_> {
         outcome
     }
 
-    fn pause(&self, length: Seconds) {
-        wait(length.duration(), self.interrupted);
-    }
-
     /// How long the receiver's ring can hold frames at this rate while nobody polls it.
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
@@ -220,19 +106,8 @@ impl PairMeasurer<'_> {
     }
 }
 
-/// A wait that ends early when the user ends the run.
-fn wait(length: Duration, interrupted: &AtomicBool) {
-    let until = Instant::now() + length;
-    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        if interrupted.load(Ordering::Relaxed) {
-            return;
-        }
-        std::thread::sleep(left.min(Duration::from_millis(100)));
-    }
-}
-
 /// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
-fn patience(plan: &SendPlan) -> Duration {
+pub(super) fn patience(plan: &SendPlan) -> Duration {
     match (plan.pace, plan.late) {
         (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
         // Nothing is given up at maximum load, and leaving out late frames is what `Skip` is for.
@@ -243,7 +118,7 @@ fn patience(plan: &SendPlan) -> Duration {
 /// From the reduction of the load (timestamp A of RFC 2544 §26.5) to the last lost frame (timestamp B), by the schedule: the first frame after
 /// the step goes one gap after it, and each further one a gap later. Zero where no frame after the step was lost; none where there was no step,
 /// or several streams, whose numbers say nothing of each other.
-fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
+pub(super) fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
     let [stream] = &trial.sent.streams[..] else { return None };
     let after = stream.step_at?;
     let came = trial.of_streams();
@@ -295,7 +170,7 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 mod tests {
     use dataplane::{Bucket, ReceiveReport, SentStream, StreamId, StreamReport};
 
-    use super::super::bypass::Links;
+    use super::super::pair::Links;
     use super::*;
     use crate::agent::LinkSeen;
 

@@ -10,11 +10,13 @@ use dataplane::{CpuId, PortOptions, PortSpec, SendPlan, SendReport};
 use methodology::units::{FrameSize, Pace, PacketRate};
 use reporter::record::{Calibration, CalibrationMethod, CalibrationState, EndpointId};
 
-use super::bypass::{BypassError, GRACE, OPEN_LIMIT};
-use super::bypass_record::{rtt_summary, sender_reasons};
+use super::pair::{BypassError, BypassPair, GRACE, OPEN_LIMIT};
+use super::poll_loop::sender_reasons;
+use super::round_trip_times::rtt_summary;
 use crate::agent::{Agent, OpenPort, Patience, Reply, Request};
+use crate::conductor::schedule::Step;
 use crate::plan::Tuning;
-use crate::topology::Testbed;
+use crate::topology::{Testbed, TestbedError};
 
 /// The port that gives back what it was given.
 const LOOP_PORT: &str = "net_ring0";
@@ -48,6 +50,20 @@ pub struct Configuration<'a> {
     pub rate: PacketRate,
     /// What the sender's port was opened for: the calibration has buffers of the same size.
     pub max_frame: FrameSize,
+}
+
+impl<'a> Configuration<'a> {
+    /// That of a step at a rate, between two open ports.
+    pub fn of(step: &'a Step<'_>, pair: &BypassPair, rate: PacketRate) -> Self {
+        Configuration {
+            sender: &step.pair.from,
+            cpu: pair.sender_cpus().first().copied(),
+            tuning: step.tuning,
+            size: step.size,
+            rate,
+            max_frame: pair.sender_port.port.max_frame,
+        }
+    }
 }
 
 impl Calibrations {
@@ -104,7 +120,7 @@ impl Calibrations {
                 let patience = Patience { limit: OPEN_LIMIT, interrupted };
                 let mut agent = Agent::start(testbed.endpoint(wanted.sender)?)?;
                 agent.greet(patience)?;
-                let port: PortSpec = LOOP_PORT.parse().map_err(crate::topology::TestbedError::from)?;
+                let port: PortSpec = LOOP_PORT.parse().map_err(TestbedError::from)?;
                 let options = PortOptions { max_frame: wanted.max_frame, ..PortOptions::default() };
                 agent.open(OpenPort { port, options }, patience)?;
                 self.agent.insert((wanted.sender.clone(), agent))

@@ -1,4 +1,4 @@
-use super::pci::PciId;
+use super::id::PciId;
 
 /// Vendor number of Mellanox, now NVIDIA.
 pub(super) const MELLANOX: u16 = 0x15b3;

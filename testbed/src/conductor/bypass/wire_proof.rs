@@ -4,7 +4,7 @@ use dataplane::CounterPair;
 use methodology::trial::Fault;
 
 use super::accounting::Discards;
-use super::bypass::{BypassPair, Links, OneWay, RoundTrips};
+use super::pair::{BypassPair, Links, OneWay, RoundTrips};
 use crate::agent::{LinkSeen, Opened};
 
 /// Both ends of one trial.

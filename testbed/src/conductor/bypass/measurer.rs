@@ -1,0 +1,146 @@
+//! [`Measurer`] over two agents: what the methods of `methodology` drive.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dataplane::{RateStep, SendPlan};
+use methodology::trial::{Measurer, Stimulus, TrialInput, TrialOutcome};
+use methodology::units::{FrameSize, Pace, Seconds};
+use thiserror::Error;
+
+use super::pair::{BypassError, BypassPair, OneWay, RoundTrips};
+use super::trial_outcome::{OutcomeOf, patience, recovery};
+use crate::process::{CommandSpec, Place, run};
+
+/// One direction of one pair at one frame size.
+pub struct PairMeasurer<'a> {
+    pub pair: &'a mut BypassPair,
+    pub size: FrameSize,
+    pub interrupted: &'a AtomicBool,
+    /// What resets the device, for a trial in which that happens.
+    pub reset: &'a [String],
+    /// What both ends said of the last trial: its cost, and the proof of the frame size.
+    pub last: Option<LastTrial>,
+}
+
+/// A trial as both ends tell it.
+pub enum LastTrial {
+    /// To a sink.
+    OneWay(OneWay),
+    /// To a reflector, with delays.
+    RoundTrips(RoundTrips),
+}
+
+/// A trial that was not made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MeasureError {
+    /// An agent could not do it.
+    #[error(transparent)]
+    Bypass(#[from] BypassError),
+    /// The command that resets the device failed: nothing is known of the reset.
+    #[error("the command that resets the device, `{command}`, {ending}: try it by itself")]
+    Reset {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        ending: String,
+    },
+    /// A kernel measurement, which two agents do not make.
+    #[error("{what} is not measured between two agents")]
+    Unsupported {
+        /// Which kind.
+        what: &'static str,
+    },
+}
+
+/// The longest that a burst of a known number of frames may take: a port that takes none must not hang the run.
+const BURST_LIMIT: Duration = Duration::from_secs(30);
+
+impl Measurer for PairMeasurer<'_> {
+    type Error = MeasureError;
+
+    fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
+        let plan = self.plan(&input.stimulus)?;
+        // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
+        self.pause(input.phases.routing_wait + input.phases.learning_wait);
+        let drain = input.phases.drain_wait.duration();
+        let patience = patience(&plan);
+        let outcome = if input.delays {
+            let timed_after = input.delays_after.duration();
+            let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
+            let outcome = OutcomeOf { pair: self.pair, size: self.size, patience }.round_trips(&trips);
+            self.last = Some(LastTrial::RoundTrips(trips));
+            outcome
+        } else {
+            let trial = match input.stimulus {
+                Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
+                _ => self.pair.one_way(plan, drain, self.interrupted)?,
+            };
+            let mut outcome = OutcomeOf { pair: self.pair, size: self.size, patience }.one_way(&trial);
+            if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
+                direction.recovery = recovery(&trial, *then);
+            }
+            if let (Stimulus::Event { .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
+                direction.longest_gap = (trial.received.frames_received > 0).then(|| Seconds::from(trial.received.longest_gap));
+            }
+            self.last = Some(LastTrial::OneWay(trial));
+            outcome
+        };
+        self.pause(input.phases.settle_wait);
+        Ok(outcome)
+    }
+}
+
+impl PairMeasurer<'_> {
+    fn plan(&self, stimulus: &Stimulus) -> Result<SendPlan, MeasureError> {
+        match *stimulus {
+            Stimulus::Constant { pace, duration } => Ok(SendPlan::new(self.size, pace, duration.duration())),
+            Stimulus::Burst { frames, pace } => Ok(SendPlan { frames: Some(frames), ..SendPlan::new(self.size, pace, BURST_LIMIT) }),
+            Stimulus::Step { first, first_duration, then, then_duration } => {
+                let step = RateStep { after: first_duration.duration(), rate: then };
+                let duration = first_duration + then_duration;
+                Ok(SendPlan { then: Some(step), ..SendPlan::new(self.size, Pace::Rate(first), duration.duration()) })
+            }
+            // The link may go down with the device: the trial is about how long it is away.
+            Stimulus::Event { rate, duration, .. } => {
+                Ok(SendPlan { outlast_link: true, ..SendPlan::new(self.size, Pace::Rate(rate), duration.duration()) })
+            }
+        }
+    }
+
+    /// A trial in which the device is reset `after` the beginning. When exactly does not matter: only the silence does.
+    fn with_reset(&mut self, plan: SendPlan, drain: Duration, after: Seconds) -> Result<OneWay, MeasureError> {
+        let (argv, interrupted) = (self.reset, self.interrupted);
+        let pair = &mut *self.pair;
+        std::thread::scope(|scope| {
+            let reset = scope.spawn(move || {
+                wait(after.duration(), interrupted);
+                run(&CommandSpec::new(Place::Here, argv.iter().cloned()))
+            });
+            let trial = pair.one_way(plan, drain, interrupted);
+            let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };
+            match reset.join() {
+                Ok(Ok(output)) if output.success() => Ok(trial?),
+                Ok(Ok(output)) => Err(failed(output.ending())),
+                Ok(Err(error)) => Err(failed(format!("could not be run: {error}"))),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn pause(&self, length: Seconds) {
+        wait(length.duration(), self.interrupted);
+    }
+}
+
+/// A wait that ends early when the user ends the run.
+fn wait(length: Duration, interrupted: &AtomicBool) {
+    let until = Instant::now() + length;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        if interrupted.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}

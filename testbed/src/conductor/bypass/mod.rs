@@ -1,0 +1,124 @@
+//! DPDK measurements: two agents with a port each, trials between them, the record.
+
+mod accounting;
+mod calibration;
+mod cost;
+mod driver_counters;
+mod end_reports;
+mod histograms;
+mod measurer;
+mod method_results;
+mod pair;
+mod poll_loop;
+mod procedure;
+mod results;
+mod round_trip;
+mod round_trip_times;
+mod step_error;
+mod trial_outcome;
+mod wire_proof;
+
+use std::sync::atomic::AtomicBool;
+
+use methodology::units::FrameSize;
+use reporter::archive::ArchiveError;
+use reporter::record::{ReasonKind, Record};
+
+use super::context::Context;
+use super::record::failed;
+use super::schedule::{Group, Step};
+use crate::plan::What;
+use crate::topology::{Testbed, Wiring};
+use calibration::Calibrations;
+use measurer::MeasureError;
+use pair::{BypassError, BypassPair, Listening};
+use step_error::{StepError, kind_of};
+
+/// The two ends of the pair that is being measured, and the calibrations of the run.
+#[derive(Debug)]
+pub(super) struct Bypass {
+    ends: Ends,
+    calibrations: Calibrations,
+    /// The largest frame of the plan: all sizes go through the same ports.
+    max_frame: FrameSize,
+}
+
+#[derive(Debug)]
+enum Ends {
+    Closed,
+    Listening(Box<Listening>),
+    Open(Box<BypassPair>),
+}
+
+impl Bypass {
+    pub(super) fn new(max_frame: FrameSize) -> Self {
+        Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
+    }
+
+    /// In the lab the receiver opens its port before the kernel steps, so that nobody waits for it afterwards. Over a real NIC it
+    /// must not: a port that DPDK holds takes frames from the kernel.
+    pub(super) fn begin_pair(&mut self, group: &Group<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
+        let mixed = group.iter().any(|step| step.what.stack().is_kernel()) && group.iter().any(|step| !step.what.stack().is_kernel());
+        let shared = matches!(testbed.wiring, Wiring::SharedMemory { .. });
+        let first = group.iter().find(|step| !step.what.stack().is_kernel()).filter(|_| mixed && shared);
+        // An error here occurs again when the port is needed, and is reported then.
+        self.ends = first
+            .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted).ok())
+            .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)));
+    }
+
+    /// Ends both agents, and the one that took the last calibration.
+    pub(super) fn end_pair(&mut self) {
+        self.ends = Ends::Closed;
+        self.calibrations.rest();
+    }
+
+    /// One measurement. The pair is opened when it is first needed, and again after an agent was lost. What fails makes a `failed` record.
+    ///
+    /// # Errors
+    /// The run directory cannot be written.
+    pub(super) fn measure(&mut self, step: &Step<'_>, context: &mut Context<'_>) -> Result<Record, ArchiveError> {
+        let mut pair = match self.open(step, context) {
+            Ok(pair) => pair,
+            Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
+        };
+        pair.tune(step.tuning);
+        let measured = match step.what {
+            What::RoundTrip { rate, duration } => round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context),
+            What::Procedure { method, link, reset } => {
+                procedure::measure(step, &mut pair, (method, *link, reset), &mut self.calibrations, context)
+            }
+            What::KernelStream { .. } | What::KernelPingPong { .. } => Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" })),
+        };
+        match measured {
+            Ok(record) => {
+                self.ends = Ends::Open(Box::new(pair));
+                Ok(record)
+            }
+            Err(StepError::Archive(error)) => Err(error),
+            // The pair is not put back: whatever went wrong, the next measurement begins with two new agents.
+            Err(StepError::Trial(error)) => {
+                let kind = match &error {
+                    MeasureError::Bypass(error) => kind_of(error),
+                    _ => ReasonKind::Other,
+                };
+                Ok(failed(step, context.directory, kind, &error.to_string()))
+            }
+            Err(StepError::Method(text)) => Ok(failed(step, context.directory, ReasonKind::Other, &text)),
+        }
+    }
+
+    fn open(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<BypassPair, BypassError> {
+        let (testbed, interrupted) = (context.testbed, context.interrupted);
+        match std::mem::replace(&mut self.ends, Ends::Closed) {
+            Ends::Open(pair) if pair.serves(&step.tuning) => Ok(*pair),
+            Ends::Listening(listening) if listening.serves(&step.tuning) => listening.connect(testbed, &step.pair, interrupted),
+            other => {
+                // What has other queues ends before its ports are opened anew.
+                drop(other);
+                Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted)
+                    .and_then(|listening| listening.connect(testbed, &step.pair, interrupted))
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A method of `methodology` over DPDK: MRR, searches, curves, delays.
+
+use methodology::method::Method;
+use methodology::procedures::{Conditions, KnownRates, Measured, RunError};
+use methodology::trial::Trial;
+use methodology::units::{Frames, LinkSpeed};
+use reporter::record::Record;
+
+use super::calibration::{Calibrations, Configuration};
+use super::histograms;
+use super::measurer::{LastTrial, PairMeasurer};
+use super::method_results::of_method;
+use super::pair::BypassPair;
+use super::step_error::StepError;
+use crate::conductor::context::Context;
+use crate::conductor::schedule::Step;
+
+/// Measures, and makes the record.
+pub(super) fn measure(
+    step: &Step<'_>,
+    pair: &mut BypassPair,
+    (method, link, reset): (&Method, Option<LinkSpeed>, &[String]),
+    calibrations: &mut Calibrations,
+    context: &mut Context<'_>,
+) -> Result<Record, StepError> {
+    let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
+    let mut measurer = PairMeasurer { pair, size: step.size, interrupted: context.interrupted, reset, last: None };
+    let observer = &mut *context.observer;
+    let mut note = |trial: &Trial| {
+        let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
+        observer.trial(&format!("trial {}: {load}, loss {}", trial.number, trial.loss_ratio));
+    };
+    let report = methodology::procedures::run(method, &conditions, &mut measurer, &mut note);
+    let last = measurer.last.take();
+    let mut report = match report {
+        Ok(report) => report,
+        Err(RunError::Trial { source, .. }) => return Err(StepError::Trial(source)),
+        Err(other) => return Err(StepError::Method(other.to_string())),
+    };
+    histograms::keep_measured(&mut report.measured, &step.id, context.directory)?;
+    let mut results = of_method(&report, step.size);
+    match &last {
+        Some(LastTrial::OneWay(trial)) => results.add_last_trial(trial, pair, step.size),
+        Some(LastTrial::RoundTrips(trips)) => results.add_round_trips(trips, pair, step.size),
+        None => {}
+    }
+    // The delays in the record's values are those at the first load, which is known only now.
+    if let Measured::Latency(latency) = &report.measured
+        && let Some(load) = latency.loads.first().filter(|_| results.values.rtt_ns.is_some())
+    {
+        let configuration = Configuration::of(step, pair, load.load);
+        calibrations.of(context.testbed, configuration, context.interrupted).note(&mut results.parameters);
+    }
+    Ok(results.into_record(step, pair, context))
+}

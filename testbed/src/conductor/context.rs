@@ -1,0 +1,18 @@
+use std::sync::atomic::AtomicBool;
+
+use reporter::archive::RunDirectory;
+
+use super::observer::Observer;
+use crate::topology::Testbed;
+
+/// What every measurement of a run works with.
+pub(super) struct Context<'a> {
+    /// The endpoints.
+    pub testbed: &'a Testbed,
+    /// Where raw files go.
+    pub directory: &'a RunDirectory,
+    /// Set when the user ends the run.
+    pub interrupted: &'a AtomicBool,
+    /// Receives the trials of a measurement.
+    pub observer: &'a mut dyn Observer,
+}

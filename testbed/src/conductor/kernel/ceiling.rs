@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use methodology::units::tcp_goodput_ceiling;
+use reporter::kernel_tools::{CommandLine, Transport};
+use reporter::record::{Ceiling, CeilingKind};
+
+use super::command::command;
+use crate::process::{Output, run};
+use crate::topology::Endpoint;
+
+/// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
+pub(super) fn ceiling(from: &Endpoint, to: &Endpoint, transport: Transport) -> Ceiling {
+    // The slower end is the limit.
+    let Some(link) = [from.link, to.link].into_iter().flatten().min() else {
+        return Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None };
+    };
+    let line = Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None };
+    match mtu(from).filter(|_| transport == Transport::Tcp) {
+        // Linux sends timestamps in every segment unless it is told not to (net.ipv4.tcp_timestamps).
+        Some(mtu) => Ceiling { kind: CeilingKind::TcpGoodput, goodput_bps: Some(tcp_goodput_ceiling(link, mtu, true).bps()), ..line },
+        None => line,
+    }
+}
+
+/// The MTU of the interface that an endpoint's kernel traffic leaves by.
+fn mtu(endpoint: &Endpoint) -> Option<u32> {
+    let file = CommandLine::new("cat", [format!("/sys/class/net/{}/mtu", endpoint.interface)]);
+    let output = run(&command(&endpoint.place, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
+    output.stdout_text().trim().parse().ok()
+}

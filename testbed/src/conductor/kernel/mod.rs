@@ -1,0 +1,61 @@
+//! Kernel measurements: server tool, client tool, their raw output, the record.
+
+mod ceiling;
+mod command;
+mod frame_view;
+mod ping_pong;
+mod ports;
+mod processes;
+mod record;
+mod stream;
+mod transfer;
+mod versions;
+
+use reporter::archive::ArchiveError;
+use reporter::record::{ReasonKind, Record};
+
+use super::context::Context;
+use super::record::failed;
+use super::schedule::Step;
+use crate::plan::What;
+use crate::topology::TestbedError;
+use transfer::SeenGoodput;
+use versions::Versions;
+
+/// What is remembered from one kernel measurement to the next.
+#[derive(Debug, Default)]
+pub(super) struct KernelTools {
+    seen: SeenGoodput,
+    versions: Versions,
+}
+
+impl KernelTools {
+    /// Measures, keeps the raw output, and makes the record. A tool that fails makes a `failed` record, not an error.
+    ///
+    /// # Errors
+    /// The run directory cannot be written; the testbed has no such endpoint.
+    pub(super) fn measure(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<Record, KernelError> {
+        let ends = (context.testbed.endpoint(&step.pair.from)?, context.testbed.endpoint(&step.pair.to)?);
+        let KernelTools { seen, versions } = self;
+        Ok(match *step.what {
+            What::KernelStream { protocol, duration } => stream::measure(step, ends, protocol, duration, (seen, versions), context)?,
+            What::KernelPingPong { protocol, tool, duration } => {
+                ping_pong::measure(step, ends, (protocol, tool), duration, versions, context)?
+            }
+            What::RoundTrip { .. } | What::Procedure { .. } => {
+                failed(step, context.directory, ReasonKind::Other, "this is no kernel measurement")
+            }
+        })
+    }
+}
+
+/// A kernel measurement that cannot be kept or placed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KernelError {
+    /// The run directory.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The testbed.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}

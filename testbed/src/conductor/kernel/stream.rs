@@ -1,0 +1,99 @@
+//! A stream of iperf3: goodput by message size over TCP, frames made by datagrams over UDP.
+
+use methodology::units::{FrameSize, Seconds};
+use reporter::archive::ArchiveError;
+use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, Transport};
+use reporter::record::{ReasonKind, Record};
+
+use super::frame_view::{self, InterfaceCounters};
+use super::ports::PORT;
+use super::processes::Job;
+use super::record::keep;
+use super::transfer::{SeenGoodput, TransferLength, judge_length};
+use super::versions::Versions;
+use crate::conductor::context::Context;
+use crate::conductor::record::failed;
+use crate::conductor::schedule::Step;
+use crate::plan::Protocol;
+use crate::topology::Endpoint;
+
+/// Measures, and makes the record.
+pub(super) fn measure(
+    step: &Step<'_>,
+    (from, to): (&Endpoint, &Endpoint),
+    protocol: Protocol,
+    wanted: Seconds,
+    (seen, versions): (&mut SeenGoodput, &mut Versions),
+    context: &Context<'_>,
+) -> Result<Record, ArchiveError> {
+    let tool = KernelTool::Iperf3;
+    let transport = match protocol {
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
+    };
+    let bytes = stream_message(protocol, step.size);
+    let Some(size) = MessageSize::new(bytes) else {
+        return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
+    };
+    let version = versions.of(tool, &from.place);
+    let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
+        Extent::bytes_for(seen.expected(&step.pair, protocol, step.size.bytes(), bytes), wanted.duration())
+    } else {
+        Extent::For(wanted.duration())
+    };
+    let spec = KernelSpec::new(Method::Stream, transport, to.address, PORT, size, extent);
+    let mut job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
+    let framed = protocol == Protocol::Udp;
+    let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
+    let before = counters();
+    let mut ran = job.run(context.interrupted);
+    // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
+    for _ in 0..2 {
+        let Some((goodput, took)) = ran.as_ref().ok().and_then(|ran| ran.goodput(tool)) else { break };
+        let next = match TransferLength::of(job.spec.extent, took, wanted.duration()) {
+            TransferLength::AsPlanned => {
+                seen.note(&step.pair, protocol, step.size.bytes(), goodput);
+                break;
+            }
+            TransferLength::ByTime => break,
+            TransferLength::TooShort => Extent::bytes_for(goodput, wanted.duration()),
+            TransferLength::TooLong => Extent::For(wanted.duration()),
+        };
+        match job.run_for(next, context.interrupted) {
+            Ok(again) => {
+                ran = Ok(again);
+                job.spec.extent = next;
+            }
+            // The first run stays in the record, which judges its length below.
+            Err(_) => break,
+        }
+    }
+    let measured = ran.is_ok();
+    let mut record = keep(step, &job, versions.of(tool, &from.place), ran, context)?;
+    if measured {
+        judge_length(&mut record, job.spec.extent, wanted.duration());
+        if framed {
+            frame_view::prove(&mut record, step.size, before, counters());
+        }
+    }
+    Ok(record)
+}
+
+/// A stream's message: what an application writes into TCP, or the datagram that makes a frame of this size.
+fn stream_message(protocol: Protocol, size: FrameSize) -> u32 {
+    match protocol {
+        Protocol::Tcp => size.bytes(),
+        Protocol::Udp => size.udp4_payload(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_makes_the_frame_and_a_message_is_a_message() {
+        assert_eq!(stream_message(Protocol::Udp, FrameSize::MIN), 18);
+        assert_eq!(stream_message(Protocol::Tcp, FrameSize::MIN), 64);
+    }
+}

@@ -1,0 +1,79 @@
+//! Records as far as a step of the plan alone determines them.
+
+use reporter::archive::RunDirectory;
+use reporter::record::{Metric, ReasonKind, Record, SchemaVersion, Size, Tool, Values, Verdict, View};
+
+use super::schedule::Step;
+use crate::plan::{PingPongTool, Protocol, What};
+
+/// How the ends were set up, where that is not plain.
+pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
+    step.tuning.parameters().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The record of a measurement that was not made.
+pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind, why: &str) -> Record {
+    empty(step, directory, Verdict::failed(kind, why))
+}
+
+/// A record without results: who, where, what.
+pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
+    let name = match step.what {
+        What::KernelStream { .. } => "iperf3",
+        What::KernelPingPong { tool: PingPongTool::Qperf, .. } => "qperf",
+        What::KernelPingPong { tool: PingPongTool::Sockperf, .. } => "sockperf",
+        What::RoundTrip { .. } | What::Procedure { .. } => "linerate",
+    };
+    let kernel = step.what.stack().is_kernel();
+    Record {
+        schema: SchemaVersion::CURRENT,
+        id: step.id.clone(),
+        time: jiff::Timestamp::now(),
+        pair: step.pair.clone(),
+        stack: step.what.stack(),
+        tool: Tool {
+            name: name.to_owned(),
+            version: if kernel { String::new() } else { env!("CARGO_PKG_VERSION").to_owned() },
+            commands: Vec::new(),
+        },
+        metric: match step.what {
+            What::KernelPingPong { .. } => Metric::Latency,
+            _ => metric(step.what.method()),
+        },
+        method: step.what.method().to_owned(),
+        parameters: parameters_of(step),
+        // The same as that of a record that did not fail, so that both stand in one place.
+        size: match *step.what {
+            What::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),
+            What::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
+            What::KernelStream { protocol: Protocol::Udp, .. } | What::RoundTrip { .. } | What::Procedure { .. } => Size::frame(step.size),
+        },
+        view: match step.what {
+            What::KernelStream { protocol: Protocol::Tcp, .. } | What::KernelPingPong { .. } => Some(View::Application),
+            What::KernelStream { protocol: Protocol::Udp, .. } | What::Procedure { .. } => Some(View::Frame),
+            What::RoundTrip { .. } => None,
+        },
+        load: None,
+        repetition: step.repetition,
+        duration_s: None,
+        values: Values::default(),
+        ceiling: None,
+        cpu: None,
+        raw: None,
+        provenance: directory.provenance().clone(),
+        verdict,
+    }
+}
+
+/// The metric that a method measures.
+fn metric(method: &str) -> Metric {
+    match method {
+        "latency" | "round-trip" => Metric::Latency,
+        "pdv" => Metric::DelayVariation,
+        "frame-loss" => Metric::FrameLoss,
+        "back-to-back" => Metric::BackToBack,
+        "system-recovery" => Metric::Recovery,
+        "reset" => Metric::Reset,
+        _ => Metric::Throughput,
+    }
+}

@@ -1,0 +1,122 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use methodology::units::FrameSize;
+use reporter::archive::{ArchiveError, RunDirectory};
+use reporter::record::State;
+use thiserror::Error;
+
+use super::bypass::Bypass;
+use super::context::Context;
+use super::done::Done;
+use super::kernel::{KernelError, KernelTools};
+use super::observer::{Observer, StepInfo};
+use super::schedule::{self, Group};
+use crate::plan::Plan;
+use crate::topology::{Testbed, TestbedError};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything in the plan has a record.
+    Complete,
+    /// The user ended it; what was measured is kept.
+    Interrupted,
+}
+
+/// The run cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConductError {
+    /// The run directory cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The plan and the testbed do not fit.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}
+
+impl From<KernelError> for ConductError {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Archive(error) => ConductError::Archive(error),
+            KernelError::Testbed(error) => ConductError::Testbed(error),
+        }
+    }
+}
+
+/// Whether every pair of the plan is in the testbed, and how many measurements that makes. Nothing is touched.
+pub fn count(plan: &Plan, testbed: &Testbed) -> Result<usize, TestbedError> {
+    Ok(schedule::groups(plan, testbed)?.iter().map(Group::len).sum())
+}
+
+/// One run of a plan on a testbed.
+pub struct Conductor<'a> {
+    /// What to measure.
+    pub plan: &'a Plan,
+    /// Where.
+    pub testbed: &'a Testbed,
+    /// Where records go.
+    pub directory: &'a mut RunDirectory,
+    /// Set when the user ends the run.
+    pub interrupted: &'a AtomicBool,
+    /// Receives progress events.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl Conductor<'_> {
+    /// Measures everything that is not in `done` yet.
+    ///
+    /// # Errors
+    /// The run directory cannot be written, or the plan names an endpoint that is not there. A measurement that fails is a
+    /// record and not an error.
+    pub fn run(&mut self, done: &Done) -> Result<RunEnd, ConductError> {
+        let mut groups = schedule::groups(self.plan, self.testbed)?;
+        let of = groups.iter().map(Group::len).sum();
+        for group in &mut groups {
+            group.retain(|step| !done.has(&step.id));
+            for step in group {
+                step.id = done.next_attempt(&step.id);
+            }
+        }
+        let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
+        let mut number = of - groups.iter().map(Group::len).sum::<usize>();
+        let mut tools = KernelTools::default();
+        let mut bypass = Bypass::new(self.max_frame());
+        for group in groups {
+            // Both ends of a pair stay open while it is measured, and end before the next pair begins.
+            bypass.begin_pair(&group, self.testbed, self.interrupted);
+            for step in group {
+                if self.interrupted.load(Ordering::Relaxed) {
+                    return Ok(RunEnd::Interrupted);
+                }
+                number += 1;
+                let tuning = step.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.what.stack(), step.what.method(), step.size);
+                self.observer.begins(&StepInfo { title, number, of, left });
+                left = left.saturating_sub(step.expected);
+                let mut context =
+                    Context { testbed: self.testbed, directory: self.directory, interrupted: self.interrupted, observer: self.observer };
+                let record = match step.what.stack().is_kernel() {
+                    true => tools.measure(&step, &context)?,
+                    false => bypass.measure(&step, &mut context)?,
+                };
+                // What was cut short by the user is no result; a resumed run measures it again.
+                if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
+                    return Ok(RunEnd::Interrupted);
+                }
+                self.directory.append(&record)?;
+                self.observer.ended(&record);
+            }
+            bypass.end_pair();
+        }
+        Ok(RunEnd::Complete)
+    }
+
+    /// Every DPDK size of the plan goes through the same ports.
+    fn max_frame(&self) -> FrameSize {
+        let sizes =
+            self.plan.measures.iter().filter(|measure| !measure.what.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+        sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
+    }
+}

@@ -1,0 +1,136 @@
+use methodology::method::Method;
+use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
+use reporter::record::{Pair, Stack};
+
+use super::tuning::Tuning;
+
+/// What a run measures.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Names the run directory.
+    pub name: String,
+    /// How often everything is measured.
+    pub repetitions: u32,
+    /// What is measured.
+    pub measures: Vec<Measure>,
+    /// The text it was read from, kept in the run directory.
+    pub source: String,
+}
+
+/// One thing to measure, at every pair and size it is for.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    /// What.
+    pub what: What,
+    /// Between which endpoints.
+    pub pairs: PairSelection,
+    /// At which sizes; what they count depends on [`What`].
+    pub sizes: Vec<FrameSize>,
+    /// How the DPDK ends are set up; plain for the kernel's tools.
+    pub tuning: Tuning,
+}
+
+/// The pairs a measure is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PairSelection {
+    /// Every ordered pair of the testbed.
+    All,
+    /// These.
+    Only(Vec<Pair>),
+}
+
+impl PairSelection {
+    /// Whether some pair is in both.
+    pub fn overlaps(&self, other: &PairSelection) -> bool {
+        match (self, other) {
+            (PairSelection::All, _) | (_, PairSelection::All) => true,
+            (PairSelection::Only(pairs), PairSelection::Only(others)) => pairs.iter().any(|pair| others.contains(pair)),
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// iperf3 for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
+    KernelStream {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// How long.
+        duration: Seconds,
+    },
+    /// qperf or sockperf: round trips of one small message.
+    KernelPingPong {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// Which tool.
+        tool: PingPongTool,
+        /// How long.
+        duration: Seconds,
+    },
+    /// DPDK frames at a low rate through the peer's reflector.
+    RoundTrip {
+        /// How many a second.
+        rate: PacketRate,
+        /// How long.
+        duration: Seconds,
+    },
+    /// A method of the `methodology` crate over DPDK.
+    Procedure {
+        /// The method, every value filled in.
+        method: Box<Method>,
+        /// The link's speed where the ports do not know it.
+        link: Option<LinkSpeed>,
+        /// What resets the device in the middle of a trial (RFC 2544 §26.6): a program and its arguments, run on this machine. Empty for
+        /// methods other than `reset`.
+        reset: Vec<String>,
+    },
+}
+
+/// A transport of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A kernel tool that measures round trips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingPongTool {
+    /// Mean only.
+    Qperf,
+    /// Percentiles.
+    Sockperf,
+}
+
+impl Protocol {
+    /// The record's name for it.
+    pub const fn stack(self) -> Stack {
+        match self {
+            Protocol::Tcp => Stack::KernelTcp,
+            Protocol::Udp => Stack::KernelUdp,
+        }
+    }
+}
+
+impl What {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        match self {
+            What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol.stack(),
+            What::RoundTrip { .. } | What::Procedure { .. } => Stack::Dpdk,
+        }
+    }
+
+    /// The method's name in records.
+    pub fn method(&self) -> &'static str {
+        match self {
+            What::KernelStream { .. } => "stream",
+            What::KernelPingPong { .. } => "ping-pong",
+            What::RoundTrip { .. } => "round-trip",
+            What::Procedure { method, .. } => method.name.name(),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use dataplane::{CpuId, PortSpec};
+use methodology::units::LinkSpeed;
+use reporter::record::{EndpointId, Pair};
+use thiserror::Error;
+
+use crate::process::Place;
+use crate::text_file::FileProblem;
+
+/// The endpoints and what joins them.
+#[derive(Debug, Clone)]
+pub struct Testbed {
+    /// As the file or the lab calls it.
+    pub name: String,
+    /// Every endpoint, in the order of the file.
+    pub endpoints: Vec<Endpoint>,
+    /// How DPDK ports are chosen for a pair.
+    pub wiring: Wiring,
+    /// The text it was read from, kept in the run directory.
+    pub source: String,
+    /// The endpoints stand on one machine and only play their parts.
+    pub emulated: bool,
+}
+
+/// One place where traffic starts and ends.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name, such as `a-cpu`.
+    pub id: EndpointId,
+    /// Where its commands run.
+    pub place: Place,
+    /// Where kernel traffic to it goes.
+    pub address: IpAddr,
+    /// The kernel interface that this address is on, for counters and offloads.
+    pub interface: String,
+    /// Its DPDK port; none in the lab, where a pair makes its own.
+    pub port: Option<PortSpec>,
+    /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given.
+    pub cpus: Vec<CpuId>,
+    /// The linerate program there.
+    pub program: PathBuf,
+    /// The link's speed where the port does not know it.
+    pub link: Option<LinkSpeed>,
+}
+
+/// How the two DPDK ports of a pair are found.
+#[derive(Debug, Clone)]
+pub enum Wiring {
+    /// Each endpoint has a port of its own, joined by real links.
+    Ports,
+    /// Shared memory between the two processes under test: virtio-user at the sender, vhost-user at the receiver.
+    SharedMemory {
+        /// Where the sockets are made.
+        sockets: PathBuf,
+    },
+}
+
+/// The testbed cannot be used as written.
+#[derive(Debug, Error)]
+pub enum TestbedError {
+    /// The file cannot be read, or something in it is wrong.
+    #[error(transparent)]
+    File(#[from] FileProblem),
+    /// A pair names an endpoint that is not there.
+    #[error("there is no endpoint `{id}` in testbed `{testbed}`: it has {known}")]
+    UnknownEndpoint {
+        /// The name that was asked for.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The names it has.
+        known: String,
+    },
+    /// Two poll loops would share a CPU.
+    #[error(
+        "endpoints `{from}` and `{to}` of testbed `{testbed}` are on one machine and both have cpu = {cpu}: two poll loops cannot share one, give each its own"
+    )]
+    SharedCpu {
+        /// The sender.
+        from: EndpointId,
+        /// The receiver.
+        to: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The CPU that both have.
+        cpu: CpuId,
+    },
+    /// An endpoint names fewer CPUs than a measurement has queues.
+    #[error(
+        "endpoint `{id}` of testbed `{testbed}` has {cpus} CPUs for its poll loops and the plan asks for {queues} queues: give it one for each, such as cpu = [2, 3]"
+    )]
+    TooFewCpus {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// How many CPUs it names.
+        cpus: usize,
+        /// How many queues it shall have.
+        queues: NonZeroU16,
+    },
+    /// Both ends of a pair are on this machine, and it has too few CPUs.
+    #[error(
+        "{queues} queues at both ends of `{pair}` are {needed} poll loops, and this machine has {cpus} CPUs for them: ask for fewer queues"
+    )]
+    TooSmallMachine {
+        /// The pair.
+        pair: Pair,
+        /// Queues of each end.
+        queues: NonZeroU16,
+        /// Poll loops of both.
+        needed: usize,
+        /// CPUs that this process may use.
+        cpus: usize,
+    },
+    /// An endpoint has no DPDK port.
+    #[error("endpoint `{id}` of testbed `{testbed}` has no `port`: add one, such as port = \"0000:03:00.0\" (`linerate ports` lists them)")]
+    NoPort {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+    },
+    /// The lab's socket path does not make a port name.
+    #[error(transparent)]
+    Port(#[from] dataplane::DataplaneError),
+}
+
+impl Endpoint {
+    /// Whether its processes run on this machine.
+    pub fn is_here(&self) -> bool {
+        matches!(self.place, Place::Here | Place::Namespace(_))
+    }
+}
+
+impl Testbed {
+    /// The endpoint of this name.
+    pub fn endpoint(&self, id: &EndpointId) -> Result<&Endpoint, TestbedError> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == *id).ok_or_else(|| TestbedError::UnknownEndpoint {
+            id: id.clone(),
+            testbed: self.name.clone(),
+            known: self.endpoints.iter().map(|endpoint| endpoint.id.to_string()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Every ordered pair of two different endpoints: first those between systems, then those inside one.
+    pub fn all_pairs(&self) -> Vec<Pair> {
+        let ordered = self.endpoints.iter().flat_map(|from| {
+            let others = self.endpoints.iter().filter(move |to| to.id != from.id);
+            others.map(move |to| Pair { from: from.id.clone(), to: to.id.clone() })
+        });
+        let (within, between): (Vec<Pair>, Vec<Pair>) = ordered.partition(Pair::is_within_one_system);
+        between.into_iter().chain(within).collect()
+    }
+}
