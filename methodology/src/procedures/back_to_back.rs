@@ -2,7 +2,7 @@
 //! shows once the frames that the device forwarded meanwhile are taken off.
 
 use super::session::Session;
-use super::{BackToBackResult, RunError};
+use super::{BackToBackResult, MethodReason, RunError};
 use crate::search::bisection::longest_burst;
 use crate::statistics::Sample;
 use crate::trial::{Measurer, Stimulus, TrialInput};
@@ -93,7 +93,7 @@ pub(super) fn run<M: Measurer>(
             continue;
         }
         if near_limit {
-            session.fault(format!("bursts of {LONGEST} pass: the buffer is larger than RFC 9004 can measure"));
+            session.remark(MethodReason::BufferTooLarge { burst: LONGEST });
         }
         result.bursts.push(bounds.passed);
         if near_limit {

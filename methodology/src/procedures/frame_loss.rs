@@ -1,7 +1,7 @@
 //! RFC 2544 §26.3: loss at 100 % of the maximum rate, then at 90 %, 80 % …, until two successive trials lose nothing.
 
 use super::session::Session;
-use super::{FrameLossResult, LossPoint, RunError};
+use super::{FrameLossResult, LossPoint, MethodReason, RunError};
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{PacketRate, Seconds, Share};
 
@@ -29,7 +29,7 @@ pub(super) fn run<M: Measurer>(
     }
     let complete = clean == 2 && points.first().is_some_and(|point| point.share == Share::FULL);
     if !complete {
-        session.fault("the curve is partial: it does not run from 100 % down to two successive trials without loss".to_owned());
+        session.remark(MethodReason::CurvePartial);
     }
     Ok(FrameLossResult { max_rate, points, complete })
 }

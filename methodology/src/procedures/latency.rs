@@ -1,7 +1,7 @@
 //! RFC 2544 §26.2 as RFC 8219 §7.2 defines it, at the throughput of the frame size and at CSIT's load points.
 
 use super::session::Session;
-use super::{LatencyAtLoad, LatencyResult, RunError, Spread};
+use super::{DelayFigure, LatencyAtLoad, LatencyResult, MethodReason, RunError, Spread};
 use crate::method::LoadPoint;
 use crate::statistics::{median_of_sorted, percentile_of_sorted};
 use crate::trial::{DelaySummary, Measurer, Trial, TrialInput};
@@ -21,7 +21,7 @@ pub(super) fn run<M: Measurer>(
         if let Some(result) = at_load(point, load, summaries, loss_ratio) {
             loads.push(result);
         } else {
-            session.fault(format!("no frame came back at {load}: there is no delay to report"));
+            session.remark(MethodReason::NoDelays { load, missing: DelayFigure::Delay });
         }
     }
     Ok(LatencyResult { search: session.searched(), loads })

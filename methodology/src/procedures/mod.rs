@@ -6,6 +6,7 @@ mod latency;
 mod mrr;
 mod overload;
 mod pdv;
+mod reason;
 mod report;
 mod reset;
 mod session;
@@ -16,6 +17,7 @@ mod throughput;
 use thiserror::Error;
 
 pub use back_to_back::{BufferTimes, actual_buffer_time, buffer_times};
+pub use reason::{DelayFigure, MaxLoadLimit, MethodReason};
 pub use report::*;
 
 use crate::method::{Method, Procedure};

@@ -1,7 +1,7 @@
 //! FD.io CSIT's maximum receive rate: what comes through when as much as possible is offered. A cheap trend, not a throughput.
 
 use super::session::Session;
-use super::{MrrResult, RunError};
+use super::{MethodReason, MrrResult, RunError};
 use crate::statistics::Sample;
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{PacketRate, Seconds};
@@ -18,7 +18,7 @@ pub(super) fn run<M: Measurer>(session: &mut Session<'_, M>, trials: u32, durati
     }
     let rate = Sample::of(rates.iter().map(|rate| rate.pps()));
     if rate.is_none() {
-        session.fault("every trial was disturbed: there is no rate to report".to_owned());
+        session.remark(MethodReason::NoValidTrial);
     }
     let offered = PacketRate::from_pps_lossy(Sample::of(offered).map_or(0.0, |sample| sample.mean));
     Ok(MrrResult { rates, rate, offered })

@@ -2,7 +2,7 @@
 //! receive livelock, and a test at maximum rate sees nothing else.
 
 use super::session::Session;
-use super::{OverloadPoint, OverloadResult, RunError};
+use super::{MethodReason, OverloadPoint, OverloadResult, RunError};
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{PacketRate, Seconds};
 
@@ -24,7 +24,7 @@ pub(super) fn run<M: Measurer>(
             let multiple = 1.0 + (up_to - 1.0) * f64::from(index) / f64::from(points.saturating_sub(1).max(1));
             let load = PacketRate::from_pps_lossy((ndr.pps() * multiple).min(max.pps()));
             if measured.last().is_some_and(|last| last.load >= load) {
-                session.note(format!("the sweep ends at max load, {max}"));
+                session.remark(MethodReason::SweepEndsAtMaxLoad { max_load: max });
                 break;
             }
             let trial = session.measure(TrialInput::constant(load, duration))?;

@@ -2,7 +2,7 @@
 
 use super::latency::{repeat, spread};
 use super::session::Session;
-use super::{IpdvMedians, PdvAtLoad, PdvResult, RunError};
+use super::{DelayFigure, IpdvMedians, MethodReason, PdvAtLoad, PdvResult, RunError};
 use crate::method::LoadPoint;
 use crate::statistics::percentile_of_sorted;
 use crate::trial::{DelaySummary, IpdvSummary, Measurer};
@@ -21,7 +21,7 @@ pub(super) fn run<M: Measurer>(
         let (summaries, _) = repeat(session, load, duration, Seconds::ZERO, repetitions)?;
         match at_load(point, load, summaries) {
             Some(result) => loads.push(result),
-            None => session.fault(format!("no frame came back at {load}: there is no delay variation to report")),
+            None => session.remark(MethodReason::NoDelays { load, missing: DelayFigure::DelayVariation }),
         }
     }
     Ok(PdvResult { search: session.searched(), loads })

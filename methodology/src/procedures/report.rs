@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::reason::MethodReason;
 use crate::method::{LoadPoint, Method};
 use crate::search::{GoalResult, SearchResult};
 use crate::statistics::Sample;
@@ -30,7 +31,7 @@ pub struct KnownRates {
     pub pdr: Option<PacketRate>,
 }
 
-/// Everything a method has to say: what was asked, with which values, every trial, what was found, what it is worth.
+/// The report of a method: what was asked, with which values, every trial, what was found, whether it is valid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodReport {
     /// The method with all its values.
@@ -48,12 +49,12 @@ pub struct MethodReport {
 }
 
 /// Whether a result may be used as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodVerdict {
-    /// In a word.
+    /// Valid or invalid.
     pub state: MethodState,
-    /// Why not `valid`; or what to know beside.
-    pub reasons: Vec<String>,
+    /// What makes it invalid first, then remarks.
+    pub reasons: Vec<MethodReason>,
 }
 
 /// In a word, whether a result may be used as it stands.

@@ -1,7 +1,7 @@
 //! RFC 2544 §26.6: how long the device is away when it is reset under load, one number for each kind of reset (RFC 6201).
 
 use super::session::Session;
-use super::{ResetResult, RunError};
+use super::{MethodReason, ResetResult, RunError};
 use crate::statistics::Sample;
 use crate::trial::{Measurer, ResetKind, Stimulus, TrialInput};
 use crate::units::{PacketRate, Seconds};
@@ -30,7 +30,7 @@ pub(super) fn run<M: Measurer>(
         }
     }
     if gaps.iter().any(|gap| *gap >= (duration - after) * 0.99) {
-        session.fault("no frame came after the reset before the trial ended: the device was still away".to_owned());
+        session.remark(MethodReason::NotBackAfterReset);
     }
     let reset = Sample::of(gaps.iter().map(|gap| gap.seconds()));
     Ok(ResetResult { search: session.searched(), event, load, gaps, reset, blocked })

@@ -1,8 +1,8 @@
-use super::{Conditions, Measured, MethodReport, MethodState, MethodVerdict, RunError};
+use super::{Conditions, MaxLoadLimit, Measured, MethodReason, MethodReport, MethodState, MethodVerdict, RunError};
 use crate::method::preset_values::CSIT_MIN_LOAD;
 use crate::method::{Algorithm, LoadPoint, Method};
 use crate::search::bisection::{self, Verification};
-use crate::search::{BoundSetBy, GoalOutcome, GoalResult, Irregularity, SearchResult, SearchSpace, mlrsearch};
+use crate::search::{BoundSetBy, GoalOutcome, GoalResult, SearchResult, SearchSpace, mlrsearch};
 use crate::trial::{Bench, Deviation, Measurer, NoOutcome, Trial, TrialInput, TrialPurpose};
 use crate::units::{Load, Pace, PacketRate, Seconds};
 
@@ -13,10 +13,8 @@ pub(super) struct Session<'a, M: Measurer> {
     bench: Bench<'a, M>,
     search: Option<SearchResult>,
     limits: Option<Limits>,
-    /// What makes the result invalid.
-    faults: Vec<String>,
-    /// What to know beside.
-    notes: Vec<String>,
+    /// What makes the result invalid, and what to know of it.
+    reasons: Vec<MethodReason>,
 }
 
 /// The loads between which this run may move.
@@ -40,7 +38,7 @@ pub(super) struct Rates {
 impl<'a, M: Measurer> Session<'a, M> {
     pub fn new(method: &'a Method, conditions: &'a Conditions, measurer: &'a mut M, observer: &'a mut dyn FnMut(&Trial)) -> Self {
         let bench = Bench::new(measurer, method.tester, method.phases, observer);
-        Session { method, conditions, bench, search: None, limits: None, faults: Vec::new(), notes: Vec::new() }
+        Session { method, conditions, bench, search: None, limits: None, reasons: Vec::new() }
     }
 
     pub fn name(&self) -> &'static str {
@@ -56,8 +54,7 @@ impl<'a, M: Measurer> Session<'a, M> {
     pub fn measure(&mut self, input: TrialInput) -> Result<Trial, RunError<M::Error>> {
         let trial = self.trial(input, TrialPurpose::Measurement)?;
         if !trial.verdict.is_valid() {
-            let reasons: Vec<_> = trial.verdict.reasons.iter().map(ToString::to_string).collect();
-            self.fault(format!("trial {} is not valid: {}", trial.number, reasons.join("; ")));
+            self.remark(MethodReason::TrialInvalid { trial: trial.number, reasons: trial.verdict.reasons.clone() });
         }
         Ok(trial)
     }
@@ -76,12 +73,8 @@ impl<'a, M: Measurer> Session<'a, M> {
         RunError::Impossible { method: self.name(), reason }
     }
 
-    pub fn fault(&mut self, fault: String) {
-        self.faults.push(fault);
-    }
-
-    pub fn note(&mut self, note: String) {
-        self.notes.push(note);
+    pub fn remark(&mut self, reason: MethodReason) {
+        self.reasons.push(reason);
     }
 
     /// Min Load and Max Load in frames per second. Where Max Load is `max`, a calibration trial finds what the tester can offer
@@ -120,10 +113,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         let at_line_rate = line_rate.is_some_and(|line| offered.pps() >= line.pps() * (1.0 - 1e-6));
         let max = line_rate.filter(|_| at_line_rate).unwrap_or(offered);
         if !at_line_rate {
-            self.note(match line_rate {
-                Some(line) => format!("the tester offers {offered} of the line's {line}: max load is what it offers"),
-                None => format!("the link's speed is not known: max load is the {offered} that the tester offers"),
-            });
+            self.remark(MethodReason::MaxLoadCalibrated { offered, line_rate });
         }
         let forwarding = trial.outcome.forwarding_rate();
         let hint = (trial.verdict.is_valid() && forwarding.pps() > 0.0).then_some(forwarding);
@@ -148,11 +138,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         result.max_load_calibrated = limits.calibrated;
         let line_rate = self.line_rate();
         for goal in &result.goals {
-            match remark(goal, limits, line_rate) {
-                Some(Remark::Fault(text)) => self.fault(text),
-                Some(Remark::Note(text)) => self.note(text),
-                None => {}
-            }
+            self.reasons.extend(remark(goal, limits, line_rate));
         }
         self.search = Some(result.clone());
         Ok(result)
@@ -186,11 +172,11 @@ impl<'a, M: Measurer> Session<'a, M> {
         })
     }
 
-    /// Throughput, or a fault that says there is none.
+    /// Throughput, or a reason that says there is none.
     pub fn throughput(&mut self) -> Result<Option<PacketRate>, RunError<M::Error>> {
         let throughput = self.rates()?.throughput;
         if throughput.is_none() {
-            self.fault("no load was found at which no frame is lost: there is nothing to measure at".to_owned());
+            self.remark(MethodReason::NoThroughput);
         }
         Ok(throughput)
     }
@@ -211,7 +197,7 @@ impl<'a, M: Measurer> Session<'a, M> {
             },
         };
         if rate.is_none() {
-            self.fault(format!("{point}: the search found no such rate"));
+            self.remark(MethodReason::NoRateFor { point });
         }
         Ok(rate)
     }
@@ -226,8 +212,9 @@ impl<'a, M: Measurer> Session<'a, M> {
         if !trials.is_empty() && trials.iter().all(|trial| trial.outcome.directions.len() < 2) {
             deviations.push(Deviation::new("RFC 2544 §14", "directions", "both at once (SHOULD)", "one"));
         }
-        let state = if self.faults.is_empty() { MethodState::Valid } else { MethodState::Invalid };
-        let reasons = self.faults.into_iter().chain(self.notes).collect();
+        let (mut reasons, remarks): (Vec<_>, Vec<_>) = self.reasons.into_iter().partition(MethodReason::invalidates);
+        let state = if reasons.is_empty() { MethodState::Valid } else { MethodState::Invalid };
+        reasons.extend(remarks);
         MethodReport {
             method: self.method.clone(),
             conditions: self.conditions.clone(),
@@ -239,39 +226,22 @@ impl<'a, M: Measurer> Session<'a, M> {
     }
 }
 
-/// What is to be said of a goal whose result is irregular.
-enum Remark {
-    /// It makes the whole result invalid.
-    Fault(String),
-    /// The answer is as good as the link allows.
-    Note(String),
-}
-
-/// In words, why a goal's result must not be used as a number, or whose it is; nothing where it is simply the device's.
-fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<Remark> {
-    let (name, max) = (&result.goal.name, limits.max);
-    let why = match &result.outcome {
-        GoalOutcome::Irregular { why, .. } => why,
+/// Why a goal's result must not be used as a number, or whose limit it is; none where it is the device's.
+fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<MethodReason> {
+    let goal = result.goal.name.clone();
+    match &result.outcome {
+        GoalOutcome::Irregular { why, .. } => {
+            let limit = match line_rate {
+                _ if limits.calibrated => MaxLoadLimit::Tester,
+                Some(line) if limits.max >= line => MaxLoadLimit::LineRate,
+                _ => MaxLoadLimit::Plan,
+            };
+            Some(MethodReason::GoalIrregular { goal, why: *why, max_load: limits.max, limit })
+        }
         // It was shown that the device carries the lower bound. That it carries no more was not.
         GoalOutcome::Regular { lower, upper, .. } if upper.set_by == BoundSetBy::Tester => {
-            let text = format!("{name} is at least {}: the tester, and not the device, fell short at {}", lower.load, upper.load);
-            return Some(Remark::Note(text));
+            Some(MethodReason::GoalLimitedByTester { goal, lower: lower.load, upper: upper.load })
         }
-        GoalOutcome::Regular { .. } => return None,
-    };
-    Some(match why {
-        Irregularity::AtLeastMaxLoad if limits.calibrated => {
-            Remark::Fault(format!("{name} is at least {max}, all that the tester offers: the device may do more"))
-        }
-        // RFC 2544 §20: no more can be offered on this medium. The answer stands, as "at least".
-        Irregularity::AtLeastMaxLoad if line_rate.is_some_and(|line| max >= line) => {
-            Remark::Note(format!("{name} is at least line rate, {max}: the link carries no more"))
-        }
-        Irregularity::AtLeastMaxLoad => Remark::Fault(format!("{name} is at least max load, {max}: the device may do more")),
-        Irregularity::BelowMinLoad => Remark::Fault(format!("{name}: even min load does not meet the goal")),
-        Irregularity::TesterDisturbed => {
-            Remark::Fault(format!("{name}: the tester disturbed every trial at a load that had to be decided"))
-        }
-        Irregularity::OutOfTime => Remark::Fault(format!("{name}: the limit on trial time was reached first")),
-    })
+        GoalOutcome::Regular { .. } => None,
+    }
 }

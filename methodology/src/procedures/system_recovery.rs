@@ -4,7 +4,7 @@
 //! where no frame is lost after the reduction.
 
 use super::session::Session;
-use super::{RecoveryResult, RunError};
+use super::{MethodReason, RecoveryResult, RunError};
 use crate::statistics::Sample;
 use crate::trial::{Measurer, Stimulus, TrialInput};
 use crate::units::{PacketRate, Seconds};
@@ -22,7 +22,7 @@ pub(super) fn run<M: Measurer>(
     let then = PacketRate::from_pps_lossy(first.pps() * 0.5);
     let mut times = Vec::new();
     if throughput.is_some_and(|rate| rate >= max) {
-        session.note(format!("{max} is the maximum rate and the throughput: the device was not overloaded"));
+        session.remark(MethodReason::NotOverloaded { max_load: max });
     }
     if throughput.is_some() {
         for _ in 0..repetitions {
@@ -39,7 +39,7 @@ pub(super) fn run<M: Measurer>(
         }
     }
     if times.iter().any(|time| *time >= reduced * 0.99) {
-        session.fault(format!("frames were still lost when the trial ended after {reduced}: the device had not recovered"));
+        session.remark(MethodReason::NotRecovered { after: reduced });
     }
     let recovery = Sample::of(times.iter().map(|time| time.seconds()));
     Ok(RecoveryResult { search: session.searched(), overload: first, reduced: then, times, recovery })

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bound, BoundSetBy, Classification, Observation, SearchGoal, classify};
-use crate::trial::{Reason, Trial};
+use crate::trial::{Trial, TrialReason};
 use crate::units::{LossRatio, PacketRate, Seconds};
 
 /// All trials of one search by load.
@@ -40,7 +40,7 @@ impl History {
         let duration = trial.input.stimulus.duration();
         at.observations.push(Observation { duration, effective: duration, loss: trial.loss_ratio });
         at.forwarded = load.pps() * (1.0 - trial.loss_ratio.ratio());
-        at.offered_short += u32::from(trial.verdict.reasons.iter().any(|reason| matches!(reason, Reason::OfferedShort { .. })));
+        at.offered_short += u32::from(trial.verdict.reasons.iter().any(|reason| matches!(reason, TrialReason::OfferedShort { .. })));
     }
 
     pub fn at(&self, load: PacketRate) -> Option<&AtLoad> {

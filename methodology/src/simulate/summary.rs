@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
 use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use thiserror::Error;
 
 use super::{Device, SimulatedMeasurer};
@@ -63,8 +64,17 @@ pub struct SimulationSummary {
     pub results: NamedResults,
     /// Departures from the clauses the method is named for.
     pub deviations: Vec<Deviation>,
-    /// What the result is worth.
+    /// Whether the result is valid; in JSON the reasons are sentences.
+    #[serde(serialize_with = "in_sentences")]
     pub verdict: MethodVerdict,
+}
+
+fn in_sentences<S: Serializer>(verdict: &MethodVerdict, serializer: S) -> Result<S::Ok, S::Error> {
+    let reasons: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
+    let mut fields = serializer.serialize_struct("MethodVerdict", 2)?;
+    fields.serialize_field("state", &verdict.state)?;
+    fields.serialize_field("reasons", &reasons)?;
+    fields.end()
 }
 
 /// A goal with its bounds.

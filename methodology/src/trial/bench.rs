@@ -1,4 +1,6 @@
-use super::{Measurer, Reason, Stimulus, TesterRule, Trial, TrialInput, TrialOutcome, TrialPhases, TrialPurpose, TrialState, TrialVerdict};
+use super::{
+    Measurer, Stimulus, TesterRule, Trial, TrialInput, TrialOutcome, TrialPhases, TrialPurpose, TrialReason, TrialState, TrialVerdict,
+};
 use crate::units::{LossRatio, Pace, Seconds};
 
 /// Wraps a [`Measurer`] and keeps the one rule about the tester's own faults: a trial that the tester disturbed is repeated,
@@ -87,7 +89,7 @@ fn missing(trial: &Trial) -> Option<u64> {
         return None;
     }
     trial.verdict.reasons.iter().find_map(|reason| match reason {
-        Reason::OfferedShort { intended, sent } => Some(intended - sent),
+        TrialReason::OfferedShort { intended, sent } => Some(intended - sent),
         _ => None,
     })
 }
@@ -126,20 +128,20 @@ pub fn judge(input: &TrialInput, outcome: &TrialOutcome, slack: Seconds) -> (Tri
         reasons.push(reason);
     };
     if sent == 0 {
-        spoil(Reason::NothingSent);
+        spoil(TrialReason::NothingSent);
     }
     if let Some(direction) = outcome.directions.iter().find(|d| d.received > d.sent) {
-        spoil(Reason::MoreReceivedThanSent { sent: direction.sent, received: direction.received });
+        spoil(TrialReason::MoreReceivedThanSent { sent: direction.sent, received: direction.received });
     }
     // A hiccup that lost nothing and delayed nothing that is reported has done no harm.
     if hiccups.count > 0 && (lost > 0 || short || input.delays) {
-        spoil(Reason::Hiccup { count: hiccups.count, longest: hiccups.longest });
+        spoil(TrialReason::Hiccup { count: hiccups.count, longest: hiccups.longest });
     }
     for fault in &outcome.faults {
-        spoil(Reason::Fault { fault: fault.clone() });
+        spoil(TrialReason::Fault { fault: fault.clone() });
     }
     if short {
-        reasons.push(Reason::OfferedShort { intended, sent });
+        reasons.push(TrialReason::OfferedShort { intended, sent });
     }
     let loss = if short { LossRatio::from_counts(intended, sent.saturating_sub(lost)) } else { outcome.loss_ratio() };
     (TrialVerdict { state, reasons }, loss)

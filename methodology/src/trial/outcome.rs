@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::DelaySummary;
@@ -60,6 +62,8 @@ pub struct DirectionOutcome {
 pub struct LossDomains {
     /// Never left the tester.
     pub unsent: u64,
+    /// Received by the tester's reflector and not sent back; part of `lost`, and not the path's.
+    pub reflector_unsent: u64,
     /// Dropped by the receiving port.
     pub nic_discard: u64,
     /// Dropped for want of a receive descriptor.
@@ -121,16 +125,61 @@ pub enum Fault {
         /// Bytes per frame as counted, in thousandths.
         counted_milli: u64,
     },
-    /// Counters of the two ends contradict each other or the tags.
-    CountersDisagree {
-        /// In words.
-        detail: String,
+    /// Frames came later than the sequence window remembers: they cannot be told from duplicates.
+    WindowExceeded {
+        /// How many.
+        frames: u64,
     },
-    /// Anything else, in words.
-    Other {
-        /// In words.
-        detail: String,
+    /// The reflector received frames and did not send them back: they are not lost by the path.
+    ReflectorUnsent {
+        /// How many.
+        frames: u64,
     },
+    /// An engine of the tester ended before it was stopped.
+    EndedEarly {
+        /// Which.
+        engine: Engine,
+        /// Why, as the engine reports it.
+        reason: String,
+    },
+}
+
+/// A part of the tester that sends or receives test frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Sends.
+    Generator,
+    /// Receives.
+    Sink,
+    /// Receives and sends back.
+    Reflector,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Engine::Generator => "generator",
+            Engine::Sink => "sink",
+            Engine::Reflector => "reflector",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::LinkDown { port } => write!(f, "the link of {port} was down when the trial began"),
+            Fault::LinkChange { port } => write!(f, "the link of {port} changed during the trial"),
+            Fault::PauseFrames { count } => write!(f, "{count} pause frames were counted: flow control limited the rate"),
+            Fault::SizeNotIntended { intended, counted_milli } => {
+                write!(f, "{} bytes per frame were counted on the wire instead of {intended}", *counted_milli as f64 / 1000.0)
+            }
+            Fault::WindowExceeded { frames } => write!(f, "{frames} frames came later than the sequence window remembers"),
+            Fault::ReflectorUnsent { frames } => write!(f, "the reflector did not send back {frames} of the frames that it received"),
+            Fault::EndedEarly { engine, reason } => write!(f, "the {engine} ended early: {reason}"),
+        }
+    }
 }
 
 impl DirectionOutcome {

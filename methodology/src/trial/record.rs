@@ -42,7 +42,7 @@ pub struct TrialVerdict {
     /// In a word.
     pub state: TrialState,
     /// Everything that was noticed; may be non-empty on a valid trial too.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<TrialReason>,
 }
 
 /// In a word, whether a trial may be believed.
@@ -58,7 +58,7 @@ pub enum TrialState {
 /// What was noticed about a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Reason {
+pub enum TrialReason {
     /// The tester's poll loop was away while frames were lost or delays measured.
     Hiccup {
         /// How often.
@@ -97,22 +97,18 @@ impl TrialVerdict {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for TrialReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Hiccup { count, longest } => write!(f, "the tester was away {count} times, for {longest} at the longest"),
-            Reason::OfferedShort { intended, sent } => write!(f, "the tester offered {sent} of {intended} frames"),
-            Reason::MoreReceivedThanSent { sent, received } => write!(f, "{received} frames came of {sent} sent"),
-            Reason::NothingSent => f.write_str("no frame could be sent"),
-            Reason::Fault { fault } => match fault {
-                Fault::LinkDown { port } => write!(f, "the link of {port} was down when the trial began"),
-                Fault::LinkChange { port } => write!(f, "the link of {port} changed"),
-                Fault::PauseFrames { count } => write!(f, "{count} pause frames"),
-                Fault::SizeNotIntended { intended, counted_milli } => {
-                    write!(f, "{} bytes a frame on the wire instead of {intended}", *counted_milli as f64 / 1000.0)
-                }
-                Fault::CountersDisagree { detail } | Fault::Other { detail } => f.write_str(detail),
-            },
+            TrialReason::Hiccup { count, longest } => {
+                write!(f, "the tester's poll loop was interrupted {count} times, for up to {longest}")
+            }
+            TrialReason::OfferedShort { intended, sent } => write!(f, "the tester offered {sent} of {intended} frames"),
+            TrialReason::MoreReceivedThanSent { sent, received } => {
+                write!(f, "{received} frames were received, but only {sent} were sent")
+            }
+            TrialReason::NothingSent => f.write_str("no frame was sent"),
+            TrialReason::Fault { fault } => fault.fmt(f),
         }
     }
 }

@@ -111,6 +111,9 @@ pub enum LatencyDefinition {
 pub struct LossDomains {
     /// Meant to be sent, and the port did not take them.
     pub unsent: u64,
+    /// Received by linerate's reflector and not sent back: part of `lost`, and not the path's. Absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reflector_unsent: u64,
     /// Dropped inside the NIC.
     pub nic_discard: u64,
     /// Dropped because the receive ring was full.
@@ -127,4 +130,8 @@ pub struct LossDomains {
     pub corrupt: u64,
     /// Not ours.
     pub foreign: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

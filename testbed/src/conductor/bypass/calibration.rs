@@ -61,7 +61,7 @@ impl<'a> Configuration<'a> {
             tuning: step.tuning,
             size: step.size,
             rate,
-            max_frame: pair.sender_port.port.max_frame,
+            max_frame: pair.ports.sender.port.max_frame,
         }
     }
 }
@@ -243,7 +243,7 @@ mod tests {
         let quiet = Duration::from_millis(10);
         assert_eq!(judge(&sent(1_000, 1_000, quiet)), (CalibrationState::Undisturbed, true, String::new()));
         let (state, there, why) = judge(&sent(1_000, 1_000, Duration::from_millis(200)));
-        assert!(state == CalibrationState::Disturbed && there && why.contains("away from its CPU for 20 %"), "{why}");
+        assert!(state == CalibrationState::Disturbed && there && why.contains("did not run for 20 % of the trial"), "{why}");
         let (state, there, why) = judge(&sent(900, 900, quiet));
         assert!(state == CalibrationState::Disturbed && there && why.contains("900 of 1000 frames were offered"), "{why}");
         let (state, there, why) = judge(&sent(1_000, 999, quiet));

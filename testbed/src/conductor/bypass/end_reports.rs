@@ -1,21 +1,21 @@
 //! What both ends of a trial report beside the frames: cost, proof of the frame size, and how the loops ran.
 
 use dataplane::SendReport;
+use methodology::trial::Engine;
 use methodology::units::FrameSize;
 use serde_json::{Map, Value, json};
 
 use super::accounting::{Discards, bytes_per_frame};
+use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::cost::poll_cost;
-use super::pair::{BypassPair, OneWay, RoundTrips};
 use super::poll_loop::away;
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
 
 impl Results {
     /// Notes the cost, the proof of size and the reflector's residence of a trial with round trips.
-    pub(super) fn add_round_trips(&mut self, trips: &RoundTrips, pair: &BypassPair, size: FrameSize) {
-        self.cpu =
-            Some(poll_cost((&trips.sent.cycles, pair.sender_port.port.queues), (&trips.reflected.cycles, pair.receiver_port.port.queues)));
+    pub(super) fn add_round_trips(&mut self, trips: &RoundTrips, ports: &OpenPorts, size: FrameSize) {
+        self.cpu = Some(poll_cost((&trips.sent.cycles, ports.sender.port.queues), (&trips.reflected.cycles, ports.receiver.port.queues)));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, size);
         if let Some(residence) = &trips.reflected.residence {
             self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
@@ -28,18 +28,17 @@ impl Results {
     ///
     /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
-    pub(super) fn add_last_trial(&mut self, trial: &OneWay, pair: &BypassPair, size: FrameSize) {
-        self.cpu =
-            Some(poll_cost((&trial.sent.cycles, pair.sender_port.port.queues), (&trial.received.cycles, pair.receiver_port.port.queues)));
+    pub(super) fn add_last_trial(&mut self, trial: &OneWay, ports: &OpenPorts, size: FrameSize) {
+        self.cpu = Some(poll_cost((&trial.sent.cycles, ports.sender.port.queues), (&trial.received.cycles, ports.receiver.port.queues)));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
-        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, "generator");
-        let receiver = away(&trial.received.hiccups, &trial.received.cycles, "sink");
+        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, Engine::Generator);
+        let receiver = away(&trial.received.hiccups, &trial.received.cycles, Engine::Sink);
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
         match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),
             _ => self.reasons.extend(sender.into_iter().chain(receiver)),
         }
-        self.note_uncounted(&Discards::of(&trial.received.counters, &pair.receiver_port));
+        self.note_uncounted(&Discards::of(&trial.received.counters, &ports.receiver));
         note_generator(&mut self.parameters, &trial.sent);
         self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.hiccups));
         let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();

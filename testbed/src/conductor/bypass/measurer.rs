@@ -8,7 +8,8 @@ use methodology::trial::{Measurer, Stimulus, TrialInput, TrialOutcome};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
-use super::pair::{BypassError, BypassPair, OneWay, RoundTrips};
+use super::both_ends::{OneWay, RoundTrips};
+use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, patience, recovery};
 use crate::process::{CommandSpec, Place, run};
 
@@ -69,7 +70,7 @@ impl Measurer for PairMeasurer<'_> {
         let outcome = if input.delays {
             let timed_after = input.delays_after.duration();
             let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
-            let outcome = OutcomeOf { pair: self.pair, size: self.size, patience }.round_trips(&trips);
+            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, patience }.round_trips(&trips);
             self.last = Some(LastTrial::RoundTrips(trips));
             outcome
         } else {
@@ -77,7 +78,7 @@ impl Measurer for PairMeasurer<'_> {
                 Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
                 _ => self.pair.one_way(plan, drain, self.interrupted)?,
             };
-            let mut outcome = OutcomeOf { pair: self.pair, size: self.size, patience }.one_way(&trial);
+            let mut outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, patience }.one_way(&trial);
             if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
                 direction.recovery = recovery(&trial, *then);
             }

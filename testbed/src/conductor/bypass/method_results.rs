@@ -5,9 +5,11 @@ use methodology::search::{GoalOutcome, Irregularity};
 use methodology::statistics::Sample;
 use methodology::trial::{DelaySummary, TrialOutcome};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
-use reporter::record::{LatencyDefinition, LossDomains, Reason, ReasonKind, RttSummary, View};
+use reporter::record::{LatencyDefinition, Reason, ReasonKind, RttSummary, View};
 use serde_json::{Map, Value, json};
 
+use super::loss_domains;
+use super::reason_kind::reasons_of_method;
 use super::results::{Results, ceiling};
 
 /// A method's whole report: its headline in `values`, everything else in `parameters`.
@@ -54,8 +56,8 @@ pub(super) fn of_method(report: &MethodReport, size: FrameSize) -> Results {
     }
     results.parameters = parameters(report);
     if report.verdict.state == MethodState::Invalid {
-        let reasons = report.verdict.reasons.iter().map(|text| Reason { kind: kind_of(text), detail: text.clone() });
-        results.reasons.extend(reasons);
+        let invalidating = report.verdict.reasons.iter().filter(|reason| reason.invalidates());
+        results.reasons.extend(invalidating.flat_map(reasons_of_method));
         if results.reasons.is_empty() {
             results.reasons.push(Reason { kind: ReasonKind::Other, detail: "the method gives no valid result and no reason".to_owned() });
         }
@@ -93,7 +95,7 @@ fn parameters(report: &MethodReport) -> Map<String, Value> {
         ("measured", json!(report.measured)),
         ("deviations", json!(report.deviations)),
         ("trials", json!(report.trials)),
-        ("remarks", json!(report.verdict.reasons)),
+        ("remarks", json!(report.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>())),
     ] {
         if key == "trials" {
             remove_histograms(&mut value);
@@ -114,18 +116,6 @@ fn remove_histograms(value: &mut Value) {
     }
 }
 
-/// The kind that reports group by, from a method's sentence.
-pub(super) fn kind_of(text: &str) -> ReasonKind {
-    match text {
-        t if t.contains("away") => ReasonKind::Hiccup,
-        t if t.contains("offered") => ReasonKind::OfferedShort,
-        t if t.contains("pause") => ReasonKind::PauseFrames,
-        t if t.contains("the link of") => ReasonKind::LinkChange,
-        t if t.contains("bytes a frame") => ReasonKind::WrongFrameSize,
-        _ => ReasonKind::Other,
-    }
-}
-
 fn take_outcome(results: &mut Results, outcome: &TrialOutcome, size: FrameSize) {
     let rate = outcome.forwarding_rate();
     results.set_rate(rate, size);
@@ -134,20 +124,7 @@ fn take_outcome(results: &mut Results, outcome: &TrialOutcome, size: FrameSize) 
     values.loss_ratio = Some(outcome.loss_ratio());
     values.frames_sent = Some(outcome.sent());
     values.frames_received = Some(outcome.received());
-    let mut loss = LossDomains::default();
-    for direction in &outcome.directions {
-        let of = &direction.loss;
-        loss.unsent += of.unsent;
-        loss.nic_discard += of.nic_discard;
-        loss.no_descriptor += of.no_descriptor;
-        loss.no_mbuf += of.no_mbuf;
-        loss.lost += of.lost;
-        loss.duplicate += of.duplicate;
-        loss.reordered += of.reordered;
-        loss.corrupt += of.corrupt;
-        loss.foreign += of.foreign;
-    }
-    values.loss = Some(loss);
+    values.loss = Some(loss_domains::of_directions(&outcome.directions));
     if outcome.received() == 0 && outcome.sent() > 0 {
         results.reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came", outcome.sent()) });
     }

@@ -1,16 +1,19 @@
 //! DPDK measurements: two agents with a port each, trials between them, the record.
 
 mod accounting;
+mod both_ends;
 mod calibration;
 mod cost;
 mod driver_counters;
 mod end_reports;
 mod histograms;
+mod loss_domains;
 mod measurer;
 mod method_results;
 mod pair;
 mod poll_loop;
 mod procedure;
+mod reason_kind;
 mod results;
 mod round_trip;
 mod round_trip_times;

@@ -3,15 +3,13 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{
-    CpuId, Pacing, PortOptions, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport, StreamId, StreamReport,
-    Traffic,
-};
+use dataplane::{CpuId, Pacing, PortOptions, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::Pair;
 use thiserror::Error;
 
-use crate::agent::{Agent, AgentError, LinkSeen, OpenPort, Opened, Patience, Reply, Request, Trial};
+use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Patience, Reply, Request, Trial};
 use crate::plan::Tuning;
 use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
 
@@ -30,63 +28,10 @@ pub struct BypassPair {
     tuning: Tuning,
     /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
     stream: StreamId,
-    /// What the sender's port is.
-    pub sender_port: Opened,
-    /// What the receiver's port is.
-    pub receiver_port: Opened,
+    /// Its two ports.
+    pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
     pub link: Option<LinkSpeed>,
-}
-
-/// What both ends said of one trial.
-#[derive(Debug)]
-pub struct OneWay {
-    /// The generator.
-    pub sent: SendReport,
-    /// The sink.
-    pub received: ReceiveReport,
-    /// Their links.
-    pub links: Links,
-}
-
-/// The links of both ends around a trial.
-#[derive(Debug, Clone, Copy)]
-pub struct Links {
-    /// The sender's.
-    pub sender: LinkSeen,
-    /// The receiver's.
-    pub receiver: LinkSeen,
-}
-
-impl OneWay {
-    /// What the sink saw of the streams that were sent, together: all zero where nothing came. Other streams are stragglers of an earlier
-    /// trial.
-    pub fn of_streams(&self) -> StreamReport {
-        let ours = |seen: &&StreamReport| self.sent.streams.iter().any(|sent| sent.stream == seen.stream);
-        let none = StreamReport { stream: self.sent.stream, ..StreamReport::default() };
-        self.received.streams.iter().filter(ours).fold(none, |sum, seen| StreamReport {
-            received: sum.received + seen.received,
-            lost: sum.lost + seen.lost,
-            duplicate: sum.duplicate + seen.duplicate,
-            reordered: sum.reordered + seen.reordered,
-            window_exceeded: sum.window_exceeded + seen.window_exceeded,
-            highest_sequence: sum.highest_sequence.max(seen.highest_sequence),
-            // The numbers of several streams say nothing of each other.
-            last_lost: if self.sent.streams.len() == 1 { seen.last_lost } else { None },
-            ..sum
-        })
-    }
-}
-
-/// What both ends said of one trial with a reflector.
-#[derive(Debug)]
-pub struct RoundTrips {
-    /// The generator, with round-trip times.
-    pub sent: SendReport,
-    /// The reflector.
-    pub reflected: ReflectReport,
-    /// Their links.
-    pub links: Links,
 }
 
 /// A trial between two agents did not come to an end.
@@ -168,7 +113,15 @@ impl Listening {
         let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
         let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
         let cpus = testbed.cpus(pair, tuning.queues)?;
-        Ok(BypassPair { sender, receiver, cpus, tuning, stream: StreamId::default(), sender_port, receiver_port, link })
+        Ok(BypassPair {
+            sender,
+            receiver,
+            cpus,
+            tuning,
+            stream: StreamId::default(),
+            ports: OpenPorts { sender: sender_port, receiver: receiver_port },
+            link,
+        })
     }
 }
 
@@ -240,7 +193,7 @@ impl BypassPair {
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
         // Past every stream of the trial before: one a queue, and a probe's.
-        self.stream = StreamId(self.stream.0.wrapping_add(self.sender_port.port.queues + 1));
+        self.stream = StreamId(self.stream.0.wrapping_add(self.ports.sender.port.queues + 1));
         let Tuning { burst, flows, pacing, .. } = self.tuning;
         let plan = SendPlan {
             cpus: self.cpus.sender.clone(),

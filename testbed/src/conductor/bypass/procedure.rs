@@ -40,8 +40,8 @@ pub(super) fn measure(
     histograms::keep_measured(&mut report.measured, &step.id, context.directory)?;
     let mut results = of_method(&report, step.size);
     match &last {
-        Some(LastTrial::OneWay(trial)) => results.add_last_trial(trial, pair, step.size),
-        Some(LastTrial::RoundTrips(trips)) => results.add_round_trips(trips, pair, step.size),
+        Some(LastTrial::OneWay(trial)) => results.add_last_trial(trial, &pair.ports, step.size),
+        Some(LastTrial::RoundTrips(trips)) => results.add_round_trips(trips, &pair.ports, step.size),
         None => {}
     }
     // The delays in the record's values are those at the first load, which is known only now.
@@ -51,5 +51,5 @@ pub(super) fn measure(
         let configuration = Configuration::of(step, pair, load.load);
         calibrations.of(context.testbed, configuration, context.interrupted).note(&mut results.parameters);
     }
-    Ok(results.into_record(step, pair, context))
+    Ok(results.into_record(step, &pair.ports, context))
 }

@@ -4,7 +4,7 @@ use methodology::units::{FrameSize, LinkSpeed, PacketRate};
 use reporter::record::{Ceiling, CeilingKind, CpuCost, Reason, Record, Values, Verdict, View};
 use serde_json::{Map, Value};
 
-use super::pair::BypassPair;
+use super::both_ends::OpenPorts;
 use crate::agent::Opened;
 use crate::conductor::context::Context;
 use crate::conductor::record::{empty, parameters_of};
@@ -25,14 +25,14 @@ pub(super) struct Results {
 
 impl Results {
     /// The record of a step that was measured between these two ports.
-    pub(super) fn into_record(mut self, step: &Step<'_>, pair: &BypassPair, context: &Context<'_>) -> Record {
+    pub(super) fn into_record(mut self, step: &Step<'_>, ports: &OpenPorts, context: &Context<'_>) -> Record {
         let port = |opened: &Opened| {
             let mut port = serde_json::json!(opened.port);
             port["dpdk"] = opened.dpdk.running.as_str().into();
             port
         };
-        self.parameters.insert("sender_port".to_owned(), port(&pair.sender_port));
-        self.parameters.insert("receiver_port".to_owned(), port(&pair.receiver_port));
+        self.parameters.insert("sender_port".to_owned(), port(&ports.sender));
+        self.parameters.insert("receiver_port".to_owned(), port(&ports.receiver));
         let verdict = Verdict::from_reasons(self.reasons);
         Record {
             values: self.values,

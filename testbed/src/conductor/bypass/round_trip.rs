@@ -1,16 +1,19 @@
 //! Round trips at a low rate through the peer's reflector.
 
-use dataplane::{ReflectReport, SendPlan, SendReport};
+use dataplane::SendPlan;
+use methodology::trial::Engine;
 use methodology::units::{FrameSize, Pace, PacketRate, Seconds};
-use reporter::record::{LatencyDefinition, LossDomains, Reason, Record, Values};
+use reporter::record::{LatencyDefinition, Record, Values};
 
 use super::accounting::Discards;
+use super::both_ends::{OpenPorts, RoundTrips};
 use super::calibration::{Calibrations, Configuration};
 use super::histograms;
+use super::loss_domains;
 use super::measurer::MeasureError;
-use super::method_results::kind_of;
-use super::pair::{BypassPair, RoundTrips};
-use super::poll_loop::{away, sender_reasons};
+use super::pair::BypassPair;
+use super::poll_loop::{away, reflector_faults, sender_reasons};
+use super::reason_kind::reason_of_fault;
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
 use super::step_error::StepError;
@@ -30,7 +33,7 @@ pub(super) fn measure(
     let calibration = calibrations.of(context.testbed, Configuration::of(step, pair, rate), context.interrupted);
     let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
     let trips = pair.round_trips(plan, context.interrupted).map_err(MeasureError::from)?;
-    let mut results = results(&trips, pair, step.size, rate);
+    let mut results = results(&trips, &pair.ports, step.size, rate);
     calibration.note(&mut results.parameters);
     let mut raw = None;
     if let (Some(histogram), Some(summary)) =
@@ -40,15 +43,14 @@ pub(super) fn measure(
         summary.histogram = Some(file.clone());
         raw = Some(file);
     }
-    Ok(Record { raw, ..results.into_record(step, pair, context) })
+    Ok(Record { raw, ..results.into_record(step, &pair.ports, context) })
 }
 
 /// The histogram itself is kept as a raw file by the caller.
-fn results(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, rate: PacketRate) -> Results {
+fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketRate) -> Results {
     let sent = &trips.sent;
     let returned = sent.returned.clone().unwrap_or_default();
-    let lost = sent.frames_sent.saturating_sub(returned.received);
-    let discards = Discards::of(&sent.counters, &pair.sender_port);
+    let discards = Discards::of(&sent.counters, &ports.sender);
     let mut results =
         Results { load: Some(format!("{}pps", rate.pps())), duration_s: Some(sent.duration.as_secs_f64()), ..Results::default() };
     results.values = Values {
@@ -56,34 +58,112 @@ fn results(trips: &RoundTrips, pair: &BypassPair, size: FrameSize, rate: PacketR
         loss_ratio: Some(methodology::units::LossRatio::from_counts(sent.frames_sent, returned.received)),
         rtt_ns: sent.rtt.as_ref().map(rtt_summary),
         latency_definition: Some(LatencyDefinition::RoundTrip),
-        loss: Some(LossDomains {
-            unsent: sent.frames_unsent + sent.frames_skipped,
-            nic_discard: discards.nic.unwrap_or(0),
-            no_descriptor: discards.no_descriptor.unwrap_or(0),
-            no_mbuf: discards.no_mbuf.unwrap_or(0),
-            lost,
-            duplicate: returned.duplicate,
-            reordered: returned.reordered,
-            corrupt: returned.corrupt,
-            foreign: returned.foreign,
-        }),
+        loss: Some(loss_domains::in_record(&loss_domains::of_round_trips(trips, ports))),
         frames_sent: Some(sent.frames_sent),
         frames_received: Some(returned.received),
         ..Values::default()
     };
-    results.add_round_trips(trips, pair, size);
+    results.add_round_trips(trips, ports, size);
     results.note_uncounted(&discards);
-    results.reasons = round_trip_reasons(sent, &trips.reflected, returned.received);
-    let faults = WireProof::round_trips(trips, pair).faults();
-    results.reasons.extend(
-        faults
-            .into_iter()
-            .map(|fault| methodology::trial::Reason::Fault { fault }.to_string())
-            .map(|detail| Reason { kind: kind_of(&detail), detail }),
-    );
+    results.reasons = sender_reasons(sent, returned.received);
+    results.reasons.extend(away(&trips.reflected.hiccups, &trips.reflected.cycles, Engine::Reflector));
+    let faults = WireProof::round_trips(trips, ports).faults().into_iter().chain(reflector_faults(&trips.reflected));
+    results.reasons.extend(faults.map(|fault| reason_of_fault(&fault)));
     results
 }
 
-fn round_trip_reasons(sent: &SendReport, reflected: &ReflectReport, returned: u64) -> Vec<Reason> {
-    sender_reasons(sent, returned).into_iter().chain(away(&reflected.hiccups, &reflected.cycles, "reflector")).collect()
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use dataplane::{CycleReport, DpdkVersion, PortInfo, ReflectReport, ReturnedFrames, SendReport};
+    use methodology::units::LossRatio;
+    use reporter::record::ReasonKind;
+
+    use super::super::both_ends::Links;
+    use super::super::trial_outcome::OutcomeOf;
+    use super::*;
+    use crate::agent::{LinkSeen, Opened};
+
+    fn ports() -> OpenPorts {
+        let port = PortInfo {
+            name: "net_vhost0".to_owned(),
+            devargs: "net_vhost0".to_owned(),
+            driver: "net_vhost".to_owned(),
+            link_speed: None,
+            mac: "02:00:00:00:00:01".parse().unwrap(),
+            max_frame: FrameSize::MAX_STANDARD,
+            numa_node: None,
+            queues: 1,
+            rx_descriptors: 1024,
+            tx_descriptors: 1024,
+            offloads: Vec::new(),
+            rx_burst_mode: None,
+            tx_burst_mode: None,
+            representor: false,
+            switch_domain: None,
+            huge_pages: false,
+        };
+        let version = || "DPDK 24.11.2".to_owned();
+        let opened = Opened { port, dpdk: DpdkVersion { built: version(), running: version() } };
+        OpenPorts { sender: opened.clone(), receiver: opened }
+    }
+
+    /// 1000 frames, of which the reflector got all and sent back all but `unsent`.
+    fn trips(unsent: u64, ended_early: Option<&str>) -> RoundTrips {
+        let up = LinkSeen { up_before: true, up_after: true };
+        let cycles = || CycleReport { total: 1_000_000_000, hz: 1_000_000_000, on_cpu: Duration::from_secs(1), ..CycleReport::default() };
+        let sent = SendReport {
+            frames_sent: 1_000,
+            intended_frames: 1_000,
+            duration: Duration::from_secs(1),
+            rate: PacketRate::from_count(1_000, 1.0),
+            cycles: cycles(),
+            returned: Some(ReturnedFrames { received: 1_000 - unsent, ..ReturnedFrames::default() }),
+            ..SendReport::default()
+        };
+        let reflected = ReflectReport {
+            frames_received: 1_000,
+            frames_sent: 1_000 - unsent,
+            unsent,
+            cycles: cycles(),
+            ended_early: ended_early.map(str::to_owned),
+            ..ReflectReport::default()
+        };
+        RoundTrips { sent, reflected, links: Links { sender: up, receiver: up } }
+    }
+
+    fn of(trips: &RoundTrips) -> Results {
+        results(trips, &ports(), FrameSize::MIN, PacketRate::new(1_000.0).unwrap())
+    }
+
+    #[test]
+    fn frames_that_the_reflector_drops_are_its_own_and_not_the_path_s() {
+        let clean = of(&trips(0, None));
+        assert_eq!((&clean.reasons[..], clean.values.loss.unwrap().reflector_unsent), (&[][..], 0));
+        let lossy = of(&trips(40, None));
+        let loss = lossy.values.loss.unwrap();
+        assert_eq!((loss.lost, loss.reflector_unsent, loss.unsent), (40, 40, 0));
+        assert_eq!(lossy.values.loss_ratio, Some(LossRatio::from_counts(1_000, 960)));
+        assert!(lossy.reasons.iter().any(|reason| reason.detail.contains("the reflector did not send back 40")), "{:?}", lossy.reasons);
+    }
+
+    #[test]
+    fn a_reflector_that_ended_early_makes_the_measurement_invalid() {
+        let ended = of(&trips(0, Some("the link went down")));
+        let [reason] = &ended.reasons[..] else { panic!("{:?}", ended.reasons) };
+        assert_eq!((reason.kind, reason.detail.as_str()), (ReasonKind::Other, "the reflector ended early: the link went down"));
+    }
+
+    #[test]
+    fn in_a_method_a_trial_with_a_lossy_reflector_is_the_tester_s_fault() {
+        let outcome = |trips: &RoundTrips| OutcomeOf { ports: &ports(), size: FrameSize::MIN, patience: Duration::MAX }.round_trips(trips);
+        assert_eq!(outcome(&trips(0, None)).faults, []);
+        let lossy = outcome(&trips(40, None));
+        assert_eq!(lossy.faults, [methodology::trial::Fault::ReflectorUnsent { frames: 40 }]);
+        assert_eq!(lossy.directions[0].loss.reflector_unsent, 40);
+        let input = methodology::trial::TrialInput::constant(PacketRate::new(1_000.0).unwrap(), Seconds::from_whole(1));
+        let (verdict, _) = methodology::trial::judge(&input, &lossy, Seconds::ZERO);
+        assert!(!verdict.is_valid());
+    }
 }

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan, SendReport};
+use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan};
 use methodology::trial::{
-    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Fault, Hiccups, LossDomains, TrialOutcome,
+    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Engine, Fault, Hiccups, TrialOutcome,
 };
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
-use super::accounting::{Discards, bytes_per_frame};
-use super::pair::{BypassPair, OneWay, RoundTrips};
+use super::accounting::bytes_per_frame;
+use super::both_ends::{OneWay, OpenPorts, RoundTrips};
+use super::loss_domains;
+use super::poll_loop::{ended_early, reflector_faults};
 use super::wire_proof::WireProof;
 
 /// Makes outcomes of the trials of one pair.
 pub(super) struct OutcomeOf<'a> {
-    pub(super) pair: &'a BypassPair,
+    pub(super) ports: &'a OpenPorts,
     pub(super) size: FrameSize,
     /// How long the generator may be away: see [`patience`].
     pub(super) patience: Duration,
@@ -25,18 +27,7 @@ impl OutcomeOf<'_> {
     pub(super) fn one_way(&self, trial: &OneWay) -> TrialOutcome {
         let (sent, received) = (&trial.sent, &trial.received);
         let came = trial.of_streams();
-        let discards = Discards::of(&received.counters, &self.pair.receiver_port);
-        let loss = LossDomains {
-            unsent: sent.frames_unsent + sent.frames_skipped,
-            nic_discard: discards.nic.unwrap_or(0),
-            no_descriptor: discards.no_descriptor.unwrap_or(0),
-            no_mbuf: discards.no_mbuf.unwrap_or(0),
-            lost: sent.frames_sent.saturating_sub(came.received),
-            duplicate: came.duplicate,
-            reordered: came.reordered,
-            corrupt: received.corrupt,
-            foreign: received.foreign,
-        };
+        let loss = loss_domains::of_one_way(trial, self.ports);
         let hide = self.hide_time(sent.rate);
         let direction = DirectionOutcome {
             direction: Direction::Forward,
@@ -51,12 +42,10 @@ impl OutcomeOf<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
-        outcome.faults.extend(came.window_exceeded.ne(&0).then(|| Fault::CountersDisagree {
-            detail: format!("{} frames came later than the sequence tracker remembers", came.window_exceeded),
-        }));
-        outcome.faults.extend(WireProof::one_way(trial, self.pair).faults());
-        outcome.faults.extend(early_end(sent));
-        outcome.faults.extend(received.ended_early.iter().map(|reason| Fault::Other { detail: format!("the sink ended early: {reason}") }));
+        outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
+        outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
+        outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
+        outcome.faults.extend(ended_early(Engine::Sink, received.ended_early.as_ref()));
         if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0)
             && (bytes - f64::from(self.size.bytes())).abs() > 0.001
         {
@@ -69,24 +58,13 @@ impl OutcomeOf<'_> {
     pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
-        let discards = Discards::of(&sent.counters, &self.pair.sender_port);
         let hide = self.hide_time(sent.rate);
         let direction = DirectionOutcome {
             direction: Direction::Forward,
             intended: sent.intended_frames,
             sent: sent.frames_sent,
             received: returned.received,
-            loss: LossDomains {
-                unsent: sent.frames_unsent + sent.frames_skipped,
-                nic_discard: discards.nic.unwrap_or(0),
-                no_descriptor: discards.no_descriptor.unwrap_or(0),
-                no_mbuf: discards.no_mbuf.unwrap_or(0),
-                lost: sent.frames_sent.saturating_sub(returned.received),
-                duplicate: returned.duplicate,
-                reordered: returned.reordered,
-                corrupt: returned.corrupt,
-                foreign: returned.foreign,
-            },
+            loss: loss_domains::of_round_trips(trips, self.ports),
             offered_duration: Seconds::from(sent.duration),
             hiccups: together(costly(&sent.hiccups, hide.min(self.patience)), costly(&trips.reflected.hiccups, hide)),
             delays: sent.rtt.as_ref().map(delay_summary),
@@ -94,14 +72,15 @@ impl OutcomeOf<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
-        outcome.faults.extend(WireProof::round_trips(trips, self.pair).faults());
-        outcome.faults.extend(early_end(sent));
+        outcome.faults.extend(WireProof::round_trips(trips, self.ports).faults());
+        outcome.faults.extend(reflector_faults(&trips.reflected));
+        outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
         outcome
     }
 
     /// How long the receiver's ring can hold frames at this rate while nobody polls it.
     fn hide_time(&self, rate: PacketRate) -> Duration {
-        let descriptors = f64::from(self.pair.receiver_port.port.rx_descriptors);
+        let descriptors = f64::from(self.ports.receiver.port.rx_descriptors);
         if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
     }
 }
@@ -127,10 +106,6 @@ pub(super) fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
     let last_lost = if next < stream.frames { Some(stream.frames - 1) } else { came.last_lost };
     let lost_after = last_lost.filter(|&lost| lost >= after).map_or(0, |lost| lost - after + 1);
     Some(then.time_of(lost_after))
-}
-
-fn early_end(sent: &SendReport) -> Option<Fault> {
-    sent.ended_early.as_ref().map(|reason| Fault::Other { detail: format!("the generator ended early: {reason}") })
 }
 
 /// The hiccups that were longer than a queue can hide. A bucket that reaches past `hide` counts: better one too many.
@@ -168,9 +143,9 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 
 #[cfg(test)]
 mod tests {
-    use dataplane::{Bucket, ReceiveReport, SentStream, StreamId, StreamReport};
+    use dataplane::{Bucket, ReceiveReport, SendReport, SentStream, StreamId, StreamReport};
 
-    use super::super::pair::Links;
+    use super::super::both_ends::Links;
     use super::*;
     use crate::agent::LinkSeen;
 

@@ -4,7 +4,7 @@ use dataplane::CounterPair;
 use methodology::trial::Fault;
 
 use super::accounting::Discards;
-use super::pair::{BypassPair, Links, OneWay, RoundTrips};
+use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
 use crate::agent::{LinkSeen, Opened};
 
 /// Both ends of one trial.
@@ -21,19 +21,19 @@ struct End<'a> {
 
 impl<'a> WireProof<'a> {
     /// Of a trial with a sink.
-    pub fn one_way(trial: &'a OneWay, pair: &'a BypassPair) -> Self {
-        WireProof::new(&trial.sent.counters, &trial.received.counters, trial.links, pair)
+    pub fn one_way(trial: &'a OneWay, ports: &'a OpenPorts) -> Self {
+        WireProof::new(&trial.sent.counters, &trial.received.counters, trial.links, ports)
     }
 
     /// Of a trial with a reflector.
-    pub fn round_trips(trips: &'a RoundTrips, pair: &'a BypassPair) -> Self {
-        WireProof::new(&trips.sent.counters, &trips.reflected.counters, trips.links, pair)
+    pub fn round_trips(trips: &'a RoundTrips, ports: &'a OpenPorts) -> Self {
+        WireProof::new(&trips.sent.counters, &trips.reflected.counters, trips.links, ports)
     }
 
-    fn new(sent: &'a CounterPair, received: &'a CounterPair, links: Links, pair: &'a BypassPair) -> Self {
+    fn new(sent: &'a CounterPair, received: &'a CounterPair, links: Links, ports: &'a OpenPorts) -> Self {
         WireProof {
-            sender: End { port: &pair.sender_port, counters: sent, link: links.sender },
-            receiver: End { port: &pair.receiver_port, counters: received, link: links.receiver },
+            sender: End { port: &ports.sender, counters: sent, link: links.sender },
+            receiver: End { port: &ports.receiver, counters: received, link: links.receiver },
         }
     }
 
