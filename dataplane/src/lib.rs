@@ -26,7 +26,9 @@ pub use account::gaps::GapReport;
 pub use account::hiccup::HiccupReport;
 pub use account::latency::RttReport;
 pub use cpu::{CpuId, CpuIdError};
-pub use dpdk::{CounterPair, DpdkVersion, EalOptions, Memory, Port, PortCounters, PortInfo, PortOptions, PortSpec};
+pub use dpdk::{
+    Burst, CounterPair, DpdkVersion, EalOptions, Mbuf, Memory, Port, PortCounters, PortInfo, PortOptions, PortSpec, driver_sets_rx_missed,
+};
 pub use engine::{
     Arrivals, Checksums, CycleReport, EngineReport, Pacing, PacingReport, RateStep, ReceivePlan, ReceiveReport, ReceiveSnapshot,
     ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport, SendSnapshot, SentStream, StreamReport,
@@ -34,7 +36,7 @@ pub use engine::{
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};
-pub use time::{ClockId, LatePolicy, LatenessReport};
+pub use time::{BootId, LatePolicy, LatenessReport};
 
 use std::sync::Arc;
 

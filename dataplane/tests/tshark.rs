@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::frame::flows::{FlowCount, FlowSpec, FlowTable};
-use dataplane::frame::reflect::turn_round_slice;
+use dataplane::frame::reflect::reflect_slice;
 use dataplane::frame::{FrameSpec, Network, Payload, Stamper, StreamId, Tag, Tagging, Template, VlanId};
 use methodology::units::FrameSize;
 use pcap_file::DataLink;
@@ -57,7 +57,7 @@ fn frames() -> Vec<Sent> {
                     stamper.stamp(&pointers[..3], 0x1234_5678_9abc, |&data| data);
                     stamper.stamp_flows(&pointers[3..], 0x1234_5678_9abc, &mut walk, |&data| data);
                 }
-                turn_round_slice(&mut buffers[5], spec.layout()).unwrap();
+                reflect_slice(&mut buffers[5], spec.layout()).unwrap();
                 sent.extend(buffers.into_iter().zip(0..).map(|(bytes, i)| Sent {
                     bytes,
                     spec,

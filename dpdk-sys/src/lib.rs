@@ -3,8 +3,10 @@
 //! `rte_*` are DPDK's own functions; `lr_*` are the shim's (`shim/shim.h`), for what no binding generator can reach.
 //! The signatures and their rules are DPDK's: <https://doc.dpdk.org/api/>.
 
+mod releases;
 mod version;
 
+pub use releases::{AF_PACKET_SETS_IMISSED, QUEUE_RATE_DRIVERS, Release, is_representor_name};
 pub use version::{Abi, VersionMismatch, check_version, versions};
 
 /// Generated at build time for the DPDK that is installed.

@@ -66,7 +66,7 @@ pub fn check_version() -> Result<(), VersionMismatch> {
 }
 
 /// `22.11.11` of "DPDK 22.11.11" and of a vendor's "MLNX_DPDK 22.11.2310.5.1".
-fn number(version: &str) -> &str {
+pub(crate) fn number(version: &str) -> &str {
     version.rsplit(' ').next().unwrap_or(version)
 }
 

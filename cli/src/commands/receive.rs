@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{ClockId, PortOptions, ReceivePlan, ReceiveReport};
+use dataplane::{BootId, PortOptions, ReceivePlan, ReceiveReport};
 use methodology::units::{FrameSize, Seconds};
 
 use super::frame_args::FrameArgs;
@@ -42,7 +42,7 @@ pub struct ReceiveArgs {
     /// Tell one-way delays of a sender on this machine, whose clock this is (/proc/sys/kernel/random/boot_id; `send --json` has it as `clock`).
     /// Refused where it is not this machine's: two clocks only give round trips
     #[arg(long, value_name = "CLOCK-ID")]
-    one_way: Option<ClockId>,
+    one_way: Option<BootId>,
 }
 
 /// Runs the command.

@@ -9,7 +9,7 @@ use dataplane::account::hiccup::HiccupRecorder;
 use dataplane::account::latency::RttRecorder;
 use dataplane::account::sequence::{Tracker, Window};
 use dataplane::frame::flows::{FlowCount, FlowSpec, FlowTable};
-use dataplane::frame::reflect::{swap_macs, turn_round};
+use dataplane::frame::reflect::{reflect_frames, swap_macs};
 use dataplane::frame::{Class, Classifier, FrameSpec, Network, Payload, Stamper, StreamId, Template};
 use dataplane::time::{LatePolicy, Schedule, TickRate};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
@@ -55,8 +55,8 @@ pub fn all() -> Vec<Named> {
         ("record round trip", record),
         ("pace, frames due", pace),
         ("swap Ethernet addresses", swap),
-        ("turn round IPv4", || turn(Network::IPV4)),
-        ("turn round IPv6", || turn(Network::IPV6)),
+        ("reflect IPv4", || reflect(Network::IPV4)),
+        ("reflect IPv6", || reflect(Network::IPV6)),
         ("per burst: poll a schedule, hiccup and gap", poll),
     ]
 }
@@ -223,7 +223,7 @@ fn swap() -> Piece {
     Box::new(run)
 }
 
-fn turn(network: Network) -> Piece {
+fn reflect(network: Network) -> Piece {
     let template = template(network);
     let frames = frames(&template);
     let (layout, ttl_at) = (template.layout(), template.layout().network_offset() + if network == Network::IPV4 { 8 } else { 7 });
@@ -232,7 +232,7 @@ fn turn(network: Network) -> Piece {
         for _ in 0..bursts {
             // SAFETY: each pointer is of a frame of the template, and nothing else uses it. The TTL is put back, or 254 rounds end it.
             unsafe {
-                turn_round(black_box(&frames), layout, |&data| data, |_| expired += 1);
+                reflect_frames(black_box(&frames), layout, |&data| data, |_| expired += 1);
                 frames.iter().for_each(|data| *data.add(ttl_at) = 255);
             }
         }

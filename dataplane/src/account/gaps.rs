@@ -1,20 +1,20 @@
-//! Times between the starts of successive bursts, against what a schedule wants.
+//! Times between the starts of successive bursts, compared with a schedule.
 
 use methodology::units::Nanoseconds;
 use serde::{Deserialize, Serialize};
 
-use super::histogram::{Bucket, added, bucket, buckets};
+use super::histogram::{Bucket, bucket, buckets, sum};
 use crate::time::{Schedule, TickRate};
 
 /// Two buckets for each power of two: bucket bounds are 1, 1.5, 2, 3, 4, 6 … ticks.
 const BUCKETS: usize = 2 * 64;
 
-/// Times between the starts of successive bursts, and how far they are from what the schedule wants.
+/// Records the times between the starts of successive bursts, and their deviation from the schedule.
 #[derive(Debug, Clone)]
 pub struct GapRecorder {
     ticks: TickRate,
     tolerance: u64,
-    last: Option<Start>,
+    last: Option<BurstStart>,
     count: u64,
     off: u64,
     off_explained: u64,
@@ -24,15 +24,15 @@ pub struct GapRecorder {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Start {
+struct BurstStart {
     started: u64,
     due: u64,
-    /// Whether it waited for a loop that was away.
-    waited: bool,
+    /// Whether a stall of the loop delayed it.
+    delayed: bool,
 }
 
 impl GapRecorder {
-    /// A recorder by a clock of `ticks`; a gap more than 1 µs away from the intended one counts as off.
+    /// A recorder by a clock of `ticks`. A gap that differs by more than 1 µs from the intended one counts as off.
     pub fn new(ticks: TickRate) -> GapRecorder {
         GapRecorder {
             ticks,
@@ -47,27 +47,27 @@ impl GapRecorder {
         }
     }
 
-    /// Notes that a burst started at `now` whose first frame could go from `due` on ([`Schedule::next_release`] before the release). Without
-    /// a schedule give `now` for both: no gap is off then. `away_until` is the end of the last turn of the loop that took longer than 1 µs:
-    /// a burst that was due before it could not be on time, and neither could one that was due while such a one was still waiting.
+    /// Records a burst that started at `now` and whose first frame was released at `due` ([`Schedule::next_release`] before the release).
+    /// Without a schedule pass `now` for both; no gap is off then. `stalled_until` is the end of the last iteration of the loop that took
+    /// longer than 1 µs: it delays every burst that was due before, and every burst that was due while a delayed one still waited.
     #[inline(always)]
-    pub fn observe(&mut self, now: u64, due: u64, away_until: u64) {
+    pub fn observe(&mut self, now: u64, due: u64, stalled_until: u64) {
         let due_until = |tick: u64| due.wrapping_sub(tick).cast_signed() <= 0;
-        let waited = due_until(away_until) || self.last.is_some_and(|last| last.waited && due_until(last.started));
-        if let Some(last) = self.last.replace(Start { started: now, due, waited }) {
+        let delayed = due_until(stalled_until) || self.last.is_some_and(|last| last.delayed && due_until(last.started));
+        if let Some(last) = self.last.replace(BurstStart { started: now, due, delayed }) {
             let gap = now.wrapping_sub(last.started);
             let intended = due.wrapping_sub(last.due);
             let off = gap.abs_diff(intended);
             self.count += 1;
             self.off += u64::from(off > self.tolerance);
-            self.off_explained += u64::from(off > self.tolerance && (waited || last.waited));
+            self.off_explained += u64::from(off > self.tolerance && (delayed || last.delayed));
             self.off_ticks += u128::from(off);
             self.longest = self.longest.max(gap);
             self.histogram[bucket(gap)] += 1;
         }
     }
 
-    /// What was seen. `schedule` says what was intended, where there was one.
+    /// The report. `schedule` gives the intended gap, where there was a schedule.
     pub fn report(&self, schedule: Option<&Schedule>) -> GapReport {
         GapReport {
             intended_ns: schedule.map(|schedule| schedule.gap_ticks() as f64 * 1e9 / self.ticks.hz() as f64),
@@ -84,27 +84,27 @@ impl GapRecorder {
 /// Times between the starts of successive bursts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GapReport {
-    /// What the schedule wants between frames, in nanoseconds; none at maximum load.
+    /// The schedule's gap between frames, in nanoseconds; `None` at maximum load.
     pub intended_ns: Option<f64>,
-    /// How many gaps were seen.
+    /// Number of gaps.
     pub count: u64,
-    /// Gaps more than 1 µs away from what the schedule wanted between those two bursts.
+    /// Gaps that differ by more than 1 µs from what the schedule intended between the two bursts.
     pub off_by_1us: u64,
-    /// Those of them that absences explain: one of the two bursts was due before the end of a turn of the poll loop that took longer than
-    /// 1 µs, because the loop was scheduled out or in the driver, or it was due behind a burst that was still waiting for that reason.
+    /// Those of them that stalls explain: one of the two bursts was due before the end of an iteration of the poll loop that took longer than
+    /// 1 µs, because the loop was scheduled out or in the driver, or it was due while a burst delayed in this way still waited.
     #[serde(default)]
     pub off_explained: u64,
-    /// How far gaps were from it on average, in nanoseconds.
+    /// Mean deviation from the intended gap, in nanoseconds.
     pub mean_off_ns: f64,
     /// The longest gap.
     pub longest_ns: Nanoseconds,
-    /// Gap counts; each bucket ends below its bound.
+    /// Gaps by length.
     pub histogram: Vec<Bucket>,
 }
 
 impl GapReport {
-    /// Those of two loops, each with a schedule of its own.
-    pub(crate) fn and(&self, other: &GapReport) -> GapReport {
+    /// The sum of two loops, each with its own schedule.
+    pub(crate) fn plus(&self, other: &GapReport) -> GapReport {
         let count = self.count + other.count;
         let off = self.mean_off_ns * self.count as f64 + other.mean_off_ns * other.count as f64;
         GapReport {
@@ -114,7 +114,7 @@ impl GapReport {
             off_explained: self.off_explained + other.off_explained,
             mean_off_ns: if count == 0 { 0.0 } else { off / count as f64 },
             longest_ns: self.longest_ns.max(other.longest_ns),
-            histogram: added(&self.histogram, &other.histogram),
+            histogram: sum(&self.histogram, &other.histogram),
         }
     }
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_compared_with_what_the_schedule_wanted_between_the_same_bursts() {
+    fn gaps_are_compared_with_what_the_schedule_intended_between_the_same_bursts() {
         let ticks = clock(1_000_000_000);
         let mut gaps = GapRecorder::new(ticks);
         // Due every 1000 ticks; the third burst is 1500 late and the fourth on time again.
@@ -141,7 +141,7 @@ mod tests {
         }
         let report = gaps.report(None);
         assert_eq!((report.count, report.off_by_1us, report.longest_ns), (3, 2, Nanoseconds::new(2500)));
-        assert_eq!(report.off_explained, 0, "the loop was never away");
+        assert_eq!(report.off_explained, 0, "the loop never stalled");
         assert_eq!(
             report.histogram.iter().map(|bucket| (bucket.below_ns.ns(), bucket.count)).collect::<Vec<_>>(),
             [(512, 1), (1024, 1), (3072, 1)]
@@ -160,15 +160,15 @@ mod tests {
         let late = LatePolicy::CatchUp { bound: Nanoseconds::new(u64::MAX) };
         let mut schedule = Schedule::new(ticks, PacketRate::new(500_000.0).unwrap(), lead, late).unwrap().ahead_by(lead);
         let mut gaps = GapRecorder::new(ticks);
-        let (mut now, mut away_until) = (0, 0);
+        let (mut now, mut stalled_until) = (0, 0);
         for (length, blind) in turns {
             now += length;
             if length > 1000 {
-                away_until = now;
+                stalled_until = now;
             }
             let due = schedule.next_release();
             if !blind && schedule.due(now, 4).unwrap().frames > 0 {
-                gaps.observe(now, due, away_until);
+                gaps.observe(now, due, stalled_until);
             }
         }
         gaps.report(Some(&schedule))

@@ -1,15 +1,15 @@
-//! Hiccups: times that a poll loop was away, because it was scheduled out, interrupted, or stuck in a call.
+//! Hiccups: iterations of a poll loop that take too long, because the loop was scheduled out, interrupted, or blocked in a call.
 //!
-//! What a queue holds while its loop is away is bounded; a longer absence loses frames that the wire did not. Every loop therefore
-//! measures its own gaps, all of them: sampling would miss the one that mattered.
+//! A receive ring buffers frames only for a limited time. A longer hiccup loses frames that the device under test did not lose. Every loop
+//! therefore measures all its iterations: a sample would miss the one that matters.
 
 use methodology::units::Nanoseconds;
 use serde::{Deserialize, Serialize};
 
-use super::histogram::{Bucket, added, bucket, buckets};
+use super::histogram::{Bucket, bucket, buckets, sum};
 use crate::time::TickRate;
 
-/// Follows one poll loop.
+/// Records the hiccups of one poll loop.
 #[derive(Debug, Clone)]
 pub struct HiccupRecorder {
     last: u64,
@@ -22,24 +22,24 @@ pub struct HiccupRecorder {
 }
 
 impl HiccupRecorder {
-    /// A recorder for a loop that begins at `now`: turns that take longer than `threshold` are hiccups.
+    /// A recorder for a loop that begins at `now`. Iterations longer than `threshold` are hiccups.
     pub fn new(ticks: TickRate, threshold: Nanoseconds, now: u64) -> HiccupRecorder {
         let threshold = ticks.ticks(threshold);
         HiccupRecorder { last: now, threshold, ticks, count: 0, longest: 0, total: 0, histogram: Box::new([0; 128]) }
     }
 
-    /// Notes a turn of the loop: a subtraction and a comparison, unless it was a hiccup. Returns the turn's length in ticks.
+    /// Ends an iteration at `now` and returns its length in ticks. Costs a subtraction and a comparison unless it was a hiccup.
     #[inline(always)]
     pub fn observe(&mut self, now: u64) -> u64 {
-        let away = now.wrapping_sub(self.last);
+        let length = now.wrapping_sub(self.last);
         self.last = now;
-        if away > self.threshold {
-            self.note(away);
+        if length > self.threshold {
+            self.note(length);
         }
-        away
+        length
     }
 
-    /// Begins anew at `now`, keeping the counts: what lies between, such as waiting for the start signal, is no hiccup.
+    /// Begins an iteration at `now` and keeps the counts: the time before, such as waiting for the start, is not a hiccup.
     pub fn resume(&mut self, now: u64) {
         self.last = now;
     }
@@ -49,7 +49,7 @@ impl HiccupRecorder {
         self.count
     }
 
-    /// What was seen.
+    /// The report.
     pub fn report(&self) -> HiccupReport {
         HiccupReport {
             threshold_ns: self.ticks.nanoseconds(self.threshold),
@@ -62,39 +62,39 @@ impl HiccupRecorder {
 
     #[cold]
     #[inline(never)]
-    fn note(&mut self, away: u64) {
-        // A clock that went backwards shows as an absence of centuries; it is noted as what it was, but not added up.
+    fn note(&mut self, length: u64) {
+        // A clock that went backwards looks like a hiccup of centuries: it is recorded, and the total saturates.
         self.count += 1;
-        self.longest = self.longest.max(away);
-        self.total = self.total.saturating_add(away);
-        self.histogram[bucket(away)] += 1;
+        self.longest = self.longest.max(length);
+        self.total = self.total.saturating_add(length);
+        self.histogram[bucket(length)] += 1;
     }
 }
 
-/// Times that a poll loop was away: scheduled out, interrupted, or stuck in a call.
+/// Hiccups of a poll loop: it was scheduled out, interrupted, or blocked in a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HiccupReport {
-    /// What counts as a hiccup: longer than this between two turns of the loop.
+    /// Iterations longer than this are hiccups.
     pub threshold_ns: Nanoseconds,
-    /// How many.
+    /// Number of hiccups.
     pub count: u64,
-    /// The longest.
+    /// The longest hiccup.
     pub longest_ns: Nanoseconds,
-    /// All of them together.
+    /// The sum of all hiccups.
     pub total_ns: Nanoseconds,
-    /// Hiccup counts; each bucket ends below its bound, and there are two in every power of two.
+    /// Hiccups by length, with two buckets in every power of two.
     pub histogram: Vec<Bucket>,
 }
 
 impl HiccupReport {
-    /// Those of two loops.
-    pub(crate) fn and(&self, other: &HiccupReport) -> HiccupReport {
+    /// The sum of two loops.
+    pub(crate) fn plus(&self, other: &HiccupReport) -> HiccupReport {
         HiccupReport {
             threshold_ns: self.threshold_ns.max(other.threshold_ns),
             count: self.count + other.count,
             longest_ns: self.longest_ns.max(other.longest_ns),
             total_ns: Nanoseconds::new(self.total_ns.ns() + other.total_ns.ns()),
-            histogram: added(&self.histogram, &other.histogram),
+            histogram: sum(&self.histogram, &other.histogram),
         }
     }
 }
@@ -108,11 +108,11 @@ mod tests {
     const CLOCK: TickRate = TickRate::from_hz(2_600_000_000).unwrap();
 
     #[test]
-    fn an_absence_of_a_millisecond_is_found_with_its_length() {
+    fn a_hiccup_of_a_millisecond_is_found_with_its_length() {
         let mut loop_gaps = HiccupRecorder::new(CLOCK, Nanoseconds::new(20_000), 0);
         let mut now = 0;
-        for turn in 1..=1000u64 {
-            now += if turn == 500 { 2_600_000 } else { 260 };
+        for iteration in 1..=1000u64 {
+            now += if iteration == 500 { 2_600_000 } else { 260 };
             loop_gaps.observe(now);
         }
         let report = loop_gaps.report();
@@ -131,14 +131,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hiccups_are_exactly_the_turns_above_the_threshold(start: u64, turns in prop::collection::vec(0u64..200_000, 0..200)) {
+        fn hiccups_are_exactly_the_iterations_above_the_threshold(start: u64, lengths in prop::collection::vec(0u64..200_000, 0..200)) {
             let mut recorder = HiccupRecorder::new(CLOCK, Nanoseconds::new(20_000), start);
             let mut now = start;
-            for turn in &turns {
-                now = now.wrapping_add(*turn);
+            for length in &lengths {
+                now = now.wrapping_add(*length);
                 recorder.observe(now);
             }
-            let long: Vec<u64> = turns.iter().copied().filter(|turn| *turn > 52_000).collect();
+            let long: Vec<u64> = lengths.iter().copied().filter(|length| *length > 52_000).collect();
             let report = recorder.report();
             prop_assert_eq!(report.count, long.len() as u64);
             prop_assert_eq!(report.longest_ns, CLOCK.nanoseconds(long.iter().copied().max().unwrap_or(0)));

@@ -5,25 +5,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::TickRate;
 
-/// How many values were below a bound and not below the one before.
+/// Number of values below a bound and not below the bound of the bucket before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
-    /// The bound.
+    /// The upper bound.
     pub below_ns: Nanoseconds,
-    /// How many.
+    /// Number of values.
     pub count: u64,
 }
 
-/// Two histograms of the same bounds in one.
-pub(crate) fn added(a: &[Bucket], b: &[Bucket]) -> Vec<Bucket> {
+/// The sum of two histograms with the same bounds.
+pub(super) fn sum(a: &[Bucket], b: &[Bucket]) -> Vec<Bucket> {
     let mut sum = std::collections::BTreeMap::new();
     a.iter().chain(b).for_each(|bucket| *sum.entry(bucket.below_ns).or_default() += bucket.count);
     sum.into_iter().map(|(below_ns, count)| Bucket { below_ns, count }).collect()
 }
 
-/// Index of the half-octave that `ticks` lies in.
+/// Index of the half-octave that contains `ticks`.
 #[inline(always)]
-pub(crate) fn bucket(ticks: u64) -> usize {
+pub(super) fn bucket(ticks: u64) -> usize {
     let ticks = ticks | 1;
     let octave = 63 - ticks.leading_zeros();
     // The bit below the leading one: the upper or the lower half of the octave.
@@ -32,7 +32,7 @@ pub(crate) fn bucket(ticks: u64) -> usize {
 }
 
 /// The filled buckets of a half-octave histogram, in nanoseconds.
-pub(crate) fn buckets(histogram: &[u64], ticks: TickRate) -> Vec<Bucket> {
+pub(super) fn buckets(histogram: &[u64], ticks: TickRate) -> Vec<Bucket> {
     let below = |index: usize| {
         let (octave, upper) = (index / 2, index % 2);
         let bound = if upper == 0 { (1u128 << octave) + (1u128 << octave) / 2 } else { 2u128 << octave };

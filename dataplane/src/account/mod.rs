@@ -1,4 +1,4 @@
-//! What is counted of frames and of the loops that move them: sequence numbers, latencies, gaps between bursts and hiccups.
+//! Accounting of frames and poll loops: sequence numbers, latencies, gaps between bursts, and hiccups.
 
 pub mod gaps;
 pub mod hiccup;

@@ -1,21 +1,27 @@
-use std::collections::BTreeMap;
+//! A port's counters.
 
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+
+use dpdk_sys as sys;
 use serde::{Deserialize, Serialize};
 
-/// A port's counters as its driver gives them (`rte_eth_stats_get`, `rte_eth_xstats_get`).
+use super::device::Device;
+
+/// A port's counters as its driver reports them (`rte_eth_stats_get`, `rte_eth_xstats_get`).
 ///
-/// They attribute loss and never count it: many software drivers leave most of them at 0.
+/// They say where frames were lost, but loss itself is counted by sequence numbers: many software drivers leave most of these at 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortCounters {
     /// Frames received (`ipackets`).
     pub rx_packets: u64,
-    /// Bytes received (`ibytes`), with or without FCS as the driver likes.
+    /// Bytes received (`ibytes`). Drivers differ in whether the FCS is included.
     pub rx_bytes: u64,
-    /// Frames that the device dropped for want of a descriptor (`imissed`).
+    /// Frames that the device dropped because no receive descriptor was free (`imissed`).
     pub rx_missed: u64,
     /// Frames received in error (`ierrors`).
     pub rx_errors: u64,
-    /// Frames that the driver dropped for want of an mbuf (`rx_nombuf`).
+    /// Frames that the driver dropped because no mbuf was free (`rx_nombuf`).
     pub rx_no_mbuf: u64,
     /// Frames sent (`opackets`).
     pub tx_packets: u64,
@@ -23,12 +29,30 @@ pub struct PortCounters {
     pub tx_bytes: u64,
     /// Frames that the device failed to send (`oerrors`).
     pub tx_errors: u64,
-    /// The driver's extended counters by its own names.
+    /// The driver's extended counters under its own names.
     pub extended: BTreeMap<String, u64>,
 }
 
 impl PortCounters {
-    /// All counters in one map, the basic ones by the names of the fields above.
+    /// The counters of `device` now.
+    pub(super) fn of(device: &Device) -> PortCounters {
+        let mut basic = sys::lr_stats::default();
+        // SAFETY: the port exists as long as `device` does. A driver without counters leaves them at 0.
+        unsafe { sys::lr_stats_get(device.id(), &mut basic) };
+        PortCounters {
+            rx_packets: basic.ipackets,
+            rx_bytes: basic.ibytes,
+            rx_missed: basic.imissed,
+            rx_errors: basic.ierrors,
+            rx_no_mbuf: basic.rx_nombuf,
+            tx_packets: basic.opackets,
+            tx_bytes: basic.obytes,
+            tx_errors: basic.oerrors,
+            extended: extended(device),
+        }
+    }
+
+    /// All counters in one map, the basic ones under the names of the fields above.
     pub fn flat(&self) -> BTreeMap<String, u64> {
         let basic = [
             ("rx_packets", self.rx_packets),
@@ -45,24 +69,46 @@ impl PortCounters {
     }
 }
 
+fn extended(device: &Device) -> BTreeMap<String, u64> {
+    // SAFETY: the port exists. With room for none the call returns the number of counters.
+    let count = unsafe { sys::rte_eth_xstats_get_names(device.id(), std::ptr::null_mut(), 0) };
+    let Ok(room) = usize::try_from(count) else { return BTreeMap::new() };
+    let mut names = vec![sys::rte_eth_xstat_name { name: [0; 64] }; room];
+    let mut values = vec![sys::rte_eth_xstat::default(); room];
+    // SAFETY: both have room for as many as the calls are told.
+    let (named, valued) = unsafe {
+        (
+            sys::rte_eth_xstats_get_names(device.id(), names.as_mut_ptr(), room as u32),
+            sys::rte_eth_xstats_get(device.id(), values.as_mut_ptr(), room as u32),
+        )
+    };
+    let filled = usize::try_from(named.min(valued)).unwrap_or(0).min(room);
+    let name_of = |id: u64| {
+        let name = names[..filled].get(usize::try_from(id).ok()?)?;
+        // SAFETY: the buffer was zeroed, and the call wrote a NUL-terminated text.
+        Some(unsafe { CStr::from_ptr(name.name.as_ptr()) }.to_string_lossy().into_owned())
+    };
+    values[..filled].iter().filter_map(|counter| Some((name_of(counter.id)?, counter.value))).collect()
+}
+
 /// The port's counters before the first frame and after the last.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CounterPair {
-    /// Before.
+    /// Before the first frame.
     pub before: PortCounters,
-    /// After.
+    /// After the last frame.
     pub after: PortCounters,
 }
 
 impl CounterPair {
-    /// What every counter that changed went up by. Counters that a driver resets count from 0.
+    /// The increase of every counter that changed. A counter that the driver reset counts from 0.
     pub fn difference(&self) -> BTreeMap<String, u64> {
         let before = self.before.flat();
-        let grown = self.after.flat().into_iter().map(|(name, after)| {
+        let increased = self.after.flat().into_iter().map(|(name, after)| {
             let before = before.get(&name).copied().unwrap_or(0);
             (name, after.checked_sub(before).unwrap_or(after))
         });
-        grown.filter(|(_, by)| *by > 0).collect()
+        increased.filter(|(_, by)| *by > 0).collect()
     }
 }
 
@@ -71,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_that_were_reset_count_from_zero() {
+    fn a_counter_that_was_reset_counts_from_zero() {
         let counters = |packets| PortCounters { tx_packets: packets, ..PortCounters::default() };
         let pair = CounterPair { before: counters(10), after: counters(4) };
         assert_eq!(pair.difference()["tx_packets"], 4);

@@ -1,12 +1,15 @@
+//! Port names: reading them, and writing them as DPDK's devargs.
+
 use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::driver::Driver;
 use crate::error::DataplaneError;
 
-/// A port as a person names it: a software port (`net_null0`), a PCI or an auxiliary device, each with its DPDK devargs.
+/// A port as the user writes it: a software port (`net_null0`), a PCI device or an auxiliary device, each with its DPDK devargs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PortSpec {
@@ -22,21 +25,9 @@ pub(crate) enum Bus {
     Auxiliary,
 }
 
-/// The software ports that linerate knows: driver, the arguments it needs, an example.
-const SOFTWARE: [(&str, &[&str], &str); 8] = [
-    ("net_null", &[], "net_null0 (takes and gives frames for nothing: the program's own speed)"),
-    ("net_ring", &[], "net_ring0 (gives back what it was given: the tester's own share of a round trip)"),
-    ("net_pcap", &["rx_pcap", "tx_pcap", "iface", "rx_iface", "tx_iface", "rx_iface_in"], "net_pcap0,tx_pcap=out.pcap (a capture file)"),
-    ("net_vhost", &["iface"], "net_vhost0,iface=lr.sock (shared memory, the end that owns the socket; start it first)"),
-    ("net_virtio_user", &["path"], "net_virtio_user0,path=lr.sock (shared memory, the other end)"),
-    ("net_af_packet", &["iface"], "net_af_packet0,iface=veth0 (a kernel interface)"),
-    ("net_af_xdp", &["iface"], "net_af_xdp0,iface=eth0 (a kernel interface, past most of the kernel)"),
-    ("net_tap", &[], "net_tap0,iface=tap0 (makes a kernel interface)"),
-];
-
 const HARDWARE: [&str; 3] = [
     "0000:03:00.0 (a NIC by its PCI address)",
-    "0000:03:00.0,representor=vf0 (a VF's representor in the embedded switch)",
+    "0000:03:00.0,representor=vf0 (the representor of a VF in the embedded switch)",
     "auxiliary:mlx5_core.sf.4 (a scalable function)",
 ];
 
@@ -50,7 +41,7 @@ impl PortSpec {
         self.bus
     }
 
-    /// What DPDK is given: the name with its arguments.
+    /// The devargs for DPDK: the name and its arguments.
     pub fn devargs(&self) -> String {
         match self.bus {
             Bus::Auxiliary => format!("auxiliary:{}{}", self.name, self.args),
@@ -58,12 +49,12 @@ impl PortSpec {
         }
     }
 
-    /// Whether this port is made by software, so that the tester itself is its limit.
+    /// Whether software makes this port, so that the tester itself limits its rate.
     pub fn is_software(&self) -> bool {
         self.bus == Bus::Vdev
     }
 
-    /// The driver's name where the port's name says it (`net_vhost` of `net_vhost0`).
+    /// The driver's name, which only the name of a software port contains (`net_vhost` of `net_vhost0`).
     pub fn software_driver(&self) -> Option<&str> {
         self.is_software().then(|| self.name.trim_end_matches(|c: char| c.is_ascii_digit()))
     }
@@ -73,17 +64,28 @@ impl PortSpec {
         arguments(&self.args).find_map(|(k, v)| (k == key).then_some(v))
     }
 
-    /// The devargs key that gives a software port its number of queues, where it has one.
-    pub(crate) fn queues_key(&self) -> Option<&'static str> {
-        match self.software_driver()? {
-            "net_vhost" | "net_virtio_user" => Some("queues"),
-            "net_af_packet" => Some("qpairs"),
-            "net_af_xdp" => Some("queue_count"),
-            _ => None,
-        }
+    /// What is known about the driver before the port is opened: nothing for devices.
+    pub(super) fn driver(&self) -> &'static Driver {
+        Driver::of(self.software_driver().unwrap_or_default())
     }
 
-    /// The same port with room for so many queues: software ports must be told when they are made. A number that was given stays.
+    /// The devargs key for the number of queues, where the port has one.
+    pub(super) fn queues_key(&self) -> Option<&'static str> {
+        self.driver().software.as_ref()?.queues_key
+    }
+
+    /// The kernel interface that the port uses, where it uses one.
+    pub(super) fn kernel_interface(&self) -> Option<&str> {
+        self.argument(self.driver().kernel_interface_key()?)
+    }
+
+    /// The frames in each ring, where the port ignores the number of descriptors.
+    pub(super) fn fixed_ring(&self) -> Option<u16> {
+        let ring = self.driver().fixed_ring?;
+        Some(self.argument(ring.key).and_then(|frames| frames.parse().ok()).unwrap_or(ring.frames))
+    }
+
+    /// The same port with `queues` queues. Software ports need the number when they are created. A number that the user gave is kept.
     pub fn with_queues(mut self, queues: NonZeroU16) -> PortSpec {
         if let Some(key) = self.queues_key().filter(|key| queues.get() > 1 && self.argument(key).is_none()) {
             self.args.push_str(&format!(",{key}={queues}"));
@@ -91,9 +93,9 @@ impl PortSpec {
         self
     }
 
-    /// Every kind of port that can be written, each with an example, one a line.
+    /// One example for every kind of port, one a line.
     pub fn examples() -> String {
-        SOFTWARE.iter().map(|(_, _, example)| *example).chain(HARDWARE).map(|example| format!("  {example}")).collect::<Vec<_>>().join("\n")
+        Driver::software_examples().chain(HARDWARE).map(|example| format!("  {example}")).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -115,7 +117,7 @@ impl FromStr for PortSpec {
             return Err(refuse(text, "it has no name"));
         }
         if trimmed.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(refuse(text, "a port has no spaces in it"));
+            return Err(refuse(text, "a port contains no spaces"));
         }
         if let Some(device) = name.strip_prefix("auxiliary:") {
             return if device.is_empty() {
@@ -128,23 +130,24 @@ impl FromStr for PortSpec {
             return Ok(PortSpec { bus: Bus::Pci, name: address, args: args.to_owned() });
         }
         let driver = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        let Some((_, needs, _)) = SOFTWARE.iter().find(|(known, _, _)| *known == driver) else {
-            return Err(refuse(text, format!("`{driver}` is neither a PCI address nor a driver we know")));
+        let Some(software) = Driver::software_port(driver) else {
+            return Err(refuse(text, format!("`{driver}` is neither a PCI address nor a known driver")));
         };
         if driver.len() == name.len() {
-            return Err(refuse(text, format!("a software port has a number, as in `{driver}0`")));
+            return Err(refuse(text, format!("a software port needs a number, as in `{driver}0`")));
         }
-        if !needs.is_empty() && !arguments(args).any(|(key, value)| needs.contains(&key) && !value.is_empty()) {
-            return Err(refuse(text, format!("{driver} needs `{}=…`", needs.join("=…` or `"))));
+        let required = software.required_keys;
+        if !required.is_empty() && !arguments(args).any(|(key, value)| required.contains(&key) && !value.is_empty()) {
+            return Err(refuse(text, format!("{driver} needs `{}=…`", required.join("=…` or `"))));
         }
         Ok(PortSpec { bus: Bus::Vdev, name: name.to_owned(), args: args.to_owned() })
     }
 }
 
-/// `0000:03:00.0` or `03:00.0`, in the long form that DPDK names ports with.
+/// The PCI address `0000:03:00.0` or `03:00.0` in the long form, which DPDK uses for port names.
 fn pci_address(name: &str) -> Option<String> {
-    let (rest, function) = name.rsplit_once('.')?;
-    let mut parts: Vec<&str> = rest.split(':').collect();
+    let (device, function) = name.rsplit_once('.')?;
+    let mut parts: Vec<&str> = device.split(':').collect();
     if parts.len() == 2 {
         parts.insert(0, "0000");
     }
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_port_is_refused_with_examples() {
+    fn text_that_is_not_a_port_is_refused_with_examples() {
         for (text, why) in [
             ("", "no name"),
             ("eth0", "`eth`"),

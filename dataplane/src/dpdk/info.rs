@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::MacAddress;
 
-/// What a port is, and how it was set up. Goes into the environment record.
+/// Properties and setup of a port. Part of the environment record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PortInfo {
     /// DPDK's name of the port.
@@ -12,23 +12,23 @@ pub struct PortInfo {
     pub devargs: String,
     /// The driver's name, such as `net_vhost` or `mlx5_pci`.
     pub driver: String,
-    /// The link's speed, where the link has one. Software ports have none, whatever they report.
+    /// The speed of the link. `None` for software ports, whatever they report.
     pub link_speed: Option<LinkSpeed>,
     /// The port's own address.
     pub mac: MacAddress,
-    /// The largest frame that was set up.
+    /// The largest frame that the port was set up for.
     pub max_frame: FrameSize,
-    /// The NUMA node, where the device has one.
+    /// The NUMA node of the device, where it has one.
     pub numa_node: Option<u32>,
-    /// Receive and transmit queues, as many of each.
+    /// Number of receive queues, and of transmit queues.
     pub queues: u16,
     /// Descriptors of each receive queue.
     pub rx_descriptors: u16,
     /// Descriptors of each transmit queue.
     pub tx_descriptors: u16,
-    /// Offloads that were switched on.
+    /// Offloads that are switched on.
     pub offloads: Vec<String>,
-    /// Receive function that the driver chose (`rte_eth_rx_burst_mode_get`), where it says.
+    /// Receive function that the driver chose (`rte_eth_rx_burst_mode_get`), where it reports one.
     pub rx_burst_mode: Option<String>,
     /// Transmit function that the driver chose.
     pub tx_burst_mode: Option<String>,
@@ -36,21 +36,21 @@ pub struct PortInfo {
     pub representor: bool,
     /// The embedded switch that the port belongs to, where it belongs to one.
     pub switch_domain: Option<u16>,
-    /// Whether the frames live in huge pages.
+    /// Whether mbufs are in huge pages.
     pub huge_pages: bool,
 }
 
-/// What [`PortInfo::offloads`] calls RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE.
+/// Name of RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE in [`PortInfo::offloads`].
 pub(super) const FAST_FREE: &str = "mbuf_fast_free";
 
-/// What it calls RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP.
+/// Name of RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP.
 pub(super) const SEND_ON_TIMESTAMP: &str = "send_on_timestamp";
 
-/// What it calls RTE_ETH_RX_OFFLOAD_TIMESTAMP.
+/// Name of RTE_ETH_RX_OFFLOAD_TIMESTAMP.
 pub(super) const RX_TIMESTAMP: &str = "rx_timestamp";
 
 impl PortInfo {
-    /// Whether the driver frees sent frames without a look at their pool.
+    /// Whether the driver frees sent mbufs without reading their pool.
     pub(crate) fn has_fast_free(&self) -> bool {
         self.offloads.iter().any(|offload| offload == FAST_FREE)
     }

@@ -11,10 +11,10 @@ use super::log;
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
 
-/// The calling thread's registration with EAL, until it is dropped.
+/// The calling thread's registration with EAL, until the value is dropped.
 ///
-/// An unregistered thread has no lcore id and so bypasses the mempool cache (DPDK programmer's guide, EAL, known issues): about
-/// 8 ns a frame.
+/// A thread without registration has no lcore id and bypasses the mempool cache, which costs about 8 ns a frame (DPDK programmer's guide,
+/// EAL, known issues).
 #[derive(Debug)]
 pub(crate) struct Registered {
     _eal: Arc<Eal>,
@@ -24,7 +24,7 @@ pub(crate) struct Registered {
 
 impl Registered {
     pub(crate) fn current_thread(eal: Arc<Eal>) -> Result<Self, String> {
-        // SAFETY: EAL is initialised as long as `eal` lives, and a thread that is registered already keeps its registration.
+        // SAFETY: EAL is initialised as long as `eal` lives. A thread that is registered already keeps its registration.
         let result = unsafe { sys::rte_thread_register() };
         if result == 0 { Ok(Registered { _eal: eal, _thread: PhantomData }) } else { Err(error_text()) }
     }
@@ -32,12 +32,12 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: registered in `current_thread` by this very thread, since the type is not Send; EAL still lives.
+        // SAFETY: registered in `current_thread` by this thread, since the type is not Send; EAL is alive.
         unsafe { sys::rte_thread_unregister() };
     }
 }
 
-/// A CPU that one poll loop has to itself.
+/// A CPU that one poll loop has for itself.
 #[derive(Debug)]
 pub(crate) struct CpuClaim {
     eal: Arc<Eal>,
@@ -45,7 +45,7 @@ pub(crate) struct CpuClaim {
 }
 
 impl CpuClaim {
-    /// A CPU for one poll loop: two on one would measure each other.
+    /// Claims a CPU for one poll loop; without `wanted`, the highest allowed one that is free.
     fn new(eal: &Arc<Eal>, wanted: Option<CpuId>) -> Result<CpuClaim, DataplaneError> {
         let allowed = CpuId::allowed();
         let mut polling = eal.polling_cpus();
@@ -57,7 +57,7 @@ impl CpuClaim {
         if !polling.insert(cpu) {
             return Err(DataplaneError::Cpu {
                 cpu,
-                why: "another poll loop of this process runs on it, and two on one CPU would measure each other".to_owned(),
+                why: "another poll loop of this process runs on it, and two loops on one CPU would disturb each other".to_owned(),
                 allowed: DataplaneError::list_cpus(&allowed),
             });
         }
@@ -75,7 +75,7 @@ impl Drop for CpuClaim {
     }
 }
 
-/// Pins this thread to a CPU that it has to itself, and registers it with EAL, until what is given is dropped.
+/// Pins the calling thread to a CPU of its own and registers it with EAL, until the result is dropped.
 pub(crate) fn pin(eal: &Arc<Eal>, cpu: Option<CpuId>, port: &str) -> Result<(Registered, CpuClaim), DataplaneError> {
     let failed = |reason: String| DataplaneError::Thread { name: port.to_owned(), reason };
     let claim = CpuClaim::new(eal, cpu)?;

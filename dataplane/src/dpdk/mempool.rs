@@ -1,4 +1,4 @@
-//! A pool of frames in DPDK's memory.
+//! A pool of mbufs in DPDK's memory.
 
 use std::ffi::CString;
 use std::ptr::NonNull;
@@ -9,10 +9,10 @@ use dpdk_sys as sys;
 
 use super::eal::Eal;
 use super::errno::error_text;
-use super::mbuf::Frame;
+use super::mbuf::Mbuf;
 use crate::error::DataplaneError;
 
-/// Frames that each poll loop keeps for itself (mempool cache).
+/// Mbufs that each lcore's mempool cache can hold.
 const CACHE: u32 = 256;
 
 /// A pool of single-segment mbufs.
@@ -28,19 +28,20 @@ unsafe impl Send for Pool {}
 unsafe impl Sync for Pool {}
 
 impl Pool {
-    /// Bytes of headroom in front of every frame; drivers put their own headers there.
+    /// Bytes in front of every frame; drivers write their own headers there.
     const HEADROOM: u32 = sys::LR_MBUF_HEADROOM;
 
-    /// A pool of at least `frames` mbufs beyond what caches can hold back, each for `bytes` bytes of frame.
+    /// A pool of at least `frames` mbufs in addition to those in caches, each with room for `bytes` bytes of frame. Errors name `port`.
     pub(crate) fn new(eal: &Arc<Eal>, port: &str, frames: u32, bytes: u32) -> Result<Pool, DataplaneError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        // 2^n − 1 uses a mempool's ring best (rte_pktmbuf_pool_create).
+        // 2^n − 1 uses the least memory for the pool's ring (rte_pktmbuf_pool_create).
         let frames = (frames + 2 * CACHE).next_power_of_two() - 1;
-        // 2 KiB are what drivers take for granted.
+        // Drivers expect at least 2 KiB (RTE_MBUF_DEFAULT_DATAROOM).
         let room = bytes.max(2048) + Self::HEADROOM;
         let failed = |reason: String| DataplaneError::Mempool { name: port.to_owned(), objects: frames, bytes: room, reason };
-        let name = CString::new(format!("lr{}", NUMBER.fetch_add(1, Ordering::Relaxed))).map_err(|_| failed("bad name".to_owned()))?;
-        let room16 = u16::try_from(room).map_err(|_| failed("a frame has at most 64 KiB".to_owned()))?;
+        let name = CString::new(format!("lr{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+            .map_err(|_| failed("the pool's name has a NUL byte".to_owned()))?;
+        let room16 = u16::try_from(room).map_err(|_| failed("a frame can have at most 64 KiB".to_owned()))?;
         // SAFETY: EAL is initialised while `eal` lives; the name is copied by DPDK. SOCKET_ID_ANY is −1.
         let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), frames, CACHE, 0, room16, -1) };
         match NonNull::new(raw) {
@@ -53,18 +54,18 @@ impl Pool {
         self.raw.as_ptr()
     }
 
-    /// Writes a finished frame into every mbuf, also into those that a driver still holds: nothing else writes to this pool's frames.
-    /// False, and nothing is written, where it does not fit.
+    /// Writes a finished frame into every mbuf, including those that a driver still holds: nothing else writes to this pool's frames.
+    /// Returns false, and writes nothing, where the frame does not fit.
     #[must_use]
     pub(crate) fn fill(&mut self, template: &[u8]) -> bool {
         unsafe extern "C" fn write(_: *mut sys::rte_mempool, template: *mut std::ffi::c_void, mbuf: *mut std::ffi::c_void, _: u32) {
-            // SAFETY: `template` is the reference that `fill` passes in, alive during the iteration; `mbuf` is an initialised mbuf of the
-            // pool, whose room is at least the template's length as `fill` checked.
+            // SAFETY: `template` is the reference that `fill` passes, alive during the iteration; `mbuf` is an initialised mbuf of the pool
+            // with room for the template, as `fill` checked.
             unsafe {
                 let template = *template.cast::<&[u8]>();
-                let frame = Frame::from_raw(mbuf.cast());
-                frame.reset(template.len() as u16);
-                std::ptr::copy_nonoverlapping(template.as_ptr(), frame.data(), template.len());
+                let mbuf = Mbuf::from_raw(mbuf.cast());
+                mbuf.reset(template.len() as u16);
+                std::ptr::copy_nonoverlapping(template.as_ptr(), mbuf.data(), template.len());
             }
         }
         if !self.fits(template.len()) {
@@ -89,21 +90,22 @@ impl Pool {
         unsafe { sys::lr_mempool_get_bulk(self.raw(), slots.as_mut_ptr().cast(), slots.len() as u32) == 0 }
     }
 
-    /// Gives raw mbufs back.
+    /// Puts raw mbufs back.
     ///
     /// # Safety
-    /// Each is of this pool, owned by the caller and used no more, in one segment with reference count 1 and no external buffer.
+    /// Each belongs to this pool and to the caller, who does not use it afterwards; it has one segment, reference count 1 and no external
+    /// buffer.
     #[inline(always)]
     pub(crate) unsafe fn put_raw(&self, slots: &[*mut sys::rte_mbuf]) {
-        // SAFETY: the caller vouches for the mbufs; the pool is alive.
+        // SAFETY: the caller's contract covers the mbufs; the pool is alive.
         unsafe { sys::lr_mempool_put_bulk(self.raw(), slots.as_ptr().cast(), slots.len() as u32) };
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // SAFETY: made in `new` and freed once, here. Whoever holds mbufs of it is gone: bursts borrow from a port's parts, and a port drops
-        // its pools after it was closed.
+        // SAFETY: created in `new` and freed once, here. No mbuf of it is in use: bursts borrow the pool, and a port drops its pools after
+        // its device was closed.
         unsafe { sys::rte_mempool_free(self.raw()) };
     }
 }

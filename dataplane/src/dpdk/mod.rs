@@ -1,32 +1,41 @@
-//! DPDK, safe: EAL, mbufs, mempools, queues and ports. Nothing here knows an engine.
+//! DPDK behind a safe interface: EAL, mbufs, mempools, queues and ports. Nothing here knows an engine.
 
 mod clock;
 mod counters;
 mod devargs;
 mod device;
+mod driver;
 mod eal;
 mod errno;
 mod info;
 mod lcore;
+mod link;
 mod log;
 mod mbuf;
 mod mempool;
+mod peer;
 mod port;
 mod port_options;
+mod probe;
 mod queue;
+mod setup;
 
 pub use counters::{CounterPair, PortCounters};
 pub use devargs::PortSpec;
+pub use driver::driver_sets_rx_missed;
 pub use eal::{DpdkVersion, EalOptions, Memory};
 pub use info::PortInfo;
+pub use mbuf::Mbuf;
 pub use port::Port;
 pub use port_options::PortOptions;
+pub use queue::Burst;
 
 pub(crate) use clock::PortClock;
-pub(crate) use device::{names, probe};
+pub(crate) use driver::{SEND_TIME_ERRORS, SentFrames};
 pub(crate) use eal::Eal;
 pub(crate) use lcore::pin;
-pub(crate) use mbuf::{Frame, TimeField};
+pub(crate) use mbuf::TimeField;
 pub(crate) use mempool::Pool;
-pub(crate) use port::{Parts, PortView};
-pub(crate) use queue::{Burst, Home, MAX_BURST, RxQueue, Slots, TxQueue};
+pub(crate) use port::{PortView, QueuePair};
+pub(crate) use probe::{names, probe};
+pub(crate) use queue::{FreeTarget, MAX_BURST, RxQueue, Slots, TxQueue};

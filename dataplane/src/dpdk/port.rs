@@ -1,4 +1,4 @@
-//! A port: opened, set up, started, and closed again when it is dropped.
+//! A port: opened, set up, started, and closed when it is dropped.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,129 +7,114 @@ use super::clock::PortClock;
 use super::counters::PortCounters;
 use super::devargs::PortSpec;
 use super::device::Device;
+use super::driver::{DEFAULT_DESCRIPTORS, Driver, OtherEnd, ReceivedFrames, ReceivedMbufs};
 use super::eal::Eal;
 use super::info::PortInfo;
-use super::log;
-use super::mbuf::Times;
+use super::link::Link;
+use super::mbuf::TimeFields;
 use super::mempool::Pool;
 use super::port_options::PortOptions;
-use super::queue::{Home, RxQueue, TxQueue};
+use super::queue::{FreeTarget, RxQueue, TxQueue};
+use super::{log, setup};
 use crate::error::DataplaneError;
 use crate::time::TickRate;
 
 /// A started port with as many receive as transmit queues.
 ///
-/// Dropping it closes the port. The order of the fields is the order in which they are dropped: no queue outlives its port, no pool is
-/// freed before the driver gave its frames back, and EAL goes last.
+/// Dropping it closes the port. Fields are dropped in order: no queue outlives its port, no pool is freed before the driver has released
+/// its mbufs, and EAL is last.
 #[derive(Debug)]
 pub struct Port {
     queues: Vec<(RxQueue, TxQueue)>,
     device: Device,
-    /// Frames that the port receives into.
+    /// Mbufs that the port receives into.
     rx_pool: Pool,
-    /// Frames to send, by queue and by kind of frame, made with the first plan that needs them. None is dropped before the port: the driver
-    /// may still hold frames of an earlier run.
+    /// Mbufs to send, by queue and by frame size, created with the first plan that needs them. They stay until the port is closed, because
+    /// the driver can hold mbufs of an earlier run.
     tx_pools: Vec<Vec<Pool>>,
-    pub(crate) eal: Arc<Eal>,
-    times: Times,
+    eal: Arc<Eal>,
+    time_fields: TimeFields,
     info: PortInfo,
 }
 
-/// Drivers that may give a received frame in an mbuf of someone else's pool: net_ring passes on what was sent.
-const FOREIGN_MBUFS: [&str; 2] = ["net_ring", "net_bonding"];
-
-/// Drivers whose receive function copies each frame with the core that calls it. NICs, and the other end of virtio-user, write it from elsewhere.
-const COPIED_BY_THE_POLLER: [&str; 5] = ["net_vhost", "net_af_packet", "net_pcap", "net_null", "net_tap"];
-
-/// Two VLAN tags more than what was asked for.
-const TAG_ROOM: u32 = 8;
-
-/// Frames that a ring of so many descriptors can hold, and some bursts.
-fn pool_size(descriptors: Option<u16>) -> u32 {
-    u32::from(descriptors.unwrap_or(1024)).max(512) + 512
-}
-
-/// The part of a port that one poll loop works with: a queue each way.
-pub(crate) struct Parts<'p> {
+/// One queue in each direction, for one poll loop.
+pub(crate) struct QueuePair<'p> {
     pub(crate) rx: &'p mut RxQueue,
     pub(crate) tx: &'p mut TxQueue,
-    /// Where received frames go back to.
-    pub(crate) home: Home<'p>,
-    /// Frames to send, one pool a kind of frame; see [`Port::fill_tx_pools`].
+    /// Where received mbufs are freed to.
+    pub(crate) free_target: FreeTarget<'p>,
+    /// Mbufs to send, one pool for each frame size; see [`Port::fill_tx_pools`].
     pub(crate) tx_pools: &'p [Pool],
     pub(crate) port: PortView<'p>,
 }
 
-/// A look at a port while its queues are in use.
+/// Read access to a port while its queues are in use.
 #[derive(Clone, Copy)]
 pub(crate) struct PortView<'p> {
     device: &'p Device,
-    times: Times,
-}
-
-impl PortView<'_> {
-    pub(crate) fn link_is_up(self) -> bool {
-        self.device.link().0
-    }
-
-    pub(crate) fn times(self) -> Times {
-        self.times
-    }
+    time_fields: TimeFields,
 }
 
 impl<'p> PortView<'p> {
+    pub(crate) fn link_is_up(self) -> bool {
+        Link::of(self.device).is_up
+    }
+
+    /// The time fields that the port was opened with.
+    pub(crate) fn time_fields(self) -> TimeFields {
+        self.time_fields
+    }
+
     /// The port's clock, beside ticks of `rate`.
     pub(crate) fn clock(self, rate: TickRate) -> Result<PortClock<'p>, DataplaneError> {
         PortClock::new(self.device, rate)
     }
 }
 
+/// Room in each mbuf beyond the largest frame, for two further VLAN tags.
+const TAG_ROOM: u32 = 8;
+
+/// Mbufs for a ring with this many descriptors and a few bursts.
+fn pool_size(descriptors: Option<u16>) -> u32 {
+    u32::from(descriptors.unwrap_or(DEFAULT_DESCRIPTORS)).max(512) + 512
+}
+
 impl Port {
     /// Opens, sets up and starts a port.
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
         let device = Device::claim(eal, spec)?;
-        // Before memory is taken for queues that the port does not have.
-        device.check_queues(spec, &options)?;
+        // Checked before memory is reserved for queues that the port does not have.
+        setup::check_queues(&device, spec, &options)?;
         let bytes = options.max_frame.without_fcs() + TAG_ROOM;
         let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
         let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
-        let (info, times) = device.start(spec, &options, &rx_pool)?;
+        let (info, time_fields) = setup::start(&device, spec, &options, &rx_pool)?;
         let id = device.id();
-        let warm = COPIED_BY_THE_POLLER.contains(&info.driver.as_str());
-        // SAFETY: all queues are set up and the port is started as long as `device` lives, which a Port drops after its queues; a port is
-        // claimed once at a time, so these are the only ones.
+        let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
+        // SAFETY: all queues are set up and the port is started while `device` exists, which a Port drops after its queues. A port is
+        // claimed once at a time, so these values are the only ones.
         let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number)) };
         let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
         let tx_pools = queues.iter().map(|_| Vec::new()).collect();
-        Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), times, info })
+        Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), time_fields, info })
     }
 
-    /// What the port is and can do.
+    /// Properties and setup of the port.
     pub fn info(&self) -> &PortInfo {
         &self.info
     }
 
-    /// Which times its frames carry.
-    pub(crate) fn times(&self) -> Times {
-        self.times
-    }
-
     /// The port's counters now. The engines read them before and after a run themselves.
     pub fn counters(&self) -> PortCounters {
-        self.device.counters()
+        PortCounters::of(&self.device)
     }
 
     /// Whether the link is up now.
     pub fn link_is_up(&self) -> bool {
-        self.device.link().0
+        Link::of(&self.device).is_up
     }
 
-    /// Whether the other end of a vhost-user port stopped its queues in order before it went.
-    pub(crate) fn peer_stopped_its_queues(&self) -> bool {
-        self.info.driver == "net_vhost" && log::queues_were_stopped(&log::take())
-    }
-
-    /// Waits until the link is up; for vhost and virtio-user that means that the other end is there.
+    /// Waits until the link is up. For vhost and virtio-user this means that the other end is connected.
     pub fn wait_link_up(&self, timeout: Duration) -> Result<(), DataplaneError> {
         let begin = Instant::now();
         while !self.link_is_up() {
@@ -141,15 +126,35 @@ impl Port {
         Ok(())
     }
 
-    /// The port taken apart: one part a queue.
-    pub(crate) fn split(&mut self) -> Vec<Parts<'_>> {
-        let own = !FOREIGN_MBUFS.contains(&self.info.driver.as_str());
-        let (home, port) = (Home::new(&self.rx_pool, own), PortView { device: &self.device, times: self.times });
-        let queues = self.queues.iter_mut().zip(&self.tx_pools);
-        queues.map(|((rx, tx), tx_pools)| Parts { rx, tx, home, tx_pools, port }).collect()
+    pub(crate) fn eal(&self) -> &Arc<Eal> {
+        &self.eal
     }
 
-    /// Limits each of the first queues to so many megabits a second; 0 takes the limits away.
+    /// What is known about the port's driver.
+    pub(crate) fn driver(&self) -> &'static Driver {
+        Driver::of(&self.info.driver)
+    }
+
+    /// The time fields that the port was opened with.
+    pub(crate) fn time_fields(&self) -> TimeFields {
+        self.time_fields
+    }
+
+    /// Whether the peer of a vhost-user port stopped its queues before it disconnected.
+    pub(crate) fn peer_stopped_its_queues(&self) -> bool {
+        matches!(self.driver().other_end, OtherEnd::OwnSocket { .. }) && log::queues_were_stopped(&log::take())
+    }
+
+    /// The queues of the port, one pair for each poll loop.
+    pub(crate) fn queue_pairs(&mut self) -> Vec<QueuePair<'_>> {
+        let only_this_pool = self.driver().received_mbufs == ReceivedMbufs::FromOwnPool;
+        let free_target = FreeTarget::new(&self.rx_pool, only_this_pool);
+        let port = PortView { device: &self.device, time_fields: self.time_fields };
+        let queues = self.queues.iter_mut().zip(&self.tx_pools);
+        queues.map(|((rx, tx), tx_pools)| QueuePair { rx, tx, free_target, tx_pools, port }).collect()
+    }
+
+    /// Limits the rate of each of the first `queues` queues, in Mbit/s; 0 removes the limits.
     pub(crate) fn limit_queues(&mut self, queues: u16, mbps: u32) -> Result<(), DataplaneError> {
         (0..queues).try_for_each(|queue| self.device.limit_queue(queue, mbps))
     }
@@ -159,12 +164,13 @@ impl Port {
         self.device.has_sent();
     }
 
-    /// Makes the transmit pools of every queue, one for each template, with every frame written.
+    /// Creates the transmit pools of every queue, one for each template, and writes the template into every mbuf.
     pub(crate) fn fill_tx_pools(&mut self, templates: &[&[u8]]) -> Result<(), DataplaneError> {
         if templates.len() > 1 && self.info.has_fast_free() {
             return Err(DataplaneError::Plan {
                 what: "frames of several sizes",
-                why: "the port was opened with fast_free, with which all frames of a queue must be of one pool (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE): open it without"
+                why: "the port was opened with fast_free, which needs all frames of a queue to be of one pool \
+                      (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE): open the port without fast_free"
                     .to_owned(),
             });
         }

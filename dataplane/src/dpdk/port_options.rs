@@ -6,24 +6,25 @@ use serde::{Deserialize, Serialize};
 /// How a port is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortOptions {
-    /// The largest frame that will be sent or received: sets the MTU (L − 18) and the size of the buffers.
+    /// The largest frame to send or receive. Sets the MTU (frame size − 18) and the size of the mbufs.
     pub max_frame: FrameSize,
-    /// Receive and transmit queues, as many of each: one poll loop a queue.
+    /// Number of receive queues, and of transmit queues. Each has one poll loop.
     pub queues: NonZeroU16,
-    /// Receive descriptors; the driver's own choice (or 1024) where none is given.
+    /// Receive descriptors of each queue; default the driver's own number, or 1024.
     pub rx_descriptors: Option<u16>,
-    /// Transmit descriptors; likewise.
+    /// Transmit descriptors of each queue; the same default.
     pub tx_descriptors: Option<u16>,
-    /// Receive frames that are addressed to others.
+    /// Receive frames with any destination address.
     pub promiscuous: bool,
-    /// Let the driver free sent frames the fast way (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) where it can. Not with frames of several sizes
-    /// ([`SendPlan::traffic`](crate::SendPlan::traffic)): each size has a pool of its own.
+    /// Use RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE where the port has it. It excludes frames of several sizes
+    /// ([`SendPlan::traffic`](crate::SendPlan::traffic)), because each size has its own pool.
     pub fast_free: bool,
-    /// Let the port hold frames until their time, for [`Pacing::SendOnTimestamp`](crate::Pacing). Drivers choose a slower transmit function then.
+    /// Let the port hold frames until their send time, for [`Pacing::SendOnTimestamp`](crate::Pacing). Drivers choose a slower transmit
+    /// function then.
     #[serde(default)]
     pub send_on_timestamp: bool,
-    /// Let the port say when each frame came (RTE_ETH_RX_OFFLOAD_TIMESTAMP): round-trip times end there instead of at the poll loop. Not where
-    /// throughput is measured: mlx5 compresses no completions then (mlx5_devx.c).
+    /// Let the port write the arrival time of each frame (RTE_ETH_RX_OFFLOAD_TIMESTAMP), for round-trip times that end at the port instead of
+    /// at the poll loop. Not for throughput: mlx5 does not compress completions then (mlx5_devx.c).
     #[serde(default)]
     pub arrival_times: bool,
 }

@@ -1,19 +1,19 @@
-//! Who owns an mbuf.
+//! Ownership of mbufs between a pool, a poll loop and a queue.
 //!
-//! A burst owns its frames and borrows the place where their pointers stand. Handing it to a queue consumes it: what comes back is
-//! what the queue did not take. Neither a frame nor a burst can be cloned, so no mbuf is freed twice or used after it was sent.
+//! A [`Burst`] owns its mbufs and borrows the array that holds their pointers. [`Burst::submit`] consumes it and returns the mbufs that
+//! the queue did not accept. A burst cannot be cloned, so no mbuf is freed twice or used after it was sent.
 
 use std::mem::{self, ManuallyDrop};
 
 use dpdk_sys as sys;
 
-use super::mbuf::{Frame, are_plain};
+use super::mbuf::{Mbuf, are_plain};
 use super::mempool::Pool;
 
-/// The most frames a burst can have.
+/// The most mbufs a burst can have.
 pub(crate) const MAX_BURST: usize = 256;
 
-/// Room for one burst's pointers. It owns nothing.
+/// Room for the pointers of one burst. It owns no mbuf.
 #[derive(Debug)]
 pub(crate) struct Slots([*mut sys::rte_mbuf; MAX_BURST]);
 
@@ -23,150 +23,156 @@ impl Slots {
     }
 }
 
-/// How frames go home when a burst is dropped.
+/// Where the mbufs of a burst are freed to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Home<'p> {
+pub(crate) struct FreeTarget<'p> {
     pool: &'p Pool,
-    /// Whether every mbuf is of `pool`, so that plain ones go back without a look at their second cache line.
-    own: bool,
+    /// Whether every mbuf belongs to `pool`: plain ones are then put back without reading their second cache line.
+    only_this_pool: bool,
 }
 
-impl<'p> Home<'p> {
-    pub(crate) fn new(pool: &'p Pool, own: bool) -> Self {
-        Home { pool, own }
+impl<'p> FreeTarget<'p> {
+    pub(crate) fn new(pool: &'p Pool, only_this_pool: bool) -> Self {
+        FreeTarget { pool, only_this_pool }
     }
 
     /// # Safety
-    /// The caller owns the frames and uses them no more.
+    /// The caller owns the mbufs and does not use them afterwards.
     #[inline(always)]
-    unsafe fn take_back(&self, frames: &mut [Frame]) {
-        if frames.is_empty() {
+    unsafe fn free(&self, mbufs: &mut [*mut sys::rte_mbuf]) {
+        if mbufs.is_empty() {
             return;
         }
-        // SAFETY: Frame is a transparent pointer.
-        let mbufs = unsafe { &mut *(frames as *mut [Frame] as *mut [*mut sys::rte_mbuf]) };
-        if self.own && are_plain(mbufs) {
-            // SAFETY: owned by the caller, of this pool by `own`, and plain as just seen.
+        // SAFETY: owned by the caller.
+        if self.only_this_pool && unsafe { are_plain(mbufs) } {
+            // SAFETY: owned by the caller, from this pool by `only_this_pool`, and plain.
             unsafe { self.pool.put_raw(mbufs) };
         } else {
-            // SAFETY: owned by the caller; rte_pktmbuf_free_bulk finds each one's own pool.
+            // SAFETY: owned by the caller; rte_pktmbuf_free_bulk reads each mbuf's own pool.
             unsafe { sys::rte_pktmbuf_free_bulk(mbufs.as_mut_ptr(), mbufs.len() as u32) };
         }
     }
 }
 
-/// Frames, owned. Dropping it gives them back to where they came from.
+/// Mbufs that one poll loop owns. Dropping the burst frees them.
 #[derive(Debug)]
-pub(crate) struct Burst<'s> {
-    frames: &'s mut [Frame],
-    home: Home<'s>,
+pub struct Burst<'s> {
+    mbufs: &'s mut [*mut sys::rte_mbuf],
+    free_target: FreeTarget<'s>,
 }
 
 impl<'s> Burst<'s> {
-    /// `count` frames of `pool`, as they were put back; none where the pool has not so many.
+    /// Takes `count` mbufs from `pool` with their contents unchanged; `None` where the pool has fewer.
     #[inline(always)]
     pub(crate) fn take(pool: &'s Pool, slots: &'s mut Slots, count: usize) -> Option<Self> {
-        let slots = &mut slots.0[..count.min(MAX_BURST)];
-        pool.get_raw(slots).then(|| {
-            // SAFETY: Frame is a transparent pointer; the pool gave these mbufs to us alone.
-            let frames = unsafe { &mut *(slots as *mut [*mut sys::rte_mbuf] as *mut [Frame]) };
-            Burst { frames, home: Home::new(pool, true) }
-        })
+        let mbufs = &mut slots.0[..count.min(MAX_BURST)];
+        pool.get_raw(mbufs).then(|| Burst { mbufs, free_target: FreeTarget::new(pool, true) })
     }
 
-    /// `count` frames, each of the pool that `next` says; none where one of the pools has not so many.
+    /// Takes `count` mbufs, each from the pool whose index `next` gives; `None` where a pool has too few, or where `next` gives an index
+    /// that no pool has.
     #[inline(never)]
-    pub(crate) fn take_each(pools: &'s [Pool], slots: &'s mut Slots, count: usize, mut next: impl FnMut() -> usize) -> Option<Self> {
-        let home = Home::new(pools.first()?, false);
+    pub(crate) fn take_each(pools: &'s [Pool], slots: &'s mut Slots, count: usize, next: impl FnMut() -> usize) -> Option<Self> {
+        let free_target = FreeTarget::new(pools.first()?, false);
         let count = count.min(MAX_BURST);
         let mut order = [0u8; MAX_BURST];
         let mut taken = [std::ptr::null_mut(); MAX_BURST];
-        order[..count].iter_mut().for_each(|pool| *pool = next() as u8);
+        choose_pools(pools.len(), &mut order[..count], next)?;
         let mut begin = 0;
         for (pool, number) in pools.iter().zip(0u8..) {
-            let wanted = order[..count].iter().filter(|&&of| of == number).count();
+            let wanted = order[..count].iter().filter(|&&chosen| chosen == number).count();
             if !pool.get_raw(&mut taken[begin..begin + wanted]) {
-                // SAFETY: Frame is a transparent pointer; these were given to us alone, each by its own pool, and go home by it.
-                unsafe { home.take_back(&mut *(&mut taken[..begin] as *mut [*mut sys::rte_mbuf] as *mut [Frame])) };
+                // SAFETY: these came from their pools for this burst alone; with `only_this_pool` false each is freed to its own pool.
+                unsafe { free_target.free(&mut taken[..begin]) };
                 return None;
             }
             let mut of_pool = taken[begin..begin + wanted].iter();
-            for (slot, _) in slots.0.iter_mut().zip(&order[..count]).filter(|(_, of)| **of == number) {
-                // As many as were counted above.
+            for (slot, _) in slots.0.iter_mut().zip(&order[..count]).filter(|(_, chosen)| **chosen == number) {
+                // `of_pool` has exactly as many as were counted above.
                 *slot = of_pool.next().copied().unwrap_or(std::ptr::null_mut());
             }
             begin += wanted;
         }
-        // SAFETY: Frame is a transparent pointer; every slot up to `count` was written, since each number in `order` is of a pool.
-        let frames = unsafe { &mut *(&mut slots.0[..count] as *mut [*mut sys::rte_mbuf] as *mut [Frame]) };
-        Some(Burst { frames, home })
+        // Every slot up to `count` was written: each number in `order` is the index of a pool, by `choose_pools`.
+        Some(Burst { mbufs: &mut slots.0[..count], free_target })
     }
 
-    /// What a queue has received, at most `count` frames.
+    /// Reads at most `count` mbufs from a receive queue.
     #[inline(always)]
-    pub(crate) fn receive(queue: &mut RxQueue, home: Home<'s>, slots: &'s mut Slots, count: usize) -> Self {
+    pub(crate) fn receive(queue: &mut RxQueue, free_target: FreeTarget<'s>, slots: &'s mut Slots, count: usize) -> Self {
         let count = count.min(MAX_BURST);
-        // SAFETY: the queue is set up and started as `RxQueue::new` says, this thread alone polls it (&mut), and there is room for `count`
-        // pointers.
+        // SAFETY: the queue is set up and started by the contract of `RxQueue::new`, `&mut` makes this thread its only user, and there is
+        // room for `count` pointers. The driver hands the mbufs over.
         let received = unsafe { sys::lr_rx_burst(queue.port, queue.number, slots.0.as_mut_ptr(), count as u16) };
-        let slots = &mut slots.0[..usize::from(received)];
-        // SAFETY: Frame is a transparent pointer; the driver gave these mbufs to us alone.
-        Burst { frames: unsafe { &mut *(slots as *mut [*mut sys::rte_mbuf] as *mut [Frame]) }, home }
+        Burst { mbufs: &mut slots.0[..usize::from(received)], free_target }
     }
 
-    /// The frames, in order.
+    /// The mbufs, in order.
     #[inline(always)]
-    pub(crate) fn frames(&self) -> &[Frame] {
-        self.frames
+    pub fn mbufs(&self) -> &[Mbuf<'_>] {
+        // SAFETY: Mbuf is a transparent pointer. The burst owns the mbufs while it is borrowed, which is their lifetime here.
+        unsafe { &*(&raw const *self.mbufs as *const [Mbuf<'_>]) }
     }
 
+    /// How many mbufs there are.
     #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len()
+    pub fn len(&self) -> usize {
+        self.mbufs.len()
     }
 
+    /// Whether there are none.
     #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.mbufs.is_empty()
     }
 
-    /// Offers the frames to a queue, once. What it took is the driver's; what it did not take comes back.
+    /// Offers the mbufs to a transmit queue once, and returns those that the queue did not accept.
     #[inline(always)]
     pub(crate) fn submit(self, queue: &mut TxQueue) -> Burst<'s> {
         let mut this = ManuallyDrop::new(self);
-        let frames = mem::take(&mut this.frames);
-        // SAFETY: the queue is set up and started as `TxQueue::new` says, this thread alone uses it (&mut); the frames are ours, and the
-        // first `sent` of them are forgotten here, so nothing of ours refers to them any more.
-        let sent = unsafe { sys::lr_tx_burst(queue.port, queue.number, frames.as_mut_ptr().cast(), frames.len() as u16) };
-        Burst { frames: &mut frames[usize::from(sent)..], home: this.home }
+        let mbufs = mem::take(&mut this.mbufs);
+        // SAFETY: the queue is set up and started by the contract of `TxQueue::new` and `&mut` makes this thread its only user; the burst
+        // owns the mbufs. The driver owns the first `sent` of them afterwards, and no reference to those remains.
+        let sent = unsafe { sys::lr_tx_burst(queue.port, queue.number, mbufs.as_mut_ptr(), mbufs.len() as u16) };
+        Burst { mbufs: &mut mbufs[usize::from(sent)..], free_target: this.free_target }
     }
 
-    /// Keeps the frames that `keep` says by place, in order, and gives the others back.
+    /// Keeps the mbufs for which `keep` returns true (it gets the index and the mbuf), in order, and frees the others.
     #[inline(always)]
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, Frame) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, Mbuf<'_>) -> bool) {
         let mut kept = 0;
-        for i in 0..self.frames.len() {
-            if keep(i, self.frames[i]) {
-                self.frames.swap(kept, i);
+        for i in 0..self.mbufs.len() {
+            // SAFETY: the burst owns the mbuf during the call.
+            if keep(i, unsafe { Mbuf::from_raw(self.mbufs[i]) }) {
+                self.mbufs.swap(kept, i);
                 kept += 1;
             }
         }
-        let (keep, drop) = mem::take(&mut self.frames).split_at_mut(kept);
-        // SAFETY: the burst owned them and lets go of them here.
-        unsafe { self.home.take_back(drop) };
-        self.frames = keep;
+        let (keep, free) = mem::take(&mut self.mbufs).split_at_mut(kept);
+        // SAFETY: the burst owned them and holds only `keep` from here on.
+        unsafe { self.free_target.free(free) };
+        self.mbufs = keep;
     }
 }
 
 impl Drop for Burst<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: the burst owns its frames and is gone after this.
-        unsafe { self.home.take_back(self.frames) };
+        // SAFETY: the burst owns its mbufs and does not exist afterwards.
+        unsafe { self.free_target.free(self.mbufs) };
     }
 }
 
-/// One of a port's receive queues. There is one value of each, so one thread at a time polls it.
+/// Fills `order` with pool indices from `next`; `None` where one of them is not below `pools`.
+fn choose_pools(pools: usize, order: &mut [u8], mut next: impl FnMut() -> usize) -> Option<()> {
+    for chosen in order {
+        let pool = next();
+        *chosen = u8::try_from(pool).ok().filter(|_| pool < pools)?;
+    }
+    Some(())
+}
+
+/// One receive queue of a port. One value exists for each queue, so one thread at a time polls it.
 #[derive(Debug)]
 pub(crate) struct RxQueue {
     port: u16,
@@ -174,7 +180,7 @@ pub(crate) struct RxQueue {
     warm: bool,
 }
 
-/// One of a port's transmit queues. There is one value of each, so one thread at a time uses it.
+/// One transmit queue of a port. One value exists for each queue, so one thread at a time uses it.
 #[derive(Debug)]
 pub(crate) struct TxQueue {
     port: u16,
@@ -182,13 +188,16 @@ pub(crate) struct TxQueue {
 }
 
 impl RxQueue {
+    /// `warm` says that received frames are in the polling core's cache already.
+    ///
     /// # Safety
-    /// Receive queue `number` of `port` is set up, the port is started and stays so as long as this lives, and no other RxQueue is made for it.
+    /// Receive queue `number` of `port` is set up, the port is started and stays so while this value exists, and no other RxQueue exists
+    /// for the same queue.
     pub(crate) unsafe fn new(port: u16, number: u16, warm: bool) -> Self {
         RxQueue { port, number, warm }
     }
 
-    /// Whether received frames are in the polling core's cache already.
+    /// Whether received frames are in the polling core's cache already, so that a prefetch gains nothing.
     #[inline(always)]
     pub(crate) fn is_warm(&self) -> bool {
         self.warm
@@ -200,5 +209,24 @@ impl TxQueue {
     /// As for [`RxQueue::new`], for transmit queue `number`.
     pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
         TxQueue { port, number }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_index_that_does_not_exist_is_refused() {
+        let choose = |pools, indices: &[usize]| {
+            let mut order = [9; 3];
+            let mut indices = indices.iter().copied();
+            choose_pools(pools, &mut order, || indices.next().unwrap()).map(|()| order)
+        };
+        assert_eq!(choose(3, &[2, 0, 1]), Some([2, 0, 1]));
+        assert_eq!(choose(3, &[2, 0, 3]), None);
+        // 256 must not become pool 0.
+        assert_eq!(choose(3, &[0, 256, 0]), None);
+        assert_eq!(choose(0, &[0, 0, 0]), None);
     }
 }

@@ -1,78 +1,83 @@
+//! When the poll loop of a sink or a reflector ends.
+
 use std::time::Duration;
 
 use super::meter::ticks_in;
 use crate::time::TickRate;
 
-/// Asking for the link costs a system call on some ports: only after a silence of this length, and no more often.
-const LOOK: Duration = Duration::from_millis(250);
+/// Reading the link is a system call on some ports: done only after this long without a frame, and no more often.
+const LINK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Frames under way are waited for, but no longer than this many times the silence that says there are none.
+/// The longest drain, in multiples of the idle time that ends one.
 const LONGEST_DRAIN: u64 = 10;
 
-/// What a report says where a link went down.
-pub(super) const LINK_LOST: &str = "the link went down: the other end has gone, or the cable";
+/// Why a run ended early, in its report, where the link went down.
+pub(super) const LINK_LOST: &str = "the link went down: the other end closed its port, or the cable was unplugged";
 
 /// Why the poll loop of a sink or a reflector ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// Its time was over.
+    /// Its duration was over.
     TimeOver,
-    /// It was told to stop, and what was under way has come.
+    /// It was asked to stop, and the frames in flight have arrived.
     Stopped,
     /// The link went down.
     LinkLost,
 }
 
 impl End {
-    /// What a report says of an end that nobody asked for.
+    /// Why the run ended early, for the report; `None` where it ended as planned.
     pub(super) fn ended_early(self) -> Option<String> {
         (self == End::LinkLost).then(|| LINK_LOST.to_owned())
     }
 }
 
-/// When the poll loop of a sink or a reflector ends: after its time, some silence after it was told to stop, or with the link.
+/// Decides when the poll loop of a sink or a reflector ends: after its duration, after a drain once it was asked to stop, or when the link
+/// goes down.
 #[derive(Debug)]
 pub(super) struct Ending {
     begin: u64,
     limit: Option<u64>,
     drain: u64,
-    look: u64,
+    link_interval: u64,
     last_frame: u64,
-    last_look: u64,
+    last_link_check: u64,
     stopped: Option<u64>,
 }
 
 impl Ending {
-    /// The end of a loop that begins at `begin` by a clock of `rate`: after `duration`, where one is given; when told to stop, once
-    /// nothing has come for `drain`.
+    /// For a loop that begins at `begin` by a clock of `rate`: it ends after `duration`, where one is given, and once asked to stop when no
+    /// frame has arrived for `drain`.
     pub(super) fn new(rate: TickRate, begin: u64, duration: Option<Duration>, drain: Duration) -> Self {
         let ticks = |duration| ticks_in(rate, duration);
         Ending {
             begin,
             limit: duration.map(ticks),
             drain: ticks(drain),
-            look: ticks(LOOK),
+            link_interval: ticks(LINK_INTERVAL),
             last_frame: begin,
-            last_look: begin,
+            last_link_check: begin,
             stopped: None,
         }
     }
 
-    /// Whether the loop ends after the turn that began at `now` and brought frames or did not. `link_lost` is asked seldom.
+    /// Whether the loop ends after the iteration that began at `now`; `received` says whether it received frames. `link_lost` is called
+    /// seldom.
     #[inline(always)]
-    pub(super) fn after(&mut self, now: u64, came: bool, stop_asked: bool, link_lost: impl FnOnce() -> bool) -> Option<End> {
-        // Even a flood of frames must not keep a loop from ending.
+    pub(super) fn after(&mut self, now: u64, received: bool, stop_asked: bool, link_lost: impl FnOnce() -> bool) -> Option<End> {
+        // Checked first: the loop ends on time even while frames arrive continuously.
         if self.limit.is_some_and(|limit| now.wrapping_sub(self.begin) >= limit) {
             return Some(End::TimeOver);
         }
-        if came {
+        if received {
             self.last_frame = now;
         }
         if stop_asked {
             return self.drained(now);
         }
-        if !came && now.wrapping_sub(self.last_frame) > self.look && now.wrapping_sub(self.last_look) > self.look {
-            self.last_look = now;
+        let interval_since = |tick: u64| now.wrapping_sub(tick) > self.link_interval;
+        if !received && interval_since(self.last_frame) && interval_since(self.last_link_check) {
+            self.last_link_check = now;
             return link_lost().then_some(End::LinkLost);
         }
         None
@@ -81,13 +86,13 @@ impl Ending {
     #[inline(never)]
     fn drained(&mut self, now: u64) -> Option<End> {
         let stopped = *self.stopped.get_or_insert_with(|| {
-            // What was silent before it was told to stop does not count: the last frames may have been sent just now.
+            // Idle time before the stop does not count: the last frames may have been sent just now.
             self.last_frame = now;
             now
         });
-        let silent = now.wrapping_sub(self.last_frame) > self.drain;
+        let drained = now.wrapping_sub(self.last_frame) > self.drain;
         let too_long = now.wrapping_sub(stopped) > self.drain.saturating_mul(LONGEST_DRAIN);
-        (silent || too_long).then_some(End::Stopped)
+        (drained || too_long).then_some(End::Stopped)
     }
 }
 
@@ -103,7 +108,7 @@ mod tests {
     const DRAIN: Duration = Duration::from_millis(50);
 
     fn never() -> bool {
-        panic!("the link is looked at")
+        panic!("the link is read")
     }
 
     #[test]
@@ -117,9 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn told_to_stop_it_waits_for_a_silence_that_begins_with_the_order() {
+    fn after_a_stop_it_drains_for_an_idle_time_that_begins_with_the_stop() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
-        // Silent for 200 ms before the order: that is no drain.
+        // Idle for 200 ms before the stop: that is not part of the drain.
         assert_eq!(ending.after(200 * MS, false, true, never), None);
         assert_eq!(ending.after(250 * MS, false, true, never), None);
         assert_eq!(ending.after(250 * MS, true, true, never), None);
@@ -129,20 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_keep_it_from_stopping() {
+    fn frames_without_end_do_not_keep_it_from_stopping() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
         let end = (0..).map(|ms| (ms, ending.after(ms * MS, true, true, never))).find(|(_, end)| end.is_some());
         assert_eq!(end, Some((501, Some(End::Stopped))));
     }
 
     #[test]
-    fn the_link_is_looked_at_after_a_silence_and_seldom() {
+    fn the_link_is_read_after_an_idle_time_and_seldom() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
-        let mut looks = Vec::new();
+        let mut reads = Vec::new();
         for ms in 0..2000 {
             // Frames until one second, then none.
             let end = ending.after(ms * MS, ms < 1000, false, || {
-                looks.push(ms);
+                reads.push(ms);
                 ms > 1600
             });
             if end.is_some() {
@@ -150,18 +155,18 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(looks, [1250, 1501, 1752]);
+        assert_eq!(reads, [1250, 1501, 1752]);
         assert!(End::LinkLost.ended_early().is_some());
     }
 
     proptest! {
         #[test]
-        fn before_its_time_and_unasked_it_only_ends_with_the_link(begin: u64, turns in prop::collection::vec((0u64..400 * MS, any::<bool>()), 0..100)) {
+        fn before_its_time_and_unasked_it_only_ends_with_the_link(begin: u64, iterations in prop::collection::vec((0u64..400 * MS, any::<bool>()), 0..100)) {
             let mut ending = Ending::new(CLOCK, begin, Some(Duration::from_secs(3600)), DRAIN);
             let mut now = begin;
-            for (length, came) in turns {
+            for (length, received) in iterations {
                 now = now.wrapping_add(length);
-                prop_assert_eq!(ending.after(now, came, false, || false), None);
+                prop_assert_eq!(ending.after(now, received, false, || false), None);
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Measures a poll loop while it runs.
+
 use std::time::Duration;
 
 use methodology::units::{Nanoseconds, Seconds};
@@ -11,10 +13,10 @@ use crate::dpdk::Port;
 use crate::error::DataplaneError;
 use crate::time::{TickRate, ticks};
 
-/// Longer than this between two turns of a poll loop is a hiccup: what 1024 descriptors hide at 40 Mpps.
-pub(super) const HICCUP: Duration = Duration::from_micros(25);
+/// Default hiccup threshold: a ring of 1024 descriptors buffers 25 µs at 40 Mpps.
+pub(super) const HICCUP_THRESHOLD: Duration = Duration::from_micros(25);
 
-/// What every poll loop measures of itself: hiccups, and what its time goes into.
+/// What every poll loop measures of itself: hiccups, and how its time is spent.
 #[derive(Debug)]
 pub(super) struct Meter {
     rate: TickRate,
@@ -24,16 +26,16 @@ pub(super) struct Meter {
     stolen_before: Option<Steal>,
     hiccups: HiccupRecorder,
     busy: u64,
-    /// Turns longer than this in ticks are told apart by gaps: 1 µs.
-    long: u64,
-    away_until: u64,
-    /// Whether the turn that is under way has moved a frame.
-    moved: bool,
+    /// Iterations longer than this, in ticks, are stalls: 1 µs.
+    stall: u64,
+    stalled_until: u64,
+    /// Whether the current iteration moves frames.
+    busy_now: bool,
 }
 
 impl Meter {
     pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
-        // The thread is pinned: its CPU stays the same. Asked before the loop begins, since it takes its time.
+        // The thread is pinned, so its CPU stays the same. Read before the loop begins, because reading takes time.
         let cpu = CpuId::current();
         let stolen_before = cpu.and_then(Steal::of);
         let begin = ticks();
@@ -46,37 +48,37 @@ impl Meter {
             stolen_before,
             hiccups,
             busy: 0,
-            long: ticks_in(rate, Duration::from_micros(1)),
-            away_until: begin,
-            moved: false,
+            stall: ticks_in(rate, Duration::from_micros(1)),
+            stalled_until: begin,
+            busy_now: false,
         }
     }
 
-    /// Begins a turn of the loop, and gives its time.
+    /// Ends one iteration of the loop and begins the next. Returns the time in ticks.
     #[inline(always)]
-    pub(super) fn turn(&mut self) -> u64 {
+    pub(super) fn next_iteration(&mut self) -> u64 {
         let now = ticks();
-        let before = self.hiccups.observe(now);
-        if before > self.long {
-            self.away_until = now;
+        let length = self.hiccups.observe(now);
+        if length > self.stall {
+            self.stalled_until = now;
         }
-        if self.moved {
-            self.busy += before;
-            self.moved = false;
+        if self.busy_now {
+            self.busy += length;
+            self.busy_now = false;
         }
         now
     }
 
-    /// Notes that this turn moves frames.
+    /// Notes that this iteration moves frames.
     #[inline(always)]
-    pub(super) fn moves(&mut self) {
-        self.moved = true;
+    pub(super) fn mark_busy(&mut self) {
+        self.busy_now = true;
     }
 
-    /// When the last turn that took longer than 1 µs ended; the loop's begin where there was none.
+    /// When the last iteration that took longer than 1 µs ended; the start of the loop where there was none.
     #[inline(always)]
-    pub(super) fn away_until(&self) -> u64 {
-        self.away_until
+    pub(super) fn stalled_until(&self) -> u64 {
+        self.stalled_until
     }
 
     pub(super) fn begin(&self) -> u64 {
@@ -101,12 +103,12 @@ impl Meter {
         self.hiccups.report()
     }
 
-    /// How long the loop's thread has been on a CPU since it began.
+    /// CPU time of the loop's thread since the loop began.
     pub(super) fn on_cpu(&self) -> Duration {
         cpu_time().saturating_sub(self.cpu_begin)
     }
 
-    /// What the time went into until `end`, at which [`on_cpu`](Self::on_cpu) was asked.
+    /// How the time until `end` was spent, with the CPU time that [`on_cpu`](Self::on_cpu) returned then.
     pub(super) fn cycles(&self, end: u64, on_cpu: Duration, frames: u64) -> CycleReport {
         let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
         let steal = self.stolen_before.zip(self.cpu.and_then(Steal::of)).map(|(before, after)| after.since(before));
@@ -124,15 +126,15 @@ pub(super) fn ticks_in(rate: TickRate, duration: Duration) -> u64 {
     rate.ticks(nanoseconds(duration))
 }
 
-/// The TSC's frequency, or why there is none.
+/// The frequency of the time-stamp counter, or an error where it does not advance steadily.
 pub(super) fn tick_rate(port: &Port) -> Result<TickRate, DataplaneError> {
-    port.eal.calibration().rate().ok_or_else(|| DataplaneError::Thread {
+    port.eal().calibration().rate().ok_or_else(|| DataplaneError::Thread {
         name: port.info().name.clone(),
-        reason: "the time-stamp counter does not advance with CLOCK_MONOTONIC_RAW: linerate needs a machine with a constant TSC".to_owned(),
+        reason: "the time-stamp counter does not advance with CLOCK_MONOTONIC_RAW; use a machine with a constant TSC".to_owned(),
     })
 }
 
-/// Time that the calling thread has been on a CPU.
+/// CPU time of the calling thread.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
@@ -141,28 +143,29 @@ fn nanoseconds(duration: Duration) -> Nanoseconds {
     Nanoseconds::new(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// What the poll loops' time went into, in TSC cycles of all loops together.
+/// How the poll loops' time was spent, in TSC ticks, summed over all loops.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CycleReport {
     /// TSC frequency in Hz.
     pub hz: u64,
-    /// From the loop's start to its end.
+    /// From the start of the loop to its end.
     pub total: u64,
-    /// Turns of the loop that moved at least one frame.
+    /// Iterations that moved at least one frame.
     pub busy: u64,
     /// `busy` over the frames moved.
     pub per_frame: f64,
-    /// How long the kernel had the loops on their CPUs. What is missing to the whole time was someone else's.
+    /// CPU time of the loops. The difference to the whole time went to other threads.
     #[serde(rename = "on_cpu_s", with = "seconds")]
     pub on_cpu: Duration,
-    /// Time that the hypervisor took from the loops' CPUs (steal of /proc/stat, in its ticks of 10 ms); none where the kernel does not tell.
+    /// Time that the hypervisor took from the loops' CPUs (steal of /proc/stat, in its ticks of 10 ms); `None` where the kernel does not
+    /// report it.
     #[serde(rename = "steal_s", default, skip_serializing_if = "Option::is_none")]
     pub steal: Option<Seconds>,
 }
 
 impl CycleReport {
-    /// Those of two poll loops, each with a core of its own.
-    pub(crate) fn and(&self, other: &CycleReport) -> CycleReport {
+    /// The sum of two poll loops, each with a core of its own.
+    pub(super) fn plus(&self, other: &CycleReport) -> CycleReport {
         let frames = |cycles: &CycleReport| if cycles.per_frame > 0.0 { cycles.busy as f64 / cycles.per_frame } else { 0.0 };
         let all = frames(self) + frames(other);
         let busy = self.busy + other.busy;

@@ -1,6 +1,7 @@
 //! The poll-mode engines: sender, sink and reflector. Each poll loop runs on a thread of its own, pinned to its CPU and registered
 //! with EAL. An engine's folder holds its plan, its loop and its report.
 
+mod counters;
 mod ending;
 mod meter;
 mod reflect;

@@ -1,5 +1,7 @@
+//! Runs the poll loops of an engine: starts them together, watches them, stops them and collects their results.
+
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
@@ -7,87 +9,96 @@ use std::time::{Duration, Instant};
 
 use crossbeam::utils::CachePadded;
 
+use super::counters::Counters;
 use crate::cpu::CpuId;
 use crate::dpdk::{Eal, Port, PortView, pin};
 use crate::error::DataplaneError;
 
-/// A report that an engine ends with, and what it shows while it runs.
+/// The final report of an engine, and the snapshot that it shows while it runs.
 pub trait EngineReport: Send + Sized + 'static {
-    /// Counters of a run that goes on.
+    /// Counters of a run in progress.
     type Snapshot: Copy + Default + Send + std::fmt::Debug + serde::Serialize;
 
+    /// The counters behind a snapshot.
     #[doc(hidden)]
-    fn snapshot(counters: Counters, elapsed: Duration) -> Self::Snapshot;
+    type Counters: Counters;
+
+    #[doc(hidden)]
+    fn snapshot(counters: Self::Counters, elapsed: Duration) -> Self::Snapshot;
 }
 
-/// Counters by place; each engine gives them its own meaning.
-#[doc(hidden)]
-pub type Counters = [u64; 7];
-
-/// Someone asked the loop to end.
+/// The user asked the loop to stop, or another loop of the engine failed.
 const STOP: u8 = 1;
-/// The link went down, so that the loop has nothing left to do.
+/// The link went down, so the loop cannot continue.
 const LINK_LOST: u8 = 2;
 
-/// What a poll loop shares with whoever watches it. Each part has a cache line of its own, so that watching costs it nothing.
+/// State that a poll loop shares with its observers. Each part has a cache line of its own, so observing costs the loop nothing.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct Shared<C: Counters> {
     begun: CachePadded<AtomicBool>,
-    /// Bits of [`STOP`] and [`LINK_LOST`]: one look at it tells both.
-    orders: CachePadded<AtomicU8>,
-    counters: CachePadded<[AtomicU64; 7]>,
+    /// Bits [`STOP`] and [`LINK_LOST`]: the loop reads both at once.
+    stop: CachePadded<AtomicU8>,
+    counters: CachePadded<C::Shared>,
 }
 
-impl Shared {
-    /// Tells that the loop polls from now on and that its meter runs.
+impl<C: Counters> Shared<C> {
+    /// Says that the loop polls from now on and that its meter runs.
     pub(super) fn begin(&self) {
         self.begun.store(true, Ordering::Relaxed);
     }
 
     fn ask_to_stop(&self) {
-        self.orders.fetch_or(STOP, Ordering::Relaxed);
+        self.stop.fetch_or(STOP, Ordering::Relaxed);
     }
 
+    /// Whether the loop has to stop, for whatever reason.
     #[inline(always)]
     pub(super) fn stop_asked(&self) -> bool {
-        self.orders.load(Ordering::Relaxed) != 0
+        self.stop.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether the loop was told to end because the link went down.
+    /// Whether the loop has to stop because the link went down.
     pub(super) fn link_was_lost(&self) -> bool {
-        self.orders.load(Ordering::Relaxed) & LINK_LOST != 0
+        self.stop.load(Ordering::Relaxed) & LINK_LOST != 0
     }
 
-    /// Shows the counters. Each is whole by itself; together they may be a burst apart.
+    /// Shows the loop's counters to its observers.
     #[inline(always)]
-    pub(super) fn show(&self, counters: Counters) {
-        for (shown, counter) in self.counters.iter().zip(counters) {
-            shown.store(counter, Ordering::Relaxed);
-        }
+    pub(super) fn show(&self, counters: C) {
+        counters.store(&self.counters);
+    }
+
+    fn counters(&self) -> C {
+        C::load(&self.counters)
     }
 }
 
-/// An engine at work. Dropping it stops the engine, waits for it and closes its port.
+/// The sum of the counters of all loops.
+fn total<C: Counters>(shared: &[Shared<C>]) -> C {
+    shared.iter().map(Shared::counters).fold(C::default(), C::plus)
+}
+
+/// An engine that runs. Dropping it stops the engine, waits for its end and closes its port.
 #[derive(Debug)]
 pub struct Running<R: EngineReport> {
     /// One for each poll loop.
-    shared: Arc<[Shared]>,
+    shared: Arc<[Shared<R::Counters>]>,
     started: Instant,
     thread: Option<JoinHandle<(Port, Result<R, DataplaneError>)>>,
 }
 
 impl<R: EngineReport> Running<R> {
-    /// Starts an engine of so many poll loops, which [`on_each`] runs, on a thread of its own. When this returns all of them poll, so that
-    /// no absence and no frame is missed from here on, or the engine has ended.
+    /// Starts an engine of `loops` poll loops, which [`run_loops`] runs, on a thread of its own. On return all loops poll, so that no
+    /// hiccup and no frame is missed from here on, or the engine has ended.
     pub(super) fn start(
         mut port: Port,
         loops: usize,
-        engine: impl FnOnce(&mut Port, &[Shared]) -> Result<R, DataplaneError> + Send + 'static,
+        engine: impl FnOnce(&mut Port, &[Shared<R::Counters>]) -> Result<R, DataplaneError> + Send + 'static,
     ) -> Self {
-        let shared: Arc<[Shared]> = (0..loops).map(|_| Shared::default()).collect();
-        let theirs = Arc::clone(&shared);
+        let shared: Arc<[Shared<R::Counters>]> = (0..loops).map(|_| Shared::default()).collect();
+        let of_engine = Arc::clone(&shared);
         let thread = thread::spawn(move || {
-            let result = engine(&mut port, &theirs);
+            let result = engine(&mut port, &of_engine);
             (port, result)
         });
         let mut running = Running { shared, started: Instant::now(), thread: Some(thread) };
@@ -102,18 +113,12 @@ impl<R: EngineReport> Running<R> {
         self.shared.iter().all(|shared| shared.begun.load(Ordering::Relaxed))
     }
 
-    /// The counters now, of all loops together. Costs the poll loops nothing.
+    /// The counters now, summed over all loops. Costs the poll loops nothing.
     pub fn snapshot(&self) -> R::Snapshot {
-        let mut counters = Counters::default();
-        for shared in self.shared.iter() {
-            for (counter, shown) in counters.iter_mut().zip(shared.counters.iter()) {
-                *counter += shown.load(Ordering::Relaxed);
-            }
-        }
-        R::snapshot(counters, self.started.elapsed())
+        R::snapshot(total(&self.shared), self.started.elapsed())
     }
 
-    /// Asks the engine to end: a sender at once, a sink and a reflector when the frames under way have come.
+    /// Asks the engine to stop: a sender stops at once, a sink and a reflector after the frames in flight have arrived.
     pub fn stop(&self) {
         self.shared.iter().for_each(Shared::ask_to_stop);
     }
@@ -123,10 +128,10 @@ impl<R: EngineReport> Running<R> {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits for the end and gives the port back, with the report.
+    /// Waits for the end, and returns the port and the report.
     ///
     /// # Panics
-    /// Where the engine panicked, with its panic.
+    /// If the engine panicked, with the same panic.
     #[allow(clippy::panic, reason = "only `join` and `drop` take the thread, and both consume the value")]
     pub fn join(mut self) -> (Port, Result<R, DataplaneError>) {
         match self.thread.take().map(JoinHandle::join) {
@@ -141,74 +146,179 @@ impl<R: EngineReport> Drop for Running<R> {
     fn drop(&mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {
-            // A panic of the engine has been printed by its thread.
+            // The thread has printed the message of a panic already.
             let _ = thread.join();
         }
     }
 }
 
-/// Runs a poll loop for each item of `work`, each on a thread of its own that is pinned and registered with EAL, and waits for all of them.
-/// They begin together. Where one fails the others are stopped, and the first failure is given. Where there is a port to watch and its link
-/// goes down they are told to end.
-pub(super) fn on_each<W: Send, P: Send>(
+/// A port whose link is watched while a sender runs.
+pub(super) struct WatchedLink<'p, C> {
+    pub(super) port: PortView<'p>,
+    /// How many frames the port has accepted, from the counters.
+    pub(super) accepted: fn(C) -> u64,
+}
+
+/// Runs one poll loop for each item of `work` and waits for all of them. Each loop has a thread of its own that is pinned and registered
+/// with EAL. All loops begin together. When one fails or panics, the others are stopped and the first failure is returned. When the link
+/// of `watched` goes down, all loops are stopped.
+pub(super) fn run_loops<W: Send, T: Send, C: Counters>(
     eal: &Arc<Eal>,
     port: &str,
     cpus: &[CpuId],
     work: Vec<W>,
-    shared: &[Shared],
-    port_to_watch: Option<PortView<'_>>,
-    poll: impl Fn(W, &Shared) -> Result<P, DataplaneError> + Sync,
-) -> Result<Vec<P>, DataplaneError> {
-    let together = Barrier::new(work.len());
-    let one = |work: W, cpu: Option<CpuId>, own: &Shared| {
-        let pinned = pin(eal, cpu, port);
-        // Also a loop that cannot begin comes here, or the others would wait for it for ever.
-        together.wait();
-        let result = pinned.and_then(|_pinned| poll(work, own));
+    shared: &[Shared<C>],
+    watched: Option<WatchedLink<'_, C>>,
+    poll: impl Fn(W, &Shared<C>) -> Result<T, DataplaneError> + Sync,
+) -> Result<Vec<T>, DataplaneError> {
+    let cpus = cpus.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let work = work.into_iter().zip(cpus).collect();
+    run_on_threads(work, shared, watched, |cpu| pin(eal, cpu, port), poll)
+}
+
+/// [`run_loops`] on threads that `prepare` sets up; what it returns is dropped after the loop.
+fn run_on_threads<W: Send, T: Send, C: Counters, P>(
+    work: Vec<(W, Option<CpuId>)>,
+    shared: &[Shared<C>],
+    watched: Option<WatchedLink<'_, C>>,
+    prepare: impl Fn(Option<CpuId>) -> Result<P, DataplaneError> + Sync,
+    poll: impl Fn(W, &Shared<C>) -> Result<T, DataplaneError> + Sync,
+) -> Result<Vec<T>, DataplaneError> {
+    let all_prepared = Barrier::new(work.len());
+    let run_loop = |work: W, cpu: Option<CpuId>, own: &Shared<C>| {
+        let prepared = prepare(cpu);
+        // A loop that failed to prepare waits too; otherwise the others would wait for it forever.
+        all_prepared.wait();
+        let _stop = StopOnPanic(shared);
+        let result = prepared.and_then(|_prepared| poll(work, own));
         if result.is_err() {
             shared.iter().for_each(Shared::ask_to_stop);
         }
         result
     };
     thread::scope(|scope| {
-        let cpus = cpus.iter().copied().map(Some).chain(std::iter::repeat(None));
-        let one = &one;
-        let each = work.into_iter().zip(cpus).zip(shared);
+        let run_loop = &run_loop;
+        // `ended` disconnects when the last loop drops its `alive`.
         let (alive, ended) = channel::<()>();
         let start = |((work, cpu), own)| {
             let alive = alive.clone();
             scope.spawn(move || {
                 let _alive = alive;
-                one(work, cpu, own)
+                run_loop(work, cpu, own)
             })
         };
-        let loops: Vec<_> = each.map(start).collect();
+        let loops: Vec<_> = work.into_iter().zip(shared).map(start).collect();
         drop(alive);
-        if let Some(port) = port_to_watch {
-            watch(port, shared, |length| ended.recv_timeout(length) == Err(RecvTimeoutError::Timeout));
+        if let Some(watched) = watched {
+            watch(&watched, shared, |interval| ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout));
         }
         loops.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect()
     })
 }
 
-/// How often a sender's link is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+/// Stops all loops when the loop that holds it panics: they would poll on with nobody to stop them.
+struct StopOnPanic<'s, C: Counters>(&'s [Shared<C>]);
 
-/// Tells the loops to end where the link goes down, or where it is down and the port has taken nothing for the time between two looks.
+impl<C: Counters> Drop for StopOnPanic<'_, C> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.iter().for_each(Shared::ask_to_stop);
+        }
+    }
+}
+
+/// How often the link of a sender's port is read.
+const LINK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Stops the loops when the link goes down, or when it is down and the port accepted no frame during one interval.
 ///
-/// A loop does not look itself: that costs a system call on some ports. And it cannot tell from its port alone, since some drivers take frames
-/// for a link that is not there (net_af_packet: the kernel drops what it is given for an interface without a carrier).
-fn watch(port: PortView<'_>, shared: &[Shared], still_running: impl Fn(Duration) -> bool) {
-    let taken = || shared.iter().map(|shared| shared.counters[0].load(Ordering::Relaxed)).sum::<u64>();
-    let (mut was_up, mut before) = (port.link_is_up(), taken());
-    while still_running(LOOK) {
-        let (up, now) = (port.link_is_up(), taken());
+/// The loops do not read the link themselves, because that is a system call on some ports. Accepted frames alone prove nothing: some
+/// drivers accept frames while the link is down (net_af_packet: the kernel drops frames for an interface without a carrier).
+fn watch<C: Counters>(watched: &WatchedLink<'_, C>, shared: &[Shared<C>], still_running: impl Fn(Duration) -> bool) {
+    let accepted = || (watched.accepted)(total(shared));
+    let (mut was_up, mut before) = (watched.port.link_is_up(), accepted());
+    while still_running(LINK_INTERVAL) {
+        let (up, now) = (watched.port.link_is_up(), accepted());
         if !up && (was_up || now == before) {
             shared.iter().for_each(|shared| {
-                shared.orders.fetch_or(LINK_LOST, Ordering::Relaxed);
+                shared.stop.fetch_or(LINK_LOST, Ordering::Relaxed);
             });
             return;
         }
         (was_up, before) = (up, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+
+    use super::super::counters::counters;
+    use super::*;
+
+    counters! {
+        /// One counter.
+        Frames / SharedFrames {
+            /// Frames.
+            frames,
+        }
+    }
+
+    /// Runs loops 0 to 2 on threads that need no preparation.
+    fn run(
+        shared: &[Shared<Frames>],
+        poll: impl Fn(u64, &Shared<Frames>) -> Result<bool, DataplaneError> + Sync,
+    ) -> Result<Vec<bool>, DataplaneError> {
+        run_on_threads((0..3).map(|number| (number, None)).collect(), shared, None, |_| Ok(()), poll)
+    }
+
+    fn three() -> Vec<Shared<Frames>> {
+        (0..3).map(|_| Shared::default()).collect()
+    }
+
+    /// Polls until it is stopped; false where nobody stops it.
+    fn until_stopped(shared: &Shared<Frames>) -> bool {
+        let begin = Instant::now();
+        while !shared.stop_asked() && begin.elapsed() < Duration::from_secs(60) {
+            thread::yield_now();
+        }
+        shared.stop_asked()
+    }
+
+    fn failure() -> DataplaneError {
+        DataplaneError::Thread { name: "net_null0".to_owned(), reason: "a test".to_owned() }
+    }
+
+    #[test]
+    fn a_loop_that_panics_stops_the_others() {
+        let shared = three();
+        let stopped = AtomicU8::new(0);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            run(&shared, |number, own| {
+                if number == 1 {
+                    panic::resume_unwind(Box::new("a defect"));
+                }
+                stopped.fetch_add(u8::from(until_stopped(own)), Ordering::Relaxed);
+                Ok(true)
+            })
+        }));
+        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"a defect"));
+        assert_eq!(stopped.into_inner(), 2, "both other loops were stopped");
+    }
+
+    #[test]
+    fn a_loop_that_fails_stops_the_others_and_its_error_is_returned() {
+        let result = run(&three(), |number, own| if number == 1 { Err(failure()) } else { Ok(until_stopped(own)) });
+        assert_eq!(result, Err(failure()));
+    }
+
+    #[test]
+    fn loops_that_end_by_themselves_are_not_stopped_and_their_counters_add_up() {
+        let shared = three();
+        let result = run(&shared, |number, own| {
+            own.show(Frames { frames: 10 + number });
+            Ok(!own.stop_asked())
+        });
+        assert_eq!((result, total(&shared)), (Ok(vec![true; 3]), Frames { frames: 33 }));
     }
 }

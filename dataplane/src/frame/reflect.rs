@@ -1,23 +1,23 @@
-//! Turning a frame round: what a reflector does to send it back to where it came from.
+//! Reflecting a frame: swapping its addresses and ports, so that it returns to its sender.
 //!
-//! Every function works in place and touches only what changes. UDP checksums stay right by themselves: swapping addresses and
-//! ports changes no one's complement sum, and TTL is not under them.
+//! Every function works in place and writes only what changes. UDP checksums stay correct: swapping addresses and ports does not change a
+//! one's complement sum, and the checksum does not cover the TTL.
 
 use super::layout::{Layout, Protocol};
 
-/// What became of a frame that was turned round at layer 3.
+/// The result for one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turned {
-    /// It may go back.
-    Back,
-    /// Its TTL or hop limit was used up: it must not be sent (RFC 1812 §5.3.1, RFC 8200 §3). It was not changed.
+pub enum Reflection {
+    /// The frame can be sent back.
+    Reflected,
+    /// Its TTL or hop limit has expired: it must not be sent (RFC 1812 §5.3.1, RFC 8200 §3). It was not changed.
     Expired,
 }
 
-/// Swaps the Ethernet addresses of a burst, with the widest instructions this CPU has.
+/// Swaps the Ethernet addresses of a burst, with a shuffle instruction where the CPU has one.
 ///
 /// # Safety
-/// Each pointer that `data` gives is valid for reading and writing 16 bytes, and no one else uses them meanwhile.
+/// Each pointer that `data` returns is valid for reading and writing 16 bytes, and no one else uses them meanwhile.
 #[inline]
 pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
     #[cfg(target_arch = "x86_64")]
@@ -35,17 +35,17 @@ pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
     }
 }
 
-/// Turns a burst round at layers 2, 3 and 4: Ethernet addresses, IP addresses and ports swapped, TTL or hop limit one less, the
-/// IPv4 header checksum updated (RFC 1624). `expired` is told the places of the frames that must not be sent, which are as they came
-/// ([`Turned::Expired`]).
+/// Reflects a burst at layers 2, 3 and 4: swaps Ethernet addresses, IP addresses and ports, decrements the TTL or hop limit, and updates the
+/// IPv4 header checksum (RFC 1624). `expired` is called with the index of each frame that must not be sent; those are unchanged
+/// ([`Reflection::Expired`]).
 ///
 /// # Safety
-/// Each pointer that `data` gives is valid for reading and writing a frame of `layout` ([`Layout::least_bytes`]), and no one else uses
+/// Each pointer that `data` returns is valid for reading and writing a frame of `layout` ([`Layout::least_bytes`]), and no one else uses
 /// those bytes meanwhile.
 #[inline]
-pub unsafe fn turn_round<T>(frames: &[T], layout: Layout, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
+pub unsafe fn reflect_frames<T>(frames: &[T], layout: Layout, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
     let network = layout.network_offset();
-    // One loop for each protocol, so that the choice is made once a burst.
+    // One loop for each protocol, so that the protocol is checked once a burst.
     match layout.protocol() {
         // SAFETY: the caller vouches for more than the 16 bytes: layer-2 frames have at least 32.
         Protocol::Ethernet => unsafe { swap_macs(frames, data) },
@@ -53,34 +53,34 @@ pub unsafe fn turn_round<T>(frames: &[T], layout: Layout, data: impl Fn(&T) -> *
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("ssse3") {
                 // SAFETY: the CPU has SSSE3, as just asked; the caller vouches for Ethernet, IPv4 and UDP headers in each frame.
-                return unsafe { simd::turn_ipv4(frames, network, data, expired) };
+                return unsafe { simd::reflect_ipv4(frames, network, data, expired) };
             }
-            for (place, frame) in frames.iter().enumerate() {
+            for (index, frame) in frames.iter().enumerate() {
                 // SAFETY: the caller vouches for Ethernet, IPv4 and UDP headers.
-                if unsafe { turn_ipv4_scalar(data(frame), network) } == Turned::Expired {
-                    expired(place);
+                if unsafe { reflect_ipv4_scalar(data(frame), network) } == Reflection::Expired {
+                    expired(index);
                 }
             }
         }
         Protocol::Ipv6 => {
-            for (place, frame) in frames.iter().enumerate() {
+            for (index, frame) in frames.iter().enumerate() {
                 // SAFETY: the caller vouches for Ethernet, IPv6 and UDP headers.
-                if unsafe { turn_ipv6(data(frame), network) } == Turned::Expired {
-                    expired(place);
+                if unsafe { reflect_ipv6(data(frame), network) } == Reflection::Expired {
+                    expired(index);
                 }
             }
         }
     }
 }
 
-/// [`turn_round`] of one frame in a slice; `None` where the slice is shorter than such a frame.
-pub fn turn_round_slice(frame: &mut [u8], layout: Layout) -> Option<Turned> {
+/// [`reflect_frames`] of one frame in a slice; `None` where the slice is shorter than such a frame.
+pub fn reflect_slice(frame: &mut [u8], layout: Layout) -> Option<Reflection> {
     if frame.len() < layout.least_bytes() {
         return None;
     }
-    let mut result = Turned::Back;
+    let mut result = Reflection::Reflected;
     // SAFETY: the slice is at least a frame of the layout, and it is borrowed mutably.
-    unsafe { turn_round(&[frame.as_mut_ptr()], layout, |&data| data, |_| result = Turned::Expired) };
+    unsafe { reflect_frames(&[frame.as_mut_ptr()], layout, |&data| data, |_| result = Reflection::Expired) };
     Some(result)
 }
 
@@ -109,13 +109,13 @@ pub(super) unsafe fn swap_macs_scalar(frame: *mut u8) {
 /// # Safety
 /// `frame` is valid for reading and writing Ethernet, IPv4 and UDP headers, IPv4 at `network`.
 #[inline(always)]
-pub(super) unsafe fn turn_ipv4_scalar(frame: *mut u8, network: usize) -> Turned {
+pub(super) unsafe fn reflect_ipv4_scalar(frame: *mut u8, network: usize) -> Reflection {
     // SAFETY: everything lies within the headers that the caller vouches for; all accesses are unaligned.
     unsafe {
         let ip = frame.add(network);
         let ttl = *ip.add(8);
         if ttl <= 1 {
-            return Turned::Expired;
+            return Reflection::Expired;
         }
         swap_macs_scalar(frame);
         *ip.add(8) = ttl - 1;
@@ -125,20 +125,20 @@ pub(super) unsafe fn turn_ipv4_scalar(frame: *mut u8, network: usize) -> Turned 
         addresses.write_unaligned(addresses.read_unaligned().rotate_left(32));
         let ports = ip.add(20).cast::<u32>();
         ports.write_unaligned(ports.read_unaligned().rotate_left(16));
-        Turned::Back
+        Reflection::Reflected
     }
 }
 
 /// # Safety
 /// `frame` is valid for reading and writing Ethernet, IPv6 and UDP headers, IPv6 at `network`.
 #[inline(always)]
-unsafe fn turn_ipv6(frame: *mut u8, network: usize) -> Turned {
+unsafe fn reflect_ipv6(frame: *mut u8, network: usize) -> Reflection {
     // SAFETY: everything lies within the headers that the caller vouches for; all accesses are unaligned.
     unsafe {
         let ip = frame.add(network);
         let hop_limit = *ip.add(7);
         if hop_limit <= 1 {
-            return Turned::Expired;
+            return Reflection::Expired;
         }
         swap_macs_scalar(frame);
         *ip.add(7) = hop_limit - 1;
@@ -148,7 +148,7 @@ unsafe fn turn_ipv6(frame: *mut u8, network: usize) -> Turned {
         destination.write_unaligned(from);
         let ports = ip.add(40).cast::<u32>();
         ports.write_unaligned(ports.read_unaligned().rotate_left(16));
-        Turned::Back
+        Reflection::Reflected
     }
 }
 
@@ -176,15 +176,15 @@ mod simd {
         });
     }
 
-    /// [`turn_round`](super::turn_round) over IPv4: addresses and ports are swapped by one shuffle, for with TTL, protocol and checksum they
-    /// are 16 bytes in a row.
+    /// [`reflect_frames`](super::reflect_frames) over IPv4: one shuffle swaps addresses and ports, because they are 16 consecutive bytes together
+    /// with TTL, protocol and checksum.
     ///
     /// # Safety
     /// As there, on a CPU with SSSE3, with the IPv4 header at `network`.
     #[target_feature(enable = "ssse3")]
-    pub(super) unsafe fn turn_ipv4<T>(frames: &[T], network: usize, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
+    pub(super) unsafe fn reflect_ipv4<T>(frames: &[T], network: usize, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
         let swapped = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 14, 15, 12, 13);
-        for (place, frame) in frames.iter().enumerate() {
+        for (index, frame) in frames.iter().enumerate() {
             let frame = data(frame);
             // SAFETY: bytes 8 to 24 behind the network offset are IPv4 header and UDP ports, and 16 bytes begin the frame: the caller vouches
             // for all of them. Both instructions take any alignment.
@@ -194,16 +194,16 @@ mod simd {
                 // Little-endian: TTL, protocol, checksum.
                 let word = _mm_cvtsi128_si32(header).cast_unsigned();
                 if word as u8 <= 1 {
-                    expired(place);
+                    expired(index);
                     continue;
                 }
                 // One less in the TTL and one more in the checksum's byte for it. A one's complement sum does not care which byte is the
                 // high one (RFC 1071 §2), so its carry comes round within the upper half; all ones would be the zero that RFC 1624 rules out.
                 let carry = u32::from(word >= 0xfffe_0000) << 16;
                 let word = word.wrapping_add(0x0001_0000 - 1).wrapping_add(carry);
-                let rest = _mm_castsi128_ps(_mm_shuffle_epi8(header, swapped));
-                let turned = _mm_move_ss(rest, _mm_castsi128_ps(_mm_cvtsi32_si128(word.cast_signed())));
-                _mm_storeu_si128(at, _mm_castps_si128(turned));
+                let others = _mm_castsi128_ps(_mm_shuffle_epi8(header, swapped));
+                let reflected = _mm_move_ss(others, _mm_castsi128_ps(_mm_cvtsi32_si128(word.cast_signed())));
+                _mm_storeu_si128(at, _mm_castps_si128(reflected));
                 shuffle(frame, macs_swapped());
             }
         }

@@ -3,7 +3,7 @@
 use methodology::units::FrameSize;
 use proptest::prelude::*;
 
-use super::reflect::{Turned, swap_macs_slice, turn_round_slice};
+use super::reflect::{Reflection, reflect_slice, swap_macs_slice};
 use super::*;
 
 pub(crate) fn any_tagging() -> impl Strategy<Value = Tagging> {
@@ -154,9 +154,9 @@ fn rfc1624_shuffled_and_scalar_turns_agree_on_every_checksum_and_ttl() {
             shuffled[network + 8] = ttl;
             shuffled[network + 10..network + 12].copy_from_slice(&checksum.to_be_bytes());
             let mut scalar = shuffled.clone();
-            let turned = turn_round_slice(&mut shuffled, layout);
+            let turned = reflect_slice(&mut shuffled, layout);
             // SAFETY: the vector is a whole frame of the layout.
-            assert_eq!(turned, Some(unsafe { super::reflect::turn_ipv4_scalar(scalar.as_mut_ptr(), network) }));
+            assert_eq!(turned, Some(unsafe { super::reflect::reflect_ipv4_scalar(scalar.as_mut_ptr(), network) }));
             assert_eq!(shuffled, scalar, "checksum {checksum:04x}, TTL {ttl}");
         }
     }
@@ -233,12 +233,12 @@ proptest! {
         let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
         let mut frame = template.bytes().to_vec();
         let expected = Template::build(&FrameSpec { ttl: spec.ttl.wrapping_sub(2), ..spec }, size).unwrap();
-        let turned = [turn_round_slice(&mut frame, spec.layout()), turn_round_slice(&mut frame, spec.layout())];
+        let turned = [reflect_slice(&mut frame, spec.layout()), reflect_slice(&mut frame, spec.layout())];
         if spec.ttl >= 3 || spec.layout().udp_offset().is_none() {
-            prop_assert_eq!(turned, [Some(Turned::Back); 2]);
+            prop_assert_eq!(turned, [Some(Reflection::Reflected); 2]);
             prop_assert_eq!(&frame, expected.bytes());
         } else {
-            prop_assert!(turned.contains(&Some(Turned::Expired)));
+            prop_assert!(turned.contains(&Some(Reflection::Expired)));
         }
     }
 
@@ -247,7 +247,7 @@ proptest! {
         let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
         prop_assume!(spec.ttl >= 2);
         let mut frame = template.bytes().to_vec();
-        prop_assert_eq!(turn_round_slice(&mut frame, spec.layout()), Some(Turned::Back));
+        prop_assert_eq!(reflect_slice(&mut frame, spec.layout()), Some(Reflection::Reflected));
         let network = match spec.network {
             Network::Ethernet => Network::Ethernet,
             Network::Ipv4 { source, destination } => Network::Ipv4 { source: destination, destination: source },

@@ -2,59 +2,52 @@
 
 use std::time::Duration;
 
-use nix::time::clock_gettime;
+use nix::time::{ClockId, clock_gettime};
 
+use super::clock_map::Reading;
 use super::tick_rate::TickRate;
 use super::ticks::ticks;
 
-/// One instant on both clocks.
-#[derive(Debug, Clone, Copy)]
-struct Instant {
-    ticks: u64,
-    raw_ns: u64,
+/// The raw clock, in nanoseconds, beside the counter; `None` where the kernel has no raw clock. Of several readings this is the one that took
+/// the shortest time.
+fn read_clocks() -> Option<Reading> {
+    let readings = (0..32).filter_map(|_| {
+        let before = ticks();
+        let raw = clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).ok()?;
+        let after = ticks();
+        let width = after.wrapping_sub(before);
+        let clock = u64::try_from(Duration::from(raw).as_nanos()).ok()?;
+        Some((width, Reading { ticks: before.wrapping_add(width / 2), clock }))
+    });
+    readings.min_by_key(|(width, _)| *width).map(|(_, reading)| reading)
 }
 
-impl Instant {
-    /// The tightest of a few readings: CLOCK_MONOTONIC_RAW between two readings of the counter.
-    fn now() -> Option<Instant> {
-        let readings = (0..32).filter_map(|_| {
-            let before = ticks();
-            let raw = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC_RAW).ok()?;
-            let after = ticks();
-            let width = after.wrapping_sub(before);
-            let raw_ns = u64::try_from(Duration::from(raw).as_nanos()).ok()?;
-            Some((width, Instant { ticks: before.wrapping_add(width / 2), raw_ns }))
-        });
-        readings.min_by_key(|(width, _)| *width).map(|(_, instant)| instant)
-    }
-}
-
-/// The start of a calibration; the longer ago, the better the rate.
+/// The start of a calibration. The rate is more precise the longer ago it was.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Calibration {
-    begin: Option<Instant>,
+    begin: Option<Reading>,
 }
 
 impl Calibration {
-    /// Shortest time to calibrate over: a reading is good to about 30 ns, so 200 ms are good to a fraction of 1 ppm.
+    /// Shortest time to calibrate over: a reading has an error of about 30 ns, which is a fraction of 1 ppm of 200 ms.
     const SHORTEST: Duration = Duration::from_millis(200);
 
     /// Begins now.
     pub(crate) fn begin() -> Self {
-        Calibration { begin: Instant::now() }
+        Calibration { begin: read_clocks() }
     }
 
-    /// Ticks a second from the beginning until now, waiting until [`SHORTEST`](Self::SHORTEST) has passed. None where the kernel has no
-    /// raw clock or the counter stood still.
+    /// Ticks per second from the start until now; waits until [`SHORTEST`](Self::SHORTEST) has passed. `None` where the kernel has no raw
+    /// clock or the counter stood still.
     pub(crate) fn rate(&self) -> Option<TickRate> {
         let begin = self.begin?;
-        let mut now = Instant::now()?;
-        let short = Self::SHORTEST.saturating_sub(Duration::from_nanos(now.raw_ns.saturating_sub(begin.raw_ns)));
-        if !short.is_zero() {
-            std::thread::sleep(short);
-            now = Instant::now()?;
+        let mut now = read_clocks()?;
+        let missing = Self::SHORTEST.saturating_sub(Duration::from_nanos(now.clock.saturating_sub(begin.clock)));
+        if !missing.is_zero() {
+            std::thread::sleep(missing);
+            now = read_clocks()?;
         }
-        let ns = u128::from(now.raw_ns.checked_sub(begin.raw_ns)?);
+        let ns = u128::from(now.clock.checked_sub(begin.clock)?);
         let ticks = u128::from(now.ticks.wrapping_sub(begin.ticks));
         let hz = (ticks * 1_000_000_000 + ns / 2).checked_div(ns)?;
         TickRate::from_hz(u64::try_from(hz).ok()?)
@@ -71,7 +64,7 @@ mod tests {
         let (begin, start) = (ticks(), std::time::Instant::now());
         std::thread::sleep(Duration::from_millis(20));
         let ticked = rate.nanoseconds(ticks() - begin);
-        // What a busy machine puts between two statements only ever adds to the later reading.
+        // On a busy machine a delay between two statements can only increase the later reading.
         let passed = start.elapsed();
         assert!(ticked.ns() >= 20_000_000 && ticked.ns() <= passed.as_nanos() as u64 + 50_000, "{ticked:?} {passed:?}");
     }

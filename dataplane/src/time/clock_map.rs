@@ -3,24 +3,24 @@
 pub(crate) struct Reading {
     /// The CPU's time-stamp counter.
     pub(crate) ticks: u64,
-    /// The device's clock, in units of its own.
+    /// The other clock, in its own units.
     pub(crate) clock: u64,
 }
 
-/// Which value of a device's clock goes with which tick of the CPU's: a straight line through the readings of both.
+/// Converts between ticks and a device's clock: a straight line through the readings of both.
 ///
-/// The line passes through the latest reading, so that an error does not grow with the time since the first; its slope is that over all
-/// readings, so that the error of a single one (a microsecond, over PCIe) counts for little.
+/// The line passes through the latest reading, so that an error does not grow with time. Its slope is that over all readings, so that the
+/// error of a single reading (a microsecond over PCIe) matters little.
 #[derive(Debug, Clone)]
 pub(crate) struct ClockMap {
     first: Reading,
     last: Reading,
-    /// Device clock units a tick.
+    /// Units of the device's clock in one tick.
     slope: f64,
 }
 
-/// A slope that differs by more than this from the one before is no oscillator's: the clock was set (a real-time clock, by PTP).
-const STEADY: f64 = 1e-3;
+/// No oscillator changes its slope by more than this: the clock was set (a real-time clock, by PTP).
+const LARGEST_DRIFT: f64 = 1e-3;
 
 impl ClockMap {
     /// The line through two readings; `None` where the device's clock stood still or ran backwards between them.
@@ -28,23 +28,23 @@ impl ClockMap {
         Some(ClockMap { first, last: second, slope: slope(first, second)? })
     }
 
-    /// Takes in one more reading.
+    /// Adds a reading.
     pub(crate) fn follow(&mut self, reading: Reading) {
         match slope(self.first, reading) {
-            Some(slope) if (slope / self.slope - 1.0).abs() < STEADY => self.slope = slope,
-            // It was set: what was read before says nothing about where it is now, and still how fast it runs.
+            Some(slope) if (slope / self.slope - 1.0).abs() < LARGEST_DRIFT => self.slope = slope,
+            // The clock was set: earlier readings still give its slope, but not its value.
             _ => self.first = reading,
         }
         self.last = reading;
     }
 
-    /// What the device's clock shows at a tick.
+    /// The device's clock at a tick.
     pub(crate) fn clock_at(&self, ticks: u64) -> u64 {
         let since = ticks.wrapping_sub(self.last.ticks) as i64;
         self.last.clock.wrapping_add_signed((since as f64 * self.slope).round() as i64)
     }
 
-    /// The tick at which the device's clock shows this.
+    /// The tick at which the device's clock has this value.
     pub(crate) fn ticks_at(&self, clock: u64) -> u64 {
         let since = clock.wrapping_sub(self.last.clock) as i64;
         self.last.ticks.wrapping_add_signed((since as f64 / self.slope).round() as i64)
@@ -71,9 +71,9 @@ mod tests {
     const TENTH: u64 = 260_000_000;
 
     proptest! {
-        /// A nanosecond clock is told to two units, however long it is followed and however little it fits the counter.
+        /// A clock is converted with an error of at most two units, however long it is followed and whatever its slope.
         #[test]
-        fn a_steady_clock_is_told_exactly(billionths in 1_000_000_u64..2_000_000_000, offset in 0..u64::MAX / 4, readings in 2..2000_u64, beyond in 0..TENTH) {
+        fn a_steady_clock_is_converted_exactly(billionths in 1_000_000_u64..2_000_000_000, offset in 0..u64::MAX / 4, readings in 2..2000_u64, beyond in 0..TENTH) {
             let at = |ticks| reading(ticks, offset, billionths);
             let mut map = ClockMap::new(at(0), at(TENTH / 2)).unwrap();
             (1..readings).for_each(|n| map.follow(at(n * TENTH)));
@@ -84,7 +84,7 @@ mod tests {
             prop_assert!(map.ticks_at(at(ticks).clock).abs_diff(ticks) <= 2 * unit);
         }
 
-        /// Readings that are off by up to a microsecond put it off by that and what the slope makes of it, not by more with time.
+        /// With readings that have errors of up to a microsecond, the error is bounded and does not grow with time.
         #[test]
         fn errors_of_readings_do_not_add_up(errors in prop::collection::vec(0..1000_u64, 20..200)) {
             let at = |n: u64, error: u64| { let exact = reading(n * TENTH, 1 << 40, 384_615_385); Reading { clock: exact.clock + error, ..exact } };
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stands_still_is_none() {
+    fn a_clock_that_stands_still_has_no_map() {
         let still = |ticks| Reading { ticks, clock: 7 };
         assert!(ClockMap::new(still(0), still(TENTH)).is_none());
     }

@@ -1,13 +1,13 @@
-//! Time as the engines count it: ticks of the CPU's counter, their rate, schedules in ticks, and clocks of devices beside it.
+//! Time in ticks of the CPU's time-stamp counter: their rate, schedules, and the clocks of devices beside them.
 
+mod boot_id;
 mod calibration;
-mod clock_id;
 mod clock_map;
 mod schedule;
 mod tick_rate;
 mod ticks;
 
-pub use clock_id::ClockId;
+pub use boot_id::BootId;
 pub use schedule::{LatePolicy, LatenessReport, PaceError, Release, Schedule, TooLate};
 pub use tick_rate::TickRate;
 

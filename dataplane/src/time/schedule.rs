@@ -1,8 +1,8 @@
-//! When frames may go: an open-loop schedule in clock ticks.
+//! When frames are due: an open-loop schedule in ticks.
 //!
-//! The schedule never asks what the wire made of earlier frames (open loop), and never rounds a gap: frame *n* of a rate is due at
-//! exactly ⌈n·hz/rate⌉ ticks, with the remainder carried along. Gaps rounded to whole cycles are the 0.4 % error of other
-//! generators at high rates.
+//! The schedule does not depend on what happened to earlier frames (open loop) and does not round gaps: frame *n* of a rate is due at exactly
+//! ⌈n·hz/rate⌉ ticks, with the remainder carried along. Rounding gaps to whole ticks causes the 0.4 % error of other generators at high
+//! rates.
 
 use methodology::units::{Nanoseconds, PacketRate};
 use serde::{Deserialize, Serialize};
@@ -10,36 +10,36 @@ use thiserror::Error;
 
 use super::tick_rate::TickRate;
 
-/// What to do with frames that are due and were not sent in time, because the loop was away or the port did not take them.
+/// What happens to frames that were not sent when they were due, because of a hiccup or because the port did not accept them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LatePolicy {
-    /// Send them as fast as the port goes, as long as they are less than `bound` late; frames later than that are skipped.
+    /// Send them as fast as the port accepts them if they are less than `bound` late, and skip them otherwise.
     CatchUp {
-        /// The latest a frame may go.
+        /// The most that a frame can be late.
         bound: Nanoseconds,
     },
-    /// Leave out every frame that is a whole frame gap late or more: the rate is never exceeded, not even to make good.
+    /// Skip every frame that is a whole gap late or more. The rate is never exceeded, not even to catch up.
     Skip,
-    /// End the run with the first frame that is later than `bound`.
+    /// End the run at the first frame that is later than `bound`.
     Abort {
-        /// The latest a frame may go.
+        /// The most that a frame can be late.
         bound: Nanoseconds,
     },
 }
 
-/// How many frames may go now.
+/// How many frames to send now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Release {
     /// Frames to send.
     pub frames: u32,
-    /// Frames that were given up since the last release, as the policy says.
+    /// Frames that the policy skipped since the last release.
     pub skipped: u64,
 }
 
 /// A frame was later than the policy [`LatePolicy::Abort`] allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("frame {frame} was {late_ticks} ticks late and the late policy is to abort: lower the rate, or choose catch-up or skip")]
+#[error("frame {frame} was {late_ticks} ticks late, and the late policy is abort: lower the rate, or use catch-up or skip")]
 pub struct TooLate {
     /// The frame's number in the schedule, from 0.
     pub frame: u64,
@@ -49,7 +49,7 @@ pub struct TooLate {
 
 /// A rate that cannot be scheduled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a rate of {rate} cannot be scheduled: use at least one frame in 1000 s and at most one in a clock tick ({most} frames a second)")]
+#[error("a rate of {rate} cannot be scheduled: use at least one frame in 1000 s and at most one in each clock tick ({most} frames/s)")]
 pub struct PaceError {
     rate: String,
     most: u64,
@@ -70,7 +70,7 @@ pub struct Schedule {
     /// How long before they are due frames are released, in ticks.
     lead: u64,
     policy: Policy,
-    asked: LatePolicy,
+    late_policy: LatePolicy,
     released: u64,
     skipped: u64,
     lateness: Lateness,
@@ -93,7 +93,7 @@ struct Lateness {
     threshold: u64,
 }
 
-/// How late releases were against the schedule.
+/// How late bursts were against the schedule.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatenessReport {
     /// Bursts that started more than `threshold_ns` after they were due.
@@ -109,8 +109,8 @@ pub struct LatenessReport {
 }
 
 impl LatenessReport {
-    /// That of two loops, each with a schedule of its own.
-    pub(crate) fn and(&self, other: &LatenessReport) -> LatenessReport {
+    /// The sum of two loops, each with its own schedule.
+    pub(crate) fn plus(&self, other: &LatenessReport) -> LatenessReport {
         let bursts = self.bursts + other.bursts;
         let total = self.mean_ns * self.bursts as f64 + other.mean_ns * other.bursts as f64;
         LatenessReport {
@@ -124,9 +124,9 @@ impl LatenessReport {
 }
 
 impl Schedule {
-    /// A schedule of `rate` that begins at `start`, by a clock of `ticks`. Lateness above 1 µs is counted as late.
+    /// A schedule of `rate` that begins at `start`, by a clock of `ticks`. A burst more than 1 µs late counts as late.
     ///
-    /// The rate is taken for exactly the number it is: a 64-bit float is a fraction whose denominator is a power of two.
+    /// The rate is used exactly: a 64-bit float is a fraction whose denominator is a power of two.
     pub fn new(ticks: TickRate, rate: PacketRate, start: u64, policy: LatePolicy) -> Result<Schedule, PaceError> {
         let refuse = || PaceError { rate: rate.to_string(), most: ticks.hz() };
         if !(0.001..=ticks.hz() as f64).contains(&rate.pps()) {
@@ -140,7 +140,7 @@ impl Schedule {
         let denominator = u128::from(ticks.hz()) << shift;
         let gap = u64::try_from(denominator.div_ceil(u128::from(numerator))).map_err(|_| refuse())?;
         let gap_fraction = (u128::from(gap) * u128::from(numerator) - denominator) as u64;
-        let asked = policy;
+        let late_policy = policy;
         let policy = match policy {
             LatePolicy::CatchUp { bound } => Policy { bound: ticks.ticks(bound), aborts: false },
             LatePolicy::Skip => Policy { bound: gap, aborts: false },
@@ -157,7 +157,7 @@ impl Schedule {
             numerator,
             lead: 0,
             policy,
-            asked,
+            late_policy,
             released: 0,
             skipped: 0,
             lateness,
@@ -165,24 +165,24 @@ impl Schedule {
         })
     }
 
-    /// Releases each frame `lead` ticks before it is due, for a port that holds it until then. Only what is released after it was due is late.
+    /// Releases each frame `lead` ticks before it is due, for a port that holds it until then. Only frames released after they were due are
+    /// late.
     #[must_use]
     pub fn ahead_by(self, lead: u64) -> Schedule {
         Schedule { lead, ..self }
     }
 
-    /// Goes over to another rate at the tick `start`: the next frame is due one of its gaps later. What was released and how late it was stays
-    /// counted.
+    /// Changes the rate at the tick `start`: the next frame is due one new gap later. Counts and lateness are kept.
     pub fn change_rate(&mut self, rate: PacketRate, start: u64) -> Result<(), PaceError> {
-        let next = Schedule::new(self.ticks, rate, start, self.asked)?;
+        let next = Schedule::new(self.ticks, rate, start, self.late_policy)?;
         *self = Schedule { lead: self.lead, released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
         Ok(())
     }
 
-    /// How many frames may go at `now`, at most `room`. What is released counts as gone: frames that the port then does not take
-    /// are unsent, and not the schedule's.
+    /// How many frames to send at `now`, at most `room`. The schedule does not release a frame twice: the caller accounts for frames that the
+    /// port does not accept.
     ///
-    /// One comparison while nothing is due.
+    /// Costs one comparison while no frame is due.
     #[inline(always)]
     pub fn due(&mut self, now: u64, room: u32) -> Result<Release, TooLate> {
         let until = now.wrapping_add(self.lead);
@@ -196,7 +196,7 @@ impl Schedule {
         self.due
     }
 
-    /// When the next frame may go: before it is due where frames are released ahead.
+    /// When the next frame is released: before it is due where frames are released ahead.
     #[inline(always)]
     pub fn next_release(&self) -> u64 {
         self.due.wrapping_sub(self.lead)
@@ -212,12 +212,12 @@ impl Schedule {
         self.released
     }
 
-    /// Frames given up so far.
+    /// Frames skipped so far.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How late the releases were.
+    /// The lateness of all releases.
     pub fn lateness(&self) -> LatenessReport {
         let Lateness { releases, late, longest, total, threshold } = self.lateness;
         let mean_ticks = if releases == 0 { 0.0 } else { total as f64 / releases as f64 };
@@ -259,14 +259,14 @@ impl Schedule {
         }
     }
 
-    /// Moves past every frame that is `bound` late or more.
+    /// Skips every frame that is `bound` late or more.
     #[cold]
     fn skip_late(&mut self, late: u64) -> u64 {
-        // The exact time from the next frame to `bound` ago is (late − bound) + fraction/numerator ticks; every frame in it is too late.
+        // The exact time from the next frame until `bound` ago is (late − bound) + fraction/numerator ticks; every frame in it is too late.
         let span = u128::from(late - self.policy.bound) * u128::from(self.numerator) + u128::from(self.fraction);
         let frame = u128::from(self.gap) * u128::from(self.numerator) - u128::from(self.gap_fraction);
         let skipped = span / frame + 1;
-        // Moves by all of them at once, in 1/numerator ticks from `due`; one frame alone is more than any fraction.
+        // Moves past all of them at once, in 1/numerator ticks from `due`. One frame alone is more than any fraction.
         let exact = skipped * frame - u128::from(self.fraction);
         let ticks = exact.div_ceil(u128::from(self.numerator));
         self.fraction = (ticks * u128::from(self.numerator) - exact) as u64;

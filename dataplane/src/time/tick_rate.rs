@@ -1,9 +1,11 @@
+//! The frequency of the time-stamp counter.
+
 use std::num::NonZeroU64;
 
 use methodology::units::Nanoseconds;
 use serde::{Deserialize, Serialize};
 
-/// Ticks per second of the clock that `now` is read from: the TSC, or the generic timer on Arm.
+/// Ticks per second of the time-stamp counter: the TSC, or the generic timer on Arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TickRate(NonZeroU64);
@@ -22,13 +24,13 @@ impl TickRate {
         self.0.get()
     }
 
-    /// How long `ticks` are, rounded to the nearest nanosecond.
+    /// `ticks` as a time, rounded to the nearest nanosecond.
     pub fn nanoseconds(self, ticks: u64) -> Nanoseconds {
         let hz = u128::from(self.hz());
         Nanoseconds::new(u64::try_from((u128::from(ticks) * 1_000_000_000 + hz / 2) / hz).unwrap_or(u64::MAX))
     }
 
-    /// How many ticks a time takes, rounded to the nearest.
+    /// A time as ticks, rounded to the nearest.
     pub fn ticks(self, time: Nanoseconds) -> u64 {
         let ticks = (u128::from(time.ns()) * u128::from(self.hz()) + 500_000_000) / 1_000_000_000;
         u64::try_from(ticks).unwrap_or(u64::MAX)

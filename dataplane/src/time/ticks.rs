@@ -1,4 +1,6 @@
-/// Ticks of the CPU's time-stamp counter (x86: TSC; Arm: CNTVCT).
+//! The CPU's time-stamp counter.
+
+/// Reads the CPU's time-stamp counter (x86: TSC; Arm: CNTVCT).
 #[inline(always)]
 pub fn ticks() -> u64 {
     #[cfg(target_arch = "x86_64")]

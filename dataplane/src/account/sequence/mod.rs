@@ -1,9 +1,9 @@
-//! Which frames of a stream came, came twice, came late or did not come.
+//! Which frames of a stream arrived, were lost, duplicated or reordered.
 
 mod tracker;
 mod window;
 
-pub use tracker::{Arrival, SequenceCounts, Tracker};
+pub use tracker::{SequenceClass, SequenceCounts, Tracker};
 pub use window::{Window, WindowError};
 
 #[cfg(test)]

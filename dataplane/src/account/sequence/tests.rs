@@ -122,7 +122,7 @@ proptest! {
 fn each_arrival_is_named() {
     let mut tracker = Tracker::new(0, Window::new(64).unwrap());
     let arrivals = [0, 1, 3, 2, 3, 200, 100, 137, 136, 135, u64::MAX / 2].map(|sequence| tracker.observe(sequence));
-    use Arrival::*;
+    use SequenceClass::*;
     assert_eq!(
         arrivals,
         [InOrder, InOrder, AfterGap, Reordered, Duplicate, AfterGap, BeyondWindow, Reordered, BeyondWindow, BeyondWindow, Implausible]
@@ -143,9 +143,9 @@ fn a_loss_of_many_windows_is_counted_and_forgotten() {
     let mut tracker = Tracker::new(0, Window::new(64).unwrap());
     tracker.observe(0);
     tracker.observe(1_000_000);
-    (1_000_001..1_000_200).for_each(|sequence| assert_eq!(tracker.observe(sequence), Arrival::InOrder));
+    (1_000_001..1_000_200).for_each(|sequence| assert_eq!(tracker.observe(sequence), SequenceClass::InOrder));
     assert_eq!((tracker.counts().lost, tracker.counts().received), (999_999, 201));
     // No hole is left in the window, so frames take the short way again; a copy is still known for one.
-    assert_eq!(tracker.observe(1_000_150), Arrival::Duplicate);
+    assert_eq!(tracker.observe(1_000_150), SequenceClass::Duplicate);
     assert!(Window::new(1 << 31).is_err());
 }

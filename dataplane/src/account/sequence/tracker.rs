@@ -2,46 +2,46 @@ use serde::{Deserialize, Serialize};
 
 use super::window::Window;
 
-/// A jump ahead by more than this is not believed: 2^40 frames are an hour at 300 Mpps.
+/// A larger jump ahead is implausible: 2^40 frames are an hour at 300 Mpps.
 const LONGEST_JUMP: u64 = 1 << 40;
 
-/// What one frame was.
+/// The class of one frame by its sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
+pub enum SequenceClass {
     /// The next one expected.
     InOrder,
-    /// Ahead: those between are missing for now.
+    /// Ahead of the expected one: the numbers between are missing so far.
     AfterGap,
-    /// Came after one with a higher number: *reordered* (RFC 4737 §3.3, sequence below the next expected).
+    /// After one with a higher number: *reordered* (RFC 4737 §3.3, sequence below the next expected).
     Reordered,
-    /// Came before.
+    /// A number that had arrived already.
     Duplicate,
-    /// So far behind that a late frame cannot be told from a duplicate.
+    /// Too far behind to tell a late frame from a duplicate.
     BeyondWindow,
-    /// So far ahead that it cannot be of this stream.
+    /// Too far ahead to be of this stream.
     Implausible,
 }
 
 /// Counts of one stream. Every frame observed is in exactly one of `received`, `duplicate`, `beyond_window` and `implausible`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SequenceCounts {
-    /// Sequence numbers that came, each once.
+    /// Sequence numbers that arrived, each once.
     pub received: u64,
-    /// Sequence numbers between the first expected and the end that did not come. Exact where `beyond_window` is 0; otherwise up to
-    /// that many of them may have come.
+    /// Sequence numbers between the first expected and the end that did not arrive. Exact where `beyond_window` is 0; otherwise up to that
+    /// many of them may have arrived.
     pub lost: u64,
-    /// Frames whose number had come already.
+    /// Frames whose number had arrived already.
     pub duplicate: u64,
-    /// Frames among `received` that came after one with a higher number (RFC 4737 §3.3). A copy of a frame that came is a duplicate
-    /// and not reordered.
+    /// Frames among `received` that arrived after one with a higher number (RFC 4737 §3.3). A second copy of a frame is a duplicate and not
+    /// reordered.
     pub reordered: u64,
     /// The largest distance of a reordered frame behind the newest, in sequence numbers: the window that would have sufficed.
     pub longest_lateness: u64,
-    /// How many times numbers were skipped, wherever they came later or not.
+    /// How many times numbers were skipped, whether they arrived later or not.
     pub gaps: u64,
-    /// Frames older than the window, late or duplicate: the tracker cannot tell. Any of them makes `lost` an upper bound.
+    /// Frames older than the window: late or duplicate, which the tracker cannot tell apart. If there are any, `lost` is an upper bound.
     pub beyond_window: u64,
-    /// Frames whose number cannot be of this stream.
+    /// Frames whose number is too far ahead to be of this stream.
     pub implausible: u64,
 }
 
@@ -51,13 +51,13 @@ impl SequenceCounts {
         self.beyond_window == 0
     }
 
-    /// Frames observed, of whatever kind.
+    /// Frames observed, of any class.
     pub fn observed(&self) -> u64 {
         self.received + self.duplicate + self.beyond_window + self.implausible
     }
 }
 
-/// Follows one stream's sequence numbers in constant time a frame, exactly within a [`Window`], across the wrap of 64 bits.
+/// Tracks the sequence numbers of one stream in constant time per frame, exactly within a [`Window`], across the wrap of 64 bits.
 ///
 /// A bitmap holds which of the last `window` numbers are missing. While none is, frames in order touch no bitmap at all.
 #[derive(Debug, Clone)]
@@ -69,38 +69,38 @@ pub struct Tracker {
     mask: u64,
     /// The highest number that left the window missing. Numbers leave in order, so it is the one that left last.
     left_missing: Option<u64>,
-    /// Bit `n & mask`: n is one of the last `window` numbers below `next` and has not come.
+    /// Bit `n & mask`: n is one of the last `window` numbers below `next` and has not arrived.
     missing: Box<[u64]>,
 }
 
 impl Tracker {
-    /// A tracker of a stream whose first frame has number `first`.
+    /// A tracker for a stream whose first frame has number `first`.
     pub fn new(first: u64, window: Window) -> Tracker {
         let frames = u64::from(window.frames());
         let missing = vec![0; (frames / 64) as usize].into_boxed_slice();
         Tracker { next: first, holes: 0, counts: SequenceCounts::default(), mask: frames - 1, left_missing: None, missing }
     }
 
-    /// Takes note of one frame.
+    /// Counts one frame.
     #[inline(always)]
-    pub fn observe(&mut self, sequence: u64) -> Arrival {
+    pub fn observe(&mut self, sequence: u64) -> SequenceClass {
         if sequence == self.next && self.holes == 0 {
             self.next = sequence.wrapping_add(1);
             self.counts.received += 1;
-            return Arrival::InOrder;
+            return SequenceClass::InOrder;
         }
         self.observe_slow(sequence)
     }
 
-    /// Takes note of a burst, in the order of arrival: each run of consecutive numbers at once.
+    /// Counts a burst in the order of arrival: each run of consecutive numbers at once.
     pub fn observe_burst(&mut self, sequences: &[u64]) {
         for run in sequences.chunk_by(|before, after| before.wrapping_add(1) == *after) {
             self.observe_run(run[0], run.len() as u64);
         }
     }
 
-    /// Takes note of `frames` frames with consecutive numbers from `first`. The same as [`observe`](Self::observe) of each, at the cost of one
-    /// where they are in order.
+    /// Counts `frames` frames with consecutive numbers from `first`: the same as [`observe`](Self::observe) for each, at the cost of one where
+    /// they are in order.
     #[inline(always)]
     pub fn observe_run(&mut self, first: u64, frames: u64) {
         if first == self.next && self.holes == 0 {
@@ -110,14 +110,14 @@ impl Tracker {
         }
     }
 
-    /// The number expected next: one above the highest seen.
+    /// The number expected next: one above the highest received.
     pub fn next_expected(&self) -> u64 {
         self.next
     }
 
-    /// The highest number below [`next_expected`](Self::next_expected) that has not come; none where all have. As exact as `lost`: where
-    /// frames were [beyond the window](SequenceCounts::beyond_window), one of them may have been this number, and the highest that did not
-    /// come may be lower. Looks through the window: for a report, not for every frame.
+    /// The highest number below [`next_expected`](Self::next_expected) that has not arrived; `None` where all have. As exact as `lost`: if
+    /// frames were [beyond the window](SequenceCounts::beyond_window), one of them may have had this number, and the highest lost one may be
+    /// lower. Searches the window, so use it for a report and not for every frame.
     pub fn last_lost(&self) -> Option<u64> {
         if self.holes == 0 {
             return self.left_missing;
@@ -126,12 +126,12 @@ impl Tracker {
         (1..=window).map(|behind| self.next.wrapping_sub(behind)).find(|&sequence| self.is_missing(sequence))
     }
 
-    /// The counts so far. Numbers after the highest seen are not known to be missing.
+    /// The counts so far. Numbers above the highest received are not counted as lost.
     pub fn counts(&self) -> SequenceCounts {
         self.counts
     }
 
-    /// The counts where the sender says that `end` follows the last number sent: what is missing at the tail is lost as well.
+    /// The counts where the sender reports `end` as the number after the last one sent: numbers missing at the tail are lost as well.
     pub fn counts_until(&self, end: u64) -> SequenceCounts {
         let tail = end.wrapping_sub(self.next);
         let tail = if tail <= LONGEST_JUMP { tail } else { 0 };
@@ -144,7 +144,7 @@ impl Tracker {
         self.counts.received += frames;
     }
 
-    /// A run at or ahead of the front at once, one behind it frame by frame.
+    /// A run at or ahead of the front is counted at once, a run behind it frame by frame.
     #[inline(never)]
     fn observe_run_slow(&mut self, first: u64, frames: u64) {
         let ahead = first.wrapping_sub(self.next);
@@ -164,41 +164,41 @@ impl Tracker {
     }
 
     #[inline(never)]
-    fn observe_slow(&mut self, sequence: u64) -> Arrival {
+    fn observe_slow(&mut self, sequence: u64) -> SequenceClass {
         let ahead = sequence.wrapping_sub(self.next);
         if ahead == 0 {
             self.enter(sequence);
             self.advance_in_order(1);
-            Arrival::InOrder
+            SequenceClass::InOrder
         } else if ahead <= LONGEST_JUMP {
             self.skip(ahead);
             self.enter(sequence);
             self.advance_in_order(1);
-            Arrival::AfterGap
+            SequenceClass::AfterGap
         } else {
             self.observe_behind(sequence)
         }
     }
 
-    fn observe_behind(&mut self, sequence: u64) -> Arrival {
+    fn observe_behind(&mut self, sequence: u64) -> SequenceClass {
         let behind = self.next.wrapping_sub(sequence);
         if behind > LONGEST_JUMP {
             self.counts.implausible += 1;
-            return Arrival::Implausible;
+            return SequenceClass::Implausible;
         }
         if behind > self.mask + 1 {
             self.counts.beyond_window += 1;
-            return Arrival::BeyondWindow;
+            return SequenceClass::BeyondWindow;
         }
         if self.forget(sequence) {
             self.counts.lost -= 1;
             self.counts.received += 1;
             self.counts.reordered += 1;
             self.counts.longest_lateness = self.counts.longest_lateness.max(behind - 1);
-            Arrival::Reordered
+            SequenceClass::Reordered
         } else {
             self.counts.duplicate += 1;
-            Arrival::Duplicate
+            SequenceClass::Duplicate
         }
     }
 
@@ -208,14 +208,14 @@ impl Tracker {
         self.missing[(slot / 64) as usize] & 1 << (slot % 64) != 0
     }
 
-    /// Makes room for a number that comes at the front: its bit is that of the number that leaves the window there.
+    /// Makes room for a number at the front: it uses the bit of the number that leaves the window.
     fn enter(&mut self, sequence: u64) {
         if self.forget(sequence) {
             self.left_missing = Some(sequence.wrapping_sub(self.mask + 1));
         }
     }
 
-    /// Clears a number's bit, and says whether it was set.
+    /// Clears the bit of a number and returns whether it was set.
     fn forget(&mut self, sequence: u64) -> bool {
         let slot = sequence & self.mask;
         let word = &mut self.missing[(slot / 64) as usize];

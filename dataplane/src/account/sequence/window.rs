@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-/// How far behind the newest frame a late one may be and still be told from a duplicate: a power of two of sequence numbers.
+/// How far behind the newest frame a late frame can be told from a duplicate, in sequence numbers: a power of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window(u32);
 

@@ -4,9 +4,9 @@ use super::options::{EalOptions, Memory};
 use crate::cpu::CpuId;
 use crate::dpdk::devargs::Bus;
 
-/// What `Memory::Auto` wants to find free before it takes huge pages: pools for a few ports.
+/// Free huge pages that `Memory::Auto` needs, in MiB: pools for a few ports.
 const AUTO_HUGE_MB: u64 = 256;
-/// What `Memory::Auto` takes of ordinary memory. It is only resident where it is used.
+/// Ordinary memory that `Memory::Auto` reserves, in MiB. Only the used part becomes resident.
 const AUTO_ORDINARY_MB: u32 = 256;
 
 /// Free huge pages of the default size, in MiB, from /proc/meminfo.
@@ -19,7 +19,7 @@ pub(super) fn free_huge_megabytes() -> u64 {
     field("HugePages_Free:") * field("Hugepagesize:") / 1024
 }
 
-/// The memory to use, with `Auto` decided.
+/// The memory to use: resolves `Auto`.
 pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
     match memory {
         Memory::Auto if free_huge >= AUTO_HUGE_MB => Memory::HugePages { megabytes: 0 },
@@ -32,10 +32,10 @@ pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
 pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Vec<String> {
     let mut arguments = vec!["linerate".to_owned(), format!("--lcores=0@{main_cpu}")];
     let mut push = |text: &str| arguments.push(text.to_owned());
-    // Nothing of ours is looked at through DPDK's sockets, and two processes of one user must not collide in /var/run/dpdk.
+    // Nobody uses DPDK's telemetry socket here, and two processes of one user must not collide in /var/run/dpdk.
     push("--no-telemetry");
     match memory {
-        // Peers in shared memory take at most 8 regions: one file a segment list, not one a page (virtio-user guide).
+        // A vhost peer accepts at most 8 memory regions: use one file for each segment list, not for each page (virtio-user guide).
         Memory::HugePages { megabytes } => {
             push("--in-memory");
             push("--single-file-segments");
@@ -43,7 +43,7 @@ pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Ve
                 push(&format!("-m{megabytes}"));
             }
         }
-        // EAL's legacy memory, which --in-memory does not go with.
+        // EAL's legacy memory, which --in-memory does not support.
         Memory::NoHuge { megabytes } => {
             push("--no-huge");
             push("--no-shconf");
@@ -59,7 +59,7 @@ pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Ve
     for device in hardware {
         push(&format!("--allow={}", device.devargs()));
     }
-    // Without shared files a prefix only names a directory, so every process may have the same.
+    // Without shared files the prefix only names a directory, so processes can share it.
     push(&format!("--file-prefix={}", options.file_prefix.as_deref().unwrap_or("linerate")));
     options.extra.iter().for_each(|extra| push(extra));
     arguments
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_is_touched() {
+    fn only_named_devices_are_probed() {
         let mut options = EalOptions { devices: vec!["net_null0".parse().unwrap()], ..EalOptions::default() };
         let software = line(&options, Memory::NoHuge { megabytes: 64 });
         assert!(
             software.contains("--no-pci") && software.contains("--no-huge --no-shconf -m64") && software.contains("--lcores=0@3"),
             "{software}"
         );
-        assert!(!software.contains("net_null0"), "software ports are probed one by one, so that an error names the port");
+        assert!(!software.contains("net_null0"), "software ports are probed one by one later, so that an error names the port");
         options.devices.push("03:00.0,representor=vf0".parse().unwrap());
         let hardware = line(&options, Memory::HugePages { megabytes: 0 });
         assert!(hardware.contains("--allow=0000:03:00.0,representor=vf0") && !hardware.contains("--no-pci"), "{hardware}");

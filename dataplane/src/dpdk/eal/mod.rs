@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 
 use super::devargs::PortSpec;
 use super::errno::error_text;
-use super::log::{self, said};
+use super::log;
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
 use crate::time::Calibration;
@@ -24,21 +24,21 @@ use crate::time::Calibration;
 /// Versions of DPDK.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DpdkVersion {
-    /// Of the headers this program was built with.
+    /// The version of the headers that the program was built with.
     pub built: String,
-    /// Of the library that is loaded.
+    /// The version of the loaded library.
     pub running: String,
 }
 
 impl DpdkVersion {
-    /// Of this program and its library.
+    /// The versions of this process.
     pub(crate) fn of_this_process() -> Self {
         let (built, running) = sys::versions();
         DpdkVersion { built, running }
     }
 }
 
-/// Proof that EAL is initialised. The last one dropped cleans up, after ports are closed and pools freed, since those hold one.
+/// Proof that EAL is initialised. Ports and pools hold a reference, so EAL is cleaned up after all ports are closed and all pools freed.
 #[derive(Debug)]
 pub(crate) struct Eal {
     open: Mutex<BTreeSet<String>>,
@@ -47,7 +47,7 @@ pub(crate) struct Eal {
     huge_pages: bool,
 }
 
-/// `rte_eal_init` works once per process, also after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
+/// `rte_eal_init` works once in a process, even after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
 static INITIALISED: AtomicBool = AtomicBool::new(false);
 
 impl Eal {
@@ -69,12 +69,12 @@ impl Eal {
         Ok(eal)
     }
 
-    /// Names of the ports that are open. Held while a port is opened or closed: DPDK's device calls are not made for two threads.
+    /// Names of the open ports. The lock is held while a port is opened or closed: DPDK's device calls are not thread-safe.
     pub(crate) fn open_ports(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// CPUs that poll loops have now.
+    /// CPUs with a poll loop.
     pub(super) fn polling_cpus(&self) -> MutexGuard<'_, BTreeSet<CpuId>> {
         self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,18 +90,18 @@ impl Eal {
 
 impl Drop for Eal {
     fn drop(&mut self) {
-        // SAFETY: initialised in `Eal::start`, and this runs once: the flag there lets no second Eal be made. Ports, pools and
-        // registrations each hold an Arc of this and so are gone.
+        // SAFETY: initialised in `Eal::start`, whose flag allows one Eal, so this runs once. Ports, pools and registrations hold an Arc of it
+        // and no longer exist.
         let error = unsafe { sys::rte_eal_cleanup() };
         if error != 0 {
-            tracing::warn!(error, "rte_eal_cleanup failed; the kernel frees what is left when the process ends");
+            tracing::warn!(error, "rte_eal_cleanup failed; the kernel frees the resources when the process ends");
         }
     }
 }
 
 fn refuse_duplicates(devices: &[PortSpec]) -> Result<(), DataplaneError> {
     let mut names = BTreeSet::new();
-    // Several representors of one PCI device are one device with several ports; the same devargs twice are not.
+    // One PCI device can have several representors, each with its own devargs; the same devargs twice are an error.
     match devices.iter().find(|device| !names.insert(if device.is_software() { device.name().to_owned() } else { device.devargs() })) {
         Some(twice) => Err(DataplaneError::DuplicatePort { name: twice.name().to_owned() }),
         None => Ok(()),
@@ -118,27 +118,27 @@ fn init_eal(arguments: Vec<String>, main_cpu: CpuId, memory: Memory) -> Result<(
     let shown = arguments[1..].join(" ");
     let failed = |reason: String| {
         let advice = match memory {
-            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or go without (`--no-huge`)",
+            Memory::HugePages { .. } => "Reserve huge pages (`echo 1024 > /proc/sys/vm/nr_hugepages`), or do without (`--no-huge`)",
             _ => "Start as root, check the arguments, and see `linerate doctor`",
         };
-        DataplaneError::Init { reason, arguments: shown.clone(), log: said(), advice: advice.to_owned() }
+        DataplaneError::Init { reason, arguments: shown.clone(), log: log::as_clause(), advice: advice.to_owned() }
     };
     let mut argv = Vec::with_capacity(arguments.len() + 1);
     for argument in &arguments {
-        let text = CString::new(argument.as_str()).map_err(|_| failed(format!("an argument has a NUL in it: {argument:?}")))?;
-        // Left to the process: EAL keeps pointers into its arguments and moves them about.
+        let text = CString::new(argument.as_str()).map_err(|_| failed(format!("an argument has a NUL byte: {argument:?}")))?;
+        // Never freed: EAL keeps pointers into its arguments and reorders them.
         argv.push(text.into_raw());
     }
     let argc = i32::try_from(argv.len()).map_err(|_| failed("too many arguments".to_owned()))?;
     argv.push(std::ptr::null_mut());
     let argv: &'static mut [*mut std::ffi::c_char] = argv.leak();
 
-    // EAL gives its own threads the CPUs that it may use less those of its lcores. Narrowed to the main CPU they stay on it, and off
-    // the CPUs that poll.
+    // EAL's own threads get the caller's affinity minus the CPUs of its lcores. With the affinity narrowed to the main CPU they stay on it
+    // and off the CPUs that poll.
     let affinity = sched_getaffinity(Pid::from_raw(0)).map_err(|error| failed(error.to_string()))?;
     main_cpu.pin_current_thread().map_err(|error| failed(error.to_string()))?;
-    // SAFETY: argv holds argc NUL-terminated strings and a null, all of them alive and writable for the life of the process; this is the
-    // only call, by the flag in `Eal::start`.
+    // SAFETY: argv holds argc NUL-terminated strings and a null pointer, all alive and writable as long as the process; the flag in
+    // `Eal::start` makes this the only call.
     let result = unsafe { sys::lr_eal_init(argc, argv.as_mut_ptr()) };
     let reason = (result < 0).then(error_text);
     let restored = sched_setaffinity(Pid::from_raw(0), &affinity);

@@ -3,18 +3,18 @@ use serde::{Deserialize, Serialize};
 use crate::cpu::CpuId;
 use crate::dpdk::devargs::PortSpec;
 
-/// How DPDK is set up in this process.
+/// How DPDK is initialised.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EalOptions {
-    /// Where frames live.
+    /// Memory for mbufs.
     pub memory: Memory,
-    /// Devices to probe at initialisation. PCI and auxiliary devices that are not named here are left alone.
+    /// Devices to probe at initialisation. DPDK does not touch PCI and auxiliary devices that are not named here.
     pub devices: Vec<PortSpec>,
-    /// Name of DPDK's run-time directory, `linerate` where none is given. Nothing is kept in it.
+    /// Name of DPDK's run-time directory; default `linerate`. No files are kept in it.
     pub file_prefix: Option<String>,
-    /// CPU of DPDK's main thread, which does not poll; the lowest allowed one where none is given.
+    /// CPU of DPDK's main thread, which does not poll; default the lowest allowed CPU.
     pub main_cpu: Option<CpuId>,
-    /// Further EAL arguments, as they are.
+    /// Further EAL arguments, passed on unchanged.
     pub extra: Vec<String>,
 }
 
@@ -22,7 +22,7 @@ pub struct EalOptions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Memory {
-    /// Huge pages where enough are free, otherwise ordinary memory.
+    /// Huge pages if enough are free, otherwise ordinary memory.
     #[default]
     Auto,
     /// Huge pages, or an error.
@@ -30,7 +30,7 @@ pub enum Memory {
         /// How much, in MiB.
         megabytes: u32,
     },
-    /// Ordinary memory: works everywhere and is slower; NICs need an IOMMU for it.
+    /// Ordinary memory. It works everywhere but is slower, and NICs need an IOMMU for it.
     NoHuge {
         /// How much, in MiB.
         megabytes: u32,

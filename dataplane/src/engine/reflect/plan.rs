@@ -1,27 +1,29 @@
+//! The plan of a reflector.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
-use crate::engine::meter::HICCUP;
+use crate::engine::meter::HICCUP_THRESHOLD;
 use crate::frame::{FrameFormat, Tagging};
 
-/// What a reflector shall do.
+/// What a reflector does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReflectPlan {
-    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    /// CPUs of the poll loops, in order. Loops without an entry get the highest allowed CPU that is free.
     pub cpus: Vec<CpuId>,
-    /// The headers of the test frames; all others are foreign.
+    /// The headers of the test frames. All other frames are foreign and not reflected.
     pub frame: FrameFormat,
     /// VLAN tags of the test frames.
     pub tagging: Tagging,
-    /// Stop by itself after this long; otherwise when it is told to.
+    /// Stop after this long; without it, only when asked to stop.
     pub duration: Option<Duration>,
-    /// When told to stop, go on until no frame has come for this long.
+    /// The drain after a stop: continue until no frame has arrived for this long.
     pub drain: Duration,
-    /// At most this many frames a burst.
+    /// The most frames in one burst.
     pub burst: u16,
-    /// What counts as a hiccup of the poll loop.
+    /// An iteration of a poll loop that takes longer than this is a hiccup.
     pub hiccup_threshold: Duration,
 }
 
@@ -34,7 +36,7 @@ impl Default for ReflectPlan {
             duration: None,
             drain: Duration::from_millis(50),
             burst: 64,
-            hiccup_threshold: HICCUP,
+            hiccup_threshold: HICCUP_THRESHOLD,
         }
     }
 }

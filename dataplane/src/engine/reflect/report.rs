@@ -1,4 +1,4 @@
-//! What a reflector reports: plain data that crosses the agent protocol as JSON.
+//! The report of a reflector: plain data, sent as JSON in the agent protocol.
 
 use std::time::Duration;
 
@@ -8,20 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
+use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
-use crate::engine::running::{Counters, EngineReport};
+use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 
-/// What a reflector did.
+/// The result of a reflector.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReflectReport {
-    /// Frames that came.
+    /// Frames received.
     pub frames_received: u64,
-    /// Frames that the port took back.
+    /// Frames that the port accepted for sending.
     pub frames_sent: u64,
-    /// Frames that the port did not take back, or whose TTL was used up.
+    /// Frames that the port did not accept, or whose TTL had expired.
     pub unsent: u64,
-    /// Frames that are not test frames (ARP, neighbour discovery …): they are not turned round.
+    /// Frames that are not test frames (ARP, neighbour discovery …). They are not reflected.
     pub foreign: u64,
     /// From the first frame to the last.
     #[serde(rename = "duration_s", with = "seconds")]
@@ -29,62 +30,78 @@ pub struct ReflectReport {
     /// `frames_sent` over `duration`.
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
-    /// Time from having read a burst from the queue to having handed it back, the same for each of its frames. The other end may see a frame a little before
-    /// the port's transmit function returns, so the residence of the first frames of a burst is told slightly too long.
+    /// Residence time: from reading a burst off the receive queue until the port has accepted it, the same for all its frames. A frame can
+    /// leave shortly before the transmit function returns, so the residence of a burst's first frames is slightly overstated.
     #[serde(rename = "residence_ns", default, skip_serializing_if = "Option::is_none")]
     pub residence: Option<RttReport>,
-    /// Times that the poll loop was away.
+    /// Hiccups of the poll loops.
     pub hiccups: HiccupReport,
-    /// What the loop's time went into.
+    /// How the poll loops' time was spent.
     pub cycles: CycleReport,
-    /// The port's counters around the trial.
+    /// The port's counters before and after the run.
     pub counters: CounterPair,
-    /// Set where the run ended early, with the reason.
+    /// The reason, where the run ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
-    /// Whether, where the link ended the run, the other end of shared memory had stopped its queues in order, as one that is done does and one
-    /// that was killed does not.
+    /// Whether the peer of a shared-memory port stopped its queues before the link went down. A peer that ends normally does; one that is
+    /// killed does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub peer_left: bool,
 }
 
 impl ReflectReport {
-    /// What two poll loops of one reflector did together; `rate`, `residence` and `counters` are the whole reflector's.
-    pub(crate) fn and(self, other: ReflectReport) -> ReflectReport {
+    /// The sum of two poll loops of one reflector. `rate`, `residence` and `counters` describe the whole reflector and are not summed here.
+    pub(super) fn plus(self, other: ReflectReport) -> ReflectReport {
         ReflectReport {
             frames_received: self.frames_received + other.frames_received,
             frames_sent: self.frames_sent + other.frames_sent,
             unsent: self.unsent + other.unsent,
             foreign: self.foreign + other.foreign,
             duration: self.duration.max(other.duration),
-            hiccups: self.hiccups.and(&other.hiccups),
-            cycles: self.cycles.and(&other.cycles),
+            hiccups: self.hiccups.plus(&other.hiccups),
+            cycles: self.cycles.plus(&other.cycles),
             ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
     }
 }
 
-/// How far a reflector is.
+/// The progress of a reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReflectSnapshot {
-    /// Frames that came.
+    /// Frames received.
     pub frames_received: u64,
-    /// Frames that the port took back.
+    /// Frames that the port accepted for sending.
     pub frames_sent: u64,
-    /// Frames that it did not take back.
+    /// Frames that it did not accept, or whose TTL had expired.
     pub unsent: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
-    /// Time since the loop began.
+    /// Time since the start.
     #[serde(rename = "elapsed_s", with = "seconds")]
     pub elapsed: Duration,
 }
 
+counters! {
+    /// The counters of a [`ReflectSnapshot`].
+    ReflectCounters / SharedReflectCounters {
+        /// Frames received.
+        frames_received,
+        /// Frames that the port accepted for sending.
+        frames_sent,
+        /// Frames that it did not accept, or whose TTL had expired.
+        unsent,
+        /// Frames that are not test frames.
+        foreign,
+    }
+}
+
 impl EngineReport for ReflectReport {
     type Snapshot = ReflectSnapshot;
+    type Counters = ReflectCounters;
 
-    fn snapshot([frames_received, frames_sent, unsent, foreign, ..]: Counters, elapsed: Duration) -> ReflectSnapshot {
+    fn snapshot(counters: ReflectCounters, elapsed: Duration) -> ReflectSnapshot {
+        let ReflectCounters { frames_received, frames_sent, unsent, foreign } = counters;
         ReflectSnapshot { frames_received, frames_sent, unsent, foreign, elapsed }
     }
 }

@@ -1,4 +1,4 @@
-//! When frames go, and when the run ends.
+//! When a poll loop sends frames, and when the run ends.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::DataplaneError;
 use crate::frame::pcap::{Capture, OwnTiming};
 use crate::time::{LatePolicy, LatenessReport, PaceError, Schedule};
 
-/// How long frames are offered again at maximum load before they count as unsent.
+/// How long a burst is offered again at maximum load before its frames count as unsent.
 const RETRY: Duration = Duration::from_micros(100);
 
 /// The load of one poll loop.
@@ -26,11 +26,11 @@ pub(super) struct Load {
 }
 
 enum When {
-    /// As fast as the port takes them, until a tick.
+    /// As fast as the port accepts them, until a tick.
     Max { end: u64, released: u64 },
-    /// On a schedule, which ends by its frames.
+    /// On a schedule, which ends after a number of frames.
     Schedule(Schedule),
-    /// As they were captured.
+    /// With the timing of the capture.
     Captured { timing: OwnTiming, end: u64, released: u64 },
 }
 
@@ -41,22 +41,22 @@ struct Then {
     frames: u64,
 }
 
-/// What a turn of the loop shall do.
-pub(super) enum Turn {
-    /// Send so many frames, of which the first is due at this tick.
+/// What the poll loop does next.
+pub(super) enum Action {
+    /// Send this many frames; the first is due at this tick.
     Send(usize, u64),
-    /// Nothing is due.
+    /// No frame is due.
     Wait,
-    /// The rate changes now.
-    Step,
-    /// Everything has gone.
+    /// The second rate has begun.
+    RateChanged,
+    /// All frames were sent.
     End,
     /// A frame was later than the plan allows.
     TooLate(String),
 }
 
 impl Load {
-    /// The share of `plan` that loop `number` of `loops` carries, from now on. Frames of a schedule are released `ahead` ticks before they
+    /// The share of `plan` that loop `number` of `loops` carries, starting now. Frames of a schedule are released `ahead` ticks before they
     /// are due.
     pub(super) fn new(
         plan: &SendPlan,
@@ -81,9 +81,9 @@ impl Load {
         };
         let refuse = |error: PaceError| DataplaneError::Plan { what: "the rate", why: error.to_string() };
         let first = rate.shared_by(loops);
-        // Loops take turns: each begins one frame of the whole rate after the one before.
+        // Loops are staggered: each begins one frame time of the total rate after the one before.
         let offset = (f64::from(number) * meter.rate().hz() as f64 / rate.pps()).round() as u64;
-        // What is released ahead begins later by as much, so that the loop's turns are the same.
+        // Frames that are released ahead are due later by as much, so that the releases are the same.
         let start = begin.wrapping_add(offset).wrapping_add(ahead);
         let schedule = Schedule::new(meter.rate(), first, start, plan.late).map_err(refuse)?.ahead_by(ahead);
         let due = |duration: Duration, pps: f64| share((duration.as_secs_f64() * pps).round().max(1.0) as u64);
@@ -95,13 +95,13 @@ impl Load {
             None => (most.min(due(plan.duration, rate.pps())), None),
             Some(step) => {
                 let frames = most.min(due(step.after, rate.pps()));
-                let rest = plan.duration.saturating_sub(step.after);
+                let remaining = plan.duration.saturating_sub(step.after);
                 let then = Then {
                     rate: step.rate.shared_by(loops),
                     start: start.wrapping_add(meter.ticks(step.after)),
-                    frames: most.min(frames + due(rest, step.rate.pps())),
+                    frames: most.min(frames + due(remaining, step.rate.pps())),
                 };
-                // Refused now rather than in the middle of the trial.
+                // An impossible second rate is refused now rather than during the trial.
                 Schedule::new(meter.rate(), then.rate, then.start, plan.late).map_err(refuse)?;
                 (frames, Some(then))
             }
@@ -109,74 +109,74 @@ impl Load {
         Ok(Load { when: When::Schedule(schedule), frames, then, retry, gaps })
     }
 
-    /// What to do at `now`: at most `burst` frames. `away_until` is [`Meter::away_until`].
+    /// What to do at `now`, with at most `burst` frames. `stalled_until` is [`Meter::stalled_until`].
     #[inline(always)]
-    pub(super) fn turn(&mut self, now: u64, away_until: u64, burst: u32) -> Turn {
+    pub(super) fn next(&mut self, now: u64, stalled_until: u64, burst: u32) -> Action {
         match &mut self.when {
             When::Max { end, released } => {
                 if now.wrapping_sub(*end) as i64 >= 0 || *released >= self.frames {
-                    return Turn::End;
+                    return Action::End;
                 }
-                self.gaps.observe(now, now, away_until);
+                self.gaps.observe(now, now, stalled_until);
                 let count = (self.frames - *released).min(u64::from(burst));
                 *released += count;
-                Turn::Send(count as usize, now)
+                Action::Send(count as usize, now)
             }
             When::Schedule(schedule) => {
-                let gone = schedule.released() + schedule.skipped();
-                if gone >= self.frames {
-                    return self.step();
+                let past = schedule.released() + schedule.skipped();
+                if past >= self.frames {
+                    return self.change_rate();
                 }
                 let (mut due, release_due) = (schedule.next_due(), schedule.next_release());
-                match schedule.due(now, (self.frames - gone).min(u64::from(burst)) as u32) {
-                    Ok(release) if release.frames == 0 => Turn::Wait,
+                match schedule.due(now, (self.frames - past).min(u64::from(burst)) as u32) {
+                    Ok(release) if release.frames == 0 => Action::Wait,
                     Ok(release) => {
-                        self.gaps.observe(now, release_due, away_until);
+                        self.gaps.observe(now, release_due, stalled_until);
                         if release.skipped > 0 {
                             due = schedule.next_due().wrapping_sub(u64::from(release.frames) * schedule.gap_ticks());
                         }
-                        // Frames that were skipped just now may have been the run's last; those behind them are not the run's.
-                        let over = (gone + release.skipped + u64::from(release.frames)).saturating_sub(self.frames);
+                        // The skipped frames may include the last of the run; frames after that one do not belong to the run.
+                        let over = (past + release.skipped + u64::from(release.frames)).saturating_sub(self.frames);
                         match u64::from(release.frames).saturating_sub(over) {
-                            0 => Turn::Wait,
-                            count => Turn::Send(count as usize, due),
+                            0 => Action::Wait,
+                            count => Action::Send(count as usize, due),
                         }
                     }
-                    Err(late) => Turn::TooLate(late.to_string()),
+                    Err(late) => Action::TooLate(late.to_string()),
                 }
             }
             When::Captured { timing, end, released } => {
                 if now.wrapping_sub(*end) as i64 >= 0 || *released >= self.frames {
-                    return Turn::End;
+                    return Action::End;
                 }
                 match timing.due(now, (self.frames - *released).min(u64::from(burst)) as u32) {
-                    0 => Turn::Wait,
+                    0 => Action::Wait,
                     count => {
-                        self.gaps.observe(now, now, away_until);
+                        self.gaps.observe(now, now, stalled_until);
                         *released += u64::from(count);
-                        Turn::Send(count as usize, now)
+                        Action::Send(count as usize, now)
                     }
                 }
             }
         }
     }
 
-    /// Goes over to the second rate, where there is one.
+    /// Begins the second rate, where there is one.
     #[cold]
-    fn step(&mut self) -> Turn {
-        let (Some(then), When::Schedule(schedule)) = (self.then.take(), &mut self.when) else { return Turn::End };
+    fn change_rate(&mut self) -> Action {
+        let (Some(then), When::Schedule(schedule)) = (self.then.take(), &mut self.when) else { return Action::End };
         match schedule.change_rate(then.rate, then.start) {
             Ok(()) => {
                 self.frames = then.frames;
-                Turn::Step
+                Action::RateChanged
             }
-            // It was tried out when the load was made.
-            Err(error) => Turn::TooLate(error.to_string()),
+            // Cannot happen: `new` checked the same rate.
+            Err(error) => Action::TooLate(error.to_string()),
         }
     }
 
-    /// Frames that could not be had: at maximum load they are asked for again, on a schedule their time is over. Gives how many of them are
-    /// unsent.
+    /// Accounts for frames that had no mbufs, and returns how many of them count as unsent: none at maximum load, where they are tried
+    /// again, and all on a schedule, where their time is over.
     #[cold]
     pub(super) fn missed(&mut self, frames: u64) -> u64 {
         match &mut self.when {
@@ -194,7 +194,7 @@ impl Load {
         self.retry
     }
 
-    /// Frames that were due until now; without a schedule those that were `offered` to the port.
+    /// Frames that were due until now; without a schedule, those `offered` to the port.
     pub(super) fn intended(&self, offered: u64) -> u64 {
         match &self.when {
             When::Schedule(schedule) => self.frames.min(schedule.released() + schedule.skipped()),
@@ -217,7 +217,7 @@ impl Load {
         self.gaps.report(schedule)
     }
 
-    /// Ticks between the frames of a schedule; 0 without one.
+    /// Ticks between the frames of a schedule; 0 without a schedule.
     #[inline(always)]
     pub(super) fn gap(&self) -> u64 {
         match &self.when {

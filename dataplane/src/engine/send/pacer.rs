@@ -1,4 +1,4 @@
-//! What a port does towards the spacing of frames.
+//! Pacing by the port: send times in mbufs, and rate limits of queues.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use methodology::units::{Nanoseconds, Pace};
 
 use super::pacing::{Pacing, PacingReport};
 use super::plan::{SendPlan, Traffic};
-use crate::dpdk::{CounterPair, Frame, Port, PortClock, PortView, TimeField};
+use crate::dpdk::{CounterPair, Mbuf, Port, PortClock, PortView, SEND_TIME_ERRORS, TimeField};
 use crate::engine::meter;
 use crate::error::DataplaneError;
 use crate::time::TickRate;
 
-/// How long before its time a frame is given to a port that holds it: longer than the absences of a poll loop on a quiet machine, and
-/// shorter by far than what mlx5 can look ahead (2^23 times `tx_pp`, mlx5.rst).
+/// How long before its send time a frame is given to the port: longer than the hiccups of a poll loop on a quiet machine, and far shorter
+/// than the range of mlx5 (2^23 times `tx_pp`, mlx5.rst).
 const AHEAD: Duration = Duration::from_micros(200);
 
-/// Frames closer than this to one that carries a time follow it without one: mlx5's smallest `tx_pp`, and each time costs it a descriptor.
+/// A frame closer than this to the last one with a send time gets none: it is the smallest `tx_pp` of mlx5, which needs a descriptor for each
+/// send time.
 const GRAIN: Duration = Duration::from_nanos(500);
 
-/// The times that a poll loop writes into frames for the port to keep; without them the loop is the only one that spaces.
+/// Writes send times into mbufs where the port paces by them; otherwise does nothing.
 pub(super) struct Pacer<'p>(Option<SendTimes<'p>>);
 
 struct SendTimes<'p> {
@@ -29,36 +30,36 @@ struct SendTimes<'p> {
     last: Option<u64>,
 }
 
-/// Refuses what the port or the plan cannot have.
+/// Refuses a plan whose pacing the port or the traffic does not support.
 pub(super) fn check(port: &Port, plan: &SendPlan) -> Result<(), DataplaneError> {
     let refuse = |what: &'static str, why: &str| Err(DataplaneError::Plan { what, why: why.to_owned() });
-    if port.times().arrival.is_some() && (!plan.rtt || plan.pace == Pace::Max) {
+    if port.time_fields().arrival.is_some() && (!plan.rtt || plan.pace == Pace::Max) {
         return refuse(
             "arrival times by the port",
-            "they are for round-trip times at a given rate: they slow the port down, so throughput is never measured with them",
+            "they slow the port down, so they are allowed only for round-trip times at a given rate, not for throughput",
         );
     }
     if plan.pacing == Pacing::Software {
         return Ok(());
     }
     if !matches!((&plan.traffic, plan.pace), (Traffic::Test(_), Pace::Rate(_))) {
-        return refuse("pacing by the port", "it spaces test frames of a given rate, and neither max nor a capture: give a rate");
+        return refuse("pacing by the port", "it needs test frames at a given rate: give a rate instead of max, and no capture");
     }
-    if plan.pacing == Pacing::SendOnTimestamp && port.times().sending.is_none() {
-        return refuse("pacing by the port", "the port was not opened for it: open it with send_on_timestamp");
+    if plan.pacing == Pacing::SendOnTimestamp && port.time_fields().send.is_none() {
+        return refuse("pacing by the port", "the port was opened without it: open the port with send_on_timestamp");
     }
     if plan.pacing == Pacing::SendOnTimestamp && plan.probe.is_some() {
         return refuse(
-            "a probe stream beside frames that wait in the port",
-            "it would wait behind them: time the load's own frames instead",
+            "a probe stream with send times",
+            "it would queue behind frames that wait in the port: time the frames of the load instead",
         );
     }
     Ok(())
 }
 
-/// The limit of each of `loops` queues in megabits a second, where the plan asks for one: what its frames take at layer 1, rounded up.
-/// Whether a driver counts preamble and gap is its own affair, and a limit below the rate would lose frames; so would one that forgets a probe
-/// stream, which goes through the load's only queue where the port has no other.
+/// The rate limit of each of `loops` queues in Mbit/s, where the plan asks for one: the layer-1 rate of the queue's frames, rounded up.
+/// Drivers differ in whether they count preamble and inter-frame gap, and a limit below the rate would lose frames. The limit includes the
+/// probe stream, which shares the load's queue where the port has only one.
 pub(super) fn queue_limit(plan: &SendPlan, loops: u16) -> Option<u32> {
     let (Pacing::QueueRate, Traffic::Test(frames), Pace::Rate(rate)) = (plan.pacing, &plan.traffic, plan.pace) else { return None };
     let highest = plan.then.map_or(rate, |then| if then.rate > rate { then.rate } else { rate });
@@ -71,7 +72,7 @@ fn megabits(bps: f64) -> u32 {
     (bps / 1e6).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
-/// What the port did.
+/// How the port took part in pacing.
 pub(super) fn report(plan: &SendPlan, loops: u16, counters: &CounterPair) -> Option<PacingReport> {
     let by = plan.pacing;
     let report = PacingReport { by, ahead_ns: None, queue_limit_mbps: queue_limit(plan, loops), times_not_kept: None };
@@ -85,20 +86,17 @@ pub(super) fn report(plan: &SendPlan, loops: u16, counters: &CounterPair) -> Opt
     }
 }
 
-/// mlx5's counters of frames whose time was over, or too far ahead, when they came to the port (mlx5_txpp.c): they go at once.
-const NOT_KEPT: [&str; 2] = ["tx_pp_timestamp_past_errors", "tx_pp_timestamp_future_errors"];
-
 fn times_not_kept(counters: &CounterPair) -> Option<u64> {
     let count = |name: &str| {
         let (before, after) = (counters.before.extended.get(name)?, counters.after.extended.get(name)?);
         Some(after.saturating_sub(*before))
     };
-    NOT_KEPT.into_iter().filter_map(count).reduce(|a, b| a + b)
+    SEND_TIME_ERRORS.into_iter().filter_map(count).reduce(|a, b| a + b)
 }
 
 impl<'p> Pacer<'p> {
     pub(super) fn new(plan: &SendPlan, port: PortView<'p>, rate: TickRate) -> Result<Pacer<'p>, DataplaneError> {
-        let (Pacing::SendOnTimestamp, Some(field)) = (plan.pacing, port.times().sending) else { return Ok(Pacer(None)) };
+        let (Pacing::SendOnTimestamp, Some(field)) = (plan.pacing, port.time_fields().send) else { return Ok(Pacer(None)) };
         let grain = if plan.rtt { 0 } else { meter::ticks_in(rate, GRAIN) };
         let ahead = meter::ticks_in(rate, AHEAD);
         Ok(Pacer(Some(SendTimes { clock: port.clock(rate)?, field, ahead, grain, last: None })))
@@ -109,23 +107,24 @@ impl<'p> Pacer<'p> {
         self.0.as_ref().map_or(0, |times| times.ahead)
     }
 
-    /// Writes when the frames shall go: the first at the tick `due`, each further one `gap` ticks later. Gives the time for their tags.
+    /// Writes the send times: the first frame's is the tick `due`, each later one `gap` ticks after the one before. Returns the time for the
+    /// frames' tags.
     #[inline(always)]
-    pub(super) fn mark(&mut self, frames: &[Frame], now: u64, due: u64, gap: u64) -> u64 {
+    pub(super) fn set_send_times(&mut self, mbufs: &[Mbuf<'_>], now: u64, due: u64, gap: u64) -> u64 {
         match &mut self.0 {
             None => now,
-            Some(times) => times.mark(frames, now, due, gap),
+            Some(times) => times.set(mbufs, now, due, gap),
         }
     }
 
-    /// The most frames that may go in one burst: one where each carries its time in its tag too, since a burst's tags have one time.
-    pub(super) fn most(&self, plan: &SendPlan) -> u32 {
+    /// The most frames in one burst. It is one where each frame's tag needs its own send time, because a burst's tags share one time.
+    pub(super) fn largest_burst(&self, plan: &SendPlan) -> u32 {
         if self.0.is_some() && plan.rtt { 1 } else { u32::from(plan.burst) }
     }
 }
 
-/// Waits until the port has sent what it holds, so that its counters have everything.
-pub(super) fn settle(plan: &SendPlan) {
+/// Waits until the port has sent the frames that it holds, so that its counters include them.
+pub(super) fn wait_until_sent(plan: &SendPlan) {
     if plan.pacing == Pacing::SendOnTimestamp {
         std::thread::sleep(AHEAD);
     }
@@ -133,17 +132,17 @@ pub(super) fn settle(plan: &SendPlan) {
 
 impl SendTimes<'_> {
     #[inline(never)]
-    fn mark(&mut self, frames: &[Frame], now: u64, due: u64, gap: u64) -> u64 {
+    fn set(&mut self, mbufs: &[Mbuf<'_>], now: u64, due: u64, gap: u64) -> u64 {
         self.clock.follow(now);
         let times = spaced(due, gap, self.grain, &mut self.last);
-        for (frame, time) in frames.iter().zip(times) {
-            frame.set_send_time(self.field, time.map(|time| self.clock.map().clock_at(time)));
+        for (mbuf, time) in mbufs.iter().zip(times) {
+            mbuf.set_send_time(self.field, time.map(|time| self.clock.map().clock_at(time)));
         }
         due
     }
 }
 
-/// The ticks at which frames shall go, without those that are closer than `grain` behind one that has its time.
+/// The send times of frames in ticks; `None` for a frame less than `grain` after the last one with a send time.
 fn spaced(due: u64, gap: u64, grain: u64, last: &mut Option<u64>) -> impl Iterator<Item = Option<u64>> {
     (0..).map(move |number: u64| {
         let time = due.wrapping_add(number.wrapping_mul(gap));
@@ -181,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn frames_whose_time_was_not_kept_are_those_that_the_driver_counted_meanwhile() {
+    fn frames_with_a_missed_send_time_are_those_that_the_driver_counted_meanwhile() {
         let mut counters = CounterPair::default();
         assert_eq!(times_not_kept(&counters), None);
-        for (name, before, after) in [(NOT_KEPT[0], 3, 5), (NOT_KEPT[1], 0, 1), ("tx_pp_jitter", 7, 9)] {
+        for (name, before, after) in [(SEND_TIME_ERRORS[0], 3, 5), (SEND_TIME_ERRORS[1], 0, 1), ("tx_pp_jitter", 7, 9)] {
             counters.before.extended.insert(name.to_owned(), before);
             counters.after.extended.insert(name.to_owned(), after);
         }
@@ -194,9 +193,9 @@ mod tests {
     }
 
     proptest! {
-        /// Each frame goes at its time or less than a grain before, right behind another, and never are two times closer than a grain.
+        /// Each frame has its own send time or follows one less than a grain before it, and no two send times are closer than a grain.
         #[test]
-        fn times_are_as_far_apart_as_the_port_can_tell(gap in 1..5000_u64, grain in 0..3000_u64, bursts in prop::collection::vec(1..64_usize, 1..20)) {
+        fn send_times_are_at_least_a_grain_apart(gap in 1..5000_u64, grain in 0..3000_u64, bursts in prop::collection::vec(1..64_usize, 1..20)) {
             let (mut due, mut last, mut before) = (1000, None, None);
             for burst in bursts {
                 let times: Vec<_> = spaced(due, gap, grain, &mut last).take(burst).collect();
@@ -214,18 +213,5 @@ mod tests {
                 due += burst as u64 * gap;
             }
         }
-    }
-
-    #[test]
-    fn a_frame_carries_the_time_that_was_written_last_or_none() {
-        let mut memory = [0_u64; 32];
-        // SAFETY: zeroed memory as large as an mbuf, which is this test's alone.
-        let frame = unsafe { Frame::from_raw(memory.as_mut_ptr().cast()) };
-        let field = TimeField { flag: 1 << 23, offset: 96 };
-        assert_eq!(frame.arrival_time(field), None);
-        frame.set_send_time(field, Some(42));
-        assert_eq!(frame.arrival_time(field), Some(42));
-        frame.set_send_time(field, None);
-        assert_eq!(frame.arrival_time(field), None);
     }
 }

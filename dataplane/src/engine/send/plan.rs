@@ -1,3 +1,5 @@
+//! The plan of a sender.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -6,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pacing::Pacing;
 use crate::cpu::CpuId;
-use crate::engine::meter::HICCUP;
+use crate::engine::meter::HICCUP_THRESHOLD;
 use crate::frame::{FrameFormat, FrameSpec, MacAddress, Payload, StreamId, Tagging, Template};
 use crate::time::LatePolicy;
 
-/// How late a frame may go before it is given up, unless the plan says otherwise.
+/// Default bound of catching up: frames later than this are skipped.
 const CATCH_UP: Nanoseconds = Nanoseconds::new(10_000_000);
 
 /// What a sender sends.
@@ -20,11 +22,11 @@ pub enum Traffic {
     /// Test frames of one size or of a mix, each tagged. Frames of several sizes need a port that was opened without
     /// [`fast_free`](crate::PortOptions::fast_free).
     Test(Frames),
-    /// The frames of a pcap or pcapng file as they are, round and round. They carry no tag: their receiver cannot tell which are missing.
+    /// The frames of a pcap or pcapng file, unchanged and repeated. They carry no tag, so a receiver cannot detect loss.
     Capture {
         /// The file, on the sender's machine.
         file: PathBuf,
-        /// Send each frame when it was captured, relative to the first; at the plan's pace otherwise.
+        /// Send each frame at its time in the capture, relative to the first; otherwise at the plan's pace.
         own_timing: bool,
     },
 }
@@ -41,7 +43,7 @@ impl From<Frames> for Traffic {
     }
 }
 
-/// A change of the rate in the middle of a trial (RFC 2544 §26.5, system recovery).
+/// A change of the offered load during a trial (RFC 2544 §26.5, system recovery).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RateStep {
     /// How long after the first frame.
@@ -50,74 +52,74 @@ pub struct RateStep {
     pub rate: PacketRate,
 }
 
-/// What a sender shall do. Each of the port's queues has a poll loop of its own, and the loops share the load.
+/// What a sender does. Each queue of the port has its own poll loop, and the loops share the load equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SendPlan {
-    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    /// CPUs of the poll loops, in order. Loops without an entry get the highest allowed CPU that is free.
     pub cpus: Vec<CpuId>,
     /// What is sent.
     pub traffic: Traffic,
-    /// How fast.
+    /// The offered load.
     pub pace: Pace,
-    /// Who spaces the frames of a rate.
+    /// How frames at a given rate are spaced.
     #[serde(default)]
     pub pacing: Pacing,
-    /// For how long.
+    /// How long to send.
     pub duration: Duration,
-    /// Another rate from some moment on.
+    /// A rate step during the trial.
     pub then: Option<RateStep>,
-    /// Stop after this many frames, where that is sooner.
+    /// Stop after this many frames if they are sent before `duration` is over.
     pub frames: Option<u64>,
     /// The headers.
     pub frame: FrameFormat,
-    /// VLAN tags; they are part of the size.
+    /// VLAN tags. They are part of the frame size.
     pub tagging: Tagging,
-    /// Destination address; one that means no station in particular where none is given.
+    /// Destination Ethernet address; 02:00:00:00:00:02 where none is given.
     pub destination: Option<MacAddress>,
-    /// How many flows the frames are spread over in equal shares (RFC 4814 addresses and ports).
+    /// Number of flows, with equal shares of the frames (addresses and ports of RFC 4814).
     pub flows: u32,
-    /// Picks the flow set: the same seed gives the same flows in every trial.
+    /// Seed of the flows: the same seed gives the same flows in every trial.
     pub seed: u64,
-    /// At most this many frames a burst.
+    /// The most frames in one burst.
     pub burst: u16,
-    /// Receive the frames on the same port again and record round-trip times.
+    /// Receive the returned frames on the same port and record their round-trip times.
     pub rtt: bool,
-    /// With `rtt`: do not time the load's frames, but those of a stream of this rate beside it, on a queue of its own where the port has more
-    /// than one.
+    /// With `rtt`: time the frames of a separate stream of this rate instead of the load's. The stream has its own queue where the port has
+    /// more than one.
     pub probe: Option<PacketRate>,
-    /// With `rtt`: frames that are sent earlier than this are counted and not timed, so that what is timed met a path that has settled
-    /// (RFC 8219 §7.2 tags frames after 60 s of traffic).
+    /// With `rtt`: frames sent before this time are counted but not timed, so that timed frames meet a path in a steady state (RFC 8219 §7.2
+    /// tags frames after 60 s of traffic).
     #[serde(default)]
     pub timed_after: Duration,
-    /// The number of this sender's first stream. Each further poll loop has the next number, and a probe stream that behind them.
+    /// Number of the first poll loop's stream. Each further loop has the next number, and the probe stream the number after all loops.
     pub stream: StreamId,
-    /// What to do with frames that are late.
+    /// What happens to frames that are late.
     pub late: LatePolicy,
-    /// How long to wait for frames to come back after the last one, with `rtt`.
+    /// With `rtt`: the longest drain, which is the wait for frames in flight after the last one was sent.
     pub drain: Duration,
-    /// Go on while the link is down (RFC 2544 §26.6: the device is reset in the middle of the trial), instead of ending early.
+    /// Continue while the link is down instead of ending early (RFC 2544 §26.6: the device is reset during the trial).
     #[serde(default)]
     pub outlast_link: bool,
-    /// What counts as a hiccup of the poll loop.
+    /// An iteration of a poll loop that takes longer than this is a hiccup.
     pub hiccup_threshold: Duration,
 }
 
-/// Where the checksums of sent frames come from. No port is ever asked to compute one (RTE_ETH_TX_OFFLOAD_*_CKSUM): there is nothing to
-/// compute per frame.
+/// How the checksums of sent frames are computed. Checksum offloads of the port (RTE_ETH_TX_OFFLOAD_*_CKSUM) are never used, because no
+/// checksum is computed per frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checksums {
-    /// Computed once for each flow. The tag's check word keeps its one's complement sum constant, so that they are right in every frame.
+    /// Computed once for each flow. The tag's check word keeps the one's complement sum constant, so that they are correct in every frame.
     #[default]
     Precomputed,
-    /// Frames of layer 2 have none but the FCS.
+    /// Layer-2 frames have no checksum except the FCS.
     None,
-    /// Frames of a capture go as they were captured, with the checksums that they have.
+    /// Frames of a capture keep the checksums that they were captured with.
     AsCaptured,
 }
 
 impl SendPlan {
-    /// Where the frames' checksums come from.
+    /// How the frames' checksums are computed.
     pub fn checksums(&self) -> Checksums {
         match (&self.traffic, self.frame) {
             (Traffic::Capture { .. }, _) => Checksums::AsCaptured,
@@ -126,7 +128,7 @@ impl SendPlan {
         }
     }
 
-    /// A plan with defaults for the rest: one IPv4/UDP flow, bursts of at most 64 frames, catching up to 10 ms.
+    /// A plan with defaults for everything else: one IPv4/UDP flow, bursts of at most 64 frames, catching up to 10 ms.
     pub fn new(traffic: impl Into<Traffic>, pace: Pace, duration: Duration) -> Self {
         SendPlan {
             cpus: Vec::new(),
@@ -149,16 +151,16 @@ impl SendPlan {
             late: LatePolicy::CatchUp { bound: CATCH_UP },
             drain: Duration::from_millis(100),
             outlast_link: false,
-            hiccup_threshold: HICCUP,
+            hiccup_threshold: HICCUP_THRESHOLD,
         }
     }
 
-    /// How many poll loops carry the load on a port of so many queues.
+    /// How many poll loops carry the load on a port with `queues` queues.
     pub fn loops(&self, queues: u16) -> u16 {
         if self.probe.is_some() && queues > 1 { queues - 1 } else { queues }
     }
 
-    /// The stream of poll loop `number`; that behind the last loop's is the probe's.
+    /// The stream of poll loop `number`. The probe's stream is the one after the last loop's.
     pub fn stream_of(&self, number: u16) -> StreamId {
         StreamId(self.stream.0.wrapping_add(number))
     }
@@ -167,7 +169,7 @@ impl SendPlan {
     pub fn frame_spec(&self, source: MacAddress) -> FrameSpec {
         let spec = FrameSpec { source, tagging: self.tagging, stream: self.stream, ..FrameSpec::new(self.frame.network()) };
         let spec = FrameSpec { destination: self.destination.unwrap_or(spec.destination), ..spec };
-        // The CRC is written once a frame buffer, so it costs nothing; frames too short for it go without.
+        // The payload CRC is written once for each mbuf, so it costs nothing per frame. Frames too short for it have none.
         let checked = FrameSpec { payload: Payload::Checked, ..spec };
         let fits = match &self.traffic {
             Traffic::Test(Frames::Fixed(size)) => Template::build(&checked, *size).is_ok(),

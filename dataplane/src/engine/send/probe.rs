@@ -1,6 +1,7 @@
-//! A stream at a low rate beside the load, whose round-trip times are those of the path under that load.
+//! A stream at a low rate beside the load. Its round-trip times are those of the path under that load.
 
 use super::plan::SendPlan;
+use super::report::SendCounters;
 use super::returns::{Returned, Returns};
 use super::source::Source;
 use crate::dpdk::{Pool, Slots, TxQueue};
@@ -9,27 +10,27 @@ use crate::engine::running::Shared;
 use crate::error::DataplaneError;
 use crate::time::{LatePolicy, Schedule};
 
-/// How often a frame is offered before the port counts as full.
+/// How often a probe frame is offered before the port counts as full.
 const TRIES: u32 = 16;
 
-/// The probe stream, driven by the loop of the first load stream.
+/// The probe stream. The poll loop of the first load stream drives it.
 pub(super) struct Probe<'p> {
     source: Source,
     schedule: Schedule,
-    /// Its own queues, where the port has them; the load's otherwise.
+    /// The probe's own queues where the port has them; otherwise it shares those of the load.
     own: Option<(&'p mut TxQueue, Option<Returns<'p>>)>,
-    sent: Probes,
+    sent: ProbeCounts,
 }
 
 /// Frames of a probe stream.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Probes {
-    pub(super) taken: u64,
+pub(super) struct ProbeCounts {
+    pub(super) accepted: u64,
     pub(super) unsent: u64,
 }
 
 impl<'p> Probe<'p> {
-    /// Begins with the loop. A probe that is late is left out: it would measure a moment that was not asked for.
+    /// Begins with the loop. A late probe frame is skipped, because it would measure another moment than the one intended.
     pub(super) fn new(
         plan: &SendPlan,
         source: Source,
@@ -42,10 +43,10 @@ impl<'p> Probe<'p> {
         let refuse = |why: String| DataplaneError::Plan { what: "the probe stream", why };
         let rate = plan.probe.ok_or_else(|| refuse("it has no rate".to_owned()))?;
         let schedule = Schedule::new(meter.rate(), rate, meter.begin(), LatePolicy::Skip).map_err(|error| refuse(error.to_string()))?;
-        Ok(Probe { source, schedule, own, sent: Probes::default() })
+        Ok(Probe { source, schedule, own, sent: ProbeCounts::default() })
     }
 
-    pub(super) fn sent(&self) -> Probes {
+    pub(super) fn sent(&self) -> ProbeCounts {
         self.sent
     }
 
@@ -53,9 +54,9 @@ impl<'p> Probe<'p> {
         self.own.is_some()
     }
 
-    /// Sends the next frame where it is due at `now`, and takes in what came back.
+    /// Sends the next frame if it is due at `now`, and receives returned frames on the probe's own queue.
     #[inline(always)]
-    pub(super) fn turn(&mut self, now: u64, load: &mut TxQueue, pools: &[Pool], slots: &mut Slots) {
+    pub(super) fn poll(&mut self, now: u64, load: &mut TxQueue, pools: &[Pool], slots: &mut Slots) {
         if let Some((_, Some(returns))) = &mut self.own {
             returns.collect();
         }
@@ -71,11 +72,11 @@ impl<'p> Probe<'p> {
             None => load,
         };
         if let Some(mut burst) = self.source.take(pools, slots, 1) {
-            self.source.write(burst.frames(), now);
+            self.source.write(burst.mbufs(), now);
             for _ in 0..TRIES {
                 burst = burst.submit(queue);
                 if burst.is_empty() {
-                    self.sent.taken += 1;
+                    self.sent.accepted += 1;
                     return;
                 }
                 std::hint::spin_loop();
@@ -85,9 +86,9 @@ impl<'p> Probe<'p> {
         self.sent.unsent += 1;
     }
 
-    /// Waits for the rest where it has a queue of its own.
-    pub(super) fn finish(self, plan: &SendPlan, meter: &mut Meter, shared: &Shared) -> Option<Returned> {
+    /// Waits for the frames in flight, where the probe has its own queue.
+    pub(super) fn drain(self, plan: &SendPlan, meter: &mut Meter, shared: &Shared<SendCounters>) -> Option<Returned> {
         let (_, returns) = self.own?;
-        Some(returns?.finish(plan, self.sent.taken, meter, shared))
+        Some(returns?.drain(plan, self.sent.accepted, meter, shared))
     }
 }

@@ -1,4 +1,4 @@
-//! What a sender reports: plain data that crosses the agent protocol as JSON.
+//! The report of a sender: plain data, sent as JSON in the agent protocol.
 
 use std::time::Duration;
 
@@ -11,32 +11,33 @@ use crate::account::gaps::GapReport;
 use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
+use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
-use crate::engine::running::{Counters, EngineReport};
+use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
-use crate::time::{ClockId, LatenessReport};
+use crate::time::{BootId, LatenessReport};
 
-/// What a sender did.
+/// The result of a sender.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SendReport {
-    /// Frames that the port took.
+    /// Frames that the port accepted.
     pub frames_sent: u64,
-    /// Frames that were due and that the port did not take: never on the wire, so never lost on it.
+    /// Frames that were due and that the port did not accept. They were never sent, so they are not lost frames.
     pub frames_unsent: u64,
-    /// Frames that the schedule asked for; at maximum load there is no schedule, and this is sent + unsent.
+    /// Frames of the schedule. At maximum load, which has no schedule, this is sent + unsent.
     pub intended_frames: u64,
-    /// Frames that the late policy `skip` gave up on before offering them to the port.
+    /// Frames that the late policy skipped before they were offered to the port.
     pub frames_skipped: u64,
-    /// The first stream that the frames carry.
+    /// The first stream.
     pub stream: StreamId,
-    /// The clock that the tags' times are of: a sink on the same one may tell one-way delays.
+    /// The boot id of the sender's machine. A sink with the same one can compute one-way delays from the tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<ClockId>,
-    /// Where the frames' checksums come from.
+    pub clock: Option<BootId>,
+    /// How the frames' checksums were computed.
     #[serde(default)]
     pub checksums: Checksums,
-    /// Every stream: one a poll loop, and a probe stream behind them.
+    /// Every stream: one for each poll loop, then the probe stream.
     pub streams: Vec<SentStream>,
     /// From the first frame offered to the last.
     #[serde(rename = "duration_s", with = "seconds")]
@@ -47,24 +48,24 @@ pub struct SendReport {
     /// Round-trip times, where the plan asked for them.
     #[serde(rename = "rtt_ns", default, skip_serializing_if = "Option::is_none")]
     pub rtt: Option<RttReport>,
-    /// What came back, where the plan asked for round-trip times.
+    /// Returned frames, where the plan asked for round-trip times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<ReturnedFrames>,
-    /// How late bursts were against the schedule; none at maximum load.
+    /// How late bursts were against the schedule; `None` at maximum load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<LatenessReport>,
-    /// What the port did towards the spacing, where it was asked to.
+    /// How the port took part in pacing, where the plan asked it to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pacing: Option<PacingReport>,
-    /// Times between bursts, as the loop gave them to the port.
+    /// Times between bursts, as the loop offered them to the port.
     pub gaps: GapReport,
-    /// Times that the poll loop was away.
+    /// Hiccups of the poll loops.
     pub hiccups: HiccupReport,
-    /// What the loop's time went into.
+    /// How the poll loops' time was spent.
     pub cycles: CycleReport,
-    /// The port's counters around the trial.
+    /// The port's counters before and after the run.
     pub counters: CounterPair,
-    /// Set where the run ended early, with the reason.
+    /// The reason, where the run ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
 }
@@ -74,51 +75,65 @@ pub struct SendReport {
 pub struct SentStream {
     /// The stream's number.
     pub stream: StreamId,
-    /// Frames that the port took. Their sequence numbers are 0 to `frames` − 1.
+    /// Frames that the port accepted. Their sequence numbers are 0 to `frames` − 1.
     pub frames: u64,
-    /// The sequence number of the first frame after a step of the rate, where there was one.
+    /// The sequence number of the first frame after the rate step, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_at: Option<u64>,
 }
 
-/// Test frames that came back to the sender that made them.
+/// Test frames that returned to their sender.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedFrames {
-    /// Test frames of this sender's stream.
+    /// Test frames of this sender, each sequence number once.
     pub received: u64,
-    /// Sequence numbers that did not come back, up to the last one sent.
+    /// Sequence numbers that did not return, up to the last one sent.
     pub lost: u64,
-    /// Sequence numbers that came back more than once.
+    /// Frames whose sequence number had returned already.
     pub duplicate: u64,
-    /// Frames that came after one with a higher sequence number.
+    /// Frames that arrived after one with a higher sequence number.
     pub reordered: u64,
-    /// Test frames whose tag cannot be.
+    /// Damaged test frames.
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
-    /// Test frames for which the port did not say when they came, where it was to: they are in no round-trip time.
+    /// Test frames without an arrival time, where the port was to write one. They are not part of the round-trip times.
     #[serde(default)]
     pub untimed: u64,
 }
 
-/// How far a sender is.
+/// The progress of a sender.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendSnapshot {
-    /// Frames that the port took.
+    /// Frames that the port accepted.
     pub frames_sent: u64,
-    /// Frames that were due and that it did not take.
+    /// Frames that were due and that it did not accept.
     pub frames_unsent: u64,
-    /// Test frames that came back.
+    /// Test frames that returned.
     pub frames_returned: u64,
-    /// Time since the first frame.
+    /// Time since the start.
     #[serde(rename = "elapsed_s", with = "seconds")]
     pub elapsed: Duration,
 }
 
+counters! {
+    /// The counters of a [`SendSnapshot`].
+    SendCounters / SharedSendCounters {
+        /// Frames that the port accepted.
+        frames_sent,
+        /// Frames that were due and that it did not accept.
+        frames_unsent,
+        /// Test frames that returned.
+        frames_returned,
+    }
+}
+
 impl EngineReport for SendReport {
     type Snapshot = SendSnapshot;
+    type Counters = SendCounters;
 
-    fn snapshot([frames_sent, frames_unsent, frames_returned, ..]: Counters, elapsed: Duration) -> SendSnapshot {
+    fn snapshot(counters: SendCounters, elapsed: Duration) -> SendSnapshot {
+        let SendCounters { frames_sent, frames_unsent, frames_returned } = counters;
         SendSnapshot { frames_sent, frames_unsent, frames_returned, elapsed }
     }
 }

@@ -1,101 +1,111 @@
-//! Frames that come back to the sender, and how long they were under way.
+//! Frames that return to the sender, and their round-trip times.
 
 use super::plan::SendPlan;
-use super::report::ReturnedFrames;
+use super::report::{ReturnedFrames, SendCounters};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::account::sequence::{Tracker, Window};
-use crate::dpdk::{Burst, Frame, Home, MAX_BURST, PortClock, PortView, RxQueue, Slots, TimeField};
+use crate::dpdk::{Burst, FreeTarget, MAX_BURST, Mbuf, PortClock, PortView, RxQueue, Slots, TimeField};
 use crate::engine::meter::Meter;
 use crate::engine::running::Shared;
 use crate::error::DataplaneError;
 use crate::frame::{Class, Classifier, StreamId, TagRun, prefetch_for_read};
 use crate::time::{TickRate, ticks};
 
-/// What one receive queue gets back. Frames of every stream of this sender may come: which queue a frame takes is the receiving NIC's choice.
+/// Counts and times the frames that return on one receive queue. They can be of any stream of this sender: the receiving NIC chooses the
+/// queue.
 pub(super) struct Returns<'p> {
     queue: &'p mut RxQueue,
-    home: Home<'p>,
+    free_target: FreeTarget<'p>,
     slots: Slots,
     classifier: Classifier,
-    /// The sender's first stream; the others follow it.
+    /// The sender's first stream; the others have the numbers after it.
     first: StreamId,
-    /// The stream whose times are recorded; all where none is named.
+    /// The only stream whose times are recorded; `None` for all streams.
     timed: Option<StreamId>,
-    /// Frames that were sent before this moment, in ticks, are not timed; none where all are.
+    /// Frames sent before this tick are not timed; `None` where all are.
     timed_from: Option<u64>,
     trackers: Vec<Tracker>,
     times: RttRecorder,
-    arrival: Arrival<'p>,
+    arrival: ArrivalClock<'p>,
     untimed: u64,
     corrupt: u64,
     foreign: u64,
 }
 
-/// Who says when a frame came.
-pub(super) enum Arrival<'p> {
-    /// The poll loop, when it has read the queue.
-    Loop(TickRate),
-    /// The port, in each frame.
+/// Which clock gives the arrival time of a frame.
+pub(super) enum ArrivalClock<'p> {
+    /// The poll loop's, read after the queue.
+    PollLoop(TickRate),
+    /// The port's, from each mbuf.
     Port { clock: PortClock<'p>, field: TimeField, rate: TickRate },
 }
 
-impl<'p> Arrival<'p> {
-    /// As the port was opened.
-    pub(super) fn new(port: PortView<'p>, rate: TickRate) -> Result<Arrival<'p>, DataplaneError> {
-        match port.times().arrival {
-            None => Ok(Arrival::Loop(rate)),
-            Some(field) => Ok(Arrival::Port { clock: port.clock(rate)?, field, rate }),
+impl<'p> ArrivalClock<'p> {
+    /// The port's clock where the port was opened with arrival times.
+    pub(super) fn new(port: PortView<'p>, rate: TickRate) -> Result<ArrivalClock<'p>, DataplaneError> {
+        match port.time_fields().arrival {
+            None => Ok(ArrivalClock::PollLoop(rate)),
+            Some(field) => Ok(ArrivalClock::Port { clock: port.clock(rate)?, field, rate }),
         }
     }
 
     fn rate(&self) -> TickRate {
         match self {
-            Arrival::Loop(rate) | Arrival::Port { rate, .. } => *rate,
+            ArrivalClock::PollLoop(rate) | ArrivalClock::Port { rate, .. } => *rate,
         }
     }
 
-    /// Whether frames that are read at once came at once, as far as is known.
+    /// Whether all frames of one burst have the same arrival time.
     #[inline(always)]
-    fn is_shared(&self) -> bool {
-        matches!(self, Arrival::Loop(_))
+    fn is_one_for_a_burst(&self) -> bool {
+        matches!(self, ArrivalClock::PollLoop(_))
     }
 
-    /// The tick at which a frame came that was read at `now`; none where the port has not said so.
+    /// The arrival time, in ticks, of a frame that was received at `now`; `None` where the port did not write one.
     #[inline(always)]
-    fn of(&self, frame: Frame, now: u64) -> Option<u64> {
+    fn of(&self, mbuf: Mbuf<'_>, now: u64) -> Option<u64> {
         match self {
-            Arrival::Loop(_) => Some(now),
-            Arrival::Port { clock, field, .. } => frame.arrival_time(*field).map(|time| clock.map().ticks_at(time)),
+            ArrivalClock::PollLoop(_) => Some(now),
+            ArrivalClock::Port { clock, field, .. } => mbuf.arrival_time(*field).map(|time| clock.map().ticks_at(time)),
         }
     }
 }
 
-/// What came back to one queue, or to all of them.
+/// The frames that returned on one queue, or on several.
 pub(super) struct Returned {
     frames: ReturnedFrames,
     times: RttRecorder,
 }
 
 impl<'p> Returns<'p> {
-    /// `loops` is the number of load streams; a probe stream follows them.
+    /// `loops` is the number of load streams; the probe stream has the number after them.
     pub(super) fn new(
         plan: &SendPlan,
         loops: u16,
         classifier: Classifier,
-        arrival: Arrival<'p>,
+        arrival: ArrivalClock<'p>,
         queue: &'p mut RxQueue,
-        home: Home<'p>,
+        free_target: FreeTarget<'p>,
     ) -> Self {
         let streams = loops + u16::from(plan.probe.is_some());
-        let trackers = (0..streams).map(|_| Tracker::new(0, Window::DEFAULT)).collect();
-        let times = RttRecorder::new(arrival.rate());
-        let timed = plan.probe.map(|_| plan.stream_of(loops));
-        let (slots, first) = (Slots::new(), plan.stream);
-        let timed_from = None;
-        Returns { queue, home, slots, classifier, first, timed, timed_from, trackers, times, arrival, untimed: 0, corrupt: 0, foreign: 0 }
+        Returns {
+            queue,
+            free_target,
+            slots: Slots::new(),
+            classifier,
+            first: plan.stream,
+            timed: plan.probe.map(|_| plan.stream_of(loops)),
+            timed_from: None,
+            trackers: (0..streams).map(|_| Tracker::new(0, Window::DEFAULT)).collect(),
+            times: RttRecorder::new(arrival.rate()),
+            arrival,
+            untimed: 0,
+            corrupt: 0,
+            foreign: 0,
+        }
     }
 
-    /// The trial begins when its meter does: from then on the plan's first part is not timed.
+    /// Starts the part of the trial that is not timed, at the same moment as the meter.
     pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter) {
         self.timed_from = (!plan.timed_after.is_zero()).then(|| meter.begin().wrapping_add(meter.ticks(plan.timed_after)));
     }
@@ -104,33 +114,46 @@ impl<'p> Returns<'p> {
         self.trackers.iter().map(|tracker| tracker.counts().received).sum()
     }
 
-    /// Receives one burst. Its time is taken after the queue was read: what came while it was read is not told to have come sooner.
+    /// Receives one burst. The time is taken after the queue was read, so that no frame gets an arrival time before its arrival.
     #[inline(always)]
     pub(super) fn collect(&mut self) {
-        let Returns { queue, home, slots, classifier, first, timed, timed_from, trackers, times, arrival, untimed, corrupt, foreign } =
-            self;
-        let burst = Burst::receive(queue, *home, slots, MAX_BURST / 4);
+        let Returns {
+            queue,
+            free_target,
+            slots,
+            classifier,
+            first,
+            timed,
+            timed_from,
+            trackers,
+            times,
+            arrival,
+            untimed,
+            corrupt,
+            foreign,
+        } = self;
+        let burst = Burst::receive(queue, *free_target, slots, MAX_BURST / 4);
         if burst.is_empty() {
             return;
         }
         let now = ticks();
-        if let Arrival::Port { clock, .. } = arrival {
+        if let ArrivalClock::Port { clock, .. } = arrival {
             clock.follow(now);
         }
         if !queue.is_warm() {
-            burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
+            burst.mbufs().iter().for_each(|mbuf| prefetch_for_read(mbuf.data()));
         }
-        let mut rest = burst.frames();
-        while let Some(&frame) = rest.first() {
-            // Of one burst and read at once they have been under way for the same time, unless the port has a time for each.
-            let candidates = if arrival.is_shared() { rest } else { &rest[..1] };
-            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them here.
-            let run = unsafe { classifier.run_of(candidates, |frame| (frame.data().cast_const(), frame.length())) };
+        let mut remaining = burst.mbufs();
+        while let Some(&mbuf) = remaining.first() {
+            // Frames that were stamped in one burst and received in one burst have the same round-trip time, unless the port timed each.
+            let candidates = if arrival.is_one_for_a_burst() { remaining } else { &remaining[..1] };
+            // SAFETY: the burst owns the mbufs, each with `length` bytes in its first segment, and nothing writes to them here.
+            let run = unsafe { classifier.run_of(candidates, |mbuf| (mbuf.data().cast_const(), mbuf.length())) };
             let seen = run.map_or(1, |run| run.frames);
-            rest = &rest[seen as usize..];
+            remaining = &remaining[seen as usize..];
             let Some(TagRun { first: tag, frames, .. }) = run else {
-                // Without a sound tag of this sender there is no saying whose a damaged frame was.
-                let ours = is_corrupt(classifier, frame) && trackers.iter().any(|tracker| tracker.next_expected() > 0);
+                // Until a frame of this sender has returned intact, a damaged frame may be of another sender.
+                let ours = is_corrupt(classifier, mbuf) && trackers.iter().any(|tracker| tracker.next_expected() > 0);
                 *(if ours { &mut *corrupt } else { &mut *foreign }) += 1;
                 continue;
             };
@@ -142,26 +165,26 @@ impl<'p> Returns<'p> {
             if timed.is_some_and(|timed| timed != tag.stream) {
                 continue;
             }
-            let Some(came) = arrival.of(frame, now) else {
+            let Some(arrived) = arrival.of(mbuf, now) else {
                 *untimed += frames;
                 continue;
             };
-            let under_way = tag.ticks_until(came);
-            // A frame that has been under way for longer than the timed part lasts was sent before it.
-            if timed_from.is_none_or(|from| under_way <= came.saturating_sub(from)) {
-                times.record_many(under_way, frames);
+            let round_trip = tag.ticks_until(arrived);
+            // A frame whose round trip is longer than the timed part so far was sent before that part.
+            if timed_from.is_none_or(|from| round_trip <= arrived.saturating_sub(from)) {
+                times.record_many(round_trip, frames);
             }
         }
     }
 
-    /// Waits for the rest of the `sent` frames of this loop, at most as long as the plan says, and sums up.
-    /// The loop's own meter goes on: an absence while frames come back costs them as one before does.
-    pub(super) fn finish(mut self, plan: &SendPlan, sent: u64, meter: &mut Meter, shared: &Shared) -> Returned {
-        let wait = meter.ticks(plan.drain);
-        let begin = meter.turn();
+    /// Waits until the `sent` frames of this loop have returned, at most for the plan's drain time, and sums up. The loop's meter goes on:
+    /// a hiccup during the drain can lose frames as one before it can.
+    pub(super) fn drain(mut self, plan: &SendPlan, sent: u64, meter: &mut Meter, shared: &Shared<SendCounters>) -> Returned {
+        let longest = meter.ticks(plan.drain);
+        let begin = meter.next_iteration();
         loop {
-            let now = meter.turn();
-            if self.received() >= sent || now.wrapping_sub(begin) > wait || shared.stop_asked() {
+            let now = meter.next_iteration();
+            if self.received() >= sent || now.wrapping_sub(begin) > longest || shared.stop_asked() {
                 break;
             }
             self.collect();
@@ -181,18 +204,18 @@ impl<'p> Returns<'p> {
 
 #[cold]
 #[inline(never)]
-fn is_corrupt(classifier: &Classifier, frame: Frame) -> bool {
-    // SAFETY: the burst that the frame is from owns it; it has `length` bytes in its first segment.
-    matches!(unsafe { classifier.classify_raw(frame.data(), frame.length()) }, Class::Corrupt(_))
+fn is_corrupt(classifier: &Classifier, mbuf: Mbuf<'_>) -> bool {
+    // SAFETY: a burst owns the mbuf during its lifetime; it has `length` bytes in its first segment.
+    matches!(unsafe { classifier.classify_raw(mbuf.data(), mbuf.length()) }, Class::Corrupt(_))
 }
 
 impl Returned {
-    /// What all queues got together.
-    pub(super) fn all(each: impl IntoIterator<Item = Returned>) -> Option<Returned> {
-        each.into_iter().reduce(Returned::and)
+    /// The sum over several queues.
+    pub(super) fn sum(each: impl IntoIterator<Item = Returned>) -> Option<Returned> {
+        each.into_iter().reduce(Returned::plus)
     }
 
-    fn and(mut self, other: Returned) -> Returned {
+    fn plus(mut self, other: Returned) -> Returned {
         self.frames.received += other.frames.received;
         self.frames.duplicate += other.frames.duplicate;
         self.frames.reordered += other.frames.reordered;
@@ -203,11 +226,11 @@ impl Returned {
         self
     }
 
-    /// The report, where `sent` frames went out on all queues.
+    /// The report, where `sent` frames were sent on all queues.
     pub(super) fn report(self, sent: u64) -> (ReturnedFrames, Option<RttReport>) {
         let frames = ReturnedFrames { lost: sent.saturating_sub(self.frames.received), ..self.frames };
         let report = RttReport::from_recorder(&self.times);
-        let whole = report.clone().and_then(|report| report.with_histogram(&self.times).ok());
-        (frames, whole.or(report))
+        let with_histogram = report.clone().and_then(|report| report.with_histogram(&self.times).ok());
+        (frames, with_histogram.or(report))
     }
 }

@@ -1,30 +1,33 @@
-//! The generator: sends frames when they are due, and accounts for every one that was.
+//! The sender's poll loops, and the report of all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use methodology::units::PacketRate;
+use methodology::units::{Pace, PacketRate};
 
-use super::load::{Load, Turn};
+use super::load::{Action, Load};
 use super::pacer::{self, Pacer};
 use super::plan::SendPlan;
-use super::probe::{Probe, Probes};
-use super::report::{SendReport, SentStream};
-use super::returns::{Arrival, Returned, Returns};
+use super::probe::{Probe, ProbeCounts};
+use super::report::{SendCounters, SendReport, SentStream};
+use super::returns::{ArrivalClock, Returned, Returns};
 use super::source::{self, Source, Sources};
 use crate::account::gaps::GapReport;
 use crate::account::hiccup::HiccupReport;
-use crate::dpdk::{CounterPair, Home, MAX_BURST, Parts, Port, PortView, RxQueue, Slots};
+use crate::dpdk::{CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::ending::LINK_LOST;
 use crate::engine::meter::{self, CycleReport, Meter};
-use crate::engine::running::{self, Running, Shared};
+use crate::engine::running::{self, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::frame::pcap::Capture;
-use crate::time::{ClockId, LatenessReport, TickRate};
+use crate::time::{BootId, LatenessReport, TickRate};
+
+type Shared = running::Shared<SendCounters>;
 
 impl Port {
-    /// Sends test frames, a poll loop a queue. The port comes back from [`Running::join`]; it is closed where the plan is refused.
+    /// Sends test frames, with one poll loop for each queue. [`Running::join`] returns the port. If the plan is refused, the port is
+    /// closed.
     pub fn send(mut self, plan: SendPlan) -> Result<Running<SendReport>, DataplaneError> {
         check(&plan)?;
         pacer::check(&self, &plan)?;
@@ -37,29 +40,29 @@ impl Port {
 fn check(plan: &SendPlan) -> Result<(), DataplaneError> {
     let refuse = |what: &'static str, why: &str| Err(DataplaneError::Plan { what, why: why.to_owned() });
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
-        return refuse("the burst", &format!("{} is not from 1 to {MAX_BURST}", plan.burst));
+        return refuse("the burst", &format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst));
     }
     if plan.duration.is_zero() || plan.frames == Some(0) {
-        return refuse("the duration", "a trial takes longer than 0 s and has at least one frame");
+        return refuse("the duration", "a trial must last longer than 0 s and send at least one frame");
     }
     if let Some(step) = plan.then {
-        if !matches!(plan.pace, methodology::units::Pace::Rate(_)) {
-            return refuse("a step of the rate", "it leads from one rate to another: give the first one as a rate, not as max");
+        if !matches!(plan.pace, Pace::Rate(_)) {
+            return refuse("the rate step", "it changes one rate to another: give the first rate as a number, not as max");
         }
         if step.after.is_zero() || step.after >= plan.duration {
-            return refuse("a step of the rate", "it comes after the beginning and before the end of the trial");
+            return refuse("the rate step", "it must come after the start and before the end of the trial");
         }
     }
     if plan.probe.is_some() && !plan.rtt {
-        return refuse("a probe stream", "it measures round-trip times: ask for those too");
+        return refuse("the probe stream", "it measures round-trip times: request round-trip times too");
     }
     Ok(())
 }
 
-/// What one poll loop did.
-struct Part {
-    sent: Sent,
-    probes: Probes,
+/// The result of one poll loop.
+struct LoopResult {
+    sent: SentCounts,
+    probes: ProbeCounts,
     intended: u64,
     duration: Duration,
     lateness: Option<LatenessReport>,
@@ -70,12 +73,12 @@ struct Part {
     ended_early: Option<String>,
 }
 
-/// Counts of a poll loop.
+/// Frames of one poll loop's stream.
 #[derive(Default)]
-struct Sent {
-    taken: u64,
+struct SentCounts {
+    accepted: u64,
     unsent: u64,
-    /// Number of the first frame after a step of the rate.
+    /// Sequence number of the first frame after the rate step.
     step_at: Option<u64>,
 }
 
@@ -87,45 +90,46 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     if let Some(mbps) = limit
         && let Err(refused) = port.limit_queues(loops, mbps)
     {
-        // Those that took it must not keep it: the port may send at another rate next.
+        // Some queues may have accepted the limit. Remove it: the port may send at another rate next.
         let _ = port.limit_queues(loops, 0);
         return Err(refused);
     }
     let before = port.counters();
-    let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
-    let mut queues = port.split();
+    let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
+    let mut queues = port.queue_pairs();
     let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
-    // Where there is a queue more than there are loops it is the probe's.
-    let mut own = (queues.len() > each.len()).then(|| queues.pop()).flatten();
-    let work = each.into_iter().zip(queues).zip(0..).map(|((source, queue), number)| Work {
+    let watched = watched.map(|port| WatchedLink { port, accepted: |counters: SendCounters| counters.frames_sent });
+    // If there are more queues than loops, the last queue is the probe's.
+    let mut probe_queue = (queues.len() > each.len()).then(|| queues.pop()).flatten();
+    let work = each.into_iter().zip(queues).zip(0..).map(|((source, queue), number)| LoopWork {
         source,
         queue,
         number,
         loops,
-        probe: probe.take().map(|source| (source, own.take())),
+        probe: probe.take().map(|source| (source, probe_queue.take())),
     });
     let trial = Trial { plan, rate, classifier, capture: capture.as_deref() };
-    let parts = running::on_each(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.send_on(work, shared));
+    let results = running::run_loops(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.run_loop(work, shared));
     port.has_sent();
-    pacer::settle(plan);
+    pacer::wait_until_sent(plan);
     let after = port.counters();
     if limit.is_some() {
         port.limit_queues(loops, 0)?;
     }
-    Ok(summed(plan, parts?, CounterPair { before, after }))
+    Ok(summed(plan, results?, CounterPair { before, after }))
 }
 
-/// What one poll loop shall do.
-struct Work<'p> {
+/// The work of one poll loop.
+struct LoopWork<'p> {
     source: Source,
-    queue: Parts<'p>,
+    queue: QueuePair<'p>,
     number: u16,
     loops: u16,
-    /// The probe stream and its queue, where it has one of its own.
-    probe: Option<(Source, Option<Parts<'p>>)>,
+    /// The probe stream, and its queue where it has its own.
+    probe: Option<(Source, Option<QueuePair<'p>>)>,
 }
 
-/// What all poll loops of a trial have in common.
+/// What all poll loops of a trial share.
 struct Trial<'t> {
     plan: &'t SendPlan,
     rate: TickRate,
@@ -134,83 +138,80 @@ struct Trial<'t> {
 }
 
 impl Trial<'_> {
-    fn meter(&self) -> Meter {
-        Meter::new(self.rate, self.plan.hiccup_threshold)
-    }
-
     fn returns<'p>(
         &self,
         loops: u16,
         rx: &'p mut RxQueue,
-        home: Home<'p>,
+        free_target: FreeTarget<'p>,
         port: PortView<'p>,
     ) -> Result<Option<Returns<'p>>, DataplaneError> {
-        let wanted = self.classifier.filter(|_| self.plan.rtt);
-        wanted.map(|classifier| Ok(Returns::new(self.plan, loops, classifier, Arrival::new(port, self.rate)?, rx, home))).transpose()
+        let Some(classifier) = self.classifier.filter(|_| self.plan.rtt) else { return Ok(None) };
+        let arrival = ArrivalClock::new(port, self.rate)?;
+        Ok(Some(Returns::new(self.plan, loops, classifier, arrival, rx, free_target)))
     }
 
-    fn send_on(&self, work: Work<'_>, shared: &Shared) -> Result<Part, DataplaneError> {
+    fn run_loop(&self, work: LoopWork<'_>, shared: &Shared) -> Result<LoopResult, DataplaneError> {
         let plan = self.plan;
-        let Work { mut source, queue: Parts { rx, tx, home, tx_pools: pools, port }, number, loops, probe } = work;
-        let mut returns = self.returns(loops, rx, home, port)?;
+        let LoopWork { mut source, queue: QueuePair { rx, tx, free_target, tx_pools: pools, port }, number, loops, probe } = work;
+        let mut returns = self.returns(loops, rx, free_target, port)?;
         let mut slots = Slots::new();
         let mut pacer = Pacer::new(plan, port, self.rate)?;
-        // Whatever reads a clock for a while does so before the loop's time begins.
+        // Port clocks are read for a while to calibrate them; that ends before the meter starts.
         let probe = match probe {
             None => None,
             Some((source, own)) => {
-                let own = own.map(|queue| Ok((queue.tx, self.returns(loops, queue.rx, queue.home, queue.port)?))).transpose()?;
+                let own = own.map(|queue| Ok((queue.tx, self.returns(loops, queue.rx, queue.free_target, queue.port)?))).transpose()?;
                 Some((source, own))
             }
         };
-        let most = pacer.most(plan);
-        let mut meter = self.meter();
+        let most = pacer.largest_burst(plan);
+        let mut meter = Meter::new(self.rate, plan.hiccup_threshold);
         returns.iter_mut().for_each(|returns| returns.begin(plan, &meter));
         let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
         let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter)).transpose()?;
-        let mut sent = Sent::default();
+        let mut sent = SentCounts::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();
         shared.begin();
 
         while !shared.stop_asked() {
-            let now = meter.turn();
+            let now = meter.next_iteration();
             if let Some(returns) = &mut returns {
                 returns.collect();
             }
             if let Some(probe) = &mut probe {
-                probe.turn(now, tx, pools, &mut slots);
+                probe.poll(now, tx, pools, &mut slots);
             }
-            let (count, due) = match load.turn(now, meter.away_until(), most) {
-                Turn::Send(count, due) => (count, due),
-                Turn::Wait => continue,
-                Turn::Step => {
-                    sent.step_at = Some(sent.taken);
+            let (count, due) = match load.next(now, meter.stalled_until(), most) {
+                Action::Send(count, due) => (count, due),
+                Action::Wait => continue,
+                Action::RateChanged => {
+                    sent.step_at = Some(sent.accepted);
                     continue;
                 }
-                Turn::End => break,
-                Turn::TooLate(why) => {
+                Action::End => break,
+                Action::TooLate(why) => {
                     ended_early = Some(why);
                     break;
                 }
             };
             let Some(mut burst) = source.take(pools, &mut slots, count) else {
-                // The driver holds every frame: it frees some when it is asked to send, which only a schedule's next frames will do.
+                // The driver holds every mbuf of the pool. It frees some when the next frames are sent.
                 sent.unsent += load.missed(count as u64);
                 continue;
             };
-            let leaves = pacer.mark(burst.frames(), now, due, load.gap());
-            source.write(burst.frames(), leaves);
-            meter.moves();
+            let stamp_time = pacer.set_send_times(burst.mbufs(), now, due, load.gap());
+            source.write(burst.mbufs(), stamp_time);
+            meter.mark_busy();
             loop {
                 let offered = burst.len();
                 burst = burst.submit(tx);
-                sent.taken += (offered - burst.len()) as u64;
+                sent.accepted += (offered - burst.len()) as u64;
                 if burst.is_empty() {
                     last_sent = now;
                     break;
                 }
-                let later = meter.turn();
+                let later = meter.next_iteration();
                 if let Some(returns) = &mut returns {
                     returns.collect();
                 }
@@ -224,60 +225,61 @@ impl Trial<'_> {
                 }
                 std::hint::spin_loop();
             }
-            shared.show([sent.taken, sent.unsent, returns.as_ref().map_or(0, Returns::received), 0, 0, 0, 0]);
+            let frames_returned = returns.as_ref().map_or(0, Returns::received);
+            shared.show(SendCounters { frames_sent: sent.accepted, frames_unsent: sent.unsent, frames_returned });
         }
-        let end = meter.turn();
-        // Now: waiting for frames to come back is no part of the time that it is held against.
+        let end = meter.next_iteration();
+        // Read before the drain, which is not part of the time until `end`.
         let on_cpu = meter.on_cpu();
-        let probes = probe.as_ref().map_or(Probes::default(), Probe::sent);
-        let here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.taken };
-        let returned = returns.map(|returns| returns.finish(plan, sent.taken + here, &mut meter, shared));
-        let elsewhere = probe.and_then(|probe| probe.finish(plan, &mut meter, shared));
-        // Also where it went down while frames came back.
+        let probes = probe.as_ref().map_or(ProbeCounts::default(), Probe::sent);
+        let probes_here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.accepted };
+        let returned = returns.map(|returns| returns.drain(plan, sent.accepted + probes_here, &mut meter, shared));
+        let returned_to_probe = probe.and_then(|probe| probe.drain(plan, &mut meter, shared));
+        // Checked after the drain: the link may go down during it.
         ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
-        // A schedule covers the time up to its last frame; at maximum load the time is what was asked for, or until it was told to stop.
+        // A schedule covers the time until its last frame; at maximum load the time is that of the plan, or until the stop.
         let covered = if load.is_paced() { last_sent } else { end }.wrapping_sub(meter.begin());
-        Ok(Part {
-            intended: load.intended(sent.taken + sent.unsent),
+        Ok(LoopResult {
+            intended: load.intended(sent.accepted + sent.unsent),
             duration: meter.duration(covered),
             lateness: load.lateness(),
             gaps: load.gaps(),
             hiccups: meter.hiccups(),
-            cycles: meter.cycles(end, on_cpu, sent.taken),
+            cycles: meter.cycles(end, on_cpu, sent.accepted),
             sent,
             probes,
-            returned: Returned::all(returned.into_iter().chain(elsewhere)),
+            returned: Returned::sum(returned.into_iter().chain(returned_to_probe)),
             ended_early,
         })
     }
 }
 
-/// One report of what all loops did.
-fn summed(plan: &SendPlan, parts: Vec<Part>, counters: CounterPair) -> SendReport {
-    let loops = parts.len() as u16;
-    let (stream, clock, checksums) = (plan.stream, ClockId::of_this_machine(), plan.checksums());
+/// The report of all loops.
+fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> SendReport {
+    let loops = results.len() as u16;
+    let (stream, clock, checksums) = (plan.stream, BootId::of_this_machine(), plan.checksums());
     let mut report = SendReport { stream, clock, checksums, counters, ..SendReport::default() };
     let mut returned: Option<Returned> = None;
-    for (part, number) in parts.into_iter().zip(0..) {
-        let offered = part.sent.taken + part.sent.unsent;
-        report.frames_sent += part.sent.taken + part.probes.taken;
-        report.frames_unsent += part.sent.unsent + part.probes.unsent;
-        report.intended_frames += part.intended + part.probes.taken + part.probes.unsent;
-        report.frames_skipped += part.intended.saturating_sub(offered);
-        report.streams.push(SentStream { stream: plan.stream_of(number), frames: part.sent.taken, step_at: part.sent.step_at });
+    for (result, number) in results.into_iter().zip(0..) {
+        let LoopResult { sent, probes, .. } = result;
+        report.frames_sent += sent.accepted + probes.accepted;
+        report.frames_unsent += sent.unsent + probes.unsent;
+        report.intended_frames += result.intended + probes.accepted + probes.unsent;
+        report.frames_skipped += result.intended.saturating_sub(sent.accepted + sent.unsent);
+        report.streams.push(SentStream { stream: plan.stream_of(number), frames: sent.accepted, step_at: sent.step_at });
         if plan.probe.is_some() && number == 0 {
-            report.streams.push(SentStream { stream: plan.stream_of(loops), frames: part.probes.taken, step_at: None });
+            report.streams.push(SentStream { stream: plan.stream_of(loops), frames: probes.accepted, step_at: None });
         }
-        report.duration = report.duration.max(part.duration);
-        report.lateness = match (report.lateness, part.lateness) {
-            (Some(all), Some(one)) => Some(all.and(&one)),
+        report.duration = report.duration.max(result.duration);
+        report.lateness = match (report.lateness, result.lateness) {
+            (Some(all), Some(one)) => Some(all.plus(&one)),
             (all, one) => all.or(one),
         };
-        report.gaps = report.gaps.and(&part.gaps);
-        report.hiccups = report.hiccups.and(&part.hiccups);
-        report.cycles = report.cycles.and(&part.cycles);
-        returned = Returned::all(returned.into_iter().chain(part.returned));
-        report.ended_early = report.ended_early.or(part.ended_early);
+        report.gaps = report.gaps.plus(&result.gaps);
+        report.hiccups = report.hiccups.plus(&result.hiccups);
+        report.cycles = report.cycles.plus(&result.cycles);
+        returned = Returned::sum(returned.into_iter().chain(result.returned));
+        report.ended_early = report.ended_early.or(result.ended_early);
     }
     report.pacing = pacer::report(plan, loops, &report.counters);
     report.rate = PacketRate::from_count(report.frames_sent, report.duration.as_secs_f64());

@@ -1,55 +1,52 @@
-//! What goes into each frame, and which frames a burst is made of.
+//! The frames that a poll loop sends: what each one contains, and which mbufs a burst takes.
 
 use std::sync::Arc;
 
 use methodology::units::{FrameSize, Frames};
 
 use super::plan::{SendPlan, Traffic};
-use crate::dpdk::{Burst, Frame, Pool, Port, Slots};
+use crate::dpdk::{Burst, Mbuf, Pool, Port, SentFrames, Slots};
 use crate::error::DataplaneError;
 use crate::frame::flows::{FlowCount, FlowSpec, FlowTable, FlowWalk};
 use crate::frame::pcap::Capture;
 use crate::frame::{Classifier, SizeCycle, Stamper, Template, prefetch_for_write};
 
-/// Drivers that pass no frame to another core or a device: its lines are still here when it is sent again.
-const KEPT_TO_ITSELF: [&str; 3] = ["net_null", "net_ring", "net_pcap"];
-
 /// The frames of one poll loop, in order.
 pub(super) enum Source {
     /// Test frames.
     Tagged(Tagged),
-    /// Frames of a capture, round and round.
+    /// Frames of a capture, repeated.
     Replay(Replay),
 }
 
-/// Test frames: finished but for tag and flow.
+/// Test frames: complete except for tag and flow.
 pub(super) struct Tagged {
     stamper: Stamper,
-    /// None where all frames are of one flow, which the template has.
+    /// `None` where all frames have the flow of the template.
     walk: Option<FlowWalk>,
-    /// None where all frames are of one size.
+    /// `None` where all frames have one size.
     sizes: Option<SizeCycle>,
-    /// Whether someone else reads the frames' memory: another core, or a device.
-    shared: bool,
+    /// Whether another core or a device reads the frames' memory.
+    read_elsewhere: bool,
 }
 
-/// Frames of a capture, each copied when its turn comes.
+/// Frames of a capture, each copied into its mbuf before it is sent.
 pub(super) struct Replay {
     capture: Arc<Capture>,
     next: usize,
 }
 
-/// The sources of all poll loops, and how their frames are recognised when they come back.
+/// The sources of all poll loops, and the classifier for returned frames.
 pub(super) struct Sources {
     pub(super) each: Vec<Source>,
-    /// Test frames of the plan's smallest size, in a stream behind all others.
+    /// Test frames of the plan's smallest size, in the stream after all others.
     pub(super) probe: Option<Source>,
-    /// None where frames carry no tag.
+    /// `None` where frames carry no tag.
     pub(super) classifier: Option<Classifier>,
     pub(super) capture: Option<Arc<Capture>>,
 }
 
-/// Makes what `plan` sends, and fills the port's pools with it.
+/// Builds the frames that `plan` sends, and fills the port's pools with them.
 pub(super) fn prepare(port: &mut Port, plan: &SendPlan) -> Result<Sources, DataplaneError> {
     match &plan.traffic {
         Traffic::Test(frames) => tagged(port, plan, frames),
@@ -75,7 +72,7 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
     let spec = plan.frame_spec(port.info().mac);
     let build = |&size: &FrameSize| Template::build(&spec, size).map_err(|error| refuse("the frame", error));
     let templates = sizes.distinct().iter().map(build).collect::<Result<Vec<_>, _>>()?;
-    let first = templates.first().ok_or_else(|| refuse("the frame", "a mix of no sizes has no frames"))?;
+    let first = templates.first().ok_or_else(|| refuse("the frame", "the mix of sizes is empty"))?;
     let table = match plan.flows {
         1 => None,
         flows => {
@@ -90,15 +87,15 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
     port.fill_tx_pools(&templates.iter().map(Template::bytes).collect::<Vec<_>>())?;
     let loops = plan.loops(port.info().queues);
     let layout = first.layout();
-    let shared = !KEPT_TO_ITSELF.contains(&port.info().driver.as_str());
+    let read_elsewhere = port.driver().sent_frames == SentFrames::ReadElsewhere;
     let source = |number: u16| {
-        // Loops begin at different flows, so that they do not send the same one at the same time.
+        // Loops begin at different flows, so that they do not send the same flow at the same time.
         let begin = (u64::from(number) * u64::from(plan.flows) / u64::from(loops)) as u32;
         Source::Tagged(Tagged {
             stamper: Stamper::new(layout, plan.stream_of(number), 0),
             walk: table.as_ref().map(|table| table.walk(begin)),
             sizes: frames.is_mix().then(|| sizes.clone()),
-            shared,
+            read_elsewhere,
         })
     };
     let classifier = match frames {
@@ -107,20 +104,23 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
     };
     let probe = plan.probe.map(|_| {
         let stamper = Stamper::new(layout, plan.stream_of(loops), 0);
-        Source::Tagged(Tagged { stamper, walk: None, sizes: None, shared })
+        Source::Tagged(Tagged { stamper, walk: None, sizes: None, read_elsewhere })
     });
     Ok(Sources { each: (0..loops).map(source).collect(), probe, classifier: Some(classifier), capture: None })
 }
 
 fn replay(port: &mut Port, plan: &SendPlan, capture: Capture) -> Result<Sources, DataplaneError> {
     if plan.rtt {
-        return Err(refuse("round-trip times of a capture", "its frames carry no tag to recognise them by: send test frames for that"));
+        return Err(refuse(
+            "round-trip times of a capture",
+            "its frames carry no tag, so that returned frames cannot be recognised: send test frames",
+        ));
     }
     if plan.flows != 1 {
-        return Err(refuse("flows in a capture", "its frames are sent as they are: leave the number of flows away"));
+        return Err(refuse("flows in a capture", "its frames are sent unchanged: remove the number of flows"));
     }
     if port.info().queues != 1 {
-        return Err(refuse("a capture on several queues", "its frames would not keep their order: open the port with one queue"));
+        return Err(refuse("a capture on several queues", "its frames would be reordered: open the port with one queue"));
     }
     let longest = capture.frames().map(|frame| frame.bytes.len()).max().unwrap_or(0);
     port.fill_tx_pools(&[&vec![0; longest.max(LEAST_BYTES)]])?;
@@ -129,11 +129,11 @@ fn replay(port: &mut Port, plan: &SendPlan, capture: Capture) -> Result<Sources,
     Ok(Sources { each: vec![source], probe: None, classifier: None, capture: Some(capture) })
 }
 
-/// The shortest frame on the wire without its FCS; captures hold shorter ones, taken before they were padded.
+/// The shortest frame on the wire without its FCS. Captures can hold shorter frames, captured before padding.
 const LEAST_BYTES: usize = 60;
 
 impl Source {
-    /// The next `count` frames with everything written but their tags; none where the pools have not so many.
+    /// Takes mbufs for the next `count` frames; `None` where a pool has too few. [`write`](Self::write) completes them.
     #[inline(always)]
     pub(super) fn take<'s>(&mut self, pools: &'s [Pool], slots: &'s mut Slots, count: usize) -> Option<Burst<'s>> {
         match self {
@@ -148,16 +148,16 @@ impl Source {
         }
     }
 
-    /// Writes what changes from frame to frame.
+    /// Writes what differs between frames: tag and flow, or the frame of the capture.
     #[inline(always)]
-    pub(super) fn write(&mut self, frames: &[Frame], now: u64) {
+    pub(super) fn write(&mut self, mbufs: &[Mbuf<'_>], now: u64) {
         match self {
-            Source::Tagged(tagged) => tagged.stamp(frames, now),
-            Source::Replay(replay) => replay.copy(frames),
+            Source::Tagged(tagged) => tagged.stamp(mbufs, now),
+            Source::Replay(replay) => replay.copy(mbufs),
         }
     }
 
-    /// Takes the last frames back: they were never sent, nobody shall miss them, and they go first next time.
+    /// Goes back by `frames` frames that were not sent: they are the next ones again, with the same sequence numbers.
     pub(super) fn rewind(&mut self, frames: u64) {
         match self {
             Source::Tagged(tagged) => {
@@ -178,21 +178,21 @@ impl Source {
 }
 
 impl Tagged {
-    /// A function of its own: inlined into the poll loop it runs out of registers.
+    /// Not inlined: as part of the poll loop it has too few registers.
     #[inline(never)]
-    fn stamp(&mut self, frames: &[Frame], now: u64) {
-        // A sent frame's line was last with whoever read it. Asking for all of them first lets their ways back overlap.
-        if self.shared {
-            for frame in frames {
-                prefetch_for_write(frame.filled_data());
+    fn stamp(&mut self, mbufs: &[Mbuf<'_>], now: u64) {
+        // The frame's cache lines are with the core or device that read them last. Prefetching all of them first overlaps the transfers.
+        if self.read_elsewhere {
+            for mbuf in mbufs {
+                prefetch_for_write(mbuf.filled_data());
             }
         }
-        // SAFETY: every frame of the transmit pools holds a whole template of this layout, `frames` are owned by the caller's burst, and the
-        // flows were made for the template.
+        // SAFETY: every mbuf of the transmit pools holds a whole template of this layout, the caller's burst owns `mbufs`, and the flows
+        // were built for the template.
         unsafe {
             match &mut self.walk {
-                None => self.stamper.stamp(frames, now, |frame| frame.filled_data()),
-                Some(walk) => self.stamper.stamp_flows(frames, now, walk, |frame| frame.filled_data()),
+                None => self.stamper.stamp(mbufs, now, |mbuf| mbuf.filled_data()),
+                Some(walk) => self.stamper.stamp_flows(mbufs, now, walk, |mbuf| mbuf.filled_data()),
             }
         }
     }
@@ -200,13 +200,13 @@ impl Tagged {
 
 impl Replay {
     #[inline(never)]
-    fn copy(&mut self, frames: &[Frame]) {
-        for frame in frames {
+    fn copy(&mut self, mbufs: &[Mbuf<'_>]) {
+        for mbuf in mbufs {
             // The capture has at least one frame, and `next` is below their number.
             let bytes = self.capture.frame(self.next).map_or(&[][..], |captured| captured.bytes);
-            // SAFETY: the pool was filled with a frame as long as the longest of the capture and the shortest on the wire, and the burst owns
-            // its frames.
-            unsafe { frame.write(bytes, LEAST_BYTES) };
+            // SAFETY: the pool was filled with a frame at least as long as every frame of the capture and as LEAST_BYTES, and the burst
+            // owns its mbufs.
+            unsafe { mbuf.write(bytes, LEAST_BYTES) };
             self.next = if self.next + 1 == self.capture.frame_count() { 0 } else { self.next + 1 };
         }
     }

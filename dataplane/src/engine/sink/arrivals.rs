@@ -1,25 +1,26 @@
+//! Counting of received frames.
+
 use methodology::units::PacketRate;
 
-use super::report::{ReceiveReport, StreamReport};
+use super::report::{ReceiveCounters, ReceiveReport, StreamReport};
 use crate::account::sequence::{SequenceCounts, Tracker, Window};
 use crate::dpdk::MAX_BURST;
 use crate::engine::meter;
-use crate::engine::running::Counters;
 use crate::frame::{Class, Classifier, Corruption, StreamId};
 use crate::time::TickRate;
 
-/// More streams than any plan has: beyond them a stream's number is taken for damage.
+/// More streams than any plan has. A frame of a further stream counts as corrupt.
 const MOST_STREAMS: usize = 256;
 
-/// How near a stream's newest number the number of a damaged frame must be to have been of that stream.
+/// A damaged frame counts as one of a stream if its sequence number is at most this far from the stream's newest.
 const NEAR: u64 = 1 << 20;
 
-/// The FCS, which the port has stripped.
+/// Bytes of the FCS, which the port has stripped.
 const FCS: u64 = methodology::units::FCS as u64;
 
-/// What has come to a sink: every frame is counted once, by what it is and by its place in its stream.
+/// Counts the frames that arrive at a sink: each frame once, by its class and by its place in its stream.
 ///
-/// It needs no port, so that what counts in a run is what the tests drive.
+/// It needs no port, so the tests drive the same code as a run.
 #[derive(Debug)]
 pub struct Arrivals {
     classifier: Classifier,
@@ -28,7 +29,7 @@ pub struct Arrivals {
     /// The first number of every stream.
     begin: u64,
     streams: Vec<(StreamId, Tracker)>,
-    /// Index of the stream that came last: the next frame is most likely of the same.
+    /// Index of the stream of the last frame: the next frame is most likely of the same stream.
     last_stream: usize,
     frames: u64,
     bytes: u64,
@@ -41,7 +42,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Nothing yet. With `check` header checksum and payload of every test frame are checked too.
+    /// Empty counts. With `check`, the header checksum and payload of every test frame are checked too.
     pub fn new(classifier: Classifier, window: Window, check: bool) -> Self {
         Arrivals {
             classifier,
@@ -60,38 +61,38 @@ impl Arrivals {
         }
     }
 
-    /// The same for streams that begin with number `first`. A generator's begin with 0.
+    /// The same for streams that begin with sequence number `first`. Those of a sender begin with 0.
     pub fn beginning_at(self, first: u64) -> Self {
         Arrivals { begin: first, ..self }
     }
 
-    /// Takes note of a burst that came at `now`. `bytes` gives a frame's first byte and its length without FCS; it is inlined, so frames
-    /// may be mbufs, slices or anything else.
+    /// Counts a burst that arrived at `now`. `bytes` returns the address of a frame's first byte and its length without FCS. It is inlined,
+    /// so frames can be mbufs, slices or anything else.
     ///
     /// # Safety
-    /// What `bytes` gives is valid for reading, and nothing writes to it meanwhile.
-    // A function of its own: inlined into a poll loop it runs out of registers.
+    /// The bytes that `bytes` returns are valid for reading, and nothing writes to them during the call.
+    // Not inlined: as part of a poll loop it has too few registers.
     #[inline(never)]
     pub unsafe fn burst<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
         self.frames += frames.len() as u64;
         let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
-        // Frames with consecutive numbers of one stream are tracked together, whenever they were stamped.
-        let (mut first, mut together, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
-        let mut rest = frames;
-        while let Some(&frame) = rest.first() {
-            // What is checked whole is looked at one by one.
-            let candidates = if self.check { &rest[..1] } else { rest };
-            // SAFETY: the caller vouches for what `bytes` gives.
+        // Consecutive sequence numbers of one stream are tracked in one call, even if they were stamped at different times.
+        let (mut first, mut run_length, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
+        let mut remaining = frames;
+        while let Some(&frame) = remaining.first() {
+            // With payload checks, frames are looked at one by one.
+            let candidates = if self.check { &remaining[..1] } else { remaining };
+            // SAFETY: this function's own contract.
             let run = unsafe { self.classifier.run_of(candidates, &bytes) };
             // SAFETY: as above; nothing writes to them meanwhile.
             let whole = || unsafe { std::slice::from_raw_parts(bytes(frame).0, bytes(frame).1 as usize) };
             let seen = match run {
                 Some(run) if !self.check || self.is_sound(whole()) => {
-                    if run.first.stream != stream || run.first.sequence != u64::wrapping_add(first, together) {
-                        self.track(stream, first, together);
-                        (stream, first, together) = (run.first.stream, run.first.sequence, 0);
+                    if run.first.stream != stream || run.first.sequence != u64::wrapping_add(first, run_length) {
+                        self.track(stream, first, run_length);
+                        (stream, first, run_length) = (run.first.stream, run.first.sequence, 0);
                     }
-                    together += run.frames;
+                    run_length += run.frames;
                     tests += run.frames;
                     length_of_tests += run.bytes;
                     run.frames as usize
@@ -105,9 +106,9 @@ impl Arrivals {
                     1
                 }
             };
-            rest = &rest[seen..];
+            remaining = &remaining[seen..];
         }
-        self.track(stream, first, together);
+        self.track(stream, first, run_length);
         if tests > 0 {
             self.bytes += length_of_tests + tests * FCS;
             if self.first.is_none() {
@@ -118,22 +119,22 @@ impl Arrivals {
         }
     }
 
-    /// Whether a test frame has come.
+    /// Whether a test frame has arrived.
     pub fn any(&self) -> bool {
         self.first.is_some()
     }
 
-    /// How many frames have come, of whatever kind.
+    /// How many frames have arrived, of any class.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// When the first test frame came and when the last.
+    /// When the first and the last test frame arrived.
     pub fn span(&self) -> Option<(u64, u64)> {
         self.first.map(|first| (first, self.last))
     }
 
-    /// Frames that were counted, and times by a clock of `rate`. What a sink says of its port and its loop is left empty.
+    /// The counts as a report, with times by a clock of `rate`. The fields about the port and the poll loop are left empty.
     pub fn report(&self, rate: TickRate) -> ReceiveReport {
         let totals = self.totals();
         let duration = meter::duration(rate, self.first.map_or(0, |first| self.last.wrapping_sub(first)));
@@ -156,19 +157,26 @@ impl Arrivals {
 
     /// The counters that a run shows.
     #[inline(always)]
-    pub(super) fn counters(&self) -> Counters {
+    pub(super) fn counters(&self) -> ReceiveCounters {
         let totals = self.totals();
-        let corrupt = self.corrupt + totals.implausible;
-        [totals.received, self.bytes, totals.lost, totals.duplicate, totals.reordered, corrupt, self.foreign]
+        ReceiveCounters {
+            frames_received: totals.received,
+            bytes: self.bytes,
+            lost: totals.lost,
+            duplicate: totals.duplicate,
+            reordered: totals.reordered,
+            corrupt: self.corrupt + totals.implausible,
+            foreign: self.foreign,
+        }
     }
 
-    /// Adding up many streams takes longer than a burst: then only every so often.
+    /// Whether to show the counters after this burst. Summing many streams takes longer than a burst, so that is done seldom.
     #[inline(always)]
     pub(super) fn worth_showing(&self) -> bool {
         self.streams.len() <= 2 || self.frames & 0x3fff < MAX_BURST as u64
     }
 
-    /// Counts a frame that is no sound test frame.
+    /// Counts a frame that is not an intact test frame.
     #[cold]
     #[inline(never)]
     fn note_other(&mut self, frame: &[u8]) {
@@ -178,8 +186,8 @@ impl Arrivals {
         }
     }
 
-    /// Whether a damaged frame was a test frame. Other generators use the benchmarking addresses too (testpmd's txonly, Pktgen), so headers
-    /// prove nothing: where the tag's check is wrong, what is left of the tag must fit a stream that has come soundly.
+    /// Whether a damaged frame was a test frame of the sender. Other generators use the benchmarking addresses too (testpmd's txonly,
+    /// Pktgen), so headers prove nothing: where the tag's check is wrong, its stream or sequence number must match a known stream.
     fn was_ours(&self, frame: &[u8], how: Corruption) -> bool {
         match how {
             Corruption::Length | Corruption::Payload | Corruption::HeaderChecksum => true,
@@ -191,13 +199,13 @@ impl Arrivals {
         }
     }
 
-    /// Whether header checksum and payload of a test frame are what was sent.
+    /// Whether header checksum and payload of a test frame are correct.
     #[inline(never)]
     fn is_sound(&self, frame: &[u8]) -> bool {
         self.classifier.classify_checked(frame).is_test()
     }
 
-    /// Tracks a run of numbers as `stream`'s.
+    /// Tracks a run of sequence numbers of `stream`.
     #[inline(always)]
     fn track(&mut self, stream: StreamId, first: u64, run: u64) {
         if run == 0 {
@@ -210,7 +218,7 @@ impl Arrivals {
         self.streams[self.last_stream].1.observe_run(first, run);
     }
 
-    /// Makes `stream` the last one; false where there are too many.
+    /// Makes `stream` the last stream; false where there are too many streams.
     #[cold]
     fn find_stream(&mut self, stream: StreamId) -> bool {
         self.last_stream = match self.streams.iter().position(|(known, _)| *known == stream) {

@@ -1,41 +1,43 @@
+//! The plan of a sink.
+
 use std::time::Duration;
 
 use methodology::units::FrameSize;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
-use crate::engine::meter::HICCUP;
+use crate::engine::meter::HICCUP_THRESHOLD;
 use crate::frame::{FrameFormat, Tagging};
-use crate::time::ClockId;
+use crate::time::BootId;
 
-/// What a sink shall do.
+/// What a sink does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReceivePlan {
-    /// CPUs of the poll loops, in order; the highest allowed ones that are free for loops without one.
+    /// CPUs of the poll loops, in order. Loops without an entry get the highest allowed CPU that is free.
     pub cpus: Vec<CpuId>,
-    /// The headers of the test frames; all others are foreign.
+    /// The headers of the test frames. All other frames are foreign.
     pub frame: FrameFormat,
     /// VLAN tags of the test frames.
     pub tagging: Tagging,
-    /// The test frames' size, where all have one: any other is corrupt.
+    /// The size of the test frames, where all have one size. Test frames of another size are corrupt.
     pub size: Option<FrameSize>,
-    /// Stop by itself after this long; otherwise when it is told to.
+    /// Stop after this long; without it, only when asked to stop.
     pub duration: Option<Duration>,
-    /// When told to stop, go on until no frame has come for this long.
+    /// The drain after a stop: continue until no frame has arrived for this long.
     pub drain: Duration,
-    /// At most this many frames a burst.
+    /// The most frames in one burst.
     pub burst: u16,
-    /// Check header checksum and payload of every test frame, which takes its time.
+    /// Check the IPv4 header checksum and the payload of every test frame. This costs time per byte.
     pub check_payload: bool,
-    /// How far behind the newest frame a late one is still told from a duplicate, in sequence numbers.
+    /// How far behind the newest frame, in sequence numbers, a late frame can still be told from a duplicate.
     pub window: u32,
-    /// Record one-way delays too: the clock of the sender, which must be this machine's own.
+    /// Record one-way delays too. The value is the sender's boot id, which must be this machine's.
     #[serde(default)]
-    pub one_way: Option<ClockId>,
-    /// Go on while the link is down, as [`SendPlan::outlast_link`](crate::SendPlan::outlast_link) does.
+    pub one_way: Option<BootId>,
+    /// Continue while the link is down, as [`SendPlan::outlast_link`](crate::SendPlan::outlast_link) does.
     #[serde(default)]
     pub outlast_link: bool,
-    /// What counts as a hiccup of the poll loop.
+    /// An iteration of a poll loop that takes longer than this is a hiccup.
     pub hiccup_threshold: Duration,
 }
 
@@ -53,7 +55,7 @@ impl Default for ReceivePlan {
             window: 1 << 16,
             one_way: None,
             outlast_link: false,
-            hiccup_threshold: HICCUP,
+            hiccup_threshold: HICCUP_THRESHOLD,
         }
     }
 }

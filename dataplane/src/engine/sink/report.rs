@@ -1,4 +1,4 @@
-//! What a sink reports: plain data that crosses the agent protocol as JSON.
+//! The report of a sink: plain data, sent as JSON in the agent protocol.
 
 use std::time::Duration;
 
@@ -8,28 +8,29 @@ use serde::{Deserialize, Serialize};
 use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
+use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
-use crate::engine::running::{Counters, EngineReport};
+use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
 
-/// What a sink saw.
+/// The result of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReceiveReport {
     /// Test frames, each sequence number once.
     pub frames_received: u64,
-    /// Sequence numbers that did not come, up to the highest seen of each stream. What was lost after it only the sender can tell:
+    /// Sequence numbers that did not arrive, up to the highest received of each stream. Only the sender knows how many were lost after it:
     /// see [`StreamReport::highest_sequence`].
     pub lost: u64,
-    /// Test frames that had come already.
+    /// Test frames whose sequence number had arrived already.
     pub duplicate: u64,
-    /// Test frames that came after one with a higher sequence number.
+    /// Test frames that arrived after one with a higher sequence number.
     pub reordered: u64,
-    /// Test frames whose tag or payload is not what was sent.
+    /// Damaged test frames: tag, length, payload or header checksum is wrong.
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
-    /// Bytes of the test frames with duplicates, FCS included.
+    /// Bytes of the test frames, duplicates and FCS included.
     pub bytes: u64,
     /// From the first test frame to the last.
     #[serde(rename = "duration_s", with = "seconds")]
@@ -37,30 +38,29 @@ pub struct ReceiveReport {
     /// `frames_received` over `duration`.
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
-    /// Longest time between two test frames, from the first to the last, by the poll loop's clock: what the loop was away is part of it.
-    /// With several queues it is the longest of any one of them, which the whole sink's does not exceed.
-    /// Of several queues, the longest of any one of them.
-    /// The reset time of RFC 2544 §26.6 is this of a trial with one reset.
+    /// Longest time between two test frames by the poll loop's clock, hiccups of the loop included. With several queues, the longest of any
+    /// one queue, which is not shorter than the longest of all queues together. In a trial with one reset of the device, this is the reset
+    /// time of RFC 2544 §26.6.
     #[serde(rename = "longest_gap_s", default, with = "seconds")]
     pub longest_gap: Duration,
-    /// Frames older than the tracker's window, so that it cannot tell a late one from a duplicate.
+    /// Frames older than the tracker's window: a late frame cannot be told from a duplicate there.
     pub window_exceeded: u64,
-    /// One-way delays, where the plan asked for them: from the sender's tag to the turn of the poll loop that received the frame.
+    /// One-way delays, where the plan asked for them: from the time in the tag until the poll loop had read the queue.
     #[serde(rename = "one_way_ns", default, skip_serializing_if = "Option::is_none")]
     pub one_way: Option<RttReport>,
-    /// Each stream seen.
+    /// Each stream received.
     pub streams: Vec<StreamReport>,
-    /// Times that the poll loop was away.
+    /// Hiccups of the poll loops.
     pub hiccups: HiccupReport,
-    /// What the loop's time went into.
+    /// How the poll loops' time was spent.
     pub cycles: CycleReport,
-    /// The port's counters around the trial.
+    /// The port's counters before and after the run.
     pub counters: CounterPair,
-    /// Set where the run ended early, with the reason.
+    /// The reason, where the run ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
-    /// Whether, where the link ended the run, the other end of shared memory had stopped its queues in order, as one that is done does and one
-    /// that was killed does not.
+    /// Whether the peer of a shared-memory port stopped its queues before the link went down. A peer that ends normally does; one that is
+    /// killed does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub peer_left: bool,
 }
@@ -72,34 +72,33 @@ pub struct StreamReport {
     pub stream: StreamId,
     /// Sequence numbers received, each once.
     pub received: u64,
-    /// Sequence numbers missing below the highest.
+    /// Sequence numbers missing below the highest received.
     pub lost: u64,
-    /// Frames that had come already.
+    /// Frames whose sequence number had arrived already.
     pub duplicate: u64,
-    /// Frames that came after one with a higher sequence number.
+    /// Frames that arrived after one with a higher sequence number.
     pub reordered: u64,
     /// Frames older than the window.
     pub window_exceeded: u64,
-    /// The highest sequence number seen; streams start at 0.
+    /// The highest sequence number received. Streams start at 0.
     pub highest_sequence: Option<u64>,
-    /// The highest sequence number below it that did not come: RFC 2544 §26.5 wants the time of the last frame lost. Exact where
-    /// `window_exceeded` is 0; otherwise that number may have come, too late to be told from a duplicate, and the last one lost may be a
-    /// lower one. What was lost after the highest seen only the sender can tell. None where nothing was lost, and where the stream came to
-    /// several queues, none of which knows what came to the others.
+    /// The highest sequence number below it that did not arrive (RFC 2544 §26.5 needs the time of the last lost frame). Exact where
+    /// `window_exceeded` is 0; otherwise that frame may have arrived too late to be told from a duplicate, and the last lost frame may have
+    /// a lower number. `None` where nothing was lost, and where several queues received the stream, because each queue sees only its part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<u64>,
 }
 
 impl ReceiveReport {
-    /// What two poll loops of one sink saw together; `duration`, `rate` and `counters` are the whole sink's and not theirs to say.
+    /// The sum of two poll loops of one sink. `duration`, `rate` and `counters` describe the whole sink and are not summed here.
     ///
-    /// A stream's frames may come to several queues (RSS). Each loop misses what came to the others, so what is lost is counted from the
-    /// highest number that any of them saw. A copy of a frame has the same addresses and ports and so comes to the queue of its first.
-    pub(crate) fn and(mut self, other: ReceiveReport) -> ReceiveReport {
-        for theirs in other.streams {
-            match self.streams.iter_mut().find(|mine| mine.stream == theirs.stream) {
-                Some(mine) => mine.add(&theirs),
-                None => self.streams.push(theirs),
+    /// RSS can spread a stream over several queues. Each loop misses the frames of the others, so the loss is counted from the highest
+    /// number that any of them received. A duplicate has the same addresses and ports and so arrives at the same queue.
+    pub(super) fn plus(mut self, other: ReceiveReport) -> ReceiveReport {
+        for stream in other.streams {
+            match self.streams.iter_mut().find(|known| known.stream == stream.stream) {
+                Some(known) => known.add(&stream),
+                None => self.streams.push(stream),
             }
         }
         ReceiveReport {
@@ -112,8 +111,8 @@ impl ReceiveReport {
             bytes: self.bytes + other.bytes,
             longest_gap: self.longest_gap.max(other.longest_gap),
             window_exceeded: self.window_exceeded + other.window_exceeded,
-            hiccups: self.hiccups.and(&other.hiccups),
-            cycles: self.cycles.and(&other.cycles),
+            hiccups: self.hiccups.plus(&other.hiccups),
+            cycles: self.cycles.plus(&other.cycles),
             ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
@@ -127,38 +126,60 @@ impl StreamReport {
         self.reordered += other.reordered;
         self.window_exceeded += other.window_exceeded;
         self.highest_sequence = self.highest_sequence.max(other.highest_sequence);
-        // Each loop takes for missing what came to the other.
+        // Each loop counts the frames of the other loop as missing.
         self.last_lost = None;
         self.lost = self.highest_sequence.map_or(0, |highest| (highest + 1).saturating_sub(self.received));
     }
 }
 
-/// How far a sink is.
+/// The progress of a sink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiveSnapshot {
     /// Test frames, each sequence number once.
     pub frames_received: u64,
     /// Bytes of the test frames, FCS included.
     pub bytes: u64,
-    /// Sequence numbers missing below the highest, as far as is known now.
+    /// Sequence numbers missing below the highest received so far.
     pub lost: u64,
-    /// Test frames that had come already.
+    /// Test frames whose sequence number had arrived already.
     pub duplicate: u64,
-    /// Test frames that came after one with a higher sequence number.
+    /// Test frames that arrived after one with a higher sequence number.
     pub reordered: u64,
-    /// Test frames whose tag or payload is not what was sent.
+    /// Damaged test frames: tag, length, payload or header checksum is wrong.
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
-    /// Time since the loop began.
+    /// Time since the start.
     #[serde(rename = "elapsed_s", with = "seconds")]
     pub elapsed: Duration,
 }
 
+counters! {
+    /// The counters of a [`ReceiveSnapshot`].
+    ReceiveCounters / SharedReceiveCounters {
+        /// Test frames, each sequence number once.
+        frames_received,
+        /// Bytes of the test frames, FCS included.
+        bytes,
+        /// Sequence numbers missing below the highest received so far.
+        lost,
+        /// Test frames whose sequence number had arrived already.
+        duplicate,
+        /// Test frames that arrived after one with a higher sequence number.
+        reordered,
+        /// Damaged test frames.
+        corrupt,
+        /// Frames that are not test frames.
+        foreign,
+    }
+}
+
 impl EngineReport for ReceiveReport {
     type Snapshot = ReceiveSnapshot;
+    type Counters = ReceiveCounters;
 
-    fn snapshot([frames_received, bytes, lost, duplicate, reordered, corrupt, foreign]: Counters, elapsed: Duration) -> ReceiveSnapshot {
+    fn snapshot(counters: ReceiveCounters, elapsed: Duration) -> ReceiveSnapshot {
+        let ReceiveCounters { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign } = counters;
         ReceiveSnapshot { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign, elapsed }
     }
 }
@@ -169,7 +190,7 @@ mod tests {
     use crate::dpdk::PortCounters;
 
     #[test]
-    fn a_sink_of_before_says_no_longest_gap_and_no_last_lost_frame() {
+    fn an_older_report_has_no_longest_gap_and_no_last_lost_frame() {
         let report = r#"{"frames_received":1,"lost":0,"duplicate":0,"reordered":0,"corrupt":0,"foreign":0,"bytes":64,"duration_s":0.0,
             "rate_pps":0.0,"window_exceeded":0,"streams":[{"stream":0,"received":1,"lost":0,"duplicate":0,"reordered":0,"window_exceeded":0,
             "highest_sequence":0}],"hiccups":{"threshold_ns":20000,"count":0,"longest_ns":0,"total_ns":0,"histogram":[]},

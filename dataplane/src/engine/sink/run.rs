@@ -1,22 +1,26 @@
+//! The sink's poll loops, and the report of all of them.
+
 use std::sync::Arc;
 
 use methodology::units::PacketRate;
 
 use super::arrivals::Arrivals;
 use super::plan::ReceivePlan;
-use super::report::ReceiveReport;
+use super::report::{ReceiveCounters, ReceiveReport};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::account::sequence::Window;
-use crate::dpdk::{Burst, CounterPair, MAX_BURST, Parts, Port, Slots};
+use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::{self, Meter};
-use crate::engine::running::{self, Running, Shared};
+use crate::engine::running::{self, Running};
 use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
-use crate::time::{ClockId, TickRate, ticks};
+use crate::time::{BootId, TickRate, ticks};
+
+type Shared = running::Shared<ReceiveCounters>;
 
 impl Port {
-    /// Receives and counts test frames, a poll loop a queue. What the plan asks for and cannot have, [`Running::join`] says.
+    /// Receives and counts test frames, with one poll loop for each queue. If the plan is refused, [`Running::join`] returns the error.
     pub fn receive(self, plan: ReceivePlan) -> Running<ReceiveReport> {
         let loops = usize::from(self.info().queues);
         Running::start(self, loops, move |port, shared| run(port, &plan, shared))
@@ -26,43 +30,43 @@ impl Port {
 fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<ReceiveReport, DataplaneError> {
     let window = Window::new(plan.window).map_err(|error| DataplaneError::Plan { what: "the window", why: error.to_string() })?;
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
-        return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is not from 1 to {MAX_BURST}", plan.burst) });
+        return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst) });
     }
     check_clock(plan)?;
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
-    let (eal, name) = (Arc::clone(&port.eal), port.info().name.clone());
-    let poll = |queue: Parts<'_>, shared: &Shared| Ok(receive_on(queue, plan, rate, window, shared));
-    let loops = running::on_each(&eal, &name, &plan.cpus, port.split(), shared, None, poll)?;
-    let report = summed(loops, rate, CounterPair { before, after: port.counters() });
+    let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
+    let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, window, shared));
+    let results = running::run_loops(&eal, &name, &plan.cpus, port.queue_pairs(), shared, None, poll)?;
+    let report = summed(results, rate, CounterPair { before, after: port.counters() });
     let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
     Ok(ReceiveReport { peer_left, ..report })
 }
 
-/// Delays between two clocks would be the difference of the clocks.
+/// Refuses one-way delays between two clocks: they would include the difference of the clocks.
 fn check_clock(plan: &ReceivePlan) -> Result<(), DataplaneError> {
     let refuse = |why: String| Err(DataplaneError::Plan { what: "one-way delay", why });
-    match (&plan.one_way, ClockId::of_this_machine()) {
+    match (&plan.one_way, BootId::of_this_machine()) {
         (None, _) => Ok(()),
         (Some(sender), Some(own)) if *sender == own => Ok(()),
         (Some(sender), Some(own)) => refuse(format!(
-            "the sender's clock is {sender} and this machine's is {own}: with two clocks only round trips can be measured (`linerate send --rtt`)"
+            "the sender's boot id is {sender} and this machine's is {own}, so their clocks differ: measure round trips instead (`linerate send --rtt`)"
         )),
-        (Some(_), None) => refuse("this kernel has no boot id, so its clock cannot be told from another's".to_owned()),
+        (Some(_), None) => refuse("this kernel gives no boot id, so its clock cannot be compared with the sender's".to_owned()),
     }
 }
 
-/// What one poll loop saw.
-struct Loop {
+/// The result of one poll loop.
+struct LoopResult {
     /// First and last test frame, in ticks.
     span: Option<(u64, u64)>,
-    /// One-way delays, where they were asked for.
+    /// One-way delays, where the plan asked for them.
     delays: Option<RttRecorder>,
     report: ReceiveReport,
 }
 
-fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> Loop {
-    let Parts { rx, home, port, .. } = queue;
+fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> LoopResult {
+    let QueuePair { rx, free_target, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
     let mut arrivals = Arrivals::new(classifier, window, plan.check_payload);
@@ -73,70 +77,70 @@ fn receive_on(queue: Parts<'_>, plan: &ReceivePlan, rate: TickRate, window: Wind
     shared.begin();
 
     let end = loop {
-        let now = meter.turn();
-        let burst = Burst::receive(rx, home, &mut slots, usize::from(plan.burst));
-        let came = !burst.is_empty();
-        if came {
-            meter.moves();
+        let now = meter.next_iteration();
+        let burst = Burst::receive(rx, free_target, &mut slots, usize::from(plan.burst));
+        let received = !burst.is_empty();
+        if received {
+            meter.mark_busy();
             if !rx.is_warm() {
-                burst.frames().iter().for_each(|frame| prefetch_for_read(frame.data()));
+                burst.mbufs().iter().for_each(|mbuf| prefetch_for_read(mbuf.data()));
             }
-            // SAFETY: the burst owns the frames, each with `length` bytes in its first segment, and nothing writes to them.
-            unsafe { arrivals.burst(burst.frames(), now, |frame| (frame.data().cast_const(), frame.length())) };
+            // SAFETY: the burst owns the mbufs, each with `length` bytes in its first segment, and nothing writes to them.
+            unsafe { arrivals.burst(burst.mbufs(), now, |mbuf| (mbuf.data().cast_const(), mbuf.length())) };
             if let Some(delays) = &mut delays {
-                // Not `now`: a frame may have been stamped after this turn began and before the queue was read.
-                let received = ticks();
+                // Not `now`: a frame can be stamped after this iteration began and before the queue was read.
+                let read_at = ticks();
                 // SAFETY: as above.
-                let tags = burst.frames().iter().filter_map(|frame| unsafe { classifier.tag_of(frame.data(), frame.length()) });
-                delays.record_burst(tags.map(|tag| tag.ticks_until(received)));
+                let tags = burst.mbufs().iter().filter_map(|mbuf| unsafe { classifier.tag_of(mbuf.data(), mbuf.length()) });
+                delays.record_burst(tags.map(|tag| tag.ticks_until(read_at)));
             }
             drop(burst);
             if arrivals.worth_showing() {
                 shared.show(arrivals.counters());
             }
         }
-        if let Some(end) = ending.after(now, came, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !port.link_is_up()) {
+        if let Some(end) = ending.after(now, received, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !port.link_is_up()) {
             break end;
         }
     };
-    let last_turn = meter.turn();
+    let end_of_loop = meter.next_iteration();
     shared.show(arrivals.counters());
     let report = ReceiveReport {
         hiccups: meter.hiccups(),
-        cycles: meter.cycles(last_turn, meter.on_cpu(), arrivals.frames()),
+        cycles: meter.cycles(end_of_loop, meter.on_cpu(), arrivals.frames()),
         ended_early: end.ended_early(),
         ..arrivals.report(rate)
     };
-    Loop { span: arrivals.span(), delays, report }
+    LoopResult { span: arrivals.span(), delays, report }
 }
 
-/// One report of what all loops saw.
-fn summed(loops: Vec<Loop>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
-    let (duration, silence) = together(loops.iter().filter_map(|one| one.span).collect());
+/// The report of all loops.
+fn summed(results: Vec<LoopResult>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
+    let (duration, idle) = combined_span(results.iter().filter_map(|result| result.span).collect());
     let duration = meter::duration(rate, duration);
-    let delays = loops.iter().filter_map(|one| one.delays.clone()).reduce(|mut all, one| {
-        all.merge(&one);
-        all
+    let delays = results.iter().filter_map(|result| result.delays.clone()).reduce(|mut sum, delays| {
+        sum.merge(&delays);
+        sum
     });
-    let sum = loops.into_iter().map(|one| one.report).reduce(ReceiveReport::and).unwrap_or_default();
+    let sum = results.into_iter().map(|result| result.report).reduce(ReceiveReport::plus).unwrap_or_default();
     ReceiveReport {
         duration,
         rate: PacketRate::from_count(sum.frames_received, duration.as_secs_f64()),
-        longest_gap: sum.longest_gap.max(meter::duration(rate, silence)),
+        longest_gap: sum.longest_gap.max(meter::duration(rate, idle)),
         one_way: delays.as_ref().and_then(RttReport::from_recorder),
         counters,
         ..sum
     }
 }
 
-/// From the first to the last of all spans, and the longest time between that none of them covers.
-fn together(mut spans: Vec<(u64, u64)>) -> (u64, u64) {
-    // Ticks are of one clock; differences from one of them do not care about its wrap.
+/// The time from the first tick of all spans to the last, and the longest time in between that no span covers.
+fn combined_span(mut spans: Vec<(u64, u64)>) -> (u64, u64) {
+    // All ticks are of one clock. Differences to one of them are right across the counter's wrap.
     let earlier = |a: u64, b: u64| if b.wrapping_sub(a).cast_signed() >= 0 { a } else { b };
     let Some(origin) = spans.iter().map(|span| span.0).reduce(earlier) else { return (0, 0) };
     spans.iter_mut().for_each(|(first, last)| (*first, *last) = (first.wrapping_sub(origin), last.wrapping_sub(origin)));
     spans.sort_unstable();
-    spans.into_iter().fold((0, 0), |(until, silence), (first, last)| (until.max(last), silence.max(first.saturating_sub(until))))
+    spans.into_iter().fold((0, 0), |(until, idle), (first, last)| (until.max(last), idle.max(first.saturating_sub(until))))
 }
 
 #[cfg(test)]
@@ -144,11 +148,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_loops_of_a_sink_together_last_from_the_first_frame_to_the_last_and_know_the_silence_between_them() {
-        assert_eq!(together(Vec::new()), (0, 0));
-        assert_eq!(together(vec![(70, 90)]), (20, 0));
-        // One queue's frames came before the wrap of the counter, the next one's 30 later, and a third's meanwhile.
-        assert_eq!(together(vec![(40, 100), (u64::MAX - 9, 10), (u64::MAX - 5, 5)]), (110, 30));
-        assert_eq!(together(vec![(0, 100), (10, 20), (50, 60)]), (100, 0));
+    fn the_span_of_all_loops_is_from_the_first_frame_to_the_last_and_its_longest_uncovered_time_is_known() {
+        assert_eq!(combined_span(Vec::new()), (0, 0));
+        assert_eq!(combined_span(vec![(70, 90)]), (20, 0));
+        // One queue's frames arrived before the counter wrapped, those of a second 30 ticks later, and those of a third meanwhile.
+        assert_eq!(combined_span(vec![(40, 100), (u64::MAX - 9, 10), (u64::MAX - 5, 5)]), (110, 30));
+        assert_eq!(combined_span(vec![(0, 100), (10, 20), (50, 60)]), (100, 0));
     }
 }

@@ -1,0 +1,262 @@
+//! What is known about DPDK drivers: one table, with a default for drivers that are not in it.
+//!
+//! What a driver reports itself (offloads, MTU, number of queues) is read from the port. In particular, fast free
+//! (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) is used where the port reports it, and needs all mbufs of a queue to be of one pool.
+
+use dpdk_sys as sys;
+
+/// What is known about one driver.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Driver {
+    /// The driver's name in `rte_eth_dev_info`. A software port's name is this and a number.
+    pub(super) name: &'static str,
+    /// How a software port is written; `None` for drivers of devices.
+    pub(super) software: Option<SoftwarePort>,
+    /// What is at the other end of the port.
+    pub(super) other_end: OtherEnd,
+    /// The frames in each ring, where the driver ignores the number of descriptors.
+    pub(super) fixed_ring: Option<FixedRing>,
+    /// Which pool received mbufs belong to.
+    pub(super) received_mbufs: ReceivedMbufs,
+    /// Who writes received frames into memory.
+    pub(super) received_frames: ReceivedFrames,
+    /// Who reads sent frames from memory.
+    pub(crate) sent_frames: SentFrames,
+}
+
+/// How a software port is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SoftwarePort {
+    /// Keys of which at least one must be given.
+    pub(super) required_keys: &'static [&'static str],
+    /// The key for the number of queues, where there is one.
+    pub(super) queues_key: Option<&'static str>,
+    /// An example with its explanation.
+    pub(super) example: &'static str,
+}
+
+/// What is at the other end of a software port, and the devargs key that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherEnd {
+    /// Nothing that the port's creation depends on.
+    Nothing,
+    /// A socket that the port creates and listens on (vhost-user back-end). The vhost library's log says how the peer left.
+    OwnSocket { key: &'static str },
+    /// A socket that another process listens on.
+    PeerSocket { key: &'static str },
+    /// A kernel interface. Its driver always reports the link as up (rte_eth_af_packet.c and rte_eth_af_xdp.c, `eth_link_update`), so the
+    /// interface's own carrier counts.
+    KernelInterface { key: &'static str },
+}
+
+/// The size of a ring that does not follow the number of descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FixedRing {
+    /// The key that sets it.
+    pub(super) key: &'static str,
+    /// Its default.
+    pub(super) frames: u16,
+}
+
+/// Which pool received mbufs belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReceivedMbufs {
+    /// The pool that the queue was set up with.
+    FromOwnPool,
+    /// Any pool: the driver passes on mbufs that were sent to it.
+    FromAnyPool,
+}
+
+/// Who writes received frames into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReceivedFrames {
+    /// The polling core, in the receive function: the frames are in its cache.
+    WrittenByPoller,
+    /// A device or another core.
+    WrittenElsewhere,
+}
+
+/// Who reads sent frames from memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentFrames {
+    /// Only the polling core: the frames are still in its cache when their mbufs are reused.
+    ReadByPoller,
+    /// A device or another core.
+    ReadElsewhere,
+}
+
+/// Descriptors of a ring where neither the user nor the driver gives a number.
+pub(super) const DEFAULT_DESCRIPTORS: u16 = 1024;
+
+/// mlx5's counters of frames whose send time was over, or too far ahead, when they came to the port (mlx5_txpp.c). It sends them at once.
+pub(crate) const SEND_TIME_ERRORS: [&str; 2] = ["tx_pp_timestamp_past_errors", "tx_pp_timestamp_future_errors"];
+
+/// What to do where a port has no send times.
+pub(super) const SEND_TIME_ADVICE: &str =
+    "A ConnectX-6 Dx or BlueField-2 supports it if its port is written with `,tx_pp=500`; otherwise pace by software";
+
+/// A driver that is not in the table: a NIC.
+const DEVICE: Driver = Driver {
+    name: "",
+    software: None,
+    other_end: OtherEnd::Nothing,
+    fixed_ring: None,
+    received_mbufs: ReceivedMbufs::FromOwnPool,
+    received_frames: ReceivedFrames::WrittenElsewhere,
+    sent_frames: SentFrames::ReadElsewhere,
+};
+
+/// Drivers that differ from [`DEVICE`]. Software ports in the order in which they are listed to users.
+static TABLE: [Driver; 9] = [
+    Driver {
+        name: "net_null",
+        software: Some(SoftwarePort {
+            required_keys: &[],
+            queues_key: None,
+            example: "net_null0 (accepts and delivers frames without moving them: measures linerate itself)",
+        }),
+        received_frames: ReceivedFrames::WrittenByPoller,
+        sent_frames: SentFrames::ReadByPoller,
+        ..DEVICE
+    },
+    Driver {
+        name: "net_ring",
+        software: Some(SoftwarePort {
+            required_keys: &[],
+            queues_key: None,
+            example: "net_ring0 (returns every sent frame: measures the tester's share of a round trip)",
+        }),
+        // drivers/net/ring/rte_eth_ring.c: the mbufs that were sent come back.
+        received_mbufs: ReceivedMbufs::FromAnyPool,
+        sent_frames: SentFrames::ReadByPoller,
+        ..DEVICE
+    },
+    Driver {
+        name: "net_pcap",
+        software: Some(SoftwarePort {
+            required_keys: &["rx_pcap", "tx_pcap", "iface", "rx_iface", "tx_iface", "rx_iface_in"],
+            queues_key: None,
+            example: "net_pcap0,tx_pcap=out.pcap (a capture file)",
+        }),
+        received_frames: ReceivedFrames::WrittenByPoller,
+        sent_frames: SentFrames::ReadByPoller,
+        ..DEVICE
+    },
+    Driver {
+        name: "net_vhost",
+        software: Some(SoftwarePort {
+            required_keys: &["iface"],
+            queues_key: Some("queues"),
+            example: "net_vhost0,iface=lr.sock (shared memory, the end that creates the socket; start it first)",
+        }),
+        other_end: OtherEnd::OwnSocket { key: "iface" },
+        received_frames: ReceivedFrames::WrittenByPoller,
+        ..DEVICE
+    },
+    Driver {
+        name: "net_virtio_user",
+        software: Some(SoftwarePort {
+            required_keys: &["path"],
+            queues_key: Some("queues"),
+            example: "net_virtio_user0,path=lr.sock (shared memory, the other end)",
+        }),
+        other_end: OtherEnd::PeerSocket { key: "path" },
+        // The vhost port at the other end copies the frames.
+        ..DEVICE
+    },
+    Driver {
+        name: "net_af_packet",
+        software: Some(SoftwarePort {
+            required_keys: &["iface"],
+            queues_key: Some("qpairs"),
+            example: "net_af_packet0,iface=veth0 (a kernel interface)",
+        }),
+        other_end: OtherEnd::KernelInterface { key: "iface" },
+        // rte_eth_af_packet.c: `nb_rx_desc __rte_unused`, and DFLT_FRAME_COUNT is 512.
+        fixed_ring: Some(FixedRing { key: "framecnt", frames: 512 }),
+        received_frames: ReceivedFrames::WrittenByPoller,
+        ..DEVICE
+    },
+    Driver {
+        name: "net_af_xdp",
+        software: Some(SoftwarePort {
+            required_keys: &["iface"],
+            queues_key: Some("queue_count"),
+            example: "net_af_xdp0,iface=eth0 (a kernel interface, bypassing most of the kernel)",
+        }),
+        other_end: OtherEnd::KernelInterface { key: "iface" },
+        ..DEVICE
+    },
+    Driver {
+        name: "net_tap",
+        software: Some(SoftwarePort { required_keys: &[], queues_key: None, example: "net_tap0,iface=tap0 (creates a kernel interface)" }),
+        received_frames: ReceivedFrames::WrittenByPoller,
+        ..DEVICE
+    },
+    // Passes on the mbufs of its member ports. Users cannot name it.
+    Driver { name: "net_bonding", received_mbufs: ReceivedMbufs::FromAnyPool, ..DEVICE },
+];
+
+impl Driver {
+    /// What is known about the driver `name`.
+    pub(crate) fn of(name: &str) -> &'static Driver {
+        TABLE.iter().find(|driver| driver.name == name).unwrap_or(&DEVICE)
+    }
+
+    /// How a software port of the driver `name` is written; `None` where the driver makes no software ports that linerate knows.
+    pub(super) fn software_port(name: &str) -> Option<&'static SoftwarePort> {
+        Driver::of(name).software.as_ref()
+    }
+
+    /// An example of every software port.
+    pub(super) fn software_examples() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().filter_map(|driver| Some(driver.software.as_ref()?.example))
+    }
+
+    /// The devargs key of the kernel interface that the port uses, where it uses one.
+    pub(super) fn kernel_interface_key(&self) -> Option<&'static str> {
+        match self.other_end {
+            OtherEnd::KernelInterface { key } => Some(key),
+            OtherEnd::Nothing | OtherEnd::OwnSocket { .. } | OtherEnd::PeerSocket { .. } => None,
+        }
+    }
+}
+
+/// Whether a driver sets [`PortCounters::rx_missed`](crate::PortCounters::rx_missed) in the DPDK version `dpdk`, such as `DPDK 24.11.2`. A
+/// driver that does not leaves it at 0.
+pub fn driver_sets_rx_missed(driver: &str, dpdk: &str) -> bool {
+    driver != "net_af_packet" || sys::Release::of(dpdk).is_some_and(|release| release >= sys::AF_PACKET_SETS_IMISSED)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_driver_is_in_the_table_once_and_an_unknown_one_is_a_device() {
+        let names: BTreeSet<&str> = TABLE.iter().map(|driver| driver.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        assert_eq!(Driver::of("net_ring").received_mbufs, ReceivedMbufs::FromAnyPool);
+        assert_eq!(Driver::of("mlx5_pci"), &DEVICE);
+        assert!(Driver::software_port("net_bonding").is_none() && Driver::software_port("mlx5_pci").is_none());
+    }
+
+    #[test]
+    fn an_example_begins_with_its_drivers_name_and_gives_a_required_key() {
+        for (driver, software) in TABLE.iter().filter_map(|driver| Some((driver, driver.software.as_ref()?))) {
+            let keys = software.required_keys;
+            assert!(software.example.starts_with(driver.name), "{driver:?}");
+            assert!(keys.is_empty() || keys.iter().any(|key| software.example.contains(&format!(",{key}="))), "{driver:?}");
+        }
+    }
+
+    #[test]
+    fn af_packet_sets_rx_missed_from_25_03_on_and_other_drivers_always() {
+        for (version, sets) in [("DPDK 22.11.5", false), ("DPDK 24.11.2", false), ("DPDK 25.03.0", true), ("unknown", false)] {
+            assert_eq!(driver_sets_rx_missed("net_af_packet", version), sets, "{version}");
+            assert!(driver_sets_rx_missed("net_af_xdp", version));
+        }
+    }
+}

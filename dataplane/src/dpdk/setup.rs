@@ -1,0 +1,201 @@
+//! Setting up and starting a port: queues, descriptors, MTU and offloads.
+
+use std::ffi::CStr;
+use std::fs;
+
+use dpdk_sys as sys;
+use methodology::units::FrameSize;
+
+use super::devargs::PortSpec;
+use super::device::Device;
+use super::driver::{DEFAULT_DESCRIPTORS, SEND_TIME_ADVICE};
+use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::link::Link;
+use super::log;
+use super::mbuf::{TimeField, TimeFields};
+use super::mempool::Pool;
+use super::port_options::PortOptions;
+use crate::error::DataplaneError;
+use crate::frame::MacAddress;
+
+/// What a port can do, as its driver reports it.
+struct Capabilities(sys::lr_dev_info);
+
+impl Capabilities {
+    fn of(device: &Device) -> Result<Self, DataplaneError> {
+        let mut info = sys::lr_dev_info { driver_name: std::ptr::null(), ..Default::default() };
+        // SAFETY: the port exists; the call writes the whole structure or nothing.
+        match unsafe { sys::lr_dev_info_get(device.id(), &mut info) } {
+            0 => Ok(Capabilities(info)),
+            error => Err(device.error("reading the capabilities", error, "Check whether another process uses the device")),
+        }
+    }
+
+    fn driver_name(&self) -> String {
+        if self.0.driver_name.is_null() {
+            return "unknown".to_owned();
+        }
+        // SAFETY: a driver's name is a string literal in the driver.
+        unsafe { CStr::from_ptr(self.0.driver_name) }.to_string_lossy().into_owned()
+    }
+
+    /// The transmit offload `bit` as a mask; 0 where the port does not have it.
+    fn tx_offload(&self, bit: sys::lr_offload_bit) -> u64 {
+        self.0.tx_offload_capa & (1 << bit)
+    }
+
+    /// The receive offload `bit` as a mask; 0 where the port does not have it.
+    fn rx_offload(&self, bit: sys::lr_offload_bit) -> u64 {
+        self.0.rx_offload_capa & (1 << bit)
+    }
+}
+
+/// An error where the port has fewer queues than `options` asks for.
+pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<(), DataplaneError> {
+    let info = Capabilities::of(device)?.0;
+    let most = info.max_rx_queues.min(info.max_tx_queues);
+    if options.queues.get() <= most {
+        return Ok(());
+    }
+    let advice = match spec.queues_key() {
+        Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
+        None => "use fewer queues".to_owned(),
+    };
+    Err(DataplaneError::Plan {
+        what: "the number of queues",
+        why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
+    })
+}
+
+/// Configures the port and its queues, and starts it.
+pub(super) fn start(
+    device: &Device,
+    spec: &PortSpec,
+    options: &PortOptions,
+    rx_pool: &Pool,
+) -> Result<(PortInfo, TimeFields), DataplaneError> {
+    log::take();
+    let capabilities = Capabilities::of(device)?;
+    let mtu = mtu(device, spec, options.max_frame, &capabilities)?;
+    let time_fields = time_fields(device, options, &capabilities)?;
+    // Fast free needs all mbufs of a queue to be of one pool, with one reference each; `Port::fill_tx_pools` sees to it.
+    let fast_free = if options.fast_free { capabilities.tx_offload(sys::LR_TX_FAST_FREE_BIT) } else { 0 };
+    let send_on_timestamp = time_fields.send.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
+    let descriptors = |wanted: Option<u16>, of_driver: u16| wanted.unwrap_or(if of_driver == 0 { DEFAULT_DESCRIPTORS } else { of_driver });
+    let mut setup = sys::lr_setup {
+        rx_offloads: time_fields.arrival.map_or(0, |_| 1 << sys::LR_RX_TIMESTAMP_BIT),
+        tx_offloads: fast_free | send_on_timestamp,
+        mtu: u32::from(mtu),
+        queues: options.queues.get(),
+        rx_desc: descriptors(options.rx_descriptors, capabilities.0.default_rx_desc),
+        tx_desc: descriptors(options.tx_descriptors, capabilities.0.default_tx_desc),
+        rx_pool: rx_pool.raw(),
+    };
+    let mut failed = std::ptr::null();
+    // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first.
+    let error = unsafe { sys::lr_port_setup(device.id(), &mut setup, &mut failed) };
+    if error != 0 {
+        return Err(device.error("setting up", error, "The driver's message names the argument that it refuses; see `linerate ports`"));
+    }
+    if options.promiscuous {
+        // SAFETY: the port is configured. Drivers without promiscuous mode return an error and receive all frames.
+        unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
+    }
+    // SAFETY: configured above, with all queues set up.
+    let error = unsafe { sys::rte_eth_dev_start(device.id()) };
+    if error != 0 {
+        return Err(device.error("starting", error, "Check whether another process uses the device"));
+    }
+    Ok((describe(device, spec, options, &capabilities, &setup), time_fields))
+}
+
+/// Registers the time fields that `options` asks for. This happens before the port starts, because mlx5 looks for them then.
+fn time_fields(device: &Device, options: &PortOptions, capabilities: &Capabilities) -> Result<TimeFields, DataplaneError> {
+    let port = || format!("{} ({})", device.name(), capabilities.driver_name());
+    if options.send_on_timestamp && capabilities.tx_offload(sys::LR_TX_SEND_ON_TIMESTAMP_BIT) == 0 {
+        let why = format!("{} does not hold frames until a send time. {SEND_TIME_ADVICE}", port());
+        return Err(DataplaneError::Plan { what: "pacing by the port", why });
+    }
+    if options.arrival_times && capabilities.rx_offload(sys::LR_RX_TIMESTAMP_BIT) == 0 {
+        let why = format!("{} does not write arrival times: use those of the poll loop", port());
+        return Err(DataplaneError::Plan { what: "arrival times by the port", why });
+    }
+    let field = |wanted: bool, register: fn() -> Result<TimeField, i32>| {
+        let refuse = |errno| device.error("registering a time field in mbufs", errno, "Do not use times of the port");
+        wanted.then(register).transpose().map_err(refuse)
+    };
+    Ok(TimeFields {
+        send: field(options.send_on_timestamp, TimeField::register_send)?,
+        arrival: field(options.arrival_times, TimeField::register_arrival)?,
+    })
+}
+
+/// The MTU to set, or an error where the port does not carry frames of `size`.
+fn mtu(device: &Device, spec: &PortSpec, size: FrameSize, capabilities: &Capabilities) -> Result<u16, DataplaneError> {
+    let too_large = |limit: u32| DataplaneError::FrameTooLarge {
+        name: device.name().to_owned(),
+        size,
+        limit: FrameSize::new(limit + 18).unwrap_or(FrameSize::MIN),
+    };
+    // A kernel interface has its own MTU, which linerate does not change.
+    let kernel_mtu =
+        spec.kernel_interface().and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok());
+    if let Some(limit) = kernel_mtu.filter(|&limit: &u32| limit < size.mtu()) {
+        return Err(too_large(limit));
+    }
+    // Drivers without a limit report 0 or the largest number.
+    let limit = if capabilities.0.max_mtu == 0 { u16::MAX } else { capabilities.0.max_mtu };
+    if size.mtu() > u32::from(limit) {
+        return Err(too_large(u32::from(limit)));
+    }
+    // Not below 1500: a smaller MTU gains nothing, and drivers have a minimum.
+    Ok(u16::try_from(size.mtu().max(1500)).unwrap_or(u16::MAX).min(limit))
+}
+
+fn describe(device: &Device, spec: &PortSpec, options: &PortOptions, capabilities: &Capabilities, setup: &sys::lr_setup) -> PortInfo {
+    let mut mac = sys::rte_ether_addr::default();
+    // SAFETY: the port exists; the call writes the whole address.
+    unsafe { sys::rte_eth_macaddr_get(device.id(), &mut mac) };
+    // SAFETY: the port exists.
+    let node = unsafe { sys::rte_eth_dev_socket_id(device.id()) };
+    let info = &capabilities.0;
+    PortInfo {
+        name: device.name().to_owned(),
+        devargs: spec.devargs(),
+        driver: capabilities.driver_name(),
+        link_speed: if device.is_software() { None } else { Link::of(device).speed },
+        mac: MacAddress(mac.addr_bytes),
+        max_frame: options.max_frame,
+        numa_node: u32::try_from(node).ok(),
+        rx_descriptors: spec.fixed_ring().unwrap_or(setup.rx_desc),
+        tx_descriptors: spec.fixed_ring().unwrap_or(setup.tx_desc),
+        queues: setup.queues,
+        offloads: offloads(setup),
+        rx_burst_mode: burst_mode(device, sys::rte_eth_rx_burst_mode_get),
+        tx_burst_mode: burst_mode(device, sys::rte_eth_tx_burst_mode_get),
+        representor: info.is_representor != 0,
+        // RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID.
+        switch_domain: (info.switch_domain != u16::MAX).then_some(info.switch_domain),
+        huge_pages: device.eal().has_huge_pages(),
+    }
+}
+
+fn burst_mode(device: &Device, read: unsafe extern "C" fn(u16, u16, *mut sys::rte_eth_burst_mode) -> i32) -> Option<String> {
+    let mut mode = sys::rte_eth_burst_mode { flags: 0, info: [0; sys::LR_BURST_MODE_LEN as usize] };
+    // SAFETY: the port exists and has a queue 0 in each direction; the structure has the size of this build's headers.
+    if unsafe { read(device.id(), 0, &mut mode) } != 0 {
+        return None;
+    }
+    // SAFETY: the buffer was zeroed, and the call writes a NUL-terminated text.
+    let text = unsafe { CStr::from_ptr(mode.info.as_ptr()) }.to_string_lossy().into_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn offloads(setup: &sys::lr_setup) -> Vec<String> {
+    let known = [
+        (setup.tx_offloads, sys::LR_TX_FAST_FREE_BIT, FAST_FREE),
+        (setup.tx_offloads, sys::LR_TX_SEND_ON_TIMESTAMP_BIT, SEND_ON_TIMESTAMP),
+        (setup.rx_offloads, sys::LR_RX_TIMESTAMP_BIT, RX_TIMESTAMP),
+    ];
+    known.iter().filter(|(set, bit, _)| set & (1 << bit) != 0).map(|(_, _, name)| (*name).to_owned()).collect()
+}
