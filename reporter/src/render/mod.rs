@@ -17,6 +17,8 @@ mod format;
 mod formats;
 mod sections;
 mod sentences;
+#[cfg(test)]
+mod stack_views;
 mod write;
 
 use std::path::Path;
