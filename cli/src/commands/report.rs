@@ -11,14 +11,15 @@ use serde_json::json;
 
 use super::{CommandError, terminal_width};
 
-/// Make report.html, report.md, results.csv and figures from a run directory.
+/// Make report.html, report.md, results.csv, results.parquet and figures from a run directory.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 WHAT IS WRITTEN
-  report.html    one file: figures, analysis, every trial with its verdict; opens without a network, prints whole
-  report.md      the same for places that show no HTML
-  results.csv    one line a record
-  figures/       each figure as SVG for papers, and the numbers behind it as CSV
+  report.html      one file: figures, analysis, every trial with its verdict; opens without a network, prints whole
+  report.md        the same for places that show no HTML
+  results.csv      one line a record
+  results.parquet  the same with types, for pandas, DuckDB and Spark
+  figures/         each figure as SVG for papers, and the numbers behind it as CSV
 
 All of it is derived from results.jsonl and can be made again. A damaged line is named and the rest is reported.
 

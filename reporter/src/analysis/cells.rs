@@ -219,7 +219,7 @@ impl<'a> Cells<'a> {
 
 fn bypass_method(cells: &[Cell<'_>]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for cell in cells.iter().filter(|c| c.key.stack == Stack::Dpdk && c.key.metric == Metric::Throughput) {
+    for cell in cells.iter().filter(|c| !c.key.stack.is_kernel() && c.key.metric == Metric::Throughput) {
         *counts.entry(&cell.key.method).or_default() += 1;
     }
     match counts.contains_key("mrr") {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Cells, Group, LEVEL, Quantity, statistics};
-use crate::record::Stack;
+use crate::record::{ReportView, Stack};
 
 /// What is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,8 +74,7 @@ pub struct Effects {
 
 /// Decomposes each stack's curves.
 pub fn effects(cells: &Cells<'_>) -> Vec<Effects> {
-    let mut results: Vec<Effects> =
-        [(Stack::Dpdk, Quantity::Goodput), (Stack::KernelTcp, Quantity::Goodput)].map(|(stack, q)| decompose(cells, stack, q)).into();
+    let mut results: Vec<Effects> = Stack::in_view(ReportView::Effects).map(|stack| decompose(cells, stack, Quantity::Goodput)).collect();
     // One family for the whole section: the chance of any false claim in it stays at LEVEL.
     let raw: Vec<f64> = results.iter().flat_map(|r| &r.responses).flat_map(|r| &r.effects).map(|e| e.p).collect();
     let mut corrected = statistics::holm(&raw).into_iter();

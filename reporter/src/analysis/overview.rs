@@ -88,7 +88,7 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
     let usable = |trusted: bool| -> Vec<&Ratio> {
         ratios
             .iter()
-            .filter(|r| r.kernel_stack == Stack::KernelTcp && r.basis == Basis::PayloadAtSameNumber && r.is_trusted() == trusted)
+            .filter(|r| r.kernel_stack == Stack::REFERENCE_KERNEL && r.basis == Basis::PayloadAtSameNumber && r.is_trusted() == trusted)
             .collect()
     };
     let (chosen, trusted) = match usable(true) {
@@ -111,7 +111,7 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
         sentence.push_str(&format!(" and {} at {largest}\u{a0}B", span(largest)));
     }
     let rtt: Vec<f64> =
-        latency.iter().filter(|l| l.kernel_stack == Stack::KernelTcp && l.is_trusted() == trusted).map(|l| l.ratio).collect();
+        latency.iter().filter(|l| l.kernel_stack == Stack::REFERENCE_KERNEL && l.is_trusted() == trusted).map(|l| l.ratio).collect();
     if !rtt.is_empty() {
         sentence.push_str(&format!("; {}", round_trips(&rtt)));
     }

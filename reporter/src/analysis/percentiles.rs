@@ -78,17 +78,18 @@ pub struct UnreadHistogram {
     pub why: String,
 }
 
-/// One curve for each pair whose records name histograms, and the histograms that could not be read.
+/// A stack's curves, one for each pair whose records name histograms, and the histograms that could not be read.
 ///
 /// Where a pair was measured at several loads, its curve is that with the shortest median, as in the figure of round trips by pair.
 pub fn percentile_curves<E: fmt::Display>(
     cells: &Cells<'_>,
+    stack: Stack,
     read: impl Fn(&str) -> Result<Histogram<u64>, E>,
 ) -> (Vec<PercentileCurve>, Vec<UnreadHistogram>) {
     let mut unread = Vec::new();
     let mut curves = Vec::new();
     for pair in cells.pairs() {
-        let Some(cell) = shortest_round_trips(cells, &pair, |record| histogram_of(record).is_some()) else { continue };
+        let Some(cell) = shortest_round_trips(cells, &pair, stack, |record| histogram_of(record).is_some()) else { continue };
         let files = cell.shown().iter().filter_map(|record| Some((&record.id, histogram_of(record)?.to_owned())));
         let Some(distribution) = distribution(files, !cell.valid.is_empty(), &read, &mut unread) else { continue };
         curves.push(PercentileCurve { pair, load: cell.key.load.clone(), distribution });
@@ -117,11 +118,16 @@ pub(super) fn distribution<'i, E: fmt::Display>(
     Some(Distribution { count: all.len(), repetitions, trusted, points })
 }
 
-/// Of a pair's round trips without the kernel that hold what is asked for, those with the shortest median.
-pub fn shortest_round_trips<'c, 'a>(cells: &'c Cells<'a>, pair: &Pair, holds: impl Fn(&Record) -> bool) -> Option<&'c Cell<'a>> {
+/// Of a pair's round trips on one stack that hold what is asked for, those with the shortest median.
+pub fn shortest_round_trips<'c, 'a>(
+    cells: &'c Cells<'a>,
+    pair: &Pair,
+    stack: Stack,
+    holds: impl Fn(&Record) -> bool,
+) -> Option<&'c Cell<'a>> {
     cells
         .iter()
-        .filter(|cell| cell.key.metric == Metric::Latency && cell.key.stack == Stack::Dpdk && cell.key.pair == *pair && cell.is_chosen())
+        .filter(|cell| cell.key.metric == Metric::Latency && cell.key.stack == stack && cell.key.pair == *pair && cell.is_chosen())
         .filter(|cell| cell.shown().iter().any(|record| holds(record)))
         .filter_map(|cell| cell.sample(super::Quantity::RttP50).map(|sample| (cell, sample.centre())))
         .min_by(|a, b| a.1.total_cmp(&b.1))

@@ -33,14 +33,15 @@ struct Kept<'i> {
     path: String,
 }
 
-/// One curve for each pair, frame size and load at which the procedure `latency` (RFC 8219 §7.2) kept histograms, from the lowest load up.
+/// A stack's curves, one for each pair, frame size and load at which the procedure `latency` (RFC 8219 §7.2) kept histograms, from the lowest load up.
 pub fn percentiles_under_load<E: fmt::Display>(
     cells: &Cells<'_>,
+    stack: Stack,
     read: impl Fn(&str) -> Result<Histogram<u64>, E>,
 ) -> (Vec<LoadedCurve>, Vec<UnreadHistogram>) {
     let mut unread = Vec::new();
     let mut curves = Vec::new();
-    for cell in cells.iter().filter(|cell| cell.key.metric == Metric::Latency && cell.key.stack == Stack::Dpdk && cell.is_chosen()) {
+    for cell in cells.iter().filter(|cell| cell.key.metric == Metric::Latency && cell.key.stack == stack && cell.is_chosen()) {
         let kept: Vec<Kept<'_>> = cell.shown().iter().flat_map(|record| kept(&record.id, record.measured())).collect();
         let mut loads: Vec<&Kept<'_>> = Vec::new();
         for one in &kept {

@@ -75,8 +75,8 @@ pub fn placement(cells: &Cells<'_>) -> Placement {
         if !counts || !matches!(Group::of(&cell.key.pair), Group::Between { .. }) {
             continue;
         }
-        let quantity = match (cell.key.metric, cell.key.stack) {
-            (Metric::Throughput, Stack::Dpdk) => Some(Quantity::ForwardingRate),
+        let quantity = match (cell.key.metric, cell.key.stack.is_kernel()) {
+            (Metric::Throughput, false) => Some(Quantity::ForwardingRate),
             (Metric::Throughput, _) => Some(Quantity::Goodput),
             _ => [Quantity::RttP50, Quantity::RttMean].into_iter().find(|q| cell.sample(*q).is_some()),
         };

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::{Amount, Cell, Cells, Quantity};
-use crate::record::{CeilingKind, Pair, Stack};
+use crate::record::{CeilingKind, Pair, ReportView, Stack};
 
 /// A share of the ceiling, or of the highest rate, that counts as having reached it. Line rate itself is never quite reached: RFC 8239 §2.2
 /// caps the generator at 99.98 %, and clocks differ.
@@ -51,11 +51,12 @@ pub struct PlateauOf {
     pub plateau: Plateau,
 }
 
-/// The plateau of every pair and stack that has a throughput curve. DPDK is judged by its layer-1 rate, the kernel by goodput.
+/// The plateau of every pair and stack that has a throughput curve. Bypass is judged by its layer-1 rate, the kernel by goodput.
 pub fn plateaus(cells: &Cells<'_>) -> Vec<PlateauOf> {
     let mut found = Vec::new();
     for pair in cells.pairs() {
-        for (stack, quantity) in [(Stack::Dpdk, Quantity::Layer1), (Stack::KernelTcp, Quantity::Goodput)] {
+        for stack in Stack::in_view(ReportView::Plateau) {
+            let quantity = if stack.is_kernel() { Quantity::Goodput } else { Quantity::Layer1 };
             let curve = cells.curve(&pair, stack);
             if !curve.is_empty() {
                 found.push(PlateauOf { pair: pair.clone(), stack, quantity, plateau: plateau_of(&curve, quantity) });

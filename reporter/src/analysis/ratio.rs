@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::statistics::{self, Interval};
 use super::{Cell, Cells, Quantity, Sample};
-use crate::record::{Metric, Pair, SizeKind, Stack};
+use crate::record::{Metric, Pair, ReportView, SizeKind, Stack};
 
 /// What a ratio of throughputs compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,9 +70,9 @@ impl LatencyRatio {
 pub fn throughput_ratios(cells: &Cells<'_>) -> Vec<Ratio> {
     let mut ratios = Vec::new();
     for pair in cells.pairs() {
-        for dpdk_cell in cells.curve(&pair, Stack::Dpdk) {
+        for dpdk_cell in cells.curve(&pair, Stack::REFERENCE_BYPASS) {
             let bytes = dpdk_cell.key.size.bytes;
-            for kernel_stack in [Stack::KernelTcp, Stack::KernelUdp] {
+            for kernel_stack in Stack::in_view(ReportView::Ratio) {
                 for kernel_cell in cells.curve(&pair, kernel_stack).into_iter().filter(|cell| cell.key.size.bytes == bytes) {
                     ratios.extend(ratio_of(dpdk_cell, kernel_cell));
                 }
@@ -113,8 +113,8 @@ pub fn latency_ratios(cells: &Cells<'_>) -> Vec<LatencyRatio> {
     };
     let mut ratios = Vec::new();
     for pair in cells.pairs() {
-        for kernel_stack in [Stack::KernelTcp, Stack::KernelUdp] {
-            let dpdk = idle(&pair, Stack::Dpdk, &[Quantity::RttP50, Quantity::RttMean]);
+        for kernel_stack in Stack::in_view(ReportView::Ratio) {
+            let dpdk = idle(&pair, Stack::REFERENCE_BYPASS, &[Quantity::RttP50, Quantity::RttMean]);
             let kernel = idle(&pair, kernel_stack, &[Quantity::RttMean, Quantity::RttP50]);
             if let (Some(dpdk), Some(kernel)) = (dpdk, kernel) {
                 let ratio = kernel.centre() / dpdk.centre();

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::statistics::{self, Interval};
 use super::{CellKey, Cells, Configuration, Quantity, Sample};
-use crate::record::{Metric, Stack};
+use crate::record::{Metric, ReportView};
 
 /// One measurement with several numbers of queues or flows, or several bursts.
 #[derive(Debug, Clone, Serialize)]
@@ -37,10 +37,10 @@ pub struct Fastest {
     pub over_second: Option<(f64, Option<Interval>)>,
 }
 
-/// Every DPDK throughput that was measured with more than one number of queues or flows, or more than one burst.
+/// Every throughput of linerate's own that was measured with more than one number of queues or flows, or more than one burst.
 pub fn tunings(cells: &Cells<'_>) -> Vec<Tuning> {
     let mut found: Vec<Tuning> = Vec::new();
-    for cell in cells.iter().filter(|c| c.key.stack == Stack::Dpdk && c.key.metric == Metric::Throughput) {
+    for cell in cells.iter().filter(|c| c.key.stack.is_in(ReportView::Tuning) && c.key.metric == Metric::Throughput) {
         let Some(rate) = cell.sample(Quantity::ForwardingRate) else { continue };
         let measurement = cell.key.measurement();
         let tuned = TunedRate { configuration: cell.key.configuration.clone(), rate };

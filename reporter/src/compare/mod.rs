@@ -13,7 +13,7 @@ use crate::analysis::noise::CommonNoise;
 use crate::analysis::statistics::Spread;
 use crate::analysis::{Amount, Cell, CellKey, Cells, LEVEL, Quantity, Sample, Unit, statistics};
 use crate::archive::Archive;
-use crate::record::{Metric, Stack};
+use crate::record::Metric;
 
 pub(crate) use environment::flatten;
 pub use environment::{EnvironmentDifference, environment_differences};
@@ -222,10 +222,10 @@ impl<'c, 'a> Matches<'c, 'a> {
 
 /// One rate for each throughput result and up to two round trips for each latency result: more would count one thing twice.
 fn quantities(key: &CellKey) -> &'static [Quantity] {
-    match (key.metric, key.stack) {
-        (Metric::Throughput, Stack::Dpdk) => &[Quantity::ForwardingRate],
+    match (key.metric, key.stack.is_kernel()) {
+        (Metric::Throughput, false) => &[Quantity::ForwardingRate],
         (Metric::Throughput, _) => &[Quantity::Goodput],
-        (Metric::Latency, Stack::Dpdk) => &[Quantity::RttP50, Quantity::RttP99],
+        (Metric::Latency, false) => &[Quantity::RttP50, Quantity::RttP99],
         (Metric::Latency, _) => &[Quantity::RttMean],
         _ => &[],
     }

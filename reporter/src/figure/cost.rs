@@ -1,23 +1,21 @@
 use crate::analysis::{Cell, Cells, Quantity, Unit};
-use crate::record::{SizeKind, Stack};
+use crate::record::{ReportView, Stack};
 
-use super::throughput::{doubts, stack_look};
-use super::{Axis, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
+use super::throughput::doubts;
+use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
 
 /// Payload a second for each core in use, both ends together, at the largest size of each pair.
 pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
     let pairs = cells.pairs();
     let mut series = Vec::new();
-    for (stack, hue, marker) in [(Stack::KernelTcp, 1, Marker::Square), (Stack::Dpdk, 0, Marker::Circle)] {
-        let (name, dash) = stack_look(stack);
+    for stack in Stack::kernel_in_view(ReportView::Cost).chain(Stack::bypass_in_view(ReportView::Cost)) {
+        let name = stack.label();
         let points: Vec<Point> = pairs
             .iter()
             .enumerate()
             .filter_map(|(row, pair)| {
                 let curve = cells.curve(pair, stack);
-                let cell = curve
-                    .into_iter()
-                    .rfind(|cell| per_core(cell).is_some() && (stack == Stack::Dpdk) == (cell.key.size.kind == SizeKind::Frame))?;
+                let cell = curve.into_iter().rfind(|cell| per_core(cell).is_some() && cell.key.size.kind == stack.size_kind())?;
                 let (rate, cores) = per_core(cell)?;
                 let mut hover = vec![
                     format!("{name} {pair}, {}", cell.key.size),
@@ -29,7 +27,8 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
             })
             .collect();
         if !points.is_empty() {
-            let style = Style { hue: Hue(hue), marker, dash, filled: stack == Stack::Dpdk };
+            let marker = if stack.is_kernel() { Marker::Square } else { Marker::Circle };
+            let style = Style { hue: Hue(stack.hue()), marker, dash: Dash::of(stack), filled: !stack.is_kernel() };
             series.push(Series { name: name.to_owned(), label: String::new(), keys: vec![name.to_owned()], style, joined: false, points });
         }
     }

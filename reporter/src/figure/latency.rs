@@ -1,23 +1,48 @@
 use crate::analysis::{Cell, Cells, Quantity, Unit};
-use crate::record::{Metric, Stack};
+use crate::record::{Metric, ReportView, Stack};
 
 use super::throughput::doubts;
 use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
 
-/// What is drawn of each stack: the kernel's tools give a mean, DPDK percentiles.
-const MARKS: &[(Stack, Quantity, &str, Style)] = &[
-    (Stack::KernelTcp, Quantity::RttMean, "kernel TCP mean", mark(1, Marker::Circle, false)),
-    (Stack::KernelUdp, Quantity::RttMean, "kernel UDP mean", mark(2, Marker::Square, false)),
-    (Stack::KernelIcmp, Quantity::RttMean, "kernel ICMP mean", mark(4, Marker::Diamond, false)),
-    (Stack::Dpdk, Quantity::RttP50, "DPDK p50", mark(0, Marker::Circle, true)),
-    (Stack::Dpdk, Quantity::RttP90, "DPDK p90", mark(0, Marker::Bar, true)),
-    (Stack::Dpdk, Quantity::RttP99, "DPDK p99", mark(0, Marker::Diamond, true)),
-    (Stack::Dpdk, Quantity::RttP999, "DPDK p99.9", mark(0, Marker::Triangle, true)),
-    (Stack::Dpdk, Quantity::RttMax, "DPDK longest", mark(0, Marker::Plus, true)),
+/// What is drawn of a bypass stack: percentiles, each with its mark.
+const PERCENTILES: [(Quantity, &str, Marker); 5] = [
+    (Quantity::RttP50, "p50", Marker::Circle),
+    (Quantity::RttP90, "p90", Marker::Bar),
+    (Quantity::RttP99, "p99", Marker::Diamond),
+    (Quantity::RttP999, "p99.9", Marker::Triangle),
+    (Quantity::RttMax, "longest", Marker::Plus),
 ];
 
-const fn mark(hue: u8, marker: Marker, filled: bool) -> Style {
-    Style { hue: Hue(hue), marker, dash: if filled { Dash::Solid } else { Dash::Dashed }, filled }
+/// Marks of kernel stacks, so that they differ without colour too.
+const KERNEL_MARKERS: [Marker; 6] = [Marker::Plus, Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::TriangleDown];
+
+/// One series: a quantity of a stack, its name and its look.
+struct Drawn {
+    stack: Stack,
+    quantity: Quantity,
+    name: String,
+    style: Style,
+}
+
+/// What is drawn of each stack: the kernel's tools give a mean, linerate gives percentiles.
+fn drawn() -> Vec<Drawn> {
+    let look = |stack: Stack, marker| {
+        let dash = if stack.is_kernel() { Dash::Dashed } else { Dash::Solid };
+        Style { hue: Hue(stack.hue()), marker, dash, filled: !stack.is_kernel() }
+    };
+    let means = Stack::kernel_in_view(ReportView::RoundTrips).map(|stack| {
+        let marker = KERNEL_MARKERS.get(usize::from(stack.hue()) % KERNEL_MARKERS.len()).copied().unwrap_or(Marker::Circle);
+        Drawn { stack, quantity: Quantity::RttMean, name: format!("{} mean", stack.label()), style: look(stack, marker) }
+    });
+    let percentiles = Stack::bypass_in_view(ReportView::RoundTrips).flat_map(|stack| {
+        PERCENTILES.map(|(quantity, name, marker)| Drawn {
+            stack,
+            quantity,
+            name: format!("{} {name}", stack.label()),
+            style: look(stack, marker),
+        })
+    });
+    means.chain(percentiles).collect()
 }
 
 /// Round trips by pair, one row a pair.
@@ -25,7 +50,7 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
     let latency: Vec<&Cell<'_>> = cells.iter().filter(|cell| cell.key.metric == Metric::Latency && cell.is_chosen()).collect();
     let pairs: Vec<_> = cells.pairs().into_iter().filter(|pair| latency.iter().any(|cell| cell.key.pair == *pair)).collect();
     let mut series = Vec::new();
-    for &(stack, quantity, name, style) in MARKS {
+    for Drawn { stack, quantity, name, style } in drawn() {
         let points: Vec<Point> = pairs
             .iter()
             .enumerate()
@@ -50,7 +75,7 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
             })
             .collect();
         if !points.is_empty() {
-            series.push(Series { name: name.to_owned(), label: String::new(), keys: vec![name.to_owned()], style, joined: false, points });
+            series.push(Series { keys: vec![name.clone()], name, label: String::new(), style, joined: false, points });
         }
     }
     let figure = Figure {

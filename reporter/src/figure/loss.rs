@@ -4,21 +4,21 @@ use crate::record::Stack;
 use super::throughput::{capitalised, doubts};
 use super::{Axis, AxisKind, Dash, Figure, Point, Scale, Series, Styles, shown, slug};
 
-/// Frames lost of frames sent at maximum load, by frame size: a figure a group, on the same scales.
-pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
+/// A stack's frames lost of frames sent at maximum load, by frame size: a figure a group, on the same scales.
+pub fn loss_by_size(cells: &Cells<'_>, stack: Stack, styles: &Styles) -> Vec<Figure> {
     let mut figures = Vec::new();
     for group in cells.groups() {
         let mut series = Vec::new();
         for pair in cells.pairs().iter().filter(|pair| Group::of(pair) == group) {
             let short = group.short(pair);
             let points: Vec<Point> = cells
-                .curve(pair, Stack::Dpdk)
+                .curve(pair, stack)
                 .into_iter()
                 .filter_map(|cell| {
                     let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio() * 100.0)).collect();
                     let loss = statistics::mean(&ratios)?;
                     let mut hover = vec![
-                        format!("DPDK {pair}"),
+                        format!("{} {pair}", stack.label()),
                         format!("{} B frame", cell.key.size.bytes),
                         format!("lost of sent: {}", shown(Unit::Percent, loss)),
                     ];
@@ -28,7 +28,7 @@ pub fn loss_by_size(cells: &Cells<'_>, styles: &Styles) -> Vec<Figure> {
                 .collect();
             if !points.is_empty() {
                 series.push(Series {
-                    name: format!("DPDK {pair}"),
+                    name: format!("{} {pair}", stack.label()),
                     label: short.clone(),
                     keys: vec![short.clone()],
                     style: styles.style(&short, Dash::Solid),

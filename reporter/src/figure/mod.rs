@@ -22,7 +22,6 @@ pub use procedures::{ProcedureResult, bounds_by_size, longest_bursts, loss_by_lo
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
-pub(crate) use throughput::stack_name;
 pub use throughput::{throughput_by_size, views};
 pub use tuning::rate_by_configuration;
 

@@ -1,35 +1,35 @@
 use methodology::method::LoadPoint;
 
 use crate::analysis::{Distribution, Group, LoadedCurve, Percentile, PercentileCurve, SizeKey, Unit};
-use crate::record::Pair;
+use crate::record::{Pair, Stack};
 
 use super::throughput::capitalised;
 use super::{Axis, Dash, Figure, Point, Scale, Series, Styles, share_both, shown, slug};
 
 /// Round trips by percentile on an axis of nines, a line a pair: a figure a group, on the same scales.
-pub fn round_trips_by_percentile(curves: &[PercentileCurve], styles: &Styles) -> Vec<Figure> {
+pub fn round_trips_by_percentile(curves: &[PercentileCurve], stack: Stack, styles: &Styles) -> Vec<Figure> {
     let mut groups: Vec<Group> = curves.iter().map(|curve| Group::of(&curve.pair)).collect();
     groups.sort();
     groups.dedup();
-    let mut figures: Vec<Figure> = groups.iter().map(|group| figure_of(curves, styles, group)).filter(|f| !f.is_empty()).collect();
+    let mut figures: Vec<Figure> = groups.iter().map(|group| figure_of(curves, stack, styles, group)).filter(|f| !f.is_empty()).collect();
     share_both(&mut figures);
     figures
 }
 
 /// Round trips by percentile while loads were offered, a line a load: a figure for each pair and frame size, on the same scales.
-pub fn round_trips_by_percentile_under_load(curves: &[LoadedCurve]) -> Vec<Figure> {
+pub fn round_trips_by_percentile_under_load(curves: &[LoadedCurve], stack: Stack) -> Vec<Figure> {
     let mut names: Vec<(f64, String)> = curves.iter().map(|curve| (curve.load.pps(), load_name(curve))).collect();
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let styles = Styles::of(names.into_iter().map(|(_, name)| name));
     let mut measured: Vec<(&Pair, SizeKey)> = curves.iter().map(|curve| (&curve.pair, curve.size)).collect();
     measured.sort_by_key(|(pair, size)| (Group::of(pair), *pair, *size));
     measured.dedup();
-    let mut figures: Vec<Figure> = measured.into_iter().map(|(pair, size)| under_load(curves, &styles, pair, size)).collect();
+    let mut figures: Vec<Figure> = measured.into_iter().map(|(pair, size)| under_load(curves, stack, &styles, pair, size)).collect();
     share_both(&mut figures);
     figures
 }
 
-fn under_load(curves: &[LoadedCurve], styles: &Styles, pair: &Pair, size: SizeKey) -> Figure {
+fn under_load(curves: &[LoadedCurve], stack: Stack, styles: &Styles, pair: &Pair, size: SizeKey) -> Figure {
     let series = curves.iter().filter(|curve| curve.pair == *pair && curve.size == size).map(|curve| {
         let name = load_name(curve);
         let rate = shown(Unit::PacketsPerSecond, curve.load.pps());
@@ -39,7 +39,7 @@ fn under_load(curves: &[LoadedCurve], styles: &Styles, pair: &Pair, size: SizeKe
             keys: vec![name.clone()],
             style: styles.style(&name, Dash::Solid),
             joined: true,
-            points: points(&curve.distribution, &format!("DPDK {pair}, {size}"), Some(&offered)),
+            points: points(&curve.distribution, &format!("{} {pair}, {size}", stack.label()), Some(&offered)),
             name,
         }
     });
@@ -81,22 +81,22 @@ fn points(distribution: &Distribution, of: &str, load: Option<&str>) -> Vec<Poin
     points.iter().map(|(percentile, delay)| mark(percentile, delay.ns() as f64)).collect()
 }
 
-fn figure_of(curves: &[PercentileCurve], styles: &Styles, group: &Group) -> Figure {
+fn figure_of(curves: &[PercentileCurve], stack: Stack, styles: &Styles, group: &Group) -> Figure {
     let series = curves.iter().filter(|curve| Group::of(&curve.pair) == *group).map(|curve| {
         let short = group.short(&curve.pair);
         Series {
-            name: format!("DPDK {}", curve.pair),
+            name: format!("{} {}", stack.label(), curve.pair),
             label: short.clone(),
             keys: vec![short.clone()],
             style: styles.style(&short, Dash::Solid),
             joined: true,
-            points: points(&curve.distribution, &format!("DPDK {}", curve.pair), curve.load.as_deref()),
+            points: points(&curve.distribution, &format!("{} {}", stack.label(), curve.pair), curve.load.as_deref()),
         }
     });
     Figure {
         id: format!("round-trips-by-percentile-{}", slug(&group.to_string())),
         title: capitalised(&group.to_string()),
-        caption: "Whole round trips through DPDK: so many per cent were not longer. Each step to the right has a tenth of the round trips beyond \
+        caption: "Whole round trips without the kernel: so many per cent were not longer. Each step to the right has a tenth of the round trips beyond \
                   it. A line ends at the last percentile that has a round trip beyond it; between marks lines only lead the eye. Repetitions are \
                   taken together; where several loads were measured, the one with the shortest round trips is drawn."
             .to_owned(),

@@ -6,8 +6,10 @@ use super::{Axis, Dash, Figure, Limit, Point, Scale, Series, Styles, share_value
 
 /// Kernel bypass over kernel TCP by size: a figure a group, on the same scales.
 pub fn ratio_by_size(ratios: &[Ratio], styles: &Styles) -> Vec<Figure> {
-    let comparable: Vec<&Ratio> =
-        ratios.iter().filter(|r| r.kernel_stack == Stack::KernelTcp && r.basis == Basis::PayloadAtSameNumber && r.ratio > 0.0).collect();
+    let comparable: Vec<&Ratio> = ratios
+        .iter()
+        .filter(|r| r.kernel_stack == Stack::REFERENCE_KERNEL && r.basis == Basis::PayloadAtSameNumber && r.ratio > 0.0)
+        .collect();
     let sizes: Vec<f64> = comparable.iter().map(|r| f64::from(r.bytes)).collect();
     let (first, last) = sizes.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), &v| (l.min(v), h.max(v)));
     let mut groups: Vec<Group> = comparable.iter().map(|r| Group::of(&r.pair)).collect();

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use crate::record::Stack;
+
 /// A colour by its place in the palette of Okabe and Ito (2008), which people with any common colour blindness can tell apart. The exporter
 /// knows its values, because they differ between paper and a dark screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,19 @@ pub enum Dash {
     Dashed,
     /// Other kernel stacks.
     Dotted,
+}
+
+impl Dash {
+    /// The line of a stack in figures whose colours tell pairs apart.
+    pub fn of(stack: Stack) -> Self {
+        if !stack.is_kernel() {
+            Dash::Solid
+        } else if stack == Stack::REFERENCE_KERNEL {
+            Dash::Dashed
+        } else {
+            Dash::Dotted
+        }
+    }
 }
 
 /// How a series looks.

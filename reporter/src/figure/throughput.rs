@@ -1,5 +1,5 @@
 use crate::analysis::{Cell, Cells, Group, Quantity, Unit};
-use crate::record::{CeilingKind, Pair, SizeKind, Stack, View};
+use crate::record::{CeilingKind, Pair, ReportView, SizeKind, Stack, View};
 
 use super::{Axis, AxisKind, Dash, Figure, Limit, Point, Scale, Series, Styles, share_values, shown, slug};
 
@@ -42,7 +42,7 @@ fn figure_of(cells: &Cells<'_>, styles: &Styles, view: View, group: &Group) -> F
     let mut series = Vec::new();
     let mut limits = Vec::new();
     for pair in cells.pairs().iter().filter(|pair| Group::of(pair) == *group) {
-        for stack in [Stack::Dpdk, Stack::KernelTcp, Stack::KernelUdp, Stack::KernelTls] {
+        for stack in Stack::in_view(ReportView::Throughput) {
             let curve: Vec<&Cell<'_>> = cells.curve(pair, stack).into_iter().filter(|cell| belongs(cell, view)).collect();
             series.extend(series_of(&curve, styles, view, group, pair, stack));
             limits.extend(limits_of(&curve, view, stack));
@@ -89,43 +89,26 @@ fn figure_of(cells: &Cells<'_>, styles: &Styles, view: View, group: &Group) -> F
     }
 }
 
-/// DPDK results stand in both views, each by its own measure; kernel results in the one that they were made for.
+/// Bypass results are in both views, each by its own measure; kernel results in the one that they were made for.
 fn belongs(cell: &Cell<'_>, view: View) -> bool {
-    match (cell.key.stack, view) {
-        (Stack::Dpdk, _) => cell.key.size.kind == SizeKind::Frame,
-        (_, View::Application) => cell.key.size.kind == SizeKind::Message && cell.key.view != Some(View::Frame),
-        (_, View::Frame) => cell.key.size.kind == SizeKind::Frame || cell.key.view == Some(View::Frame),
+    match (cell.key.stack.is_kernel(), view) {
+        (false, _) => cell.key.size.kind == SizeKind::Frame,
+        (true, View::Application) => cell.key.size.kind == SizeKind::Message && cell.key.view != Some(View::Frame),
+        (true, View::Frame) => cell.key.size.kind == SizeKind::Frame || cell.key.view == Some(View::Frame),
     }
 }
 
 fn series_of(curve: &[&Cell<'_>], styles: &Styles, view: View, group: &Group, pair: &Pair, stack: Stack) -> Option<Series> {
     let short = group.short(pair);
-    let (stack_name, dash) = stack_look(stack);
-    let points: Vec<Point> = curve.iter().filter_map(|cell| point_of(cell, view, pair, stack_name)).collect();
+    let points: Vec<Point> = curve.iter().filter_map(|cell| point_of(cell, view, pair, stack.label())).collect();
     (!points.is_empty()).then(|| Series {
-        name: format!("{stack_name} {pair}"),
-        label: format!("{} {short}", if stack == Stack::KernelTcp { "TCP" } else { stack_name }),
-        keys: vec![short.clone(), stack_name.to_owned()],
-        style: styles.style(&short, dash),
+        name: format!("{} {pair}", stack.label()),
+        label: format!("{} {short}", stack.short_label()),
+        keys: vec![short.clone(), stack.label().to_owned()],
+        style: styles.style(&short, Dash::of(stack)),
         joined: true,
         points,
     })
-}
-
-/// What a stack is called.
-pub(crate) fn stack_name(stack: Stack) -> &'static str {
-    stack_look(stack).0
-}
-
-/// What a stack is called in figures, and its line.
-pub(super) fn stack_look(stack: Stack) -> (&'static str, Dash) {
-    match stack {
-        Stack::Dpdk => ("DPDK", Dash::Solid),
-        Stack::KernelTcp => ("kernel TCP", Dash::Dashed),
-        Stack::KernelUdp => ("kernel UDP", Dash::Dotted),
-        Stack::KernelTls => ("kernel TLS", Dash::Dotted),
-        Stack::KernelIcmp => ("kernel ICMP", Dash::Dotted),
-    }
 }
 
 fn point_of(cell: &Cell<'_>, view: View, pair: &Pair, stack_name: &str) -> Option<Point> {
@@ -179,13 +162,13 @@ fn limits_of(curve: &[&Cell<'_>], view: View, stack: Stack) -> Option<Limit> {
             kind = ceiling.kind;
             let bytes = cell.key.size.bytes;
             let payload = cell.key.size.payload_bytes();
-            match (view, stack) {
+            match (view, stack.is_kernel()) {
                 (View::Frame, _) => Some((f64::from(bytes), ceiling.l1_bps?)),
-                (View::Application, Stack::Dpdk) => {
+                (View::Application, false) => {
                     let goodput = ceiling.goodput_bps.or_else(|| Some(ceiling.pps? * 8.0 * f64::from(payload)));
                     Some((f64::from(payload.max(1)), goodput?))
                 }
-                (View::Application, _) => Some((f64::from(bytes), ceiling.goodput_bps?)),
+                (View::Application, true) => Some((f64::from(bytes), ceiling.goodput_bps?)),
             }
         })
         .collect();

@@ -109,46 +109,6 @@ impl FromStr for Pair {
     }
 }
 
-/// What carried the traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stack {
-    /// Poll-mode DPDK, no kernel.
-    Dpdk,
-    /// The kernel's TCP.
-    KernelTcp,
-    /// The kernel's UDP.
-    KernelUdp,
-    /// TLS over the kernel's TCP.
-    KernelTls,
-    /// The kernel's ICMP echo: a second opinion on round trips.
-    KernelIcmp,
-}
-
-impl Stack {
-    /// Whether packets pass through the kernel.
-    pub fn is_kernel(self) -> bool {
-        self != Stack::Dpdk
-    }
-
-    /// The name in records and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Stack::Dpdk => "dpdk",
-            Stack::KernelTcp => "kernel-tcp",
-            Stack::KernelUdp => "kernel-udp",
-            Stack::KernelTls => "kernel-tls",
-            Stack::KernelIcmp => "kernel-icmp",
-        }
-    }
-}
-
-impl fmt::Display for Stack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {

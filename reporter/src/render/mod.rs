@@ -17,6 +17,8 @@ mod format;
 mod formats;
 mod sections;
 mod sentences;
+#[cfg(test)]
+mod stack_views;
 mod write;
 
 use std::path::Path;
@@ -30,7 +32,7 @@ pub use write::{RenderError, Rendered};
 use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};
 use write::write_exports;
 
-/// Writes `report.html`, `report.md`, `results.csv` and `figures/*` into a directory, which is made where it is missing.
+/// Writes `report.html`, `report.md`, `results.csv`, `results.parquet` and `figures/*` into a directory, which is made where it is missing.
 ///
 /// All of it is derived from the archive: the same archive gives the same files, byte for byte.
 pub fn render_run(archive: &Archive, into: &Path) -> Result<Rendered, RenderError> {

@@ -6,17 +6,18 @@ use crate::analysis::{
 };
 use crate::archive::Archive;
 use crate::environment::EMULATED_NOTE;
-use crate::figure::stack_name;
 use crate::record::{CeilingKind, Stack, View};
 use crate::render::format;
 
 /// Sender or receiver: one paragraph a stack.
 pub fn effects(all: &[Effects]) -> Vec<String> {
-    all.iter().map(effects_of).collect()
+    // A stack that the run did not measure has no paragraph, but those that the headline compares always have one.
+    let expected = |stack| stack == Stack::REFERENCE_BYPASS || stack == Stack::REFERENCE_KERNEL;
+    all.iter().filter(|effects| effects.pairs > 0 || expected(effects.stack)).map(effects_of).collect()
 }
 
 fn effects_of(effects: &Effects) -> String {
-    let stack = stack_name(effects.stack);
+    let stack = effects.stack.label();
     if let Some(why) = &effects.not_enough {
         return format!("{stack}: not enough data, because {why}.");
     }
@@ -78,7 +79,7 @@ fn choice(choice: &ConfigurationChoice) -> String {
         Some(View::Frame) if choice.stack.is_kernel() => ", frame view",
         _ => "",
     };
-    let what = format!("{} {}{view}", stack_name(choice.stack), choice.method);
+    let what = format!("{} {}{view}", choice.stack.label(), choice.method);
     let drawn = listed(&choice.drawn);
     if choice.left_out.is_empty() {
         return format!("{what} was measured with more than one configuration: {drawn}. Each pair has one of them.");
@@ -93,7 +94,8 @@ fn choice(choice: &ConfigurationChoice) -> String {
 pub fn tuning(tuning: &Tuning) -> Option<String> {
     let fastest = tuning.fastest.as_ref()?;
     let key = &tuning.measurement;
-    let mut sentence = format!("{}, {}, {}. Fastest: {}", key.pair, key.size, key.method, fastest.configuration);
+    let stack = if key.stack == Stack::REFERENCE_BYPASS { String::new() } else { format!("{}, ", key.stack.label()) };
+    let mut sentence = format!("{stack}{}, {}, {}. Fastest: {}", key.pair, key.size, key.method, fastest.configuration);
     if let Some((plainest, ratio)) = &fastest.over_plainest {
         sentence.push_str(&format!(", {} the rate of {plainest}", format::times(*ratio, fastest.interval)));
     }
@@ -132,7 +134,7 @@ pub fn plateau(of: &PlateauOf) -> String {
 
 /// The question that a placement answers: what is judged.
 pub fn question(stack: Stack, quantity: Quantity) -> String {
-    format!("{} {quantity}", stack_name(stack))
+    format!("{} {quantity}", stack.label())
 }
 
 /// The fastest pair with its result.

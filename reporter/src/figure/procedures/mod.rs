@@ -1,4 +1,4 @@
-//! What procedures found, where a table of sentences does not do: curves against the load, and results by frame size.
+//! Results of searches and RFC procedures as curves: against the load, and by frame size.
 
 mod back_to_back;
 mod bounds;
@@ -15,11 +15,13 @@ use methodology::statistics::Sample;
 
 use super::{Marker, Point, Series, Style, shown};
 use crate::analysis::{Cells, Group, SizeKey, Unit};
-use crate::record::{Pair, Stack};
+use crate::record::{Pair, ReportView, Stack};
 
 /// What one procedure found at one size, once.
 #[derive(Debug, Clone)]
 pub struct ProcedureResult {
+    /// On which stack.
+    pub stack: Stack,
     pair: Pair,
     size: SizeKey,
     measured: Measured,
@@ -29,12 +31,18 @@ pub struct ProcedureResult {
 
 /// What the procedures of the chosen configurations found. Where valid repetitions exist, the others are left out.
 pub fn procedure_results(cells: &Cells<'_>) -> Vec<ProcedureResult> {
-    let of_procedures = cells.iter().filter(|cell| cell.key.stack == Stack::Dpdk && cell.is_chosen());
+    let of_procedures = cells.iter().filter(|cell| cell.key.stack.is_in(ReportView::Procedures) && cell.is_chosen());
     of_procedures
         .flat_map(|cell| cell.shown().iter().map(move |record| (cell, record)))
         .filter_map(|(cell, record)| {
             let measured = record.measured()?;
-            Some(ProcedureResult { pair: cell.key.pair.clone(), size: cell.key.size, measured, trusted: !cell.valid.is_empty() })
+            Some(ProcedureResult {
+                stack: cell.key.stack,
+                pair: cell.key.pair.clone(),
+                size: cell.key.size,
+                measured,
+                trusted: !cell.valid.is_empty(),
+            })
         })
         .collect()
 }

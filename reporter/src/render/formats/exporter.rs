@@ -32,4 +32,13 @@ pub enum ExportError {
     /// The built-in template does not fit the data.
     #[error("cannot fill in the report's template: {0}")]
     Template(#[from] minijinja::Error),
+    /// The CSV writer refuses a line.
+    #[error("cannot write a line of CSV: {0}")]
+    Csv(#[from] csv::Error),
+    /// The CSV writer cannot finish.
+    #[error("cannot finish the CSV text: {0}")]
+    Flush(#[from] std::io::Error),
+    /// The Parquet writer refuses a column.
+    #[error("cannot write a column of Parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
 }

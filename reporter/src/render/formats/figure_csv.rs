@@ -16,21 +16,22 @@ impl Exporter<Figure> for FigureCsv {
     }
 
     fn export(&self, figure: &Figure) -> Result<Vec<u8>, ExportError> {
-        let mut csv = "series,x,y,low,high,valid\n".to_owned();
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(["series", "x", "y", "low", "high", "valid"])?;
         for series in &figure.series {
             for point in &series.points {
-                let spread = |pick: fn((f64, f64)) -> f64| point.spread.map(|s| pick(s).to_string()).unwrap_or_default();
-                csv.push_str(&format!(
-                    "{},{},{},{},{},{}\n",
-                    escape::csv_cell(&series.name),
-                    escape::csv_cell(&place(&figure.x.kind, point.x)),
-                    escape::csv_cell(&place(&figure.y.kind, point.y)),
-                    spread(|s| s.0),
-                    spread(|s| s.1),
-                    point.trusted
-                ));
+                let (low, high) = point.spread.unzip();
+                let end = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+                csv.write_record([
+                    escape::csv_formula(series.name.clone()),
+                    escape::csv_formula(place(&figure.x.kind, point.x)),
+                    escape::csv_formula(place(&figure.y.kind, point.y)),
+                    end(low),
+                    end(high),
+                    point.trusted.to_string(),
+                ])?;
             }
         }
-        Ok(csv.into_bytes())
+        Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
     }
 }

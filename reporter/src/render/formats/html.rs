@@ -165,7 +165,7 @@ fn legend(figures: &[Figure]) -> Vec<Value> {
 fn tiles(page: &Page) -> Vec<Value> {
     let ratios = &page.analysis.ratios;
     let trusted = ratios.iter().any(|r| r.is_trusted());
-    let mut counted: Vec<_> = ratios.iter().filter(|r| r.kernel_stack == Stack::KernelTcp && r.is_trusted() == trusted).collect();
+    let mut counted: Vec<_> = ratios.iter().filter(|r| r.kernel_stack == Stack::REFERENCE_KERNEL && r.is_trusted() == trusted).collect();
     // As the headline: pairs between systems, where there are any.
     if counted.iter().any(|r| !r.pair.is_within_one_system()) {
         counted.retain(|r| !r.pair.is_within_one_system());
@@ -185,7 +185,7 @@ fn tiles(page: &Page) -> Vec<Value> {
         });
     }
     let between = |l: &&LatencyRatio| !l.pair.is_within_one_system();
-    let kernel_tcp = || page.analysis.latency_ratios.iter().filter(|l| l.kernel_stack == Stack::KernelTcp);
+    let kernel_tcp = || page.analysis.latency_ratios.iter().filter(|l| l.kernel_stack == Stack::REFERENCE_KERNEL);
     let shorter =
         |a: &&LatencyRatio, b: &&LatencyRatio| b.is_trusted().cmp(&a.is_trusted()).then(a.dpdk.centre().total_cmp(&b.dpdk.centre()));
     let fastest = kernel_tcp().filter(between).min_by(shorter).or_else(|| kernel_tcp().min_by(shorter));
@@ -239,10 +239,10 @@ fn endpoints(archive: &Archive) -> Vec<Value> {
 }
 
 fn trial(record: &Record) -> Value {
-    let main = match (record.metric, record.stack) {
-        (Metric::Throughput, Stack::Dpdk) => vec![Quantity::ForwardingRate, Quantity::Layer1],
-        (Metric::Latency, Stack::Dpdk) => vec![Quantity::RttP50, Quantity::RttP99],
-        (Metric::Latency, _) => vec![Quantity::RttMean, Quantity::RttP50],
+    let main = match (record.metric, record.stack.is_kernel()) {
+        (Metric::Throughput, false) => vec![Quantity::ForwardingRate, Quantity::Layer1],
+        (Metric::Latency, false) => vec![Quantity::RttP50, Quantity::RttP99],
+        (Metric::Latency, true) => vec![Quantity::RttMean, Quantity::RttP50],
         _ => vec![Quantity::Goodput, Quantity::ForwardingRate],
     };
     let shown: Vec<(Quantity, f64)> = main.into_iter().filter_map(|q| q.of(record).map(|v| (q, v))).collect();

@@ -3,9 +3,9 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
 use super::escape;
-use crate::analysis::{Analysis, Cells, Quantity, analyse, statistics};
+use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, Quantity, analyse, statistics};
 use crate::archive::Archive;
-use crate::record::{Metric, Pair, Record, SizeKind, Stack};
+use crate::record::{Metric, Pair, Record, ReportView, Stack, State};
 use crate::render::{format, sentences};
 
 /// A rule below the header and nothing else: the columns carry the eye.
@@ -66,10 +66,10 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
 }
 
 /// An empty table in the house style.
-pub fn ruled(width: u16, header: &[&str]) -> Table {
+pub fn ruled<Heading: ToString>(width: u16, header: &[Heading]) -> Table {
     let mut table = Table::new();
     table.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    table.set_header(header.to_vec());
+    table.set_header(header.iter().map(ToString::to_string));
     table
 }
 
@@ -77,46 +77,76 @@ fn number(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
+/// The stacks that have columns in a table: those that were measured, and those that the headline compares.
+fn columns(cells: &Cells<'_>, view: ReportView) -> Vec<Stack> {
+    let expected = |stack: Stack| stack == Stack::REFERENCE_KERNEL || stack == Stack::REFERENCE_BYPASS;
+    let measured = |stack: Stack| cells.iter().any(|cell| cell.key.stack == stack && cell.is_chosen());
+    let stacks = Stack::kernel_in_view(view).chain(Stack::bypass_in_view(view));
+    stacks.filter(|stack| expected(*stack) || measured(*stack)).collect()
+}
+
 fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
-    let mut table = ruled(width, &["pair", "size B", "kernel TCP", "DPDK", "DPDK L1", "payload ratio", "loss", "verdict"]);
+    let stacks = columns(cells, ReportView::SummaryThroughput);
+    let rates = |stack: Stack| match stack.is_kernel() {
+        true => vec![(stack.label().to_owned(), Quantity::Goodput)],
+        false => vec![(stack.label().to_owned(), Quantity::ForwardingRate), (format!("{} L1", stack.label()), Quantity::Layer1)],
+    };
+    let names = stacks.iter().flat_map(|stack| rates(*stack)).map(|(name, _)| name);
+    let header = ["pair", "size B"].map(str::to_owned).into_iter().chain(names);
+    let mut table = ruled(width, &header.chain(["payload ratio", "loss", "verdict"].map(str::to_owned)).collect::<Vec<_>>());
     for pair in cells.pairs() {
         let mut sizes: Vec<u32> =
             cells.iter().filter(|cell| cell.key.pair == pair && cell.is_throughput_curve()).map(|cell| cell.key.size.bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
         for (index, bytes) in sizes.iter().enumerate() {
-            let at = |stack: Stack| cells.curve(&pair, stack).into_iter().find(|cell| cell.key.size.bytes == *bytes);
-            let tcp = at(Stack::KernelTcp).filter(|cell| cell.key.size.kind == SizeKind::Message);
-            let dpdk = at(Stack::Dpdk);
+            let at = |stack: Stack| {
+                let mut curve = cells.curve(&pair, stack).into_iter();
+                curve.find(|cell| cell.key.size.bytes == *bytes && cell.key.size.kind == stack.size_kind())
+            };
+            let present: Vec<(Stack, Option<&MeasuredCell<'_>>)> = stacks.iter().map(|stack| (*stack, at(*stack))).collect();
             let ratio = analysis
                 .ratios
                 .iter()
-                .find(|r| r.pair == pair && r.bytes == *bytes && r.kernel_stack == Stack::KernelTcp)
+                .find(|r| r.pair == pair && r.bytes == *bytes && r.kernel_stack == Stack::REFERENCE_KERNEL)
                 .map(|r| format::marked(format::ratio(r.ratio), r.is_trusted()));
-            let loss = dpdk.as_ref().and_then(|cell| {
+            let loss = at(Stack::REFERENCE_BYPASS).and_then(|cell| {
                 let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio())).collect();
                 statistics::mean(&ratios)
             });
-            let records: Vec<&Record> =
-                [&tcp, &dpdk].into_iter().flatten().flat_map(|c| c.valid.iter().chain(&c.invalid).copied()).collect();
-            let failed: usize = [&tcp, &dpdk].into_iter().flatten().map(|cell| cell.failed).sum();
-            table.add_row(Row::from(vec![
-                Cell::new(if index == 0 { escape::terminal(&pair.to_string()) } else { String::new() }),
-                number(bytes.to_string()),
-                number(format::sample(tcp.as_ref().and_then(|c| c.sample(Quantity::Goodput)))),
-                number(format::sample(dpdk.as_ref().and_then(|c| c.sample(Quantity::ForwardingRate)))),
-                number(format::sample(dpdk.as_ref().and_then(|c| c.sample(Quantity::Layer1)))),
-                number(format::or_absent(ratio)),
-                number(format::or_absent(loss.map(format::percent))),
-                Cell::new(verdict(&records, failed)),
-            ]));
+            let name = if index == 0 { escape::terminal(&pair.to_string()) } else { String::new() };
+            let mut row = vec![Cell::new(name), number(bytes.to_string())];
+            for (stack, cell) in &present {
+                row.extend(rates(*stack).into_iter().map(|(_, rate)| number(format::sample(cell.and_then(|c| c.sample(rate))))));
+            }
+            row.extend([number(format::or_absent(ratio)), number(format::or_absent(loss.map(format::percent)))]);
+            row.push(Cell::new(verdict_of(present.iter().filter_map(|(_, cell)| *cell))));
+            table.add_row(Row::from(row));
         }
     }
     (!table.is_empty()).then_some(table)
 }
 
 fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
-    let mut table = ruled(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK", "verdict"]);
+    let stacks = columns(cells, ReportView::SummaryRoundTrips);
+    let delays = |stack: Stack| match stack.is_kernel() {
+        true => vec![(format!("{} mean", stack.short_label()), Quantity::RttMean)],
+        false => {
+            let tail = |name: &str| match stack == Stack::REFERENCE_BYPASS {
+                true => name.to_owned(),
+                false => format!("{} {name}", stack.short_label()),
+            };
+            vec![
+                (format!("{} p50", stack.short_label()), Quantity::RttP50),
+                (tail("p99"), Quantity::RttP99),
+                (tail("p99.9"), Quantity::RttP999),
+            ]
+        }
+    };
+    let names = stacks.iter().flat_map(|stack| delays(*stack)).map(|(name, _)| name);
+    let header = std::iter::once("pair".to_owned()).chain(names);
+    let ratio_name = format!("{} / {}", Stack::REFERENCE_KERNEL.short_label(), Stack::REFERENCE_BYPASS.short_label());
+    let mut table = ruled(width, &header.chain([ratio_name, "verdict".to_owned()]).collect::<Vec<_>>());
     for pair in cells.pairs() {
         let of = |stack: Stack| {
             cells
@@ -124,41 +154,44 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
                 .filter(|c| c.key.pair == pair && c.key.stack == stack && c.key.metric == Metric::Latency && c.is_chosen())
                 .min_by(|a, b| idle(a).0.cmp(&idle(b).0).then(idle(a).1.total_cmp(&idle(b).1)))
         };
-        let (tcp, udp, dpdk) = (of(Stack::KernelTcp), of(Stack::KernelUdp), of(Stack::Dpdk));
-        let present: Vec<_> = [tcp, udp, dpdk].into_iter().flatten().collect();
-        if present.is_empty() {
+        let found: Vec<(Stack, Option<&MeasuredCell<'_>>)> = stacks.iter().map(|stack| (*stack, of(*stack))).collect();
+        if found.iter().all(|(_, cell)| cell.is_none()) {
             continue;
         }
-        let records: Vec<&Record> = present.iter().flat_map(|c| c.valid.iter().chain(&c.invalid).copied()).collect();
-        let failed = present.iter().map(|cell| cell.failed).sum();
-        let sample = |cell: Option<&crate::analysis::Cell<'_>>, q: Quantity| number(format::sample(cell.and_then(|c| c.sample(q))));
-        table.add_row(Row::from(vec![
-            Cell::new(escape::terminal(&pair.to_string())),
-            sample(tcp, Quantity::RttMean),
-            sample(udp, Quantity::RttMean),
-            sample(dpdk, Quantity::RttP50),
-            sample(dpdk, Quantity::RttP99),
-            sample(dpdk, Quantity::RttP999),
-            number(rtt_ratio(analysis, &pair)),
-            Cell::new(verdict(&records, failed)),
-        ]));
+        let mut row = vec![Cell::new(escape::terminal(&pair.to_string()))];
+        for (stack, cell) in &found {
+            row.extend(delays(*stack).into_iter().map(|(_, delay)| number(format::sample(cell.and_then(|c| c.sample(delay))))));
+        }
+        row.push(number(rtt_ratio(analysis, &pair)));
+        row.push(Cell::new(verdict_of(found.iter().filter_map(|(_, cell)| *cell))));
+        table.add_row(Row::from(row));
     }
     (!table.is_empty()).then_some(table)
 }
 
 /// Whether nothing can be trusted, and the round trip: of several loads the idle one stands for a pair, as in the report.
-fn idle(cell: &crate::analysis::Cell<'_>) -> (bool, f64) {
+fn idle(cell: &MeasuredCell<'_>) -> (bool, f64) {
     let sample = [Quantity::RttP50, Quantity::RttMean].into_iter().find_map(|q| cell.sample(q));
     sample.map_or((true, f64::MAX), |s| (!s.trusted, s.centre()))
 }
 
 fn rtt_ratio(analysis: &Analysis, pair: &Pair) -> String {
-    let ratio = analysis.latency_ratios.iter().find(|r| r.pair == *pair && r.kernel_stack == Stack::KernelTcp);
+    let ratio = analysis.latency_ratios.iter().find(|r| r.pair == *pair && r.kernel_stack == Stack::REFERENCE_KERNEL);
     format::or_absent(ratio.map(|r| format::marked(format::ratio(r.ratio), r.is_trusted())))
 }
 
+/// The verdict of a row: of all records behind it.
+fn verdict_of<'c, 'a: 'c>(cells: impl Iterator<Item = &'c MeasuredCell<'a>>) -> String {
+    let (mut records, mut failed) = (Vec::new(), 0);
+    for cell in cells {
+        records.extend(cell.valid.iter().chain(&cell.invalid).copied());
+        failed += cell.failed;
+    }
+    verdict(&records, failed)
+}
+
 fn verdict(records: &[&Record], failed: usize) -> String {
-    let invalid: Vec<&&Record> = records.iter().filter(|r| r.verdict.state == crate::record::State::Invalid).collect();
+    let invalid: Vec<&&Record> = records.iter().filter(|r| r.verdict.state == State::Invalid).collect();
     let mut parts = Vec::new();
     if !invalid.is_empty() {
         let mut kinds: Vec<_> = invalid.iter().flat_map(|r| &r.verdict.reasons).map(|reason| reason.kind.name()).collect();

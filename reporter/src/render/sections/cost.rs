@@ -1,7 +1,7 @@
 use super::Input;
 use crate::analysis::{Cell, Cells, Quantity, Sample};
 use crate::figure;
-use crate::record::Stack;
+use crate::record::{ReportView, Stack};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -22,7 +22,7 @@ pub fn cost(input: &Input<'_>) -> Section {
 fn table(cells: &Cells<'_>) -> Table {
     let mut rows = Vec::new();
     for pair in cells.pairs() {
-        for stack in [Stack::KernelTcp, Stack::Dpdk] {
+        for stack in Stack::kernel_in_view(ReportView::Cost).chain(Stack::bypass_in_view(ReportView::Cost)) {
             let curve = cells.curve(&pair, stack);
             let ends: Vec<_> = match (curve.first(), curve.last()) {
                 (Some(first), Some(last)) if first.key.size != last.key.size => vec![*first, *last],
@@ -44,7 +44,7 @@ fn row(cell: &Cell<'_>) -> Option<Vec<String>> {
     let mean = |sample: Option<Sample>| format::or_absent(sample.map(|s| s.quantity.amount(s.centre()).to_string()));
     Some(vec![
         cell.key.pair.to_string(),
-        figure::stack_name(cell.key.stack).to_owned(),
+        cell.key.stack.label().to_owned(),
         cell.key.size.to_string(),
         mean(cores),
         format::or_absent(figure::per_core(cell).map(|(rate, _)| Quantity::Goodput.amount(rate).to_string())),

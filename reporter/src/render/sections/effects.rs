@@ -1,6 +1,5 @@
 use super::Input;
 use crate::analysis::{Analysis, ResponseKind};
-use crate::figure;
 use crate::render::document::{Section, Table};
 use crate::render::{format, sentences};
 
@@ -25,7 +24,7 @@ fn table(analysis: &Analysis) -> Table {
             };
             let shares =
                 response.effects.iter().map(|e| format!("{}{}", format::share(e.explained), if e.significant { " *" } else { "" }));
-            let name = [figure::stack_name(effects.stack).to_owned(), kind.to_owned()];
+            let name = [effects.stack.label().to_owned(), kind.to_owned()];
             name.into_iter().chain(shares).chain([format::share(response.unexplained)]).collect()
         })
     });

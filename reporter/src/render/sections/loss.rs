@@ -1,7 +1,8 @@
 use super::Input;
+use super::stacks::{of_each_bypass, pairs_of_each_bypass, subject};
 use crate::analysis::Cells;
 use crate::figure;
-use crate::record::{LossDomains, Record, Stack};
+use crate::record::{LossDomains, Record, ReportView};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -11,7 +12,7 @@ pub fn loss(input: &Input<'_>) -> Section {
     Section {
         id: "loss",
         title: "Loss, by domain",
-        figures: figure::loss_by_size(input.cells, &input.styles),
+        figures: of_each_bypass(ReportView::Loss, |stack| figure::loss_by_size(input.cells, stack, &input.styles)),
         method:
             "The domains are counted in different places and never summed: one lost frame can show in several. Loss is what the sequence \
                  numbers say; counters only tell where."
@@ -38,12 +39,12 @@ const DOMAINS: [Domain; 9] = [
 
 fn table(cells: &Cells<'_>) -> Table {
     let mut rows = Vec::new();
-    for pair in cells.pairs() {
-        let records: Vec<&Record> = cells.curve(&pair, Stack::Dpdk).into_iter().flat_map(|c| c.shown().to_vec()).collect();
+    for (pair, stack) in pairs_of_each_bypass(cells.pairs(), ReportView::Loss) {
+        let records: Vec<&Record> = cells.curve(&pair, stack).into_iter().flat_map(|c| c.shown().to_vec()).collect();
         let ranges: Vec<Option<(f64, f64)>> = DOMAINS.iter().map(|(_, pick)| range_of_shares(&records, *pick)).collect();
         if ranges.iter().any(Option::is_some) {
             let texts = ranges.iter().map(|range| format::or_absent(range.map(|(low, high)| format::percent_range(low, high))));
-            rows.push(std::iter::once(pair.to_string()).chain(texts).collect());
+            rows.push(std::iter::once(subject(&pair, stack)).chain(texts).collect());
         }
     }
     let header = std::iter::once("pair").chain(DOMAINS.iter().map(|(name, _)| *name)).map(str::to_owned).collect();

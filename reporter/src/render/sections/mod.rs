@@ -10,6 +10,7 @@ mod procedure_curves;
 mod procedures;
 mod ratio;
 mod round_trips;
+mod stacks;
 mod throughput;
 mod tuning;
 

@@ -1,8 +1,10 @@
 //! How round trips are distributed, from the histograms that a run keeps.
 
 use super::Input;
+use super::stacks::of_each_bypass;
 use crate::analysis::{UnreadHistogram, percentile_curves, percentiles_under_load as curves_under_load};
 use crate::figure;
+use crate::record::ReportView;
 use crate::render::document::{CaptionedTable, Section, Table};
 
 /// More histograms than this that could not be read are counted, not listed.
@@ -10,24 +12,28 @@ const NAMED: usize = 100;
 
 /// Of round trips alone.
 pub fn percentiles(input: &Input<'_>) -> Section {
-    let (curves, unread) = percentile_curves(input.cells, |path| input.archive.histogram(path));
-    Section {
-        id: "percentiles",
-        title: "Round trips by percentile",
-        figures: figure::round_trips_by_percentile(&curves, &input.styles),
-        tables: unread_histograms(&unread),
-        ..Section::default()
-    }
+    let mut all_unread = Vec::new();
+    let figures = of_each_bypass(ReportView::Percentiles, |stack| {
+        let (curves, unread) = percentile_curves(input.cells, stack, |path| input.archive.histogram(path));
+        all_unread.extend(unread);
+        figure::round_trips_by_percentile(&curves, stack, &input.styles)
+    });
+    Section { id: "percentiles", title: "Round trips by percentile", figures, tables: unread_histograms(&all_unread), ..Section::default() }
 }
 
 /// Of round trips while a load is offered.
 pub fn percentiles_under_load(input: &Input<'_>) -> Section {
-    let (curves, unread) = curves_under_load(input.cells, |path| input.archive.histogram(path));
+    let mut all_unread = Vec::new();
+    let figures = of_each_bypass(ReportView::Percentiles, |stack| {
+        let (curves, unread) = curves_under_load(input.cells, stack, |path| input.archive.histogram(path));
+        all_unread.extend(unread);
+        figure::round_trips_by_percentile_under_load(&curves, stack)
+    });
     Section {
         id: "percentiles-under-load",
         title: "Percentiles under load: how round trips are spread at each load",
-        figures: figure::round_trips_by_percentile_under_load(&curves),
-        tables: unread_histograms(&unread),
+        figures,
+        tables: unread_histograms(&all_unread),
         ..Section::default()
     }
 }

@@ -6,9 +6,10 @@ use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
 use methodology::units::{PacketRate, Seconds};
 
 use super::Input;
+use super::stacks::subject;
 use crate::analysis::Configuration;
 use crate::archive::Archive;
-use crate::record::{Record, Stack};
+use crate::record::{Record, ReportView};
 use crate::render::document::{Section, Table};
 use crate::render::format::{self, counted};
 
@@ -25,7 +26,8 @@ pub fn procedures(input: &Input<'_>) -> Section {
 /// One row a record that has a method of `methodology` behind it; plain rates and plain round trips have figures of their own.
 fn table(archive: &Archive) -> Table {
     let plain = ["mrr", "stream", "ping-pong", "round-trip"];
-    let is_procedure = |r: &&Record| r.stack == Stack::Dpdk && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
+    let is_procedure =
+        |r: &&Record| r.stack.is_in(ReportView::Procedures) && !plain.contains(&r.method.as_str()) && !r.parameters.is_empty();
     let rows: Vec<Vec<String>> = archive.records.iter().filter(is_procedure).map(row).collect();
     Table::new(["pair", "method", "size", "verdict", "found", "how"], rows)
 }
@@ -33,7 +35,14 @@ fn table(archive: &Archive) -> Table {
 fn row(record: &Record) -> Vec<String> {
     let measured = record.measured();
     let found = format::or_absent(measured.as_ref().map(found));
-    vec![record.pair.to_string(), record.method.clone(), record.size.to_string(), record.verdict.state.to_string(), found, how(record)]
+    vec![
+        subject(&record.pair, record.stack),
+        record.method.clone(),
+        record.size.to_string(),
+        record.verdict.state.to_string(),
+        found,
+        how(record),
+    ]
 }
 
 /// With which preset, in how many trials, with how many departures from the clauses.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Input;
+use super::stacks::{pairs_of_each_bypass, subject};
 use crate::analysis::statistics::mean;
 use crate::analysis::{Amount, Cell, Cells, Unit, shortest_round_trips};
 use crate::figure;
-use crate::record::{CalibrationMethod, CalibrationState, Record};
+use crate::record::{CalibrationMethod, CalibrationState, Record, ReportView};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -87,10 +88,9 @@ fn says_more(record: &Record) -> bool {
 
 /// The tester's own share in words, and what is to be known of how it was taken; nothing where no record has a calibration.
 fn tester_alone(cells: &Cells<'_>) -> Vec<String> {
-    let shown: Vec<&Record> = cells
-        .pairs()
+    let shown: Vec<&Record> = pairs_of_each_bypass(cells.pairs(), ReportView::Percentiles)
         .iter()
-        .filter_map(|pair| shortest_round_trips(cells, pair, says_more))
+        .filter_map(|(pair, stack)| shortest_round_trips(cells, pair, *stack, says_more))
         .flat_map(|cell| cell.shown().to_vec())
         .collect();
     let medians: Vec<f64> = shown.iter().filter_map(|record| record.calibration_rtt()?.p50).filter(|v| v.is_finite()).collect();
@@ -117,17 +117,16 @@ fn tester_alone(cells: &Cells<'_>) -> Vec<String> {
 
 /// One row a pair; nothing where no record says more than its round trip.
 fn residence_table(cells: &Cells<'_>) -> Table {
-    let rows: Vec<(Vec<String>, Vec<Option<String>>)> = cells
-        .pairs()
+    let rows: Vec<(Vec<String>, Vec<Option<String>>)> = pairs_of_each_bypass(cells.pairs(), ReportView::Percentiles)
         .iter()
-        .filter_map(|pair| {
-            let cell = shortest_round_trips(cells, pair, says_more)?;
+        .filter_map(|(pair, stack)| {
+            let cell = shortest_round_trips(cells, pair, *stack, says_more)?;
             let value = |column: &Column| {
                 let values: Vec<f64> = cell.shown().iter().filter_map(|record| (column.of)(record)).collect();
                 mean(&values).map(|value| format::marked(Amount { unit: Unit::Nanoseconds, value }, !(column.doubtful)(cell)))
             };
             let load = format::or_absent(cell.key.load.clone());
-            Some((vec![pair.to_string(), load], COLUMNS.iter().map(value).collect()))
+            Some((vec![subject(pair, *stack), load], COLUMNS.iter().map(value).collect()))
         })
         .collect();
     let kept = |column: usize| {

@@ -12,7 +12,7 @@ pub fn application_view(input: &Input<'_>) -> Section {
         .analysis
         .plateaus
         .iter()
-        .map(|p| vec![p.pair.to_string(), figure::stack_name(p.stack).to_owned(), p.quantity.to_string(), sentences::plateau(p)]);
+        .map(|p| vec![p.pair.to_string(), p.stack.label().to_owned(), p.quantity.to_string(), sentences::plateau(p)]);
     let table = Table::new(["pair", "stack", "judged by", "plateau"], rows.collect());
     Section {
         id: "application-view",

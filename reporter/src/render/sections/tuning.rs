@@ -1,5 +1,7 @@
 use super::Input;
+use super::stacks::of_each_bypass;
 use crate::figure;
+use crate::record::ReportView;
 use crate::render::document::Section;
 use crate::render::sentences;
 
@@ -9,7 +11,10 @@ pub fn tuning(input: &Input<'_>) -> Section {
         id: "tuning",
         title: "Rate by queues, flows and burst",
         lead: input.analysis.tunings.iter().filter_map(sentences::tuning).collect(),
-        figures: figure::rate_by_configuration(&input.analysis.tunings),
+        figures: of_each_bypass(ReportView::Tuning, |stack| {
+            let tunings = input.analysis.tunings.iter().filter(|tuning| tuning.measurement.stack == stack);
+            figure::rate_by_configuration(&tunings.cloned().collect::<Vec<_>>())
+        }),
         method: sentences::TUNING_METHOD.to_owned(),
         ..Section::default()
     }
