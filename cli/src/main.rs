@@ -1,17 +1,22 @@
-//! linerate: how fast is this wire without the kernel, and what does the kernel make of the same wire?
+//! linerate: measures a network path with DPDK and with kernel TCP/IP, side by side.
+
+// Before the commands: its macros take the place of `println!` and `eprintln!` in every module below.
+#[macro_use]
+mod output;
 
 mod commands;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use commands::CommandError;
 
-/// How fast is this wire without the kernel, and what does the kernel make of the same wire?
+/// Measures a network path with DPDK and with kernel TCP/IP, side by side
 ///
-/// linerate puts poll-mode DPDK beside kernel TCP/IP for every ordered pair of endpoints of a testbed and every frame
-/// size, in one report. Sizes count from the Ethernet header through the FCS: a 64-byte frame is a 60-byte mbuf.
+/// linerate measures every ordered pair of endpoints of a testbed at every frame size: throughput, loss and round-trip times of poll-mode
+/// DPDK, and of the kernel's TCP and UDP (iperf3, qperf). All results go into one report. Frame sizes include the 4-byte FCS, so that a
+/// 64-byte frame is a 60-byte mbuf.
 #[derive(Debug, Parser)]
 #[command(name = "linerate", version, arg_required_else_help = true)]
 struct Cli {
@@ -39,6 +44,8 @@ enum Command {
     Import(commands::import::ImportArgs),
     #[cfg(feature = "dpdk")]
     Lab(commands::lab::LabArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
     #[cfg(feature = "dpdk")]
     #[command(hide = true)]
     Agent(commands::agent::AgentArgs),
@@ -49,12 +56,17 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("LINERATE_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)
         .init();
-    match dispatch(&Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("linerate: {error}");
+    let result = dispatch(&Cli::parse().command);
+    let code = result.unwrap_or_else(|error| {
+        eprintln!("linerate: {error}");
+        ExitCode::FAILURE
+    });
+    match output::finish() {
+        Some(error) => {
+            eprintln!("linerate: standard output could not be written: {error}");
             ExitCode::FAILURE
         }
+        None => code,
     }
 }
 
@@ -78,6 +90,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Import(args) => commands::import::run(args),
         #[cfg(feature = "dpdk")]
         Command::Lab(args) => commands::lab::run(args),
+        Command::Completions(args) => commands::completions::run(args, &Cli::command()),
+        Command::Man(args) => commands::man::run(args, Cli::command()),
         #[cfg(feature = "dpdk")]
         Command::Agent(args) => commands::agent::run(args),
     }

@@ -1,4 +1,4 @@
-//! A run that something ends in the middle: it says what, tells what was counted until then, and does not end like one that was whole.
+//! A run that something ends in the middle: it says what, tells what was the report above covers the time until then, and does not end like one that was whole.
 //! Links are veth pairs between namespaces that the tests make, and shared memory. Needs root.
 
 #![cfg(feature = "dpdk")]
@@ -32,7 +32,7 @@ fn alone() -> MutexGuard<'static, ()> {
 fn counted(output: &Output, port: &str, words: &str) -> Value {
     let said = errors(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains(words) && said.contains(port) && said.contains("counted until then"), "{said}");
+    assert!(said.contains(words) && said.contains(port) && said.contains("the report above covers the time until then"), "{said}");
     let report = json(&output.stdout);
     let counts: Vec<u64> = ["frames_sent", "frames_received"].iter().filter_map(|key| report[key].as_u64()).collect();
     assert!(!counts.is_empty() && counts.iter().all(|count| *count > 0), "{report}");
@@ -50,7 +50,7 @@ const LINK_DOWN: &str = "the link went down";
 /// A listener at the far end of a link, and a sender at the near one that has sent for a second.
 fn under_way(veth: &Veth, role: &str, more: &[&str]) -> (Background, Background) {
     let listener = Veth::start(&veth.far, role, &["--no-huge", "--json"]);
-    listener.wait_for_words("(Ctrl-C ends)", LIMIT);
+    listener.wait_for_words("(press Ctrl-C to end)", LIMIT);
     let sender = Veth::start(&veth.near, "send", &[&LONG[..], more].concat());
     sender.wait_for_words(" s] sent ", LIMIT);
     (listener, sender)
@@ -109,7 +109,7 @@ fn listener(role: &str, vhost: &str, more: &[&str]) -> Background {
     let mut listener = linerate();
     listener.args([role, "--port", vhost, "--no-huge", "--json"]).args(more);
     let listener = Background::start(listener);
-    listener.wait_for_words("(Ctrl-C ends)", LIMIT);
+    listener.wait_for_words("(press Ctrl-C to end)", LIMIT);
     listener
 }
 
@@ -148,7 +148,7 @@ fn a_sender_that_is_done_is_the_natural_end_of_its_receiver() {
         let sent = sender.finish(LIMIT);
         assert_eq!(sent.status.code(), Some(130), "{}", errors(&sent));
         let ended = listener.finish(LIMIT);
-        assert!(ended.status.success() && errors(&ended).contains("the sender has closed its port"), "{}", errors(&ended));
+        assert!(ended.status.success() && errors(&ended).contains("the sender closed its port"), "{}", errors(&ended));
         let (sent, came) = (json(&sent.stdout), json(&ended.stdout));
         assert!(number(&came, "frames_received") > 0 && number(&came, "frames_received") <= number(&sent, "frames_sent"), "{came}\n{sent}");
     }

@@ -1,4 +1,4 @@
-//! `linerate agent`: one endpoint's part in a run. People do not start it; the conductor does.
+//! `linerate agent`: runs at an endpoint during a run. The conductor starts it, not the user.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::CommandError;
 
-/// Do what a conductor says, one JSON message a line on standard input and output.
+/// Execute the requests of a conductor: one JSON message per line on standard input and output
 #[derive(Debug, Args)]
 pub struct AgentArgs {}
 
 /// Runs the command.
 pub fn run(_: &AgentArgs) -> Result<ExitCode, CommandError> {
-    // Drivers print to standard output when they like. The protocol keeps the pipe to itself, and they get standard error.
+    // Drivers may print to standard output at any time. They get standard error instead, so that only the protocol uses the pipe.
     let pipe = nix::unistd::dup(std::io::stdout())?;
     nix::unistd::dup2_stdout(std::io::stderr())?;
     testbed::agent::serve(BufReader::new(std::io::stdin()), File::from(pipe))?;

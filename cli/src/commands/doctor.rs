@@ -1,4 +1,4 @@
-//! `linerate doctor`: what would spoil a measurement on this machine, and the command that mends it.
+//! `linerate doctor`: checks this machine for settings that distort measurements.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,26 +10,26 @@ use testbed::preflight::{self, Check, Intention, Machine, Severity};
 
 use super::{CommandError, Format};
 
-/// Look for what would spoil a measurement on this machine, and name the command that mends it.
+/// Check this machine for settings that distort measurements, and print the command that fixes each
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 SEVERITIES
   problem   something cannot be measured at all
-  warning   the figures will be lower, or vary more, than they could
-  note      worth knowing when the figures are read
-  ok        as it should be
+  warning   results will be lower, or vary more, than they could
+  note      useful to know when reading results
+  ok        nothing to do
 
-Nothing is changed by this command. The exit code is 1 if there is a problem, and 0 otherwise.
-What it finds is also kept with every run, in environment.json.
+This command changes nothing. The exit code is 1 if there is a problem, and 0 otherwise.
+`linerate run` stores the same checks in environment.json.
 
 EXAMPLES
   sudo linerate doctor
   sudo linerate doctor --json | jq '.checks[] | select(.severity == \"warning\")'")]
 pub struct DoctorArgs {
-    /// Where the results will be written
+    /// Where results will be written (its file system is checked)
     #[arg(long, default_value = "runs", value_name = "DIR")]
     out: PathBuf,
-    /// Leave out what is as it should be
+    /// Do not print checks that are ok
     #[arg(long, short)]
     quiet: bool,
     /// Print one JSON object
@@ -39,7 +39,7 @@ pub struct DoctorArgs {
 
 #[derive(Serialize)]
 struct Diagnosis {
-    /// The most severe of the checks.
+    /// The highest severity of all checks.
     worst: Severity,
     checks: Vec<Check>,
 }
@@ -56,7 +56,7 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
 }
 
 impl Diagnosis {
-    /// What is well first, what matters most last, where a terminal shows it.
+    /// The most severe checks come last, where a terminal shows them.
     fn describe(&self) -> String {
         let mut sorted: Vec<&Check> = self.checks.iter().collect();
         sorted.sort_by_key(|check| check.severity);

@@ -1,18 +1,18 @@
-//! How test frames look: the same flags for `send`, `receive` and `reflect`, because both ends must agree.
+//! Headers and tags of test frames: the same flags for `send`, `receive` and `reflect`, because both ends must use the same.
 
 use clap::Args;
 use dataplane::{FrameFormat, Tagging, VlanId};
 
-/// Headers and tags of test frames. Give both ends the same: whatever looks otherwise is foreign.
+/// Headers and tags of test frames. A receiver counts frames with other headers as foreign.
 #[derive(Debug, Args)]
 pub struct FrameArgs {
-    /// Headers of the test frames; both ends must say the same
+    /// Headers of the test frames; must be the same at both ends
     #[arg(long, value_enum, default_value = "ipv4")]
     headers: Headers,
-    /// VLAN tag (802.1Q), 1 to 4094; part of the size
+    /// VLAN tag (802.1Q), 1 to 4094; its 4 bytes are part of the frame size
     #[arg(long, value_name = "ID", value_parser = vlan_id)]
     vlan: Option<VlanId>,
-    /// Outer tag around --vlan (802.1ad, QinQ)
+    /// Outer VLAN tag (802.1ad, QinQ), in addition to --vlan
     #[arg(long, value_name = "ID", requires = "vlan", value_parser = vlan_id)]
     outer_vlan: Option<VlanId>,
 }
@@ -48,6 +48,6 @@ impl FrameArgs {
 }
 
 fn vlan_id(text: &str) -> Result<VlanId, String> {
-    let number = text.parse::<u16>().map_err(|_| format!("`{text}` is not a VLAN id: write 1 to 4094"))?;
+    let number = text.parse::<u16>().map_err(|_| format!("`{text}` is not a VLAN id: use 1 to 4094"))?;
     VlanId::new(number).map_err(|error| error.to_string())
 }

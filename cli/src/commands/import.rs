@@ -1,4 +1,4 @@
-//! `linerate import`: the outputs of someone else's run, as records.
+//! `linerate import`: converts saved outputs of kernel tools to records.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -12,39 +12,40 @@ use serde_json::json;
 
 use super::{CommandError, Format};
 
-/// Take outputs of iperf3, qperf, sockperf, netperf, iperf 2 and ping into a run directory.
+/// Convert saved outputs of iperf3, qperf, sockperf, netperf, iperf 2 and ping to records in a run directory
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-WHAT IS UNDERSTOOD
+FORMATS
   iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log,
-  netperf (table, -o, -k), iperf -y C, ping. Which tool printed a file is found out from its text.
+  netperf (table, -o, -k), iperf -y C, ping. The tool is recognised from the text of the file.
 
 WHAT HAPPENS
-  Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips
-  (qperf, sockperf) become round trips. All files are understood before anything is written; a file
-  is taken once.
+  Each file is copied to DIR/raw, and its results are appended to DIR/results.jsonl. Half round-trip
+  times (qperf, sockperf) are doubled. All files are parsed before anything is written. A file that was
+  imported before is not imported again.
 
+EXAMPLES
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs
   linerate import latency-*.txt --pair a-cpu:b-dpu --size 64 --out runs/theirs
   linerate report runs/theirs")]
 pub struct ImportArgs {
-    /// Outputs, as the tools printed them
+    /// Output files, exactly as the tools printed them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Which endpoints measured: client, then server, such as a-cpu:b-dpu
+    /// The endpoints, client first, such as a-cpu:b-dpu
     #[arg(long, value_name = "CLIENT:SERVER")]
     pair: Option<Pair>,
 
-    /// Message size in bytes, for files that do not say it (sockperf, iperf 2, short qperf)
+    /// Message size in bytes, for files that do not contain it (sockperf, iperf 2, short qperf)
     #[arg(long, value_name = "BYTES")]
     size: Option<MessageSize>,
 
-    /// The tool's version, for files that do not say it
+    /// Version of the tool, for files that do not contain it
     #[arg(long, value_name = "VERSION")]
     tool_version: Option<String>,
 
-    /// Run directory to append to; made where it is missing [default: runs/TIME-import]
+    /// Run directory to append to; created if missing [default: runs/TIME-import]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -67,7 +68,7 @@ pub fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writing to a String cannot fail, so the results of `write!` are let go.
+/// Writing to a String cannot fail, so the results of `write!` are ignored.
 fn describe(imported: &[Imported], directory: &str) -> String {
     let mut text = String::new();
     for file in imported {
@@ -88,7 +89,7 @@ fn describe(imported: &[Imported], directory: &str) -> String {
             }
         }
     }
-    let _ = write!(text, "in {directory}; read it with: linerate report {directory}");
+    let _ = write!(text, "written to {directory}; to make a report: linerate report {directory}");
     text
 }
 

@@ -1,4 +1,4 @@
-//! `linerate lab`: the embedded testbed, by hand.
+//! `linerate lab`: creates, lists and removes labs.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use testbed::lab::{Lab, LabName, LabOptions, LabState, LabStatus};
 
 use super::{CommandError, Format, interrupt_flag};
 
-/// Make, show and remove labs: four network namespaces laid out as two hosts with a BlueField-2 each.
+/// Create, list and remove labs: four network namespaces that stand for two hosts with a BlueField-2 each
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 THE LAB
@@ -19,7 +19,7 @@ THE LAB
   198.18.0.1       198.18.0.2                    198.18.0.4        198.18.0.3
 
   Kernel traffic crosses veth pairs and bridges. DPDK traffic crosses shared memory between
-  net_vhost and net_virtio_user ports, whose sockets live in the lab's directory.
+  net_vhost and net_virtio_user ports; their sockets are in the lab's directory.
   The lab shows how linerate works. It does not show how fast a BlueField-2 is.
 
 EXAMPLES
@@ -27,7 +27,7 @@ EXAMPLES
   sudo ip netns exec lr-try-a-cpu ping 198.18.0.4
   sudo linerate lab down --name try
 
-`linerate run` makes a lab of its own and removes it; no lab has to be up for it.")]
+`linerate run` creates its own lab and removes it; you do not need to create one first.")]
 pub struct LabArgs {
     #[command(subcommand)]
     command: LabCommand,
@@ -38,31 +38,31 @@ pub struct LabArgs {
 
 #[derive(Debug, Subcommand)]
 enum LabCommand {
-    /// Make a lab that stays until it is taken down
+    /// Create a lab that stays until `lab down`
     Up {
-        /// Its name: small letters, digits and `-` [default: six random hexadecimal digits]
+        /// Name of the lab: lower-case letters, digits and `-` [default: six random hexadecimal digits]
         #[arg(long)]
         name: Option<LabName>,
     },
-    /// Show the labs, their endpoints and how to enter them
+    /// List the labs, their endpoints and how to run commands in them
     Status {
-        /// Only this one
+        /// Only this lab
         #[arg(long)]
         name: Option<LabName>,
     },
-    /// Take labs down, with the processes inside them
+    /// Remove labs and end the processes in them
     Down(DownArgs),
 }
 
 #[derive(Debug, Args)]
 struct DownArgs {
-    /// Which lab; not needed where there is only one
+    /// Which lab; not needed if there is only one
     #[arg(long, conflicts_with = "all")]
     name: Option<LabName>,
-    /// Every lab that no living process owns
+    /// All labs, except those that a running process owns
     #[arg(long)]
     all: bool,
-    /// Also a lab that a living process owns: what it measures fails
+    /// Also labs that a running process owns; its measurements then fail
     #[arg(long)]
     force: bool,
 }
@@ -76,7 +76,7 @@ struct Labs {
 #[derive(Serialize)]
 struct Removed {
     removed: Vec<LabName>,
-    /// Not removed, because a living process owns them.
+    /// Not removed, because a running process owns them.
     in_use: Vec<LabName>,
 }
 
@@ -95,7 +95,7 @@ fn up(name: Option<LabName>, format: Format) -> Result<ExitCode, CommandError> {
     let lab = Lab::up(LabOptions { name, keep: true })?;
     if interrupted.load(Ordering::Relaxed) {
         lab.down()?;
-        return Err(CommandError::new("interrupted; the lab was taken down again"));
+        return Err(CommandError::new("interrupted; the lab was removed again"));
     }
     let status = Lab::status(lab.name())?;
     format.print(&status, || describe(&status))?;
@@ -108,7 +108,7 @@ fn status(name: Option<&LabName>, format: Format) -> Result<ExitCode, CommandErr
         None => Lab::list()?,
     };
     let text = |labs: &[LabStatus]| match labs {
-        [] => "no lab is up; `sudo linerate lab up` makes one".to_owned(),
+        [] => "no lab exists; `sudo linerate lab up` creates one".to_owned(),
         labs => labs.iter().map(describe).collect::<Vec<_>>().join("\n\n"),
     };
     let labs = Labs { labs };
@@ -141,17 +141,17 @@ fn chosen(args: &DownArgs) -> Result<Vec<LabStatus>, CommandError> {
         return Ok(labs);
     }
     let names: Vec<String> = labs.iter().map(|lab| lab.name.to_string()).collect();
-    Err(CommandError::new(format!("several labs are up ({}): say which with --name, or --all", names.join(", "))))
+    Err(CommandError::new(format!("there are several labs ({}): choose one with --name, or use --all", names.join(", "))))
 }
 
 impl Removed {
     fn describe(&self) -> String {
         let list = |names: &[LabName]| names.iter().map(LabName::as_str).collect::<Vec<_>>().join(", ");
         match (self.removed.as_slice(), self.in_use.as_slice()) {
-            ([], []) => "no lab is up".to_owned(),
-            (removed, []) => format!("taken down: {}", list(removed)),
-            ([], in_use) => format!("left, because living processes own them: {}; --force takes them down too", list(in_use)),
-            (removed, in_use) => format!("taken down: {}; left, because living processes own them: {}", list(removed), list(in_use)),
+            ([], []) => "no lab exists".to_owned(),
+            (removed, []) => format!("removed: {}", list(removed)),
+            ([], in_use) => format!("not removed, because running processes own them: {}; --force removes them too", list(in_use)),
+            (removed, in_use) => format!("removed: {}; not removed, because running processes own them: {}", list(removed), list(in_use)),
         }
     }
 }
@@ -160,7 +160,7 @@ fn describe(lab: &LabStatus) -> String {
     let state = match &lab.state {
         LabState::Kept => format!("up, until `sudo linerate lab down --name {}`", lab.name),
         LabState::InUse { process } => format!("up, until process {process} ends"),
-        LabState::Broken { reason } => format!("not usable, {reason}; `sudo linerate lab down --name {}` removes it", lab.name),
+        LabState::Broken { reason } => format!("unusable: {reason}; `sudo linerate lab down --name {}` removes it", lab.name),
     };
     let mut text = format!("lab {}: {state}; {} processes inside\n", lab.name, lab.processes);
     // Writing to a String cannot fail.
@@ -170,7 +170,7 @@ fn describe(lab: &LabStatus) -> String {
         let _ = writeln!(text, "  {id:<9} {address:<12} {:<10} {}", endpoint.interface, endpoint.namespace);
     }
     if let Some(first) = lab.endpoints.first() {
-        let _ = writeln!(text, "  enter one:        sudo ip netns exec {} bash", first.namespace);
+        let _ = writeln!(text, "  open a shell:     sudo ip netns exec {} bash", first.namespace);
         let _ = write!(text, "  sockets for DPDK: {}", first.socket_dir.display());
     }
     text

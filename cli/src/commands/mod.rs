@@ -1,18 +1,26 @@
-//! One file a command. Each has its `Args`, which are its help, and a `run`.
+//! The commands, one file each: `Args` (also the help text) and `run`.
 
 use std::fmt;
 
 use serde::Serialize;
 
 pub mod compare;
+pub mod completions;
 pub mod import;
+pub mod man;
 pub mod report;
 pub mod simulate;
 
 #[cfg(feature = "dpdk")]
 mod frame_args;
 #[cfg(feature = "dpdk")]
-mod port_session;
+mod listener_args;
+#[cfg(feature = "dpdk")]
+mod port_args;
+#[cfg(feature = "dpdk")]
+mod session;
+#[cfg(feature = "dpdk")]
+mod status_line;
 
 #[cfg(feature = "dpdk")]
 pub mod agent;
@@ -31,12 +39,11 @@ pub mod run;
 #[cfg(feature = "dpdk")]
 pub mod send;
 
-/// Why a command could not do what it was asked: one text that says what failed, on what, and what to do.
+/// The error of a command: what failed, on what, why, and what to do.
 pub struct CommandError(String);
 
 impl CommandError {
-    /// An error of the command's own.
-    #[cfg(feature = "dpdk")]
+    /// An error that the command itself found.
     pub fn new(text: impl Into<String>) -> Self {
         CommandError(text.into())
     }
@@ -48,13 +55,13 @@ impl fmt::Display for CommandError {
     }
 }
 
-/// Every library error already says what a person needs; its causes are joined to it.
+/// Errors of the libraries are complete sentences; this appends their causes.
 impl<E: std::error::Error> From<E> for CommandError {
     fn from(error: E) -> Self {
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
-            // Transparent errors repeat their source's words.
+            // A transparent error has the text of its source.
             if !text.contains(&inner.to_string()) {
                 text.push_str(&format!(": {inner}"));
             }
@@ -64,17 +71,17 @@ impl<E: std::error::Error> From<E> for CommandError {
     }
 }
 
-/// How a result is printed on standard output.
+/// The format of a result on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text to read.
     Text,
     /// One JSON object, the last line of standard output.
     Json,
 }
 
 impl Format {
-    /// What `--json` asks for.
+    /// The format that `--json` selects.
     pub fn of(json: bool) -> Self {
         if json { Format::Json } else { Format::Text }
     }
@@ -89,19 +96,19 @@ impl Format {
     }
 }
 
-/// Columns of the terminal; 100 where there is none.
+/// Width of the terminal in columns; 100 without a terminal.
 fn terminal_width() -> u16 {
     terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
 }
 
-/// A flag that Ctrl-C and SIGTERM set. A second signal ends the program at once, for whoever cannot wait for the clean end.
+/// A flag that Ctrl-C and SIGTERM set. A second signal ends the program at once, without cleaning up.
 #[cfg(feature = "dpdk")]
 pub fn interrupt_flag() -> Result<std::sync::Arc<std::sync::atomic::AtomicBool>, CommandError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
 
     let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // Registered first, so that it acts only when the flag was set by an earlier signal.
+        // Registered before the flag is: it acts only if an earlier signal set the flag.
         signal_hook::flag::register_conditional_shutdown(signal, 130, flag.clone())?;
         signal_hook::flag::register(signal, flag.clone())?;
     }

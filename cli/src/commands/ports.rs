@@ -1,4 +1,4 @@
-//! `linerate ports`: what is here, and which devargs name it.
+//! `linerate ports`: the ports of this machine and their devargs.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,20 +9,20 @@ use testbed::inventory::{Interface, Inventory, PciPort, Readiness, Subfunction};
 
 use super::{CommandError, Format};
 
-/// List the ports of this machine, with the devargs that `--port` takes for each.
+/// List the ports of this machine with the devargs that `--port` accepts
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-WHAT DEVARGS ARE
-  DPDK's name for a port, with options after commas. `linerate send --port DEVARGS` takes them as they are
+DEVARGS
+  DPDK's name for a port, with options after commas. `linerate send --port DEVARGS` accepts them as they are
   listed here. On a BlueField in DPU mode:
     0000:03:00.0                        the uplink p0 (the wire)
-    0000:03:00.0,representor=vf65535    also pf0hpf: what the host sends arrives here
+    0000:03:00.0,representor=vf65535    also pf0hpf: traffic from the host arrives here
     0000:03:00.0,representor=vf0        also the representor of the host's VF 0
     auxiliary:mlx5_core.sf.4            a subfunction: an ordinary port behind the e-switch's rules
-  Traffic through a representor is the e-switch's slow path; traffic of a subfunction takes the fast one.
-  They are different measurements.
+  Traffic of a representor takes the e-switch's slow path, traffic of a subfunction the fast path. The two are
+  different measurements.
 
-Nothing is opened, bound or changed by this command. Without root it may see less.")]
+This command opens, binds and changes nothing. Without root it may list less.")]
 pub struct PortsArgs {
     /// Print one JSON object
     #[arg(long)]
@@ -36,7 +36,7 @@ pub fn run(args: &PortsArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writing to a String cannot fail, so the results of `write!` are let go in this file.
+/// Writing to a String cannot fail, so the results of `write!` are ignored in this file.
 fn describe(inventory: &Inventory) -> String {
     let mut text = String::new();
     if let Some(view) = &inventory.bluefield {
@@ -73,17 +73,17 @@ fn describe_pci(port: &PciPort, text: &mut String) {
     if let Some(link) = port.pcie.as_ref().filter(|link| link.is_reduced()) {
         let _ = writeln!(
             text,
-            "      the PCIe link runs at {} x{}, the device can {} x{}",
+            "      the PCIe link runs at {} x{}; the device supports {} x{}",
             link.speed, link.width, link.max_speed, link.max_width
         );
     }
     match &port.readiness {
         Readiness::Ready => {}
         Readiness::Bind { command } => {
-            let _ = writeln!(text, "      first: {command}");
+            let _ = writeln!(text, "      to use it, first run: {command}");
         }
         Readiness::InUse { interface } => {
-            let _ = writeln!(text, "      do not take it: {interface} carries the default route of this machine");
+            let _ = writeln!(text, "      do not use it: {interface} carries the default route of this machine");
         }
     }
     for representor in &port.representors {

@@ -1,59 +1,53 @@
-//! `linerate receive`: the sink, by hand.
+//! `linerate receive`: the sink as a command.
 
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{BootId, PortOptions, ReceivePlan, ReceiveReport};
-use methodology::units::{FrameSize, Seconds};
+use dataplane::{BootId, ReceivePlan, ReceiveReport};
+use methodology::units::Seconds;
 
-use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session, loop_lines};
+use super::listener_args::ListenerArgs;
+use super::port_args::End;
+use super::status_line::{StatusLine, poll_loop_lines};
 use super::{CommandError, Format};
 
-/// Receive test frames on a DPDK port and account for each by its sequence number.
+/// Receive test frames on a DPDK port, and count lost, duplicate and reordered frames
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
     linerate receive --port net_vhost0,iface=lr.sock
     linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s     (in another terminal)
-  It counts until Ctrl-C, until --duration is over, or until the sender goes away. Without --duration a sender that closes its port is
-  a good end. One that is killed and a link that goes down are not: the exit code says so.
+  It counts until Ctrl-C, until --duration is over, or until the sender closes its port. Without --duration, a sender that closes its
+  port is the normal end. If the sender is killed or the link goes down, the exit code is 1.
 
-WHAT THE FIGURES MEAN
-  lost       sequence numbers that never came, below the highest that did
-  duplicate  frames whose sequence number had come already
-  reordered  frames that came after one with a higher sequence number (RFC 4737)
-  corrupt    test frames whose tag or payload is not what was sent
-  foreign    frames that are not linerate's: counted, never taken for test frames")]
+WHAT THE COUNTERS MEAN
+  lost       sequence numbers missing below the highest one received
+  duplicate  frames whose sequence number was received before
+  reordered  frames received after a frame with a higher sequence number (RFC 4737)
+  corrupt    test frames whose tag or payload differs from what was sent
+  foreign    frames that linerate did not send: counted, and never taken for test frames")]
 pub struct ReceiveArgs {
     #[command(flatten)]
-    port: PortArgs,
-    #[command(flatten)]
-    frame: FrameArgs,
-    /// Largest frame to expect, in bytes with the FCS
-    #[arg(long, default_value = "1518", value_name = "BYTES")]
-    max_size: FrameSize,
-    /// Stop after this long; without it, on Ctrl-C or when the sender goes away
-    #[arg(long, value_name = "TIME")]
-    duration: Option<Seconds>,
-    /// Check every header checksum and payload: slower, for runs that prove integrity
+    listener: ListenerArgs,
+    /// Check every header checksum and payload. Slower; use it to prove integrity
     #[arg(long)]
     check_payload: bool,
-    /// Tell one-way delays of a sender on this machine, whose clock this is (/proc/sys/kernel/random/boot_id; `send --json` has it as `clock`).
-    /// Refused where it is not this machine's: two clocks only give round trips
+    /// Measure one-way delays from a sender on this machine. CLOCK-ID is the boot id of the sender's machine
+    /// (/proc/sys/kernel/random/boot_id; `send --json` prints it as `clock`). Refused if it is not this machine's: with two clocks only
+    /// round-trip times can be measured
     #[arg(long, value_name = "CLOCK-ID")]
     one_way: Option<BootId>,
 }
 
 /// Runs the command.
 pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
-    let format = Format::of(args.port.json);
-    let mut session = Session::open(&args.port, PortOptions { max_frame: args.max_size, ..PortOptions::default() })?;
+    let listener = &args.listener;
+    let mut session = listener.open()?;
     let plan = ReceivePlan {
-        cpus: args.port.cpus(End::Receiver),
-        frame: args.frame.format(),
-        tagging: args.frame.tagging(),
-        duration: args.duration.map(Seconds::duration),
+        cpus: listener.port.cpus(End::Receiver),
+        frame: listener.frame.format(),
+        tagging: listener.frame.tagging(),
+        duration: listener.duration.map(Seconds::duration),
         check_payload: args.check_payload,
         one_way: args.one_way.clone(),
         ..ReceivePlan::default()
@@ -61,7 +55,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let running = session.port()?.receive(plan);
     session.say_ready("receiving", &running);
     let outcome = session.watch(running, |now, before, interval| {
-        Live::new("received", now.elapsed)
+        StatusLine::new("received", now.elapsed)
             .packets(now.frames_received - before.frames_received, interval)
             .count("lost", now.lost)
             .count("duplicate", now.duplicate)
@@ -70,22 +64,22 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
             .count("foreign", now.foreign)
     });
     let report = outcome.report?;
-    format.print(&report, || text(&report))?;
-    session.conclude(report.ended_early.as_deref(), report.peer_left, args.duration, outcome.exit)
+    Format::of(listener.port.json).print(&report, || text(&report))?;
+    session.conclude(report.ended_early.as_deref(), report.peer_left, listener.duration, outcome.exit)
 }
 
 fn text(report: &ReceiveReport) -> String {
     let mut lines = vec![
         format!("received    {} test frames in {}: {}", report.frames_received, Seconds::from(report.duration), report.rate),
-        format!("lost        {} by sequence, below the highest that came", report.lost),
+        format!("lost        {} (sequence numbers missing below the highest one received)", report.lost),
         format!("duplicate   {}", report.duplicate),
         format!("reordered   {}", report.reordered),
         format!("corrupt     {}", report.corrupt),
-        format!("foreign     {} frames that are not linerate's", report.foreign),
+        format!("foreign     {} frames that linerate did not send", report.foreign),
     ];
     if report.window_exceeded > 0 {
         lines.push(format!(
-            "unclear     {} frames older than the tracker remembers: late or duplicate, it cannot say which",
+            "unclear     {} frames are older than the sequence window: each is either late or a duplicate",
             report.window_exceeded
         ));
     }
@@ -103,6 +97,6 @@ fn text(report: &ReceiveReport) -> String {
             delay.min, delay.p50, delay.p90, delay.p99, delay.p999, delay.max, delay.count
         ));
     }
-    lines.extend(loop_lines(&report.hiccups, &report.cycles));
+    lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
 }

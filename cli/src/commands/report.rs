@@ -1,4 +1,4 @@
-//! `linerate report`: a run directory made readable, at any time, on any machine.
+//! `linerate report`: writes the report of a run directory.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,24 +11,25 @@ use serde_json::json;
 
 use super::{CommandError, terminal_width};
 
-/// Make report.html, report.md, results.csv, results.parquet and figures from a run directory.
+/// Write report.html, report.md, results.csv, results.parquet and figures from a run directory
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-WHAT IS WRITTEN
-  report.html      one file: figures, analysis, every trial with its verdict; opens without a network, prints whole
-  report.md        the same for places that show no HTML
-  results.csv      one line a record
+FILES
+  report.html      one file: figures, analysis, every trial with its verdict; needs no network, prints completely
+  report.md        the same as Markdown
+  results.csv      one line for each record
   results.parquet  the same with types, for pandas, DuckDB and Spark
-  figures/         each figure as SVG for papers, and the numbers behind it as CSV
+  figures/         each figure as SVG, and its numbers as CSV
 
-All of it is derived from results.jsonl and can be made again. A damaged line is named and the rest is reported.
+All files are derived from results.jsonl and can be written again at any time. Damaged lines are listed, and the
+rest is reported.
 
 EXAMPLES
   linerate report runs/20260301T120000Z-lab
   linerate report theirs/ --out /tmp/look
   linerate report runs/mine --json | jq '.analysis.ratios[] | {pair, bytes, ratio}'")]
 pub struct ReportArgs {
-    /// The run directory: where results.jsonl is
+    /// The run directory: the one that contains results.jsonl
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// Where to write [default: the run directory]

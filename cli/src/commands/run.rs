@@ -1,4 +1,4 @@
-//! `linerate run`: the main job.
+//! `linerate run`: measures all pairs of a testbed and writes the report.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,46 +18,50 @@ use testbed::topology::Testbed;
 
 use super::{CommandError, Format, terminal_width};
 
-/// Measure every pair, kernel bypass beside the kernel, and write one report.
+/// Measure every pair of endpoints with DPDK and with the kernel, and write one report
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
-    linerate run                          every pair of the built-in lab at seven sizes, under 3 minutes
-    linerate run --quick                  three sizes, under a minute
+    linerate run                          every pair of the built-in lab at seven frame sizes, under 3 minutes
+    linerate run --quick                  three frame sizes, under a minute
     linerate run --full                   one-second trials, three repetitions, under 20 minutes
-    linerate run --plan plan.toml --testbed testbed.toml      (docs/plan.md and docs/testbed.md have the keys)
-    linerate run --plan docs/plans/tune.toml                 bursts and flows, each combination beside the others
+    linerate run --plan plan.toml --testbed testbed.toml      (keys: docs/plan.md and docs/testbed.md)
+    linerate run --plan docs/plans/tune.toml                 every combination of burst size and number of flows
     linerate run --resume runs/20261122-103000-standard
 
-  Without --testbed it makes the lab: four endpoints on this machine, each in a network namespace, laid out as two
-  servers with a BlueField-2 each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK traffic crosses
-  shared memory between two processes. The lab is removed again at the end, also after Ctrl-C. It needs root.
+THE LAB
+  Without --testbed, linerate creates the lab: four endpoints on this machine, each in a network namespace, connected
+  like two servers with a BlueField-2 each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK traffic
+  crosses shared memory between two processes. The lab needs root. It is removed at the end, also after Ctrl-C.
 
-  Results are kept as they are made. Ctrl-C ends the run: records are kept, the report is written, --resume goes on.
+INTERRUPTED RUNS
+  Each record is written as soon as its measurement ends. After Ctrl-C all records are kept and the report is written;
+  --resume continues the run.
 
-EXIT CODE
-  0 the plan was carried out (some measurements may be invalid or failed: the report says which), 1 an error, or every
-  measurement failed, 130 interrupted")]
+EXIT CODES
+  0    the plan was executed; some measurements may be invalid or failed, and the report names them
+  1    an error, or all measurements failed
+  130  interrupted")]
 pub struct RunArgs {
-    /// Three sizes, short trials: under a minute
+    /// Three frame sizes, short trials: under a minute
     #[arg(long, conflicts_with_all = ["full", "plan"])]
     quick: bool,
     /// One-second trials, three repetitions
     #[arg(long, conflicts_with = "plan")]
     full: bool,
-    /// What to measure, instead of the built-in plan
+    /// Plan file: what to measure, instead of the built-in plan
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Where to measure, instead of the built-in lab
+    /// Testbed file: where to measure, instead of the built-in lab
     #[arg(long, value_name = "FILE")]
     testbed: Option<PathBuf>,
-    /// The run directory; runs/TIME-PLAN if not given
+    /// Run directory [default: runs/TIME-PLAN]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with a run that was cut off, with its own plan
+    /// Continue an interrupted run with its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "full", "plan", "out"])]
     resume: Option<PathBuf>,
-    /// Print what would be measured, and measure nothing
+    /// Print what would be measured, and stop
     #[arg(long)]
     dry_run: bool,
     /// Print the outcome as one JSON object on standard output
@@ -81,7 +85,7 @@ struct Summary {
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
-    // Everything that can be wrong is found before anything is made: plan, testbed, run directory, lab, endpoints.
+    // Plan, testbed, run directory, lab and endpoints are checked before anything is measured.
     let plan = plan(args)?;
     let given = given_testbed(args)?;
     let program = std::env::current_exe()?;
@@ -91,7 +95,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         return dry_run(args, &plan, given.as_ref(), measurements);
     }
     if given.is_none() {
-        // The lab needs root: found out before a directory is made that only root could remove.
+        // The lab needs root. Without it this fails, before the run directory is created.
         Lab::sweep_dead()?;
     }
     let (mut directory, done) = directory(args, &plan)?;
@@ -107,11 +111,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     directory.write_testbed(&testbed.source)?;
     let environment = match describe(&testbed, &interrupted) {
         Ok(environment) => Some(environment),
-        // Ctrl-C ends a run in the same way at any time.
+        // Ctrl-C has the same effect before the first measurement as during one.
         Err(AgentError::Interrupted { .. }) => None,
         Err(error) => {
             return Err(CommandError::new(format!(
-                "{error}; nothing has been measured: when that is mended, `linerate run --resume {}` begins",
+                "{error}; nothing was measured: fix this, then start with `linerate run --resume {}`",
                 directory.path().display()
             )));
         }
@@ -126,7 +130,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         None => Ok(RunEnd::Interrupted),
     };
     let measured = started.elapsed();
-    // The lab goes before anything else can fail.
+    // The lab is removed before anything else can fail.
     let lab_gone = lab.map_or(Ok(()), Lab::down);
     let records_kept = directory.path().to_owned();
     directory.sync()?;
@@ -157,14 +161,14 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-/// The testbed that was named; for a resumed run, the one that it began on. `None` is the built-in lab.
+/// The testbed of `--testbed`; for a resumed run, the testbed that it started on. `None` is the built-in lab.
 fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
     let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
     let Some(directory) = &args.resume else { return Ok(named) };
     let kept = Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))?;
     match named {
         Some(named) if named.source != kept.source => Err(CommandError::new(format!(
-            "{} was begun on another testbed (`{}`): a run has one testbed; leave --testbed out to go on with it, or begin a new run",
+            "{}: the run started on another testbed (`{}`), and a run has one testbed: leave out --testbed to continue it, or start a new run",
             directory.display(),
             kept.name
         ))),
@@ -199,7 +203,7 @@ fn measure(
     end
 }
 
-/// The progress bar: which measurement, how many, how long still.
+/// The progress bar: the current measurement, how many there are, and the time left.
 struct Bar {
     bar: ProgressBar,
     title: String,
@@ -212,7 +216,7 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {prefix} left  {msg}") {
             bar.set_style(style);
         }
-        // Where there is no terminal, a line now and then tells a log that the run goes on.
+        // Without a terminal, print a line now and then, so that a log shows progress.
         let lines = !quiet && bar.is_hidden();
         Bar { bar, title: String::new(), lines }
     }
@@ -235,7 +239,7 @@ impl Observer for Bar {
     fn ended(&mut self, record: &Record) {
         if record.verdict.state == State::Failed {
             let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
-            let line = format!("failed: {} — {}", self.title, reasons.join("; "));
+            let line = format!("failed: {}: {}", self.title, reasons.join("; "));
             if self.lines { eprintln!("{line}") } else { self.bar.println(line) }
         }
     }
@@ -273,7 +277,7 @@ fn print(
         ));
         match &report {
             Some(path) => text.push_str(&format!("report: {}", path.display())),
-            None => text.push_str(&format!("records: {} (no report could be written)", archive.directory.display())),
+            None => text.push_str(&format!("records: {} (the report could not be written)", archive.directory.display())),
         }
         text
     })
@@ -303,9 +307,9 @@ fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements:
         measurements,
     };
     Format::of(args.json).print(&intention, || {
-        let mut text = format!("plan {}, {} repetition(s), on {}\n", intention.plan, intention.repetitions, intention.testbed);
+        let mut text = format!("plan {}, repetitions: {}, testbed: {}\n", intention.plan, intention.repetitions, intention.testbed);
         text.extend(intention.measures.iter().map(|measure| format!("  {measure}\n")));
-        text.push_str(&format!("{} measurements; nothing was made", intention.measurements));
+        text.push_str(&format!("{} measurements; nothing was measured or created", intention.measurements));
         text
     })?;
     Ok(ExitCode::SUCCESS)

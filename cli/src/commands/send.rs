@@ -1,4 +1,4 @@
-//! `linerate send`: the generator, by hand.
+//! `linerate send`: the generator as a command.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,94 +9,96 @@ use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, SendPlan, SendRep
 use methodology::units::{FrameSize, Frames, LinkSpeed, Load, Pace, PacketRate, Seconds};
 
 use super::frame_args::FrameArgs;
-use super::port_session::{End, Live, PortArgs, Session};
+use super::port_args::{End, PortArgs};
+use super::session::Session;
+use super::status_line::{StatusLine, poll_loop_lines};
 use super::{CommandError, Format};
 
-/// Send test frames from a DPDK port, each tagged with stream, sequence number and time.
+/// Send test frames from a DPDK port, each tagged with stream, sequence number and time
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
-  Two terminals, shared memory between them, no NIC needed:
+  Over shared memory between two terminals; no NIC needed:
     linerate receive --port net_vhost0,iface=lr.sock
     linerate send --port net_virtio_user0,path=lr.sock --size 64 --rate 1Mpps --duration 5s
   Round-trip times, with `linerate reflect` at the other end:
     linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt
-  How fast is the generator itself? On two queues with a CPU each?
+  The highest rate of the generator itself, on one queue and on two:
     linerate send --port net_null0 --rate max
     linerate send --port net_null0 --rate max --queues 2
-  How much of a round trip is the tester itself? At the size and the rate that it shall stand beside:
+  The tester's own share of a round-trip time, at a given size and rate:
     linerate send --port net_ring0 --rtt --rate 100kpps
-  A mix of sizes, a thousand flows, or what was captured elsewhere:
+  A mix of sizes and 1000 flows; a capture with its own timing:
     linerate send --port 0000:03:00.0 --size imix --flows 1000 --rate 50%
     linerate send --port 0000:03:00.0 --pcap web.pcap --own-timing
-  Round-trip times of a thin stream beside a heavy load, on a queue of its own:
+  Round-trip times of a low-rate stream on its own queue, beside a high load:
     linerate send --port net_virtio_user0,path=lr.sock --queues 2 --rate 5Mpps --rtt --probe 1kpps
 
-WHAT THE FIGURES MEAN
-  sent     frames that the port took; unsent: frames that were due and did not go.
-           Unsent frames were never on the wire: they are the sender's shortfall, not the path's loss.
-  Loss is counted by the receiver, by sequence number.")]
+WHAT THE COUNTERS MEAN
+  sent     frames that the port accepted
+  unsent   frames that were due and were not sent: the sender was too slow, so they are not loss of the path
+  The receiver counts loss, by sequence number.")]
 pub struct SendArgs {
     #[command(flatten)]
     port: PortArgs,
-    /// Frame size in bytes, counted with the 4-byte FCS, or a mix: imix (28×64, 16×570, 4×1518), imix-simple (7×64, 4×570, 1×1518), or a
-    /// genome of RFC 6985 such as imix:aaafg
+    /// Frame size in bytes, 4-byte FCS included, or a mix: imix (28×64, 16×570, 4×1518), imix-simple (7×64, 4×570, 1×1518), or an RFC 6985
+    /// genome such as imix:aaafg
     #[arg(long, default_value = "64", value_name = "SIZE")]
     size: Frames,
-    /// Send the frames of this pcap or pcapng file as they are, round and round, instead of test frames. They carry no tag, so their receiver
-    /// counts them as foreign
+    /// Send the frames of this pcap or pcapng file unchanged, in a loop, instead of test frames. They have no tag, so the receiver counts them
+    /// as foreign
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "flows", "rtt"])]
     pcap: Option<PathBuf>,
-    /// With --pcap: send each frame when it was captured, relative to the first, instead of at --rate
+    /// With --pcap: use the time stamps of the capture, relative to the first frame, instead of --rate
     #[arg(long, requires = "pcap", conflicts_with = "rate")]
     own_timing: bool,
-    /// 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
+    /// Offered load: 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
     #[arg(long, default_value = "max", allow_hyphen_values = true)]
     rate: Load,
-    /// Link speed for `--rate 50%` where the port does not know its own, such as 25G
+    /// Link speed for `--rate 50%`, such as 25G, if the port does not know its own
     #[arg(long, value_name = "SPEED")]
     link: Option<LinkSpeed>,
-    /// Wait this long for the other end of a shared-memory port, or for the link
+    /// How long to wait for the other end of a shared-memory port, or for the link
     #[arg(long, default_value = "10s", value_name = "TIME")]
     wait: Seconds,
     /// How long to send
     #[arg(long, default_value = "10s", value_name = "TIME")]
     duration: Seconds,
-    /// Stop after this many frames, where that is sooner
+    /// Stop after this many frames, if that is before the end of --duration
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     #[command(flatten)]
     frame: FrameArgs,
-    /// Spread the frames over this many flows in equal shares (RFC 4814 addresses and ports)
+    /// Number of flows; each gets the same share of the frames (addresses and ports as in RFC 4814)
     #[arg(long, default_value = "1", value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     flows: u32,
-    /// Pick another flow set; the same seed gives the same flows every time
+    /// Choose another set of flows; the same seed gives the same flows every time
     #[arg(long, default_value = "0")]
     seed: u64,
-    /// At most this many frames in one burst
+    /// Largest number of frames in one burst
     #[arg(long, default_value = "64", value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=256))]
     burst: u16,
-    /// Number of the stream, to tell several senders apart
+    /// Stream number; give each of several senders its own
     #[arg(long, default_value = "0")]
     stream: u16,
     /// Measure round-trip times: the other end must send the frames back (`linerate reflect`)
     #[arg(long)]
     rtt: bool,
-    /// With --rtt: time the frames of a stream of this many frames a second beside the load, and not the load's own. It takes the last of
-    /// several --queues for itself
+    /// With --rtt: measure round-trip times on a separate stream of this rate, not on the load itself. With several --queues, the stream
+    /// has the last queue to itself
     #[arg(long, value_name = "RATE", requires = "rtt", value_parser = packet_rate)]
     probe: Option<PacketRate>,
-    /// Let the port say when each frame came back (hardware receive timestamps), instead of the poll loop
+    /// Take the arrival time of returning frames from the port (hardware receive timestamps) instead of the poll loop
     #[arg(long, requires = "rtt")]
     arrival_by_port: bool,
-    /// Who spaces the frames of a --rate: the poll loop alone, a port that holds each frame until its time, or a port that limits its queues.
-    /// Few NICs do either, and those that do not are refused
+    /// What spaces the frames of a --rate: the poll loop (software), a port that sends each frame at its time (send-on-timestamp), or a port
+    /// that limits the rate of its queues (queue-rate). Few NICs support the last two; other ports are refused
     #[arg(long, value_enum, default_value = "software")]
     pacing: PacingChoice,
-    /// What to do with frames that are late: send them faster within a bound, leave them out, or end the run
+    /// What to do when frames are late: send them faster, up to --late-bound (catch-up); leave them out (skip); end the run (abort)
     #[arg(long, value_enum, default_value = "catch-up")]
     late: Late,
-    /// How late a frame may go, with --late catch-up and --late abort
+    /// How late a frame may be sent, for --late catch-up and --late abort
     #[arg(long, default_value = "10ms", value_name = "TIME")]
     late_bound: Seconds,
 }
@@ -119,7 +121,7 @@ enum PacingChoice {
 pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.port.json);
     if args.duration.is_zero() {
-        return Err(CommandError::new("a --duration of 0 sends nothing: give a time such as 5s"));
+        return Err(CommandError::new("--duration 0 sends nothing: use a time such as 5s"));
     }
     args.port.wait_for_listener(args.wait.duration())?;
     let (traffic, largest) = traffic(args)?;
@@ -139,7 +141,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
             Load::Max => Pace::Max,
             other => {
                 return Err(CommandError::new(format!(
-                    "--rate {other} is a rate of bits, and the frames of a capture differ: give frames a second, such as 10kpps, or max"
+                    "--rate {other} needs one frame size, and a capture has several: use frames per second, such as 10kpps, or max"
                 )));
             }
         },
@@ -171,7 +173,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     let running = session.port()?.send(plan)?;
     let outcome = session.watch(running, |now, before, interval| {
         let frames = now.frames_sent - before.frames_sent;
-        let live = Live::new("sent", now.elapsed);
+        let live = StatusLine::new("sent", now.elapsed);
         let live = match &args.pcap {
             None => live.rate(frames, interval, &args.size),
             Some(_) => live.packets(frames, interval),
@@ -179,8 +181,8 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         live.count("unsent", now.frames_unsent)
     });
     let mut report = outcome.report?;
-    // What was due and did not go is unsent, whether the port refused it or the loop came too late to offer it; `frames_skipped` says how much
-    // of it was the latter.
+    // A frame that was due and was not sent is unsent, whether the port refused it or the loop was too late to offer it. `frames_skipped`
+    // counts the latter.
     report.frames_unsent += report.frames_skipped;
     format.print(&report, || text(&report, &traffic, pace))?;
     if let Some(reason) = &report.ended_early {
@@ -197,9 +199,9 @@ fn traffic(args: &SendArgs) -> Result<(Traffic, FrameSize), CommandError> {
             let capture = Capture::open(file, FrameSize::MAX)?;
             if capture.out_of_order() > 0 {
                 eprintln!(
-                    "{} frames of {} are stamped earlier than one before them: they go right after it",
-                    capture.out_of_order(),
-                    file.display()
+                    "{}: {} frames have an earlier time stamp than the frame before: each is sent directly after that frame",
+                    file.display(),
+                    capture.out_of_order()
                 );
             }
             Ok((Traffic::Capture { file: file.clone(), own_timing: args.own_timing }, capture.largest()))
@@ -210,22 +212,22 @@ fn traffic(args: &SendArgs) -> Result<(Traffic, FrameSize), CommandError> {
 fn packet_rate(text: &str) -> Result<PacketRate, String> {
     match text.parse::<Load>() {
         Ok(Load::Packets(rate)) => Ok(rate),
-        Ok(_) => Err("give frames a second, such as 10kpps".to_owned()),
+        Ok(_) => Err("use frames per second, such as 10kpps".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// What the port did towards the spacing.
+/// How the port spaced the frames.
 fn pacing(report: &PacingReport) -> String {
     match (report.ahead_ns, report.queue_limit_mbps) {
         (Some(ahead), _) => {
             let kept = match report.times_not_kept {
-                Some(frames) => format!("{frames} frames came too late or too early for that and went at once"),
-                None => "the driver does not count those whose time it could not keep".to_owned(),
+                Some(frames) => format!("{frames} frames were too late or too early for that and were sent at once"),
+                None => "the driver does not count frames that missed their time".to_owned(),
             };
-            format!("pacing      by the port, which got each frame {ahead} before its time: {kept}")
+            format!("pacing      by the port, which gets each frame {ahead} before its time; {kept}")
         }
-        (None, limit) => format!("pacing      by the port's limit of {} Mbit/s a queue, and by the poll loop", limit.unwrap_or_default()),
+        (None, limit) => format!("pacing      by the port's limit of {} Mbit/s per queue, and by the poll loop", limit.unwrap_or_default()),
     }
 }
 
@@ -239,21 +241,21 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
     let mut lines =
         vec![format!("sent        {} frames of {what} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate)];
     lines.extend(layers);
-    lines.push(format!("unsent      {} frames that were due and did not go", report.frames_unsent));
+    lines.push(format!("unsent      {} frames that were due and were not sent", report.frames_unsent));
     if report.frames_skipped > 0 {
         lines.push(format!(
-            "            {} of them were too late to offer: the poll loop was away, or the rate is above what this machine makes",
+            "            {} of them were too late to offer: the poll loop was interrupted, or this machine cannot send at this rate",
             report.frames_skipped
         ));
     }
     if let Pace::Rate(asked) = pace
         && (report.frames_sent as f64) < 0.999 * report.intended_frames as f64
     {
-        lines.push(format!("SHORT       asked {asked}, offered {}", report.rate));
+        lines.push(format!("SHORT       intended load {asked}, offered load {}", report.rate));
     }
     if let Some(lateness) = report.lateness.as_ref().filter(|lateness| lateness.late_bursts > 0) {
         lines.push(format!(
-            "late        {} bursts by more than {}, at most {}",
+            "late        {} bursts were late by more than {}, at most {}",
             lateness.late_bursts, lateness.threshold_ns, lateness.max_ns
         ));
     }
@@ -261,17 +263,20 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
     let gaps = &report.gaps;
     if let (Some(intended), true) = (gaps.intended_ns, gaps.count > 0) {
         lines.push(format!(
-            "gaps        {intended:.1} ns intended; {} of {} between bursts more than 1 µs off, {} of these after the loop was away that long",
+            "gaps        {intended:.1} ns intended; {} of {} gaps between bursts are more than 1 µs off, {} of these after an interruption of the poll loop",
             gaps.off_by_1us, gaps.count, gaps.off_explained
         ));
     }
     if let Some(returned) = &report.returned {
         lines.push(format!(
-            "came back   {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
+            "returned    {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
             returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
         ));
         if returned.untimed > 0 {
-            lines.push(format!("            the port did not say when {} of them came: they are in no round-trip time", returned.untimed));
+            lines.push(format!(
+                "            the port gave no arrival time for {} of them: they are not in the round-trip times",
+                returned.untimed
+            ));
         }
     }
     if let Some(rtt) = &report.rtt {
@@ -280,6 +285,6 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             rtt.min, rtt.p50, rtt.p90, rtt.p99, rtt.p999, rtt.p9999, rtt.max, rtt.count
         ));
     }
-    lines.extend(super::port_session::loop_lines(&report.hiccups, &report.cycles));
+    lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
 }

@@ -1,0 +1,95 @@
+//! `--port` and how it is polled: the same flags for `send`, `receive` and `reflect`.
+
+use std::num::NonZeroU16;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use dataplane::{CpuId, PortSpec};
+
+use super::CommandError;
+
+/// Which port, and which CPUs poll it.
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// The DPDK port: net_null0, net_vhost0,iface=lr.sock, 0000:03:00.0,representor=vf0 … (`linerate ports` lists the ports of this machine)
+    #[arg(long, value_name = "PORT")]
+    pub port: PortSpec,
+    /// CPUs of the poll loops, one for each queue, such as 2 or 2,3 [default: for `send` the highest that this process may use, for
+    /// `receive` and `reflect` the next lower, so that both ends can run on one machine]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub cpu: Vec<CpuId>,
+    /// Number of queues; each has its own poll loop and CPU. A shared-memory port needs the same number at both ends
+    #[arg(long, default_value = "1", value_name = "COUNT", value_parser = queues)]
+    pub queues: NonZeroU16,
+    /// Do not use huge pages, even if some are free
+    #[arg(long)]
+    pub no_huge: bool,
+    /// Print the final report as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Do not print a status line each second
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+fn queues(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number of queues: use 1 to {}", u16::MAX))
+}
+
+/// Which end of a path a poll loop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// `send`.
+    Sender,
+    /// `receive` and `reflect`.
+    Receiver,
+}
+
+impl PortArgs {
+    /// The CPUs of the poll loops: those given, otherwise the highest ones for a sender and the next lower ones for a receiver.
+    pub fn cpus(&self, end: End) -> Vec<CpuId> {
+        if !self.cpu.is_empty() {
+            return self.cpu.clone();
+        }
+        let loops = usize::from(self.queues.get());
+        let highest: Vec<CpuId> = CpuId::allowed().into_iter().rev().collect();
+        match end {
+            End::Receiver if highest.len() >= 2 * loops => highest.into_iter().skip(loops).take(loops).collect(),
+            End::Receiver if loops == 1 => highest.get(1).or(highest.first()).copied().into_iter().collect(),
+            End::Sender | End::Receiver => highest.into_iter().take(loops).collect(),
+        }
+    }
+
+    /// Refuses more CPUs than poll loops: a user who names two CPUs expects two loops.
+    pub fn check_cpus(&self) -> Result<(), CommandError> {
+        if self.cpu.len() <= usize::from(self.queues.get()) {
+            return Ok(());
+        }
+        Err(CommandError::new(format!(
+            "--cpu names {} CPUs for {} poll loops, and each queue has one poll loop: name fewer CPUs, or use --queues {}",
+            self.cpu.len(),
+            self.queues,
+            self.cpu.len()
+        )))
+    }
+
+    /// The port, with its number of queues in the devargs.
+    pub fn spec(&self) -> PortSpec {
+        self.port.clone().with_queues(self.queues)
+    }
+
+    /// Waits until the socket that this port connects to exists, because the other end may still be starting.
+    pub fn wait_for_listener(&self, limit: Duration) -> Result<(), CommandError> {
+        let Some(path) = self.port.argument("path").filter(|_| self.port.software_driver() == Some("net_virtio_user")) else {
+            return Ok(());
+        };
+        let interrupted = super::interrupt_flag()?;
+        let deadline = Instant::now() + limit;
+        // If it is still missing after that, opening the port reports it.
+        while !std::path::Path::new(path).exists() && Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
