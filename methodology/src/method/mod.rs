@@ -6,6 +6,7 @@
 mod changes;
 mod deviations;
 mod invalid;
+mod ip_version;
 mod preset;
 pub(crate) mod preset_values;
 mod spec;
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use changes::{PhaseChanges, TesterChanges};
 pub use invalid::InvalidMethod;
+pub use ip_version::IpVersion;
 pub use preset::{MethodName, Preset};
-pub use spec::{IpVersion, MethodSpec};
+pub use spec::MethodSpec;
 
 use crate::search::SearchGoal;
 use crate::trial::{ResetKind, TrialPhases};

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Algorithm, InvalidMethod, LoadPoint, Method, MethodName, PhaseChanges, Preset, Procedure, TesterChanges, preset_values, validate,
+    Algorithm, InvalidMethod, IpVersion, LoadPoint, Method, MethodName, PhaseChanges, Preset, Procedure, TesterChanges, preset_values,
+    validate,
 };
 use crate::search::SearchGoal;
 use crate::trial::ResetKind;
@@ -52,17 +53,6 @@ pub struct MethodSpec {
     /// What `reset` resets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<ResetKind>,
-}
-
-/// Which Internet protocol the test frames carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IpVersion {
-    /// IPv4.
-    #[default]
-    V4,
-    /// IPv6.
-    V6,
 }
 
 impl MethodSpec {

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Record, RttSummary};
+use super::RttSummary;
 
 /// Where a record's parameters hold the round trips of the tester alone, and how they were taken.
 const RTT_KEY: &str = "calibration_rtt_ns";
@@ -65,16 +65,14 @@ impl Calibration {
     }
 }
 
-impl Record {
-    /// The round trips of the tester alone, where they were measured. One number alone is a median (`docs/results.md`).
-    pub fn calibration_rtt(&self) -> Option<RttSummary> {
-        let value = self.parameters.get(RTT_KEY)?;
-        let median = value.as_f64().map(|p50| RttSummary { p50: Some(p50), ..RttSummary::default() });
-        median.or_else(|| RttSummary::deserialize(value).ok())
-    }
+/// The round trips of the tester alone among the parameters of a record. One number alone is a median (`docs/results.md`).
+pub(super) fn rtt_of(parameters: &Map<String, Value>) -> Option<RttSummary> {
+    let value = parameters.get(RTT_KEY)?;
+    let median = value.as_f64().map(|p50| RttSummary { p50: Some(p50), ..RttSummary::default() });
+    median.or_else(|| RttSummary::deserialize(value).ok())
+}
 
-    /// How they were taken, where the record says so.
-    pub fn calibration_method(&self) -> Option<CalibrationMethod> {
-        CalibrationMethod::deserialize(self.parameters.get(HOW_KEY)?).ok()
-    }
+/// How they were taken, where the parameters say so.
+pub(super) fn method_of(parameters: &Map<String, Value>) -> Option<CalibrationMethod> {
+    CalibrationMethod::deserialize(parameters.get(HOW_KEY)?).ok()
 }

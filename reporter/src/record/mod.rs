@@ -87,6 +87,16 @@ struct KnownParameters {
 }
 
 impl Record {
+    /// The round trips of the tester alone, where they were measured.
+    pub fn calibration_rtt(&self) -> Option<RttSummary> {
+        calibration::rtt_of(&self.parameters)
+    }
+
+    /// How the round trips of the tester alone were measured, where the record says so.
+    pub fn calibration_method(&self) -> Option<CalibrationMethod> {
+        calibration::method_of(&self.parameters)
+    }
+
     /// What a procedure of `methodology` found; nothing where none stands behind the record, or where it says it in a way unknown here.
     pub fn measured(&self) -> Option<Measured> {
         Measured::deserialize(self.parameters.get("measured")?).ok()

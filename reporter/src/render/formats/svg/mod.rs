@@ -5,6 +5,7 @@
 //! font metrics and knows no groups), and the report needs no 4 MB of plotly: about 150 lines of script over this SVG do hovering, switching
 //! and scales, and the page prints and reads without any script at all.
 
+mod layout;
 mod marks;
 mod plot;
 mod text;
@@ -12,31 +13,8 @@ mod text;
 use crate::figure::Figure;
 
 use super::{ExportError, Exporter};
+pub use layout::Layout;
 use plot::Plot;
-
-/// The measures of a drawing, in CSS pixels at its natural size.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout {
-    /// From edge to edge.
-    pub width: f64,
-    /// From edge to edge, for figures with an axis of values upwards.
-    pub height: f64,
-    /// Names stand at the ends of lines.
-    pub direct_labels: bool,
-    /// The title stands in the drawing.
-    pub title: bool,
-}
-
-impl Layout {
-    /// A column of the report on a wide screen.
-    pub const WIDE: Layout = Layout { width: 560.0, height: 330.0, direct_labels: true, title: false };
-    /// A telephone.
-    pub const NARROW: Layout = Layout { width: 360.0, height: 300.0, direct_labels: false, title: false };
-    /// A figure that has the page's width to itself.
-    pub const FULL: Layout = Layout { width: 900.0, height: 380.0, direct_labels: true, title: false };
-    /// A file for a paper.
-    pub const PAPER: Layout = Layout { width: 560.0, height: 380.0, direct_labels: true, title: true };
-}
 
 /// `figures/*.svg`: a drawing that stands alone, with its title and its own colours.
 pub struct Svg;
