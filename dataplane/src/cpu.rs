@@ -24,7 +24,7 @@ impl CpuId {
         self.0
     }
 
-    /// The CPUs that this process may run on, as `taskset` or a container left them (`sched_getaffinity(2)`), in ascending order.
+    /// The CPUs in this process's affinity, which `taskset` or a container may have reduced (`sched_getaffinity(2)`), in ascending order.
     pub fn allowed() -> Vec<CpuId> {
         let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
         (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).filter_map(|cpu| u32::try_from(cpu).ok()).map(CpuId).collect()
@@ -49,7 +49,7 @@ impl fmt::Display for CpuId {
     }
 }
 
-/// What the hypervisor has taken from a CPU since the machine started, in ticks of the kernel's.
+/// Steal time of a CPU since the machine started, in the kernel's ticks: time that the hypervisor gave to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Steal(u64);
 
@@ -57,7 +57,7 @@ pub(crate) struct Steal(u64);
 const TICK: Duration = Duration::from_millis(10);
 
 impl Steal {
-    /// That of one CPU now, where the kernel tells.
+    /// The steal time of one CPU now; `None` where the kernel does not report it.
     pub(crate) fn of(cpu: CpuId) -> Option<Steal> {
         Steal::read(&fs::read_to_string("/proc/stat").ok()?, cpu)
     }
@@ -70,7 +70,7 @@ impl Steal {
         figures.nth(7)?.parse().ok().map(Steal)
     }
 
-    /// What was taken since an earlier reading.
+    /// The steal time since an earlier reading.
     pub(crate) fn since(self, before: Steal) -> Seconds {
         let ticks = u32::try_from(self.0.saturating_sub(before.0)).unwrap_or(u32::MAX);
         Seconds::from(TICK.saturating_mul(ticks))
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steal_is_that_of_the_cpu_itself_and_none_where_the_kernel_does_not_tell() {
+    fn steal_is_read_for_one_cpu_and_none_where_the_kernel_does_not_report_it() {
         let stat = |second: u64| format!("cpu  9 9 9 9 9 9 9 99 9 9\ncpu1 1 2 3 4 5 6 7 {second} 0 0\ncpu11 1 2 3 4 5 6 7 8 0 0\nintr 1\n");
         let at = |second, cpu| Steal::read(&stat(second), CpuId::new(cpu));
         assert_eq!((at(70, 1), at(70, 11), at(70, 2)), (Some(Steal(70)), Some(Steal(8)), None));

@@ -1,3 +1,5 @@
+//! Errors of ports and plans.
+
 use std::time::Duration;
 
 use methodology::units::FrameSize;
@@ -5,29 +7,29 @@ use thiserror::Error;
 
 use crate::cpu::CpuId;
 
-/// What can go wrong between a port's name and its first frame. Each says what failed, on what, and what to do.
+/// Errors of ports and plans. Each message says what failed, on what, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DataplaneError {
-    /// The text names no port we could open.
+    /// The text is not the name of a port.
     #[error("`{text}` is not a port: {why}. Write one of:\n{examples}")]
     PortSpec {
-        /// What was read.
+        /// The text.
         text: String,
         /// What is wrong with it.
         why: String,
-        /// Port texts that would have been understood, one a line.
+        /// Examples of ports, one a line.
         examples: String,
     },
     /// Two ports of one process have the same name.
-    #[error("the port name `{name}` is given twice: number software ports differently, such as net_null0 and net_null1")]
+    #[error("the port name `{name}` is used twice: give software ports different numbers, such as net_null0 and net_null1")]
     DuplicatePort {
         /// The name.
         name: String,
     },
-    /// The library that was loaded is not the one the program was built against.
+    /// The ABI of the loaded DPDK library differs from that of the headers at build time.
     #[error(
-        "linerate was built against DPDK {built} and the DPDK library loaded now is {running}, whose ABI differs: rebuild linerate, or point LD_LIBRARY_PATH at {built}"
+        "linerate was built against DPDK {built}, but the loaded DPDK library is {running}, with another ABI: rebuild linerate, or point LD_LIBRARY_PATH at {built}"
     )]
     Version {
         /// Version of the headers at build time.
@@ -35,23 +37,23 @@ pub enum DataplaneError {
         /// Version of the library at run time.
         running: String,
     },
-    /// EAL can be initialised once per process (DPDK `rte_eal_init`, EALREADY).
-    #[error("DPDK was already initialised in this process, which it allows once: start a new process for another set of ports")]
+    /// EAL can be initialised once in a process (DPDK `rte_eal_init`, EALREADY).
+    #[error("DPDK was initialised in this process already, which is possible only once: start a new process for other ports")]
     AlreadyInitialised,
     /// `rte_eal_init` failed.
     #[error("DPDK could not be initialised ({reason}) with `{arguments}`{log}. {advice}")]
     Init {
-        /// rte_errno in words.
+        /// rte_errno as text.
         reason: String,
         /// EAL's arguments.
         arguments: String,
-        /// What DPDK logged, each line on its own, or empty.
+        /// What DPDK logged, as a clause, or empty.
         log: String,
         /// What to do.
         advice: String,
     },
-    /// A CPU that this process may not use, or that is used already.
-    #[error("CPU {cpu} cannot be used: {why}. This process may use {allowed}: give each poll loop one of its own, or use fewer queues")]
+    /// A CPU that the process may not use, or that another poll loop uses.
+    #[error("CPU {cpu} cannot be used: {why}. This process may use {allowed}: give each poll loop its own CPU, or use fewer queues")]
     Cpu {
         /// The CPU.
         cpu: CpuId,
@@ -66,7 +68,7 @@ pub enum DataplaneError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// There is no such port.
+    /// The port does not exist.
     #[error("there is no port `{name}`{log}. {advice}")]
     NoSuchPort {
         /// The name.
@@ -76,22 +78,22 @@ pub enum DataplaneError {
         /// What to do.
         advice: String,
     },
-    /// The port is open already, here or in another process.
-    #[error("port `{name}` is in use: {by}. Stop that one, or give another port")]
+    /// The port is open already, in this or another process.
+    #[error("port `{name}` is in use: {by}. Close it there, or use another port")]
     PortInUse {
         /// The name.
         name: String,
-        /// Who uses it.
+        /// What uses it.
         by: String,
     },
     /// A call on a port failed.
     #[error("{action} failed on port `{name}`: {reason}{log}. {advice}")]
     Port {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// On which port.
+        /// The port.
         name: String,
-        /// The error in words.
+        /// The error as text.
         reason: String,
         /// What DPDK logged, or empty.
         log: String,
@@ -109,11 +111,11 @@ pub enum DataplaneError {
         limit: FrameSize,
     },
     /// A plan that cannot be carried out.
-    #[error("{what} cannot be: {why}")]
+    #[error("invalid plan: {what}: {why}")]
     Plan {
         /// Which part of the plan.
         what: &'static str,
-        /// Why not, and what could be.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// No memory for frames.
@@ -123,19 +125,19 @@ pub enum DataplaneError {
     Mempool {
         /// The port.
         name: String,
-        /// How many.
+        /// Number of frames.
         objects: u32,
         /// Bytes each.
         bytes: u32,
-        /// The error in words.
+        /// The error as text.
         reason: String,
     },
     /// The link did not come up.
-    #[error("port `{name}` has no link after {} s: start the other end, or check the cable (`linerate doctor`)", waited.as_secs_f64())]
+    #[error("port `{name}` has no link after {} s: start the other end, or check the cable; see `linerate doctor`", waited.as_secs_f64())]
     NoLink {
         /// The port.
         name: String,
-        /// How long was waited.
+        /// The timeout.
         waited: Duration,
     },
     /// A thread could not be started, pinned or registered.

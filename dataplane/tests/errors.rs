@@ -15,12 +15,12 @@ fn refused(role: &str, port: &str, plan: Value, parts: &[&str]) {
 }
 
 #[test]
-fn ports_that_are_not_there() {
+fn ports_that_do_not_exist() {
     refused("send", "eth0", json!({}), &["`eth0` is not a port", "net_virtio_user0,path=", "0000:03:00.0"]);
-    refused("send", "net_af_packet0,iface=no-such-if", json!({}), &["no interface `no-such-if`", "ip link"]);
-    refused("send", "net_virtio_user0,path=/tmp/linerate-no-such.sock", json!({}), &["nobody listens on", "net_vhost0,iface="]);
+    refused("send", "net_af_packet0,iface=no-such-if", json!({}), &["interface `no-such-if` does not exist", "ip link"]);
+    refused("send", "net_virtio_user0,path=/tmp/linerate-no-such.sock", json!({}), &["no process listens on", "net_vhost0,iface="]);
     refused("send", "net_pcap0,rx_pcap=/tmp/linerate-no-such.pcap", json!({}), &["net_pcap0", "DPDK says"]);
-    // There is a PCI bus or there is none; at this address there is nothing.
+    // With or without a PCI bus, there is no device at this address.
     refused("send", "0000:ff:1f.7", json!({}), &["0000:ff:1f.7"]);
 }
 
@@ -31,7 +31,7 @@ fn a_port_in_use() {
     let first = Engine::start(&job("receive", &vhost, json!({}))).running();
     refused("receive", &vhost, json!({}), &["in use", "another process listens"]);
     first.stopped();
-    // What a killed process leaves behind is no hindrance.
+    // The socket of a killed process does not prevent another start.
     let killed = Engine::start(&job("receive", &vhost, json!({}))).running();
     drop(killed);
     assert!(socket(directory.path()).exists());
@@ -39,7 +39,7 @@ fn a_port_in_use() {
 }
 
 #[test]
-fn plans_that_cannot_be() {
+fn invalid_plans() {
     refused("send", "net_null0", json!({ "traffic": { "test": 1522 } }), &["1522 B", "at most 1518 B"]);
     refused("send", "net_null0", json!({ "traffic": { "test": 63 } }), &["frame size 63 bytes", "64 to 16000"]);
     refused("send", "net_null0", json!({ "traffic": { "test": 64 }, "frame": "ipv6-udp" }), &["64 B", "84"]);
@@ -51,9 +51,9 @@ fn plans_that_cannot_be() {
     refused("receive", "net_null0", json!({ "window": 4_000_000_000u32 }), &["window"]);
 }
 
-/// No software port has a clock, and none limits its queues: it is said what they cannot do, and which ports can.
+/// Software ports have no clock and no rate limits for queues. The error names ports that have them.
 #[test]
-fn what_only_few_nics_can_is_refused_elsewhere() {
+fn features_that_few_nics_have_are_refused_on_other_ports() {
     let opened = |options: Value, plan: Value, parts: &[&str]| {
         let mut job = job("send", "net_null0", plan);
         job["options"] = options;
@@ -62,16 +62,24 @@ fn what_only_few_nics_can_is_refused_elsewhere() {
             assert!(said.contains(part), "`{part}` is not in: {said}");
         }
     };
-    opened(json!({ "send_on_timestamp": true }), json!({}), &["net_null", "holds no frames", "tx_pp=500", "pace by software"]);
-    opened(json!({ "arrival_times": true }), json!({ "rtt": true }), &["net_null", "does not say when a frame came"]);
+    opened(
+        json!({ "send_on_timestamp": true }),
+        json!({}),
+        &["net_null", "does not hold frames until a send time", "tx_pp=500", "pace by software"],
+    );
+    opened(json!({ "arrival_times": true }), json!({ "rtt": true }), &["net_null", "does not write arrival times"]);
     let rate = json!({ "rate": 1e6 });
-    opened(json!({}), json!({ "pacing": "queue-rate", "pace": rate }), &["limiting a queue", "net_null0", "pace by software"]);
-    opened(json!({}), json!({ "pacing": "send-on-timestamp", "pace": rate }), &["was not opened for it"]);
+    opened(
+        json!({}),
+        json!({ "pacing": "queue-rate", "pace": rate }),
+        &["limiting the rate of a queue", "ixgbe", "net_null0", "pace by software"],
+    );
+    opened(json!({}), json!({ "pacing": "send-on-timestamp", "pace": rate }), &["was opened without it"]);
     opened(json!({}), json!({ "pacing": "queue-rate", "pace": "max" }), &["give a rate"]);
 }
 
 #[test]
-fn memory_that_is_not_there() {
+fn memory_that_does_not_exist() {
     let mut huge = job("send", "net_null0", json!({}));
     huge["eal"] = json!({ "memory": { "huge-pages": { "megabytes": 900_000_000 } } });
     let said = Engine::start(&huge).failure();

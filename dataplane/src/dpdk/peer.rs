@@ -39,8 +39,8 @@ fn prepare_own_socket(spec: &PortSpec, path: &Path) -> Result<(), DataplaneError
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(DataplaneError::NoSuchPort {
             name: spec.to_string(),
-            log: format!(": the folder {} for its socket does not exist", folder.display()),
-            advice: "Create the folder, or give a path in another folder".to_owned(),
+            log: format!(": there is no folder {} for its socket", folder.display()),
+            advice: "Make it, or give a path in another folder".to_owned(),
         });
     }
     let Ok(file) = path.symlink_metadata() else { return Ok(()) };

@@ -7,19 +7,19 @@ use super::layout::{
 use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
 use super::template::{Template, fill_is_sound};
 
-/// What a received frame is.
+/// The class of a received frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// A test frame.
     Test(Tag),
-    /// A frame that was a test frame and is damaged.
+    /// A damaged test frame.
     Corrupt(Corruption),
     /// Any other frame: ARP, neighbour discovery, LLDP … (RFC 2544 §10: not counted).
     Foreign,
 }
 
 impl Class {
-    /// Whether this is a sound test frame.
+    /// Whether this is an intact test frame.
     #[inline(always)]
     pub const fn is_test(&self) -> bool {
         matches!(self, Class::Test(_))
@@ -29,11 +29,11 @@ impl Class {
 /// How a test frame was damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Corruption {
-    /// Headers of a test frame around a tag whose check is wrong.
+    /// The headers are those of a test frame, and the check of the tag is wrong.
     Tag,
     /// The frame ends before its tag does.
     Truncated,
-    /// The frame is not of the size that was sent.
+    /// The frame does not have the size that was sent.
     Length,
     /// The payload's CRC32C is wrong.
     Payload,
@@ -41,16 +41,16 @@ pub enum Corruption {
     HeaderChecksum,
 }
 
-/// Recognises test frames of one layout by a couple of loads.
+/// Classifies frames of one layout with a few loads.
 ///
-/// A test frame has the layout's EtherType (and, over IP, protocol UDP) and a tag whose check is right. A frame whose tag is wrong
-/// is corrupt where its headers are those of the test (EtherType for local experiments, or UDP within the benchmarking
-/// prefixes) and foreign otherwise.
+/// A test frame has the layout's EtherType (and, over IP, protocol UDP) and a tag with a correct check. A frame with a wrong tag is corrupt
+/// if its headers are those of a test frame (EtherType for local experiments, or UDP within the benchmarking prefixes), and foreign
+/// otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Classifier {
     tag: u32,
     protocol_at: u32,
-    /// Lengths from `least` on, `longer` more at most, will do.
+    /// Valid lengths are `least` to `least + longer`.
     least: u32,
     longer: u32,
     ethertype_at: u32,
@@ -85,7 +85,7 @@ impl Classifier {
     /// A classifier for frames of this layout and of exactly this size: every other length is [`Corruption::Length`].
     pub fn of_size(layout: Layout, size: FrameSize) -> Classifier {
         let (least, length) = (layout.least_bytes() as u32, size.without_fcs());
-        // No frame of the layout is so short: no length will do.
+        // No frame of the layout is that short: no length is valid.
         let least = if length < least { u32::MAX } else { length };
         Classifier { least, longer: 0, ..Classifier::new(layout) }
     }
@@ -95,12 +95,12 @@ impl Classifier {
         Classifier::of_size(template.layout(), template.size())
     }
 
-    /// The layout that is recognised.
+    /// The layout.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// What the frame is, by headers, length and tag.
+    /// The class of a frame by headers, length and tag.
     #[inline(always)]
     pub fn classify(&self, frame: &[u8]) -> Class {
         // SAFETY: a slice is readable over its length.
@@ -116,13 +116,13 @@ impl Classifier {
         // SAFETY: this function's own contract, passed on.
         match unsafe { self.tag_of(frame, length) } {
             Some(tag) => Class::Test(tag),
-            // SAFETY: the caller vouches for `length` readable bytes.
+            // SAFETY: `length` readable bytes by the caller's contract.
             None => self.explain(unsafe { std::slice::from_raw_parts(frame, length as usize) }),
         }
     }
 
-    /// The tag of a test frame; `None` for whatever else, which [`classify_raw`](Self::classify_raw) explains. The fast half of it: its result
-    /// stays in registers, where a [`Class`] goes through memory.
+    /// The tag of an intact test frame; `None` for all others. Faster than [`classify_raw`](Self::classify_raw): the result stays in registers,
+    /// where a [`Class`] goes through memory.
     ///
     /// # Safety
     /// `frame` is valid for reading `length` bytes.
@@ -132,7 +132,7 @@ impl Classifier {
         unsafe { self.raw_tag_of(frame, length) }?.decode()
     }
 
-    /// The tag's bytes, sound or not, of a frame that by headers and length is a test frame.
+    /// The tag, checked or not, of a frame whose headers and length are those of a test frame.
     ///
     /// # Safety
     /// `frame` is valid for reading `length` bytes.
@@ -170,7 +170,7 @@ impl Classifier {
             }
             Protocol::Ipv6 => l3 + 40 + usize::from(u16::from_be_bytes([frame[l3 + 4], frame[l3 + 5]])),
         };
-        // Short frames are padded to 60 bytes behind the datagram; longer than the frame it cannot be.
+        // Short frames are padded to 60 bytes behind the datagram, so the datagram's own length counts.
         let begin = self.tag as usize + TAG_LEN;
         match frame.get(begin..end) {
             None => Class::Corrupt(Corruption::Length),
@@ -179,7 +179,7 @@ impl Classifier {
         }
     }
 
-    /// Stream and sequence of a tag whose check is wrong, for whoever knows which ones there can be; `None` where the frame ends before them.
+    /// Stream and sequence number of a tag with a wrong check; `None` where the frame ends before them.
     pub fn remains_of_tag(&self, frame: &[u8]) -> Option<(StreamId, u64)> {
         let tag = frame.get(self.tag as usize..)?.first_chunk::<TAG_LEN>()?;
         // SAFETY: the array is 18 readable bytes.
@@ -187,14 +187,14 @@ impl Classifier {
         Some((raw.stream(), raw.sequence()))
     }
 
-    /// Why a frame is not a sound test frame.
+    /// Why a frame is not an intact test frame.
     #[cold]
     #[inline(never)]
     fn explain(&self, frame: &[u8]) -> Class {
         if !self.has_test_headers(frame) {
             return Class::Foreign;
         }
-        let tag = frame.get(self.tag as usize..).and_then(|rest| rest.first_chunk::<TAG_LEN>());
+        let tag = frame.get(self.tag as usize..).and_then(|bytes| bytes.first_chunk::<TAG_LEN>());
         match tag {
             None => Class::Corrupt(Corruption::Truncated),
             Some(tag) if Tag::from_bytes(tag).is_none() => Class::Corrupt(Corruption::Tag),
@@ -202,14 +202,14 @@ impl Classifier {
         }
     }
 
-    /// Whether frame headers are such as only a test frame has. Layer 2: the EtherType. IP: UDP, from or to the benchmarking
-    /// prefixes 198.18.0.0/15 and 2001:2::/48; or, with other addresses, a tag that is sound.
+    /// Whether the headers are those of a test frame. Layer 2: the EtherType. IP: UDP from or to the benchmarking prefixes 198.18.0.0/15 and
+    /// 2001:2::/48, or with other addresses a correct tag.
     fn has_test_headers(&self, frame: &[u8]) -> bool {
         let word = |at: usize| frame.get(at..at + 2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
         if word(self.ethertype_at as usize) != Some(u16::from_be(self.ethertype)) {
             return false;
         }
-        // A VLAN frame is not an untagged one: the outer EtherTypes must be there as well.
+        // With VLAN tags the outer EtherType must match too.
         let outer_is_right = match self.layout.network_offset() {
             14 => true,
             18 => word(12) == Some(ETHERTYPE_CTAG),
@@ -220,19 +220,19 @@ impl Classifier {
             return false;
         }
         let l3 = self.layout.network_offset();
-        let sound_tag = || {
-            let tag = frame.get(self.tag as usize..).and_then(|rest| rest.first_chunk::<TAG_LEN>());
+        let tag_is_sound = || {
+            let tag = frame.get(self.tag as usize..).and_then(|bytes| bytes.first_chunk::<TAG_LEN>());
             tag.is_some_and(|tag| Tag::from_bytes(tag).is_some())
         };
         match self.layout.protocol() {
             Protocol::Ethernet => true,
             Protocol::Ipv4 => {
                 let benchmarking = |at: usize| matches!(frame.get(at..at + 2), Some([198, 18 | 19]));
-                benchmarking(l3 + 12) || benchmarking(l3 + 16) || sound_tag()
+                benchmarking(l3 + 12) || benchmarking(l3 + 16) || tag_is_sound()
             }
             Protocol::Ipv6 => {
                 let benchmarking = |at: usize| matches!(frame.get(at..at + 6), Some([0x20, 0x01, 0x00, 0x02, 0, 0]));
-                benchmarking(l3 + 8) || benchmarking(l3 + 24) || sound_tag()
+                benchmarking(l3 + 8) || benchmarking(l3 + 24) || tag_is_sound()
             }
         }
     }

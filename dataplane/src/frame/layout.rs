@@ -78,7 +78,7 @@ impl Tagging {
     }
 }
 
-/// What stands between Ethernet and the tag.
+/// The headers between Ethernet and the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
@@ -110,7 +110,7 @@ impl Network {
         Network::Ipv6 { source: Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, 1), destination: Ipv6Addr::new(0x2001, 2, 0, 2, 0, 0, 0, 1) };
 }
 
-/// Where things stand in a frame, in bytes from its start.
+/// Offsets in a frame, in bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     network: Protocol,

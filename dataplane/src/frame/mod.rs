@@ -1,8 +1,8 @@
-//! Test frames: how they are built once, stamped per frame, recognised again and turned around.
+//! Test frames: built once, stamped per frame, classified on arrival, and reflected. Also flows and captures.
 //!
 //! A test frame is an Ethernet frame that carries a [`Tag`] of 18 bytes: exactly the UDP payload of a 64-byte IPv4 frame.
 //! [`Template`] builds the finished frame, [`Stamper`] writes what changes from frame to frame, [`Classifier`] reads it
-//! back, [`reflect`] sends it home. Everything works on byte slices or raw data pointers; nothing here knows DPDK.
+//! back, [`reflect`] returns it to its sender. Everything works on byte slices or raw pointers; nothing here uses DPDK.
 
 mod checksum;
 mod classify;

@@ -1,7 +1,7 @@
-/// Asks for the cache line at `at` in a state that can be written, and returns at once. Worth it over a whole burst before
-/// stamping when another core read the frames last: the line's ownership then travels while other frames are written.
+/// Prefetches the cache line at `at` for writing. Useful for a whole burst before stamping when another core read the frames last: the
+/// transfers of the lines then overlap.
 ///
-/// Any address may be given: a prefetch never faults.
+/// Any address is allowed: a prefetch never faults.
 #[inline(always)]
 pub fn prefetch_for_write(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
@@ -19,7 +19,7 @@ pub fn prefetch_for_write(at: *const u8) {
     let _ = at;
 }
 
-/// Asks for the cache line at `at` for reading, and returns at once. Any address may be given: a prefetch never faults.
+/// Prefetches the cache line at `at` for reading. Any address is allowed: a prefetch never faults.
 #[inline(always)]
 pub fn prefetch_for_read(at: *const u8) {
     #[cfg(target_arch = "x86_64")]

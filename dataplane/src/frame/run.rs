@@ -8,24 +8,24 @@ pub struct TagRun {
     pub first: Tag,
     /// How many there are: at least one.
     pub frames: u64,
-    /// Their lengths together, without FCS.
+    /// The sum of their lengths, without FCS.
     pub bytes: u64,
 }
 
 impl Classifier {
-    /// The run that `frames` begin with; none where the first one is no test frame. `bytes` gives a frame's first byte and its length without
-    /// FCS; it is inlined, so frames may be mbufs, slices or anything else.
+    /// The run that `frames` begin with; `None` where the first one is not a test frame. `bytes` returns the address of a frame's first byte and
+    /// its length without FCS. It is inlined, so frames can be mbufs, slices or anything else.
     ///
-    /// What follows the first tag in its burst is known before it is read, so a frame is compared with that, check and all, and no check is computed:
-    /// `scripts/count-instructions` counts half as many a frame.
+    /// The tags after the first one are predicted and compared whole, check included, so no check is computed for them. That halves the
+    /// instructions per frame (`scripts/count-instructions`).
     ///
     /// # Safety
-    /// What `bytes` gives is valid for reading, and nothing writes to it meanwhile.
+    /// The bytes that `bytes` returns are valid for reading, and nothing writes to them during the call.
     #[inline(always)]
     pub unsafe fn run_of<T: Copy>(&self, frames: &[T], bytes: impl Fn(T) -> (*const u8, u32)) -> Option<TagRun> {
         let (&first, others) = frames.split_first()?;
         let (data, length) = bytes(first);
-        // SAFETY: the caller vouches for `length` readable bytes.
+        // SAFETY: `length` readable bytes by the caller's contract.
         let mut expected = unsafe { self.raw_tag_of(data, length) }?;
         let tag = expected.decode()?;
         let mut all = u64::from(length);
@@ -89,15 +89,15 @@ mod tests {
                 frame
             }).collect();
             let (classifier, look) = (Classifier::for_template(&template), |frame: &Vec<u8>| (frame.as_ptr(), frame.len() as u32));
-            let mut rest: Vec<&Vec<u8>> = bytes.iter().collect();
+            let mut remaining: Vec<&Vec<u8>> = bytes.iter().collect();
             // SAFETY: the vectors are borrowed until the end.
-            let one_by_one: Vec<Option<Tag>> = rest.iter().map(|frame| unsafe { classifier.tag_of(frame.as_ptr(), frame.len() as u32) }).collect();
+            let one_by_one: Vec<Option<Tag>> = remaining.iter().map(|frame| unsafe { classifier.tag_of(frame.as_ptr(), frame.len() as u32) }).collect();
             // SAFETY: as above.
-            prop_assert_eq!(unsafe { classifier.are_tests(&rest, look) }, one_by_one.iter().all(Option::is_some));
+            prop_assert_eq!(unsafe { classifier.are_tests(&remaining, look) }, one_by_one.iter().all(Option::is_some));
             let mut in_runs = Vec::new();
-            while !rest.is_empty() {
+            while !remaining.is_empty() {
                 // SAFETY: as above.
-                let run = unsafe { classifier.run_of(&rest, look) };
+                let run = unsafe { classifier.run_of(&remaining, look) };
                 let taken = run.map_or(1, |run| run.frames as usize);
                 match run {
                     None => in_runs.push(None),
@@ -106,7 +106,7 @@ mod tests {
                         in_runs.extend((0..run.frames).map(|n| Some(Tag { sequence: run.first.sequence.wrapping_add(n), ..run.first })));
                     }
                 }
-                rest.drain(..taken);
+                remaining.drain(..taken);
             }
             prop_assert_eq!(in_runs, one_by_one);
         }

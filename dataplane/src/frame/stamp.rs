@@ -30,8 +30,8 @@ impl Stamper {
         self.sequence
     }
 
-    /// Takes the last `frames` numbers back: frames that were stamped and never sent do not count as lost.
-    /// With flows, take the walk back as well ([`FlowWalk::rewind`]).
+    /// Goes back by `frames` numbers, so that frames that were stamped but not sent do not count as lost. With flows, rewind the walk too
+    /// ([`FlowWalk::rewind`]).
     #[inline(always)]
     pub fn rewind(&mut self, frames: u64) {
         self.sequence = self.sequence.wrapping_sub(frames);
@@ -39,16 +39,16 @@ impl Stamper {
 
     /// Stamps a burst of frames of one flow with consecutive sequence numbers and the time `now`.
     ///
-    /// `data` gives a frame's first byte; it is inlined, so frames may be mbufs, pointers or anything else.
+    /// `data` returns the address of a frame's first byte. It is inlined, so frames can be mbufs, pointers or anything else.
     ///
     /// # Safety
-    /// Each pointer that `data` gives is valid for writing a frame of this stamper's layout ([`Layout::least_bytes`]), and no one else
-    /// uses those bytes meanwhile.
+    /// Each pointer that `data` returns is valid for writing a frame of this stamper's layout ([`Layout::least_bytes`]), and nothing else uses
+    /// those bytes during the call.
     #[inline(always)]
     pub unsafe fn stamp<T>(&mut self, frames: &[T], now: u64, data: impl Fn(&T) -> *mut u8) {
         let mut tag = RawTag::new(self.stream, self.sequence, now);
         for frame in frames {
-            // SAFETY: the caller vouches for the whole frame, and the tag lies within it.
+            // SAFETY: the caller's contract covers the whole frame, which contains the tag.
             unsafe { tag.write(data(frame).add(self.tag)) };
             tag = tag.successor();
         }
@@ -81,7 +81,7 @@ impl Stamper {
             let (these, later) = frames.split_at(entries.len());
             for (frame, entry) in these.iter().zip(entries) {
                 let frame = data(frame);
-                // SAFETY: the caller vouches for the whole frame and that the entries fit its layout; header fields and tag lie within.
+                // SAFETY: the caller's contract covers the whole frame, with entries for its layout; header fields and tag are within it.
                 unsafe {
                     F::write(frame, self.network, entry);
                     tag.write(frame.add(self.tag));
@@ -96,7 +96,7 @@ impl Stamper {
     /// Stamps one frame in a slice; the same bytes as [`stamp`](Self::stamp), for tests and cold paths.
     ///
     /// # Panics
-    /// Where the slice ends before the tag does.
+    /// If the slice ends before the tag does.
     pub fn stamp_slice(&mut self, frame: &mut [u8], now: u64) {
         let tag = &mut frame[self.tag..self.tag + TAG_LEN];
         tag.copy_from_slice(&Tag::new(self.stream, self.sequence, now).to_bytes());

@@ -10,7 +10,7 @@ pub const TSC_BITS: u32 = 48;
 
 const TSC_MASK: u64 = (1 << TSC_BITS) - 1;
 
-/// What the one's complement sum of a tag's nine little-endian words is. Neither 0 nor 0xffff, so that it has one spelling only.
+/// The one's complement sum of a tag's nine little-endian words. Neither 0 nor 0xffff, so that it has one representation only.
 pub(super) const TAG_SUM: u16 = 0x4c52;
 
 /// Which stream a frame belongs to: one sender queue, one sequence.
@@ -18,38 +18,38 @@ pub(super) const TAG_SUM: u16 = 0x4c52;
 #[serde(transparent)]
 pub struct StreamId(pub u16);
 
-/// What a test frame says of itself.
+/// The tag of a test frame.
 ///
-/// On the wire, 18 bytes, **little-endian on every host** (the hosts linerate runs on store it as it is, a big-endian one swaps):
+/// On the wire it has 18 bytes, **little-endian on every host**:
 ///
-/// | offset | bytes | what |
+/// | offset | bytes | contents |
 /// |---|---|---|
 /// | 0 | 2 | check: brings the one's complement sum of the nine words to a fixed value |
 /// | 2 | 8 | sequence, modulo 2^64 |
 /// | 10 | 2 | stream |
 /// | 12 | 6 | time stamp of the sender in its ticks, modulo 2^48 |
 ///
-/// The check does three things at the price of one store. It is the magic by which a test frame is known (foreign bytes pass
-/// once in 65535); it finds every single-bit error in the tag; and since the sum of the tag never changes, a UDP checksum
-/// over it is right for every sequence and time (RFC 1071 §2) and is never computed in the loop.
+/// The check has three purposes and costs one store. It identifies a test frame (other bytes pass once in 65535). It detects every
+/// single-bit error in the tag. And because the sum of the tag is constant, a UDP checksum over it is correct for every sequence number and
+/// time (RFC 1071 §2) and is never computed in the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag {
     /// The stream.
     pub stream: StreamId,
-    /// Number of the frame in its stream, from wherever the stream began, modulo 2^64.
+    /// Sequence number in the stream, modulo 2^64.
     pub sequence: u64,
     /// The sender's clock in ticks, modulo 2^48.
     pub tsc: u64,
 }
 
 impl Tag {
-    /// A tag; of `tsc` the lower 48 bits are kept.
+    /// A tag with the lower 48 bits of `tsc`.
     #[inline(always)]
     pub const fn new(stream: StreamId, sequence: u64, tsc: u64) -> Tag {
         Tag { stream, sequence, tsc: tsc & TSC_MASK }
     }
 
-    /// Ticks from this tag's time to `now` of the same clock, right across the wrap.
+    /// Ticks from this tag's time to `now` of the same clock, correct across the wrap.
     #[inline(always)]
     pub const fn ticks_until(&self, now: u64) -> u64 {
         now.wrapping_sub(self.tsc) & TSC_MASK
@@ -110,7 +110,7 @@ impl RawTag {
     /// `at` is valid for writing [`TAG_LEN`] bytes; no alignment is asked.
     #[inline(always)]
     pub(super) unsafe fn write(self, at: *mut u8) {
-        // SAFETY: 2 + 8 + 8 bytes within the 18 the caller vouches for, written unaligned.
+        // SAFETY: 2 + 8 + 8 bytes within the 18 of the caller's contract, written unaligned.
         unsafe {
             at.cast::<u16>().write_unaligned(self.check.to_le());
             at.add(2).cast::<u64>().write_unaligned(self.sequence.to_le());
@@ -122,7 +122,7 @@ impl RawTag {
     /// `at` is valid for reading [`TAG_LEN`] bytes; no alignment is asked.
     #[inline(always)]
     pub(super) unsafe fn read(at: *const u8) -> RawTag {
-        // SAFETY: 2 + 8 + 8 bytes within the 18 the caller vouches for, read unaligned.
+        // SAFETY: 2 + 8 + 8 bytes within the 18 of the caller's contract, read unaligned.
         unsafe {
             RawTag {
                 check: u16::from_le(at.cast::<u16>().read_unaligned()),

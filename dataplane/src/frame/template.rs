@@ -15,14 +15,14 @@ const CHECKED_FILL: usize = 8;
 /// What the UDP checksum field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UdpChecksum {
-    /// The right checksum. It costs nothing per frame, since a tag's sum never changes.
+    /// The correct checksum. It costs nothing per frame, because the sum of a tag is constant.
     #[default]
     Correct,
     /// Zero, "none": legal in IPv4 only (RFC 768; RFC 8200 §8.1).
     Zero,
 }
 
-/// What stands behind the tag.
+/// The bytes behind the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Payload {
     /// A fixed pattern.
@@ -32,7 +32,7 @@ pub enum Payload {
     Checked,
 }
 
-/// Everything that makes a test frame but its size.
+/// Everything that defines a test frame except its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameSpec {
     /// Source Ethernet address.
@@ -51,14 +51,14 @@ pub struct FrameSpec {
     pub ttl: u8,
     /// The UDP checksum.
     pub checksum: UdpChecksum,
-    /// What stands behind the tag.
+    /// The bytes behind the tag.
     pub payload: Payload,
-    /// The stream that the template's own tag names.
+    /// The stream in the template's own tag.
     pub stream: StreamId,
 }
 
 impl FrameSpec {
-    /// A spec with the defaults of RFC 2544 C.2.6 where it has any: UDP from 0xc020 to port 7 (echo), TTL 10.
+    /// A spec with the defaults of RFC 2544 C.2.6 where there are any: UDP from 0xc020 to port 7 (echo), TTL 10.
     pub fn new(network: Network) -> FrameSpec {
         FrameSpec {
             source: MacAddress::local(1),
@@ -74,7 +74,7 @@ impl FrameSpec {
         }
     }
 
-    /// Where things stand in such a frame.
+    /// The offsets in such a frame.
     pub const fn layout(&self) -> Layout {
         Layout::new(self.tagging, self.network)
     }
@@ -86,11 +86,11 @@ impl FrameSpec {
     }
 }
 
-/// A finished test frame of one size, without its FCS.
+/// A complete test frame of one size, without its FCS.
 ///
-/// Frames of one spec and of different sizes agree in every checksum: what the longer length fields add is taken out again in
-/// the IPv4 identification (which no one reads in an unfragmented datagram, RFC 6864 §4) and in two bytes of the pattern.
-/// So frames of an IMIX share one flow table, and a flow's checksums are the same at every size.
+/// Frames of one spec have the same checksums at every size: the difference of the length fields is balanced in the IPv4 identification
+/// (which has no meaning in an unfragmented datagram, RFC 6864 §4) and in two bytes of the pattern. So the frames of an IMIX share one flow
+/// table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     spec: FrameSpec,
@@ -142,12 +142,12 @@ impl Template {
         &self.spec
     }
 
-    /// Where things stand in the frame.
+    /// The offsets in the frame.
     pub fn layout(&self) -> Layout {
         self.spec.layout()
     }
 
-    /// Whether the frame's UDP sum is the one that all sizes of its spec share: not where exactly one byte follows the tag.
+    /// Whether the frame's UDP sum is the same as at other sizes of its spec. It is not where exactly one byte follows the tag.
     pub(crate) fn is_balanced(&self) -> bool {
         self.layout().udp_offset().is_none() || self.spec.checksum == UdpChecksum::Zero || self.fill().len() != 1
     }
@@ -199,7 +199,7 @@ impl Template {
         let header = &mut self.bytes[l3..l3 + IPV4_LEN];
         header[0] = 0x45;
         header[2..4].copy_from_slice(&length.to_be_bytes());
-        // Balances the length, so that the header's sum is the same at every size.
+        // Balances the length, so that the sum of the header is the same at every size.
         header[4..6].copy_from_slice(&(!length).to_be_bytes());
         header[6] = 0x40; // don't fragment
         header[8] = self.spec.ttl;
@@ -268,12 +268,12 @@ impl Template {
             let at = least as u32 + methodology::units::FCS;
             return Err(FrameError::NoRoomForCrc { size: self.size, fill, least: at, most: at + CHECKED_FILL as u32 });
         }
-        // Every byte value, never a run of one: a stuck or swapped byte shows in the CRC, and the pattern does not compress.
+        // All byte values without repetition: a stuck or swapped byte changes the CRC, and the pattern does not compress.
         for (i, byte) in self.bytes[least..].iter_mut().enumerate() {
             *byte = (i as u8).wrapping_mul(0x9d).wrapping_add((i >> 8) as u8) ^ 0x5a;
         }
         let target = match (self.layout().udp_offset(), self.udp_length()) {
-            // What takes the longer length out of the UDP sum again: it stands there twice, in header and pseudo-header.
+            // Balances the length in the UDP sum, where it occurs twice: in the header and in the pseudo-header.
             (Some(udp), Some(length)) => {
                 let grown = length - (least - udp) as u16;
                 Some(Sum::default().word(!grown).word(!grown))
@@ -297,7 +297,7 @@ impl Template {
     fn seal(&mut self, fill: usize, target: Option<Sum>) {
         let end = self.bytes.len();
         let free = end - CHECKED_FILL;
-        // At an odd offset of the fill every word is seen byte-swapped, and so is its sum (RFC 1071 §2).
+        // At an odd offset of the fill every word is byte-swapped, and so is its sum (RFC 1071 §2).
         let odd = (free - fill) % 2 == 1;
         let placed = |word: u32| {
             let sum = (word >> 16) + (word & 0xffff);
@@ -319,7 +319,7 @@ impl Template {
     }
 }
 
-/// Whether the bytes behind a tag end in their CRC32C. Nothing behind the tag is nothing to check: the tag has its own.
+/// Whether the bytes behind a tag end in their CRC32C. True where there are none: the tag has its own check.
 pub(super) fn fill_is_sound(fill: &[u8]) -> bool {
     match fill.split_last_chunk::<4>() {
         Some((covered, crc)) => crc32c::crc32c(covered) == u32::from_le_bytes(*crc),

@@ -8,7 +8,7 @@ use crate::time::TickRate;
 const SUB_BITS: u32 = 11;
 const SUB: u64 = 1 << SUB_BITS;
 
-/// The longest time that is told apart: 2^38 ticks, 105 s at 2.6 GHz.
+/// The longest time with a bucket of its own: 2^38 ticks, 105 s at 2.6 GHz.
 const MOST_BITS: u32 = 38;
 const MOST: u64 = (1 << MOST_BITS) - 1;
 
@@ -17,7 +17,7 @@ const BUCKETS: usize = ((MOST_BITS - SUB_BITS + 1) as u64 * SUB) as usize;
 
 /// A histogram of tick counts with the bucket layout of HdrHistogram: linear, then the same number of buckets in every octave.
 ///
-/// Recording is a leading-zero count, a shift and two additions. What takes time (conversion, percentiles) waits for the report.
+/// Recording takes a leading-zero count, a shift and two additions. Conversion and percentiles are computed for the report only.
 #[derive(Debug, Clone)]
 pub struct RttRecorder {
     ticks: TickRate,

@@ -32,15 +32,15 @@ pub struct RttReport {
     pub max: Nanoseconds,
     /// Arithmetic mean, in nanoseconds.
     pub mean: f64,
-    /// How many were recorded.
+    /// Number of values.
     pub count: u64,
-    /// All of it: an HdrHistogram in its V2 + DEFLATE form, base64, values in nanoseconds.
+    /// The whole distribution: an HdrHistogram in its V2 + DEFLATE form, base64, values in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histogram: Option<String>,
 }
 
 impl RttReport {
-    /// What was recorded; `None` where nothing was. The histogram is left out: see [`with_histogram`](Self::with_histogram).
+    /// The report without the histogram; `None` where nothing was recorded. See [`with_histogram`](Self::with_histogram).
     pub fn from_recorder(recorder: &RttRecorder) -> Option<RttReport> {
         let (min, max) = recorder.range()?;
         let at = |numerator, denominator| recorder.percentile(numerator, denominator);
@@ -60,7 +60,7 @@ impl RttReport {
         })
     }
 
-    /// The same with the whole histogram.
+    /// The same with the histogram.
     pub fn with_histogram(self, recorder: &RttRecorder) -> Result<RttReport, LatencyLogError> {
         let mut bytes = Vec::new();
         let histogram = recorder.histogram().map_err(|error| LatencyLogError::Histogram { reason: error.to_string() })?;
@@ -75,7 +75,7 @@ impl RttReport {
 #[derive(Debug, Error)]
 pub enum LatencyLogError {
     /// The histogram could not be made or encoded.
-    #[error("the latency histogram could not be encoded ({reason}): this is a defect of linerate, please report it")]
+    #[error("the latency histogram could not be encoded ({reason}): please report this as a bug of linerate")]
     Histogram {
         /// What the encoder said.
         reason: String,

@@ -50,7 +50,7 @@ fn check_clock(plan: &ReceivePlan) -> Result<(), DataplaneError> {
         (None, _) => Ok(()),
         (Some(sender), Some(own)) if *sender == own => Ok(()),
         (Some(sender), Some(own)) => refuse(format!(
-            "the sender's boot id is {sender} and this machine's is {own}, so their clocks differ: measure round trips instead (`linerate send --rtt`)"
+            "the sender's boot id is {sender} and this machine's is {own}. One-way delay cannot be measured between two clocks: measure round trips instead (`linerate send --rtt`)"
         )),
         (Some(_), None) => refuse("this kernel gives no boot id, so its clock cannot be compared with the sender's".to_owned()),
     }

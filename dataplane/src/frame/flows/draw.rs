@@ -36,7 +36,7 @@ pub(super) fn draw(spec: &FlowSpec, template: &Template) -> Result<Vec<Flow>, Fl
             let (IpAddr::V6(source), IpAddr::V6(destination)) = (sources.address(), destinations.address()) else {
                 return Err(FlowError::Version { prefix: other_version(sources, destinations, false), frames: "IPv6" });
             };
-            // What a table writes are the lower 32 bits: the rest is the template's and must agree with the prefix.
+            // A table writes only the lower 32 bits. The upper bits are those of the template and must be in the prefix.
             for (own, prefix) in [(own_source, source), (own_destination, destination)] {
                 if own.octets()[..12] != prefix.octets()[..12] {
                     return Err(FlowError::OutsideTemplate { prefix, own });
@@ -62,7 +62,7 @@ pub(super) fn draw(spec: &FlowSpec, template: &Template) -> Result<Vec<Flow>, Fl
     Ok(flows)
 }
 
-/// Source and destination prefixes, and proof that they hold enough flows: without it drawing would never end.
+/// Source and destination prefixes. Checks that they hold enough flows: otherwise drawing would never end.
 fn ranges(spec: &FlowSpec, source: IpAddr, destination: IpAddr) -> Result<(Prefix, Prefix), FlowError> {
     let around = |address: IpAddr| Prefix::new(address, if address.is_ipv4() { 16 } else { 64 });
     let sources = spec.sources.map_or_else(|| around(source), Ok)?;

@@ -1,9 +1,9 @@
-//! Flows: which addresses and ports the frames of a stream carry.
+//! Flows: the addresses and ports of the frames of a stream.
 //!
-//! RFC 4814 asks for pseudorandom addresses and ports, because start-and-increment reaches few buckets of a hash (§4.2.1), and
-//! for the same set in every trial. A [`FlowTable`] holds, 18 bytes a flow, exactly the bytes that go into a frame, checksums
-//! included, so a flow costs a few loads and stores. A [`FlowWalk`] goes through the table in order, round and round: every flow gets
-//! an equal share, and the memory is read sequentially, which is what prefetchers like.
+//! RFC 4814 requires pseudorandom addresses and ports, because start-and-increment reaches few buckets of a hash (§4.2.1), and the same set in
+//! every trial. A [`FlowTable`] holds the bytes that a flow writes into a frame, 18 for each flow, checksums included, so a flow costs a few
+//! loads and stores. A [`FlowWalk`] repeats the table in order: every flow gets an equal share, and the memory is read sequentially, which
+//! suits hardware prefetchers.
 
 mod draw;
 mod entry;

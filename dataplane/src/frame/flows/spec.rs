@@ -121,9 +121,9 @@ impl PortRange {
 pub struct FlowSpec {
     /// How many.
     pub count: FlowCount,
-    /// Picks the set.
+    /// Seed of the set.
     pub seed: u64,
-    /// Where source addresses come from, in IP frames; the /16 (IPv4) or /64 (IPv6) around the template's own where none is given.
+    /// Prefix of the source addresses of IP frames; default the /16 (IPv4) or /64 (IPv6) around the template's own address.
     pub sources: Option<Prefix>,
     /// The same for destination addresses.
     pub destinations: Option<Prefix>,

@@ -10,10 +10,10 @@ use crate::frame::layout::Network;
 use crate::frame::prefetch::prefetch_for_read;
 use crate::frame::template::Template;
 
-/// Fewer entries than this are repeated, so that a burst seldom meets the table's end.
+/// A table with fewer entries repeats them, so that a burst seldom reaches the end of the table.
 const LEAST_ENTRIES: usize = 1024;
 
-/// The flows of a spec as bytes to write, 18 a flow.
+/// The flows of a spec as bytes to write, 18 for each flow.
 #[derive(Debug)]
 pub struct FlowTable {
     count: FlowCount,
@@ -51,8 +51,8 @@ impl FlowTable {
         self.fields
     }
 
-    /// Whether frames of another size of the same spec may carry these flows: not where their UDP checksum could not be
-    /// balanced, which is where exactly one byte follows the tag.
+    /// An error where frames of another size of the same spec cannot carry these flows, because their UDP checksum cannot be balanced: where
+    /// exactly one byte follows the tag.
     pub fn check_shares(&self, template: &Template) -> Result<(), FrameError> {
         if template.size() == self.made_for || (self.balanced && template.is_balanced()) {
             Ok(())
@@ -67,7 +67,7 @@ impl FlowTable {
     }
 }
 
-/// Goes through a table's flows in order, round and round.
+/// Repeats the flows of a table in order.
 #[derive(Debug, Clone)]
 pub struct FlowWalk {
     table: Arc<FlowTable>,
@@ -81,14 +81,14 @@ impl FlowWalk {
         self.table.fields
     }
 
-    /// Gives the last `frames` flows back: the next frames get them again.
+    /// Goes back by `frames` flows: the next frames get them again.
     #[inline]
     pub fn rewind(&mut self, frames: u64) {
         let all = self.table.entries.len();
         self.position = (self.position + all - (frames % all as u64) as usize) % all;
     }
 
-    /// The next entries, at least one and at most `frames`, and asks for as many behind them.
+    /// The next entries, at least one and at most `frames`. Prefetches as many behind them.
     #[inline(always)]
     pub(crate) fn take(&mut self, frames: usize) -> &[FlowEntry] {
         let entries = &self.table.entries;
@@ -100,11 +100,11 @@ impl FlowWalk {
     }
 }
 
-/// Asks for the entries of the next burst while this one is written.
+/// Prefetches the entries of the next burst while this one is written.
 #[inline(always)]
 fn prefetch(entries: &[FlowEntry], from: usize, frames: usize) {
     let to = (from + frames).min(entries.len());
-    // Three are less than a line, so none is left out.
+    // Three entries are smaller than a cache line, so no line is left out.
     for line in entries[from..to].chunks(3) {
         prefetch_for_read(line.as_ptr().cast());
     }

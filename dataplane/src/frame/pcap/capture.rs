@@ -30,8 +30,8 @@ pub struct CapturedFrame<'a> {
 }
 
 impl Capture {
-    /// Reads a pcap or pcapng file of Ethernet frames that a port of `most` can send. The whole file is read: what is wrong with it is
-    /// said now and not in the middle of a trial.
+    /// Reads a pcap or pcapng file with Ethernet frames of at most `most`. The whole file is read, so that an error in it is found now and not
+    /// during a trial.
     pub fn open(path: &Path, most: FrameSize) -> Result<Capture, CaptureError> {
         let unreadable = |source| CaptureError::Unreadable { path: path.to_owned(), source };
         let mut reader = Reader::new(path, File::open(path).map_err(unreadable)?)?;
@@ -47,7 +47,7 @@ impl Capture {
             if bytes < 18 || bytes > most.bytes() as usize {
                 return Err(CaptureError::FrameLength { path: path.to_owned(), frame: number, bytes, most });
             }
-            // Time in a capture may step back (several interfaces, a corrected clock); such a frame goes right after the one before.
+            // Time in a capture can step back (several interfaces, a corrected clock). Such a frame is sent right after the one before.
             let began = *began.get_or_insert(frame.at_ns);
             let before = capture.frames.last().map_or(0, |entry| entry.at.ns());
             let at = u64::try_from(frame.at_ns - began).unwrap_or(0);
@@ -63,13 +63,13 @@ impl Capture {
         self.frames.len()
     }
 
-    /// The largest frame as it goes on the wire: with its FCS, and padded.
+    /// The largest frame on the wire: padded and with its FCS.
     pub fn largest(&self) -> FrameSize {
         let sizes = self.frames().filter_map(|frame| FrameSize::new(frame.bytes.len() as u32 + methodology::units::FCS).ok());
         sizes.max().unwrap_or(FrameSize::MIN)
     }
 
-    /// Frames whose time stamp lay before an earlier frame's; they are sent right after it.
+    /// Frames with a time stamp before that of an earlier frame; they are sent right after it.
     pub fn out_of_order(&self) -> usize {
         self.out_of_order
     }

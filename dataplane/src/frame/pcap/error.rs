@@ -15,7 +15,9 @@ pub enum CaptureError {
         source: std::io::Error,
     },
     /// Not a capture at all.
-    #[error("{path} is not a capture: it begins neither as pcap nor as pcapng; give a file that Wireshark or tcpdump wrote")]
+    #[error(
+        "{path} is not a capture: its first bytes are neither those of pcap nor those of pcapng; use a file that Wireshark or tcpdump wrote"
+    )]
     NotACapture {
         /// The file.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum CaptureError {
         frames: usize,
     },
     /// A header field makes no sense.
-    #[error("the capture {path} is damaged after {frames} frames ({reason}): copy it again, or capture anew")]
+    #[error("the capture {path} is damaged after {frames} frames ({reason}): copy it again, or repeat the capture")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -40,7 +42,7 @@ pub enum CaptureError {
     },
     /// Frames of something other than Ethernet.
     #[error(
-        "the capture {path} holds {link} frames (link type {number}), and a port sends Ethernet: capture on an Ethernet interface, not on `any` or a tunnel"
+        "the capture {path} contains {link} frames (link type {number}), but a port sends Ethernet: capture on an Ethernet interface, not on `any` or a tunnel"
     )]
     LinkType {
         /// The file.
@@ -52,7 +54,7 @@ pub enum CaptureError {
     },
     /// The capture kept the beginning of a frame only.
     #[error(
-        "frame {frame} of {path} was {original} bytes and the capture kept {kept}: capture again with a full snapshot length (`tcpdump -s 0`)"
+        "frame {frame} of {path} had {original} bytes and the capture contains {kept} of them: capture again with a full snapshot length (`tcpdump -s 0`)"
     )]
     Snapped {
         /// The file.
@@ -66,7 +68,7 @@ pub enum CaptureError {
     },
     /// Longer than the port carries, or no Ethernet frame.
     #[error(
-        "frame {frame} of {path} is {bytes} bytes with its FCS, and the port carries 18 to {most}: leave it out, or raise the port's MTU"
+        "frame {frame} of {path} has {bytes} bytes with its FCS, but the port carries 18 to {most}: remove the frame, or raise the port's MTU"
     )]
     FrameLength {
         /// The file.
@@ -79,7 +81,7 @@ pub enum CaptureError {
         most: FrameSize,
     },
     /// There is nothing to send.
-    #[error("the capture {path} holds no frames: capture some traffic first")]
+    #[error("the capture {path} contains no frames: capture some traffic first")]
     Empty {
         /// The file.
         path: PathBuf,

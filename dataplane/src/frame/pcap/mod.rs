@@ -1,4 +1,4 @@
-//! Captures for replay: read once into memory, checked, sent in their own timing or at a rate.
+//! Captures for replay: read into memory and checked once, then sent with their own timing or at a rate.
 
 mod capture;
 mod error;

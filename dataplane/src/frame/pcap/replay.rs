@@ -1,9 +1,9 @@
 use super::capture::Capture;
 use crate::time::TickRate;
 
-/// Replays a capture in its own timing, round and round. (For a flat rate use [`crate::time::Schedule`].)
+/// Replays a capture with its own timing, repeatedly. (For a constant rate use [`crate::time::Schedule`].)
 ///
-/// The last frame is followed by the first after the mean gap of the capture, so that rounds join without a burst.
+/// The last frame is followed by the first after the mean gap of the capture, so that a new round does not begin with a burst.
 #[derive(Debug, Clone)]
 pub struct OwnTiming {
     /// When each frame is due, in ticks from the round's start.
@@ -19,12 +19,12 @@ impl OwnTiming {
         let offsets: Vec<u64> = capture.frames().map(|frame| ticks.ticks(frame.at)).collect();
         let length = ticks.ticks(capture.length());
         let gaps = capture.frame_count().saturating_sub(1) as u64;
-        // A capture without extent (one frame, or all at one time) has no gap to repeat; it goes once a millisecond.
+        // A capture with one frame, or with all frames at one time, has no gap; it is sent once a millisecond.
         let gap = length.checked_div(gaps).filter(|gap| *gap > 0).unwrap_or(ticks.hz() / 1000);
         OwnTiming { offsets, round: length + gap, round_start: start, next: 0 }
     }
 
-    /// How many frames may go at `now`, at most `room`, beginning with [`next_frame`](Self::next_frame). Stops at the end of a round,
+    /// How many frames to send at `now`, at most `room`, beginning with [`next_frame`](Self::next_frame). Stops at the end of a round,
     /// so that the frames are consecutive in the capture.
     #[inline]
     pub fn due(&mut self, now: u64, room: u32) -> u32 {
