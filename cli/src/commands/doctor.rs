@@ -19,8 +19,8 @@ SEVERITIES
   note      useful to know when reading results
   ok        nothing to do
 
-This command changes nothing. The exit code is 1 if there is a problem, and 0 otherwise.
-`linerate run` stores the same checks in environment.json.
+This command changes nothing. The exit code is 1 if there is a problem, and 0
+otherwise. `linerate run` stores the same checks in environment.json.
 
 EXAMPLES
   sudo linerate doctor

@@ -16,13 +16,15 @@ use super::{CommandError, Format};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 FORMATS
-  iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log,
-  netperf (table, -o, -k), iperf -y C, ping. The tool is recognised from the text of the file.
+  iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its
+  --full-log, netperf (table, -o, -k), iperf -y C, ping. The tool is recognised
+  from the text of the file.
 
 WHAT HAPPENS
-  Each file is copied to DIR/raw, and its results are appended to DIR/results.jsonl. Half round-trip
-  times (qperf, sockperf) are doubled. All files are parsed before anything is written. A file that was
-  imported before is not imported again.
+  Each file is copied to DIR/raw, and its results are appended to
+  DIR/results.jsonl. Half round-trip times (qperf, sockperf) are doubled. All
+  files are parsed before anything is written. A file that was imported before
+  is not imported again.
 
 EXAMPLES
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs

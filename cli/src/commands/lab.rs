@@ -18,8 +18,9 @@ THE LAB
     pf0 --- pf0hpf [eswitch0] p0 ------------ p0 [eswitch0] pf0hpf --- pf0
   198.18.0.1       198.18.0.2                    198.18.0.4        198.18.0.3
 
-  Kernel traffic crosses veth pairs and bridges. DPDK traffic crosses shared memory between
-  net_vhost and net_virtio_user ports; their sockets are in the lab's directory.
+  Kernel traffic crosses veth pairs and bridges. DPDK traffic crosses shared
+  memory between net_vhost and net_virtio_user ports; their sockets are in the
+  lab's directory.
   The lab shows how linerate works. It does not show how fast a BlueField-2 is.
 
 EXAMPLES
@@ -27,7 +28,8 @@ EXAMPLES
   sudo ip netns exec lr-try-a-cpu ping 198.18.0.4
   sudo linerate lab down --name try
 
-`linerate run` creates its own lab and removes it; you do not need to create one first.")]
+`linerate run` creates its own lab and removes it; you do not need to create one
+first.")]
 pub struct LabArgs {
     #[command(subcommand)]
     command: LabCommand,

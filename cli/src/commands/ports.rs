@@ -13,14 +13,16 @@ use super::{CommandError, Format};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 DEVARGS
-  DPDK's name for a port, with options after commas. `linerate send --port DEVARGS` accepts them as they are
-  listed here. On a BlueField in DPU mode:
-    0000:03:00.0                        the uplink p0 (the wire)
-    0000:03:00.0,representor=vf65535    also pf0hpf: traffic from the host arrives here
-    0000:03:00.0,representor=vf0        also the representor of the host's VF 0
-    auxiliary:mlx5_core.sf.4            a subfunction: an ordinary port behind the e-switch's rules
-  Traffic of a representor takes the e-switch's slow path, traffic of a subfunction the fast path. The two are
-  different measurements.
+  DPDK's name for a port, with options after commas. `linerate send --port
+  DEVARGS` accepts them as they are listed here. On a BlueField in DPU mode:
+    0000:03:00.0                      the uplink p0 (the wire)
+    0000:03:00.0,representor=vf65535  and pf0hpf: traffic from the host arrives
+                                      here
+    0000:03:00.0,representor=vf0      and the representor of the host's VF 0
+    auxiliary:mlx5_core.sf.4          a subfunction: an ordinary port behind the
+                                      e-switch's rules
+  Traffic of a representor takes the e-switch's slow path, traffic of a
+  subfunction the fast path. The two are different measurements.
 
 This command opens, binds and changes nothing. Without root it may list less.")]
 pub struct PortsArgs {

@@ -15,17 +15,21 @@ use super::{CommandError, Format};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
+  In two terminals:
     linerate receive --port net_vhost0,iface=lr.sock
-    linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s     (in another terminal)
-  It counts until Ctrl-C, until --duration is over, or until the sender closes its port. Without --duration, a sender that closes its
-  port is the normal end. If the sender is killed or the link goes down, the exit code is 1.
+    linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s
+
+WHEN IT ENDS
+  On Ctrl-C, when --duration is over, or when the sender closes its port.
+  Without --duration, a sender that closes its port is the normal end. If the
+  sender is killed or the link goes down, the exit code is 1.
 
 WHAT THE COUNTERS MEAN
   lost       sequence numbers missing below the highest one received
   duplicate  frames whose sequence number was received before
-  reordered  frames received after a frame with a higher sequence number (RFC 4737)
+  reordered  frames received after one with a higher sequence number (RFC 4737)
   corrupt    test frames whose tag or payload differs from what was sent
-  foreign    frames that linerate did not send: counted, and never taken for test frames")]
+  foreign    frames that linerate did not send; never taken for test frames")]
 pub struct ReceiveArgs {
     #[command(flatten)]
     listener: ListenerArgs,

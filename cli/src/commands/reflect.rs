@@ -15,12 +15,15 @@ use super::{CommandError, Format};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
+  In two terminals:
     linerate reflect --port net_vhost0,iface=lr.sock
-    linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt     (in another terminal)
+    linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt
 
 WHAT IT DOES TO A FRAME
-  It swaps addresses and ports and lowers the TTL by one; checksums stay correct. The time that a frame spends in the reflector is part
-  of the round-trip time. It is reported as residence time and never subtracted without saying so.")]
+  It swaps addresses and ports and lowers the TTL by one; checksums stay
+  correct. The time that a frame spends in the reflector is part of the
+  round-trip time. It is reported as residence time and never subtracted without
+  saying so.")]
 pub struct ReflectArgs {
     #[command(flatten)]
     listener: ListenerArgs,

@@ -15,19 +15,20 @@ use super::{CommandError, terminal_width};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 FILES
-  report.html      one file: figures, analysis, every trial with its verdict; needs no network, prints completely
+  report.html      one file: figures, analysis, every trial with its verdict;
+                   needs no network, prints completely
   report.md        the same as Markdown
   results.csv      one line for each record
   results.parquet  the same with types, for pandas, DuckDB and Spark
   figures/         each figure as SVG, and its numbers as CSV
 
-All files are derived from results.jsonl and can be written again at any time. Damaged lines are listed, and the
-rest is reported.
+All files are derived from results.jsonl and can be written again at any time.
+Damaged lines are listed, and the rest is reported.
 
 EXAMPLES
   linerate report runs/20260301T120000Z-lab
   linerate report theirs/ --out /tmp/look
-  linerate report runs/mine --json | jq '.analysis.ratios[] | {pair, bytes, ratio}'")]
+  linerate report runs/mine --json | jq '.analysis.ratios[] | {pair, ratio}'")]
 pub struct ReportArgs {
     /// The run directory: the one that contains results.jsonl
     #[arg(value_name = "RUN")]

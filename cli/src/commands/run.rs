@@ -22,24 +22,33 @@ use super::{CommandError, Format, terminal_width};
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 EXAMPLES
-    linerate run                          every pair of the built-in lab at seven frame sizes, under 3 minutes
-    linerate run --quick                  three frame sizes, under a minute
-    linerate run --full                   one-second trials, three repetitions, under 20 minutes
-    linerate run --plan plan.toml --testbed testbed.toml      (keys: docs/plan.md and docs/testbed.md)
-    linerate run --plan docs/plans/tune.toml                 every combination of burst size and number of flows
+  Every pair of the built-in lab at seven frame sizes, under 3 minutes:
+    linerate run
+  Three frame sizes, under a minute:
+    linerate run --quick
+  One-second trials, three repetitions, under 20 minutes:
+    linerate run --full
+  Your own plan and testbed (keys: docs/plan.md and docs/testbed.md):
+    linerate run --plan plan.toml --testbed testbed.toml
+  Every combination of burst size and number of flows:
+    linerate run --plan docs/plans/tune.toml
+  Continue an interrupted run:
     linerate run --resume runs/20261122-103000-standard
 
 THE LAB
-  Without --testbed, linerate creates the lab: four endpoints on this machine, each in a network namespace, connected
-  like two servers with a BlueField-2 each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK traffic
-  crosses shared memory between two processes. The lab needs root. It is removed at the end, also after Ctrl-C.
+  Without --testbed, linerate creates the lab: four endpoints on this machine,
+  each in a network namespace, connected like two servers with a BlueField-2
+  each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK
+  traffic crosses shared memory between two processes. The lab needs root. It is
+  removed at the end, also after Ctrl-C.
 
 INTERRUPTED RUNS
-  Each record is written as soon as its measurement ends. After Ctrl-C all records are kept and the report is written;
-  --resume continues the run.
+  Each record is written as soon as its measurement ends. After Ctrl-C all
+  records are kept and the report is written; --resume continues the run.
 
 EXIT CODES
-  0    the plan was executed; some measurements may be invalid or failed, and the report names them
+  0    the plan was executed; the report names measurements that are invalid or
+       failed
   1    an error, or all measurements failed
   130  interrupted")]
 pub struct RunArgs {

@@ -20,7 +20,7 @@ use super::{CommandError, Format};
 EXAMPLES
   Over shared memory between two terminals; no NIC needed:
     linerate receive --port net_vhost0,iface=lr.sock
-    linerate send --port net_virtio_user0,path=lr.sock --size 64 --rate 1Mpps --duration 5s
+    linerate send --port net_virtio_user0,path=lr.sock --rate 1Mpps --duration 5s
   Round-trip times, with `linerate reflect` at the other end:
     linerate send --port net_virtio_user0,path=lr.sock --rate 100kpps --rtt
   The highest rate of the generator itself, on one queue and on two:
@@ -32,11 +32,13 @@ EXAMPLES
     linerate send --port 0000:03:00.0 --size imix --flows 1000 --rate 50%
     linerate send --port 0000:03:00.0 --pcap web.pcap --own-timing
   Round-trip times of a low-rate stream on its own queue, beside a high load:
-    linerate send --port net_virtio_user0,path=lr.sock --queues 2 --rate 5Mpps --rtt --probe 1kpps
+    linerate send --port net_virtio_user0,path=lr.sock --queues 2 --rate 5Mpps \\
+      --rtt --probe 1kpps
 
 WHAT THE COUNTERS MEAN
   sent     frames that the port accepted
-  unsent   frames that were due and were not sent: the sender was too slow, so they are not loss of the path
+  unsent   frames that were due and were not sent, because the sender was too
+           slow: they are not loss of the path
   The receiver counts loss, by sequence number.")]
 pub struct SendArgs {
     #[command(flatten)]
