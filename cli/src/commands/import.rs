@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::{CommandError, Format};
 
-/// Take outputs of iperf3, qperf, sockperf, netperf, iperf 2 and ping into a run directory.
+/// Take outputs of iperf3, qperf, sockperf, netperf, neper, iperf 2 and ping into a run directory.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 WHAT IS UNDERSTOOD
   iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its --full-log,
-  netperf (table, -o, -k), iperf -y C, ping. Which tool printed a file is found out from its text.
+  netperf (table, -o, -k), neper, iperf -y C, ping. Which tool printed a file is found out from its text.
 
 WHAT HAPPENS
   Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips

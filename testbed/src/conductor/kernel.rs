@@ -15,7 +15,7 @@ use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, ReasonKind, 
 
 use super::frame_view::{self, InterfaceCounters};
 use super::schedule::Step;
-use crate::plan::{PingPongTool, Protocol, What};
+use crate::plan::{Protocol, What};
 use crate::process::{Child, CommandSpec, Output, Place, ProcessError, run, spawn};
 use crate::topology::{Endpoint, Testbed, TestbedError};
 
@@ -130,23 +130,16 @@ impl KernelTools {
 
     fn spec(&mut self, step: &Step<'_>, from: &Endpoint, to: &Endpoint) -> Option<(KernelTool, KernelSpec, Seconds)> {
         let (tool, method, protocol, size, duration) = match *step.what {
-            What::KernelStream { protocol, duration } => {
-                (KernelTool::Iperf3, Method::Stream, protocol, stream_message(protocol, step.size), duration)
+            What::KernelStream { protocol, tool, duration } => {
+                (tool, Method::Stream, protocol, stream_message(protocol, step.size), duration)
             }
             What::KernelPingPong { protocol, tool, duration } => {
-                let tool = match tool {
-                    PingPongTool::Qperf => KernelTool::Qperf,
-                    PingPongTool::Sockperf => KernelTool::Sockperf,
-                };
                 // As much payload as a UDP test frame of that size carries, so that like is compared with like.
                 (tool, Method::PingPong, protocol, step.size.udp4_payload(), duration)
             }
             What::RoundTrip { .. } | What::Procedure { .. } => return None,
         };
-        let transport = match protocol {
-            Protocol::Tcp => Transport::Tcp,
-            Protocol::Udp => Transport::Udp,
-        };
+        let transport = protocol.transport();
         let whole = duration.seconds() >= 1.0;
         let version = self.version(tool, &from.place);
         let extent = if !whole && tool.ends_after_bytes(version.as_deref()) {

@@ -367,12 +367,7 @@ fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind, why: &str
 
 /// A record without results: who, where, what.
 fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
-    let name = match step.what {
-        What::KernelStream { .. } => "iperf3",
-        What::KernelPingPong { tool: crate::plan::PingPongTool::Qperf, .. } => "qperf",
-        What::KernelPingPong { tool: crate::plan::PingPongTool::Sockperf, .. } => "sockperf",
-        What::RoundTrip { .. } | What::Procedure { .. } => "linerate",
-    };
+    let name = step.what.kernel_tool().map_or("linerate", reporter::kernel_tools::KernelTool::name);
     let kernel = step.what.stack().is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,
