@@ -23,6 +23,10 @@ fn parse(name: &str) -> Result<Vec<Measurement>, ToolError> {
     tool.parse(&text, ToolExit::Code(0))
 }
 
+fn tool(name: &str) -> KernelTool {
+    KernelTool::from_name(name).unwrap()
+}
+
 fn one(name: &str) -> Measurement {
     let mut found = parse(name).unwrap();
     assert_eq!(found.len(), 1, "{name}");
@@ -113,7 +117,7 @@ fn json(name: &str) -> Value {
 }
 
 fn iperf3(document: &str) -> Measurement {
-    KernelTool::Iperf3.parse(document, ToolExit::Code(0)).unwrap().remove(0)
+    tool("iperf3").parse(document, ToolExit::Code(0)).unwrap().remove(0)
 }
 
 /// `--json-stream` (3.17) gives the same parts, one event a line, and 3.12 no such output: made here from what `-J` gave.
@@ -123,9 +127,9 @@ fn iperf3_as_a_stream_of_events_reads_the_same() {
     let event = |name: &str, data: &Value| format!("{}\n", serde_json::json!({ "event": name, "data": data }));
     let intervals: String = whole["intervals"].as_array().unwrap().iter().map(|interval| event("interval", interval)).collect();
     let stream = format!("{}{intervals}{}", event("start", &whole["start"]), event("end", &whole["end"]));
-    assert_eq!(detect(&stream), Some(KernelTool::Iperf3));
+    assert_eq!(detect(&stream), Some(tool("iperf3")));
     assert_eq!(iperf3(&stream), one("iperf3_3.12_udp_lossy.json"));
-    let error = KernelTool::Iperf3.parse(&event("error", &"unable to connect".into()), ToolExit::Code(1)).unwrap_err();
+    let error = tool("iperf3").parse(&event("error", &"unable to connect".into()), ToolExit::Code(1)).unwrap_err();
     assert!(error.to_string().contains("unable to connect"));
 }
 
@@ -154,7 +158,7 @@ fn iperf3_hidden_loss_is_found_in_the_bytes() {
 fn iperf3_an_error_beside_sums_is_an_error() {
     let mut broken = json("iperf3_3.12_udp.json");
     broken["error"] = "interrupt - the client has terminated".into();
-    assert!(KernelTool::Iperf3.parse(&broken.to_string(), ToolExit::Code(0)).is_err());
+    assert!(tool("iperf3").parse(&broken.to_string(), ToolExit::Code(0)).is_err());
 }
 
 #[test]
@@ -199,7 +203,7 @@ fn qperf_errors_and_the_implausible() {
     let implausible = one("qperf_m0_implausible.txt");
     assert_eq!(implausible.doubts[0].kind, ReasonKind::Implausible);
     assert!(error("qperf_refused.txt").contains("failed to connect"));
-    let bad = KernelTool::Qperf.parse(&text("qperf_bad_test.txt"), ToolExit::Code(1)).unwrap_err().to_string();
+    let bad = tool("qperf").parse(&text("qperf_bad_test.txt"), ToolExit::Code(1)).unwrap_err().to_string();
     assert!(bad.contains("bad test"), "{bad}");
 }
 
@@ -232,7 +236,7 @@ fn sockperf_full_log_and_refusals() {
     // The same rows without the summary: round trips from the times themselves.
     let whole = text("sockperf_3.7_full_log.csv");
     let rows = whole.split_once("packet, ").unwrap().1;
-    let found = KernelTool::Sockperf.parse(&format!("packet, {rows}"), ToolExit::Unknown).unwrap().remove(0);
+    let found = tool("sockperf").parse(&format!("packet, {rows}"), ToolExit::Unknown).unwrap().remove(0);
     let first = (2.409_703_564_f64 - 2.409_633_212) * 1e9;
     assert_eq!(found.values.latency_definition, Some(LatencyDefinition::RoundTrip));
     assert!((found.values.rtt_ns.unwrap().max.unwrap() - first).abs() < 10_000.0);
@@ -281,7 +285,7 @@ fn iperf2_csv() {
     let found = one("iperf2_2.1.8_tcp_P2.csv");
     assert_eq!(goodput(&found), 11_179_048_243.0 + 12_732_581_944.0);
     assert_eq!(one("iperf2_2.1.8_udp_no_server_report.csv").doubts[0].kind, ReasonKind::CountersDisagree);
-    let refused = KernelTool::Iperf2.parse(&text("iperf2_2.1.8_refused_rc0.txt"), ToolExit::Code(0)).unwrap_err();
+    let refused = tool("iperf2").parse(&text("iperf2_2.1.8_refused_rc0.txt"), ToolExit::Code(0)).unwrap_err();
     assert!(refused.to_string().contains("start it first"));
 }
 
@@ -297,6 +301,35 @@ fn ping_replies_agree_with_its_own_summary() {
     assert!((rtt.mean.unwrap() - figures[1]).abs() <= 1_000.0);
     assert_eq!((size(&found), rtt.count), (64, Some(200)));
     assert!(error("ping_no_reply.txt").contains("no reply to 2 requests"));
+}
+
+#[test]
+fn neper_round_trips_are_whole_and_have_percentiles() {
+    let tcp = one("neper_1.1.0_tcp_rr.txt");
+    let rtt = tcp.values.rtt_ns.clone().unwrap();
+    let rounded = |value: Option<f64>| value.unwrap().round();
+    assert_eq!([rtt.mean, rtt.min, rtt.p50, rtt.p90].map(rounded), [15_511.0, 13_591.0, 14_230.0, 15_190.0]);
+    assert_eq!([rtt.p99, rtt.p999, rtt.p9999, rtt.max].map(rounded), [15_830.0, 45_430.0, 3_727_350.0, 5_074_238.0]);
+    assert_eq!((rtt.count, size(&tcp), tcp.transport, tcp.version.as_deref()), (Some(115_729), 64, Transport::Tcp, Some("1.1.0")));
+    assert_eq!((tcp.values.latency_definition, tcp.duration.unwrap().as_millis()), (Some(LatencyDefinition::RoundTrip), 2000));
+    // One connection: the round trips fill the time but for what the client does in between.
+    assert!((0.8..1.0).contains(&(rtt.mean.unwrap() / 1e9 * 64_144.74)), "{rtt:?}");
+    let udp = one("neper_1.1.0_udp_rr.txt");
+    assert_eq!((udp.transport, mean_rtt_ns(&udp).round()), (Transport::Udp, 12_456.0));
+    assert!(error("neper_1.1.0_tcp_crr.txt").contains("tcp_crr"));
+    assert!(error("neper_1.1.0_tcp_rr_server.txt").contains("give what the client printed"));
+}
+
+#[test]
+fn neper_streams_count_what_the_receiver_read() {
+    let tcp = one("neper_1.1.0_tcp_stream.txt");
+    assert_eq!((goodput(&tcp), size(&tcp), tcp.direction), (4_472_187_894.0, 1400, Direction::ClientToServer));
+    let server = one("neper_1.1.0_tcp_stream_server.txt");
+    assert_eq!((goodput(&server), server.direction), (goodput(&tcp), tcp.direction), "both ends of one test");
+    let udp = one("neper_1.1.0_udp_stream.txt");
+    assert_eq!((udp.transport, goodput(&udp)), (Transport::Udp, 1_043_726_322.0));
+    let both = text("neper_1.1.0_tcp_rr.txt") + &text("neper_1.1.0_udp_stream.txt");
+    assert_eq!(tool("neper").parse(&both, ToolExit::Unknown).unwrap().len(), 2);
 }
 
 #[test]

@@ -25,6 +25,10 @@ impl Drop for Server {
     }
 }
 
+fn tool(name: &str) -> KernelTool {
+    KernelTool::from_name(name).unwrap()
+}
+
 fn installed(tool: KernelTool) -> bool {
     let there = start(&tool.version_command()).is_ok_and(|mut child| child.wait().is_ok());
     if !there {
@@ -100,12 +104,12 @@ fn size(bytes: u32) -> MessageSize {
 
 #[test]
 fn iperf3_by_bytes_takes_less_than_a_second_of_traffic() {
-    if !installed(KernelTool::Iperf3) {
+    if !installed(tool("iperf3")) {
         return;
     }
     let extent = Extent::Bytes(NonZeroU64::new(20_000_000).unwrap());
     for transport in [Transport::Tcp, Transport::Udp] {
-        let record = measure(KernelTool::Iperf3, &KernelSpec::new(Method::Stream, transport, LOOPBACK, 23_401, size(1400), extent));
+        let record = measure(tool("iperf3"), &KernelSpec::new(Method::Stream, transport, LOOPBACK, 23_401, size(1400), extent));
         assert!(record.values.goodput_bps.unwrap().bps() > 0.0);
         assert_eq!((record.stack, record.size.bytes), (transport.stack(), 1400));
         assert!(!record.tool.version.is_empty());
@@ -114,11 +118,11 @@ fn iperf3_by_bytes_takes_less_than_a_second_of_traffic() {
 
 #[test]
 fn iperf2_over_tcp_gives_bits_of_payload() {
-    if !installed(KernelTool::Iperf2) {
+    if !installed(tool("iperf2")) {
         return;
     }
     let extent = Extent::For(Duration::from_secs(1));
-    let record = measure(KernelTool::Iperf2, &KernelSpec::new(Method::Stream, Transport::Tcp, LOOPBACK, 23_461, size(1400), extent));
+    let record = measure(tool("iperf2"), &KernelSpec::new(Method::Stream, Transport::Tcp, LOOPBACK, 23_461, size(1400), extent));
     // The rate against the bytes and the time, which iperf prints beside it, the time to a tenth of a second.
     let bits = record.parameters["bytes"].as_f64().unwrap() * 8.0;
     let share = record.values.goodput_bps.unwrap().bps() * record.duration_s.unwrap() / bits;
@@ -128,19 +132,19 @@ fn iperf2_over_tcp_gives_bits_of_payload() {
 /// Not every iperf 2 is told by its server what arrived: then what was sent must not pass for goodput.
 #[test]
 fn iperf2_over_udp_counts_what_arrived_or_says_that_it_cannot() {
-    if !installed(KernelTool::Iperf2) {
+    if !installed(tool("iperf2")) {
         return;
     }
     let rate = methodology::units::Goodput::new(20e6).unwrap();
     let extent = Extent::For(Duration::from_secs(1));
     let spec = KernelSpec { udp_rate: Some(rate), ..KernelSpec::new(Method::Stream, Transport::Udp, LOOPBACK, 23_471, size(1400), extent) };
-    let commands = KernelTool::Iperf2.commands(&spec).unwrap();
+    let commands = tool("iperf2").commands(&spec).unwrap();
     let server = Server(start(commands.server.as_ref().unwrap()).unwrap());
     wait_until_ready(Transport::Udp, 23_471);
     let output = run_client(&commands.client, commands.timeout).unwrap();
     drop(server);
     let text = raw_text(&output.stdout, &output.stderr);
-    let found = KernelTool::Iperf2.parse(&text, ToolExit::Code(0)).unwrap_or_else(|error| panic!("{error}\n{text}")).remove(0);
+    let found = tool("iperf2").parse(&text, ToolExit::Code(0)).unwrap_or_else(|error| panic!("{error}\n{text}")).remove(0);
     match found.values.goodput_bps {
         Some(goodput) => assert!(goodput.bps() > 0.0 && found.parameters.contains_key("datagrams"), "{text}"),
         None => assert!(!found.doubts.is_empty() && found.parameters["sent_bps"].as_f64().unwrap() > 1e6, "{text}"),
@@ -151,7 +155,7 @@ fn iperf2_over_udp_counts_what_arrived_or_says_that_it_cannot() {
 /// the record's round trip (qperf's figure, doubled) against the datagrams that the kernel itself counted, in a network namespace of its own.
 #[test]
 fn qperf_round_trips_times_their_number_is_the_time() {
-    if !installed(KernelTool::Qperf) {
+    if !installed(tool("qperf")) {
         return;
     }
     let script = "ip link set lo up && exec \"$1\" --exact qperf_alone_in_a_namespace --include-ignored --nocapture";
@@ -177,7 +181,7 @@ fn qperf_alone_in_a_namespace() {
     }
     let before = datagrams_received();
     let extent = Extent::For(Duration::from_secs(1));
-    let record = measure(KernelTool::Qperf, &KernelSpec::new(Method::PingPong, Transport::Udp, LOOPBACK, 23_411, size(64), extent));
+    let record = measure(tool("qperf"), &KernelSpec::new(Method::PingPong, Transport::Udp, LOOPBACK, 23_411, size(64), extent));
     let round_trips = (datagrams_received() - before) as f64 / 2.0;
     let whole = record.values.rtt_ns.unwrap().mean.unwrap() / 1e9 * round_trips / record.duration_s.unwrap();
     eprintln!("qperf: round trips times their length are {whole:.4} of the time");
@@ -196,17 +200,35 @@ fn datagrams_received() -> u64 {
 #[test]
 fn sockperf_round_trips_times_their_number_is_the_time() {
     let printed = std::fs::read_to_string(format!("{}/fixtures/sockperf_3.7_pp_stdout.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let kept = KernelTool::Sockperf.parse(&printed, ToolExit::Code(0)).unwrap().remove(0);
+    let kept = tool("sockperf").parse(&printed, ToolExit::Code(0)).unwrap().remove(0);
     let mut runs = vec![(kept.values.rtt_ns.unwrap(), kept.duration.unwrap().as_secs_f64())];
-    if installed(KernelTool::Sockperf) {
+    if installed(tool("sockperf")) {
         let extent = Extent::For(Duration::from_secs(1));
-        let record = measure(KernelTool::Sockperf, &KernelSpec::new(Method::PingPong, Transport::Tcp, LOOPBACK, 23_451, size(64), extent));
+        let record = measure(tool("sockperf"), &KernelSpec::new(Method::PingPong, Transport::Tcp, LOOPBACK, 23_451, size(64), extent));
         runs.push((record.values.rtt_ns.unwrap(), record.duration_s.unwrap()));
     }
     for (rtt, seconds) in runs {
         let whole = rtt.mean.unwrap() / 1e9 * rtt.count.unwrap() as f64 / seconds;
         eprintln!("sockperf: round trips times their length are {whole:.4} of the time");
         assert!((0.8..1.25).contains(&whole), "half a round trip would give 0.5, a doubled whole one 2: {whole}");
+    }
+}
+
+/// neper over loopback: round trips whose number times their length is the time, and a stream that its receiver counted.
+#[test]
+fn neper_measures_round_trips_and_goodput() {
+    if !installed(tool("neper")) {
+        return;
+    }
+    let extent = Extent::For(Duration::from_secs(1));
+    for (transport, port) in [(Transport::Tcp, 23_481), (Transport::Udp, 23_485)] {
+        let record = measure(tool("neper"), &KernelSpec::new(Method::PingPong, transport, LOOPBACK, port, size(64), extent));
+        let rtt = record.values.rtt_ns.unwrap();
+        assert_eq!((record.stack, record.size.bytes), (transport.stack(), 64));
+        assert!(rtt.min <= rtt.p50 && rtt.p50 <= rtt.p99 && rtt.p99 <= rtt.max, "{rtt:?}");
+        let record = measure(tool("neper"), &KernelSpec::new(Method::Stream, transport, LOOPBACK, port + 2, size(1400), extent));
+        assert!(record.values.goodput_bps.unwrap().bps() > 0.0);
+        assert_eq!((record.tool.version.is_empty(), record.size.bytes), (false, 1400));
     }
 }
 
@@ -218,9 +240,9 @@ fn round_trips_of_qperf_sockperf_and_ping_agree() {
     let spec = |transport, port, extent| KernelSpec::new(Method::PingPong, transport, LOOPBACK, port, size(64), extent);
     let mut means = Vec::new();
     let plan = [
-        (KernelTool::Qperf, spec(Transport::Udp, 23_411, second)),
-        (KernelTool::Sockperf, spec(Transport::Udp, 23_421, second)),
-        (KernelTool::Ping, spec(Transport::Icmp, 23_431, Extent::Messages(NonZeroU32::new(200).unwrap()))),
+        (tool("qperf"), spec(Transport::Udp, 23_411, second)),
+        (tool("sockperf"), spec(Transport::Udp, 23_421, second)),
+        (tool("ping"), spec(Transport::Icmp, 23_431, Extent::Messages(NonZeroU32::new(200).unwrap()))),
     ];
     for (tool, spec) in plan {
         if !installed(tool) {
@@ -228,7 +250,7 @@ fn round_trips_of_qperf_sockperf_and_ping_agree() {
         }
         let record = measure(tool, &spec);
         let rtt = record.values.rtt_ns.clone().unwrap();
-        let definition = if tool == KernelTool::Ping { LatencyDefinition::RoundTrip } else { LatencyDefinition::HalfRoundTripDoubled };
+        let definition = if tool.name() == "ping" { LatencyDefinition::RoundTrip } else { LatencyDefinition::HalfRoundTripDoubled };
         assert_eq!(record.values.latency_definition, Some(definition));
         means.push((tool, rtt.p50.or(rtt.mean).unwrap()));
     }
@@ -242,10 +264,10 @@ fn round_trips_of_qperf_sockperf_and_ping_agree() {
 fn sockperf_halves_and_wholes_are_one_quantity() {
     let text = |name: &str| std::fs::read_to_string(format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let printed = text("sockperf_3.7_pp_stdout.txt");
-    let half = KernelTool::Sockperf.parse(&printed, ToolExit::Code(0)).unwrap().remove(0).values;
+    let half = tool("sockperf").parse(&printed, ToolExit::Code(0)).unwrap().remove(0).values;
     let doubled = "avg-rtt=80.562".to_owned();
     let whole = printed.replace("avg-latency=40.281", &doubled).replace("Latency is 40.281", "Round trip is 80.562");
-    let whole = KernelTool::Sockperf.parse(&whole, ToolExit::Code(0)).unwrap().remove(0).values;
+    let whole = tool("sockperf").parse(&whole, ToolExit::Code(0)).unwrap().remove(0).values;
     assert_eq!(half.rtt_ns.unwrap().mean, whole.rtt_ns.unwrap().mean);
     assert_eq!(
         (half.latency_definition, whole.latency_definition),
@@ -257,9 +279,7 @@ fn sockperf_halves_and_wholes_are_one_quantity() {
 #[test]
 fn a_missing_server_is_a_failed_record() {
     let second = Extent::For(Duration::from_secs(1));
-    for (tool, method) in
-        [(KernelTool::Iperf3, Method::Stream), (KernelTool::Qperf, Method::PingPong), (KernelTool::Sockperf, Method::PingPong)]
-    {
+    for (tool, method) in [(tool("iperf3"), Method::Stream), (tool("qperf"), Method::PingPong), (tool("sockperf"), Method::PingPong)] {
         if !installed(tool) {
             continue;
         }

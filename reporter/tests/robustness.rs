@@ -18,7 +18,7 @@ fn fixtures() -> Vec<Vec<u8>> {
 /// Feeds a text to everything; what parses must also become records that can be written.
 fn feed(text: &str) {
     let _ = detect(text);
-    for tool in KernelTool::ALL {
+    for tool in KernelTool::all() {
         for exit in [ToolExit::Code(0), ToolExit::Code(1), ToolExit::TimedOut(std::time::Duration::from_secs(1)), ToolExit::Unknown] {
             let Ok(found) = tool.parse(text, exit) else { continue };
             assert!(!found.is_empty(), "success without a measurement");

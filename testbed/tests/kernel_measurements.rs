@@ -140,3 +140,34 @@ duration = "300ms"
     // 100e9 · (1500 − 52)/(1500 + 38): RFC 6349 §4.1.1, with timestamps (RFC 7323).
     assert!((ceiling.goodput_bps.unwrap() - 94.148e9).abs() < 1e6, "{ceiling:?}");
 }
+
+/// A tool that a plan must name: from the plan to the record and back from the raw file, where its programs are installed.
+#[test]
+fn a_plan_names_any_registered_tool() {
+    if testbed::process::find_program("tcp_rr").is_none() {
+        eprintln!("skipped: neper's tcp_rr is not in PATH");
+        return;
+    }
+    let plan = r#"
+name = "neper"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "ping-pong"
+tool = "neper"
+
+[[measure]]
+stack = "kernel-udp"
+method = "stream"
+tool = "neper"
+"#;
+    let archive = run(plan, |_| {});
+    let made: Vec<_> = archive.records.iter().map(|record| (record.tool.name.as_str(), record.stack, record.verdict.state)).collect();
+    assert_eq!(made, [("neper", Stack::KernelTcp, State::Valid), ("neper", Stack::KernelUdp, State::Valid)], "{:?}", archive.records);
+    assert!(
+        archive.records[0].values.rtt_ns.as_ref().unwrap().p99.is_some() && archive.records[0].tool.commands[0].starts_with("tcp_rr -c ")
+    );
+    assert!(archive.records[1].values.goodput_bps.is_some() && archive.records[1].tool.commands[0].starts_with("udp_stream -c "));
+}

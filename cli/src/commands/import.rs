@@ -12,13 +12,13 @@ use serde_json::json;
 
 use super::{CommandError, Format};
 
-/// Convert saved outputs of iperf3, qperf, sockperf, netperf, iperf 2 and ping to records in a run directory
+/// Convert saved outputs of iperf3, qperf, sockperf, netperf, neper, iperf 2 and ping to records in a run directory
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 FORMATS
   iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its
-  --full-log, netperf (table, -o, -k), iperf -y C, ping. The tool is recognised
-  from the text of the file.
+  --full-log, netperf (table, -o, -k), neper, iperf -y C, ping. The tool is
+  recognised from the text of the file.
 
 WHAT HAPPENS
   Each file is copied to DIR/raw, and its results are appended to

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,21 +35,24 @@ impl CommandLine {
 /// As a person would type it into a POSIX shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:,=+@%".contains(&b));
-        for (index, word) in std::iter::once(&self.program).chain(&self.arguments).enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            if plain(word) { f.write_str(word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
-        }
-        Ok(())
+        let words = std::iter::once(&self.program).chain(&self.arguments).map(String::as_str);
+        f.write_str(&shell_line(words))
     }
+}
+
+/// Words as one line that a POSIX shell splits into the same words.
+///
+/// No word can hold a NUL: the kernel takes arguments as C strings, so that such a command never runs. It is printed as it is.
+pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    let quoted = words.into_iter().map(|word| quoter.quote(word).unwrap_or(Cow::Borrowed(word)));
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// What to run for one measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commands {
-    /// At the second endpoint, before the client; absent for ping. It must be ended by its process id when the client is done.
+    /// At the second endpoint, before the client; absent for ping. The caller ends it by its process id when the client is done.
     pub server: Option<CommandLine>,
     /// The server is ready when this port is open ([`is_listening`](super::is_listening)); a trial connection would use up an `iperf3 -s -1`.
     pub ready: Option<(Transport, u16)>,
@@ -72,6 +76,6 @@ mod tests {
     #[test]
     fn a_command_reads_as_it_would_be_typed() {
         let command = CommandLine::new("iperf3", ["-c", "::1", "it's"]).pinned(Some(2));
-        assert_eq!(command.to_string(), r"taskset -c 2 iperf3 -c ::1 'it'\''s'");
+        assert_eq!(command.to_string(), r#"taskset -c 2 iperf3 -c ::1 "it's""#);
     }
 }

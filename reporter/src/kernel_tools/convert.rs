@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit};
 use crate::record::{
     Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View,
 };
@@ -71,8 +71,6 @@ pub struct SizeUnknown {
 pub(super) const RAW_INDEX: &str = "raw_index";
 /// The client's exit code, in a record's parameters.
 pub(super) const EXIT_CODE: &str = "exit_code";
-/// The rate that a stream was held to, in a record's parameters; absent where it went as fast as it could.
-pub(super) const TARGET_BPS: &str = "target_bps";
 /// The load of a stream that was not held back. A paced one has no load in a record: tools pace payload, and a load counts on the wire.
 const MAX_LOAD: &str = "max";
 
@@ -88,8 +86,7 @@ impl Measurement {
             Direction::ServerToClient => Pair { from: to, to: from },
         };
         let id = if index == 0 { context.id.clone() } else { RecordId(format!("{}.{}", context.id, index + 1)) };
-        let paced = self.parameters.contains_key(TARGET_BPS) || (self.tool, self.transport) == (KernelTool::Iperf2, Transport::Udp);
-        let load = (self.method == Method::Stream && !paced).then(|| MAX_LOAD.to_owned());
+        let load = (self.method == Method::Stream && !self.paced).then(|| MAX_LOAD.to_owned());
         let mut parameters = self.parameters;
         parameters.insert(RAW_INDEX.to_owned(), Value::from(index));
         note_exit(&mut parameters, context.exit);

@@ -28,6 +28,8 @@ pub struct Measurement {
     pub size: Option<MessageSize>,
     /// Which way the data went.
     pub direction: Direction,
+    /// Whether the sender was held to a rate.
+    pub paced: bool,
     /// How long data went, where the output tells.
     pub duration: Option<Duration>,
     /// When it began, where the output tells.
@@ -61,6 +63,7 @@ impl Measurement {
             transport,
             size: None,
             direction: Direction::ClientToServer,
+            paced: false,
             duration: None,
             began: None,
             values: Values::default(),

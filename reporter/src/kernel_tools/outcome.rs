@@ -95,11 +95,11 @@ impl ToolError {
     }
 }
 
-/// Signs of an error message in the six tools' outputs.
+/// Signs of an error message in the tools' outputs.
 const COMPLAINTS: [&str; 11] =
     ["error", "refused", "failed", "unable", "cannot", "can't", "unreachable", "timed out", "not known", "not responding", "invalid"];
 
-/// What mends the errors that people meet.
+/// What to do about the usual errors.
 fn advice(message: &str) -> &'static str {
     let message = message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -130,12 +130,16 @@ pub(super) fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn tool(name: &str) -> KernelTool {
+        KernelTool::from_name(name).unwrap()
+    }
+
     #[test]
     fn an_error_says_what_to_do() {
-        let error = ToolError::nothing_measured(KernelTool::Iperf2, "connect failed: Connection refused\n", ToolExit::Code(0));
+        let error = ToolError::nothing_measured(tool("iperf2"), "connect failed: Connection refused\n", ToolExit::Code(0));
         assert!(error.to_string().contains("start it first"), "{error}");
-        let hung = ToolError::nothing_measured(KernelTool::Qperf, "tcp_lat:\n", ToolExit::TimedOut(Duration::from_secs(11)));
-        assert_eq!(hung, ToolError::TimedOut { tool: KernelTool::Qperf, limit: Duration::from_secs(11) });
+        let hung = ToolError::nothing_measured(tool("qperf"), "tcp_lat:\n", ToolExit::TimedOut(Duration::from_secs(11)));
+        assert_eq!(hung, ToolError::TimedOut { tool: tool("qperf"), limit: Duration::from_secs(11) });
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::convert::{EXIT_CODE, RAW_INDEX};
-use super::{KernelTool, Measurement, ToolError, ToolExit};
+use super::{KernelTool, Measurement, ToolError, ToolExit, choice};
 use crate::archive::ArchiveError;
 use crate::record::{Reason, Record, State, Values, Verdict};
 
@@ -15,7 +15,8 @@ pub enum ReparseError {
     NoRawFile(String),
     /// It was not made by a tool that we parse.
     #[error(
-        "record {id} was made by `{tool}`, which has no parser here: only records of iperf3, qperf, sockperf, netperf, iperf2 and ping can be parsed again"
+        "record {id} was made by `{tool}`, which has no parser here: only records of {} can be parsed again",
+        choice(KernelTool::all())
     )]
     NoParser {
         /// The record.

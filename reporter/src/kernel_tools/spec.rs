@@ -8,7 +8,8 @@ use methodology::units::Goodput;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::KernelTool;
+use super::tool::Limits;
+use super::{KernelTool, choice};
 use crate::record::{Size, Stack};
 
 /// What an application hands over in one call, in bytes. TCP is a byte stream: on the wire there are segments of other sizes.
@@ -202,65 +203,38 @@ impl KernelSpec {
 
     /// Whether the tool can do this, and if not, which can.
     pub(super) fn check(&self, tool: KernelTool) -> Result<(), SpecError> {
-        use KernelTool as T;
-        use Transport::{Icmp, Tcp, Udp};
-        let refuse = |why: String, instead: &'static str| Err(SpecError::Unsupported { tool, why, instead });
-        let can = match (tool, self.method, self.transport) {
-            (T::Ping, Method::PingPong, Icmp) => true,
-            (T::Ping, ..) | (_, _, Icmp) => false,
-            (T::Iperf3 | T::Iperf2, method, Tcp | Udp) => method == Method::Stream,
-            (T::Sockperf, method, Tcp | Udp) => method == Method::PingPong,
-            (T::Qperf | T::Netperf, _, Tcp | Udp) => true,
+        let refuse = |why: String, instead: String| Err(SpecError::Unsupported { tool, why, instead });
+        let (method, transport) = (self.method, self.transport);
+        if !tool.can(method, transport) {
+            return refuse(format!("{method} over {transport}"), format!("use {}", choice(KernelTool::able(method, transport))));
+        }
+        let limits = tool.tool().limits(method, transport);
+        let that = |allows: fn(&Limits) -> bool| {
+            choice(KernelTool::able(method, transport).filter(|tool| allows(&tool.tool().limits(method, transport))))
         };
-        if !can {
-            return refuse(
-                format!("a {} over {}", self.method, self.transport),
-                "use iperf3 for streams, qperf or sockperf for ping-pong over TCP and UDP, and ping over ICMP",
-            );
+        match self.extent {
+            Extent::Bytes(_) if !limits.by_bytes => return refuse("end after a number of bytes".to_owned(), "give a duration".to_owned()),
+            Extent::Messages(_) if !limits.by_messages => {
+                return refuse("end after a number of messages".to_owned(), "give a duration".to_owned());
+            }
+            Extent::For(_) | Extent::Bytes(_) | Extent::Messages(_) => {}
         }
-        let extent_fits = match self.extent {
-            Extent::For(_) => true,
-            Extent::Bytes(_) => matches!(tool, T::Iperf3 | T::Iperf2),
-            Extent::Messages(_) => tool == T::Ping,
-        };
-        if !extent_fits {
-            // qperf has -n, and its socket tests ignore it (socket.c never calls left_to_send).
-            return refuse("an end after bytes or messages".to_owned(), "give a duration");
+        if self.streams.get() > limits.streams {
+            let instead = format!("choose at most {}, or use {}", limits.streams, that(|limits| limits.streams > 1));
+            return refuse(format!("{} connections at once", self.streams), instead);
         }
-        if self.streams.get() > 1 && !matches!(tool, T::Iperf3 | T::Iperf2) {
-            return refuse(format!("{} connections at once", self.streams), "use iperf3, or 1");
+        if self.reverse && !limits.reverse {
+            let instead = format!("exchange the endpoints, or use {}", that(|limits| limits.reverse));
+            return refuse("send from the server to the client".to_owned(), instead);
         }
-        if self.streams.get() > 128 {
-            return refuse(format!("{} connections at once", self.streams), "iperf allows 128");
-        }
-        if self.reverse && tool != T::Iperf3 {
-            return refuse("data from the server to the client".to_owned(), "use iperf3, or exchange the endpoints");
-        }
-        let (least, most) = self.size_limits(tool);
-        if !(least..=most).contains(&self.size.bytes()) {
-            return Err(SpecError::Size { tool, transport: self.transport, size: self.size, least, most });
+        if !limits.sizes.contains(&self.size.bytes()) {
+            let (least, most) = limits.sizes.into_inner();
+            return Err(SpecError::Size { tool, transport, size: self.size, least, most });
         }
         if self.port == 0 || self.port == u16::MAX {
             return Err(SpecError::Port(self.port));
         }
         Ok(())
-    }
-
-    /// Smallest and largest message of a tool, in bytes.
-    fn size_limits(&self, tool: KernelTool) -> (u32, u32) {
-        /// What fits into one IPv4 datagram: 65535 − 20 − 8.
-        const DATAGRAM: u32 = 65_507;
-        match (tool, self.transport) {
-            // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE and MIN_UDP_BLOCKSIZE of iperf3's iperf.h.
-            (KernelTool::Iperf3, Transport::Udp) => (16, DATAGRAM),
-            (KernelTool::Iperf3, _) => (1, 1024 * 1024),
-            // A sockperf message begins with its 14-byte header; MAX_PAYLOAD_SIZE of defs.h.
-            (KernelTool::Sockperf, _) => (14, DATAGRAM),
-            // Below 16 bytes of payload ping has no room for the time stamp and prints no round trips.
-            (KernelTool::Ping, _) => (16, DATAGRAM),
-            (_, Transport::Udp) => (1, DATAGRAM),
-            _ => (1, u32::MAX),
-        }
     }
 }
 
@@ -271,14 +245,14 @@ pub enum SpecError {
     #[error("`{0}` is not a message size: write bytes from 1 on, such as 1024, 64K or 1M")]
     NotASize(String),
     /// The tool does not offer it.
-    #[error("{tool} cannot do {why}: {instead}")]
+    #[error("{tool} cannot do this: {why}; {instead}")]
     Unsupported {
         /// The tool.
         tool: KernelTool,
         /// What was asked for.
         why: String,
         /// What to do.
-        instead: &'static str,
+        instead: String,
     },
     /// The message is too small or too large for the tool.
     #[error("{tool} cannot send messages of {size} over {transport}: choose {least} to {most} bytes")]

@@ -1,10 +1,11 @@
 //! Records as far as a step of the plan alone determines them.
 
 use reporter::archive::RunDirectory;
+use reporter::kernel_tools::KernelTool;
 use reporter::record::{Metric, ReasonKind, Record, SchemaVersion, Size, Tool, Values, Verdict, View};
 
 use super::schedule::Step;
-use crate::plan::{PingPongTool, Protocol, What};
+use crate::plan::{Protocol, What};
 
 /// How the ends were set up, where that is not plain.
 pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
@@ -18,12 +19,7 @@ pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind
 
 /// A record without results: who, where, what.
 pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
-    let name = match step.what {
-        What::KernelStream { .. } => "iperf3",
-        What::KernelPingPong { tool: PingPongTool::Qperf, .. } => "qperf",
-        What::KernelPingPong { tool: PingPongTool::Sockperf, .. } => "sockperf",
-        What::RoundTrip { .. } | What::Procedure { .. } => "linerate",
-    };
+    let name = step.what.kernel_tool().map_or("linerate", KernelTool::name);
     let kernel = step.what.stack().is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,

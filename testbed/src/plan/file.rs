@@ -6,11 +6,12 @@ use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpe
 use methodology::search::SearchGoal;
 use methodology::trial::ResetKind;
 use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds, Share};
+use reporter::kernel_tools::{KernelTool, Method as KernelMethod, choice};
 use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::model::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
+use super::model::{Measure, PairSelection, Plan, Protocol, What};
 use super::tuning::{Keys, OneOrMany, Tuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
@@ -226,15 +227,12 @@ impl Where<'_> {
         match (protocol, method) {
             (Some(protocol), "stream") => {
                 self.only(measure, &["duration", "tool"])?;
-                self.tool(measure, &["iperf3"])?;
-                Ok(What::KernelStream { protocol, duration: self.duration(measure, 1.0)? })
+                let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
+                Ok(What::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (Some(protocol), "ping-pong") => {
                 self.only(measure, &["duration", "tool"])?;
-                let tool = match self.tool(measure, &["qperf", "sockperf"])? {
-                    "sockperf" => PingPongTool::Sockperf,
-                    _ => PingPongTool::Qperf,
-                };
+                let tool = self.tool(measure, KernelMethod::PingPong, protocol)?;
                 Ok(What::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
@@ -242,10 +240,16 @@ impl Where<'_> {
                 Ok(What::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
-            (Some(_), name) => Err(self.wrong(
-                Some(measure.method.span()),
-                format!("`{name}` is no method of {}: it has stream (iperf3) and ping-pong (qperf, sockperf)", measure.stack),
-            )),
+            (Some(protocol), name) => {
+                let tools = |method| choice(KernelTool::able(method, protocol.transport()));
+                let message = format!(
+                    "stack {} has no method `{name}`: use stream ({}) or ping-pong ({})",
+                    measure.stack,
+                    tools(KernelMethod::Stream),
+                    tools(KernelMethod::PingPong)
+                );
+                Err(self.wrong(Some(measure.method.span()), message))
+            }
             (None, name) => {
                 let known: Vec<&str> = MethodName::ALL.iter().map(|known| known.name()).collect();
                 let message = format!("`{name}` is no method of dpdk: it has round-trip, {}", known.join(", "));
@@ -361,15 +365,19 @@ impl Where<'_> {
         }
     }
 
-    fn tool<'m>(&self, measure: &'m FileMeasure, known: &[&'m str]) -> Result<&'m str, FileProblem> {
-        match &measure.tool {
-            None => Ok(known.first().copied().unwrap_or_default()),
-            Some(tool) if known.contains(&tool.get_ref().as_str()) => Ok(tool.get_ref()),
-            Some(tool) => Err(self.wrong(
-                Some(tool.span()),
-                format!("`{}` does not do \"{}\": use {}", tool.get_ref(), measure.method.get_ref(), known.join(" or ")),
-            )),
-        }
+    /// The tool that the plan names, or the default for the method.
+    fn tool(&self, measure: &FileMeasure, method: KernelMethod, protocol: Protocol) -> Result<KernelTool, FileProblem> {
+        let mut able = KernelTool::able(method, protocol.transport());
+        let found = match &measure.tool {
+            None => able.next(),
+            Some(name) => able.find(|tool| tool.name() == name.get_ref()),
+        };
+        found.ok_or_else(|| {
+            let tools = choice(KernelTool::able(method, protocol.transport()));
+            let named = measure.tool.as_ref().map_or("no tool", |name| name.get_ref().as_str());
+            let message = format!("`{named}` cannot do {method} over {}: use {tools}", protocol.transport());
+            self.wrong(measure.tool.as_ref().map(Spanned::span), message)
+        })
     }
 
     fn duration(&self, measure: &FileMeasure, default: f64) -> Result<Seconds, FileProblem> {

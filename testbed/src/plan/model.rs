@@ -1,5 +1,6 @@
 use methodology::method::Method;
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
+use reporter::kernel_tools::{KernelTool, Transport};
 use reporter::record::{Pair, Stack};
 
 use super::tuning::Tuning;
@@ -52,19 +53,21 @@ impl PairSelection {
 /// What is measured.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// iperf3 for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
+    /// A kernel stream for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
     KernelStream {
         /// TCP or UDP.
         protocol: Protocol,
+        /// Which tool.
+        tool: KernelTool,
         /// How long.
         duration: Seconds,
     },
-    /// qperf or sockperf: round trips of one small message.
+    /// Round trips of one small message.
     KernelPingPong {
         /// TCP or UDP.
         protocol: Protocol,
         /// Which tool.
-        tool: PingPongTool,
+        tool: KernelTool,
         /// How long.
         duration: Seconds,
     },
@@ -96,16 +99,15 @@ pub enum Protocol {
     Udp,
 }
 
-/// A kernel tool that measures round trips.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PingPongTool {
-    /// Mean only.
-    Qperf,
-    /// Percentiles.
-    Sockperf,
-}
-
 impl Protocol {
+    /// What kernel tools call it.
+    pub const fn transport(self) -> Transport {
+        match self {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+        }
+    }
+
     /// The record's name for it.
     pub const fn stack(self) -> Stack {
         match self {
@@ -121,6 +123,14 @@ impl What {
         match self {
             What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol.stack(),
             What::RoundTrip { .. } | What::Procedure { .. } => Stack::Dpdk,
+        }
+    }
+
+    /// The kernel tool that measures it; none for DPDK.
+    pub fn kernel_tool(&self) -> Option<KernelTool> {
+        match self {
+            What::KernelStream { tool, .. } | What::KernelPingPong { tool, .. } => Some(*tool),
+            What::RoundTrip { .. } | What::Procedure { .. } => None,
         }
     }
 

@@ -33,8 +33,8 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
     let cases = [
         (measure("stack = \"dpdk\"\nmethod = \"warp\""), 5, "ndr-pdr"),
         (measure("stack = \"kernel\"\nmethod = \"mrr\""), 4, "kernel-tcp"),
-        (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3)"),
-        (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf or sockperf"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3, qperf, netperf, neper or iperf2)"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf, sockperf, netperf or neper"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "means nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),

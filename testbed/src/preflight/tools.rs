@@ -1,3 +1,5 @@
+use reporter::kernel_tools::{CommandLine, KernelTool, ToolSource};
+
 use super::check::{Check, Severity};
 use super::machine::Machine;
 use crate::process::package_of;
@@ -10,16 +12,8 @@ struct Tool {
     why: &'static str,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 3] = [
     Tool { name: "ip", ask: &["ip", "-V"], without: Severity::Problem, why: "labs and every endpoint in a network namespace need it" },
-    Tool { name: "iperf3", ask: &["iperf3", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP throughput" },
-    Tool { name: "qperf", ask: &["qperf", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP and UDP latency" },
-    Tool {
-        name: "sockperf",
-        ask: &["sockperf", "--version"],
-        without: Severity::Note,
-        why: "it measures percentiles of the kernel's latency; qperf gives means only",
-    },
     Tool {
         name: "ethtool",
         ask: &["ethtool", "--version"],
@@ -30,7 +24,14 @@ const TOOLS: [Tool; 6] = [
 ];
 
 pub(super) fn check(machine: &Machine) -> Vec<Check> {
-    TOOLS.iter().map(|tool| check_tool(tool, machine.ask(tool.ask).as_deref())).collect()
+    let [ip, others @ ..] = &TOOLS;
+    let asked = |tool: &Tool| check_tool(tool, machine.ask(tool.ask).as_deref());
+    let kernel = KernelTool::all().map(|tool| {
+        let CommandLine { program, arguments } = tool.version_command();
+        let command: Vec<&str> = std::iter::once(&program).chain(&arguments).map(String::as_str).collect();
+        check_kernel_tool(tool, machine.ask(&command).as_deref())
+    });
+    std::iter::once(asked(ip)).chain(kernel).chain(others.iter().map(asked)).collect()
 }
 
 fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
@@ -38,18 +39,28 @@ fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
         let package = package_of(tool.name).unwrap_or(tool.name);
         return Check::found(tool.without, tool.name, "not installed", tool.why).mended_by(format!("sudo apt-get install {package}"));
     };
-    let seen = answer.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gives no version").trim().to_owned();
-    match (tool.name, version(&seen)) {
-        ("iperf3", Some(version)) if version < (3, 16) => {
-            let why = "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); and some of these versions end with status 0 when they fail, which linerate sees through";
-            Check::found(Severity::Note, tool.name, seen, why)
-        }
-        ("iperf3", Some(_)) => {
-            let why = "from 3.16 on a transfer of a given number of bytes ends only at a one-second timer (iperf_client_api.c), so linerate measures every stream for whole seconds, at least one";
-            Check::found(Severity::Note, tool.name, seen, why)
-        }
-        _ => Check::ok(tool.name, seen),
+    Check::ok(tool.name, first_line(answer))
+}
+
+/// A kernel tool that no plan needs unless it names it is no problem when it is missing.
+fn check_kernel_tool(tool: KernelTool, answer: Option<&str>) -> Check {
+    let Some(answer) = answer else {
+        let severity = if tool.is_default() { Severity::Problem } else { Severity::Note };
+        let remedy = match tool.source() {
+            ToolSource::Package(package) => format!("sudo apt-get install {package}"),
+            ToolSource::Repository(address) => format!("git clone {address} && make, and put {} into PATH", tool.programs().join(", ")),
+        };
+        return Check::found(severity, tool.name(), "not installed", tool.purpose()).mended_by(remedy);
+    };
+    let seen = first_line(answer);
+    match version(&seen).and_then(|(major, minor)| tool.version_note(&format!("{major}.{minor}"))) {
+        Some(note) => Check::found(Severity::Note, tool.name(), seen, note),
+        None => Check::ok(tool.name(), seen),
     }
+}
+
+fn first_line(answer: &str) -> String {
+    answer.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gives no version").trim().to_owned()
 }
 
 /// The first `x.y` in the text.
@@ -65,7 +76,7 @@ mod tests {
     use super::*;
 
     fn iperf3(answer: Option<&str>) -> Check {
-        check_tool(TOOLS.iter().find(|tool| tool.name == "iperf3").unwrap(), answer)
+        check_kernel_tool(KernelTool::from_name("iperf3").unwrap(), answer)
     }
 
     #[test]

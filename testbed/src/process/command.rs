@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use reporter::kernel_tools::shell_line;
+
 use super::error::ProcessError;
 use super::place::{Place, SshTarget};
 use super::program::{find_program, package_of};
@@ -129,7 +131,7 @@ impl CommandSpec {
             words.extend(["taskset".to_owned(), "-c".to_owned(), cpu.to_string()]);
         }
         words.extend(self.argv.iter().cloned());
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        shell_line(words.iter().map(String::as_str))
     }
 
     fn found(&self, program: &str) -> Result<String, ProcessError> {
@@ -142,18 +144,8 @@ impl CommandSpec {
 impl std::fmt::Display for CommandSpec {
     /// The command as one would type it in a shell at its place.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, word) in self.argv.iter().enumerate() {
-            let gap = if index == 0 { "" } else { " " };
-            write!(f, "{gap}{}", quoted(word))?;
-        }
-        Ok(())
+        f.write_str(&shell_line(self.argv.iter().map(String::as_str)))
     }
-}
-
-/// A word that a POSIX shell reads as it stands.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+' | '%');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -167,8 +159,8 @@ mod tests {
         let target = SshTarget::new("b@192.0.2.7");
         let spec =
             CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
-        assert_eq!(spec.remote_line(), "env LC_ALL=C timeout --kill-after=2 10 taskset -c 3 iperf3 -c 198.18.0.1");
-        assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env LC_ALL=C taskset -c 3 iperf3 -c 198.18.0.1");
+        assert_eq!(spec.remote_line(), "env 'LC_ALL=C' timeout '--kill-after=2' 10 taskset -c 3 iperf3 -c 198.18.0.1");
+        assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env 'LC_ALL=C' taskset -c 3 iperf3 -c 198.18.0.1");
     }
 
     #[test]
@@ -180,7 +172,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_shell_reads_back_every_word_as_it_was(word in "[^\u{0}]{0,40}") {
-            let printed = std::process::Command::new("/bin/sh").args(["-c", &format!("printf %s {}", quoted(&word))]).output().unwrap();
+            let printed = std::process::Command::new("/bin/sh").args(["-c", &format!("printf %s {}", shell_line([word.as_str()]))]).output().unwrap();
             prop_assert_eq!(printed.stdout, word.into_bytes());
         }
     }

@@ -2,6 +2,8 @@ use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use reporter::kernel_tools::{KernelTool, ToolSource};
+
 /// Where administrators' programs live; not on every user's PATH on Debian.
 const ALWAYS_SEARCHED: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -20,17 +22,19 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 
 /// The Debian and Ubuntu package that provides a program that linerate uses.
 pub fn package_of(program: &str) -> Option<&'static str> {
+    if let Some(tool) = KernelTool::of_program(program) {
+        return match tool.source() {
+            ToolSource::Package(package) => Some(package),
+            ToolSource::Repository(_) => None,
+        };
+    }
     Some(match program {
-        "iperf3" => "iperf3",
-        "qperf" => "qperf",
-        "sockperf" => "sockperf",
         "ip" | "bridge" | "devlink" | "tc" | "ss" => "iproute2",
         "ethtool" => "ethtool",
         "ssh" => "openssh-client",
         "sshd" => "openssh-server",
         "setpriv" | "taskset" | "lscpu" => "util-linux",
         "timeout" | "env" => "coreutils",
-        "ping" => "iputils-ping",
         "lspci" | "setpci" => "pciutils",
         "dpdk-testpmd" | "dpdk-devbind.py" => "dpdk",
         _ => return None,

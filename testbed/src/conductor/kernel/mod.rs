@@ -38,7 +38,9 @@ impl KernelTools {
         let ends = (context.testbed.endpoint(&step.pair.from)?, context.testbed.endpoint(&step.pair.to)?);
         let KernelTools { seen, versions } = self;
         Ok(match *step.what {
-            What::KernelStream { protocol, duration } => stream::measure(step, ends, protocol, duration, (seen, versions), context)?,
+            What::KernelStream { protocol, tool, duration } => {
+                stream::measure(step, ends, (protocol, tool), duration, (seen, versions), context)?
+            }
             What::KernelPingPong { protocol, tool, duration } => {
                 ping_pong::measure(step, ends, (protocol, tool), duration, versions, context)?
             }

@@ -1,8 +1,8 @@
-//! Round trips of one small message: qperf or sockperf.
+//! Round trips of one small message.
 
 use methodology::units::Seconds;
 use reporter::archive::ArchiveError;
-use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, Transport};
+use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method};
 use reporter::record::{ReasonKind, Record};
 
 use super::ports::PORT;
@@ -12,31 +12,23 @@ use super::versions::Versions;
 use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
-use crate::plan::{PingPongTool, Protocol};
+use crate::plan::Protocol;
 use crate::topology::Endpoint;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
     (from, to): (&Endpoint, &Endpoint),
-    (protocol, tool): (Protocol, PingPongTool),
+    (protocol, tool): (Protocol, KernelTool),
     duration: Seconds,
     versions: &mut Versions,
     context: &Context<'_>,
 ) -> Result<Record, ArchiveError> {
-    let tool = match tool {
-        PingPongTool::Qperf => KernelTool::Qperf,
-        PingPongTool::Sockperf => KernelTool::Sockperf,
-    };
-    let transport = match protocol {
-        Protocol::Tcp => Transport::Tcp,
-        Protocol::Udp => Transport::Udp,
-    };
     // As much payload as a UDP test frame of that size carries, so that like is compared with like.
     let Some(size) = MessageSize::new(step.size.udp4_payload()) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
-    let spec = KernelSpec::new(Method::PingPong, transport, to.address, PORT, size, Extent::For(duration.duration()));
+    let spec = KernelSpec::new(Method::PingPong, protocol.transport(), to.address, PORT, size, Extent::For(duration.duration()));
     let job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
     let ran = job.run(context.interrupted);
     keep(step, &job, versions.of(tool, &from.place), ran, context)

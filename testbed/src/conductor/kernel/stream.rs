@@ -1,8 +1,8 @@
-//! A stream of iperf3: goodput by message size over TCP, frames made by datagrams over UDP.
+//! A stream: goodput by message size over TCP, frames made by datagrams over UDP.
 
 use methodology::units::{FrameSize, Seconds};
 use reporter::archive::ArchiveError;
-use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, Transport};
+use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method};
 use reporter::record::{ReasonKind, Record};
 
 use super::frame_view::{self, InterfaceCounters};
@@ -21,16 +21,11 @@ use crate::topology::Endpoint;
 pub(super) fn measure(
     step: &Step<'_>,
     (from, to): (&Endpoint, &Endpoint),
-    protocol: Protocol,
+    (protocol, tool): (Protocol, KernelTool),
     wanted: Seconds,
     (seen, versions): (&mut SeenGoodput, &mut Versions),
     context: &Context<'_>,
 ) -> Result<Record, ArchiveError> {
-    let tool = KernelTool::Iperf3;
-    let transport = match protocol {
-        Protocol::Tcp => Transport::Tcp,
-        Protocol::Udp => Transport::Udp,
-    };
     let bytes = stream_message(protocol, step.size);
     let Some(size) = MessageSize::new(bytes) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
@@ -41,7 +36,7 @@ pub(super) fn measure(
     } else {
         Extent::For(wanted.duration())
     };
-    let spec = KernelSpec::new(Method::Stream, transport, to.address, PORT, size, extent);
+    let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
     let mut job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
     let framed = protocol == Protocol::Udp;
     let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();

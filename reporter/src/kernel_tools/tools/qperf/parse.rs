@@ -1,8 +1,9 @@
 use methodology::units::LossRatio;
 
+use super::TOOL;
 use super::quantity::Quantity;
 use crate::kernel_tools::outcome::shortened;
-use crate::kernel_tools::{KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::{Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 
 /// Reads qperf's blocks, whatever units and verbosity they were printed with:
@@ -12,22 +13,22 @@ use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 ///     latency   =     36449.8 ns
 ///     msg_size  =           1 bytes
 /// ```
-pub(in crate::kernel_tools) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let blocks = blocks(text);
     if let (true, Some(other)) = (blocks.is_empty(), text.lines().find_map(any_header)) {
         let why = format!("it holds the test {other}; tcp_bw, tcp_lat, udp_bw and udp_lat are understood");
-        return Err(ToolError::Unreadable { tool: KernelTool::Qperf, why });
+        return Err(ToolError::Unreadable { tool: TOOL, why });
     }
     let found: Vec<(bool, Measurement)> = blocks.iter().map(measure).collect();
     if !found.iter().any(|(complete, _)| *complete) {
-        return Err(ToolError::nothing_measured(KernelTool::Qperf, text, exit));
+        return Err(ToolError::nothing_measured(TOOL, text, exit));
     }
     // In a sweep, a step that failed is kept beside those that did not.
     Ok(found.into_iter().map(|(_, measurement)| measurement).collect())
 }
 
 /// Whether a line begins a block that [`parse`] understands.
-pub(in crate::kernel_tools) fn is_block_header(line: &str) -> bool {
+pub(super) fn is_block_header(line: &str) -> bool {
     test_of(line).is_some()
 }
 
@@ -91,7 +92,7 @@ fn test_of(line: &str) -> Option<(Transport, Method)> {
 
 /// The measurement of a block, and whether it holds its value.
 fn measure(block: &Block<'_>) -> (bool, Measurement) {
-    let mut measurement = Measurement::new(KernelTool::Qperf, block.method, block.transport);
+    let mut measurement = Measurement::new(TOOL, block.method, block.transport);
     measurement.version = block.text("qperf").map(|version| version.trim_start_matches("qperf ").to_owned());
     measurement.size = block.get("msg_size").and_then(Quantity::bytes).and_then(MessageSize::new);
     if let Some(nanoseconds) = block.get("time").and_then(Quantity::nanoseconds) {

@@ -1,8 +1,7 @@
 use serde_json::{Map, Value};
 
-use super::single_threaded_note;
-use crate::kernel_tools::convert::TARGET_BPS;
-use crate::kernel_tools::{Direction, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use super::{TOOL, single_threaded_note};
+use crate::kernel_tools::{Direction, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::ReasonKind;
 
 /// How far the receiver's byte count may be from its own packet count before the two disagree.
@@ -13,11 +12,11 @@ const UDP_DISAGREEMENT: f64 = 0.01;
 /// Reads `iperf3 -J` and `--json-stream`.
 ///
 /// The document is read as a [`Value`], not into a struct: 3.12 repeats keys with `-P` and `--bidir`. `.error` decides, whatever the exit code.
-pub(in crate::kernel_tools) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let document = document(text, exit)?;
     if let Some(error) = document.get("error") {
         let message = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-        return Err(ToolError::Reported { tool: KernelTool::Iperf3, message: crate::kernel_tools::outcome::shortened(message.trim()) });
+        return Err(ToolError::Reported { tool: TOOL, message: crate::kernel_tools::outcome::shortened(message.trim()) });
     }
     let (start, end) = (&document["start"], &document["end"]);
     let test = &start["test_start"];
@@ -25,7 +24,7 @@ pub(in crate::kernel_tools) fn parse(text: &str, exit: ToolExit) -> Result<Vec<M
         Some("TCP") => Transport::Tcp,
         Some("UDP") => Transport::Udp,
         Some(other) => return Err(unreadable(format!("the test ran over {other}; TCP and UDP are understood"))),
-        None => return Err(ToolError::nothing_measured(KernelTool::Iperf3, "test_start is missing: no test took place", exit)),
+        None => return Err(ToolError::nothing_measured(TOOL, "test_start is missing: no test took place", exit)),
     };
     let reversed = test["reverse"].as_u64() == Some(1);
     let forward = if reversed { Direction::ServerToClient } else { Direction::ClientToServer };
@@ -47,7 +46,7 @@ pub(in crate::kernel_tools) fn parse(text: &str, exit: ToolExit) -> Result<Vec<M
         }
     }
     if found.is_empty() {
-        return Err(ToolError::nothing_measured(KernelTool::Iperf3, "`end` holds no sum: the test did not finish", exit));
+        return Err(ToolError::nothing_measured(TOOL, "`end` holds no sum: the test did not finish", exit));
     }
     if found.len() > 1 {
         found.iter_mut().for_each(|measurement| measurement.note("bidirectional", true));
@@ -55,8 +54,21 @@ pub(in crate::kernel_tools) fn parse(text: &str, exit: ToolExit) -> Result<Vec<M
     Ok(found)
 }
 
+/// Whether the text holds JSON with iperf3's keys. A cut-off file is recognised by its beginning, and then refused with the reason.
+pub(super) fn is_json(text: &str) -> bool {
+    let Some(start) = text.find('{') else { return false };
+    let head: String = text[start..].chars().filter(|c| !c.is_whitespace()).take(24).collect();
+    if ["{\"start\":", "{\"event\":", "{\"error\":"].iter().any(|begin| head.starts_with(begin)) {
+        return true;
+    }
+    // Other programs may have written the keys in another order.
+    let first = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>().next();
+    let Some(Ok(first)) = first else { return false };
+    [["start", "end"], ["event", "data"]].iter().any(|keys| keys.iter().all(|key| first.get(key).is_some()))
+}
+
 fn unreadable(why: String) -> ToolError {
-    ToolError::Unreadable { tool: KernelTool::Iperf3, why }
+    ToolError::Unreadable { tool: TOOL, why }
 }
 
 /// The first JSON document in the text; what stands before or after it (warnings on stderr) does not matter.
@@ -65,13 +77,13 @@ fn document(text: &str, exit: ToolExit) -> Result<Value, ToolError> {
         if text.contains("Connecting to host") {
             return Err(unreadable("this is its text for people: run iperf3 again with -J".to_owned()));
         }
-        return Err(ToolError::nothing_measured(KernelTool::Iperf3, text, exit));
+        return Err(ToolError::nothing_measured(TOOL, text, exit));
     };
     let mut documents = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<Value>();
     let first = match documents.next() {
         Some(Ok(value)) => value,
         // The kernel of a hung client is no reason: the hang is.
-        _ if matches!(exit, ToolExit::TimedOut(_)) => return Err(ToolError::nothing_measured(KernelTool::Iperf3, "", exit)),
+        _ if matches!(exit, ToolExit::TimedOut(_)) => return Err(ToolError::nothing_measured(TOOL, "", exit)),
         Some(Err(error)) => return Err(unreadable(format!("it is not whole JSON: {error}"))),
         None => return Err(unreadable("it is empty".to_owned())),
     };
@@ -110,17 +122,18 @@ fn from_stream(first: Value, rest: impl Iterator<Item = Value>) -> Value {
 
 /// What holds for all directions of a test.
 fn describe(start: &Value, test: &Value, transport: Transport) -> Measurement {
-    let mut measurement = Measurement::new(KernelTool::Iperf3, Method::Stream, transport);
+    let mut measurement = Measurement::new(TOOL, Method::Stream, transport);
     measurement.version = start["version"].as_str().map(|version| version.trim_start_matches("iperf ").trim().to_owned());
     measurement.size = test["blksize"].as_u64().and_then(|bytes| u32::try_from(bytes).ok()).and_then(MessageSize::new);
     measurement.began = start["timestamp"]["timesecs"].as_i64().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     let streams = test["num_streams"].as_u64().unwrap_or(1);
     measurement.note("streams", streams);
-    for (name, value) in [("omitted_s", &test["omit"]), ("tos", &test["tos"]), (TARGET_BPS, &test["target_bitrate"])] {
+    for (name, value) in [("omitted_s", &test["omit"]), ("tos", &test["tos"]), ("target_bps", &test["target_bitrate"])] {
         if value.as_u64().is_some_and(|value| value > 0) {
             measurement.note(name, value.clone());
         }
     }
+    measurement.paced = test["target_bitrate"].as_u64().is_some_and(|bps| bps > 0);
     for name in ["tcp_mss", "tcp_mss_default"] {
         if let Some(mss) = start[name].as_u64().filter(|&mss| mss > 0) {
             measurement.note("tcp_mss", mss);

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use methodology::units::LossRatio;
 
-use super::banner;
-use crate::kernel_tools::{Direction, KernelTool, Measurement, MessageSize, Method, Transport};
+use super::{TOOL, banner};
+use crate::kernel_tools::{Direction, Measurement, MessageSize, Method, Transport};
 use crate::record::{LatencyDefinition, RttSummary};
 
 /// Output selectors and how the CSV form heads their columns (set_output_elt in nettest_omni.c).
@@ -51,32 +51,16 @@ pub(super) fn keywords(text: &str) -> Option<Fields> {
 
 /// The `-o` form; none where no line heads columns that we know.
 pub(super) fn csv(text: &str) -> Option<Fields> {
-    let mut lines = text.lines();
-    let heads = lines.by_ref().map(cells).find(|heads| heads.iter().filter(|head| column(head).is_some()).count() >= 2)?;
-    let values = lines.map(cells).find(|values| values.len() == heads.len())?;
-    Some(heads.iter().zip(values).filter_map(|(head, value)| Some((column(head)?, value))).collect())
+    // Lines around the table have other numbers of cells.
+    let mut rows =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).into_records().map_while(Result::ok);
+    let heads = rows.by_ref().find(|heads| heads.iter().filter(|head| column(head).is_some()).count() >= 2)?;
+    let values = rows.find(|values| values.len() == heads.len())?;
+    Some(heads.iter().zip(&values).filter_map(|(head, value)| Some((column(head)?, value.to_owned()))).collect())
 }
 
 fn column(head: &str) -> Option<&'static str> {
     NAMES.iter().find(|(_, title)| *title == head.trim()).map(|(name, _)| *name)
-}
-
-/// The cells of a line; commas between double quotes belong to the cell.
-fn cells(line: &str) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    for c in line.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            c => {
-                if let Some(cell) = cells.last_mut() {
-                    cell.push(c);
-                }
-            }
-        }
-    }
-    cells
 }
 
 /// The measurement in these fields; none where its value is missing.
@@ -97,7 +81,7 @@ pub(super) fn measure(fields: &Fields, text: &str) -> Option<Measurement> {
         None if transactions || named("DIRECTION") == Some("Send|Recv") => Method::PingPong,
         None => Method::Stream,
     };
-    let mut measurement = Measurement::new(KernelTool::Netperf, method, transport);
+    let mut measurement = Measurement::new(TOOL, method, transport);
     measurement.direction = banner.map_or(Direction::ClientToServer, |(.., direction)| direction);
     if let Some(seconds) = figure("ELAPSED_TIME") {
         measurement.set_duration(seconds);

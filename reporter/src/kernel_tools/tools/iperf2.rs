@@ -2,10 +2,70 @@
 
 use std::collections::BTreeMap;
 
-use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 use crate::record::ReasonKind;
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+/// iperf 2: goodput over TCP and UDP.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Iperf2);
+
+struct Iperf2;
+
+impl Tool for Iperf2 {
+    fn name(&self) -> &'static str {
+        "iperf2"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures goodput over TCP and UDP"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("iperf")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["iperf"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("iperf", ["-v"])
+    }
+
+    fn ends_after_bytes(&self, _version: Option<&str>) -> bool {
+        true
+    }
+
+    fn raw_extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
+    }
+
+    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+        Limits { streams: 128, by_bytes: true, ..Limits::of(transport) }
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        text.lines().any(is_csv_line)
+            || text
+                .lines()
+                .map(str::trim_start)
+                .any(|line| line.starts_with("Client connecting to ") || line.starts_with("Server listening on "))
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
+
+fn commands(spec: &KernelSpec) -> Commands {
     let (address, port) = (spec.server.to_string(), spec.port.to_string());
     let mut server: Vec<String> = ["-s", "-p", &port, "-B", &address].map(str::to_owned).into();
     let mut client: Vec<String> = ["-c", &address, "-p", &port, "-y", "C", "-l", &spec.size.bytes().to_string()].map(str::to_owned).into();
@@ -49,7 +109,7 @@ struct Datagrams {
 }
 
 /// Whether a line is iperf 2's CSV.
-pub(super) fn is_csv_line(line: &str) -> bool {
+fn is_csv_line(line: &str) -> bool {
     read_line(line).is_some()
 }
 
@@ -72,7 +132,7 @@ fn read_line(line: &str) -> Option<Line> {
 }
 
 /// Reads `iperf -y C`. Of each stream the line of the longest interval counts; interval lines (`-i`) are parts of it.
-pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let mut streams: BTreeMap<i64, Line> = BTreeMap::new();
     for line in text.lines().filter_map(read_line) {
         let longer = |known: &Line| line.end - line.begin >= known.end - known.begin;
@@ -83,9 +143,9 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
     if streams.is_empty() {
         if text.lines().any(|line| line.trim_start().starts_with("[ ID]")) {
             let why = "this is its text for people: run iperf again with -y C".to_owned();
-            return Err(ToolError::Unreadable { tool: KernelTool::Iperf2, why });
+            return Err(ToolError::Unreadable { tool: TOOL, why });
         }
-        return Err(ToolError::nothing_measured(KernelTool::Iperf2, text, exit));
+        return Err(ToolError::nothing_measured(TOOL, text, exit));
     }
     let single = streams.iter().filter(|(id, _)| **id >= 0).count();
     // 2.1.8 prints no sum for -P in CSV; others do.
@@ -94,7 +154,9 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
         None => streams.values().collect(),
     };
     let udp = counted.iter().any(|line| line.datagrams.is_some());
-    let mut measurement = Measurement::new(KernelTool::Iperf2, Method::Stream, if udp { Transport::Udp } else { Transport::Tcp });
+    let mut measurement = Measurement::new(TOOL, Method::Stream, if udp { Transport::Udp } else { Transport::Tcp });
+    // Without -b iperf 2 holds UDP to 1 Mbit/s.
+    measurement.paced = udp;
     measurement.set_goodput(counted.iter().map(|line| line.bps).sum());
     measurement.set_duration(counted.iter().map(|line| line.end - line.begin).fold(0.0, f64::max));
     measurement.note("streams", single.max(1));

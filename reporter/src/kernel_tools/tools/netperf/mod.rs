@@ -3,13 +3,65 @@
 mod classic;
 mod omni;
 
-use super::{CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{
+    CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport,
+};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
 const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
 LOCAL_TRANSPORT_RETRANS,REQUEST_SIZE,RESPONSE_SIZE,BURST_SIZE,MEAN_LATENCY,MIN_LATENCY,P50_LATENCY,P90_LATENCY,P99_LATENCY,MAX_LATENCY";
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+/// netperf: request/response and stream over TCP and UDP.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Netperf);
+
+struct Netperf;
+
+impl Tool for Netperf {
+    fn name(&self) -> &'static str {
+        "netperf"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures round trips and goodput over TCP and UDP"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("netperf")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["netperf", "netserver"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("netperf", ["-V"])
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
+    }
+
+    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+        Limits::of(transport)
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        let starts = ["MIGRATED ", "OMNI ", "THROUGHPUT=", "MEAN_LATENCY=", "netperf: "];
+        text.lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start)))
+            || text.lines().take(3).any(|line| line.contains(" TEST from ") && line.contains(" port "))
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
+
+fn commands(spec: &KernelSpec) -> Commands {
     let (address, port, size) = (spec.server.to_string(), spec.port.to_string(), spec.size.bytes().to_string());
     let seconds = match spec.extent {
         Extent::For(duration) => Extent::whole_seconds(duration),
@@ -38,13 +90,13 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
 }
 
 /// Reads netperf's three forms: `-k` (NAME=value), `-o` (CSV under a line of names) and the classic table.
-pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let fields = omni::keywords(text).or_else(|| omni::csv(text));
     let found = match fields {
         Some(fields) => omni::measure(&fields, text),
         None => classic::measure(text),
     };
-    found.map(|measurement| vec![measurement]).ok_or_else(|| ToolError::nothing_measured(KernelTool::Netperf, text, exit))
+    found.map(|measurement| vec![measurement]).ok_or_else(|| ToolError::nothing_measured(TOOL, text, exit))
 }
 
 /// The transport, method and direction that a banner names: `MIGRATED TCP REQUEST/RESPONSE TEST from …`. MAERTS is STREAM the other way round.
@@ -82,7 +134,7 @@ mod tests {
         let spec =
             KernelSpec::new(Method::PingPong, Transport::Tcp, "10.0.0.2".parse().unwrap(), 12865, MessageSize::new(64).unwrap(), extent);
         let client = commands(&spec).client.to_string();
-        assert!(client.starts_with("netperf -H 10.0.0.2 -p 12865 -t TCP_RR -l 1 -j -- -r 64,64 -k PROTOCOL,"), "{client}");
+        assert!(client.starts_with("netperf -H 10.0.0.2 -p 12865 -t TCP_RR -l 1 -j -- -r '64,64' -k 'PROTOCOL,"), "{client}");
         assert!(SELECTORS.split(',').all(omni::knows));
     }
 

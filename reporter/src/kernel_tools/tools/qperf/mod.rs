@@ -3,11 +3,60 @@
 mod parse;
 mod quantity;
 
-use super::{CommandLine, Commands, Extent, KernelSpec, Method, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
-pub(super) use parse::{is_block_header, parse};
+use parse::{is_block_header, parse};
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+/// qperf: mean latency and bandwidth over TCP and UDP.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Qperf);
+
+struct Qperf;
+
+impl Tool for Qperf {
+    fn name(&self) -> &'static str {
+        "qperf"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures mean round trips and goodput over TCP and UDP"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("qperf")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["qperf"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("qperf", ["--version"])
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
+    }
+
+    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+        // -n is ignored by the socket tests (socket.c never calls left_to_send).
+        Limits::of(transport)
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        text.lines().any(is_block_header)
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
+
+fn commands(spec: &KernelSpec) -> Commands {
     let (address, port, data_port) = (spec.server.to_string(), spec.port.to_string(), (spec.port + 1).to_string());
     let test = match (spec.transport, spec.method) {
         (Transport::Udp, Method::Stream) => "udp_bw",

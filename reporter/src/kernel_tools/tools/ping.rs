@@ -1,12 +1,63 @@
 //! ping (iputils, and BusyBox's output): ICMP round trips, a second opinion on every other latency.
 
-use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{
+    CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+};
 use crate::record::{LatencyDefinition, RttSummary};
+
+/// ping: ICMP round trips.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Ping);
+
+struct Ping;
+
+impl Tool for Ping {
+    fn name(&self) -> &'static str {
+        "ping"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures ICMP round trips"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("iputils-ping")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["ping"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("ping", ["-V"])
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        (method, transport) == (Method::PingPong, Transport::Icmp)
+    }
+
+    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+        // Below 16 bytes of payload ping has no room for the time stamp and prints no round trips.
+        Limits { by_messages: true, ..Limits::sizes(16, Limits::DATAGRAM) }
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        text.lines().any(|line| line.trim_start().starts_with("PING "))
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
 
 /// Seconds between two requests. Shorter ones need root.
 const INTERVAL_S: f64 = 0.002;
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+fn commands(spec: &KernelSpec) -> Commands {
     let count = match spec.extent {
         Extent::Messages(messages) => u64::from(messages.get()),
         Extent::For(duration) => ((duration.as_secs_f64() / INTERVAL_S).ceil() as u64).max(1),
@@ -18,12 +69,12 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
 }
 
 /// Reads what ping prints: every reply where they are there, else the summary.
-pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
-    let mut measurement = Measurement::new(KernelTool::Ping, Method::PingPong, Transport::Icmp);
+fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+    let mut measurement = Measurement::new(TOOL, Method::PingPong, Transport::Icmp);
     measurement.size = text.lines().find_map(payload).and_then(MessageSize::new);
     let replies: Vec<f64> = text.lines().filter(|line| !line.contains("(DUP!)")).filter_map(reply_ns).collect();
     let summary = text.lines().find_map(summary_ns);
-    let latency = match (super::percentiles::summarise(replies), summary) {
+    let latency = match (crate::kernel_tools::percentiles::summarise(replies), summary) {
         (Some(replies), _) => replies,
         (None, Some(summary)) => summary,
         (None, None) => return Err(no_reply(text, exit)),
@@ -39,8 +90,8 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
 
 fn no_reply(text: &str, exit: ToolExit) -> ToolError {
     match text.lines().find_map(counts) {
-        Some((sent, 0)) => ToolError::Reported { tool: KernelTool::Ping, message: format!("no reply to {sent} requests: unreachable") },
-        _ => ToolError::nothing_measured(KernelTool::Ping, text, exit),
+        Some((sent, 0)) => ToolError::Reported { tool: TOOL, message: format!("no reply to {sent} requests: unreachable") },
+        _ => ToolError::nothing_measured(TOOL, text, exit),
     }
 }
 

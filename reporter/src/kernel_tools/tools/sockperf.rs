@@ -2,10 +2,64 @@
 
 use std::borrow::Cow;
 
-use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{
+    CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+};
 use crate::record::{LatencyDefinition, RttSummary};
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+/// The columns of `--full-log`.
+const LOG_HEADER: &str = "packet, txTime(sec), rxTime(sec), latency(usec)";
+
+/// sockperf: round trips with percentiles over TCP and UDP.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Sockperf);
+
+struct Sockperf;
+
+impl Tool for Sockperf {
+    fn name(&self) -> &'static str {
+        "sockperf"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures round trips with percentiles over TCP and UDP"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("sockperf")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["sockperf"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("sockperf", ["--version"])
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        method == Method::PingPong && matches!(transport, Transport::Tcp | Transport::Udp)
+    }
+
+    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+        // A message begins with a 14-byte header; MAX_PAYLOAD_SIZE of defs.h limits TCP messages too.
+        Limits::sizes(14, Limits::DATAGRAM)
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        without_colours(text).lines().any(|line| line.starts_with("sockperf: ") || line.starts_with(LOG_HEADER))
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
+
+fn commands(spec: &KernelSpec) -> Commands {
     let (address, port, size) = (spec.server.to_string(), spec.port.to_string(), spec.size.bytes().to_string());
     // -t takes whole seconds; of each run sockperf throws away the first 400 ms and the last 50.
     let seconds = match spec.extent {
@@ -29,24 +83,24 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
 /// Reads what `sockperf ping-pong` prints, with or without colours, and its `--full-log`.
 ///
 /// `Latency is` and `avg-latency` are half a round trip; with `--full-rtt` they read `Round trip is` and `avg-rtt`.
-pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let text = without_colours(text);
     if text.contains("Summary: BandWidth") || text.contains("Summary: Message Rate") {
         let why = "this is its throughput mode, which counts at the sender only: use iperf3 for goodput".to_owned();
-        return Err(ToolError::Unreadable { tool: KernelTool::Sockperf, why });
+        return Err(ToolError::Unreadable { tool: TOOL, why });
     }
     // Neither ends with an exit code of its own.
     let complaint = text.lines().find_map(|line| {
         line.split_once("ERROR: ").map(|(_, message)| message).or_else(|| line.contains("No messages were received").then_some(line))
     });
     if let Some(message) = complaint {
-        return Err(ToolError::Reported { tool: KernelTool::Sockperf, message: super::outcome::shortened(message.trim()) });
+        return Err(ToolError::Reported { tool: TOOL, message: crate::kernel_tools::outcome::shortened(message.trim()) });
     }
     let Some((definition, summary)) = summary(&text).or_else(|| from_rows(&text)) else {
-        return Err(ToolError::nothing_measured(KernelTool::Sockperf, &text, exit));
+        return Err(ToolError::nothing_measured(TOOL, &text, exit));
     };
     let transport = if text.contains("# UDP") { Transport::Udp } else { Transport::Tcp };
-    let mut measurement = Measurement::new(KernelTool::Sockperf, Method::PingPong, transport);
+    let mut measurement = Measurement::new(TOOL, Method::PingPong, transport);
     if !text.contains("# UDP") && !text.contains("# TCP") {
         measurement.remark("the output does not name its transport (a full log does not); TCP is assumed");
     }
@@ -68,7 +122,7 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
 }
 
 /// The text without ANSI escape sequences (ECMA-48 control sequences: `ESC [` … a letter).
-pub(super) fn without_colours(text: &str) -> Cow<'_, str> {
+fn without_colours(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return Cow::Borrowed(text);
     }
@@ -111,13 +165,13 @@ fn summary(text: &str) -> Option<(LatencyDefinition, RttSummary)> {
 
 /// A full log without its summary: `packet, txTime(sec), rxTime(sec), latency(usec)`. The times are of whole round trips.
 fn from_rows(text: &str) -> Option<(LatencyDefinition, RttSummary)> {
-    let (_, rows) = text.split_once("packet, txTime(sec), rxTime(sec), latency(usec)")?;
+    let (_, rows) = text.split_once(LOG_HEADER)?;
     let samples = rows.lines().filter_map(|row| {
         let mut cells = row.split(',').map(|cell| cell.trim().parse::<f64>().ok());
         let (_number, sent, received) = (cells.next()??, cells.next()??, cells.next()??);
         Some((received - sent) * 1e9)
     });
-    super::percentiles::summarise(samples.collect()).map(|summary| (LatencyDefinition::RoundTrip, summary))
+    crate::kernel_tools::percentiles::summarise(samples.collect()).map(|summary| (LatencyDefinition::RoundTrip, summary))
 }
 
 /// The number that follows a label, finite and not negative.

@@ -2,14 +2,77 @@
 
 mod parse;
 
-use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
-pub(super) use parse::parse;
+use parse::{is_json, parse};
+
+/// ESnet's iperf 3: goodput over TCP and UDP.
+pub(super) const TOOL: KernelTool = KernelTool::new(&Iperf3);
+
+struct Iperf3;
+
+impl Tool for Iperf3 {
+    fn name(&self) -> &'static str {
+        "iperf3"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "it measures goodput over TCP and UDP"
+    }
+
+    fn source(&self) -> ToolSource {
+        ToolSource::Package("iperf3")
+    }
+
+    fn programs(&self) -> &'static [&'static str] {
+        &["iperf3"]
+    }
+
+    fn version_command(&self) -> CommandLine {
+        CommandLine::new("iperf3", ["--version"])
+    }
+
+    fn version_note(&self, version: &str) -> Option<&'static str> {
+        Some(version_note(version))
+    }
+
+    fn ends_after_bytes(&self, version: Option<&str>) -> bool {
+        ends_after_bytes(version)
+    }
+
+    fn raw_extension(&self) -> &'static str {
+        "json"
+    }
+
+    fn can(&self, method: Method, transport: Transport) -> bool {
+        method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
+    }
+
+    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+        // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE, MIN_UDP_BLOCKSIZE and MAX_STREAMS of iperf3's iperf.h.
+        let sizes = if transport == Transport::Udp { Limits::sizes(16, Limits::DATAGRAM) } else { Limits::sizes(1, 1024 * 1024) };
+        Limits { streams: 128, reverse: true, by_bytes: true, ..sizes }
+    }
+
+    fn commands(&self, spec: &KernelSpec) -> Commands {
+        commands(spec)
+    }
+
+    fn recognises(&self, text: &str) -> bool {
+        is_json(text)
+            || text.lines().map(str::trim_start).any(|line| line.starts_with("iperf3: ") || line.starts_with("Connecting to host "))
+    }
+
+    fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
+        parse(text, exit)
+    }
+}
 
 /// How long the client tries to connect, in milliseconds. Its own error then tells more than our timeout.
 const CONNECT_TIMEOUT_MS: &str = "3000";
 
-pub(super) fn commands(spec: &KernelSpec) -> Commands {
+fn commands(spec: &KernelSpec) -> Commands {
     let (address, port) = (spec.server.to_string(), spec.port.to_string());
     // -1: serves one client and ends. -B: is reachable on the measured path only.
     let server = CommandLine::new("iperf3", ["-s", "-1", "-p", &port, "-B", &address]).pinned(spec.server_cpu);
@@ -43,7 +106,7 @@ pub(super) fn commands(spec: &KernelSpec) -> Commands {
 }
 
 /// Whether a version, such as `3.12`, runs all its streams on one core: all before 3.16 do (release notes of 3.16).
-pub fn iperf3_is_single_threaded(version: &str) -> bool {
+fn is_single_threaded(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>());
     match (parts.next(), parts.next()) {
         (Some(Ok(3)), Some(Ok(minor))) => minor < 16,
@@ -57,17 +120,26 @@ pub fn iperf3_is_single_threaded(version: &str) -> bool {
 /// From 3.16 on the streams have threads of their own, and the main loop, which decides when a test is over, sleeps in `select`
 /// until its next one-second timer (`iperf_run_client` in iperf_client_api.c). A transfer of 20 ms then lasts 1 s by its own report, and its
 /// rate is far too low. An unknown version is not trusted.
-pub(super) fn ends_after_bytes(version: Option<&str>) -> bool {
-    version.is_some_and(iperf3_is_single_threaded)
+fn ends_after_bytes(version: Option<&str>) -> bool {
+    version.is_some_and(is_single_threaded)
 }
 
-/// What a reader must know of a version that is single-threaded; none for others.
-pub fn single_threaded_note(version: &str) -> Option<String> {
-    iperf3_is_single_threaded(version).then(|| {
+fn version_note(version: &str) -> &'static str {
+    if is_single_threaded(version) {
+        "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); some of these versions end with \
+         status 0 when they fail, which linerate detects"
+    } else {
+        "from 3.16 on a transfer of a given number of bytes ends only at a one-second timer (iperf_client_api.c), so linerate measures every \
+         stream for whole seconds, at least one"
+    }
+}
+
+/// What a reader must know of a test with several streams of a single-threaded version; none for others.
+fn single_threaded_note(version: &str) -> Option<String> {
+    is_single_threaded(version).then(|| {
         format!(
-            "{} {version} runs all its streams on one core, as all versions before 3.16 do: the result can be that core's limit and not the network's; \
-             do not compare it with 3.16 or newer",
-            KernelTool::Iperf3
+            "{TOOL} {version} runs all its streams on one core, as all versions before 3.16 do: the result can be that core's limit and not the \
+             network's; do not compare it with 3.16 or newer"
         )
     })
 }
@@ -103,14 +175,14 @@ mod tests {
     #[test]
     fn only_versions_before_3_16_end_a_transfer_when_its_bytes_are_sent() {
         for (version, ends) in [(Some("3.12"), true), (Some("3.15"), true), (Some("3.16"), false), (Some("3.22"), false), (None, false)] {
-            assert_eq!(KernelTool::Iperf3.ends_after_bytes(version), ends, "{version:?}");
+            assert_eq!(TOOL.ends_after_bytes(version), ends, "{version:?}");
         }
     }
 
     #[test]
     fn versions_before_3_16_have_one_thread() {
         for (version, single) in [("3.1.3", true), ("3.12", true), ("3.15", true), ("3.16", false), ("3.21+", false), ("", false)] {
-            assert_eq!(iperf3_is_single_threaded(version), single, "{version}");
+            assert_eq!(is_single_threaded(version), single, "{version}");
         }
     }
 }

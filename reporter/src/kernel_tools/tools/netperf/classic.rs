@@ -1,7 +1,7 @@
 use methodology::units::LossRatio;
 
-use super::banner;
-use crate::kernel_tools::{KernelTool, Measurement, MessageSize, Method, Transport};
+use super::{TOOL, banner};
+use crate::kernel_tools::{Measurement, MessageSize, Method, Transport};
 use crate::record::{LatencyDefinition, RttSummary};
 
 /// The table that netperf prints without output selectors; none where there is no row of numbers.
@@ -9,7 +9,7 @@ pub(super) fn measure(text: &str) -> Option<Measurement> {
     let (transport, method, direction) = banner(text)?;
     let rows: Vec<Vec<f64>> = text.lines().filter_map(numbers).collect();
     let first = rows.first()?;
-    let mut measurement = Measurement::new(KernelTool::Netperf, method, transport);
+    let mut measurement = Measurement::new(TOOL, method, transport);
     measurement.direction = direction;
     let size = |bytes: f64| (bytes >= 1.0 && bytes <= f64::from(u32::MAX)).then(|| MessageSize::new(bytes as u32)).flatten();
     match (method, transport, first.as_slice()) {
