@@ -72,7 +72,8 @@ fn commands(spec: &KernelSpec) -> Commands {
     };
     let size = spec.size.bytes().to_string();
     let (address, control, data) = (spec.server.to_string(), spec.port.to_string(), (spec.port + 1).to_string());
-    let mut both: Vec<&str> = vec!["-H", &address, "-C", &control, "-P", &data];
+    // Without it each run leaves a log file in the working directory (logging_init in logging.c).
+    let mut both: Vec<&str> = vec!["--logtostderr", "-H", &address, "-C", &control, "-P", &data];
     let seconds = seconds.to_string();
     both.extend(["-l", &seconds]);
     match spec.method {
