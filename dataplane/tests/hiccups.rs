@@ -56,8 +56,13 @@ fn poll_loop(process: i32) -> (PathBuf, u64) {
     tasks.filter_map(|task| on_cpu(&task).map(|time| (task, time))).max_by_key(|(_, time)| *time).unwrap()
 }
 
-/// Nanoseconds that a thread was on its CPU (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat); none where it is gone.
+/// Nanoseconds that a thread was on its CPU (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat); `None` where the thread has ended.
 fn on_cpu(task: &Path) -> Option<u64> {
+    // A process that was not waited for keeps its files (proc(5): state Z).
+    let stat = fs::read_to_string(task.join("stat")).ok()?;
+    if stat.rsplit_once(") ").is_none_or(|(_, fields)| fields.starts_with('Z')) {
+        return None;
+    }
     fs::read_to_string(task.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
 }
 

@@ -70,7 +70,7 @@ fn merged<T: Serialize + DeserializeOwned>(default: &T, changes: &Value) -> Resu
     Ok(serde_json::from_value(whole)?)
 }
 
-/// How often the counter was seen to change at the beginning and at the end that are told.
+/// Number of counter changes to report, at the beginning and at the end.
 const CHANGES: usize = 2000;
 
 /// Watches a counter that goes up, from outside and by another clock than the poll loop's: `[raw_ns, count]` of its changes at the beginning and
@@ -112,7 +112,7 @@ fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> R
     }
     let (port, report) = running.join();
     println!("{}", json!({ "port": port.info(), "report": report?, "snapshots": snapshots.len(), "last_snapshot": snapshots.last() }));
-    // The port stays open until then, so that whoever is at the other end can take what is still under way.
+    // The port stays open until then, so that the other end can receive the frames in flight.
     if let Some(closed) = closed {
         let _ = closed.join();
     }

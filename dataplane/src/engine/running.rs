@@ -216,7 +216,7 @@ fn run_on_threads<W: Send, T: Send, C: Counters, P>(
     })
 }
 
-/// Stops all loops when the loop that holds it panics: they would poll on with nobody to stop them.
+/// Stops all loops when the loop that holds this value panics. Otherwise they would poll forever.
 struct StopOnPanic<'s, C: Counters>(&'s [Shared<C>]);
 
 impl<C: Counters> Drop for StopOnPanic<'_, C> {
@@ -276,7 +276,7 @@ mod tests {
         (0..3).map(|_| Shared::default()).collect()
     }
 
-    /// Polls until it is stopped; false where nobody stops it.
+    /// Polls until it is stopped; false where it is not stopped within a minute.
     fn until_stopped(shared: &Shared<Frames>) -> bool {
         let begin = Instant::now();
         while !shared.stop_asked() && begin.elapsed() < Duration::from_secs(60) {

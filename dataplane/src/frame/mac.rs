@@ -18,11 +18,6 @@ impl MacAddress {
     pub const fn local(last: u8) -> MacAddress {
         MacAddress([0x02, 0, 0, 0, 0, last])
     }
-
-    /// Whether the group bit is set.
-    pub const fn is_multicast(self) -> bool {
-        self.0[0] & 1 == 1
-    }
 }
 
 impl FromStr for MacAddress {
