@@ -33,6 +33,7 @@ THE DEVICE
 THE TESTER
   shortfall=1%        offers less than it should
   hiccup=5ms/10s      its receiving loop is away for 5 ms in every 10 s
+  start=3s            simulated time of the first trial: it sets the phase of stalls
   seed=1              of all random draws: the same seed gives the same run
 
 EXAMPLES

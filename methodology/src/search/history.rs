@@ -1,8 +1,12 @@
 use std::collections::BTreeMap;
 
+use super::stage::{StagedGoal, Standing};
 use super::{Bound, BoundSetBy, Classification, Observation, SearchGoal, classify};
 use crate::trial::{Trial, TrialReason};
 use crate::units::{LossRatio, PacketRate, Seconds};
+
+/// Relative distance of two loads that were computed in two ways and meant as one.
+const SAME_LOAD: f64 = 1e-7;
 
 /// All trials of one search by load.
 #[derive(Debug, Default)]
@@ -19,15 +23,6 @@ pub(super) struct AtLoad {
     forwarded: f64,
     offered_short: u32,
     pub disturbed: u32,
-}
-
-/// What a load looks like for one goal, decided or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Looks {
-    /// Decided, or as if it would be, a lower bound.
-    Low { decided: bool },
-    /// The same, an upper bound.
-    High { decided: bool },
 }
 
 impl History {
@@ -47,18 +42,25 @@ impl History {
         self.loads.get(&load.pps().to_bits())
     }
 
+    /// The load itself, or the one that was tried already and differs by rounding only.
+    pub fn known_near(&self, load: PacketRate) -> PacketRate {
+        let near = |factor: f64| (load.pps() * factor).to_bits();
+        let known = self.loads.range(near(1.0 - SAME_LOAD)..=near(1.0 + SAME_LOAD)).map(|(_, at)| at.load());
+        known.min_by(|a, b| (a.pps() - load.pps()).abs().total_cmp(&(b.pps() - load.pps()).abs())).unwrap_or(load)
+    }
+
     /// Loads that were judged at all, ascending.
     pub fn ascending(&self) -> impl DoubleEndedIterator<Item = &AtLoad> {
         self.loads.values().filter(|at| !at.observations.is_empty())
     }
 
-    /// The smallest load that looks like an upper bound, and the largest below it that looks like a lower bound.
-    pub fn apparent_bounds(&self, goal: &SearchGoal) -> (Option<&AtLoad>, Option<&AtLoad>) {
+    /// The smallest load that stands as an upper bound, and the largest below it that stands as a lower bound, by the goal's stage.
+    pub fn apparent_bounds(&self, staged: &StagedGoal<'_>) -> (Option<&AtLoad>, Option<&AtLoad>) {
         let mut lower = None;
         for at in self.ascending() {
-            match at.looks(goal) {
-                Some(Looks::Low { .. }) => lower = Some(at),
-                Some(Looks::High { .. }) => return (lower, Some(at)),
+            match staged.standing(&at.observations) {
+                Some(Standing::Lower { .. }) => lower = Some(at),
+                Some(Standing::Upper { .. }) => return (lower, Some(at)),
                 None => {}
             }
         }
@@ -89,22 +91,10 @@ impl AtLoad {
         PacketRate::from_pps_lossy(self.forwarded)
     }
 
-    /// What the load looks like; nothing before the first valid trial.
-    pub fn looks(&self, goal: &SearchGoal) -> Option<Looks> {
-        match classify(goal, &self.observations) {
-            Classification::Lower => return Some(Looks::Low { decided: true }),
-            Classification::Upper => return Some(Looks::High { decided: true }),
-            Classification::Undecided => {}
-        }
-        if self.observations.is_empty() {
-            return None;
-        }
-        // If the trials to come are like those so far: full-length ones where there are any.
-        let sums = super::classify::Sums::of(goal, &self.observations);
-        let high = sums.effective_high(goal);
-        let full = sums.full_low + high;
-        let looks_high = high > full * goal.exceed_ratio.ratio() + 1e-9 * full;
-        Some(if looks_high { Looks::High { decided: false } } else { Looks::Low { decided: false } })
+    /// Length of the last trial, and the frames that count as lost in it.
+    pub fn last(&self) -> Option<(Seconds, f64)> {
+        let last = self.observations.last()?;
+        Some((last.duration, last.loss.ratio() * self.load * last.duration.seconds()))
     }
 
     pub fn bound(&self, goal: &SearchGoal) -> Bound {

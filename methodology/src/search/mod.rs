@@ -9,6 +9,7 @@ mod goal;
 mod history;
 pub mod mlrsearch;
 mod result;
+mod stage;
 
 use crate::trial::{Bench, Measurer, NoOutcome, TrialInput, TrialPurpose};
 use crate::units::{PacketRate, Seconds};

@@ -42,6 +42,8 @@ pub struct Device {
     pub shortfall: LossRatio,
     /// The tester's receiving loop is away for a while, again and again.
     pub hiccup: Option<Periodic>,
+    /// Simulated time at which the first trial's waits begin: it sets the phase of stalls and hiccups.
+    pub start: Seconds,
     /// Of all random draws.
     pub seed: u64,
 }
@@ -97,6 +99,7 @@ impl Default for Device {
             outage: Seconds::ZERO,
             shortfall: LossRatio::ZERO,
             hiccup: None,
+            start: Seconds::ZERO,
             seed: 1,
         }
     }

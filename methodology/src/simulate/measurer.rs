@@ -24,6 +24,7 @@ const PART_OF_A_FRAME: f64 = 1e-3;
 pub struct SimulatedMeasurer {
     device: Device,
     line_rate: PacketRate,
+    /// Simulated time in seconds.
     now: f64,
     rng: ChaCha8Rng,
 }
@@ -37,15 +38,16 @@ struct Stretch {
 }
 
 impl SimulatedMeasurer {
-    /// A tester on a link that carries `line_rate` frames a second, at time zero.
+    /// A tester on a link that carries `line_rate` frames a second, at the device's `start`.
     pub fn new(device: Device, line_rate: PacketRate) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(device.seed);
-        SimulatedMeasurer { device, line_rate, now: 0.0, rng }
+        let now = device.start.seconds();
+        SimulatedMeasurer { device, line_rate, now, rng }
     }
 
     /// Simulated time since the first trial began, waits included.
     pub fn now(&self) -> Seconds {
-        Seconds::lossy(self.now)
+        Seconds::lossy(self.now) - self.device.start
     }
 
     fn stretches(&self, stimulus: &Stimulus) -> Vec<Stretch> {

@@ -9,12 +9,14 @@
 //! binomial distribution with a seeded generator: the same seed gives the same run on every machine.
 //! Stalls and hiccups keep absolute simulated time, which the waits of a trial advance too.
 
+mod chance;
 mod device;
 mod fluid;
 mod measurer;
 mod parse;
 mod summary;
 
+pub use chance::pass_probability;
 pub use device::{Band, Device, Livelock, Periodic};
 pub use measurer::SimulatedMeasurer;
 pub use parse::DeviceError;

@@ -1,6 +1,7 @@
 use super::super::history::AtLoad;
 use super::super::{SearchGoal, SearchSpace};
-use crate::units::PacketRate;
+use super::End;
+use crate::units::{PacketRate, Seconds};
 
 /// Forwarding rates that are followed for one goal before strides and bisection take over: on a device that loses a little at every
 /// load, each one leads only a little further down.
@@ -14,12 +15,22 @@ pub(super) fn relative_width(lower: PacketRate, upper: PacketRate) -> f64 {
     if upper.pps() > 0.0 { (upper.pps() - lower.pps()) / upper.pps() } else { 0.0 }
 }
 
+/// A load to try next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NextLoad {
+    pub load: PacketRate,
+    /// Whether a forwarding rate led here.
+    pub led: bool,
+}
+
 /// How the search moved until now, for one goal.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     before: Option<(f64, f64)>,
     gait: Gait,
     hints_followed: u32,
+    /// A load that a refuted bound makes one expect to hold: tried once.
+    expected: Option<f64>,
 }
 
 /// How the next load is chosen where no forwarding rate leads.
@@ -51,30 +62,54 @@ struct Interval {
     narrow: f64,
 }
 
-/// A load to look at: above the apparent lower bound and below the apparent upper bound, or at an end of the space where one is missing.
-pub(super) fn next_inner_load(
-    goal: &SearchGoal,
-    space: &SearchSpace,
-    lower: Option<&AtLoad>,
-    upper: Option<&AtLoad>,
-    walk: &mut Walk,
-) -> PacketRate {
-    let (min, max) = (space.min_load.pps(), space.max_load.pps());
-    let interval = Interval {
-        low: lower.map_or(min, |at| at.load().pps()),
-        high: upper.map_or(max, |at| at.load().pps()),
-        low_known: lower.is_some(),
-        high_known: upper.is_some(),
-        // A little less than the width, so that rounding leaves the interval inside the goal.
-        narrow: 1.0 - goal.width.ratio() * (1.0 - 1e-6),
-    };
-    walk.take_note(&interval);
-    let hint = upper.map(AtLoad::forwarded).or(space.hint).map(|rate| rate.pps() / (1.0 - goal.loss_ratio.ratio()));
-    let candidate = hint.and_then(|expected| walk.follow(&interval, expected)).unwrap_or_else(|| walk.stride(&interval));
-    PacketRate::from_pps_lossy(interval.inside(candidate).clamp(min, max))
-}
-
 impl Walk {
+    /// A load above the apparent lower bound and below the apparent upper bound, or at an end of the space where one is missing.
+    pub fn next(&mut self, goal: &SearchGoal, space: &SearchSpace, lower: Option<&AtLoad>, upper: Option<&AtLoad>) -> NextLoad {
+        let (min, max) = (space.min_load.pps(), space.max_load.pps());
+        let interval = Interval {
+            low: lower.map_or(min, |at| at.load().pps()),
+            high: upper.map_or(max, |at| at.load().pps()),
+            low_known: lower.is_some(),
+            high_known: upper.is_some(),
+            // A little less than the width, so that rounding leaves the interval inside the goal.
+            narrow: 1.0 - goal.width.ratio() * (1.0 - 1e-6),
+        };
+        self.take_note(&interval);
+        let hint = upper.map(AtLoad::forwarded).or(space.hint).map(|rate| rate.pps() / (1.0 - goal.loss_ratio.ratio()));
+        let led_to = hint.and_then(|expected| self.follow(&interval, expected));
+        let candidate = led_to.unwrap_or_else(|| self.jump(&interval).unwrap_or_else(|| self.stride(&interval)));
+        NextLoad { load: PacketRate::from_pps_lossy(interval.inside(candidate).clamp(min, max)), led: led_to.is_some() }
+    }
+
+    /// A bound that trials of `before` had shown did not hold at full length, and trials of `now` come next.
+    ///
+    /// A load that passes half of the trials of one length has a loss every so often. Where frames are lost by chance, that is so much rarer as
+    /// the load is lower: the load that passes half of the longer trials is lower by the ratio of the lengths. The count of lost frames
+    /// says the same, and more exactly, where each frame is lost on its own. Of the two the smaller step is taken.
+    pub fn refuted(&mut self, at: &AtLoad, was: End, before: Seconds, now: Seconds) {
+        self.before = None;
+        self.gait = Gait::Striding { way: if was == End::Lower { Way::Down } else { Way::Up }, widths: 1 };
+        let longer = before.seconds() / now.seconds();
+        let by_count =
+            at.last().map_or(0.0, |(duration, lost)| std::f64::consts::LN_2 * duration.seconds() / (lost.max(1.0) * now.seconds()));
+        let factor = longer.max(by_count);
+        self.expected = (was == End::Lower && factor < 1.0).then_some(at.load().pps() * factor);
+    }
+
+    /// The load that a refuted bound makes one expect, once, where it is inside.
+    fn jump(&mut self, interval: &Interval) -> Option<f64> {
+        let expected = self.expected.take()?;
+        let above = expected > interval.low * (1.0 + 1e-6) || !interval.low_known;
+        if !(above && expected < interval.high * interval.narrow && interval.high_known) {
+            return None;
+        }
+        // Not passed, the next step is as far again.
+        let widths = ((expected / interval.high).ln() / interval.narrow.ln()).clamp(1.0, 1e6) as u32;
+        self.gait = Gait::Striding { way: Way::Down, widths: (widths / GROWTH).max(1) };
+        self.before = Some((interval.low, interval.high));
+        Some(expected)
+    }
+
     /// Sees which end moved since the last call.
     fn take_note(&mut self, now: &Interval) {
         let (low, high) = self.before.replace((now.low, now.high)).unwrap_or((now.low, now.high));

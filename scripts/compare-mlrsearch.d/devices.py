@@ -1,0 +1,60 @@
+"""Simulated devices by class: 64-byte frames on 25G. `linerate simulate --help` explains the keys."""
+
+CLASSES = {
+    "plain": [
+        "capacity=1Mpps",
+        "capacity=3.3Mpps",
+        "capacity=10Mpps",
+        "capacity=17.77Mpps",
+        "capacity=30Mpps",
+        "capacity=37Mpps",
+        "capacity=50kpps",
+    ],
+    "buffered": [
+        "capacity=10Mpps,buffer=1000",
+        "capacity=10Mpps,buffer=100000",
+        "capacity=10Mpps,buffer=1000000",
+        "capacity=5Mpps,buffer=16",
+        "capacity=12Mpps,buffer=4096,ppm=-100",
+        "capacity=20Mpps,buffer=65536",
+    ],
+    "random": [
+        "capacity=10Mpps,loss=0.000001%",
+        "capacity=10Mpps,loss=0.00001%",
+        "capacity=10Mpps,loss=0.0001%",
+        "capacity=10Mpps,loss=0.001%",
+        "capacity=10Mpps,loss=0.01%",
+    ],
+    "stall": [
+        "capacity=10Mpps,buffer=4096,stall=2ms/1.2s",
+        "capacity=10Mpps,buffer=4096,stall=5ms/3s",
+        "capacity=10Mpps,buffer=8192,stall=3ms/7s",
+        "capacity=10Mpps,buffer=1000,stall=4ms/12s",
+        "capacity=10Mpps,buffer=4096,stall=5ms/20s",
+        "capacity=10Mpps,stall=2ms/1.7s",
+    ],
+    "band": [
+        "capacity=10Mpps,band=4Mpps-5Mpps:1%",
+        "capacity=10Mpps,band=9Mpps-9.99Mpps:2%",
+        "capacity=10Mpps,band=6Mpps-9.98Mpps:100%",
+        "capacity=20Mpps,band=2Mpps-3Mpps:0.1%",
+        "capacity=10Mpps,band=9.5Mpps-9.9Mpps:0.001%",
+    ],
+    "irregular": [
+        "capacity=100Mpps",
+        "ppm=-100",
+        "capacity=16Mpps,livelock=20Mpps:600kpps",
+        "capacity=8Mpps,livelock=9Mpps:4Mpps",
+        "capacity=10Mpps,loss=1%",
+        "capacity=37.2Mpps",
+    ],
+    "mixed": [
+        "capacity=10Mpps,buffer=4096,loss=0.00001%,stall=5ms/5s",
+        "capacity=10Mpps,buffer=100000,loss=0.000001%",
+        "capacity=10Mpps,buffer=4096,stall=2ms/2.5s,band=1Mpps-2Mpps:0.1%",
+        "capacity=10Mpps,directions=2,loss=0.00001%",
+        "capacity=15Mpps,buffer=1000,dup=1%,reorder=1%,stall=3ms/15s",
+    ],
+    "dead": ["loss=100%", "dead=forward", "dead=reverse", "capacity=500pps"],
+    "shortfall": ["shortfall=1%", "capacity=10Mpps,shortfall=1%", "capacity=10Mpps,buffer=1000,shortfall=0.3%"],
+}
