@@ -9,6 +9,7 @@ pub mod archive;
 pub mod compare;
 pub mod environment;
 pub mod figure;
+mod files;
 pub mod import;
 pub mod kernel_tools;
 pub mod record;

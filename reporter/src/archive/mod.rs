@@ -13,6 +13,7 @@ mod error;
 mod histogram;
 mod read;
 mod run_directory;
+mod versions;
 
 pub use error::ArchiveError;
 pub use histogram::HistogramError;

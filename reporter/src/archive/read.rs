@@ -1,16 +1,25 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hdrhistogram::Histogram;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::histogram::decode_histogram;
+use super::versions::{self, is_known};
 use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
 use crate::environment::Environment;
+use crate::files::read_regular;
 use crate::record::{Record, RecordId, SchemaVersion};
+
+/// Twenty million records.
+pub(super) const RESULTS_LIMIT: u64 = 64 << 30;
+/// The output of one tool: iperf3 writes a few hundred bytes an interval and stream.
+const RAW_LIMIT: u64 = 256 << 20;
+/// A plan, a testbed or an environment, which people write or read.
+pub(super) const GIVEN_LIMIT: u64 = 64 << 20;
 
 /// Everything that a run directory holds.
 #[derive(Debug, Clone)]
@@ -52,7 +61,7 @@ impl Archive {
     /// Fails only where the directory or its `results.jsonl` cannot be read at all.
     pub fn read(directory: &Path) -> Result<Archive, ArchiveError> {
         let results = directory.join(RESULTS_FILE);
-        let bytes = fs::read(&results).map_err(|error| match error.kind() {
+        let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ArchiveError::NotARun(directory.to_owned()),
             _ => ArchiveError::io(&results, "read", error),
         })?;
@@ -79,8 +88,7 @@ pub(crate) fn read_raw(directory: &Path, path: &str) -> Result<Vec<u8>, ArchiveE
     if path.is_empty() || !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(ArchiveError::OutsideTheRun(path.to_owned()));
     }
-    let file = directory.join(path);
-    fs::read(&file).map_err(|error| ArchiveError::io(&file, "read", error))
+    read_regular(directory, path, RAW_LIMIT).map_err(|error| ArchiveError::io(&directory.join(path), "read", error))
 }
 
 /// The records of `results.jsonl`, and the lines that are none.
@@ -97,27 +105,56 @@ pub(super) fn read_lines(bytes: &[u8]) -> (Vec<Record>, Vec<DamagedLine>) {
         }
         let cut_off = !ends_whole && lines.peek().is_none();
         match read_record(bytes, cut_off) {
-            Ok(record) => match first_seen.get(&record.id) {
-                Some(first) => {
-                    let why = format!("the record id `{}` stands already on line {first}, which is kept", record.id);
+            Ok(mut record) => {
+                if let Some(&first) = first_seen.get(&record.id) {
+                    let id = record.id.clone();
+                    let why = if records.iter().any(|known| known.id == id && is_same_measurement(known, &record)) {
+                        format!("the record id `{id}` is already on line {first}, which is kept")
+                    } else {
+                        record.id = unused(&id, &first_seen);
+                        format!(
+                            "the record id `{id}` is also that of line {first}, another measurement; both are kept, this one as `{}`",
+                            record.id
+                        )
+                    };
                     damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why });
+                    if record.id == id {
+                        continue;
+                    }
                 }
-                None => {
-                    first_seen.insert(record.id.clone(), line);
-                    records.push(record);
-                }
-            },
+                first_seen.insert(record.id.clone(), line);
+                records.push(record);
+            }
             Err(why) => damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why }),
         }
     }
     (records, damaged)
 }
 
+/// Whether two records of one id are the same measurement made twice, as by two resumed runs, and not two whose ids happen to be equal.
+fn is_same_measurement(one: &Record, other: &Record) -> bool {
+    let key = |r: &Record| (r.pair.clone(), r.stack, r.metric, r.method.clone(), r.size, r.view, r.load.clone(), r.repetition);
+    key(one) == key(other)
+}
+
+fn unused(id: &RecordId, taken: &HashMap<RecordId, usize>) -> RecordId {
+    let numbered = (2..).map(|number: u32| RecordId(format!("{id}~{number}")));
+    numbered.into_iter().find(|candidate| !taken.contains_key(candidate)).unwrap_or_else(|| id.clone())
+}
+
 fn read_record(line: &[u8], cut_off: bool) -> Result<Record, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 text from byte {} on", error.valid_up_to()))?;
-    match serde_json::from_str::<Record>(text) {
-        Ok(record) if record.schema.is_known() => Ok(record),
-        Ok(record) => Err(unknown_version(&record.schema.number().to_string())),
+    /// What every version has.
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u64,
+    }
+    let record = serde_json::from_str::<Head>(text).and_then(|head| match is_known(head.schema) {
+        true => versions::read(text, head.schema).map(Ok),
+        false => Ok(Err(unknown_version(&head.schema.to_string()))),
+    });
+    match record {
+        Ok(known) => known,
         Err(error) => Err(match serde_json::from_str::<Value>(text) {
             Err(_) if cut_off => "the line was cut off while it was written".to_owned(),
             Err(error) => format!("not JSON: {}", without_line(&error)),
@@ -129,10 +166,6 @@ fn read_record(line: &[u8], cut_off: bool) -> Result<Record, String> {
             },
         }),
     }
-}
-
-fn is_known(version: u64) -> bool {
-    (1..=u64::from(SchemaVersion::CURRENT.number())).contains(&version)
 }
 
 fn unknown_version(version: &str) -> String {
@@ -169,7 +202,7 @@ fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<
 
 fn read_optional(directory: &Path, name: &str, damaged: &mut Vec<DamagedLine>) -> Result<Option<String>, ArchiveError> {
     let file = directory.join(name);
-    match fs::read(&file) {
+    match read_regular(directory, name, GIVEN_LIMIT) {
         Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| {
             damaged.push(DamagedLine { file: name.to_owned(), line: 1, why: "not UTF-8 text; what is not was replaced".to_owned() });
             String::from_utf8_lossy(error.as_bytes()).into_owned()

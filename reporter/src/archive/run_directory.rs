@@ -1,18 +1,23 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::read::read_lines;
+use super::read::{GIVEN_LIMIT, RESULTS_LIMIT, read_lines};
 use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, TESTBED_FILE};
 use crate::environment::Environment;
+use crate::files::{create_regular, read_regular, write_regular};
 use crate::record::Record;
 
 /// What must be free before measuring starts: a run of 10,000 records with their raw files needs less.
 const PROBE_BYTES: usize = 1 << 20;
+
+/// Written and removed again before measuring starts.
+const PROBE_FILE: &str = ".linerate-probe";
 
 /// The longest name of a raw file, below the 255 bytes of common file systems so that a counter still fits.
 const LONGEST_NAME: usize = 160;
@@ -74,7 +79,7 @@ impl RunDirectory {
             return Err(ArchiveError::NotARun(directory.to_owned()));
         }
         probe(directory)?;
-        let bytes = fs::read(&results).map_err(|error| ArchiveError::io(&results, "read", error))?;
+        let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| ArchiveError::io(&results, "read", error))?;
         Ok((Self::open(directory)?, read_lines(&bytes).0))
     }
 
@@ -164,18 +169,25 @@ impl RunDirectory {
 
     fn open(directory: &Path) -> Result<Self, ArchiveError> {
         let raw = directory.join(RAW_FOLDER);
-        fs::create_dir_all(&raw).map_err(|error| ArchiveError::io(&raw, "made", error))?;
+        let made = match fs::symlink_metadata(&raw) {
+            Ok(found) if found.is_symlink() => {
+                Err(io::Error::other("it is a symbolic link; a run keeps its raw files in a folder of its own"))
+            }
+            _ => fs::create_dir_all(&raw),
+        };
+        made.map_err(|error| ArchiveError::io(&raw, "made", error))?;
         let file = directory.join(RESULTS_FILE);
         let mut results = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
+            .custom_flags(libc::O_NOFOLLOW)
             .open(&file)
             .map_err(|error| ArchiveError::io(&file, "opened for writing", error))?;
         let torn = ends_in_mid_line(&mut results).map_err(|error| ArchiveError::io(&file, "read", error))?;
         let mut run = RunDirectory { directory: directory.to_owned(), results, torn, provenance: Map::new() };
         for name in [PLAN_FILE, TESTBED_FILE, ENVIRONMENT_FILE] {
-            if let Ok(bytes) = fs::read(directory.join(name)) {
+            if let Ok(bytes) = read_regular(directory, name, GIVEN_LIMIT) {
                 run.note(name, &Digest::of(&bytes));
             }
         }
@@ -184,8 +196,11 @@ impl RunDirectory {
 
     /// Writes beside and renames, so that the file is there whole or not at all.
     fn write_given(&mut self, name: &str, bytes: &[u8]) -> Result<Digest, ArchiveError> {
-        let (file, beside) = (self.directory.join(name), self.directory.join(format!(".{name}.part")));
-        fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &file)).map_err(|error| ArchiveError::io(&file, "written", error))?;
+        let beside = format!(".{name}.part");
+        let file = self.directory.join(name);
+        write_regular(&self.directory, &beside, bytes)
+            .and_then(|()| fs::rename(self.directory.join(&beside), &file))
+            .map_err(|error| ArchiveError::io(&file, "written", error))?;
         let digest = Digest::of(bytes);
         self.note(name, &digest);
         Ok(digest)
@@ -199,8 +214,8 @@ impl RunDirectory {
 
 /// Finds out before measuring starts whether results can be kept: writes a file, forces it to the disk, removes it.
 fn probe(directory: &Path) -> Result<(), ArchiveError> {
-    let file = directory.join(".linerate-probe");
-    let outcome = File::create(&file).and_then(|mut open| {
+    let file = directory.join(PROBE_FILE);
+    let outcome = create_regular(directory, PROBE_FILE).and_then(|mut open| {
         open.write_all(&vec![0x5a; PROBE_BYTES])?;
         open.sync_all()
     });

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::formats::{ExportError, Exporter};
+use crate::files::write_regular;
 
 /// The files that were written.
 #[derive(Debug, Clone)]
@@ -48,11 +49,9 @@ pub fn write_exports<Subject: ?Sized>(
     Ok(())
 }
 
-/// Writes one file into a directory, which is made where it is missing.
+/// Writes one file into a directory, which is made where it is missing. Symbolic links below it are not followed.
 pub fn write(into: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, RenderError> {
     let file = into.join(name);
-    let folder = file.parent().unwrap_or(into);
-    std::fs::create_dir_all(folder).map_err(|source| RenderError::Write { file: folder.to_owned(), source })?;
-    std::fs::write(&file, bytes).map_err(|source| RenderError::Write { file: file.clone(), source })?;
+    write_regular(into, name, bytes).map_err(|source| RenderError::Write { file: file.clone(), source })?;
     Ok(file)
 }
