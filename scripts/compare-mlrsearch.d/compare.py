@@ -20,7 +20,8 @@ from devices import CLASSES
 PRESETS = ["rfc2544", "csit-ndr-pdr"]
 # The classes whose cost and answers are judged; of `dead` and `shortfall` the cost is printed.
 JUDGED = ["plain", "buffered", "random", "stall", "band", "irregular", "mixed"]
-# A bound is one that chance allows if full-length trials at it give that bound at least this often.
+# A bound is one that chance allows if full-length trials at it give that bound at least this often: one search decides about ten loads
+# with full-length trials, so that a search that is right gives a bound beyond this once in a hundred runs at the very most.
 ALLOWED = 0.001
 MAX_RATIO_OF_A_CLASS = 1.1
 MAX_RATIO_OVER_ALL = 1.0
@@ -195,6 +196,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("server", help="the device server's binary")
     arguments.add_argument("--seeds", type=int, default=20, help="seeds for each device (default: 20)")
+    arguments.add_argument("--fast", action="store_const", dest="seeds", const=3, help="three seeds for each device")
     arguments.add_argument("--preset", choices=PRESETS, action="append", help="only this preset (may be repeated)")
     arguments.add_argument("--class", dest="kinds", choices=list(CLASSES), action="append", help="only this class (may be repeated)")
     arguments.add_argument("--faults", action="store_true", help="print every answer that is judged wrong")

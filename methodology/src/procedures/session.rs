@@ -268,10 +268,37 @@ fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) ->
             Remark::Note(format!("{name} is at least line rate, {max}: the link carries no more"))
         }
         Irregularity::AtLeastMaxLoad => Remark::Fault(format!("{name} is at least max load, {max}: the device may do more")),
-        Irregularity::BelowMinLoad => Remark::Fault(format!("{name}: even min load does not meet the goal")),
+        Irregularity::BelowMinLoad => Remark::Fault(match result.outcome.upper() {
+            Some(upper) if upper.set_by == BoundSetBy::Tester => format!(
+                "{name}: the tester fell short at every load down to min load, {}: {} of the frames were not offered there, and the device was \
+                 not shown to lose more than the goal allows",
+                limits.min, upper.best_loss
+            ),
+            _ => format!("{name}: even min load, {}, does not meet the goal", limits.min),
+        }),
         Irregularity::TesterDisturbed => {
             Remark::Fault(format!("{name}: the tester disturbed every trial at a load that had to be decided"))
         }
-        Irregularity::OutOfTime => Remark::Fault(format!("{name}: the limit on trial time was reached first")),
+        Irregularity::OutOfTime => Remark::Fault(format!(
+            "{name}: the limit on trial time was reached before the goal: {} (trials at these bounds: {})",
+            bounds_text(&result.outcome),
+            trials_text(&result.outcome)
+        )),
     })
+}
+
+/// The bounds of a goal, as far as there are any.
+fn bounds_text(outcome: &GoalOutcome) -> String {
+    match (outcome.lower(), outcome.upper()) {
+        (Some(lower), Some(upper)) => format!("between {} and {} until then", lower.load, upper.load),
+        (Some(lower), None) => format!("at least {} until then", lower.load),
+        (None, Some(upper)) => format!("below {} until then", upper.load),
+        (None, None) => "no load was tried".to_owned(),
+    }
+}
+
+/// How many trials the bounds rest on, the lower one first.
+fn trials_text(outcome: &GoalOutcome) -> String {
+    let trials: Vec<_> = [outcome.lower(), outcome.upper()].into_iter().flatten().map(|bound| bound.trials.to_string()).collect();
+    if trials.is_empty() { "none".to_owned() } else { trials.join(" and ") }
 }
