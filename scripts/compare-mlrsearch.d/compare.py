@@ -120,9 +120,9 @@ class Truth:
         width = self.space["goals"][goal]["width"]
         if lower is None and upper is None:
             return "none .. none"
-        if lower is not None and self.lower(goal, lower * (1 - width)) < ALLOWED:
+        if lower is not None and max(self.lower(goal, lower), self.lower(goal, lower * (1 - width))) < ALLOWED:
             return f"lower bound {lower:.0f} is too high"
-        if upper is not None and 1 - self.lower(goal, upper * (1 + width)) < ALLOWED:
+        if upper is not None and 1 - min(self.lower(goal, upper), self.lower(goal, upper * (1 + width))) < ALLOWED:
             return f"upper bound {upper:.0f} is too low"
         if lower is not None and upper is not None and (upper - lower) / upper > width * 1.0001:
             return f"{lower:.0f} .. {upper:.0f} is wider than the goal"

@@ -50,13 +50,13 @@ pub struct MethodReport {
 /// Whether a result may be used as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodVerdict {
-    /// In a word.
+    /// Valid or not.
     pub state: MethodState,
     /// Why not `valid`; or what to know beside.
     pub reasons: Vec<String>,
 }
 
-/// In a word, whether a result may be used as it stands.
+/// Whether a result may be used as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MethodState {

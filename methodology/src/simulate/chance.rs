@@ -1,4 +1,4 @@
-//! What chance decides: how often a trial passes on a device that loses frames at random or now and then.
+//! How often a trial passes on a device that loses frames at random or now and then.
 
 use super::{Device, SimulatedMeasurer};
 use crate::trial::{Measurer, TesterRule, TrialInput, judge};

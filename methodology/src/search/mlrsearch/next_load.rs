@@ -27,7 +27,7 @@ pub(super) struct NextLoad {
     pub led: bool,
 }
 
-/// How the search moved until now, for one goal.
+/// How the search for one goal moved until now.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     before: Option<(f64, f64)>,
