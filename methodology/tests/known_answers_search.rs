@@ -6,7 +6,7 @@ mod support;
 use methodology::method::{Algorithm, MethodName, Preset};
 use methodology::procedures::{self, Conditions, KnownRates, MethodReason, MethodState};
 use methodology::search::{Bound, BoundSetBy, Classification, GoalOutcome, Irregularity, Observation, classify};
-use methodology::simulate::SimulatedMeasurer;
+use methodology::simulate::{SimulatedMeasurer, pass_probability};
 use methodology::trial::{Measurer, TrialInput, TrialOutcome, TrialPurpose, TrialReason, TrialState};
 use methodology::units::{FrameSize, LinkSpeed, Load, LossRatio, Seconds, Share};
 use support::*;
@@ -238,6 +238,83 @@ fn rfc2285_3_5_k14_an_offered_shortfall_is_not_zero_loss() {
     for found in report.goals() {
         assert_eq!(why(&found.outcome), Irregularity::BelowMinLoad);
         assert_eq!(found.outcome.upper().map(|bound: &Bound| bound.set_by), Some(BoundSetBy::Tester));
+    }
+}
+
+/// RFC 2285 §3.5: the text names the tester, and never calls what it did not offer the device's loss.
+#[test]
+fn rfc2285_3_5_a_tester_that_falls_short_is_named_and_not_the_device() {
+    for spec in [csit(), rfc2544()] {
+        let report = run("shortfall=1%", &spec);
+        let reasons = report.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(reasons.contains("the tester fell short at every load") && !reasons.contains("does not meet the goal"), "{reasons}");
+        // A dead device is dead, however much the tester offers.
+        let report = run("loss=100%,shortfall=1%", &spec);
+        assert_eq!(report.goals()[0].outcome.upper().map(|bound| bound.set_by), Some(BoundSetBy::Device));
+        assert!(report.verdict.reasons.iter().any(|reason| reason.to_string().contains("does not meet the goal")), "{:?}", report.verdict);
+    }
+}
+
+/// MLRsearch draft §"Min Load": no search offers less, and a device that only carries less has no regular result.
+#[test]
+fn mlrsearch15_no_search_goes_below_min_load() {
+    for (spec, min_of_preset) in [(csit(), 9001.0), (rfc2544(), 1000.0), (spec(MethodName::Throughput, Preset::Tst009), 1000.0)] {
+        for (given, dut) in
+            [(None, "capacity=500pps"), (None, "capacity=5kpps"), (Some(5e6), "capacity=2Mpps"), (Some(5e6), "loss=0.0001%")]
+        {
+            let mut spec = spec.clone();
+            spec.min_load = given.map(|pps| Load::Packets(rate(pps)));
+            let min = given.unwrap_or(min_of_preset);
+            let report = run(dut, &spec);
+            let loads = report.trials.iter().filter(|trial| trial.purpose == TrialPurpose::Search);
+            assert!(loads.filter_map(|trial| trial.input.stimulus.rate()).all(|load| load.pps() >= min), "{dut}");
+            let strict = &report.goals()[0].outcome;
+            if dut == "capacity=5kpps" && min < 5000.0 {
+                assert!(strict.is_regular(), "above its min load: {strict:?}");
+            } else {
+                assert_eq!((why(strict), strict.lower()), (Irregularity::BelowMinLoad, None), "{dut}");
+            }
+        }
+    }
+}
+
+/// A search that ends by time reports the bounds that it has seen, as irregular, for every goal.
+#[test]
+fn mlrsearch15_irregular_goal_result_out_of_time_reports_what_was_seen() {
+    for dut in ["capacity=10Mpps,loss=0.0001%", "capacity=10Mpps,stall=2ms/1.7s", CAPACITY] {
+        for limit in [8, 15, 30, 60] {
+            let mut spec = csit();
+            spec.time_limit = Some(Seconds::from_whole(limit));
+            let report = run(dut, &spec);
+            for found in report.goals().iter().filter(|found| !found.outcome.is_regular()) {
+                assert_eq!(why(&found.outcome), Irregularity::OutOfTime, "{dut} {limit}");
+                let (lower, upper) = (found.outcome.lower(), found.outcome.upper());
+                assert!(lower.is_some() || upper.is_some(), "{dut} {limit}: none .. none");
+                assert!(lower.zip(upper).is_none_or(|(lower, upper)| lower.load < upper.load), "{dut} {limit}");
+                assert_eq!(report.verdict.state, MethodState::Invalid);
+            }
+        }
+    }
+}
+
+/// On devices that lose frames rarely or by chance, a lower bound is one that full-length trials give more often than one in a thousand,
+/// and the search does not try one neighbour after the other.
+#[test]
+fn rfc2544_26_1_rare_loss_gives_no_lucky_answer() {
+    let line_rate = frames().line_rate(LINK);
+    let devices = ["loss=0.000001%", "loss=0.00001%", "loss=0.0001%", "buffer=4096,stall=5ms/20s", "buffer=4096,stall=2ms/1.2s"];
+    for (dut, seed) in devices.iter().flat_map(|dut| (1..=10).map(move |seed| (dut, seed))) {
+        let dut = format!("capacity=10Mpps,{dut},seed={seed},start={}s", f64::from(seed) * 3.7);
+        let report = run(&dut, &rfc2544());
+        let (lower, upper, _) = regular(&report, 0);
+        let passes = |load: f64| {
+            let input = TrialInput::constant(rate(load), Seconds::from_whole(60)).with_phases(report.method.phases);
+            pass_probability(&device(&dut), line_rate, &input, &report.method.tester, LossRatio::ZERO, 100)
+        };
+        assert!(passes(lower * 0.995) > 0.001, "{dut}: {lower} passes too rarely");
+        assert!(passes(upper * 1.005) < 0.999, "{dut}: {upper} passes too often");
+        let long = report.trials.iter().filter(|trial| trial.input.stimulus.duration() == Seconds::from_whole(60)).count();
+        assert!(long <= 40, "{dut}: {long} full-length trials");
     }
 }
 

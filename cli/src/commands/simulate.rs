@@ -103,8 +103,11 @@ fn trial_line(trial: &Trial) -> String {
         trial.number,
         trial.outcome.sent(),
         trial.outcome.received(),
-        trial.loss_ratio,
+        trial.outcome.loss_ratio(),
     );
+    if trial.loss_ratio != trial.outcome.loss_ratio() {
+        line.push_str(&format!("; with the frames not offered, {} of the intended load is missing", trial.loss_ratio));
+    }
     for reason in &trial.verdict.reasons {
         line.push_str(&format!("; {reason}"));
     }

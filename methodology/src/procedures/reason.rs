@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::method::LoadPoint;
-use crate::search::Irregularity;
+use crate::search::{Bound, BoundSetBy, Irregularity};
 use crate::trial::TrialReason;
 use crate::units::{PacketRate, Seconds};
 
@@ -55,10 +55,16 @@ pub enum MethodReason {
         /// Why.
         #[serde(flatten)]
         why: Irregularity,
+        /// Min Load of the search.
+        min_load: PacketRate,
         /// Max Load of the search.
         max_load: PacketRate,
         /// What limits Max Load.
         limit: MaxLoadLimit,
+        /// The lower bound that was found, if any.
+        lower: Option<Bound>,
+        /// The upper bound that was found, if any.
+        upper: Option<Bound>,
     },
     /// The upper bound of a goal is a load that the tester could not offer: the lower bound stands, as "at least".
     GoalLimitedByTester {
@@ -160,7 +166,7 @@ impl fmt::Display for MethodReason {
             }
             MethodReason::NoThroughput => f.write_str("the search found no load without frame loss: there is no load to measure at"),
             MethodReason::NoRateFor { point } => write!(f, "{point}: the search found no such rate"),
-            MethodReason::GoalIrregular { goal, why, max_load, limit } => match (why, limit) {
+            MethodReason::GoalIrregular { goal, why, min_load, max_load, limit, lower, upper } => match (why, limit) {
                 (Irregularity::AtLeastMaxLoad, MaxLoadLimit::Tester) => {
                     write!(f, "{goal} is at least {max_load}, the most that the tester offers: the device may forward more")
                 }
@@ -170,11 +176,30 @@ impl fmt::Display for MethodReason {
                 (Irregularity::AtLeastMaxLoad, MaxLoadLimit::Plan) => {
                     write!(f, "{goal} is at least max load, {max_load}: the device may forward more")
                 }
-                (Irregularity::BelowMinLoad, _) => write!(f, "{goal}: even min load does not meet the goal"),
+                (Irregularity::BelowMinLoad, _) => match upper.as_ref().filter(|upper| upper.set_by == BoundSetBy::Tester) {
+                    Some(upper) => write!(
+                        f,
+                        "{goal}: the tester fell short at every load down to min load, {min_load}: {} of the frames were not offered there, and \
+                         the device was not shown to lose more than the goal allows",
+                        upper.best_loss
+                    ),
+                    None => write!(f, "{goal}: even min load, {min_load}, does not meet the goal"),
+                },
                 (Irregularity::TesterDisturbed, _) => {
                     write!(f, "{goal}: the tester disturbed every trial at a load that had to be decided")
                 }
-                (Irregularity::OutOfTime, _) => write!(f, "{goal}: the search reached its limit on trial time"),
+                (Irregularity::OutOfTime, _) => {
+                    let found = match (lower, upper) {
+                        (Some(lower), Some(upper)) => format!(
+                            "between {} and {} until then (trials at these bounds: {} and {})",
+                            lower.load, upper.load, lower.trials, upper.trials
+                        ),
+                        (Some(lower), None) => format!("at least {} until then (trials at this bound: {})", lower.load, lower.trials),
+                        (None, Some(upper)) => format!("below {} until then (trials at this bound: {})", upper.load, upper.trials),
+                        (None, None) => "no load was tried".to_owned(),
+                    };
+                    write!(f, "{goal}: the limit on trial time was reached before the goal: {found}")
+                }
             },
             MethodReason::GoalLimitedByTester { goal, lower, upper } => {
                 write!(f, "{goal} is at least {lower}: the tester, and not the device, fell short at {upper}")
@@ -208,7 +233,15 @@ mod tests {
 
     #[test]
     fn only_line_rate_makes_an_open_upper_end_a_valid_answer() {
-        let goal = |why, limit| MethodReason::GoalIrregular { goal: "NDR".to_owned(), why, max_load: PacketRate::ZERO, limit };
+        let goal = |why, limit| MethodReason::GoalIrregular {
+            goal: "NDR".to_owned(),
+            why,
+            min_load: PacketRate::ZERO,
+            max_load: PacketRate::ZERO,
+            limit,
+            lower: None,
+            upper: None,
+        };
         for limit in [MaxLoadLimit::Tester, MaxLoadLimit::LineRate, MaxLoadLimit::Plan] {
             assert_eq!(goal(Irregularity::AtLeastMaxLoad, limit).invalidates(), limit != MaxLoadLimit::LineRate);
             for why in [Irregularity::BelowMinLoad, Irregularity::TesterDisturbed, Irregularity::OutOfTime] {

@@ -57,7 +57,7 @@ pub struct MethodVerdict {
     pub reasons: Vec<MethodReason>,
 }
 
-/// In a word, whether a result may be used as it stands.
+/// Whether a result may be used as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MethodState {

@@ -236,7 +236,8 @@ fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) ->
                 Some(line) if limits.max >= line => MaxLoadLimit::LineRate,
                 _ => MaxLoadLimit::Plan,
             };
-            Some(MethodReason::GoalIrregular { goal, why: *why, max_load: limits.max, limit })
+            let [lower, upper] = [result.outcome.lower(), result.outcome.upper()].map(|bound| bound.cloned());
+            Some(MethodReason::GoalIrregular { goal, why: *why, min_load: limits.min, max_load: limits.max, limit, lower, upper })
         }
         // It was shown that the device carries the lower bound. That it carries no more was not.
         GoalOutcome::Regular { lower, upper, .. } if upper.set_by == BoundSetBy::Tester => {

@@ -15,7 +15,7 @@ pub struct SearchGoal {
     /// Goal Exceed Ratio: the share of the duration sum that high-loss trials may take at a lower bound. Below 1.
     #[serde(default)]
     pub exceed_ratio: ExceedRatio,
-    /// Goal Initial Trial Duration: trials that only look around may be this short.
+    /// Goal Initial Trial Duration: the first trials at a load may be this short.
     pub initial_trial: Seconds,
     /// Goal Final Trial Duration: only trials at least this long count in full.
     pub final_trial: Seconds,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::stage::{StagedGoal, Standing};
 use super::{Bound, BoundSetBy, Classification, Observation, SearchGoal, classify};
-use crate::trial::{Trial, TrialReason};
+use crate::trial::Trial;
 use crate::units::{LossRatio, PacketRate, Seconds};
 
 /// Relative distance of two loads that were computed in two ways and meant as one.
@@ -21,7 +21,8 @@ pub(super) struct AtLoad {
     load: f64,
     pub observations: Vec<Observation>,
     forwarded: f64,
-    offered_short: u32,
+    /// Loss of the frames that were offered, for each observation: without what the tester did not offer.
+    of_offered: Vec<LossRatio>,
     pub disturbed: u32,
 }
 
@@ -35,7 +36,7 @@ impl History {
         let duration = trial.input.stimulus.duration();
         at.observations.push(Observation { duration, effective: duration, loss: trial.loss_ratio });
         at.forwarded = load.pps() * (1.0 - trial.loss_ratio.ratio());
-        at.offered_short += u32::from(trial.verdict.reasons.iter().any(|reason| matches!(reason, TrialReason::OfferedShort { .. })));
+        at.of_offered.push(trial.outcome.loss_ratio());
     }
 
     pub fn at(&self, load: PacketRate) -> Option<&AtLoad> {
@@ -100,7 +101,11 @@ impl AtLoad {
     pub fn bound(&self, goal: &SearchGoal) -> Bound {
         let ratios = || self.observations.iter().map(|trial| trial.loss.ratio());
         let high = self.observations.iter().filter(|trial| trial.loss > goal.loss_ratio).count();
-        let tester = self.offered_short as usize * 2 > high.max(1);
+        // A trial that meets the goal but for the frames that were not offered says nothing against the device.
+        let only_for_the_tester = self.observations.iter().zip(&self.of_offered);
+        let only_for_the_tester =
+            only_for_the_tester.filter(|(trial, offered)| trial.loss > goal.loss_ratio && **offered <= goal.loss_ratio).count();
+        let tester = only_for_the_tester * 2 > high.max(1);
         Bound {
             load: self.load(),
             trials: u32::try_from(self.observations.len()).unwrap_or(u32::MAX),

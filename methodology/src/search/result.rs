@@ -68,7 +68,8 @@ pub enum Irregularity {
     BelowMinLoad,
     /// The tester disturbed every trial at a load that had to be decided.
     TesterDisturbed,
-    /// The limit on trials or trial time was reached first.
+    /// The limit on trials or trial time was reached first. Bounds that the goal's duration sum did not decide are reported as they were seen:
+    /// the trials of each say what they rest on.
     OutOfTime,
 }
 

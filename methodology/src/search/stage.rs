@@ -2,22 +2,18 @@
 //!
 //! A search begins with the least evidence: one trial of the initial duration. That is enough on a device that answers the same question
 //! the same way. Where a bound found so does not hold at the goal's full length, the device loses frames rarely or by chance, and more short
-//! trials would only find more loads that pass by luck. So each refuted bound raises the evidence by one stage.
+//! trials would only find more loads that pass by luck. So refuted bounds raise the evidence, up to the goal's own duration sum.
+//!
+//! After the first refuted bound a load needs the geometric mean of the initial trial duration and the duration sum, as the preceding target
+//! of the reference implementation does (MLRsearch 1.2.1, `target_scaling.py`). What follows depends on the trials:
+//! - Where these are shorter than the goal's final trials, the next refuted bound shows that short trials mislead: full length from there on.
+//! - Where they are as long, they say the same as the full sum, only less surely. Being wrong now and then costs less than
+//!   deciding every load, so the evidence stays for [`PATIENT`] refuted bounds and is then raised in [`STEPS`] steps.
+//!
+//! The numbers are those with which `scripts/compare-mlrsearch` needs the least trial time.
 
 use super::{Classification, Observation, SearchGoal, classify};
 use crate::units::Seconds;
-
-/// The stage of one goal's search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) enum Stage {
-    /// One trial of the initial duration.
-    #[default]
-    Initial,
-    /// A duration sum half-way between, geometrically.
-    Middle,
-    /// The goal's own durations: nothing counts but a decided load.
-    Full,
-}
 
 /// What a load is, as far as a stage can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +38,22 @@ impl Standing {
 #[derive(Debug, Clone)]
 pub(super) struct StagedGoal<'g> {
     pub goal: &'g SearchGoal,
-    stage: Stage,
+    /// The goal with the durations of the current stage.
     asked: SearchGoal,
+    /// Bounds that did not hold so far.
+    refuted: u32,
 }
 
+/// Refuted bounds for which half the evidence is kept, where its trials are as long as the goal's.
+const PATIENT: u32 = 5;
+
+/// Steps from there to the goal's duration sum.
+const STEPS: u32 = 2;
+
 impl<'g> StagedGoal<'g> {
+    /// A goal at its first stage.
     pub fn new(goal: &'g SearchGoal) -> Self {
-        StagedGoal { goal, stage: Stage::Initial, asked: at_stage(goal, Stage::Initial) }
+        StagedGoal { goal, asked: with_duration_sum(goal, goal.initial_trial), refuted: 0 }
     }
 
     /// The length of the trials of this stage.
@@ -58,21 +63,25 @@ impl<'g> StagedGoal<'g> {
 
     /// Whether nothing but decided loads count.
     pub fn is_full(&self) -> bool {
-        self.stage == Stage::Full
+        self.asked.duration_sum >= self.goal.duration_sum
     }
 
     /// Whether a bound was refuted already.
     pub fn is_raised(&self) -> bool {
-        self.stage > Stage::Initial
+        self.refuted > 0
     }
 
-    /// Asks for more evidence.
+    /// A bound did not hold: asks for more evidence.
     pub fn raise(&mut self) {
-        self.stage = match self.stage {
-            Stage::Initial => Stage::Middle,
-            Stage::Middle | Stage::Full => Stage::Full,
-        };
-        self.asked = at_stage(self.goal, self.stage);
+        self.refuted = self.refuted.saturating_add(1);
+        let (initial, whole) = (self.goal.initial_trial.seconds(), self.goal.duration_sum.seconds());
+        let shorter_trials = (initial * whole).sqrt() < self.goal.final_trial.seconds();
+        let steps =
+            if shorter_trials { f64::from(self.refuted) - 1.0 } else { f64::from(self.refuted.saturating_sub(PATIENT)) / f64::from(STEPS) };
+        // On a logarithmic scale from the initial trial (0) to the duration sum (1).
+        let share = 0.5 + 0.5 * steps;
+        let sum = if share >= 1.0 { self.goal.duration_sum } else { Seconds::lossy(initial * (whole / initial).powf(share)) };
+        self.asked = with_duration_sum(self.goal, sum);
     }
 
     /// What a load is by these trials; nothing while the stage needs more of them.
@@ -89,14 +98,8 @@ impl<'g> StagedGoal<'g> {
     }
 }
 
-/// The goal with the durations of a stage. The middle one is that of the reference implementation's preceding target (MLRsearch 1.2.1,
-/// `target_scaling.py`): the geometric mean of the initial trial duration and the duration sum.
-fn at_stage(goal: &SearchGoal, stage: Stage) -> SearchGoal {
-    let sum = match stage {
-        Stage::Initial => goal.initial_trial,
-        Stage::Middle => Seconds::lossy((goal.initial_trial.seconds() * goal.duration_sum.seconds()).sqrt()),
-        Stage::Full => goal.duration_sum,
-    };
+/// The goal with another duration sum, and trials no longer than that.
+fn with_duration_sum(goal: &SearchGoal, sum: Seconds) -> SearchGoal {
     let final_trial = if sum < goal.final_trial { sum } else { goal.final_trial };
     SearchGoal { final_trial, duration_sum: sum, ..goal.clone() }
 }
@@ -125,13 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn each_refuted_bound_asks_for_more_evidence() {
+    fn refuted_bounds_ask_for_more_evidence() {
         let goal = goal(ExceedRatio::HALF, 1, 21);
         let mut staged = StagedGoal::new(&goal);
         let needed = |staged: &StagedGoal<'_>| (1..).find(|&count| staged.standing(&vec![passed(1); count]).is_some());
         assert_eq!(needed(&staged), Some(1));
+        for _ in 0..PATIENT {
+            staged.raise();
+            assert_eq!(needed(&staged), Some(3), "more than half of the square root of 21");
+        }
         staged.raise();
-        assert_eq!(needed(&staged), Some(3), "more than half of the square root of 21");
+        assert_eq!(needed(&staged), Some(5), "more than half of 21 to the power of 3/4");
         staged.raise();
         assert_eq!(needed(&staged), Some(11), "more than half of 21");
         assert!(staged.is_full());

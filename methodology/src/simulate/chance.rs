@@ -1,4 +1,4 @@
-//! What chance decides: how often a trial passes on a device that loses frames at random or now and then.
+//! How often a trial passes on a device that loses frames at random or now and then.
 
 use super::{Device, SimulatedMeasurer};
 use crate::trial::{Measurer, TesterRule, TrialInput, judge};
@@ -9,7 +9,14 @@ use crate::units::{LossRatio, PacketRate, Seconds};
 /// Stalls meet a trial at any phase: the trial is followed at `phases` phases of the stall, evenly spread, without random loss. What then
 /// remains is exact for `limit` 0: all frames pass with (1 − p)^N. For other limits the binomial count of random losses is
 /// approximated by the normal distribution, as N·p is large wherever p is near such a limit.
-pub fn pass_probability(device: &Device, line_rate: PacketRate, input: &TrialInput, rule: &TesterRule, limit: LossRatio, phases: u32) -> f64 {
+pub fn pass_probability(
+    device: &Device,
+    line_rate: PacketRate,
+    input: &TrialInput,
+    rule: &TesterRule,
+    limit: LossRatio,
+    phases: u32,
+) -> f64 {
     let Some(load) = input.stimulus.rate() else { return 0.0 };
     let offered = load.pps() * (1.0 - device.shortfall.ratio());
     let chance = 1.0 - (1.0 - device.random_loss(offered)) * (1.0 - device.corrupt.ratio());

@@ -7,8 +7,12 @@ use crate::units::{PacketRate, Seconds};
 /// load, each one leads only a little further down.
 const MAX_HINTS: u32 = 3;
 
-/// Strides grow by this factor while they go the same way (CSIT's expansion coefficient).
-const GROWTH: u32 = 4;
+/// Strides grow by this factor while they go the same way. The reference doubles them; going far and halving back takes fewer trials where
+/// the answer is hundreds of widths away, as it is after a refuted bound.
+const GROWTH: u32 = 16;
+
+/// The first stride from a refuted bound, in widths: what refuted it reaches further than to the next load.
+const AFTER_REFUTATION: u32 = 4;
 
 /// (upper − lower)/upper.
 pub(super) fn relative_width(lower: PacketRate, upper: PacketRate) -> f64 {
@@ -23,7 +27,7 @@ pub(super) struct NextLoad {
     pub led: bool,
 }
 
-/// How the search moved until now, for one goal.
+/// How the search for one goal moved until now.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     before: Option<(f64, f64)>,
@@ -88,7 +92,7 @@ impl Walk {
     /// says the same, and more exactly, where each frame is lost on its own. Of the two the smaller step is taken.
     pub fn refuted(&mut self, at: &AtLoad, was: End, before: Seconds, now: Seconds) {
         self.before = None;
-        self.gait = Gait::Striding { way: if was == End::Lower { Way::Down } else { Way::Up }, widths: 1 };
+        self.gait = Gait::Striding { way: if was == End::Lower { Way::Down } else { Way::Up }, widths: AFTER_REFUTATION };
         let longer = before.seconds() / now.seconds();
         let by_count =
             at.last().map_or(0.0, |(duration, lost)| std::f64::consts::LN_2 * duration.seconds() / (lost.max(1.0) * now.seconds()));
