@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use reporter::import::{ImportOptions, Imported, import_files};
-use reporter::kernel_tools::MessageSize;
+use reporter::kernel_tools::SizeList;
 use reporter::record::{Pair, Record, RttSummary};
 use serde_json::json;
 
@@ -21,8 +21,9 @@ WHAT IS UNDERSTOOD
 
 WHAT HAPPENS
   Each file is kept in DIR/raw, and what it holds is appended to DIR/results.jsonl. Half round trips
-  (qperf, sockperf) become round trips. All files are understood before anything is written; a file
-  is taken once.
+  (qperf, sockperf) become round trips. A file can hold several tests of one tool; it is taken whole
+  or refused. All files are understood before anything is written; a file is taken once. UTF-8 and
+  UTF-16 are read, with any line ends.
 
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs
   linerate import latency-*.txt --pair a-cpu:b-dpu --size 64 --out runs/theirs
@@ -36,9 +37,10 @@ pub struct ImportArgs {
     #[arg(long, value_name = "CLIENT:SERVER")]
     pair: Option<Pair>,
 
-    /// Message size in bytes, for files that do not say it (sockperf, iperf 2, short qperf)
+    /// Message size in bytes, for files that do not say it (sockperf, iperf 2, short qperf). Of a qperf sweep each size, as
+    /// a list, 64,512,1500, or as it was swept, '1:64K:*2'
     #[arg(long, value_name = "BYTES")]
-    size: Option<MessageSize>,
+    size: Option<SizeList>,
 
     /// The tool's version, for files that do not say it
     #[arg(long, value_name = "VERSION")]
@@ -59,7 +61,7 @@ pub fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         PathBuf::from(format!("runs/{now}-import"))
     });
-    let options = ImportOptions { pair: args.pair.clone(), size: args.size, version: args.tool_version.clone() };
+    let options = ImportOptions { pair: args.pair.clone(), sizes: args.size.clone(), version: args.tool_version.clone() };
     let imported = import_files(&args.files, &options, &directory)?;
     let records: Vec<&Record> = imported.iter().flat_map(|file| &file.records).collect();
     let result = json!({ "directory": directory, "files": imported.len(), "records": records });
