@@ -63,6 +63,12 @@ fn begins_another(row: &Row<'_>, test: &[&Row<'_>]) -> bool {
     if test.iter().any(|known| apart(known)) {
         return true;
     }
+    // A process prints its heading once and in one form, and its lines share an end.
+    let foreign =
+        |known: &&Row<'_>| known.headings != row.headings || known.stamp.is_some() != row.stamp.is_some() || !known.shares_an_end(row);
+    if test.iter().any(|known| foreign(known)) {
+        return true;
+    }
     // One process numbers its transfers; the same number on another connection is of another process.
     if !row.is_sum() && test.iter().any(|known| known.id == row.id && !known.same_connection(row)) {
         return true;

@@ -20,6 +20,8 @@ pub(super) struct Row<'a> {
     pub bytes: f64,
     pub bps: f64,
     pub udp: Udp,
+    /// How many headings stand above the line.
+    pub headings: usize,
     /// The line's heading says that the receiver printed it.
     pub by_receiver: bool,
 }
@@ -56,6 +58,13 @@ impl Row<'_> {
         (self.first, self.second) == (other.first, other.second) || (self.first, self.second) == (other.second, other.first)
     }
 
+    /// Whether two lines have an address and a port in common, as the lines of one process have: the server's. A sum has no port of the client's.
+    pub(super) fn shares_an_end(&self, other: &Row<'_>) -> bool {
+        let ends = [self.first, self.second];
+        ends.iter().any(|end| [other.first.address, other.second.address].contains(&end.address))
+            && ends.iter().any(|end| [other.first.port, other.second.port].contains(&end.port))
+    }
+
     pub(super) fn is_sum(&self) -> bool {
         self.id < 0
     }
@@ -67,7 +76,7 @@ pub(super) fn rows(text: &str) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     for line in text.lines() {
         match Columns::of_heading(line) {
-            Some(found) => columns = found,
+            Some(names) => columns = Columns { names, headings: columns.headings + 1 },
             None => rows.extend(read(line, &columns)),
         }
     }
@@ -84,12 +93,14 @@ pub(super) fn is_bounce_back(text: &str) -> bool {
 struct Columns {
     /// The names of a heading.
     names: Vec<String>,
+    /// How many headings there were.
+    headings: usize,
 }
 
 impl Columns {
-    fn of_heading(line: &str) -> Option<Self> {
+    fn of_heading(line: &str) -> Option<Vec<String>> {
         let line = line.trim();
-        line.starts_with("time,srcaddress,").then(|| Columns { names: line.split(',').map(str::to_owned).collect() })
+        line.starts_with("time,srcaddress,").then(|| line.split(',').map(str::to_owned).collect())
     }
 
     fn has(&self, name: &str) -> bool {
@@ -128,6 +139,7 @@ fn read<'a>(line: &'a str, columns: &Columns) -> Option<Row<'a>> {
         bytes,
         bps,
         udp: datagrams(&cells[next + 2..], columns),
+        headings: columns.headings,
         by_receiver: columns.has("readcnt"),
     })
 }
