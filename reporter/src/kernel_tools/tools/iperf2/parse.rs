@@ -60,13 +60,13 @@ fn begins_another(row: &Row<'_>, test: &[&Row<'_>]) -> bool {
         return true;
     }
     let apart = |known: &&Row<'_>| row.test_began().zip(known.test_began()).is_some_and(|(a, b)| (a - b).abs() > SAME_BEGIN_S);
-    if test.iter().any(|known| apart(known)) {
+    if test.iter().any(apart) {
         return true;
     }
     // A process prints its heading once and in one form, and its lines share an end.
     let foreign =
         |known: &&Row<'_>| known.headings != row.headings || known.stamp.is_some() != row.stamp.is_some() || !known.shares_an_end(row);
-    if test.iter().any(|known| foreign(known)) {
+    if test.iter().any(foreign) {
         return true;
     }
     // One process numbers its transfers; the same number on another connection is of another process.
