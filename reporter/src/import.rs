@@ -1,6 +1,6 @@
 //! Takes the outputs of someone else's runs into a run directory.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,8 +10,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::archive::{ArchiveError, Digest, RunDirectory};
-use crate::kernel_tools::{KernelTool, Measurement, MessageSize, RecordContext, ToolError, ToolExit, detect};
-use crate::record::{Pair, Record, RecordId};
+use crate::kernel_tools::{KernelTool, Measurement, Method, RecordContext, SizeList, ToolError, ToolExit, Transport, decode, detect_all};
+use crate::record::{Pair, Reason, ReasonKind, Record, RecordId};
 
 /// The SHA-256 of an imported file, in a record's provenance: the same file is not counted twice.
 const SOURCE_HASH: &str = "imported_sha256";
@@ -21,8 +21,8 @@ const SOURCE_HASH: &str = "imported_sha256";
 pub struct ImportOptions {
     /// The client's endpoint, then the server's. No tool knows the endpoints' names.
     pub pair: Option<Pair>,
-    /// For files that do not say how large the messages were; those that do are believed.
-    pub size: Option<MessageSize>,
+    /// For files that do not say how large the messages were: one size for all of a file's tests, or one for each. Files that say it are believed.
+    pub sizes: Option<SizeList>,
     /// For files that do not say the tool's version.
     pub version: Option<String>,
 }
@@ -75,6 +75,32 @@ pub enum ImportError {
         file: PathBuf,
         /// What printed it.
         tool: KernelTool,
+    },
+    /// The sizes do not fit the tests.
+    #[error(
+        "{} ({tool}) holds {tests} tests {kind} that do not name their sizes, and --size names {given}: list the sizes in the order of the tests, \
+         such as --size 64,512,1500, or as a sweep, --size '1:64K:*2'",
+        .file.display()
+    )]
+    SizesDoNotFit {
+        /// The file.
+        file: PathBuf,
+        /// What printed it.
+        tool: KernelTool,
+        /// Which tests, such as `stream over TCP`.
+        kind: String,
+        /// How many of them.
+        tests: usize,
+        /// How many sizes were given.
+        given: usize,
+    },
+    /// Two tools printed parts of it.
+    #[error("{} holds outputs of {}: put each tool's into a file of its own", .file.display(), .tools.iter().map(|tool| tool.name()).collect::<Vec<_>>().join(" and "))]
+    SeveralTools {
+        /// The file.
+        file: PathBuf,
+        /// The tools.
+        tools: Vec<KernelTool>,
     },
     /// The run directory has it already.
     #[error("{} is already in {} as record {id}: leave it out, or import into another directory with --out", .file.display(), .directory.display())]
@@ -133,13 +159,15 @@ struct Source {
 fn understand(file: &Path, options: &ImportOptions) -> Result<Source, ImportError> {
     let unreadable = |source| ImportError::Unreadable { file: file.to_owned(), source };
     let bytes = fs::read(file).map_err(unreadable)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let tool = detect(&text).ok_or_else(|| ImportError::UnknownTool(file.to_owned()))?;
-    let measurements = tool.parse(&text, ToolExit::Unknown).map_err(|source| ImportError::Tool { file: file.to_owned(), source })?;
+    let text = decode(&bytes);
+    let tool = match detect_all(&text).as_slice() {
+        [] => return Err(ImportError::UnknownTool(file.to_owned())),
+        [tool] => *tool,
+        several => return Err(ImportError::SeveralTools { file: file.to_owned(), tools: several.to_vec() }),
+    };
+    let mut measurements = tool.parse(&text, ToolExit::Unknown).map_err(|source| ImportError::Tool { file: file.to_owned(), source })?;
     let pair = options.pair.clone().ok_or_else(|| ImportError::PairUnknown { file: file.to_owned(), tool })?;
-    if options.size.is_none() && measurements.iter().any(|measurement| measurement.size.is_none()) {
-        return Err(ImportError::SizeUnknown { file: file.to_owned(), tool });
-    }
+    fill_sizes(&mut measurements, tool, options.sizes.as_ref(), file)?;
     let modified = fs::metadata(file).and_then(|metadata| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
     Ok(Source {
         file: file.to_owned(),
@@ -151,6 +179,39 @@ fn understand(file: &Path, options: &ImportOptions) -> Result<Source, ImportErro
         measurements,
         bytes,
     })
+}
+
+/// Gives sizes to the measurements that have none: one to all, or each its own in the order of the tests.
+fn fill_sizes(measurements: &mut [Measurement], tool: KernelTool, sizes: Option<&SizeList>, file: &Path) -> Result<(), ImportError> {
+    let mut groups: BTreeMap<(Transport, Method), Vec<&mut Measurement>> = BTreeMap::new();
+    for measurement in measurements.iter_mut().filter(|measurement| measurement.size.is_none()) {
+        groups.entry((measurement.transport, measurement.method)).or_default().push(measurement);
+    }
+    let Some(most) = groups.values().map(Vec::len).max() else { return Ok(()) };
+    let Some(sizes) = sizes.map(SizeList::sizes) else { return Err(ImportError::SizeUnknown { file: file.to_owned(), tool }) };
+    let misfit = |(transport, method): (Transport, Method), tests| ImportError::SizesDoNotFit {
+        file: file.to_owned(),
+        tool,
+        kind: format!("{method} over {transport}"),
+        tests,
+        given: sizes.len(),
+    };
+    // Several tests of a tool that sweeps sizes are a sweep unless its user says otherwise, which a list can.
+    let one_for_all = sizes.len() == 1 && (most == 1 || !tool.sweeps_sizes());
+    for (kind, group) in groups {
+        let tests = group.len();
+        if !one_for_all && (tests > sizes.len() || most != sizes.len()) {
+            return Err(misfit(kind, tests));
+        }
+        for (index, measurement) in group.into_iter().enumerate() {
+            measurement.size = sizes.get(if one_for_all { 0 } else { index }).copied();
+            if !one_for_all && tests < sizes.len() {
+                let detail = format!("the sweep ends after {tests} of {} sizes", sizes.len());
+                measurement.remarks.push(Reason { kind: ReasonKind::Other, detail });
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Source {
@@ -165,7 +226,6 @@ impl Source {
         let mut records: Vec<Record> = Vec::with_capacity(self.measurements.len());
         for (index, measurement) in self.measurements.iter().enumerate() {
             let mut context = RecordContext::new(id.clone(), self.time_of(measurement), self.pair.clone());
-            context.size = self.options.size;
             context.version = self.options.version.clone();
             context.raw = Some(raw.to_owned());
             context.provenance.insert(SOURCE_HASH.to_owned(), Value::from(self.hash.as_str()));

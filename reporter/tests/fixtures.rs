@@ -336,7 +336,8 @@ fn neper_streams_count_what_the_receiver_read() {
 fn no_fixture_is_left_out() {
     let tested: BTreeSet<String> =
         include_str!("fixtures.rs").split('"').filter(|name| folder().join(name).is_file()).map(str::to_owned).collect();
-    let there: BTreeSet<String> =
-        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    // `field` has its own tests.
+    let there = std::fs::read_dir(folder()).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file());
+    let there: BTreeSet<String> = there.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(tested, there);
 }

@@ -14,7 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn options(size: Option<&str>) -> ImportOptions {
-    ImportOptions { pair: Some("a-cpu:b-dpu".parse().unwrap()), size: size.map(|text| text.parse().unwrap()), version: None }
+    ImportOptions { pair: Some("a-cpu:b-dpu".parse().unwrap()), sizes: size.map(|text| text.parse().unwrap()), version: None }
 }
 
 /// Every fixture that holds a result.
@@ -117,6 +117,38 @@ fn errors_in_files_name_the_file() {
         assert!(error.contains(part) && error.contains(file.file_name().unwrap().to_str().unwrap()), "{error}");
     }
     assert!(!run.exists());
+}
+
+#[test]
+fn a_sweep_without_its_sizes_needs_each_of_them() {
+    let place = tempfile::tempdir().unwrap();
+    let sweep = fixture("field/qperf-sweep-without-sizes.txt");
+    for wrong in ["1024", "1,2,4", "1:8M:*2"] {
+        let error = import_files(std::slice::from_ref(&sweep), &options(Some(wrong)), &place.path().join("run")).unwrap_err();
+        assert!(matches!(error, ImportError::SizesDoNotFit { .. }) && error.to_string().contains("--size"), "{wrong}: {error}");
+    }
+    let imported = import_files(&[sweep], &options(Some("1:2M:*2")), &place.path().join("run")).unwrap().remove(0).records;
+    let read: Vec<_> = imported.iter().map(|record| (record.size.bytes, record.repetition)).collect();
+    assert_eq!((read.len(), read[0], read[21], read[22], read[36]), (37, (1, 1), (1 << 21, 1), (1, 1), (1 << 14, 1)));
+    assert!((imported[0].values.goodput_bps.unwrap().bps() - 16.08e6).abs() < 1e-3);
+    assert_eq!(imported[22].values.rtt_ns.as_ref().unwrap().mean, Some(153_800.0));
+    assert!(imported[36].verdict.reasons[0].detail.contains("15 of 22 sizes") && imported[0].verdict.reasons.is_empty());
+}
+
+#[test]
+fn outputs_of_two_tools_are_refused_and_utf_16_is_read() {
+    let place = tempfile::tempdir().unwrap();
+    let read = |name: &str| fs::read_to_string(fixture(name)).unwrap();
+    let both = place.path().join("both.txt");
+    fs::write(&both, read("ping_iputils.txt") + &read("iperf3_3.12_udp.json")).unwrap();
+    let error = import_files(&[both], &options(None), &place.path().join("run")).unwrap_err().to_string();
+    assert!(error.contains("iperf3 and ping"), "{error}");
+    let windows = place.path().join("windows.json");
+    let text = format!("\u{feff}{}", read("iperf3_3.12_udp.json").replace('\n', "\r\n"));
+    fs::write(&windows, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let record = import_files(&[windows], &options(None), &place.path().join("run")).unwrap().remove(0).records.remove(0);
+    assert_eq!(record.values.goodput_bps.unwrap().bps(), 99_871_482.362_960_46);
+    assert_eq!(reparse(&record, &place.path().join("run")).unwrap(), record);
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use reporter::environment::{Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings};
-use reporter::kernel_tools::{CpuSnapshot, KernelTool, RecordContext, ToolExit, Transport, detect, is_listening};
+use reporter::kernel_tools::{CpuSnapshot, KernelTool, RecordContext, ToolExit, Transport, decode, detect, is_listening};
 use reporter::record::RecordId;
 
 fn fixtures() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let read = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let mut files = [read(&folder), read(&folder.join("field"))].concat();
+    files.retain(|file| file.is_file());
     files.sort();
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
@@ -44,6 +46,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         feed(&String::from_utf8_lossy(&bytes));
+        feed(&decode(&bytes));
     }
 
     /// Pieces that the parsers look for, in any order.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use reporter::import::{ImportOptions, Imported, import_files};
-use reporter::kernel_tools::MessageSize;
+use reporter::kernel_tools::SizeList;
 use reporter::record::{Pair, Record, RttSummary};
 use serde_json::json;
 
@@ -22,9 +22,10 @@ FORMATS
 
 WHAT HAPPENS
   Each file is copied to DIR/raw, and its results are appended to
-  DIR/results.jsonl. Half round-trip times (qperf, sockperf) are doubled. All
-  files are parsed before anything is written. A file that was imported before
-  is not imported again.
+  DIR/results.jsonl. Half round-trip times (qperf, sockperf) are doubled. A file
+  can hold several tests of one tool; it is taken whole or refused. All files
+  are parsed before anything is written. A file that was imported before is not
+  imported again. UTF-8 and UTF-16 are read, with any line ends.
 
 EXAMPLES
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs
@@ -39,9 +40,10 @@ pub struct ImportArgs {
     #[arg(long, value_name = "CLIENT:SERVER")]
     pair: Option<Pair>,
 
-    /// Message size in bytes, for files that do not contain it (sockperf, iperf 2, short qperf)
+    /// Message size in bytes, for files that do not contain it (sockperf, iperf 2, short qperf). For a qperf sweep give each size:
+    /// a list, 64,512,1500, or the sweep itself, '1:64K:*2'
     #[arg(long, value_name = "BYTES")]
-    size: Option<MessageSize>,
+    size: Option<SizeList>,
 
     /// Version of the tool, for files that do not contain it
     #[arg(long, value_name = "VERSION")]
@@ -62,7 +64,7 @@ pub fn run(args: &ImportArgs) -> Result<ExitCode, CommandError> {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         PathBuf::from(format!("runs/{now}-import"))
     });
-    let options = ImportOptions { pair: args.pair.clone(), size: args.size, version: args.tool_version.clone() };
+    let options = ImportOptions { pair: args.pair.clone(), sizes: args.size.clone(), version: args.tool_version.clone() };
     let imported = import_files(&args.files, &options, &directory)?;
     let records: Vec<&Record> = imported.iter().flat_map(|file| &file.records).collect();
     let result = json!({ "directory": directory, "files": imported.len(), "records": records });

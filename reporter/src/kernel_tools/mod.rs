@@ -8,23 +8,27 @@
 
 mod command;
 mod convert;
+mod decode;
 mod listening;
 mod measurement;
 mod outcome;
 mod percentiles;
 mod proc_stat;
 mod reparse;
+mod sizes;
 mod spec;
 mod tool;
 mod tools;
 
 pub use command::{CommandLine, Commands, shell_line};
 pub use convert::{RecordContext, SizeUnknown, failed_record};
+pub use decode::decode;
 pub use listening::is_listening;
 pub use measurement::{Direction, Measurement};
 pub use outcome::{ToolError, ToolExit, raw_text};
 pub use proc_stat::{CpuSnapshot, ProcStatError};
 pub use reparse::{ReparseError, reparse};
+pub use sizes::SizeList;
 pub use spec::{Extent, KernelSpec, MessageSize, Method, SpecError, Transport};
 pub use tool::{KernelTool, ToolSource};
-pub use tools::{choice, detect};
+pub use tools::{choice, detect, detect_all};

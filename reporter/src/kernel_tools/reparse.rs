@@ -3,7 +3,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::convert::{EXIT_CODE, RAW_INDEX};
-use super::{KernelTool, Measurement, ToolError, ToolExit, choice};
+use super::{KernelTool, Measurement, ToolError, ToolExit, choice, decode};
 use crate::archive::ArchiveError;
 use crate::record::{Reason, Record, State, Values, Verdict};
 
@@ -62,8 +62,7 @@ pub fn reparse(record: &Record, run_directory: &Path) -> Result<Record, ReparseE
     let file = record.raw.clone().ok_or_else(|| ReparseError::NoRawFile(id.clone()))?;
     let tool = KernelTool::from_name(&record.tool.name)
         .ok_or_else(|| ReparseError::NoParser { id: id.clone(), tool: record.tool.name.clone() })?;
-    let text = crate::archive::read_raw(run_directory, &file)?;
-    let text = String::from_utf8_lossy(&text);
+    let text = decode(&crate::archive::read_raw(run_directory, &file)?);
     let exit = record.parameters.get(EXIT_CODE).and_then(serde_json::Value::as_i64).and_then(|code| i32::try_from(code).ok());
     let exit = exit.map_or(ToolExit::Unknown, ToolExit::Code);
     let found = tool.parse(&text, exit).map_err(|source| ReparseError::Tool { id: id.clone(), file: file.clone(), source })?;

@@ -3,6 +3,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 
+use super::decode::plain;
 use super::{CommandLine, Commands, KernelSpec, Measurement, Method, SpecError, ToolError, ToolExit, Transport};
 
 /// What linerate must know about a tool. A tool is one file (or folder) that implements this, and one entry in the
@@ -46,6 +47,11 @@ pub(super) trait Tool: Sync {
 
     /// The command lines of a measurement within the limits.
     fn commands(&self, spec: &KernelSpec) -> Commands;
+
+    /// Whether one run can hold several sizes that its output does not name.
+    fn sweeps_sizes(&self) -> bool {
+        false
+    }
 
     /// Whether the tool printed this text.
     fn recognises(&self, text: &str) -> bool;
@@ -150,6 +156,11 @@ impl KernelTool {
         self.0.ends_after_bytes(version)
     }
 
+    /// Whether one run can hold several sizes that its output does not name.
+    pub fn sweeps_sizes(self) -> bool {
+        self.0.sweeps_sizes()
+    }
+
     /// Whether a plan can use the tool for this method and transport.
     pub fn can(self, method: Method, transport: Transport) -> bool {
         self.0.can(method, transport)
@@ -170,8 +181,10 @@ impl KernelTool {
     /// # Errors
     /// The text holds no result, an error message of the tool, or something that cannot be read. No text makes it panic.
     pub fn parse(self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
-        let found = self.0.parse(text, exit)?;
-        if found.is_empty() { Err(ToolError::nothing_measured(self, text, exit)) } else { Ok(found) }
+        let text = plain(text);
+        let mut found = self.0.parse(&text, exit)?;
+        found.iter_mut().for_each(Measurement::judge);
+        if found.is_empty() { Err(ToolError::nothing_measured(self, &text, exit)) } else { Ok(found) }
     }
 }
 

@@ -8,6 +8,7 @@ mod ping;
 mod qperf;
 mod sockperf;
 
+use super::decode::plain;
 use super::{KernelTool, Method, Transport};
 
 /// The tools in order of preference: the first one that can do a measurement is the default of a plan that names none.
@@ -44,7 +45,13 @@ impl KernelTool {
 
 /// Which tool printed this text; none where it is not one of them.
 pub fn detect(text: &str) -> Option<KernelTool> {
-    KernelTool::all().find(|tool| tool.tool().recognises(text))
+    detect_all(text).into_iter().next()
+}
+
+/// Every tool that printed a part of this text.
+pub fn detect_all(text: &str) -> Vec<KernelTool> {
+    let text = plain(text);
+    KernelTool::all().filter(|tool| tool.tool().recognises(&text)).collect()
 }
 
 /// Names as a choice: `qperf`, `qperf or sockperf`, `qperf, sockperf or netperf`.

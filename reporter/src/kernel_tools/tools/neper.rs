@@ -50,7 +50,7 @@ impl Tool for Neper {
 
     fn recognises(&self, text: &str) -> bool {
         // The options that every workload prints first, in whatever order.
-        ["control_port=", "num_flows=", "total_run_time="].iter().all(|key| text.lines().any(|line| line.starts_with(key)))
+        ["control_port=", "num_flows=", "num_threads="].iter().all(|key| text.lines().any(|line| line.starts_with(key)))
     }
 
     fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {

@@ -1,7 +1,5 @@
 //! sockperf 3: round trips with percentiles.
 
-use std::borrow::Cow;
-
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
@@ -51,7 +49,7 @@ impl Tool for Sockperf {
     }
 
     fn recognises(&self, text: &str) -> bool {
-        without_colours(text).lines().any(|line| line.starts_with("sockperf: ") || line.starts_with(LOG_HEADER))
+        text.lines().any(|line| line.starts_with("sockperf: ") || line.starts_with(LOG_HEADER))
     }
 
     fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
@@ -80,11 +78,38 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
 }
 
-/// Reads what `sockperf ping-pong` prints, with or without colours, and its `--full-log`.
+/// Reads what `sockperf ping-pong` prints, and its `--full-log`, several tests in one file and several servers in one test too.
 ///
-/// `Latency is` and `avg-latency` are half a round trip; with `--full-rtt` they read `Round trip is` and `avg-rtt`.
+/// `Latency is` and `avg-latency` (`avg-lat` up to 3.6) are half a round trip; with `--full-rtt` they read `Round trip is` and `avg-rtt`.
 fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
-    let text = without_colours(text);
+    let mut found = Vec::new();
+    for test in tests(text) {
+        found.extend(measure(&test, exit)?);
+    }
+    Ok(found)
+}
+
+/// The text of each test: each begins with the version, or where that is missing, with what precedes the statistics.
+fn tests(text: &str) -> Vec<String> {
+    let mark = ["== version #", "[Total Run]", LOG_HEADER].into_iter().find(|mark| text.contains(mark));
+    let mut tests = vec![String::new()];
+    let mut begun = false;
+    for line in text.lines() {
+        if mark.is_some_and(|mark| line.contains(mark)) {
+            if begun {
+                tests.push(String::new());
+            }
+            begun = true;
+        }
+        if let Some(test) = tests.last_mut() {
+            test.push_str(line);
+            test.push('\n');
+        }
+    }
+    tests
+}
+
+fn measure(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     if text.contains("Summary: BandWidth") || text.contains("Summary: Message Rate") {
         let why = "this is its throughput mode, which counts at the sender only: use iperf3 for goodput".to_owned();
         return Err(ToolError::Unreadable { tool: TOOL, why });
@@ -96,8 +121,27 @@ fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     if let Some(message) = complaint {
         return Err(ToolError::Reported { tool: TOOL, message: crate::kernel_tools::outcome::shortened(message.trim()) });
     }
-    let Some((definition, summary)) = summary(&text).or_else(|| from_rows(&text)) else {
-        return Err(ToolError::nothing_measured(TOOL, &text, exit));
+    // One client can measure several servers (-f), each with statistics of its own.
+    const OF_A_SERVER: &str = "Printing statistics for Server No:";
+    let mut parts = text.split(OF_A_SERVER);
+    let head = parts.next().unwrap_or_default();
+    let servers: Vec<&str> = parts.collect();
+    let texts: Vec<String> =
+        if servers.len() > 1 { servers.iter().map(|part| format!("{head}{part}")).collect() } else { vec![text.to_owned()] };
+    let mut found = Vec::new();
+    for (server, text) in texts.iter().enumerate() {
+        let mut measurement = statistics(text, exit)?;
+        if texts.len() > 1 {
+            measurement.note("server_number", server);
+        }
+        found.push(measurement);
+    }
+    Ok(found)
+}
+
+fn statistics(text: &str, exit: ToolExit) -> Result<Measurement, ToolError> {
+    let Some((definition, summary)) = summary(text).or_else(|| from_rows(text)) else {
+        return Err(ToolError::nothing_measured(TOOL, text, exit));
     };
     let transport = if text.contains("# UDP") { Transport::Udp } else { Transport::Tcp };
     let mut measurement = Measurement::new(TOOL, Method::PingPong, transport);
@@ -105,8 +149,13 @@ fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
         measurement.remark("the output does not name its transport (a full log does not); TCP is assumed");
     }
     measurement.set_latency(summary, definition);
-    measurement.version = text.split_once("== version #").and_then(|(_, rest)| Some(rest.split_whitespace().next()?.to_owned()));
-    measurement.size = after(&text, "--msg-size=").and_then(|bytes| MessageSize::new(bytes as u32));
+    // The number is followed by more # in some versions, and missing in builds without one.
+    let version = text
+        .split_once("== version #")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    measurement.version = version.map(str::to_owned);
+    measurement.size = after(text, "--msg-size=").and_then(|bytes| MessageSize::new(bytes as u32));
     let valid = text.split_once("[Valid Duration]").map_or("", |(_, rest)| rest);
     if let Some(seconds) = after(valid, "RunTime=") {
         measurement.set_duration(seconds);
@@ -114,34 +163,17 @@ fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     for (name, key) in
         [("dropped", "# dropped messages = "), ("duplicated", "# duplicated messages = "), ("out_of_order", "# out-of-order messages = ")]
     {
-        if let Some(count) = after(&text, key).filter(|&count| count > 0.0) {
+        if let Some(count) = after(text, key).filter(|&count| count > 0.0) {
             measurement.note(&format!("messages_{name}"), count as u64);
         }
     }
-    Ok(vec![measurement])
-}
-
-/// The text without ANSI escape sequences (ECMA-48 control sequences: `ESC [` … a letter).
-fn without_colours(text: &str) -> Cow<'_, str> {
-    if !text.contains('\u{1b}') {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\u{1b}') {
-        plain.push_str(before);
-        rest = match after.strip_prefix('[') {
-            Some(sequence) => sequence.find(|c: char| ('@'..='~').contains(&c)).map_or("", |end| &sequence[end + 1..]),
-            None => after,
-        };
-    }
-    plain.push_str(rest);
-    Cow::Owned(plain)
+    Ok(measurement)
 }
 
 /// The printed statistics, in nanoseconds, and what they are of.
 fn summary(text: &str) -> Option<(LatencyDefinition, RttSummary)> {
-    let (definition, mean) = match (after(text, "avg-rtt="), after(text, "avg-latency=")) {
+    let half = after(text, "avg-latency=").or_else(|| after(text, "avg-lat="));
+    let (definition, mean) = match (after(text, "avg-rtt="), half) {
         (Some(mean), _) => (LatencyDefinition::RoundTrip, mean),
         (None, Some(mean)) => (LatencyDefinition::HalfRoundTripDoubled, mean),
         (None, None) => return None,
@@ -196,10 +228,5 @@ mod tests {
         assert_eq!(commands(&spec).server.unwrap().to_string(), "sockperf server -i 10.0.0.2 -p 11111 --tcp");
         spec.transport = Transport::Udp;
         assert_eq!(commands(&spec).server.unwrap().to_string(), "sockperf server -i 10.0.0.2 -p 11111");
-    }
-
-    #[test]
-    fn colours_are_taken_out() {
-        assert_eq!(without_colours("a\u{1b}[2;35mb\u{1b}[0mc\u{1b}"), "abc");
     }
 }

@@ -1,11 +1,13 @@
-//! iperf3, versions 3.1 to 3.21: goodput of one way over TCP and UDP.
+//! iperf3, versions 3.0 to 3.21: goodput of one way over TCP and UDP.
 
+mod documents;
 mod parse;
 
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
-use parse::{is_json, parse};
+use documents::is_json;
+use parse::parse;
 
 /// ESnet's iperf 3: goodput over TCP and UDP.
 pub(super) const TOOL: KernelTool = KernelTool::new(&Iperf3);

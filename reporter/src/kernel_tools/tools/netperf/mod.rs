@@ -1,7 +1,8 @@
-//! netperf 2.7: request/response and stream.
+//! netperf 2.5 to 2.7: request/response and stream.
 
 mod classic;
 mod omni;
+mod units;
 
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{
@@ -89,14 +90,45 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
 }
 
-/// Reads netperf's three forms: `-k` (NAME=value), `-o` (CSV under a line of names) and the classic table.
+/// Reads netperf's three forms: `-k` (NAME=value), `-o` (CSV under a line of names) and the classic table, several tests in one file too.
 fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
-    let fields = omni::keywords(text).or_else(|| omni::csv(text));
-    let found = match fields {
-        Some(fields) => omni::measure(&fields, text),
-        None => classic::measure(text),
+    let mut found = Vec::new();
+    for test in tests(text) {
+        found.extend(measure(&test).ok_or_else(|| ToolError::nothing_measured(TOOL, &test, exit))?);
+    }
+    Ok(found)
+}
+
+/// The text of each test: from one banner to the next. What stands before the first is of interest where it is a result.
+fn tests(text: &str) -> Vec<String> {
+    let mut tests = vec![String::new()];
+    for line in text.lines() {
+        if line.contains(" TEST from ") {
+            tests.push(String::new());
+        }
+        if let Some(test) = tests.last_mut() {
+            test.push_str(line);
+            test.push('\n');
+        }
+    }
+    let is_result = |test: &String| banner(test).is_some() || !omni::keywords(test).is_empty() || !omni::csv(test).is_empty();
+    if tests.len() > 1 && !is_result(&tests[0]) {
+        tests.remove(0);
+    }
+    tests
+}
+
+/// The measurements of one banner.
+fn measure(test: &str) -> Option<Vec<Measurement>> {
+    let fields = [omni::keywords(test), omni::csv(test)].into_iter().find(|fields| !fields.is_empty());
+    let mut found = match fields {
+        Some(fields) => fields.iter().map(|fields| omni::measure(fields, test)).collect::<Option<Vec<_>>>()?,
+        None => classic::measure(test)?,
     };
-    found.map(|measurement| vec![measurement]).ok_or_else(|| ToolError::nothing_measured(TOOL, text, exit))
+    if test.contains("Desired confidence was not achieved") {
+        found.iter_mut().for_each(|one| one.remark("netperf reports: the desired confidence was not achieved"));
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// The transport, method and direction that a banner names: `MIGRATED TCP REQUEST/RESPONSE TEST from …`. MAERTS is STREAM the other way round.

@@ -1,8 +1,6 @@
 use std::collections::HashMap;
 
-use methodology::units::LossRatio;
-
-use super::{TOOL, banner};
+use super::{TOOL, banner, units};
 use crate::kernel_tools::{Direction, Measurement, MessageSize, Method, Transport};
 use crate::record::{LatencyDefinition, RttSummary};
 
@@ -36,27 +34,37 @@ pub(super) fn knows(selector: &str) -> bool {
     NAMES.iter().any(|(name, _)| *name == selector)
 }
 
-/// The `-k` form; none where the text has no such line.
-pub(super) fn keywords(text: &str) -> Option<Fields> {
-    let fields: Fields = text
-        .lines()
-        .filter_map(|line| {
-            let (found, value) = line.split_once('=')?;
-            let (name, _) = NAMES.iter().find(|(name, _)| *name == found.trim())?;
-            Some((*name, value.trim().trim_matches('"').to_owned()))
-        })
-        .collect();
-    (!fields.is_empty()).then_some(fields)
+/// The tests in the `-k` form, NAME=value: a name that comes again begins the next test.
+pub(super) fn keywords(text: &str) -> Vec<Fields> {
+    let mut tests: Vec<Fields> = Vec::new();
+    for line in text.lines() {
+        let Some((found, value)) = line.split_once('=') else { continue };
+        let Some((name, _)) = NAMES.iter().find(|(name, _)| *name == found.trim()) else { continue };
+        let value = value.trim().trim_matches('"').to_owned();
+        match tests.last_mut().filter(|test| !test.contains_key(name)) {
+            Some(test) => {
+                test.insert(name, value);
+            }
+            None => tests.push(Fields::from([(*name, value)])),
+        }
+    }
+    tests
 }
 
-/// The `-o` form; none where no line heads columns that we know.
-pub(super) fn csv(text: &str) -> Option<Fields> {
+/// The tests in the `-o` form, CSV under a line of names: every row that fits the last heading.
+pub(super) fn csv(text: &str) -> Vec<Fields> {
     // Lines around the table have other numbers of cells.
-    let mut rows =
+    let rows =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).into_records().map_while(Result::ok);
-    let heads = rows.by_ref().find(|heads| heads.iter().filter(|head| column(head).is_some()).count() >= 2)?;
-    let values = rows.find(|values| values.len() == heads.len())?;
-    Some(heads.iter().zip(&values).filter_map(|(head, value)| Some((column(head)?, value.to_owned()))).collect())
+    let (mut heads, mut tests) = (csv::StringRecord::new(), Vec::new());
+    for row in rows {
+        if row.iter().filter(|head| column(head).is_some()).count() >= 2 {
+            heads = row;
+        } else if row.len() == heads.len() {
+            tests.push(heads.iter().zip(&row).filter_map(|(head, value)| Some((column(head)?, value.trim().to_owned()))).collect());
+        }
+    }
+    tests
 }
 
 fn column(head: &str) -> Option<&'static str> {
@@ -131,15 +139,12 @@ fn take_goodput(
     unit: Option<&str>,
     direction: Option<&str>,
 ) -> Option<()> {
-    // The default of stream tests is 10^6 bits a second.
-    let scale = match unit.unwrap_or("10^6bits/s").trim_end_matches("/s") {
-        "10^3bits" => 1e3,
-        "10^6bits" => 1e6,
-        "10^9bits" => 1e9,
-        "KBytes" => 8.0 * 1024.0,
-        "MBytes" => 8.0 * 1024.0 * 1024.0,
-        "GBytes" => 8.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
+    let scale = match unit {
+        Some(unit) => units::bits_per_second(unit)?,
+        None => {
+            measurement.remark("the unit of the rate is not printed: 10^6 bit/s, netperf's default, is assumed");
+            units::DEFAULT
+        }
     };
     let throughput = figure("THROUGHPUT");
     if direction == Some("Receive") || measurement.direction == Direction::ServerToClient {
@@ -153,7 +158,7 @@ fn take_goodput(
     measurement.set_goodput(received * scale);
     if let (Transport::Udp, Some(sent)) = (measurement.transport, figure("LOCAL_SEND_THROUGHPUT").filter(|&sent| sent > 0.0)) {
         measurement.note("sent_bps", sent * scale);
-        measurement.values.loss_ratio = LossRatio::new(1.0 - received / sent).ok();
+        measurement.set_loss(sent - received, sent);
     }
     // −1 where the system does not tell.
     measurement.values.retransmits = figure("LOCAL_TRANSPORT_RETRANS").filter(|&count| count >= 0.0).map(|count| count as u64);

@@ -47,6 +47,10 @@ impl Tool for Qperf {
         commands(spec)
     }
 
+    fn sweeps_sizes(&self) -> bool {
+        true
+    }
+
     fn recognises(&self, text: &str) -> bool {
         text.lines().any(is_block_header)
     }

@@ -1,5 +1,3 @@
-use methodology::units::LossRatio;
-
 use super::TOOL;
 use super::quantity::Quantity;
 use crate::kernel_tools::outcome::shortened;
@@ -24,7 +22,11 @@ pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, Tool
         return Err(ToolError::nothing_measured(TOOL, text, exit));
     }
     // In a sweep, a step that failed is kept beside those that did not.
-    Ok(found.into_iter().map(|(_, measurement)| measurement).collect())
+    let mut found: Vec<Measurement> = found.into_iter().map(|(_, measurement)| measurement).collect();
+    if let Some(other) = text.lines().filter(|line| test_of(line).is_none()).find_map(any_header) {
+        found.iter_mut().for_each(|one| one.remark(format!("the test {other} in the same file is left out: it is not understood")));
+    }
+    Ok(found)
 }
 
 /// Whether a line begins a block that [`parse`] understands.
@@ -71,9 +73,9 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// The header of any test: a word of qperf's at the line's beginning and a colon at its end.
+/// The header of any test: a word of qperf's, alone but for a colon at its end. A quoted text may be indented.
 fn any_header(line: &str) -> Option<&str> {
-    let name = line.trim_end().strip_suffix(':')?;
+    let name = line.trim().strip_suffix(':')?;
     let family = name.split('_').next()?;
     let known = matches!(family, "tcp" | "udp" | "sctp" | "sdp" | "rds" | "rc" | "uc" | "ud" | "xrc" | "ver");
     (known && name.contains('_') && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
@@ -129,8 +131,11 @@ fn take_bandwidth(block: &Block<'_>, measurement: &mut Measurement) -> bool {
     measurement.set_goodput(received);
     if let Some(sent) = rate("send_bw") {
         measurement.note("sent_bps", sent);
+        // Figures are rounded to the digits that were asked for.
         if sent > 0.0 && received <= sent {
-            measurement.values.loss_ratio = LossRatio::new(1.0 - received / sent).ok();
+            measurement.set_loss(sent - received, sent);
+        } else if received > sent * 1.01 {
+            measurement.doubt(ReasonKind::MoreThanSent, format!("{received} bit/s arrived of {sent} bit/s sent"));
         }
     }
     true
