@@ -104,7 +104,9 @@ mod tests {
             assert_eq!(kinds(MethodReason::NoDelays { load: rate, missing }), [ReasonKind::NothingReceived]);
         }
         for why in [Irregularity::AtLeastMaxLoad, Irregularity::BelowMinLoad, Irregularity::TesterDisturbed, Irregularity::OutOfTime] {
-            let reason = MethodReason::GoalIrregular { goal: "NDR".to_owned(), why, max_load: rate, limit: MaxLoadLimit::Tester };
+            let goal = "NDR".to_owned();
+            let (min_load, max_load, limit) = (rate, rate, MaxLoadLimit::Tester);
+            let reason = MethodReason::GoalIrregular { goal, why, min_load, max_load, limit, lower: None, upper: None };
             assert_eq!(kinds(reason), [ReasonKind::Other]);
         }
         for reason in [
