@@ -10,6 +10,7 @@ use super::bypass::Bypass;
 use super::context::Context;
 use super::done::Done;
 use super::kernel::{KernelError, KernelTools};
+use super::machines::Machines;
 use super::observer::{Observer, StepInfo};
 use super::schedule::{self, Group};
 use crate::plan::Plan;
@@ -82,6 +83,7 @@ impl Conductor<'_> {
         let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
         let mut number = of - groups.iter().map(Group::len).sum::<usize>();
         let mut tools = KernelTools::default();
+        let machines = Machines::of(self.testbed);
         let mut bypass = Bypass::new(self.max_frame());
         for group in groups {
             // Both ends of a pair stay open while it is measured, and end before the next pair begins.
@@ -95,8 +97,13 @@ impl Conductor<'_> {
                 let title = format!("{} {} {} {}{tuning}", step.pair, step.what.stack(), step.what.method(), step.size);
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
-                let mut context =
-                    Context { testbed: self.testbed, directory: self.directory, interrupted: self.interrupted, observer: self.observer };
+                let mut context = Context {
+                    testbed: self.testbed,
+                    machines: &machines,
+                    directory: self.directory,
+                    interrupted: self.interrupted,
+                    observer: self.observer,
+                };
                 let record = match step.what.stack().is_kernel() {
                     true => tools.measure(&step, &context)?,
                     false => bypass.measure(&step, &mut context)?,

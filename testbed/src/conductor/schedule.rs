@@ -94,7 +94,8 @@ impl Measure {
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
     let tuning = measure.tuning.label().map(|label| format!("-{label}")).unwrap_or_default();
     let (stack, method) = (measure.what.stack(), measure.what.method());
-    RecordId(format!("{}.{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
+    // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
+    RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
 }
 
 /// For the time left only; searches end when they end.
@@ -120,5 +121,19 @@ fn expected(what: &What) -> Duration {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_pairs_never_have_one_id() {
+        let text = "name = \"p\"\nsizes = [64]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"";
+        let plan = Plan::reread(text, std::path::Path::new("plan.toml")).unwrap();
+        let id = |pair: &str| id(&plan.measures[0], &pair.parse().unwrap(), FrameSize::MIN, 1);
+        assert_ne!(id("a.b:c"), id("a:b.c"));
+        assert_eq!(id("a-cpu:b-dpu").0, "a-cpu+b-dpu/dpdk/mrr/64/1");
     }
 }

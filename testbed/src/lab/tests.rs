@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::register::directory;
 use super::*;
-use crate::process::{CommandSpec, Place, ProcessIdentity, run, spawn};
+use crate::process::{BootId, CommandSpec, Place, ProcessIdentity, run, spawn};
 
 fn name(text: &str) -> LabName {
     // Tests of several builds may run at once on one machine.
@@ -34,7 +34,7 @@ fn register_as(name: &LabName, owner: Owner) {
     Locked::lock().unwrap().rewrite(&Registration { name: name.clone(), owner }).unwrap();
 }
 
-fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut String)) -> Owner {
+fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut BootId)) -> Owner {
     match Owner::this_process().unwrap() {
         Owner::Process { mut identity, mut boot } => {
             change(&mut identity, &mut boot);
@@ -86,7 +86,7 @@ fn a_lab_of_a_dead_process_is_swept_with_what_runs_inside() {
 
 #[test]
 fn a_lab_from_before_a_reboot_is_dead_and_one_of_a_living_process_is_not() {
-    assert!(owner_with(|_, boot| "another boot".clone_into(boot)).is_dead());
+    assert!(owner_with(|_, boot| *boot = BootId("another boot".to_owned())).is_dead());
     assert!(!owner_with(|_, _| ()).is_dead());
     assert!(!Owner::Nobody.is_dead());
 }

@@ -4,6 +4,7 @@
 //! Nothing started here outlives what started it: a [`Child`] ends, with everything it started, when it is dropped or
 //! when its time is up; and a program on this machine is ended by the kernel when this process dies, however it dies.
 
+mod boot;
 mod child;
 mod command;
 mod error;
@@ -12,6 +13,7 @@ mod place;
 mod program;
 mod spawner;
 
+pub(crate) use boot::BootId;
 pub use child::{Child, Output};
 pub use command::{CommandSpec, Input};
 pub use error::ProcessError;

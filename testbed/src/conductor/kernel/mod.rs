@@ -3,6 +3,8 @@
 mod ceiling;
 mod command;
 mod frame_view;
+mod interface;
+mod path;
 mod ping_pong;
 mod ports;
 mod processes;

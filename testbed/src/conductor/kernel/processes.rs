@@ -11,6 +11,7 @@ use reporter::kernel_tools::{
 use reporter::record::CpuCost;
 
 use super::command::command;
+use super::interface::PathCounters;
 use crate::process::{Child, Output, Place, ProcessError, run, spawn};
 use crate::topology::Endpoint;
 
@@ -34,6 +35,7 @@ pub(super) struct Ran {
     pub(super) text: String,
     pub(super) exit: ToolExit,
     pub(super) cost: Option<CpuCost>,
+    pub(super) counted: PathCounters,
     pub(super) commands: Vec<String>,
 }
 
@@ -59,6 +61,7 @@ impl Job<'_> {
     pub(super) fn run(&self, interrupted: &AtomicBool) -> Result<Ran, RunError> {
         let commands = self.tool.commands(&self.spec)?;
         let _server = self.server(&commands)?;
+        let counted = PathCounters::read(self.from, self.to);
         let before = (cpu_times(&self.from.place), cpu_times(&self.to.place));
         let started = Instant::now();
         let mut client = spawn(&command(&self.from.place, &commands.client, commands.timeout))?;
@@ -72,6 +75,7 @@ impl Job<'_> {
         let output = client.finish(Duration::ZERO)?;
         let wall = started.elapsed();
         let after = (cpu_times(&self.from.place), cpu_times(&self.to.place));
+        let counted = PathCounters::read(self.from, self.to).since(counted);
         let between = |before: Option<CpuSnapshot>, after: Option<CpuSnapshot>| after?.cost_since(&before?, wall).ok();
         let (sender, receiver) = (between(before.0, after.0), between(before.1, after.1));
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
@@ -79,6 +83,7 @@ impl Job<'_> {
             text: raw_text(&output.stdout, &output.stderr),
             exit: exit(&output, commands.timeout),
             cost,
+            counted,
             commands: commands.as_texts(),
         })
     }

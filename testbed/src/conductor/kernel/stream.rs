@@ -5,7 +5,8 @@ use reporter::archive::ArchiveError;
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, Transport};
 use reporter::record::{ReasonKind, Record};
 
-use super::frame_view::{self, InterfaceCounters};
+use super::frame_view;
+use super::path::prove_path;
 use super::ports::PORT;
 use super::processes::Job;
 use super::record::keep;
@@ -42,10 +43,8 @@ pub(super) fn measure(
         Extent::For(wanted.duration())
     };
     let spec = KernelSpec::new(Method::Stream, transport, to.address, PORT, size, extent);
-    let mut job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
-    let framed = protocol == Protocol::Udp;
-    let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
-    let before = counters();
+    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let mut ran = job.run(context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
     for _ in 0..2 {
@@ -68,13 +67,14 @@ pub(super) fn measure(
             Err(_) => break,
         }
     }
-    let measured = ran.is_ok();
+    let counted = ran.as_ref().ok().map(|ran| ran.counted);
     let mut record = keep(step, &job, versions.of(tool, &from.place), ran, context)?;
-    if measured {
+    if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
-        if framed {
-            frame_view::prove(&mut record, step.size, before, counters());
+        if protocol == Protocol::Udp {
+            frame_view::prove(&mut record, step.size, counted.received);
         }
+        prove_path(&mut record, &job, counted);
     }
     Ok(record)
 }
