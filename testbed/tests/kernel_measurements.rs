@@ -83,7 +83,7 @@ fn a_peer_that_is_not_there_is_a_failed_record_with_the_reason_and_the_run_goes_
     let plan = r#"
 name = "kernel"
 sizes = [64]
-pairs = ["a-cpu:b-cpu", "b-cpu:a-cpu"]
+pairs = ["a-cpu:b-cpu", "a-cpu:b-dpu"]
 
 [[measure]]
 stack = "kernel-tcp"
@@ -187,9 +187,9 @@ fn traffic_that_does_not_cross_the_named_interface_is_invalid() {
 }
 
 #[test]
-fn two_endpoints_of_one_place_measure_loopback_and_only_where_the_testbed_says_so() {
-    let both_in_one_place = |testbed: &mut Testbed, interface: Option<&str>| {
-        testbed.endpoints[2].place = testbed.endpoints[0].place.clone();
+fn two_endpoints_of_one_namespace_measure_loopback_and_only_where_the_testbed_says_so() {
+    let both_in_one_namespace = |testbed: &mut Testbed, interface: Option<&str>| {
+        testbed.endpoints[2].location = testbed.endpoints[0].location.clone();
         testbed.endpoints[2].address = testbed.endpoints[0].address;
         for endpoint in [0, 2] {
             if let Some(name) = interface {
@@ -197,9 +197,9 @@ fn two_endpoints_of_one_place_measure_loopback_and_only_where_the_testbed_says_s
             }
         }
     };
-    assert_invalid_path(&run(ONE_PAIR, |testbed| both_in_one_place(testbed, None)), "interface pf0");
+    assert_invalid_path(&run(ONE_PAIR, |testbed| both_in_one_namespace(testbed, None)), "interface pf0");
     let archive = run(ONE_PAIR, |testbed| {
-        both_in_one_place(testbed, Some("lo"));
+        both_in_one_namespace(testbed, Some("lo"));
         // Real endpoints of one machine share it as emulated ones do.
         testbed.emulated = false;
     });

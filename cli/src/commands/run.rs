@@ -111,7 +111,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         Err(AgentError::Interrupted { .. }) => None,
         Err(error) => {
             return Err(CommandError::new(format!(
-                "{error}; nothing has been measured: when that is mended, `linerate run --resume {}` begins",
+                "{error}; nothing was measured; fix this, then start with `linerate run --resume {}`",
                 directory.path().display()
             )));
         }
@@ -281,7 +281,7 @@ fn print(
 
 /// What `--dry-run` prints.
 #[derive(Serialize)]
-struct Intention<'a> {
+struct DryRun<'a> {
     plan: &'a str,
     repetitions: u32,
     testbed: &'a str,
@@ -293,19 +293,19 @@ fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements:
     let measures = plan.measures.iter().map(|measure| {
         let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
         let tuning = measure.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.what.stack(), measure.what.method(), sizes.join(", "))
+        format!("{} {} at {}{tuning}", measure.kind.stack(), measure.kind.method(), sizes.join(", "))
     });
-    let intention = Intention {
+    let planned_run = DryRun {
         plan: &plan.name,
         repetitions: plan.repetitions,
         testbed: testbed.map_or("the built-in lab", |testbed| &testbed.name),
         measures: measures.collect(),
         measurements,
     };
-    Format::of(args.json).print(&intention, || {
-        let mut text = format!("plan {}, {} repetition(s), on {}\n", intention.plan, intention.repetitions, intention.testbed);
-        text.extend(intention.measures.iter().map(|measure| format!("  {measure}\n")));
-        text.push_str(&format!("{} measurements; nothing was made", intention.measurements));
+    Format::of(args.json).print(&planned_run, || {
+        let mut text = format!("plan {}, {} repetition(s), on {}\n", planned_run.plan, planned_run.repetitions, planned_run.testbed);
+        text.extend(planned_run.measures.iter().map(|measure| format!("  {measure}\n")));
+        text.push_str(&format!("{} measurements; nothing was made", planned_run.measurements));
         text
     })?;
     Ok(ExitCode::SUCCESS)

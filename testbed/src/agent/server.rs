@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::describe::describe;
 use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
 
-/// The conductor is gone, or speaks another language.
+/// The connection to the conductor failed.
 #[derive(Debug, Error)]
 pub enum ServeError {
     /// The pipe to the conductor broke.
@@ -21,8 +21,8 @@ pub enum ServeError {
     Encode(#[from] serde_json::Error),
 }
 
-/// How often a sender looks whether its conductor is still there. Seldom: it wakes a CPU that polls.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often a sender checks that its conductor is still connected. Rarely, because each check wakes a CPU.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Serves one conductor until it closes the pipe. A conductor that goes in mid-trial ends the trial: nothing goes on sending for nobody.
 pub fn serve(requests: impl BufRead + Send + 'static, mut replies: impl Write) -> Result<(), ServeError> {
@@ -94,7 +94,7 @@ impl State {
                             if gone.load(Ordering::Relaxed) {
                                 running.stop();
                             }
-                            std::thread::sleep(GLANCE);
+                            std::thread::sleep(POLL_INTERVAL);
                         }
                         ended(running, up_before, dataplane, Reply::Sent)
                     }

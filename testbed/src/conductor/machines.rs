@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use reporter::record::{EndpointId, Pair};
 
-use crate::process::{BootId, Place};
+use crate::process::{BootId, Location};
 use crate::topology::Testbed;
 
 /// The machine of each endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Machines {
-    by_endpoint: BTreeMap<EndpointId, Machine>,
+    by_endpoint: BTreeMap<EndpointId, MachineId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Machine {
+enum MachineId {
     /// By its boot: two names of one host are one machine.
     Boot(BootId),
     /// By its name, where its boot cannot be read; none is this machine.
@@ -27,14 +27,14 @@ impl Machines {
         Machines::with(testbed, BootId::of)
     }
 
-    fn with(testbed: &Testbed, boot_of: impl Fn(&Place) -> Option<BootId>) -> Self {
-        let mut known: BTreeMap<Option<&str>, Machine> = BTreeMap::new();
-        let mut machine = |place| {
-            let name = Place::machine(place);
-            let ask = || boot_of(place).map_or_else(|| Machine::Named(name.map(str::to_owned)), Machine::Boot);
+    fn with(testbed: &Testbed, boot_of: impl Fn(&Location) -> Option<BootId>) -> Self {
+        let mut known: BTreeMap<Option<&str>, MachineId> = BTreeMap::new();
+        let mut machine = |location| {
+            let name = Location::machine(location);
+            let ask = || boot_of(location).map_or_else(|| MachineId::Named(name.map(str::to_owned)), MachineId::Boot);
             known.entry(name).or_insert_with(ask).clone()
         };
-        Machines { by_endpoint: testbed.endpoints.iter().map(|endpoint| (endpoint.id.clone(), machine(&endpoint.place))).collect() }
+        Machines { by_endpoint: testbed.endpoints.iter().map(|endpoint| (endpoint.id.clone(), machine(&endpoint.location))).collect() }
     }
 
     /// Whether both ends of a pair are on one machine.
@@ -54,17 +54,17 @@ mod tests {
         let mut testbed = Testbed::of_planned_lab(std::path::Path::new("/nonexistent/linerate"));
         testbed.emulated = false;
         for (endpoint, host) in testbed.endpoints.iter_mut().zip(["alias", "host", "silent", "other"]) {
-            endpoint.place = Place::Ssh(SshTarget::new(host));
+            endpoint.location = Location::Ssh(SshTarget::new(host));
         }
         let here = testbed.endpoints[0].clone();
-        for (id, place) in [("here", Place::Here), ("inside", Place::Namespace("blue".parse().unwrap()))] {
-            testbed.endpoints.push(crate::topology::Endpoint { id: EndpointId(id.to_owned()), place, ..here.clone() });
+        for (id, location) in [("here", Location::Here), ("inside", Location::Namespace("blue".parse().unwrap()))] {
+            testbed.endpoints.push(crate::topology::Endpoint { id: EndpointId(id.to_owned()), location, ..here.clone() });
         }
-        let machines = Machines::with(&testbed, |place| match place {
-            Place::Ssh(target) if target.destination == "silent" => None,
-            Place::Ssh(target) if target.destination == "other" => Some(BootId("2".to_owned())),
-            Place::Ssh(_) => Some(BootId("1".to_owned())),
-            Place::Here | Place::Namespace(_) => Some(BootId("3".to_owned())),
+        let machines = Machines::with(&testbed, |location| match location {
+            Location::Ssh(target) if target.destination == "silent" => None,
+            Location::Ssh(target) if target.destination == "other" => Some(BootId("2".to_owned())),
+            Location::Ssh(_) => Some(BootId("1".to_owned())),
+            Location::Here | Location::Namespace(_) => Some(BootId("3".to_owned())),
         });
         let shared = |pair: &str| machines.are_shared(&pair.parse().unwrap());
         assert!(shared("a-cpu:a-dpu"), "two names, one boot");

@@ -94,7 +94,7 @@ impl Conductor<'_> {
                 }
                 number += 1;
                 let tuning = step.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-                let title = format!("{} {} {} {}{tuning}", step.pair, step.what.stack(), step.what.method(), step.size);
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.kind.stack(), step.kind.method(), step.size);
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
                 let mut context = Context {
@@ -104,7 +104,7 @@ impl Conductor<'_> {
                     interrupted: self.interrupted,
                     observer: self.observer,
                 };
-                let record = match step.what.stack().is_kernel() {
+                let record = match step.kind.stack().is_kernel() {
                     true => tools.measure(&step, &context)?,
                     false => bypass.measure(&step, &mut context)?,
                 };
@@ -123,7 +123,7 @@ impl Conductor<'_> {
     /// Every DPDK size of the plan goes through the same ports.
     fn max_frame(&self) -> FrameSize {
         let sizes =
-            self.plan.measures.iter().filter(|measure| !measure.what.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+            self.plan.measures.iter().filter(|measure| !measure.kind.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
         sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
     }
 }

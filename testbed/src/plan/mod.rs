@@ -10,5 +10,5 @@ mod tests;
 mod tuning;
 
 pub use built_in::Extent;
-pub use model::{Measure, PairSelection, PingPongTool, Plan, Protocol, What};
+pub use model::{Measure, MeasureKind, PairSelection, PingPongTool, Plan, Protocol};
 pub use tuning::Tuning;

@@ -21,10 +21,10 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct Measure {
     /// What.
-    pub what: What,
+    pub kind: MeasureKind,
     /// Between which endpoints.
     pub pairs: PairSelection,
-    /// At which sizes; what they count depends on [`What`].
+    /// At which sizes; what they count depends on [`MeasureKind`].
     pub sizes: Vec<FrameSize>,
     /// How the DPDK ends are set up; plain for the kernel's tools.
     pub tuning: Tuning,
@@ -51,7 +51,7 @@ impl PairSelection {
 
 /// What is measured.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum MeasureKind {
     /// iperf3 for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
     KernelStream {
         /// TCP or UDP.
@@ -115,22 +115,22 @@ impl Protocol {
     }
 }
 
-impl What {
+impl MeasureKind {
     /// What carries the traffic.
     pub fn stack(&self) -> Stack {
         match self {
-            What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol.stack(),
-            What::RoundTrip { .. } | What::Procedure { .. } => Stack::Dpdk,
+            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => protocol.stack(),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Stack::Dpdk,
         }
     }
 
     /// The method's name in records.
     pub fn method(&self) -> &'static str {
         match self {
-            What::KernelStream { .. } => "stream",
-            What::KernelPingPong { .. } => "ping-pong",
-            What::RoundTrip { .. } => "round-trip",
-            What::Procedure { method, .. } => method.name.name(),
+            MeasureKind::KernelStream { .. } => "stream",
+            MeasureKind::KernelPingPong { .. } => "ping-pong",
+            MeasureKind::RoundTrip { .. } => "round-trip",
+            MeasureKind::Procedure { method, .. } => method.name.name(),
         }
     }
 }

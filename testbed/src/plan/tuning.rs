@@ -34,7 +34,7 @@ enum Difference {
 impl Tuning {
     /// What differs from the default, as a part of a record's id: `q2-b32`; nothing where all is plain.
     pub fn label(&self) -> Option<String> {
-        self.told("-", |difference| match difference {
+        self.joined("-", |difference| match difference {
             Difference::Queues(queues) => format!("q{queues}"),
             Difference::Burst(burst) => format!("b{burst}"),
             Difference::Flows(flows) => format!("f{flows}"),
@@ -46,7 +46,7 @@ impl Tuning {
 
     /// What differs from the default, for people: `2 queues, burst 32`.
     pub fn in_words(&self) -> Option<String> {
-        self.told(", ", |difference| match difference {
+        self.joined(", ", |difference| match difference {
             Difference::Queues(queues) => format!("{queues} queues"),
             Difference::Burst(burst) => format!("burst {burst}"),
             Difference::Flows(flows) => format!("{flows} flows"),
@@ -84,8 +84,8 @@ impl Tuning {
         .flatten()
     }
 
-    fn told(&self, between: &str, tell: impl Fn(Difference) -> String) -> Option<String> {
-        let parts: Vec<String> = self.differences().map(tell).collect();
+    fn joined(&self, between: &str, text_of: impl Fn(Difference) -> String) -> Option<String> {
+        let parts: Vec<String> = self.differences().map(text_of).collect();
         (!parts.is_empty()).then(|| parts.join(between))
     }
 }

@@ -1,4 +1,4 @@
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 use crate::process::package_of;
 
@@ -6,27 +6,27 @@ use crate::process::package_of;
 struct Tool {
     name: &'static str,
     ask: &'static [&'static str],
-    without: Severity,
+    without: CheckLevel,
     why: &'static str,
 }
 
 const TOOLS: [Tool; 6] = [
-    Tool { name: "ip", ask: &["ip", "-V"], without: Severity::Problem, why: "labs and every endpoint in a network namespace need it" },
-    Tool { name: "iperf3", ask: &["iperf3", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP throughput" },
-    Tool { name: "qperf", ask: &["qperf", "--version"], without: Severity::Problem, why: "it measures the kernel's TCP and UDP latency" },
+    Tool { name: "ip", ask: &["ip", "-V"], without: CheckLevel::Problem, why: "labs and every endpoint in a network namespace need it" },
+    Tool { name: "iperf3", ask: &["iperf3", "--version"], without: CheckLevel::Problem, why: "it measures the kernel's TCP throughput" },
+    Tool { name: "qperf", ask: &["qperf", "--version"], without: CheckLevel::Problem, why: "it measures the kernel's TCP and UDP latency" },
     Tool {
         name: "sockperf",
         ask: &["sockperf", "--version"],
-        without: Severity::Note,
+        without: CheckLevel::Note,
         why: "it measures percentiles of the kernel's latency; qperf gives means only",
     },
     Tool {
         name: "ethtool",
         ask: &["ethtool", "--version"],
-        without: Severity::Note,
+        without: CheckLevel::Note,
         why: "offloads, rings and pause frames are recorded with it",
     },
-    Tool { name: "ssh", ask: &["ssh", "-V"], without: Severity::Note, why: "endpoints on other machines are reached with it" },
+    Tool { name: "ssh", ask: &["ssh", "-V"], without: CheckLevel::Note, why: "endpoints on other machines are reached with it" },
 ];
 
 pub(super) fn check(machine: &Machine) -> Vec<Check> {
@@ -36,17 +36,17 @@ pub(super) fn check(machine: &Machine) -> Vec<Check> {
 fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
     let Some(answer) = answer else {
         let package = package_of(tool.name).unwrap_or(tool.name);
-        return Check::found(tool.without, tool.name, "not installed", tool.why).mended_by(format!("sudo apt-get install {package}"));
+        return Check::found(tool.without, tool.name, "not installed", tool.why).fixed_by(format!("sudo apt-get install {package}"));
     };
     let seen = answer.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gives no version").trim().to_owned();
     match (tool.name, version(&seen)) {
         ("iperf3", Some(version)) if version < (3, 16) => {
             let why = "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); and some of these versions end with status 0 when they fail, which linerate sees through";
-            Check::found(Severity::Note, tool.name, seen, why)
+            Check::found(CheckLevel::Note, tool.name, seen, why)
         }
         ("iperf3", Some(_)) => {
             let why = "from 3.16 on a transfer of a given number of bytes ends only at a one-second timer (iperf_client_api.c), so linerate measures every stream for whole seconds, at least one";
-            Check::found(Severity::Note, tool.name, seen, why)
+            Check::found(CheckLevel::Note, tool.name, seen, why)
         }
         _ => Check::ok(tool.name, seen),
     }
@@ -71,11 +71,11 @@ mod tests {
     #[test]
     fn each_iperf3_is_noted_with_what_its_version_does() {
         let old = iperf3(Some("iperf 3.12 (cJSON 1.7.15)\nLinux vm 6.18.44\n"));
-        assert_eq!((old.severity, old.seen.as_str()), (Severity::Note, "iperf 3.12 (cJSON 1.7.15)"));
-        assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, Severity::Note);
+        assert_eq!((old.severity, old.seen.as_str()), (CheckLevel::Note, "iperf 3.12 (cJSON 1.7.15)"));
+        assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, CheckLevel::Note);
         for answer in ["iperf 3.16 (cJSON 1.7.15)", "iperf 3.18+ (cJSON 1.7.15)"] {
             let new = iperf3(Some(answer));
-            assert_eq!(new.severity, Severity::Note, "{answer}");
+            assert_eq!(new.severity, CheckLevel::Note, "{answer}");
             assert!(new.why.contains("whole seconds"), "{}", new.why);
         }
     }
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn a_missing_tool_names_its_package() {
         let check = iperf3(None);
-        assert_eq!((check.severity, check.mend.as_deref()), (Severity::Problem, Some("sudo apt-get install iperf3")));
+        assert_eq!((check.severity, check.fix.as_deref()), (CheckLevel::Problem, Some("sudo apt-get install iperf3")));
         let ip = check_tool(&TOOLS[0], None);
-        assert_eq!(ip.mend.as_deref(), Some("sudo apt-get install iproute2"));
+        assert_eq!(ip.fix.as_deref(), Some("sudo apt-get install iproute2"));
     }
 
     #[test]

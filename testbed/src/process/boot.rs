@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::command::CommandSpec;
-use super::place::Place;
+use super::location::Location;
 use super::run;
 
 /// Where Linux names its current boot (random(4)): one name for all namespaces and containers of a machine, a new one after a restart.
@@ -22,11 +22,11 @@ impl BootId {
     }
 
     /// That of the machine of a place; none where it cannot be read.
-    pub(crate) fn of(place: &Place) -> Option<Self> {
-        let id = match place {
-            Place::Here | Place::Namespace(_) => BootId::here(),
-            Place::Ssh(_) => {
-                let spec = CommandSpec::new(place.clone(), ["cat", BOOT_ID]).with_timeout(Duration::from_secs(10));
+    pub(crate) fn of(location: &Location) -> Option<Self> {
+        let id = match location {
+            Location::Here | Location::Namespace(_) => BootId::here(),
+            Location::Ssh(_) => {
+                let spec = CommandSpec::new(location.clone(), ["cat", BOOT_ID]).with_timeout(Duration::from_secs(10));
                 let output = run(&spec).ok().filter(|output| output.success())?;
                 BootId(output.stdout_text().trim().to_owned())
             }

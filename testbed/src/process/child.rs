@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::command::{CommandSpec, Input};
 use super::error::ProcessError;
 use super::identity::ProcessIdentity;
-use super::place::Place;
+use super::location::Location;
 use super::program::package_of;
 use super::spawner;
 
@@ -35,7 +35,7 @@ pub struct Child {
     identity: Option<ProcessIdentity>,
     command: String,
     program: String,
-    place: Place,
+    location: Location,
     started: Instant,
     ended: Option<(ExitStatus, Duration)>,
     stdout: Option<Collected>,
@@ -109,7 +109,7 @@ impl Child {
             inner,
             command: spec.to_string(),
             program: spec.program()?.to_owned(),
-            place: spec.place.clone(),
+            location: spec.location.clone(),
             started,
             ended: None,
             stdout: None,
@@ -233,7 +233,7 @@ impl Child {
 
     /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
     fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
-        let Place::Ssh(target) = &self.place else { return Ok(()) };
+        let Location::Ssh(target) = &self.location else { return Ok(()) };
         match output.status.code().filter(|_| !output.timed_out) {
             Some(255) => Err(ProcessError::Ssh {
                 destination: target.destination.clone(),
@@ -241,7 +241,7 @@ impl Child {
             }),
             Some(127) => Err(ProcessError::MissingProgram {
                 program: self.program.clone(),
-                place: target.destination.clone(),
+                location: target.destination.clone(),
                 package: package_of(&self.program),
             }),
             _ => Ok(()),

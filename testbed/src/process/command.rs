@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::error::ProcessError;
-use super::place::{Place, SshTarget};
+use super::location::{Location, SshTarget};
 use super::program::{find_program, package_of};
 
 /// How long a command may run when nothing else is said.
@@ -17,7 +17,7 @@ const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSpec {
     /// Where it runs.
-    pub place: Place,
+    pub location: Location,
     /// The program and its arguments, as they are: no shell reads them.
     pub argv: Vec<String>,
     /// The CPU it is pinned to (`taskset`); `None` leaves it to the scheduler.
@@ -41,9 +41,9 @@ pub enum Input {
 
 impl CommandSpec {
     /// A command that is given a minute, reads nothing and is not pinned.
-    pub fn new<Word: Into<String>>(place: Place, argv: impl IntoIterator<Item = Word>) -> Self {
+    pub fn new<Word: Into<String>>(location: Location, argv: impl IntoIterator<Item = Word>) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        CommandSpec { place, argv, cpu: None, timeout: DEFAULT_TIMEOUT, stdin: Input::Nothing }
+        CommandSpec { location, argv, cpu: None, timeout: DEFAULT_TIMEOUT, stdin: Input::Nothing }
     }
 
     /// The same with another time limit.
@@ -75,10 +75,10 @@ impl CommandSpec {
             words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
             words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
         }
-        let inside = match &self.place {
-            Place::Here => None,
-            Place::Namespace(namespace) => Some(namespace),
-            Place::Ssh(target) => target.from.as_ref(),
+        let inside = match &self.location {
+            Location::Here => None,
+            Location::Namespace(namespace) => Some(namespace),
+            Location::Ssh(target) => target.from.as_ref(),
         };
         if let Some(namespace) = inside {
             if !namespace.exists() {
@@ -86,9 +86,9 @@ impl CommandSpec {
             }
             words.extend([self.found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
         }
-        match &self.place {
-            Place::Ssh(target) => words.extend(self.ssh_words(target)?),
-            Place::Here | Place::Namespace(_) => {
+        match &self.location {
+            Location::Ssh(target) => words.extend(self.ssh_words(target)?),
+            Location::Here | Location::Namespace(_) => {
                 if let Some(cpu) = self.cpu {
                     words.extend([self.found("taskset")?, "-c".to_owned(), cpu.to_string()]);
                 }
@@ -133,8 +133,11 @@ impl CommandSpec {
     }
 
     fn found(&self, program: &str) -> Result<String, ProcessError> {
-        let missing =
-            || ProcessError::MissingProgram { program: program.to_owned(), place: "this machine".to_owned(), package: package_of(program) };
+        let missing = || ProcessError::MissingProgram {
+            program: program.to_owned(),
+            location: "this machine".to_owned(),
+            package: package_of(program),
+        };
         find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
     }
 }
@@ -166,14 +169,14 @@ mod tests {
     fn a_remote_command_is_bounded_there_unless_it_is_written_to() {
         let target = SshTarget::new("b@192.0.2.7");
         let spec =
-            CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
+            CommandSpec::new(Location::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
         assert_eq!(spec.remote_line(), "env LC_ALL=C timeout --kill-after=2 10 taskset -c 3 iperf3 -c 198.18.0.1");
         assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env LC_ALL=C taskset -c 3 iperf3 -c 198.18.0.1");
     }
 
     #[test]
     fn a_destination_that_is_an_option_is_refused() {
-        let spec = CommandSpec::new(Place::Ssh(SshTarget::new("-oProxyCommand=x")), ["true"]);
+        let spec = CommandSpec::new(Location::Ssh(SshTarget::new("-oProxyCommand=x")), ["true"]);
         assert!(matches!(spec.local_words(), Err(ProcessError::NotADestination { .. })));
     }
 

@@ -9,7 +9,7 @@ mod child;
 mod command;
 mod error;
 mod identity;
-mod place;
+mod location;
 mod program;
 mod spawner;
 
@@ -19,7 +19,7 @@ pub use command::{CommandSpec, Input};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
 pub(crate) use identity::process_numbers;
-pub use place::{NamespaceName, NotANamespaceName, Place, SshTarget};
+pub use location::{Location, NamespaceName, NotANamespaceName, SshTarget};
 pub use program::{find_program, package_of};
 
 /// Runs a program to its end, or to its time limit, and gives what it printed.

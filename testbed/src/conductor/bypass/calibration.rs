@@ -13,7 +13,7 @@ use reporter::record::{Calibration, CalibrationMethod, CalibrationState, Endpoin
 use super::pair::{BypassError, BypassPair, GRACE, OPEN_LIMIT};
 use super::poll_loop::sender_reasons;
 use super::round_trip_times::rtt_summary;
-use crate::agent::{Agent, OpenPort, Patience, Reply, Request};
+use crate::agent::{Agent, OpenPort, Reply, Request, WaitLimit};
 use crate::conductor::schedule::Step;
 use crate::plan::Tuning;
 use crate::topology::{Testbed, TestbedError};
@@ -97,7 +97,7 @@ impl Calibrations {
         let agent = self.agent(testbed, wanted, interrupted)?;
         let mut send = || -> Result<Calibration, BypassError> {
             let limit = plan.duration + plan.drain + GRACE;
-            match agent.ask(&Request::Send(plan.clone()), "measure itself", Patience { limit, interrupted })? {
+            match agent.ask(&Request::Send(plan.clone()), "calibrate", WaitLimit { limit, interrupted })? {
                 Reply::Sent(sent) => Ok(judged(&sent.report, wanted.cpu)),
                 other => Err(agent.unexpected(&other).into()),
             }
@@ -117,12 +117,12 @@ impl Calibrations {
         let (_, agent) = match there {
             Some(there) => self.agent.insert(there),
             None => {
-                let patience = Patience { limit: OPEN_LIMIT, interrupted };
+                let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
                 let mut agent = Agent::start(testbed.endpoint(wanted.sender)?)?;
-                agent.greet(patience)?;
+                agent.greet(wait)?;
                 let port: PortSpec = LOOP_PORT.parse().map_err(TestbedError::from)?;
                 let options = PortOptions { max_frame: wanted.max_frame, ..PortOptions::default() };
-                agent.open(OpenPort { port, options }, patience)?;
+                agent.open(OpenPort { port, options }, wait)?;
                 self.agent.insert((wanted.sender.clone(), agent))
             }
         };

@@ -34,7 +34,7 @@ pub struct DriverCounters {
     pub pause_sent: Domain,
 }
 
-/// What every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
+/// MeasureKind every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
 /// allocations wherever a driver does not set it (lib/ethdev/rte_ethdev.c, `rte_eth_stats_get`).
 const MISSED: Domain = Domain::Sum(&["rx_missed"]);
 const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);

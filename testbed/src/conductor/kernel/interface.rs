@@ -48,7 +48,7 @@ impl PathCounters {
 /// Where the endpoint is: a namespace has its own `/sys/class/net`.
 fn read(endpoint: &Endpoint, way: &str) -> Option<Traffic> {
     let file = |what: &str| format!("/sys/class/net/{}/statistics/{way}_{what}", endpoint.interface);
-    let spec = CommandSpec::new(endpoint.place.clone(), ["cat".to_owned(), file("packets"), file("bytes")]);
+    let spec = CommandSpec::new(endpoint.location.clone(), ["cat".to_owned(), file("packets"), file("bytes")]);
     let output = run(&spec.with_timeout(Duration::from_secs(5))).ok().filter(|output| output.success())?;
     let text = output.stdout_text();
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);

@@ -42,7 +42,7 @@ pub(super) fn measure(
     let job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let ran = job.run(context.interrupted);
     let counted = ran.as_ref().ok().map(|ran| ran.counted);
-    let mut record = keep(step, &job, versions.of(tool, &from.place), ran, context)?;
+    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
     if let Some(counted) = counted {
         prove_path(&mut record, &job, counted);
     }

@@ -36,7 +36,7 @@ pub(super) fn measure(
     let Some(size) = MessageSize::new(bytes) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
-    let version = versions.of(tool, &from.place);
+    let version = versions.of(tool, &from.location);
     let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
         Extent::bytes_for(seen.expected(&step.pair, protocol, step.size.bytes(), bytes), wanted.duration())
     } else {
@@ -68,7 +68,7 @@ pub(super) fn measure(
         }
     }
     let counted = ran.as_ref().ok().map(|ran| ran.counted);
-    let mut record = keep(step, &job, versions.of(tool, &from.place), ran, context)?;
+    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
     if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
         if protocol == Protocol::Udp {
