@@ -108,7 +108,7 @@ impl Conductor<'_> {
                     true => tools.measure(&step, &context)?,
                     false => bypass.measure(&step, &mut context)?,
                 };
-                // What was cut short by the user is no result; a resumed run measures it again.
+                // A measurement that the user interrupted is not a result; a resumed run measures it again.
                 if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
                     return Ok(RunEnd::Interrupted);
                 }

@@ -13,7 +13,7 @@ pub struct Tuning {
     pub burst: Option<u16>,
     /// Flows that the frames are spread over.
     pub flows: u32,
-    /// Who spaces the frames of a rate. Frames at maximum load are spaced by nobody.
+    /// What spaces the frames of a rate. Frames at maximum load are not spaced.
     pub pacing: Pacing,
 }
 
@@ -23,7 +23,7 @@ impl Default for Tuning {
     }
 }
 
-/// One way in which a measurement is not set up plainly.
+/// One setting that differs from the default.
 enum Difference {
     Queues(NonZeroU16),
     Burst(u16),
@@ -32,7 +32,7 @@ enum Difference {
 }
 
 impl Tuning {
-    /// What differs from the default, as a part of a record's id: `q2-b32`; nothing where all is plain.
+    /// What differs from the default, as a part of a record's id: `q2-b32`; none where everything is the default.
     pub fn label(&self) -> Option<String> {
         self.joined("-", |difference| match difference {
             Difference::Queues(queues) => format!("q{queues}"),

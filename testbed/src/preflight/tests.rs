@@ -41,7 +41,7 @@ fn of<'a>(checks: &'a [Check], subject: &str) -> &'a Check {
 const X86: &str = "processor: 0\nflags\t\t: fpu tsc constant_tsc nonstop_tsc\n";
 
 #[test]
-fn a_machine_that_is_set_up_well_has_nothing_to_mend() {
+fn a_machine_that_is_set_up_well_has_nothing_to_fix() {
     let planted = Planted::new(&[
         ("proc/self/status", "CapEff:\t000001ffffffffff\nCpus_allowed_list:\t0-7\n"),
         ("proc/cpuinfo", X86),

@@ -28,7 +28,7 @@ const PIPE_LIMIT: Duration = Duration::from_secs(5);
 /// A program that is running, in a process group of its own. Dropping it ends it, and everything it started.
 ///
 /// What it writes to standard error is collected all the time. What it writes to standard output is for
-/// [`take_stdout`](Self::take_stdout) or [`collect_stdout`](Self::collect_stdout): a program whose output nobody reads stops when the pipe is full.
+/// [`take_stdout`](Self::take_stdout) or [`collect_stdout`](Self::collect_stdout): a program whose output is not read blocks when the pipe is full.
 #[derive(Debug)]
 pub struct Child {
     inner: process::Child,
@@ -42,7 +42,7 @@ pub struct Child {
     stderr: Option<Collected>,
 }
 
-/// What a program left behind.
+/// The output and the exit of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// What it wrote to standard output, where that was collected.
@@ -73,7 +73,7 @@ impl Output {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// In words how it ended, with the last line of standard error.
+    /// How it ended, as text, with the last line of standard error.
     pub fn ending(&self) -> String {
         let how = match (self.timed_out, self.status.code(), self.status.signal()) {
             (true, ..) => format!("did not end within {:.1} s and was killed", self.elapsed.as_secs_f64()),

@@ -8,7 +8,7 @@ use super::program::{find_program, package_of};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
-/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It is no help where this process died before it was made
+/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
 /// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
 /// another parent than the one it was started by, and ends by itself.
 const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
@@ -35,7 +35,7 @@ pub enum Input {
     Nothing,
     /// These bytes, then the end.
     Bytes(Vec<u8>),
-    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) nobody does, and it reads the end.
+    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) the pipe is empty.
     Piped,
 }
 
@@ -118,7 +118,7 @@ impl CommandSpec {
     }
 
     /// What the shell on the other machine reads. The local end of a connection can be killed; what runs at the remote end cannot, so
-    /// a command that nobody writes to is ended there by `timeout`. One that is written to is expected to end when its input does.
+    /// a command without piped input is ended there by `timeout`. One with piped input must end when its input does.
     fn remote_line(&self) -> String {
         let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
         if self.stdin != Input::Piped {

@@ -37,7 +37,7 @@ impl Discards {
         }
     }
 
-    /// The domains that the driver does not tell of, by their names in records: a 0 there is no finding.
+    /// The domains that the driver does not count, by their names in records: a 0 means nothing there.
     pub fn uncounted(&self) -> Vec<&'static str> {
         let domains =
             [("nic_discard", self.nic), ("no_descriptor", self.no_descriptor), ("no_mbuf", self.no_mbuf), ("pause_frames", self.pause)];

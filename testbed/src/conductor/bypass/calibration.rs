@@ -1,7 +1,7 @@
 //! The tester's own share of a round trip: what the sender's poll loop measures where each frame comes back at once through memory.
 //!
 //! DPDK's net_ring gives its receive queue what its transmit queue was given (drivers/net/ring/rte_eth_ring.c, `eth_dev_ring_create`): there is
-//! no wire, no other end and no queue that somebody else serves. What is left is one turn of the poll loop, from the stamp to the reading.
+//! no wire, no other end and no queue of another process. What is left is one turn of the poll loop, from the time stamp to its reading.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug, Default)]
 pub struct Calibrations {
     taken: Vec<(EndpointId, SendPlan, Calibration)>,
-    /// The agent that took the last one. An agent of its own: whatever becomes of it, the pair's two agents and their ports are not touched.
+    /// The agent that took the last one. It is a separate agent: if it fails, the pair's two agents and their ports are not affected.
     agent: Option<(EndpointId, Agent)>,
 }
 
@@ -137,7 +137,7 @@ fn plan(wanted: &Configuration<'_>) -> SendPlan {
     SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst: burst.unwrap_or(plain.burst), flows, ..plain }
 }
 
-/// What a calibration is worth: what would make a measurement invalid disturbs it too.
+/// Whether a calibration was disturbed: by the same things that make a measurement invalid.
 fn judged(sent: &SendReport, cpu: Option<CpuId>) -> Calibration {
     let returned = sent.returned.as_ref().map_or(0, |returned| returned.received);
     let mut why: Vec<String> = sender_reasons(sent, returned).into_iter().map(|reason| reason.detail).collect();

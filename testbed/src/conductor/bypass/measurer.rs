@@ -63,7 +63,7 @@ impl Measurer for PairMeasurer<'_> {
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
         let plan = self.plan(&input.stimulus)?;
-        // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
+        // Emulated and point-to-point paths only warm caches; the waits of RFC 2544 §23 a and b are kept.
         self.pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
         let generator_limit = generator_limit(&plan);

@@ -58,7 +58,7 @@ impl Bypass {
         Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
     }
 
-    /// In the lab the receiver opens its port before the kernel steps, so that nobody waits for it afterwards. Over a real NIC it
+    /// In the lab the receiver opens its port before the kernel steps, so that the first DPDK step does not wait for it. Over a real NIC it
     /// must not: a port that DPDK holds takes frames from the kernel.
     pub(super) fn begin_pair(&mut self, group: &Group<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
         let mixed = group.iter().any(|step| step.kind.stack().is_kernel()) && group.iter().any(|step| !step.kind.stack().is_kernel());

@@ -107,7 +107,7 @@ impl Listening {
         };
         let port = testbed.ports(pair)?.sender.with_queues(tuning.queues);
         let opened = sender.open(OpenPort { port, options }, wait);
-        // Where the receiver has gone, the sender only knows that nobody listens.
+        // If the receiver has exited, the sender's error is only a consequence.
         let sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // The slower end is the limit; what the file says counts before what a port reports.
         let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);

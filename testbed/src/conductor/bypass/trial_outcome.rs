@@ -78,7 +78,7 @@ impl OutcomeOf<'_> {
         outcome
     }
 
-    /// How long the receiver's ring can hold frames at this rate while nobody polls it.
+    /// How long the receiver's ring can hold frames at this rate while it is not polled.
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.ports.receiver.port.rx_descriptors);
         if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }

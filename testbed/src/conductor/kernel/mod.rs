@@ -45,7 +45,7 @@ impl KernelTools {
                 ping_pong::measure(step, ends, (protocol, tool), duration, versions, context)?
             }
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
-                failed(step, context.directory, ReasonKind::Other, "this is no kernel measurement")
+                failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }
         })
     }
