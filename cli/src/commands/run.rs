@@ -13,7 +13,7 @@ use serde::Serialize;
 use testbed::agent::AgentError;
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
-use testbed::plan::{Extent, Plan};
+use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
 use super::{CommandError, Format, terminal_width};
@@ -151,9 +151,9 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     }
     Ok(match &args.plan {
         Some(path) => Plan::read(path)?,
-        None if args.quick => Plan::built_in(Extent::Quick)?,
-        None if args.full => Plan::built_in(Extent::Full)?,
-        None => Plan::built_in(Extent::Standard)?,
+        None if args.quick => Plan::built_in(BuiltInPlan::Quick)?,
+        None if args.full => Plan::built_in(BuiltInPlan::Full)?,
+        None => Plan::built_in(BuiltInPlan::Standard)?,
     })
 }
 

@@ -7,7 +7,7 @@ use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
 use reporter::record::{Pair, RecordId};
 
-use crate::plan::{Measure, MeasureKind, PairSelection, Plan, Tuning};
+use crate::plan::{Measure, MeasureKind, PairSelection, Plan, PortTuning};
 use crate::topology::{Testbed, TestbedError};
 
 /// One measurement that makes one record.
@@ -22,7 +22,7 @@ pub struct Step<'p> {
     /// At which size.
     pub size: FrameSize,
     /// How the DPDK ends are set up.
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
     /// Which repetition, from 1.
     pub repetition: u32,
     /// How long it should take.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::model::{Measure, MeasureKind, PairSelection, PingPongTool, Plan, Protocol};
-use super::tuning::{Keys, OneOrMany, Tuning};
+use super::tuning::{Keys, OneOrMany, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Plan {
@@ -152,7 +152,7 @@ impl Source<'_> {
         wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
     }
 
-    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<Tuning>, FileProblem> {
+    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<PortTuning>, FileProblem> {
         let FileMeasure { queues, burst, flows, pacing, .. } = measure;
         let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;

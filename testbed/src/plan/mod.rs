@@ -9,6 +9,6 @@ mod model;
 mod tests;
 mod tuning;
 
-pub use built_in::Extent;
+pub use built_in::BuiltInPlan;
 pub use model::{Measure, MeasureKind, PairSelection, PingPongTool, Plan, Protocol};
-pub use tuning::Tuning;
+pub use tuning::PortTuning;

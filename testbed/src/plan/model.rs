@@ -2,7 +2,7 @@ use methodology::method::Method;
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::record::{Pair, Stack};
 
-use super::tuning::Tuning;
+use super::tuning::PortTuning;
 
 /// What a run measures.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct Measure {
     /// At which sizes; what they count depends on [`MeasureKind`].
     pub sizes: Vec<FrameSize>,
     /// How the DPDK ends are set up; plain for the kernel's tools.
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
 }
 
 /// The pairs a measure is for.

@@ -6,7 +6,7 @@ use methodology::units::{FrameSize, Seconds};
 use reporter::record::Stack;
 
 use super::file::parse;
-use super::{Extent, MeasureKind, Plan};
+use super::{BuiltInPlan, MeasureKind, Plan};
 
 fn problem(text: &str) -> String {
     parse(text, Path::new("plan.toml")).unwrap_err().to_string()
@@ -18,14 +18,14 @@ fn measure(lines: &str) -> String {
 
 #[test]
 fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
-    for extent in [Extent::Quick, Extent::Standard, Extent::Full] {
-        let plan = Plan::built_in(extent).unwrap();
+    for built_in in [BuiltInPlan::Quick, BuiltInPlan::Standard, BuiltInPlan::Full] {
+        let plan = Plan::built_in(built_in).unwrap();
         let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.kind.stack()).collect();
-        assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", extent.name());
-        assert_eq!(plan.name, extent.name());
+        assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", built_in.name());
+        assert_eq!(plan.name, built_in.name());
     }
-    assert_eq!(Plan::built_in(Extent::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
-    assert_eq!(Plan::built_in(Extent::Full).unwrap().repetitions, 3);
+    assert_eq!(Plan::built_in(BuiltInPlan::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
+    assert_eq!(Plan::built_in(BuiltInPlan::Full).unwrap().repetitions, 3);
 }
 
 #[test]

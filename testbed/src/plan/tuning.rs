@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tuning {
+pub struct PortTuning {
     /// Queues of each port, each with a poll loop and a CPU of its own.
     pub queues: NonZeroU16,
     /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
@@ -17,9 +17,9 @@ pub struct Tuning {
     pub pacing: Pacing,
 }
 
-impl Default for Tuning {
+impl Default for PortTuning {
     fn default() -> Self {
-        Tuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
+        PortTuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
     }
 }
 
@@ -31,7 +31,7 @@ enum Difference {
     Pacing(Pacing),
 }
 
-impl Tuning {
+impl PortTuning {
     /// What differs from the default, as a part of a record's id: `q2-b32`; none where everything is the default.
     pub fn label(&self) -> Option<String> {
         self.joined("-", |difference| match difference {
@@ -68,12 +68,12 @@ impl Tuning {
     }
 
     /// Whether the same ports, opened once, serve both.
-    pub fn shares_ports_with(&self, other: &Tuning) -> bool {
+    pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
         self.queues == other.queues && self.pacing == other.pacing
     }
 
     fn differences(&self) -> impl Iterator<Item = Difference> {
-        let plain = Tuning::default();
+        let plain = PortTuning::default();
         [
             (self.queues != plain.queues).then_some(Difference::Queues(self.queues)),
             self.burst.map(Difference::Burst),
@@ -117,7 +117,7 @@ pub(super) struct Keys<'k> {
 
 impl Keys<'_> {
     /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
-    pub(super) fn all(&self) -> Result<Vec<Tuning>, (&'static str, String)> {
+    pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
         let queues = values("queues", self.queues, |&queues| {
             NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
         })?;
@@ -130,10 +130,10 @@ impl Keys<'_> {
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
-        let all = each(&[Tuning::default()], &pacing, |tuning, pacing| Tuning { pacing, ..tuning });
-        let all = each(&all, &queues, |tuning, queues| Tuning { queues, ..tuning });
-        let all = each(&all, &flows, |tuning, flows| Tuning { flows, ..tuning });
-        Ok(each(&all, &burst, |tuning, burst| Tuning { burst, ..tuning }))
+        let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
+        let all = each(&all, &queues, |tuning, queues| PortTuning { queues, ..tuning });
+        let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
+        Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))
     }
 }
 
@@ -151,7 +151,7 @@ fn values<T: Clone, U>(
 }
 
 /// Every tuning with every value; as they are where there is none.
-fn each<T: Copy>(tunings: &[Tuning], values: &[T], with: impl Fn(Tuning, T) -> Tuning) -> Vec<Tuning> {
+fn each<T: Copy>(tunings: &[PortTuning], values: &[T], with: impl Fn(PortTuning, T) -> PortTuning) -> Vec<PortTuning> {
     if values.is_empty() {
         return tunings.to_vec();
     }

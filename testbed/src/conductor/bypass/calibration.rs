@@ -15,7 +15,7 @@ use super::poll_loop::sender_reasons;
 use super::round_trip_times::rtt_summary;
 use crate::agent::{Agent, OpenPort, Reply, Request, WaitLimit};
 use crate::conductor::schedule::Step;
-use crate::plan::Tuning;
+use crate::plan::PortTuning;
 use crate::topology::{Testbed, TestbedError};
 
 /// The port that gives back what it was given.
@@ -45,7 +45,7 @@ pub struct Configuration<'a> {
     pub sender: &'a EndpointId,
     /// Of its first poll loop: a calibration has one.
     pub cpu: Option<CpuId>,
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
     pub size: FrameSize,
     pub rate: PacketRate,
     /// What the sender's port was opened for: the calibration has buffers of the same size.
@@ -133,7 +133,7 @@ impl Calibrations {
 fn plan(wanted: &Configuration<'_>) -> SendPlan {
     let duration = wanted.rate.time_of(ROUND_TRIPS).duration().clamp(SHORTEST, LONGEST);
     let plain = SendPlan::new(wanted.size, Pace::Rate(wanted.rate), duration);
-    let Tuning { burst, flows, .. } = wanted.tuning;
+    let PortTuning { burst, flows, .. } = wanted.tuning;
     SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst: burst.unwrap_or(plain.burst), flows, ..plain }
 }
 
@@ -176,7 +176,7 @@ mod tests {
 
     fn configuration(sender: &EndpointId, pps: f64) -> Configuration<'_> {
         let (size, max_frame) = (FrameSize::MIN, FrameSize::MAX_STANDARD);
-        let tuning = Tuning { flows: 100, ..Tuning::default() };
+        let tuning = PortTuning { flows: 100, ..PortTuning::default() };
         Configuration { sender, cpu: Some(CpuId::new(1)), tuning, size, rate: PacketRate::new(pps).unwrap(), max_frame }
     }
 

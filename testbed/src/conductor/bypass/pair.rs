@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, Trial, WaitLimit};
-use crate::plan::Tuning;
+use crate::plan::PortTuning;
 use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
@@ -25,7 +25,7 @@ pub struct BypassPair {
     sender: Agent,
     receiver: Agent,
     cpus: PairCpus,
-    tuning: Tuning,
+    tuning: PortTuning,
     /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
     stream: StreamId,
     /// Its two ports.
@@ -66,7 +66,7 @@ impl BypassError {
 pub struct Listening {
     receiver: Agent,
     receiver_port: Opened,
-    tuning: Tuning,
+    tuning: PortTuning,
 }
 
 impl Listening {
@@ -75,7 +75,7 @@ impl Listening {
         testbed: &Testbed,
         pair: &Pair,
         max_frame: FrameSize,
-        tuning: Tuning,
+        tuning: PortTuning,
         interrupted: &AtomicBool,
     ) -> Result<Listening, BypassError> {
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
@@ -88,7 +88,7 @@ impl Listening {
     }
 
     /// Whether its port serves such a measurement too.
-    pub fn serves(&self, tuning: &Tuning) -> bool {
+    pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
     }
 
@@ -132,12 +132,12 @@ impl BypassPair {
     }
 
     /// Whether its ports serve such a measurement too.
-    pub fn serves(&self, tuning: &Tuning) -> bool {
+    pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
     }
 
     /// Goes over to it.
-    pub fn tune(&mut self, tuning: Tuning) {
+    pub fn tune(&mut self, tuning: PortTuning) {
         self.tuning = tuning;
     }
 
@@ -194,7 +194,7 @@ impl BypassPair {
         let limit = plan.duration + plan.drain + GRACE;
         // Past every stream of the trial before: one a queue, and a probe's.
         self.stream = StreamId(self.stream.0.wrapping_add(self.ports.sender.port.queues + 1));
-        let Tuning { burst, flows, pacing, .. } = self.tuning;
+        let PortTuning { burst, flows, pacing, .. } = self.tuning;
         let plan = SendPlan {
             cpus: self.cpus.sender.clone(),
             stream: self.stream,
