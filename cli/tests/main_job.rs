@@ -430,7 +430,7 @@ fn a_plan_that_tunes_has_a_record_for_each_combination() {
     assert!(output.status.success(), "{}", errors(&output));
     let records = records(&work.out());
     let ids: Vec<&str> = records.iter().map(|record| record["id"].as_str().unwrap()).collect();
-    let id = |what: &str| format!("a-cpu.b-cpu/dpdk/{what}/1");
+    let id = |what: &str| format!("a-cpu+b-cpu/dpdk/{what}/1");
     let expected = ["mrr/64-b8", "mrr/64-b128", "mrr/64-b8-f100", "mrr/64-b128-f100", "round-trip/64-f100"].map(id);
     assert_eq!(ids, expected);
     for record in &records {

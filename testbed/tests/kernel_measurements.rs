@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
-use reporter::record::{CeilingKind, Record, Stack, State, View};
+use reporter::record::{CeilingKind, ReasonKind, Record, Stack, State, View};
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
@@ -83,7 +83,7 @@ fn a_peer_that_is_not_there_is_a_failed_record_with_the_reason_and_the_run_goes_
     let plan = r#"
 name = "kernel"
 sizes = [64]
-pairs = ["a-cpu:b-cpu", "b-cpu:a-cpu"]
+pairs = ["a-cpu:b-cpu", "a-cpu:b-dpu"]
 
 [[measure]]
 stack = "kernel-tcp"
@@ -170,4 +170,72 @@ tool = "neper"
         archive.records[0].values.rtt_ns.as_ref().unwrap().p99.is_some() && archive.records[0].tool.commands[0].starts_with("tcp_rr -c ")
     );
     assert!(archive.records[1].values.goodput_bps.is_some() && archive.records[1].tool.commands[0].starts_with("udp_stream -c "));
+}
+
+/// A stream and a ping-pong of every kind between the first two endpoints.
+const ONE_PAIR: &str = r#"
+name = "path"
+sizes = [512]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+
+[[measure]]
+stack = "kernel-udp"
+method = "stream"
+duration = "300ms"
+
+[[measure]]
+stack = "kernel-tcp"
+method = "ping-pong"
+
+[[measure]]
+stack = "kernel-udp"
+method = "ping-pong"
+tool = "sockperf"
+"#;
+
+fn assert_invalid_path(archive: &Archive, expected: &str) {
+    assert_eq!(archive.records.len(), 4);
+    for record in &archive.records {
+        assert_eq!(record.verdict.state, State::Invalid, "{}: {:?}", record.id, record.verdict.reasons);
+        let named =
+            record.verdict.reasons.iter().any(|reason| reason.kind == ReasonKind::CountersDisagree && reason.detail.contains(expected));
+        assert!(named, "{}: {:?}", record.id, record.verdict.reasons);
+    }
+}
+
+#[test]
+fn traffic_that_does_not_cross_the_named_interface_is_invalid() {
+    // The address is on pf0, and the testbed says that it is on another interface.
+    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].interface = "lo".to_owned());
+    assert_invalid_path(&archive, "endpoint b-cpu: interface lo received");
+    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].interface = "eth7".to_owned());
+    assert_invalid_path(&archive, "endpoint b-cpu: the counters of interface eth7 cannot be read");
+}
+
+#[test]
+fn two_endpoints_of_one_namespace_measure_loopback_and_only_where_the_testbed_says_so() {
+    let both_in_one_namespace = |testbed: &mut Testbed, interface: Option<&str>| {
+        testbed.endpoints[2].location = testbed.endpoints[0].location.clone();
+        testbed.endpoints[2].address = testbed.endpoints[0].address;
+        for endpoint in [0, 2] {
+            if let Some(name) = interface {
+                testbed.endpoints[endpoint].interface = name.to_owned();
+            }
+        }
+    };
+    assert_invalid_path(&run(ONE_PAIR, |testbed| both_in_one_namespace(testbed, None)), "interface pf0");
+    let archive = run(ONE_PAIR, |testbed| {
+        both_in_one_namespace(testbed, Some("lo"));
+        // Real endpoints of one machine share it as emulated ones do.
+        testbed.emulated = false;
+    });
+    for record in archive.records.iter().filter(|record| record.view != Some(View::Frame)) {
+        assert_eq!(record.verdict.state, State::Valid, "{}: {:?}", record.id, record.verdict.reasons);
+        assert!(record.cpu.as_ref().unwrap().shared_machine, "{}", record.id);
+    }
 }

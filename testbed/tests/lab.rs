@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use testbed::lab::{Lab, LabEndpoint, LabError, LabOptions, LabState};
-use testbed::process::{CommandSpec, Input, Place, run, spawn};
+use testbed::process::{CommandSpec, Input, Location, run, spawn};
 
 mod roles;
 
@@ -14,7 +14,7 @@ fn up() -> Lab {
 }
 
 fn ping(from: &LabEndpoint, to: &LabEndpoint) -> testbed::process::Output {
-    run(&CommandSpec::new(Place::Namespace(from.namespace.clone()), ["ping", "-c", "1", "-W", "10", &to.address.to_string()])).unwrap()
+    run(&CommandSpec::new(Location::Namespace(from.namespace.clone()), ["ping", "-c", "1", "-W", "10", &to.address.to_string()])).unwrap()
 }
 
 fn gone(endpoints: &[LabEndpoint]) -> bool {
@@ -42,7 +42,7 @@ fn nothing_leads_out_and_nothing_announces_itself() {
     for endpoint in lab.endpoints() {
         let shown = |words: &[&str]| {
             let words = words.iter().map(|word| word.replace("{}", &endpoint.interface));
-            run(&CommandSpec::new(Place::Namespace(endpoint.namespace.clone()), words)).unwrap().stdout_text()
+            run(&CommandSpec::new(Location::Namespace(endpoint.namespace.clone()), words)).unwrap().stdout_text()
         };
         let routes = shown(&["ip", "-4", "route"]);
         assert_eq!(routes.lines().count(), 1, "only the lab's own subnet: {routes}");
@@ -88,11 +88,11 @@ fn taking_a_lab_down_ends_what_runs_inside_even_if_it_ignores_requests() {
     let lab = up();
     let endpoints = lab.endpoints();
     let stubborn = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"];
-    let mut child = spawn(&CommandSpec::new(Place::Namespace(endpoints[1].namespace.clone()), stubborn)).unwrap();
+    let mut child = spawn(&CommandSpec::new(Location::Namespace(endpoints[1].namespace.clone()), stubborn)).unwrap();
     // It ignores requests from here on.
     let mut ready = String::new();
     BufReader::new(child.take_stdout().unwrap()).read_line(&mut ready).unwrap();
-    let bystander = spawn(&CommandSpec::new(Place::Here, ["sleep", "600"])).unwrap();
+    let bystander = spawn(&CommandSpec::new(Location::Here, ["sleep", "600"])).unwrap();
     lab.down().unwrap();
     assert!(gone(&endpoints));
     assert!(child.wait_timeout(Duration::from_secs(5)).unwrap().is_some());
@@ -151,7 +151,7 @@ fn after_kill_9_the_next_lab_removes_what_was_left() {
 fn without_the_rights_it_says_which_and_what_to_do() {
     let role = roles::command("role_try_a_lab", "lab");
     let words = ["setpriv", "--bounding-set", "-sys_admin,-net_admin"].map(str::to_owned).into_iter().chain(role.argv);
-    let output = run(&CommandSpec::new(Place::Here, words)).unwrap();
+    let output = run(&CommandSpec::new(Location::Here, words)).unwrap();
     let said = output.stdout_text();
     assert!(said.contains("CAP_SYS_ADMIN and CAP_NET_ADMIN") && said.contains("sudo"), "{said}{}", output.stderr_text());
 }
@@ -163,7 +163,7 @@ fn role_make_a_lab_and_wait() {
         return;
     }
     let lab = up();
-    let inside = Place::Namespace(lab.endpoints()[2].namespace.clone());
+    let inside = Location::Namespace(lab.endpoints()[2].namespace.clone());
     let _child = spawn(&CommandSpec::new(inside, ["cat"]).with_stdin(Input::Piped)).unwrap();
     roles::say(lab.name().as_str());
     std::thread::sleep(Duration::from_secs(60));

@@ -6,12 +6,12 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testbed::process::{CommandSpec, Input, Place, ProcessError, ProcessIdentity, run, spawn};
+use testbed::process::{CommandSpec, Input, Location, ProcessError, ProcessIdentity, run, spawn};
 
 mod roles;
 
 fn here<const N: usize>(words: [&str; N]) -> CommandSpec {
-    CommandSpec::new(Place::Here, words)
+    CommandSpec::new(Location::Here, words)
 }
 
 /// A process ends a moment after it is killed.
@@ -59,12 +59,12 @@ fn a_missing_program_is_named_with_its_package() {
     let error = run(&here(["no-such-program"])).unwrap_err();
     assert!(matches!(&error, ProcessError::MissingProgram { program, package: None, .. } if program == "no-such-program"));
     assert_eq!(testbed::process::package_of("sockperf"), Some("sockperf"));
-    assert!(matches!(run(&CommandSpec::new(Place::Here, [""; 0])), Err(ProcessError::Empty)));
+    assert!(matches!(run(&CommandSpec::new(Location::Here, [""; 0])), Err(ProcessError::Empty)));
 }
 
 #[test]
 fn a_missing_namespace_is_named() {
-    let place = Place::Namespace("lr-there-is-none".parse().unwrap());
+    let place = Location::Namespace("lr-there-is-none".parse().unwrap());
     let error = run(&CommandSpec::new(place, ["true"])).unwrap_err();
     assert!(error.to_string().contains("lr-there-is-none") && error.to_string().contains("ip netns list"));
 }
@@ -214,7 +214,7 @@ fn an_unreachable_machine_is_an_error_that_names_it() {
     // 127.0.0.1 port 1: nothing listens there.
     let mut target = testbed::process::SshTarget::new("nobody@127.0.0.1");
     target.options = ["-p", "1"].map(str::to_owned).to_vec();
-    let error = run(&CommandSpec::new(Place::Ssh(target), ["true"])).unwrap_err();
+    let error = run(&CommandSpec::new(Location::Ssh(target), ["true"])).unwrap_err();
     assert!(matches!(&error, ProcessError::Ssh { destination, .. } if destination == "nobody@127.0.0.1"), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
 }

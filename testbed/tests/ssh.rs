@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use testbed::lab::{Lab, LabOptions};
-use testbed::process::{Child, CommandSpec, Input, Place, ProcessError, SshTarget, find_program, run, spawn};
+use testbed::process::{Child, CommandSpec, Input, Location, ProcessError, SshTarget, find_program, run, spawn};
 
 struct Server {
     // Dropped in this order: the server ends before its namespace goes.
@@ -26,7 +26,7 @@ impl Server {
         let keys = tempfile::tempdir().unwrap();
         let at = |name: &str| keys.path().join(name).display().to_string();
         for key in ["host", "user"] {
-            let made = run(&CommandSpec::new(Place::Here, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &at(key)])).unwrap();
+            let made = run(&CommandSpec::new(Location::Here, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &at(key)])).unwrap();
             assert!(made.success(), "{}", made.stderr_text());
         }
         let program = find_program("sshd").expect("openssh-server is installed").display().to_string();
@@ -40,7 +40,7 @@ impl Server {
         ];
         let words = [program, "-D".to_owned(), "-e".to_owned(), "-f".to_owned(), "/dev/null".to_owned()];
         let words = words.into_iter().chain(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-        let sshd = spawn(&CommandSpec::new(Place::Namespace(far.namespace), words)).unwrap();
+        let sshd = spawn(&CommandSpec::new(Location::Namespace(far.namespace), words)).unwrap();
         let mut target = SshTarget::new(format!("root@{}", far.address));
         let known = format!("UserKnownHostsFile={}", at("known"));
         let options = ["-F", "none", "-i", &at("user"), "-o", &known, "-o", "StrictHostKeyChecking=accept-new"];
@@ -52,7 +52,7 @@ impl Server {
     }
 
     fn command<const N: usize>(&self, words: [&str; N]) -> CommandSpec {
-        CommandSpec::new(Place::Ssh(self.target.clone()), words)
+        CommandSpec::new(Location::Ssh(self.target.clone()), words)
     }
 
     fn wait_until_it_answers(&self) {

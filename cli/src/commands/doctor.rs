@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use dataplane::Dataplane;
 use serde::Serialize;
-use testbed::preflight::{self, Check, Intention, Machine, Severity};
+use testbed::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
 
 use super::{CommandError, Format};
 
@@ -40,19 +40,19 @@ pub struct DoctorArgs {
 #[derive(Serialize)]
 struct Diagnosis {
     /// The highest severity of all checks.
-    worst: Severity,
+    worst: CheckLevel,
     checks: Vec<Check>,
 }
 
 /// Runs the command.
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
-    let intention = Intention { dpdk: Some(Dataplane::version().running), runs: args.out.clone() };
-    let mut checks = preflight::check(&Machine::here(), &intention);
-    let worst = checks.iter().map(|check| check.severity).max().unwrap_or(Severity::Ok);
-    checks.retain(|check| !args.quiet || check.severity != Severity::Ok);
+    let planned = PlannedRun { dpdk: Some(Dataplane::version().running), runs: args.out.clone() };
+    let mut checks = preflight::check(&Machine::here(), &planned);
+    let worst = checks.iter().map(|check| check.severity).max().unwrap_or(CheckLevel::Ok);
+    checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);
     let diagnosis = Diagnosis { worst, checks };
     Format::of(args.json).print(&diagnosis, || diagnosis.describe())?;
-    Ok(if worst == Severity::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if worst == CheckLevel::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Diagnosis {
@@ -66,24 +66,24 @@ impl Diagnosis {
     }
 
     fn summary(&self) -> String {
-        let count = |severity: Severity| self.checks.iter().filter(|check| check.severity == severity).count();
-        let (problems, warnings, notes) = (count(Severity::Problem), count(Severity::Warning), count(Severity::Note));
+        let count = |severity: CheckLevel| self.checks.iter().filter(|check| check.severity == severity).count();
+        let (problems, warnings, notes) = (count(CheckLevel::Problem), count(CheckLevel::Warning), count(CheckLevel::Note));
         format!("\nproblems: {problems}, warnings: {warnings}, notes: {notes}")
     }
 }
 
 fn describe(check: &Check) -> String {
     let mark = match check.severity {
-        Severity::Ok => "ok",
-        Severity::Note => "note",
-        Severity::Warning => "warning",
-        Severity::Problem => "problem",
+        CheckLevel::Ok => "ok",
+        CheckLevel::Note => "note",
+        CheckLevel::Warning => "warning",
+        CheckLevel::Problem => "problem",
     };
     let mut text = format!("{mark:<8} {}: {}", check.subject, check.seen);
     if !check.why.is_empty() {
         text.push_str(&format!("\n         {}", check.why));
     }
-    if let Some(command) = &check.mend {
+    if let Some(command) = &check.fix {
         text.push_str(&format!("\n         > {command}"));
     }
     text

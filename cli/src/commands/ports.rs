@@ -61,7 +61,7 @@ fn describe(inventory: &Inventory) -> String {
 }
 
 fn describe_pci(port: &PciPort, text: &mut String) {
-    let model = port.model.unwrap_or("unknown model");
+    let model = port.model.as_deref().unwrap_or("unknown model");
     let driver = port.driver.as_deref().unwrap_or("none");
     let _ = write!(text, "  {:<42} {model} [{}], driver {driver}", port.devargs, port.id);
     if let Some(node) = port.numa_node {

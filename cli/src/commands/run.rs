@@ -13,7 +13,7 @@ use serde::Serialize;
 use testbed::agent::AgentError;
 use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
-use testbed::plan::{Extent, Plan};
+use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
 use super::{CommandError, Format, terminal_width};
@@ -164,9 +164,9 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     }
     Ok(match &args.plan {
         Some(path) => Plan::read(path)?,
-        None if args.quick => Plan::built_in(Extent::Quick)?,
-        None if args.full => Plan::built_in(Extent::Full)?,
-        None => Plan::built_in(Extent::Standard)?,
+        None if args.quick => Plan::built_in(BuiltInPlan::Quick)?,
+        None if args.full => Plan::built_in(BuiltInPlan::Full)?,
+        None => Plan::built_in(BuiltInPlan::Standard)?,
     })
 }
 
@@ -294,7 +294,7 @@ fn print(
 
 /// What `--dry-run` prints.
 #[derive(Serialize)]
-struct Intention<'a> {
+struct DryRun<'a> {
     plan: &'a str,
     repetitions: u32,
     testbed: &'a str,
@@ -306,19 +306,19 @@ fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements:
     let measures = plan.measures.iter().map(|measure| {
         let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
         let tuning = measure.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.what.stack(), measure.what.method(), sizes.join(", "))
+        format!("{} {} at {}{tuning}", measure.kind.stack(), measure.kind.method(), sizes.join(", "))
     });
-    let intention = Intention {
+    let planned_run = DryRun {
         plan: &plan.name,
         repetitions: plan.repetitions,
         testbed: testbed.map_or("the built-in lab", |testbed| &testbed.name),
         measures: measures.collect(),
         measurements,
     };
-    Format::of(args.json).print(&intention, || {
-        let mut text = format!("plan {}, repetitions: {}, testbed: {}\n", intention.plan, intention.repetitions, intention.testbed);
-        text.extend(intention.measures.iter().map(|measure| format!("  {measure}\n")));
-        text.push_str(&format!("{} measurements; nothing was measured or created", intention.measurements));
+    Format::of(args.json).print(&planned_run, || {
+        let mut text = format!("plan {}, repetitions: {}, testbed: {}\n", planned_run.plan, planned_run.repetitions, planned_run.testbed);
+        text.extend(planned_run.measures.iter().map(|measure| format!("  {measure}\n")));
+        text.push_str(&format!("{} measurements; nothing was measured or created", planned_run.measurements));
         text
     })?;
     Ok(ExitCode::SUCCESS)

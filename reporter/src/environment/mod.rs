@@ -3,6 +3,7 @@
 //! Two runs can be compared only as far as their environments agree; the report prints this, and `compare` points out what differs first.
 
 mod ethtool;
+mod kernel_files;
 mod system;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use methodology::units::LinkSpeed;
 use serde::{Deserialize, Serialize};
 
 pub use ethtool::{parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings};
+pub use kernel_files::KernelFiles;
 
 use crate::record::{EndpointId, SchemaVersion};
 

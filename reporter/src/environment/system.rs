@@ -1,11 +1,11 @@
 //! Reads an endpoint's state from `/proc` and `/sys`. Runs no command.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use methodology::units::LinkSpeed;
 
+use super::kernel_files::KernelFiles;
 use super::{Cpu, EndpointEnvironment, Memory, Nic, TcpSettings};
 
 impl EndpointEnvironment {
@@ -13,96 +13,83 @@ impl EndpointEnvironment {
     ///
     /// `/sys/class/net` shows the interfaces of the network namespace that mounted it; loopback is left out.
     pub fn collect(root: &Path) -> Self {
-        let machine = Machine { root };
+        let probe = Probe { files: KernelFiles::below(root) };
         EndpointEnvironment {
-            cpu: machine.cpu(),
-            system: machine.text("etc/os-release").and_then(|text| quoted_value(&text, "PRETTY_NAME")),
-            kernel: machine.text("proc/sys/kernel/osrelease"),
-            cmdline: machine.text("proc/cmdline"),
-            hypervisor: machine.hypervisor(),
-            mitigations: machine.mitigations(),
-            memory: machine.memory(),
-            tcp: machine.tcp(),
-            nics: machine.names("sys/class/net").into_iter().filter(|name| name != "lo").map(|name| machine.nic(name)).collect(),
+            cpu: probe.cpu(),
+            system: probe.files.text("etc/os-release").and_then(|text| quoted_value(&text, "PRETTY_NAME")),
+            kernel: probe.files.text("proc/sys/kernel/osrelease"),
+            cmdline: probe.files.text("proc/cmdline"),
+            hypervisor: probe.hypervisor(),
+            mitigations: probe.mitigations(),
+            memory: probe.memory(),
+            tcp: probe.tcp(),
+            nics: probe.files.names("sys/class/net").into_iter().filter(|name| name != "lo").map(|name| probe.nic(name)).collect(),
             ..EndpointEnvironment::default()
         }
     }
 }
 
-struct Machine<'a> {
-    root: &'a Path,
+/// One machine, by what its kernel tells.
+struct Probe {
+    files: KernelFiles,
 }
 
-impl Machine<'_> {
-    fn text(&self, path: &str) -> Option<String> {
-        let text = fs::read(self.root.join(path)).ok()?;
-        let text = String::from_utf8_lossy(&text).trim().to_owned();
-        (!text.is_empty()).then_some(text)
-    }
-
-    fn number<T: std::str::FromStr>(&self, path: &str) -> Option<T> {
-        self.text(path)?.parse().ok()
-    }
-
-    /// Names in a folder, sorted.
-    fn names(&self, path: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.root.join(path)).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
+impl Probe {
     fn cpu(&self) -> Cpu {
-        let info = self.text("proc/cpuinfo").unwrap_or_default();
+        let info = self.files.text("proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| colon_value(&info, name);
         // Arm names no model; the implementer and part numbers are all there is (`Documentation/arch/arm64/cpu-feature-registers.rst`).
         let arm = || Some(format!("Arm implementer {} part {}", field("CPU implementer")?, field("CPU part")?));
         let count = info.lines().filter(|line| line.split(':').next().is_some_and(|name| name.trim() == "processor")).count();
-        let no_turbo = self.number::<u8>("sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == 0);
+        let no_turbo = self.files.number::<u8>("sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == 0);
         Cpu {
             model: field("model name").or_else(arm),
             count: u32::try_from(count).ok().filter(|&count| count > 0),
-            numa_nodes: self.text("sys/devices/system/node/online").and_then(|list| members_of(&list)),
-            governor: self.text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            turbo: no_turbo.or_else(|| self.number::<u8>("sys/devices/system/cpu/cpufreq/boost").map(|on| on != 0)),
-            isolated: self.text("sys/devices/system/cpu/isolated"),
+            numa_nodes: self.files.text("sys/devices/system/node/online").and_then(|list| members_of(&list)),
+            governor: self.files.text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            turbo: no_turbo.or_else(|| self.files.number::<u8>("sys/devices/system/cpu/cpufreq/boost").map(|on| on != 0)),
+            isolated: self.files.text("sys/devices/system/cpu/isolated"),
         }
     }
 
     fn hypervisor(&self) -> Option<String> {
-        let named = self.text("sys/hypervisor/type").or_else(|| {
-            let info = self.text("proc/cpuinfo")?;
+        let named = self.files.text("sys/hypervisor/type").or_else(|| {
+            let info = self.files.text("proc/cpuinfo")?;
             let virtual_machine = colon_value(&info, "flags")?.split_whitespace().any(|flag| flag == "hypervisor");
-            virtual_machine.then(|| self.text("sys/class/dmi/id/sys_vendor").unwrap_or_else(|| "unnamed".to_owned()))
+            virtual_machine.then(|| self.files.text("sys/class/dmi/id/sys_vendor").unwrap_or_else(|| "unnamed".to_owned()))
         });
-        named.or_else(|| self.text("proc/device-tree/hypervisor/compatible"))
+        named.or_else(|| self.files.text("proc/device-tree/hypervisor/compatible"))
     }
 
     fn mitigations(&self) -> BTreeMap<String, String> {
         let folder = "sys/devices/system/cpu/vulnerabilities";
-        self.names(folder).into_iter().filter_map(|name| Some((name.clone(), self.text(&format!("{folder}/{name}"))?))).collect()
+        self.files
+            .names(folder)
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.files.text(&format!("{folder}/{name}"))?)))
+            .collect()
     }
 
     fn memory(&self) -> Memory {
-        let info = self.text("proc/meminfo").unwrap_or_default();
+        let info = self.files.text("proc/meminfo").unwrap_or_default();
         let figure = |name: &str| colon_value(&info, name)?.split_whitespace().next()?.parse().ok();
         // `always [madvise] never`: the choice stands in brackets.
         let chosen = |text: String| Some(text.split_once('[')?.1.split_once(']')?.0.to_owned());
         Memory {
             huge_pages: figure("HugePages_Total"),
             huge_page_kib: figure("Hugepagesize"),
-            transparent: self.text("sys/kernel/mm/transparent_hugepage/enabled").and_then(chosen),
+            transparent: self.files.text("sys/kernel/mm/transparent_hugepage/enabled").and_then(chosen),
         }
     }
 
     fn tcp(&self) -> TcpSettings {
         let three = |name: &str| {
-            let text = self.text(&format!("proc/sys/net/ipv4/{name}"))?;
+            let text = self.files.text(&format!("proc/sys/net/ipv4/{name}"))?;
             let figures: Vec<u64> = text.split_whitespace().map_while(|figure| figure.parse().ok()).collect();
             figures.try_into().ok()
         };
         TcpSettings {
-            congestion_control: self.text("proc/sys/net/ipv4/tcp_congestion_control"),
+            congestion_control: self.files.text("proc/sys/net/ipv4/tcp_congestion_control"),
             rmem: three("tcp_rmem"),
             wmem: three("tcp_wmem"),
         }
@@ -110,14 +97,17 @@ impl Machine<'_> {
 
     fn nic(&self, name: String) -> Nic {
         let folder = format!("sys/class/net/{name}");
-        let driver = fs::read_link(self.root.join(format!("{folder}/device/driver"))).ok();
         Nic {
-            driver: driver.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())),
+            driver: self.files.link_name(&format!("{folder}/device/driver")),
             // -1 where the link is down or has no speed.
-            speed_bps: self.number::<i64>(&format!("{folder}/speed")).and_then(|mbps| u32::try_from(mbps).ok()).map(LinkSpeed::from_mbps),
-            mtu: self.number(&format!("{folder}/mtu")),
+            speed_bps: self
+                .files
+                .number::<i64>(&format!("{folder}/speed"))
+                .and_then(|mbps| u32::try_from(mbps).ok())
+                .map(LinkSpeed::from_mbps),
+            mtu: self.files.number(&format!("{folder}/mtu")),
             // -1 where the machine has one node.
-            numa_node: self.number::<i64>(&format!("{folder}/device/numa_node")).and_then(|node| u32::try_from(node).ok()),
+            numa_node: self.files.number::<i64>(&format!("{folder}/device/numa_node")).and_then(|node| u32::try_from(node).ok()),
             name,
             ..Nic::default()
         }
@@ -148,6 +138,8 @@ fn members_of(list: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -165,6 +165,8 @@ pub struct KernelSpec {
     pub transport: Transport,
     /// The server's address on the measured path.
     pub server: IpAddr,
+    /// The client's own address, for tools that can bind to it; absent leaves the choice to the kernel's routes.
+    pub client_address: Option<IpAddr>,
     /// The server's port; the one above it is used too (qperf's data).
     pub port: u16,
     /// The message size.
@@ -190,6 +192,7 @@ impl KernelSpec {
             method,
             transport,
             server,
+            client_address: None,
             port,
             size,
             extent,

@@ -13,15 +13,15 @@ use super::protocol::{Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
 use crate::process::{Child, CommandSpec, Input, ProcessError, spawn};
 use crate::topology::Endpoint;
 
-/// How often a wait looks at the user's wish to end the run.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How often a wait checks whether the user ended the run.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long an agent may take to greet: a process start, or an ssh connection.
 const GREETING_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long a reply may take, and the flag that ends the wait early.
+/// How long to wait for a reply, and the flag that ends the wait early.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience<'a> {
+pub struct WaitLimit<'a> {
     /// At most this long.
     pub limit: Duration,
     /// Set when the user wants the run to end.
@@ -43,7 +43,7 @@ pub struct Agent {
 #[non_exhaustive]
 pub enum AgentError {
     /// Its process could not be started.
-    #[error("no agent at {endpoint}: {source}")]
+    #[error("endpoint {endpoint}: the agent did not start: {source}")]
     Start {
         /// Where.
         endpoint: EndpointId,
@@ -51,7 +51,7 @@ pub enum AgentError {
         source: ProcessError,
     },
     /// Its process ended, or its machine is gone.
-    #[error("the agent at {endpoint} died while it should {task}{trace}")]
+    #[error("endpoint {endpoint}: agent exited during \"{task}\"{trace}")]
     Lost {
         /// Where.
         endpoint: EndpointId,
@@ -61,7 +61,7 @@ pub enum AgentError {
         trace: String,
     },
     /// It did not answer in time.
-    #[error("the agent at {endpoint} did not answer within {limit:?} while it should {task}")]
+    #[error("endpoint {endpoint}: agent did not answer \"{task}\" within {limit:?}")]
     Silent {
         /// Where.
         endpoint: EndpointId,
@@ -70,16 +70,16 @@ pub enum AgentError {
         /// How long was waited.
         limit: Duration,
     },
-    /// It said no.
-    #[error("at {endpoint}: {error}")]
+    /// It reported an error.
+    #[error("endpoint {endpoint}: {error}")]
     Refused {
         /// Where.
         endpoint: EndpointId,
-        /// Its words.
+        /// The error.
         error: String,
     },
-    /// It is another linerate.
-    #[error("the agent at {endpoint} is not the same linerate: {detail}; install the same version there")]
+    /// It is another version of linerate, or its replies are out of step.
+    #[error("endpoint {endpoint}: the agent is not compatible: {detail}; install the same version of linerate there")]
     Stranger {
         /// Where.
         endpoint: EndpointId,
@@ -87,7 +87,7 @@ pub enum AgentError {
         detail: String,
     },
     /// The user ended the run.
-    #[error("interrupted while the agent at {endpoint} should {task}")]
+    #[error("endpoint {endpoint}: interrupted during \"{task}\"")]
     Interrupted {
         /// Where.
         endpoint: EndpointId,
@@ -97,10 +97,10 @@ pub enum AgentError {
 }
 
 impl Agent {
-    /// Starts an agent where the endpoint is. It greets in its own time: [`greet`](Self::greet) waits for that.
+    /// Starts an agent where the endpoint is. [`greet`](Self::greet) waits until it is ready.
     pub fn start(endpoint: &Endpoint) -> Result<Agent, AgentError> {
         let argv = [endpoint.program.display().to_string(), "agent".to_owned()];
-        let spec = CommandSpec::new(endpoint.place.clone(), argv).with_stdin(Input::Piped);
+        let spec = CommandSpec::new(endpoint.location.clone(), argv).with_stdin(Input::Piped);
         let failed = |source| AgentError::Start { endpoint: endpoint.id.clone(), source };
         let mut child = spawn(&spec).map_err(failed)?;
         let requests = child.take_stdin();
@@ -124,10 +124,10 @@ impl Agent {
     }
 
     /// Waits for its greeting, and checks that it is the same linerate.
-    pub fn greet(&mut self, patience: Patience<'_>) -> Result<(), AgentError> {
-        let line = self.next_line("greet", Patience { limit: GREETING_LIMIT, ..patience })?;
+    pub fn greet(&mut self, wait: WaitLimit<'_>) -> Result<(), AgentError> {
+        let line = self.next_line("start", WaitLimit { limit: GREETING_LIMIT, ..wait })?;
         let stranger = |detail: String| AgentError::Stranger { endpoint: self.endpoint.clone(), detail };
-        let greeting: Greeting = serde_json::from_str(&line).map_err(|_| stranger(format!("it greets with `{line}`")))?;
+        let greeting: Greeting = serde_json::from_str(&line).map_err(|_| stranger(format!("its greeting is `{line}`")))?;
         let version = env!("CARGO_PKG_VERSION");
         if greeting.protocol != PROTOCOL || greeting.linerate != version {
             let theirs = format!("version {} (protocol {})", greeting.linerate, greeting.protocol);
@@ -137,18 +137,18 @@ impl Agent {
     }
 
     /// Has it open its port.
-    pub fn open(&mut self, open: OpenPort, patience: Patience<'_>) -> Result<Opened, AgentError> {
-        let task = format!("open {}", open.port);
-        match self.ask(&Request::Open(open), &task, patience)? {
+    pub fn open(&mut self, open: OpenPort, wait: WaitLimit<'_>) -> Result<Opened, AgentError> {
+        let task = format!("open port {}", open.port);
+        match self.ask(&Request::Open(open), &task, wait)? {
             Reply::Opened(opened) => Ok(*opened),
             other => Err(self.unexpected(&other)),
         }
     }
 
     /// Asks, and waits for the reply.
-    pub fn ask(&mut self, request: &Request, task: &str, patience: Patience<'_>) -> Result<Reply, AgentError> {
+    pub fn ask(&mut self, request: &Request, task: &str, wait: WaitLimit<'_>) -> Result<Reply, AgentError> {
         self.tell(request, task)?;
-        self.answer(task, patience)
+        self.answer(task, wait)
     }
 
     /// Asks, without waiting.
@@ -162,26 +162,26 @@ impl Agent {
     }
 
     /// Waits for the reply to the last request.
-    fn answer(&mut self, task: &str, patience: Patience<'_>) -> Result<Reply, AgentError> {
-        let line = self.next_line(task, patience)?;
+    fn answer(&mut self, task: &str, wait: WaitLimit<'_>) -> Result<Reply, AgentError> {
+        let line = self.next_line(task, wait)?;
         match serde_json::from_str(&line) {
             Ok(Reply::Failed { error }) => Err(AgentError::Refused { endpoint: self.endpoint.clone(), error }),
             Ok(reply) => Ok(reply),
-            Err(_) => Err(AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("it answers `{line}`") }),
+            Err(_) => Err(AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("its reply is `{line}`") }),
         }
     }
 
-    fn next_line(&mut self, task: &str, patience: Patience<'_>) -> Result<String, AgentError> {
-        let deadline = Instant::now() + patience.limit;
+    fn next_line(&mut self, task: &str, wait: WaitLimit<'_>) -> Result<String, AgentError> {
+        let deadline = Instant::now() + wait.limit;
         loop {
-            match self.replies.recv_timeout(GLANCE) {
+            match self.replies.recv_timeout(POLL_INTERVAL) {
                 Ok(line) => return Ok(line),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.lost(task)),
-                Err(RecvTimeoutError::Timeout) if patience.interrupted.load(Ordering::Relaxed) => {
+                Err(RecvTimeoutError::Timeout) if wait.interrupted.load(Ordering::Relaxed) => {
                     return Err(AgentError::Interrupted { endpoint: self.endpoint.clone(), task: task.to_owned() });
                 }
                 Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
-                    return Err(AgentError::Silent { endpoint: self.endpoint.clone(), task: task.to_owned(), limit: patience.limit });
+                    return Err(AgentError::Silent { endpoint: self.endpoint.clone(), task: task.to_owned(), limit: wait.limit });
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -190,22 +190,22 @@ impl Agent {
 
     /// A reply that belongs to another request: the agent is out of step and cannot be used any more.
     pub fn unexpected(&self, reply: &Reply) -> AgentError {
-        AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("it answers {reply:?} to something else") }
+        AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("its reply {reply:?} belongs to another request") }
     }
 
-    /// That it is lost, where its process has ended: what others say of it then is hearsay.
+    /// The error of a lost agent, where its process has ended. It comes before errors of the other end, which are its consequences.
     pub fn is_lost(&mut self, task: &str) -> Option<AgentError> {
         matches!(self.child.try_wait(), Ok(Some(_))).then(|| self.lost(task))
     }
 
     fn lost(&mut self, task: &str) -> AgentError {
-        // What it said last may still be on its way.
+        // Its last lines may still be in the pipe.
         let ended = self.child.wait_timeout(Duration::from_millis(200)).ok().flatten();
         let said = self.child.stderr_so_far();
         let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
         let mut trace = match ended {
             Some(status) if status.signal() == Some(Signal::SIGKILL as i32) => {
-                format!(" ({status}: someone killed it, or the kernel did for want of memory, which `dmesg` shows)")
+                format!(" ({status}: it was killed; if memory ran out, `dmesg` says so)")
             }
             Some(status) => format!(" ({status})"),
             None => String::new(),

@@ -8,8 +8,8 @@ use reporter::environment::{
     Dpdk, EndpointEnvironment, Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings,
 };
 
-use crate::preflight::{self, Check, Intention, Machine};
-use crate::process::{CommandSpec, Place, run};
+use crate::preflight::{self, Check, Machine, PlannedRun};
+use crate::process::{CommandSpec, Location, run};
 
 /// This machine, and one kernel interface of it. What cannot be found out is left out.
 pub(super) fn describe(interface: &str) -> EndpointEnvironment {
@@ -20,23 +20,24 @@ pub(super) fn describe(interface: &str) -> EndpointEnvironment {
         Some(at) => environment.nics.swap_remove(at),
         None => Nic { name: interface.to_owned(), ..Nic::default() },
     };
-    if let Some(text) = ethtool("-i", interface) {
+    if let Some(text) = ethtool(&["-i"], interface) {
         parse_ethtool_driver(&text, &mut nic);
     }
-    if let Some(text) = ethtool("-k", interface) {
+    if let Some(text) = ethtool(&["--json", "-k"], interface) {
         nic.offloads = parse_ethtool_features(&text);
     }
-    nic.pause = ethtool("-a", interface).and_then(|text| parse_ethtool_pause(&text));
-    nic.rings = ethtool("-g", interface).and_then(|text| parse_ethtool_rings(&text));
-    let intention = Intention { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
-    let checks = preflight::check(&Machine::here(), &intention);
+    nic.pause = ethtool(&["--json", "-a"], interface).and_then(|text| parse_ethtool_pause(&text));
+    nic.rings = ethtool(&["-g"], interface).and_then(|text| parse_ethtool_rings(&text));
+    let planned = PlannedRun { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
+    let checks = preflight::check(&Machine::here(), &planned);
     environment.findings = checks.iter().filter_map(Check::finding).collect();
     // Only the interface that was measured: the others of the machine say nothing about the result.
     environment.nics = vec![nic];
     environment
 }
 
-fn ethtool(what: &str, interface: &str) -> Option<String> {
-    let spec = CommandSpec::new(Place::Here, ["ethtool", what, interface]).with_timeout(Duration::from_secs(5));
+fn ethtool(options: &[&str], interface: &str) -> Option<String> {
+    let spec = CommandSpec::new(Location::Here, ["ethtool"].iter().chain(options).chain([&interface]).copied())
+        .with_timeout(Duration::from_secs(5));
     run(&spec).ok().filter(|output| output.success()).map(|output| output.stdout_text())
 }

@@ -8,6 +8,6 @@ mod describe;
 mod protocol;
 mod server;
 
-pub use client::{Agent, AgentError, Patience};
+pub use client::{Agent, AgentError, WaitLimit};
 pub use protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
 pub use server::{ServeError, serve};

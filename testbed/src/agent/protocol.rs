@@ -14,11 +14,11 @@ pub struct Greeting {
     pub protocol: u32,
     /// Which linerate it is.
     pub linerate: String,
-    /// Its process, so that nobody else is ever signalled.
+    /// Its process number.
     pub pid: u32,
 }
 
-/// What the conductor asks. Every request has exactly one reply.
+/// A request of the conductor. Every request has exactly one reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Request {
@@ -48,7 +48,7 @@ pub struct OpenPort {
     pub options: PortOptions,
 }
 
-/// What the agent answers.
+/// A reply of the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {

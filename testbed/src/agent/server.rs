@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::describe::describe;
 use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
 
-/// The conductor is gone, or speaks another language.
+/// The connection to the conductor failed.
 #[derive(Debug, Error)]
 pub enum ServeError {
     /// The pipe to the conductor broke.
@@ -21,10 +21,10 @@ pub enum ServeError {
     Encode(#[from] serde_json::Error),
 }
 
-/// How often a sender looks whether its conductor is still there. Seldom: it wakes a CPU that polls.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often a sender checks that its conductor is still connected. Rarely, because each check wakes a CPU.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Serves one conductor until it closes the pipe. A conductor that goes in mid-trial ends the trial: nothing goes on sending for nobody.
+/// Serves one conductor until it closes the pipe. If the connection breaks during a trial, the trial ends.
 pub fn serve(requests: impl BufRead + Send + 'static, mut replies: impl Write) -> Result<(), ServeError> {
     let greeting = Greeting { protocol: PROTOCOL, linerate: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
     write_line(&mut replies, &greeting)?;
@@ -64,7 +64,7 @@ fn write_line(to: &mut impl Write, message: &impl serde::Serialize) -> Result<()
 }
 
 /// How long a link may take to come up before a trial: a NIC trains its link after the port was started, and a vhost port learns a moment
-/// later than its peer that they are connected. A trial on a link that is down all the same is made, and says so.
+/// later than its peer that they are connected. A trial on a link that stays down is made, and reports the link.
 const LINK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the agent holds. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
@@ -94,7 +94,7 @@ impl State {
                             if gone.load(Ordering::Relaxed) {
                                 running.stop();
                             }
-                            std::thread::sleep(GLANCE);
+                            std::thread::sleep(POLL_INTERVAL);
                         }
                         ended(running, up_before, dataplane, Reply::Sent)
                     }

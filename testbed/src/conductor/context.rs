@@ -2,6 +2,7 @@ use std::sync::atomic::AtomicBool;
 
 use reporter::archive::RunDirectory;
 
+use super::machines::Machines;
 use super::observer::Observer;
 use crate::topology::Testbed;
 
@@ -9,6 +10,8 @@ use crate::topology::Testbed;
 pub(super) struct Context<'a> {
     /// The endpoints.
     pub testbed: &'a Testbed,
+    /// Which of them share a machine.
+    pub machines: &'a Machines,
     /// Where raw files go.
     pub directory: &'a RunDirectory,
     /// Set when the user ends the run.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reporter::environment::{EndpointEnvironment, Environment};
 
-use crate::agent::{Agent, AgentError, Patience, Reply, Request};
+use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
 use crate::topology::{Endpoint, Testbed};
 
 /// How long an endpoint may take to look at itself: a handful of short commands.
@@ -17,15 +17,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// An endpoint does not answer. That is found before anything is measured.
 pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environment, AgentError> {
-    let patience = Patience { limit: LIMIT, interrupted };
+    let wait = WaitLimit { limit: LIMIT, interrupted };
     // All start before the first is asked: they look at themselves at the same time.
     let agents =
         testbed.endpoints.iter().map(|endpoint| Ok((endpoint, Agent::start(endpoint)?))).collect::<Result<Vec<_>, AgentError>>()?;
     let mut endpoints = BTreeMap::new();
     for (endpoint, mut agent) in agents {
-        let found = match ask(&mut agent, endpoint, patience) {
+        let found = match ask(&mut agent, endpoint, wait) {
             // An agent may be lost to an accident: a connection that broke, a machine short of memory. Lost twice, it has a reason.
-            Err(AgentError::Lost { .. }) => ask(&mut Agent::start(endpoint)?, endpoint, patience)?,
+            Err(AgentError::Lost { .. }) => ask(&mut Agent::start(endpoint)?, endpoint, wait)?,
             answered => answered?,
         };
         endpoints.insert(endpoint.id.clone(), found);
@@ -33,10 +33,10 @@ pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environme
     Ok(if testbed.emulated { Environment::emulated(endpoints) } else { Environment::new(endpoints) })
 }
 
-fn ask(agent: &mut Agent, endpoint: &Endpoint, patience: Patience<'_>) -> Result<EndpointEnvironment, AgentError> {
-    agent.greet(patience)?;
+fn ask(agent: &mut Agent, endpoint: &Endpoint, wait: WaitLimit<'_>) -> Result<EndpointEnvironment, AgentError> {
+    agent.greet(wait)?;
     let request = Request::Describe { interface: endpoint.interface.clone() };
-    match agent.ask(&request, "describe its machine", patience)? {
+    match agent.ask(&request, "describe the machine", wait)? {
         Reply::Described(found) => Ok(*found),
         other => Err(agent.unexpected(&other)),
     }

@@ -9,6 +9,7 @@ mod context;
 mod done;
 mod environment;
 mod kernel;
+mod machines;
 mod observer;
 mod record;
 mod run;

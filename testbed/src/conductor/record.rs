@@ -5,7 +5,7 @@ use reporter::kernel_tools::KernelTool;
 use reporter::record::{Metric, ReasonKind, Record, SchemaVersion, Size, Tool, Values, Verdict, View};
 
 use super::schedule::Step;
-use crate::plan::{Protocol, What};
+use crate::plan::{MeasureKind, Protocol};
 
 /// How the ends were set up, where that is not plain.
 pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
@@ -19,35 +19,37 @@ pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind
 
 /// A record without results: who, where, what.
 pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
-    let name = step.what.kernel_tool().map_or("linerate", KernelTool::name);
-    let kernel = step.what.stack().is_kernel();
+    let name = step.kind.kernel_tool().map_or("linerate", KernelTool::name);
+    let kernel = step.kind.stack().is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,
         id: step.id.clone(),
         time: jiff::Timestamp::now(),
         pair: step.pair.clone(),
-        stack: step.what.stack(),
+        stack: step.kind.stack(),
         tool: Tool {
             name: name.to_owned(),
             version: if kernel { String::new() } else { env!("CARGO_PKG_VERSION").to_owned() },
             commands: Vec::new(),
         },
-        metric: match step.what {
-            What::KernelPingPong { .. } => Metric::Latency,
-            _ => metric(step.what.method()),
+        metric: match step.kind {
+            MeasureKind::KernelPingPong { .. } => Metric::Latency,
+            _ => metric(step.kind.method()),
         },
-        method: step.what.method().to_owned(),
+        method: step.kind.method().to_owned(),
         parameters: parameters_of(step),
         // The same as that of a record that did not fail, so that both stand in one place.
-        size: match *step.what {
-            What::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),
-            What::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
-            What::KernelStream { protocol: Protocol::Udp, .. } | What::RoundTrip { .. } | What::Procedure { .. } => Size::frame(step.size),
+        size: match *step.kind {
+            MeasureKind::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),
+            MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
+            MeasureKind::KernelStream { protocol: Protocol::Udp, .. } | MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
+                Size::frame(step.size)
+            }
         },
-        view: match step.what {
-            What::KernelStream { protocol: Protocol::Tcp, .. } | What::KernelPingPong { .. } => Some(View::Application),
-            What::KernelStream { protocol: Protocol::Udp, .. } | What::Procedure { .. } => Some(View::Frame),
-            What::RoundTrip { .. } => None,
+        view: match step.kind {
+            MeasureKind::KernelStream { protocol: Protocol::Tcp, .. } | MeasureKind::KernelPingPong { .. } => Some(View::Application),
+            MeasureKind::KernelStream { protocol: Protocol::Udp, .. } | MeasureKind::Procedure { .. } => Some(View::Frame),
+            MeasureKind::RoundTrip { .. } => None,
         },
         load: None,
         repetition: step.repetition,

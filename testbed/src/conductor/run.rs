@@ -10,6 +10,7 @@ use super::bypass::Bypass;
 use super::context::Context;
 use super::done::Done;
 use super::kernel::{KernelError, KernelTools};
+use super::machines::Machines;
 use super::observer::{Observer, StepInfo};
 use super::schedule::{self, Group};
 use crate::plan::Plan;
@@ -82,6 +83,7 @@ impl Conductor<'_> {
         let mut left: Duration = groups.iter().flatten().map(|step| step.expected).sum();
         let mut number = of - groups.iter().map(Group::len).sum::<usize>();
         let mut tools = KernelTools::default();
+        let machines = Machines::of(self.testbed);
         let mut bypass = Bypass::new(self.max_frame());
         for group in groups {
             // Both ends of a pair stay open while it is measured, and end before the next pair begins.
@@ -92,16 +94,21 @@ impl Conductor<'_> {
                 }
                 number += 1;
                 let tuning = step.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-                let title = format!("{} {} {} {}{tuning}", step.pair, step.what.stack(), step.what.method(), step.size);
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.kind.stack(), step.kind.method(), step.size);
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
-                let mut context =
-                    Context { testbed: self.testbed, directory: self.directory, interrupted: self.interrupted, observer: self.observer };
-                let record = match step.what.stack().is_kernel() {
+                let mut context = Context {
+                    testbed: self.testbed,
+                    machines: &machines,
+                    directory: self.directory,
+                    interrupted: self.interrupted,
+                    observer: self.observer,
+                };
+                let record = match step.kind.stack().is_kernel() {
                     true => tools.measure(&step, &context)?,
                     false => bypass.measure(&step, &mut context)?,
                 };
-                // What was cut short by the user is no result; a resumed run measures it again.
+                // A measurement that the user interrupted is not a result; a resumed run measures it again.
                 if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
                     return Ok(RunEnd::Interrupted);
                 }
@@ -116,7 +123,7 @@ impl Conductor<'_> {
     /// Every DPDK size of the plan goes through the same ports.
     fn max_frame(&self) -> FrameSize {
         let sizes =
-            self.plan.measures.iter().filter(|measure| !measure.what.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+            self.plan.measures.iter().filter(|measure| !measure.kind.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
         sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
     }
 }

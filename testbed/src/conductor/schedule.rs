@@ -7,7 +7,7 @@ use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
 use reporter::record::{Pair, RecordId};
 
-use crate::plan::{Measure, PairSelection, Plan, Tuning, What};
+use crate::plan::{Measure, MeasureKind, PairSelection, Plan, PortTuning};
 use crate::topology::{Testbed, TestbedError};
 
 /// One measurement that makes one record.
@@ -16,13 +16,13 @@ pub struct Step<'p> {
     /// The record's id: the same in every run of the plan, so that a resumed run knows what is there.
     pub id: RecordId,
     /// What.
-    pub what: &'p What,
+    pub kind: &'p MeasureKind,
     /// Between which endpoints.
     pub pair: Pair,
     /// At which size.
     pub size: FrameSize,
     /// How the DPDK ends are set up.
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
     /// Which repetition, from 1.
     pub repetition: u32,
     /// How long it should take.
@@ -40,16 +40,16 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
         for pair in all_pairs(plan, testbed)? {
             check_cpus(plan, testbed, &pair)?;
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(&pair));
-            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.what.stack().is_kernel());
+            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
             let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
                 measure.sizes.iter().map(|&size| Step {
                     id: id(measure, &pair, size, repetition),
-                    what: &measure.what,
+                    kind: &measure.kind,
                     pair: pair.clone(),
                     size,
                     tuning: measure.tuning,
                     repetition,
-                    expected: expected(&measure.what),
+                    expected: expected(&measure.kind),
                 })
             });
             groups.push(steps.collect::<Group>());
@@ -60,7 +60,7 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
 
 /// Whether both ends of a pair have a CPU for each queue that the plan asks for.
 fn check_cpus(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
-    let bypass = plan.measures.iter().filter(|measure| measure.is_for(pair) && !measure.what.stack().is_kernel());
+    let bypass = plan.measures.iter().filter(|measure| measure.is_for(pair) && !measure.kind.stack().is_kernel());
     match bypass.map(|measure| measure.tuning.queues).max() {
         Some(queues) => testbed.cpus(pair, queues).map(|_| ()),
         None => Ok(()),
@@ -93,18 +93,19 @@ impl Measure {
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
     let tuning = measure.tuning.label().map(|label| format!("-{label}")).unwrap_or_default();
-    let (stack, method) = (measure.what.stack(), measure.what.method());
-    RecordId(format!("{}.{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
+    let (stack, method) = (measure.kind.stack(), measure.kind.method());
+    // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
+    RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
 }
 
 /// For the time left only; searches end when they end.
-fn expected(what: &What) -> Duration {
+fn expected(what: &MeasureKind) -> Duration {
     let plus = |seconds: Seconds, overhead: f64| Duration::from_secs_f64(seconds.seconds() + overhead);
     match what {
-        What::KernelStream { duration, .. } => plus(*duration, 0.15),
-        What::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),
-        What::RoundTrip { duration, .. } => plus(*duration, 0.4),
-        What::Procedure { method, .. } => {
+        MeasureKind::KernelStream { duration, .. } => plus(*duration, 0.15),
+        MeasureKind::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),
+        MeasureKind::RoundTrip { duration, .. } => plus(*duration, 0.4),
+        MeasureKind::Procedure { method, .. } => {
             let wait = method.phases.total();
             match &method.procedure {
                 Procedure::Mrr { trials, duration } => plus((*duration + wait) * f64::from(*trials), 0.05),
@@ -120,5 +121,19 @@ fn expected(what: &What) -> Duration {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_pairs_never_have_one_id() {
+        let text = "name = \"p\"\nsizes = [64]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"";
+        let plan = Plan::reread(text, std::path::Path::new("plan.toml")).unwrap();
+        let id = |pair: &str| id(&plan.measures[0], &pair.parse().unwrap(), FrameSize::MIN, 1);
+        assert_ne!(id("a.b:c"), id("a:b.c"));
+        assert_eq!(id("a-cpu:b-dpu").0, "a-cpu+b-dpu/dpdk/mrr/64/1");
     }
 }

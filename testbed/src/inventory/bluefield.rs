@@ -1,8 +1,8 @@
 use std::fmt;
 
+use reporter::environment::KernelFiles;
 use serde::Serialize;
 
-use super::kernel_files::KernelFiles;
 use super::pci::PciPort;
 use super::port_name::Represented;
 

@@ -4,7 +4,6 @@
 //! NVIDIA's and DPDK's documents and the drivers' code; it has been tried on imitated trees, not on the hardware.
 
 mod bluefield;
-mod kernel_files;
 mod pci;
 mod port_name;
 mod software;
@@ -12,10 +11,10 @@ mod subfunction;
 
 use std::path::Path;
 
+use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 pub use bluefield::BlueFieldView;
-pub(crate) use kernel_files::KernelFiles;
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
 pub use port_name::{PortName, Represented};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};

@@ -1,8 +1,8 @@
 use std::fs;
 
+use reporter::environment::KernelFiles;
 use serde::Serialize;
 
-use super::kernel_files::KernelFiles;
 use super::pci::{PciAddress, function_of};
 
 /// A subfunction of an mlx5 device, on the auxiliary bus: an ordinary port that is reached through the e-switch's rules, the fair

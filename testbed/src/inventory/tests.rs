@@ -81,7 +81,7 @@ fn the_arm_side_in_dpu_mode_shows_uplinks_and_representors_with_their_devargs() 
     let inventory = bluefield_arm().inventory();
     assert_eq!(inventory.bluefield, Some(BlueFieldView::ArmInDpuMode));
     let first = &inventory.pci[0];
-    assert_eq!(first.model, Some("NVIDIA BlueField-2 (ConnectX-6 Dx)"));
+    assert!(first.model.as_ref().is_some_and(|model| model.contains("BlueField-2")), "{:?}", first.model);
     assert_eq!((first.driver.as_deref(), &first.readiness), (Some("mlx5_core"), &Readiness::Ready));
     assert_eq!(first.interfaces.iter().map(|interface| interface.name.as_str()).collect::<Vec<_>>(), ["p0"]);
     assert_eq!(first.interfaces[0].speed, Some("100G".parse().unwrap()));

@@ -8,16 +8,16 @@ use crate::process::{NamespaceName, ProcessError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
-    /// Namespaces need rights that this process has not.
+    /// This process lacks the rights to make namespaces.
     #[error(
-        "a lab needs the rights to make network namespaces and interfaces, and this process lacks {missing}: run it with sudo, or as root in a container that has {missing}"
+        "a lab needs the rights to make network namespaces and interfaces, but this process lacks {missing}: run it with sudo, or as root in a container that has {missing}"
     )]
     NotPermitted {
         /// The capabilities that are missing (capabilities(7)).
         missing: String,
     },
     /// A lab of this name is up.
-    #[error("there is already a lab {name}: choose another name, or take it down with `linerate lab down --name {name}`")]
+    #[error("lab {name} already exists: choose another name, or take it down with `linerate lab down --name {name}`")]
     NameTaken {
         /// The name.
         name: LabName,
@@ -31,7 +31,7 @@ pub enum LabError {
         namespace: NamespaceName,
     },
     /// There is no lab of this name.
-    #[error("there is no lab {name}: {}", known_labs(.known))]
+    #[error("lab {name} does not exist: {}", known_labs(.known))]
     NoSuchLab {
         /// The name.
         name: LabName,
@@ -58,11 +58,11 @@ pub enum LabError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// iproute2 refused.
-    #[error("cannot {what}: ip says: {message}")]
+    #[error("cannot {what}: ip reports: {message}")]
     Refused {
         /// What was being done.
         what: String,
-        /// What `ip` wrote.
+        /// MeasureKind `ip` wrote.
         message: String,
     },
     /// A bridge did not start to forward.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::LabError;
 use super::layout::{ESWITCH, Layout};
-use crate::process::{CommandSpec, Input, NamespaceName, Place, run};
+use crate::process::{CommandSpec, Input, Location, NamespaceName, run};
 
 /// No `ip` command takes a tenth of this.
 const IP_LIMIT: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ pub(super) fn delete_namespaces<'a>(namespaces: impl Iterator<Item = &'a Namespa
     if script.is_empty() {
         return Ok(String::new());
     }
-    let spec = CommandSpec::new(Place::Here, ["ip", "-force", "-batch", "-"]);
+    let spec = CommandSpec::new(Location::Here, ["ip", "-force", "-batch", "-"]);
     Ok(run(&spec.with_stdin(Input::Bytes(script.into_bytes())).with_timeout(IP_LIMIT))?.stderr_text())
 }
 
@@ -44,7 +44,7 @@ fn ip_batch(namespace: Option<&NamespaceName>, what: &str, script: &str) -> Resu
     let mut words = vec!["ip"];
     words.extend(namespace.iter().flat_map(|namespace| ["-n", namespace.as_str()]));
     words.extend(["-batch", "-"]);
-    let spec = CommandSpec::new(Place::Here, words).with_stdin(Input::Bytes(script.as_bytes().to_vec())).with_timeout(IP_LIMIT);
+    let spec = CommandSpec::new(Location::Here, words).with_stdin(Input::Bytes(script.as_bytes().to_vec())).with_timeout(IP_LIMIT);
     let output = run(&spec)?;
     if output.success() {
         return Ok(());
@@ -84,7 +84,7 @@ struct BridgePort {
 }
 
 fn wait_for_forwarding(layout: &Layout, namespace: &NamespaceName, ports: usize) -> Result<(), LabError> {
-    let spec = CommandSpec::new(Place::Here, ["bridge", "-n", namespace.as_str(), "-json", "link"]).with_timeout(IP_LIMIT);
+    let spec = CommandSpec::new(Location::Here, ["bridge", "-n", namespace.as_str(), "-json", "link"]).with_timeout(IP_LIMIT);
     let deadline = Instant::now() + FORWARDING_LIMIT;
     loop {
         let seen: Vec<BridgePort> = serde_json::from_slice(&run(&spec)?.stdout).unwrap_or_default();

@@ -11,7 +11,7 @@
 //! reserved for benchmarks in isolated environments (RFC 2544 appendix C.2.2 as corrected by RFC 6815 §4.2), and nothing routes them.
 //!
 //! A lab belongs to the process that made it and goes when its [`Lab`] is dropped. If that process was killed, the next
-//! [`Lab::up`] anywhere on the machine removes what it left. A lab that is kept ([`LabOptions::keep`]) belongs to nobody and
+//! [`Lab::up`] anywhere on the machine removes what it left. A lab that is kept ([`LabOptions::keep`]) has no owner and
 //! stays until it is taken down. Several labs can be up at once. Nothing is removed that no lab made.
 
 mod error;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LabError;
 use super::name::LabName;
-use crate::process::ProcessIdentity;
+use crate::process::{BootId, ProcessIdentity};
 
 /// One directory for each lab; in memory, gone with a reboot as the namespaces are.
 const ROOT: &str = "/run/linerate";
@@ -39,8 +39,8 @@ pub(super) enum Owner {
     Process {
         /// The process number and its start since boot.
         identity: ProcessIdentity,
-        /// Which boot that was (`/proc/sys/kernel/random/boot_id`).
-        boot: String,
+        /// Which boot that was.
+        boot: BootId,
     },
     /// The registration cannot be read: not removed unasked.
     #[serde(skip)]
@@ -53,13 +53,13 @@ pub(super) enum Owner {
 impl Owner {
     pub(super) fn this_process() -> Result<Self, LabError> {
         let unreadable = || failure("read", Path::new("/proc/self/stat"))(io::Error::other("it has no start time"));
-        Ok(Owner::Process { identity: ProcessIdentity::current().ok_or_else(unreadable)?, boot: this_boot() })
+        Ok(Owner::Process { identity: ProcessIdentity::current().ok_or_else(unreadable)?, boot: BootId::here() })
     }
 
     /// Whether a process owned it and is gone. A later process with the same number is another one: it started later, or after another boot.
     pub(super) fn is_dead(&self) -> bool {
         match self {
-            Owner::Process { identity, boot } => *boot != this_boot() || !identity.is_alive(),
+            Owner::Process { identity, boot } => *boot != BootId::here() || !identity.is_alive(),
             Owner::Nobody | Owner::Unknown { .. } => false,
         }
     }
@@ -150,10 +150,6 @@ fn write(directory: &Path, registration: &Registration) -> Result<(), LabError> 
     let next = directory.join(format!("{REGISTRATION_FILE}.next"));
     fs::write(&next, text).map_err(failure("write", &next))?;
     fs::rename(&next, &path).map_err(failure("write", &path))
-}
-
-fn this_boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {

@@ -44,19 +44,19 @@ pub(super) fn processes_in(namespaces: &[NamespaceName]) -> Vec<ProcessIdentity>
 fn end_processes(namespaces: &[NamespaceName]) {
     for (signal, limit) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, KILL_LIMIT)] {
         let deadline = Instant::now() + limit;
-        let mut told: Vec<ProcessIdentity> = Vec::new();
+        let mut signalled: Vec<ProcessIdentity> = Vec::new();
         loop {
             // Asked again each time: they may have started others.
             let inside: Vec<ProcessIdentity> = processes_in(namespaces).into_iter().filter(|process| process.is_alive()).collect();
             if inside.is_empty() {
                 return;
             }
-            for process in inside.iter().filter(|process| !told.contains(process)) {
+            for process in inside.iter().filter(|process| !signalled.contains(process)) {
                 if let Ok(pid) = i32::try_from(process.pid) {
                     let _ = kill(Pid::from_raw(pid), signal);
                 }
             }
-            told.extend(inside);
+            signalled.extend(inside);
             if Instant::now() >= deadline {
                 break;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::register::directory;
 use super::*;
-use crate::process::{CommandSpec, Place, ProcessIdentity, run, spawn};
+use crate::process::{BootId, CommandSpec, Location, ProcessIdentity, run, spawn};
 
 fn name(text: &str) -> LabName {
     // Tests of several builds may run at once on one machine.
@@ -34,7 +34,7 @@ fn register_as(name: &LabName, owner: Owner) {
     Locked::lock().unwrap().rewrite(&Registration { name: name.clone(), owner }).unwrap();
 }
 
-fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut String)) -> Owner {
+fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut BootId)) -> Owner {
     match Owner::this_process().unwrap() {
         Owner::Process { mut identity, mut boot } => {
             change(&mut identity, &mut boot);
@@ -62,7 +62,7 @@ fn a_refusal_by_ip_is_told_and_leaves_nothing() {
     let failed = Lab::up_with(options(&name), |layout| {
         // The second namespace exists when `ip` comes to it, so that only the first has been made.
         let other = layout.endpoints()[1].namespace.clone();
-        run(&CommandSpec::new(Place::Here, ["ip", "netns", "add", other.as_str()]))?;
+        run(&CommandSpec::new(Location::Here, ["ip", "netns", "add", other.as_str()]))?;
         kernel::build(layout)
     });
     assert!(failed.unwrap_err().to_string().contains("File exists"));
@@ -74,7 +74,7 @@ fn a_lab_of_a_dead_process_is_swept_with_what_runs_inside() {
     let name = name("dead");
     abandon(&name);
     let inside = Layout::of(&name).endpoints()[0].namespace.clone();
-    let mut orphan = spawn(&CommandSpec::new(Place::Namespace(inside), ["sh", "-c", "echo inside; exec sleep 600"])).unwrap();
+    let mut orphan = spawn(&CommandSpec::new(Location::Namespace(inside), ["sh", "-c", "echo inside; exec sleep 600"])).unwrap();
     BufReader::new(orphan.take_stdout().unwrap()).read_line(&mut String::new()).unwrap();
     // This process has the number of the owner, but it started at another time. From here on any other test's lab may sweep it.
     register_as(&name, owner_with(|identity, _| identity.started_ticks += 1));
@@ -86,7 +86,7 @@ fn a_lab_of_a_dead_process_is_swept_with_what_runs_inside() {
 
 #[test]
 fn a_lab_from_before_a_reboot_is_dead_and_one_of_a_living_process_is_not() {
-    assert!(owner_with(|_, boot| "another boot".clone_into(boot)).is_dead());
+    assert!(owner_with(|_, boot| *boot = BootId("another boot".to_owned())).is_dead());
     assert!(!owner_with(|_, _| ()).is_dead());
     assert!(!Owner::Nobody.is_dead());
 }
@@ -108,11 +108,11 @@ fn a_registration_that_cannot_be_read_is_shown_kept_and_removed_only_when_asked(
 fn a_namespace_that_no_lab_made_is_left_alone() {
     let name = name("alien");
     let alien = Layout::of(&name).endpoints()[2].namespace.clone();
-    run(&CommandSpec::new(Place::Here, ["ip", "netns", "add", alien.as_str()])).unwrap();
+    run(&CommandSpec::new(Location::Here, ["ip", "netns", "add", alien.as_str()])).unwrap();
     let refused = Lab::up(options(&name));
     assert!(matches!(refused, Err(LabError::NamespaceTaken { .. })));
     assert_eq!(traces(&name), [alien.to_string()]);
-    run(&CommandSpec::new(Place::Here, ["ip", "netns", "delete", alien.as_str()])).unwrap();
+    run(&CommandSpec::new(Location::Here, ["ip", "netns", "delete", alien.as_str()])).unwrap();
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::file::parse;
 use super::model::Plan;
 use crate::text_file::FileProblem;
 
-/// How much of the built-in plan is wanted.
+/// A plan that needs no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum BuiltInPlan {
     /// Three sizes, short trials: under a minute.
     Quick,
     /// All seven sizes of RFC 2544 §9.1: under three minutes.
@@ -15,29 +15,29 @@ pub enum Extent {
     Full,
 }
 
-impl Extent {
+impl BuiltInPlan {
     /// The plan's name.
     pub const fn name(self) -> &'static str {
         match self {
-            Extent::Quick => "quick",
-            Extent::Standard => "standard",
-            Extent::Full => "full",
+            BuiltInPlan::Quick => "quick",
+            BuiltInPlan::Standard => "standard",
+            BuiltInPlan::Full => "full",
         }
     }
 
     /// The plan as a file: what a person would write, and where to start from for a plan of one's own.
     pub const fn text(self) -> &'static str {
         match self {
-            Extent::Quick => include_str!("quick.toml"),
-            Extent::Standard => include_str!("standard.toml"),
-            Extent::Full => include_str!("full.toml"),
+            BuiltInPlan::Quick => include_str!("quick.toml"),
+            BuiltInPlan::Standard => include_str!("standard.toml"),
+            BuiltInPlan::Full => include_str!("full.toml"),
         }
     }
 }
 
 impl Plan {
     /// The plan that needs no file: every pair, kernel and bypass.
-    pub fn built_in(extent: Extent) -> Result<Plan, FileProblem> {
-        parse(extent.text(), Path::new(extent.name()))
+    pub fn built_in(plan: BuiltInPlan) -> Result<Plan, FileProblem> {
+        parse(plan.text(), Path::new(plan.name()))
     }
 }

@@ -11,8 +11,8 @@ use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::model::{Measure, PairSelection, Plan, Protocol, What};
-use super::tuning::{Keys, OneOrMany, Tuning};
+use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
+use super::tuning::{Keys, OneOrMany, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Plan {
@@ -89,8 +89,8 @@ enum FileSizes {
     List(Vec<u32>),
 }
 
-/// Where in which file a measure stands.
-struct Where<'a> {
+/// The table of a measure in the file.
+struct Source<'a> {
     text: &'a str,
     path: &'a Path,
     table: Range<usize>,
@@ -124,41 +124,41 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
     }
     let mut measures = Vec::new();
     for spanned in &file.measures {
-        let place = Where { text, path, table: spanned.span() };
+        let source = Source { text, path, table: spanned.span() };
         let measure = spanned.get_ref();
         let pairs = match measure.pairs.as_ref().or(file.pairs.as_ref()) {
-            Some(pairs) => place.pairs(pairs)?,
+            Some(pairs) => source.pairs(pairs)?,
             None => PairSelection::All,
         };
         let sizes = match measure.sizes.as_ref().or(file.sizes.as_ref()) {
-            Some(sizes) => place.sizes(sizes)?,
+            Some(sizes) => source.sizes(sizes)?,
             None => {
                 return Err(
-                    place.wrong(Some(measure.method.span()), "no sizes: give `sizes = \"rfc2544\"` or a list, here or for the whole plan")
+                    source.wrong(Some(measure.method.span()), "no sizes: give `sizes = \"rfc2544\"` or a list, here or for the whole plan")
                 );
             }
         };
-        let what = place.what(measure, &sizes)?;
-        for tuning in place.tunings(measure)? {
-            let measure = Measure { what: what.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
-            place.only_once(&measure, &measures)?;
+        let kind = source.kind(measure, &sizes)?;
+        for tuning in source.tunings(measure)? {
+            let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
+            source.only_once(&measure, &measures)?;
             measures.push(measure);
         }
     }
     Ok(Plan { name: name.clone(), repetitions, measures, source: text.to_owned() })
 }
 
-impl Where<'_> {
+impl Source<'_> {
     fn wrong(&self, span: Option<Range<usize>>, message: impl Into<String>) -> FileProblem {
         wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
     }
 
-    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<Tuning>, FileProblem> {
+    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<PortTuning>, FileProblem> {
         let FileMeasure { queues, burst, flows, pacing, .. } = measure;
         let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
-            let why = "\"mrr\" offers all that there is: it has no rate that `pacing` could space";
+            let why = "method \"mrr\" sends at maximum rate: it has no rate, so `pacing` has no effect; remove it";
             return Err(self.wrong(self.span_of("pacing"), why));
         }
         Ok(tunings)
@@ -170,7 +170,7 @@ impl Where<'_> {
         sizes.sort_unstable();
         let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let same = |other: &&Measure| {
-            let what = (other.what.stack(), other.what.method()) == (measure.what.stack(), measure.what.method());
+            let what = (other.kind.stack(), other.kind.method()) == (measure.kind.stack(), measure.kind.method());
             what && other.tuning == measure.tuning && other.pairs.overlaps(&measure.pairs)
         };
         let again = before.iter().filter(same).flat_map(|other| &other.sizes).find(|size| measure.sizes.contains(size)).copied();
@@ -178,8 +178,8 @@ impl Where<'_> {
             Some(size) => {
                 let message = format!(
                     "{} {} at {size} is measured twice between one pair: use `repetitions`, or another plan",
-                    measure.what.stack(),
-                    measure.what.method()
+                    measure.kind.stack(),
+                    measure.kind.method()
                 );
                 Err(self.wrong(None, message))
             }
@@ -214,7 +214,7 @@ impl Where<'_> {
         }
     }
 
-    fn what(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<What, FileProblem> {
+    fn kind(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<MeasureKind, FileProblem> {
         let method = measure.method.get_ref().as_str();
         let protocol = match measure.stack {
             Stack::KernelTcp => Some(Protocol::Tcp),
@@ -228,22 +228,22 @@ impl Where<'_> {
             (Some(protocol), "stream") => {
                 self.only(measure, &["duration", "tool"])?;
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
-                Ok(What::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)? })
+                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (Some(protocol), "ping-pong") => {
                 self.only(measure, &["duration", "tool"])?;
                 let tool = self.tool(measure, KernelMethod::PingPong, protocol)?;
-                Ok(What::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
+                Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
                 self.only(measure, &["duration", "rate", "queues", "burst", "flows", "pacing"])?;
-                Ok(What::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
+                Ok(MeasureKind::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
             (Some(protocol), name) => {
                 let tools = |method| choice(KernelTool::able(method, protocol.transport()));
                 let message = format!(
-                    "stack {} has no method `{name}`: use stream ({}) or ping-pong ({})",
+                    "stack \"{}\" has no method \"{name}\"; use stream ({}) or ping-pong ({})",
                     measure.stack,
                     tools(KernelMethod::Stream),
                     tools(KernelMethod::PingPong)
@@ -252,16 +252,16 @@ impl Where<'_> {
             }
             (None, name) => {
                 let known: Vec<&str> = MethodName::ALL.iter().map(|known| known.name()).collect();
-                let message = format!("`{name}` is no method of dpdk: it has round-trip, {}", known.join(", "));
+                let message = format!("stack \"dpdk\" has no method \"{name}\"; use one of: round-trip, {}", known.join(", "));
                 Err(self.wrong(Some(measure.method.span()), message))
             }
         }
     }
 
-    fn procedure(&self, measure: &FileMeasure, name: &str, sizes: &[FrameSize]) -> Result<What, FileProblem> {
+    fn procedure(&self, measure: &FileMeasure, name: &str, sizes: &[FrameSize]) -> Result<MeasureKind, FileProblem> {
         for (key, span) in [("tool", measure.tool.as_ref().map(Spanned::span)), ("rate", measure.rate.as_ref().map(Spanned::span))] {
             if span.is_some() {
-                return Err(self.wrong(span, format!("`{key}` means nothing to method \"{name}\"")));
+                return Err(self.wrong(span, format!("method \"{name}\" has no key `{key}`: remove it")));
             }
         }
         let method_name: MethodName =
@@ -297,7 +297,7 @@ impl Where<'_> {
                 link.get_ref().parse().map_err(|error: methodology::units::UnitError| self.wrong(Some(link.span()), error.to_string()))
             })
             .transpose()?;
-        Ok(What::Procedure { method: Box::new(method), link, reset })
+        Ok(MeasureKind::Procedure { method: Box::new(method), link, reset })
     }
 
     /// Only whoever has the device knows how it is reset.
@@ -309,7 +309,9 @@ impl Where<'_> {
                                frames go on, such as [\"ssh\", \"switch\", \"reboot\"]";
                 Err(self.wrong(Some(measure.method.span()), message.to_owned()))
             }
-            (_, Some(_)) => Err(self.wrong(self.span_of("command"), format!("`command` means nothing to method \"{}\"", method.name()))),
+            (_, Some(_)) => {
+                Err(self.wrong(self.span_of("command"), format!("method \"{}\" has no key `command`: remove it", method.name())))
+            }
             (_, None) => Ok(Vec::new()),
         }
     }
@@ -330,7 +332,7 @@ impl Where<'_> {
         Some(self.table.start + at..self.table.start + at + 1)
     }
 
-    /// Refuses keys that mean nothing to a method that is not one of `methodology`'s.
+    /// Refuses keys that a method which is not one of `methodology`'s does not have.
     fn only(&self, measure: &FileMeasure, allowed: &[&str]) -> Result<(), FileProblem> {
         let given = [
             ("tool", measure.tool.is_some()),
@@ -358,7 +360,7 @@ impl Where<'_> {
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {
-                let message = format!("`{key}` means nothing to method \"{}\": it takes {}", measure.method.get_ref(), allowed.join(", "));
+                let message = format!("method \"{}\" has no key `{key}`; its keys are: {}", measure.method.get_ref(), allowed.join(", "));
                 Err(self.wrong(self.span_of(key), message))
             }
             None => Ok(()),

@@ -9,6 +9,6 @@ mod model;
 mod tests;
 mod tuning;
 
-pub use built_in::Extent;
-pub use model::{Measure, PairSelection, Plan, Protocol, What};
-pub use tuning::Tuning;
+pub use built_in::BuiltInPlan;
+pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
+pub use tuning::PortTuning;

@@ -3,7 +3,7 @@ use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
 use reporter::record::{Pair, Stack};
 
-use super::tuning::Tuning;
+use super::tuning::PortTuning;
 
 /// What a run measures.
 #[derive(Debug, Clone)]
@@ -22,13 +22,13 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct Measure {
     /// What.
-    pub what: What,
+    pub kind: MeasureKind,
     /// Between which endpoints.
     pub pairs: PairSelection,
-    /// At which sizes; what they count depends on [`What`].
+    /// At which sizes; what they count depends on [`MeasureKind`].
     pub sizes: Vec<FrameSize>,
     /// How the DPDK ends are set up; plain for the kernel's tools.
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
 }
 
 /// The pairs a measure is for.
@@ -52,7 +52,7 @@ impl PairSelection {
 
 /// What is measured.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum MeasureKind {
     /// A kernel stream for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
     KernelStream {
         /// TCP or UDP.
@@ -117,30 +117,30 @@ impl Protocol {
     }
 }
 
-impl What {
+impl MeasureKind {
     /// What carries the traffic.
     pub fn stack(&self) -> Stack {
         match self {
-            What::KernelStream { protocol, .. } | What::KernelPingPong { protocol, .. } => protocol.stack(),
-            What::RoundTrip { .. } | What::Procedure { .. } => Stack::Dpdk,
+            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => protocol.stack(),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Stack::Dpdk,
         }
     }
 
     /// The kernel tool that measures it; none for DPDK.
     pub fn kernel_tool(&self) -> Option<KernelTool> {
         match self {
-            What::KernelStream { tool, .. } | What::KernelPingPong { tool, .. } => Some(*tool),
-            What::RoundTrip { .. } | What::Procedure { .. } => None,
+            MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => Some(*tool),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
     }
 
     /// The method's name in records.
     pub fn method(&self) -> &'static str {
         match self {
-            What::KernelStream { .. } => "stream",
-            What::KernelPingPong { .. } => "ping-pong",
-            What::RoundTrip { .. } => "round-trip",
-            What::Procedure { method, .. } => method.name.name(),
+            MeasureKind::KernelStream { .. } => "stream",
+            MeasureKind::KernelPingPong { .. } => "ping-pong",
+            MeasureKind::RoundTrip { .. } => "round-trip",
+            MeasureKind::Procedure { method, .. } => method.name.name(),
         }
     }
 }

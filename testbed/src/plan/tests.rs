@@ -6,7 +6,7 @@ use methodology::units::{FrameSize, Seconds};
 use reporter::record::Stack;
 
 use super::file::parse;
-use super::{Extent, Plan, What};
+use super::{BuiltInPlan, MeasureKind, Plan};
 
 fn problem(text: &str) -> String {
     parse(text, Path::new("plan.toml")).unwrap_err().to_string()
@@ -18,14 +18,14 @@ fn measure(lines: &str) -> String {
 
 #[test]
 fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
-    for extent in [Extent::Quick, Extent::Standard, Extent::Full] {
-        let plan = Plan::built_in(extent).unwrap();
-        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.what.stack()).collect();
-        assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", extent.name());
-        assert_eq!(plan.name, extent.name());
+    for built_in in [BuiltInPlan::Quick, BuiltInPlan::Standard, BuiltInPlan::Full] {
+        let plan = Plan::built_in(built_in).unwrap();
+        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.kind.stack()).collect();
+        assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", built_in.name());
+        assert_eq!(plan.name, built_in.name());
     }
-    assert_eq!(Plan::built_in(Extent::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
-    assert_eq!(Plan::built_in(Extent::Full).unwrap().repetitions, 3);
+    assert_eq!(Plan::built_in(BuiltInPlan::Standard).unwrap().measures[0].sizes, FrameSize::RFC2544);
+    assert_eq!(Plan::built_in(BuiltInPlan::Full).unwrap().repetitions, 3);
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3, qperf, netperf, neper or iperf2)"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf, sockperf, netperf or neper"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
-        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "means nothing"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "has no key `min-load`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),
         (measure("stack = \"dpdk\"\nmethod = \"reset\""), 5, "`command`"),
         (measure("stack = \"dpdk\"\nmethod = \"reset\"\ncommand = []"), 5, "`command`"),
-        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\ncommand = [\"true\"]"), 6, "means nothing"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\ncommand = [\"true\"]"), 6, "has no key `command`"),
         (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = 0"), 6, "1 or more"),
@@ -50,7 +50,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"hardware\""), 6, "one value, or a list"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 32]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"queue-rate\""), 6, "no rate"),
-        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "means nothing"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "has no key `queues`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
         ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
         ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
@@ -83,8 +83,8 @@ fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_
 #[test]
 fn some_keys_of_phases_and_tester_leave_the_others_to_the_preset() {
     let lines = "stack = \"dpdk\"\nmethod = \"throughput\"\npreset = \"quick\"\n";
-    let method = |more: &str| match parse(&measure(&format!("{lines}{more}")), Path::new("plan.toml")).unwrap().measures.remove(0).what {
-        What::Procedure { method, .. } => *method,
+    let method = |more: &str| match parse(&measure(&format!("{lines}{more}")), Path::new("plan.toml")).unwrap().measures.remove(0).kind {
+        MeasureKind::Procedure { method, .. } => *method,
         other => panic!("{other:?}"),
     };
     let preset = method("");

@@ -6,24 +6,24 @@ use serde_json::json;
 
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tuning {
+pub struct PortTuning {
     /// Queues of each port, each with a poll loop and a CPU of its own.
     pub queues: NonZeroU16,
     /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
     pub burst: Option<u16>,
     /// Flows that the frames are spread over.
     pub flows: u32,
-    /// Who spaces the frames of a rate. Frames at maximum load are spaced by nobody.
+    /// What spaces the frames of a rate. Frames at maximum load are not spaced.
     pub pacing: Pacing,
 }
 
-impl Default for Tuning {
+impl Default for PortTuning {
     fn default() -> Self {
-        Tuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
+        PortTuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
     }
 }
 
-/// One way in which a measurement is not set up plainly.
+/// One setting that differs from the default.
 enum Difference {
     Queues(NonZeroU16),
     Burst(u16),
@@ -31,10 +31,10 @@ enum Difference {
     Pacing(Pacing),
 }
 
-impl Tuning {
-    /// What differs from the default, as a part of a record's id: `q2-b32`; nothing where all is plain.
+impl PortTuning {
+    /// What differs from the default, as a part of a record's id: `q2-b32`; none where everything is the default.
     pub fn label(&self) -> Option<String> {
-        self.told("-", |difference| match difference {
+        self.joined("-", |difference| match difference {
             Difference::Queues(queues) => format!("q{queues}"),
             Difference::Burst(burst) => format!("b{burst}"),
             Difference::Flows(flows) => format!("f{flows}"),
@@ -46,7 +46,7 @@ impl Tuning {
 
     /// What differs from the default, for people: `2 queues, burst 32`.
     pub fn in_words(&self) -> Option<String> {
-        self.told(", ", |difference| match difference {
+        self.joined(", ", |difference| match difference {
             Difference::Queues(queues) => format!("{queues} queues"),
             Difference::Burst(burst) => format!("burst {burst}"),
             Difference::Flows(flows) => format!("{flows} flows"),
@@ -68,12 +68,12 @@ impl Tuning {
     }
 
     /// Whether the same ports, opened once, serve both.
-    pub fn shares_ports_with(&self, other: &Tuning) -> bool {
+    pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
         self.queues == other.queues && self.pacing == other.pacing
     }
 
     fn differences(&self) -> impl Iterator<Item = Difference> {
-        let plain = Tuning::default();
+        let plain = PortTuning::default();
         [
             (self.queues != plain.queues).then_some(Difference::Queues(self.queues)),
             self.burst.map(Difference::Burst),
@@ -84,8 +84,8 @@ impl Tuning {
         .flatten()
     }
 
-    fn told(&self, between: &str, tell: impl Fn(Difference) -> String) -> Option<String> {
-        let parts: Vec<String> = self.differences().map(tell).collect();
+    fn joined(&self, between: &str, text_of: impl Fn(Difference) -> String) -> Option<String> {
+        let parts: Vec<String> = self.differences().map(text_of).collect();
         (!parts.is_empty()).then(|| parts.join(between))
     }
 }
@@ -117,7 +117,7 @@ pub(super) struct Keys<'k> {
 
 impl Keys<'_> {
     /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
-    pub(super) fn all(&self) -> Result<Vec<Tuning>, (&'static str, String)> {
+    pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
         let queues = values("queues", self.queues, |&queues| {
             NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
         })?;
@@ -130,10 +130,10 @@ impl Keys<'_> {
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
-        let all = each(&[Tuning::default()], &pacing, |tuning, pacing| Tuning { pacing, ..tuning });
-        let all = each(&all, &queues, |tuning, queues| Tuning { queues, ..tuning });
-        let all = each(&all, &flows, |tuning, flows| Tuning { flows, ..tuning });
-        Ok(each(&all, &burst, |tuning, burst| Tuning { burst, ..tuning }))
+        let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
+        let all = each(&all, &queues, |tuning, queues| PortTuning { queues, ..tuning });
+        let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
+        Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))
     }
 }
 
@@ -151,7 +151,7 @@ fn values<T: Clone, U>(
 }
 
 /// Every tuning with every value; as they are where there is none.
-fn each<T: Copy>(tunings: &[Tuning], values: &[T], with: impl Fn(Tuning, T) -> Tuning) -> Vec<Tuning> {
+fn each<T: Copy>(tunings: &[PortTuning], values: &[T], with: impl Fn(PortTuning, T) -> PortTuning) -> Vec<PortTuning> {
     if values.is_empty() {
         return tunings.to_vec();
     }

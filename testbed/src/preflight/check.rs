@@ -1,10 +1,10 @@
-use reporter::environment::{Finding, Severity as FindingSeverity};
+use reporter::environment::{Finding, Severity};
 use serde::Serialize;
 
 /// How much a check's result matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Severity {
+pub enum CheckLevel {
     /// As it should be.
     Ok,
     /// Worth knowing when the figures are read.
@@ -21,38 +21,38 @@ pub struct Check {
     /// What was looked at, in a word or two, unique but for the port's name.
     pub subject: String,
     /// How much the result matters.
-    pub severity: Severity,
+    pub severity: CheckLevel,
     /// What was seen.
     pub seen: String,
     /// Why it matters; empty where all is well.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub why: &'static str,
-    /// The command that mends it, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    /// The command that fixes it, where there is one.
+    #[serde(rename = "mend", skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 impl Check {
     pub(super) fn ok(subject: impl Into<String>, seen: impl Into<String>) -> Self {
-        Check { subject: subject.into(), severity: Severity::Ok, seen: seen.into(), why: "", mend: None }
+        Check { subject: subject.into(), severity: CheckLevel::Ok, seen: seen.into(), why: "", fix: None }
     }
 
-    pub(super) fn found(severity: Severity, subject: impl Into<String>, seen: impl Into<String>, why: &'static str) -> Self {
-        Check { subject: subject.into(), severity, seen: seen.into(), why, mend: None }
+    pub(super) fn found(severity: CheckLevel, subject: impl Into<String>, seen: impl Into<String>, why: &'static str) -> Self {
+        Check { subject: subject.into(), severity, seen: seen.into(), why, fix: None }
     }
 
-    pub(super) fn mended_by(self, command: impl Into<String>) -> Self {
-        Check { mend: Some(command.into()), ..self }
+    pub(super) fn fixed_by(self, command: impl Into<String>) -> Self {
+        Check { fix: Some(command.into()), ..self }
     }
 
     /// The check as `environment.json` keeps it; nothing where all is well.
     pub fn finding(&self) -> Option<Finding> {
         let severity = match self.severity {
-            Severity::Ok => return None,
-            Severity::Note => FindingSeverity::Note,
-            Severity::Warning => FindingSeverity::Warning,
-            Severity::Problem => FindingSeverity::Error,
+            CheckLevel::Ok => return None,
+            CheckLevel::Note => Severity::Note,
+            CheckLevel::Warning => Severity::Warning,
+            CheckLevel::Problem => Severity::Error,
         };
-        Some(Finding { severity, what: format!("{}: {}; {}", self.subject, self.seen, self.why), mend: self.mend.clone() })
+        Some(Finding { severity, what: format!("{}: {}; {}", self.subject, self.seen, self.why), mend: self.fix.clone() })
     }
 }

@@ -1,4 +1,4 @@
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
 /// `running` is what the program itself found when it asked the library; without it the machine is asked whether there is one.
@@ -21,9 +21,9 @@ fn installed(machine: &Machine) -> Check {
     };
     let why_built = "this linerate was built without DPDK and measures kernel traffic only; build it again with the feature `dpdk`";
     match (development, library()) {
-        (Some(version), _) => Check::found(Severity::Warning, "DPDK", format!("{} is installed", version.trim()), why_built),
-        (None, Some(abi)) => Check::found(Severity::Warning, "DPDK", format!("a library with ABI {abi} is installed"), why_built),
-        (None, None) => Check::found(Severity::Problem, "DPDK", "not installed", "nothing can be measured without the kernel")
-            .mended_by("sudo apt-get install dpdk libdpdk-dev"),
+        (Some(version), _) => Check::found(CheckLevel::Warning, "DPDK", format!("{} is installed", version.trim()), why_built),
+        (None, Some(abi)) => Check::found(CheckLevel::Warning, "DPDK", format!("a library with ABI {abi} is installed"), why_built),
+        (None, None) => Check::found(CheckLevel::Problem, "DPDK", "not installed", "nothing can be measured without the kernel")
+            .fixed_by("sudo apt-get install dpdk libdpdk-dev"),
     }
 }

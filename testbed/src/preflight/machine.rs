@@ -2,8 +2,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::inventory::KernelFiles;
-use crate::process::{CommandSpec, Place, run};
+use reporter::environment::KernelFiles;
+
+use crate::process::{CommandSpec, Location, run};
 
 /// No program that is asked for its version or for a setting takes this long.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -45,6 +46,6 @@ impl fmt::Debug for Machine {
 }
 
 fn ask_program(command: &[&str]) -> Option<String> {
-    let output = run(&CommandSpec::new(Place::Here, command.iter().copied()).with_timeout(ANSWER_LIMIT)).ok()?;
+    let output = run(&CommandSpec::new(Location::Here, command.iter().copied()).with_timeout(ANSWER_LIMIT)).ok()?;
     Some(output.stdout_text() + &output.stderr_text())
 }

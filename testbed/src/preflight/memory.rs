@@ -1,4 +1,4 @@
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
 /// A pair of agents with their mempools takes about this much, in KiB.
@@ -23,16 +23,16 @@ fn huge_pages(free: u64, total: u64, size_kib: u64) -> Check {
     }
     let why = "without 512 MiB of them DPDK runs on ordinary pages (--no-huge): more misses of the translation cache, lower rates, and most physical ports cannot be opened";
     let pages = (COMFORTABLE_KIB / 2).checked_div(size_kib).unwrap_or(256).max(1);
-    Check::found(Severity::Warning, "huge pages", seen, why)
-        .mended_by(format!("echo {} | sudo tee /proc/sys/vm/nr_hugepages", total - free.min(total) + pages))
+    Check::found(CheckLevel::Warning, "huge pages", seen, why)
+        .fixed_by(format!("echo {} | sudo tee /proc/sys/vm/nr_hugepages", total - free.min(total) + pages))
 }
 
 fn available(kib: u64) -> Check {
     let seen = format!("{} MiB available", kib / 1024);
     let why = "packet buffers of both ends, and the kernel's socket buffers, must fit";
     match kib {
-        0..LEAST_KIB => Check::found(Severity::Problem, "memory", seen, why),
-        LEAST_KIB..COMFORTABLE_KIB => Check::found(Severity::Warning, "memory", seen, why),
+        0..LEAST_KIB => Check::found(CheckLevel::Problem, "memory", seen, why),
+        LEAST_KIB..COMFORTABLE_KIB => Check::found(CheckLevel::Warning, "memory", seen, why),
         _ => Check::ok("memory", seen),
     }
 }
@@ -43,8 +43,8 @@ fn transparent(machine: &Machine) -> Option<Check> {
         setting.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or(setting.as_str(), |(chosen, _)| chosen).to_owned();
     Some(if chosen == "always" {
         let why = "the kernel stops processes for a moment to merge their pages";
-        let mend = "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled";
-        Check::found(Severity::Note, "transparent huge pages", chosen, why).mended_by(mend)
+        let fix = "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled";
+        Check::found(CheckLevel::Note, "transparent huge pages", chosen, why).fixed_by(fix)
     } else {
         Check::ok("transparent huge pages", chosen)
     })

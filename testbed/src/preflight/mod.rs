@@ -1,4 +1,4 @@
-//! What would spoil a measurement on this machine, why it matters, and the command that mends it.
+//! What would spoil a measurement on this machine, why it matters, and the command that fixes it.
 //!
 //! [`check`] looks and measures the load for half a second; it changes nothing.
 
@@ -15,14 +15,14 @@ mod rights;
 mod storage;
 mod tools;
 
-pub use check::{Check, Severity};
+pub use check::{Check, CheckLevel};
 pub use machine::Machine;
 
 use std::path::PathBuf;
 
 /// What is going to be measured, as far as the checks depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Intention {
+pub struct PlannedRun {
     /// The version of the DPDK library that this program runs with, where it has one.
     pub dpdk: Option<String>,
     /// Where the results will be written; it need not exist yet.
@@ -30,17 +30,17 @@ pub struct Intention {
 }
 
 /// Every check, in the order in which a person would look. It takes half a second, because load is measured.
-pub fn check(machine: &Machine, intention: &Intention) -> Vec<Check> {
+pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
     [
         rights::check(machine),
         processor::check(machine),
         load::check(machine),
         memory::check(machine),
         operating_system::check(machine),
-        dpdk::check(machine, intention.dpdk.as_deref()),
+        dpdk::check(machine, planned.dpdk.as_deref()),
         tools::check(machine),
         network_card::check(machine),
-        storage::check(&intention.runs),
+        storage::check(&planned.runs),
     ]
     .concat()
 }

@@ -1,4 +1,4 @@
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
 pub(super) fn check(machine: &Machine) -> Vec<Check> {
@@ -11,8 +11,8 @@ fn iommu(machine: &Machine) -> Check {
     match (groups, vfio) {
         (0, _) => {
             let why = "ports that must be bound to vfio-pci cannot be opened safely; NVIDIA's ports and software ports do not need it";
-            Check::found(Severity::Note, "IOMMU", "none active", why)
-                .mended_by("add intel_iommu=on iommu=pt (Intel) or iommu=pt (AMD) to the kernel's command line, turn it on in the firmware, and reboot")
+            Check::found(CheckLevel::Note, "IOMMU", "none active", why)
+                .fixed_by("add intel_iommu=on iommu=pt (Intel) or iommu=pt (AMD) to the kernel's command line, turn it on in the firmware, and reboot")
         }
         (_, true) => Check::ok("IOMMU", format!("{groups} groups, vfio-pci loaded")),
         (_, false) => Check::ok("IOMMU", format!("{groups} groups; vfio-pci is not loaded, which only ports that are bound to it need")),
@@ -25,6 +25,6 @@ fn congestion_control(machine: &Machine) -> Option<Check> {
         Check::ok("congestion control", chosen)
     } else {
         let why = "kernel TCP results depend on it and most published ones are with cubic; it is recorded with each run";
-        Check::found(Severity::Note, "congestion control", chosen, why).mended_by("sudo sysctl -w net.ipv4.tcp_congestion_control=cubic")
+        Check::found(CheckLevel::Note, "congestion control", chosen, why).fixed_by("sudo sysctl -w net.ipv4.tcp_congestion_control=cubic")
     })
 }

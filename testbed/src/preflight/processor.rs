@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
 pub(super) fn check(machine: &Machine) -> Vec<Check> {
@@ -28,19 +28,19 @@ fn count(machine: &Machine) -> Option<Check> {
     let subject = "processors";
     Some(match usable {
         0 | 1 => Check::found(
-            Severity::Problem,
+            CheckLevel::Problem,
             subject,
             seen,
             "generator and sink need a core each: two poll loops on one core measure the scheduler",
         ),
         2 | 3 => Check::found(
-            Severity::Note,
+            CheckLevel::Note,
             subject,
             seen,
             "generator and sink take one each, and little is left for the kernel and everything else",
         ),
         _ if usable < online.len() => {
-            Check::found(Severity::Note, subject, seen, "this process was confined, by taskset or by a container")
+            Check::found(CheckLevel::Note, subject, seen, "the CPUs of this process are limited, by taskset or by a container")
         }
         _ => Check::ok(subject, seen),
     })
@@ -57,8 +57,8 @@ fn governor(machine: &Machine) -> Option<Check> {
         Check::ok("frequency", "governor performance")
     } else {
         let why = "the clock rises and falls with the load, and the first seconds of a trial are slower than the last";
-        Check::found(Severity::Warning, "frequency", format!("governor {seen}"), why)
-            .mended_by("sudo cpupower frequency-set -g performance")
+        Check::found(CheckLevel::Warning, "frequency", format!("governor {seen}"), why)
+            .fixed_by("sudo cpupower frequency-set -g performance")
     })
 }
 
@@ -72,7 +72,7 @@ fn isolation(machine: &Machine) -> Option<Check> {
             let seen =
                 format!("isolated: {}; without tick: {}", isolated.as_deref().unwrap_or("none"), tickless.as_deref().unwrap_or("none"));
             let why = "the scheduler and the timer tick interrupt poll loops for microseconds, which shows in the highest percentiles";
-            Check::found(Severity::Note, "isolation", seen, why).mended_by(
+            Check::found(CheckLevel::Note, "isolation", seen, why).fixed_by(
                 "add isolcpus=CPUS nohz_full=CPUS rcu_nocbs=CPUS to the kernel's command line, for the cores that poll, and reboot",
             )
         }
@@ -83,7 +83,7 @@ fn siblings(machine: &Machine) -> Option<Check> {
     let active = machine.files.text("sys/devices/system/cpu/smt/active")?;
     Some(if active == "1" {
         let why = "two poll loops on the two threads of one core share its execution units; pin them to different cores (lscpu -e)";
-        Check::found(Severity::Note, "hyper-threading", "on", why).mended_by("echo off | sudo tee /sys/devices/system/cpu/smt/control")
+        Check::found(CheckLevel::Note, "hyper-threading", "on", why).fixed_by("echo off | sudo tee /sys/devices/system/cpu/smt/control")
     } else {
         Check::ok("hyper-threading", "off")
     })
@@ -91,8 +91,8 @@ fn siblings(machine: &Machine) -> Option<Check> {
 
 fn virtualised(flags: &BTreeSet<&str>) -> Option<Check> {
     Some(if flags.contains("hypervisor") {
-        let why = "other machines share the hardware: compare figures within one run, do not quote them as the hardware's";
-        Check::found(Severity::Note, "virtual machine", "yes", why)
+        let why = "other machines share the hardware: compare figures within one run, and do not quote them as figures of the hardware";
+        Check::found(CheckLevel::Note, "virtual machine", "yes", why)
     } else {
         Check::ok("virtual machine", "no sign of one")
     })
@@ -107,10 +107,10 @@ fn clock(machine: &Machine, flags: &BTreeSet<&str>) -> Option<Check> {
         Check::ok("clock", format!("no TSC; clock source {source}"))
     } else if !missing.is_empty() {
         let why = "times are taken from the time stamp counter, which may change its rate or stop";
-        Check::found(Severity::Warning, "clock", format!("the processor does not promise {}", missing.join(" and ")), why)
+        Check::found(CheckLevel::Warning, "clock", format!("the processor does not guarantee {}", missing.join(" and ")), why)
     } else if !matches!(source, "tsc" | "kvm-clock" | "unknown") {
         let why = "the kernel does not trust the time stamp counter here, and times are taken from it; `dmesg | grep -i tsc` says why";
-        Check::found(Severity::Warning, "clock", format!("clock source {source}"), why)
+        Check::found(CheckLevel::Warning, "clock", format!("clock source {source}"), why)
     } else {
         Check::ok("clock", format!("constant TSC; clock source {source}"))
     })
@@ -127,8 +127,8 @@ fn mitigations(machine: &Machine) -> Option<Check> {
     Some(if active.is_empty() {
         Check::ok("mitigations", "none active")
     } else {
-        let why = "they make system calls dearer: kernel figures contain them, poll-mode figures hardly; they are recorded with each run";
-        Check::found(Severity::Note, "mitigations", active.join(", "), why)
+        let why = "they make system calls slower: kernel figures include that cost, poll-mode figures almost none; they are recorded with each run";
+        Check::found(CheckLevel::Note, "mitigations", active.join(", "), why)
     })
 }
 

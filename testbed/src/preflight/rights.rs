@@ -1,4 +1,4 @@
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 use crate::lab::missing_capabilities;
 
@@ -8,6 +8,6 @@ pub(super) fn check(machine: &Machine) -> Vec<Check> {
         Check::ok("rights", "this process may make namespaces and interfaces")
     } else {
         let why = "the lab needs network namespaces, and DPDK needs raw access to ports and pinned memory";
-        Check::found(Severity::Problem, "rights", format!("{} missing", missing.join(" and ")), why).mended_by("sudo linerate run")
+        Check::found(CheckLevel::Problem, "rights", format!("{} missing", missing.join(" and ")), why).fixed_by("sudo linerate run")
     }]
 }

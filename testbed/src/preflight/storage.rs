@@ -3,7 +3,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 /// A full run with its raw outputs takes some tens of MiB.
@@ -18,8 +18,8 @@ pub(super) fn check(runs: &Path) -> Vec<Check> {
     let at = existing.display();
     if access(existing, AccessFlags::W_OK).is_err() {
         return vec![
-            Check::found(Severity::Problem, "results", format!("{at} cannot be written to"), why)
-                .mended_by("choose another with --out DIR"),
+            Check::found(CheckLevel::Problem, "results", format!("{at} cannot be written to"), why)
+                .fixed_by("choose another with --out DIR"),
         ];
     }
     let Ok(file_system) = statvfs(existing) else { return Vec::new() };
@@ -29,9 +29,9 @@ pub(super) fn check(runs: &Path) -> Vec<Check> {
     let seen = format!("{} MiB free for {at}", free / MEBIBYTE);
     vec![match free {
         0..LEAST => {
-            Check::found(Severity::Problem, "results", seen, why).mended_by("free some, or choose another directory with --out DIR")
+            Check::found(CheckLevel::Problem, "results", seen, why).fixed_by("free some, or choose another directory with --out DIR")
         }
-        LEAST..COMFORTABLE => Check::found(Severity::Warning, "results", seen, why),
+        LEAST..COMFORTABLE => Check::found(CheckLevel::Warning, "results", seen, why),
         _ => Check::ok("results", seen),
     }]
 }

@@ -41,7 +41,7 @@ fn of<'a>(checks: &'a [Check], subject: &str) -> &'a Check {
 const X86: &str = "processor: 0\nflags\t\t: fpu tsc constant_tsc nonstop_tsc\n";
 
 #[test]
-fn a_machine_that_is_set_up_well_has_nothing_to_mend() {
+fn a_machine_that_is_set_up_well_has_nothing_to_fix() {
     let planted = Planted::new(&[
         ("proc/self/status", "CapEff:\t000001ffffffffff\nCpus_allowed_list:\t0-7\n"),
         ("proc/cpuinfo", X86),
@@ -61,23 +61,23 @@ fn a_machine_that_is_set_up_well_has_nothing_to_mend() {
         ("sys/bus/pci/devices/0000:18:00.0/device", "0x1592"),
     ]);
     let machine = planted.machine(|command| Some(if command[0] == "iperf3" { "iperf 3.18" } else { "1.2" }.to_owned()));
-    let checks = check(&machine, &Intention { dpdk: Some("22.11.11".to_owned()), runs: planted.root.path().join("runs") });
+    let checks = check(&machine, &PlannedRun { dpdk: Some("22.11.11".to_owned()), runs: planted.root.path().join("runs") });
     // Every version of iperf3 has a note: both generations have their own way to end a transfer (`tools`).
-    let wrong = |check: &&Check| check.severity != Severity::Ok && !["results", "iperf3"].contains(&check.subject.as_str());
+    let wrong = |check: &&Check| check.severity != CheckLevel::Ok && !["results", "iperf3"].contains(&check.subject.as_str());
     let wrong: Vec<&Check> = checks.iter().filter(wrong).collect();
-    assert_eq!((of(&checks, "iperf3").severity, &of(&checks, "iperf3").mend), (Severity::Note, &None));
+    assert_eq!((of(&checks, "iperf3").severity, &of(&checks, "iperf3").fix), (CheckLevel::Note, &None));
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(checks.iter().filter(|check| check.severity == Severity::Ok).all(|check| check.finding().is_none()));
+    assert!(checks.iter().filter(|check| check.severity == CheckLevel::Ok).all(|check| check.finding().is_none()));
 }
 
 #[test]
 fn every_finding_says_why_it_matters() {
-    let checks = check(&Planted::new(&[]).silent(), &Intention::default());
-    for check in checks.iter().filter(|check| check.severity != Severity::Ok) {
+    let checks = check(&Planted::new(&[]).silent(), &PlannedRun::default());
+    for check in checks.iter().filter(|check| check.severity != CheckLevel::Ok) {
         assert!(!check.why.is_empty() && check.finding().is_some(), "{check:?}");
     }
     let problems: Vec<&str> =
-        checks.iter().filter(|check| check.severity == Severity::Problem).map(|check| check.subject.as_str()).collect();
+        checks.iter().filter(|check| check.severity == CheckLevel::Problem).map(|check| check.subject.as_str()).collect();
     assert_eq!(problems, ["rights", "DPDK", "ip", "iperf3", "qperf"]);
 }
 
@@ -97,22 +97,22 @@ fn the_processors_state_is_seen() {
     ]);
     let checks = processor::check(&planted.silent());
     let seen = |subject: &str| (of(&checks, subject).severity, of(&checks, subject).seen.as_str());
-    assert_eq!(seen("processors"), (Severity::Problem, "1 of 4 may be used"));
-    assert_eq!(seen("frequency"), (Severity::Warning, "governor performance, powersave"));
-    assert_eq!(seen("isolation"), (Severity::Note, "isolated: none; without tick: none"));
-    assert_eq!(seen("hyper-threading"), (Severity::Note, "on"));
-    assert_eq!(seen("virtual machine"), (Severity::Note, "yes"));
-    assert_eq!(seen("clock"), (Severity::Warning, "the processor does not promise constant_tsc and nonstop_tsc"));
-    assert_eq!(seen("mitigations"), (Severity::Note, "meltdown"));
+    assert_eq!(seen("processors"), (CheckLevel::Problem, "1 of 4 may be used"));
+    assert_eq!(seen("frequency"), (CheckLevel::Warning, "governor performance, powersave"));
+    assert_eq!(seen("isolation"), (CheckLevel::Note, "isolated: none; without tick: none"));
+    assert_eq!(seen("hyper-threading"), (CheckLevel::Note, "on"));
+    assert_eq!(seen("virtual machine"), (CheckLevel::Note, "yes"));
+    assert_eq!(seen("clock"), (CheckLevel::Warning, "the processor does not guarantee constant_tsc and nonstop_tsc"));
+    assert_eq!(seen("mitigations"), (CheckLevel::Note, "meltdown"));
 }
 
 #[test]
 fn a_clock_that_the_kernel_gave_up_on_is_a_warning_and_arm_has_none() {
     let clocksource = "sys/devices/system/clocksource/clocksource0/current_clocksource";
     let x86 = Planted::new(&[("proc/cpuinfo", X86), (clocksource, "hpet")]);
-    assert_eq!(of(&processor::check(&x86.silent()), "clock").severity, Severity::Warning);
+    assert_eq!(of(&processor::check(&x86.silent()), "clock").severity, CheckLevel::Warning);
     let arm = Planted::new(&[("proc/cpuinfo", "processor: 0\nFeatures: fp asimd\n"), (clocksource, "arch_sys_counter")]);
-    assert_eq!(of(&processor::check(&arm.silent()), "clock").severity, Severity::Ok);
+    assert_eq!(of(&processor::check(&arm.silent()), "clock").severity, CheckLevel::Ok);
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn memory_is_weighed_and_the_command_keeps_the_pages_in_use() {
         ("sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never"),
     ]);
     let checks = memory::check(&planted.silent());
-    assert_eq!(of(&checks, "memory").severity, Severity::Problem);
-    assert_eq!(of(&checks, "transparent huge pages").severity, Severity::Note);
+    assert_eq!(of(&checks, "memory").severity, CheckLevel::Problem);
+    assert_eq!(of(&checks, "transparent huge pages").severity, CheckLevel::Note);
     let huge = of(&checks, "huge pages");
-    assert_eq!((huge.severity, huge.mend.as_deref()), (Severity::Warning, Some("echo 316 | sudo tee /proc/sys/vm/nr_hugepages")));
+    assert_eq!((huge.severity, huge.fix.as_deref()), (CheckLevel::Warning, Some("echo 316 | sudo tee /proc/sys/vm/nr_hugepages")));
 }
 
 #[test]
@@ -153,34 +153,36 @@ fn a_port_is_looked_at_from_the_slot_to_the_address() {
     planted.plant(&function("config"), &config);
     let machine = planted.machine(|command| {
         Some(match command {
-            ["ethtool", "-a", "enp23s0f0np0"] => {
-                "Pause parameters for enp23s0f0np0:\nAutonegotiate:\toff\nRX:\t\ton\nTX:\t\toff\n".to_owned()
+            ["ethtool", "--json", "-a", "enp23s0f0np0"] => {
+                r#"[ { "ifname": "enp23s0f0np0", "autonegotiate": false, "rx": true, "tx": false } ]"#.to_owned()
             }
-            ["devlink", ..] => "pci/0000:17:00.0: mode legacy inline-mode none encap-mode basic\n".to_owned(),
-            ["ip", ..] => "4: enp23s0f0np0    inet 192.0.2.5/24 brd 192.0.2.255 scope global enp23s0f0np0\n".to_owned(),
+            ["devlink", ..] => r#"{"dev":{"pci/0000:17:00.0":{"mode":"legacy","inline-mode":"none","encap-mode":"basic"}}}"#.to_owned(),
+            ["ip", ..] => {
+                r#"[{"ifindex":4,"ifname":"enp23s0f0np0","addr_info":[{"family":"inet","local":"192.0.2.5","prefixlen":24}]}]"#.to_owned()
+            }
             other => panic!("{other:?}"),
         })
     });
     let checks = network_card::check(&machine);
     let seen = |subject: &str| (of(&checks, subject).severity, of(&checks, subject).seen.as_str());
-    assert_eq!(seen("0000:17:00.0 NUMA"), (Severity::Note, "node 1, cores 16-31"));
-    assert_eq!(seen("0000:17:00.0 PCIe link"), (Severity::Warning, "16.0 GT/s PCIe x8, while the port can 16.0 GT/s PCIe x16"));
-    assert_eq!(seen("0000:17:00.0 read request"), (Severity::Note, "512 bytes"));
-    assert_eq!(seen("0000:17:00.0 e-switch"), (Severity::Note, "legacy"));
-    assert_eq!(seen("enp23s0f0np0 pause frames"), (Severity::Warning, "receive on, send off"));
-    assert_eq!(seen("enp23s0f0np0 MTU"), (Severity::Warning, "1400"));
-    assert_eq!(seen("enp23s0f0np0 addresses"), (Severity::Note, "192.0.2.5/24"));
-    assert_eq!(of(&checks, "BlueField").severity, Severity::Note);
+    assert_eq!(seen("0000:17:00.0 NUMA"), (CheckLevel::Note, "node 1, cores 16-31"));
+    assert_eq!(seen("0000:17:00.0 PCIe link"), (CheckLevel::Warning, "16.0 GT/s PCIe x8, while the port can 16.0 GT/s PCIe x16"));
+    assert_eq!(seen("0000:17:00.0 read request"), (CheckLevel::Note, "512 bytes"));
+    assert_eq!(seen("0000:17:00.0 e-switch"), (CheckLevel::Note, "legacy"));
+    assert_eq!(seen("enp23s0f0np0 pause frames"), (CheckLevel::Warning, "receive on, send off"));
+    assert_eq!(seen("enp23s0f0np0 MTU"), (CheckLevel::Warning, "1400"));
+    assert_eq!(seen("enp23s0f0np0 addresses"), (CheckLevel::Note, "192.0.2.5/24"));
+    assert_eq!(of(&checks, "BlueField").severity, CheckLevel::Note);
 }
 
 #[test]
 fn dpdk_is_looked_for_only_where_the_program_has_none() {
     let planted = Planted::new(&[]);
-    assert_eq!(dpdk::check(&planted.silent(), Some("22.11.11"))[0].severity, Severity::Ok);
+    assert_eq!(dpdk::check(&planted.silent(), Some("22.11.11"))[0].severity, CheckLevel::Ok);
     let library = planted
         .machine(|command| (command[0] == "ldconfig").then(|| "\tlibrte_eal.so.23 (libc6,x86-64) => /lib/librte_eal.so.23\n".to_owned()));
     let check = &dpdk::check(&library, None)[0];
-    assert_eq!((check.severity, check.seen.as_str()), (Severity::Warning, "a library with ABI 23 is installed"));
+    assert_eq!((check.severity, check.seen.as_str()), (CheckLevel::Warning, "a library with ABI 23 is installed"));
 }
 
 #[test]
@@ -189,12 +191,12 @@ fn a_place_for_results_need_not_exist_but_must_be_writable() {
     let checks = storage::check(&planted.root.path().join("runs/of/today"));
     assert!(checks[0].seen.ends_with(&format!("MiB free for {}", planted.root.path().display())), "{checks:?}");
     // Nobody, root included, makes files here.
-    assert_eq!(storage::check(Path::new("/proc/self/fd/runs"))[0].severity, Severity::Problem);
+    assert_eq!(storage::check(Path::new("/proc/self/fd/runs"))[0].severity, CheckLevel::Problem);
 }
 
 #[test]
 fn this_machine_can_be_checked() {
-    let checks = check(&Machine::here(), &Intention::default());
+    let checks = check(&Machine::here(), &PlannedRun::default());
     for subject in ["rights", "processors", "load", "memory", "huge pages", "iperf3", "results"] {
         of(&checks, subject);
     }

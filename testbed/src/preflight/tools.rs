@@ -1,6 +1,6 @@
 use reporter::kernel_tools::{CommandLine, KernelTool, ToolSource};
 
-use super::check::{Check, Severity};
+use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 use crate::process::package_of;
 
@@ -8,19 +8,19 @@ use crate::process::package_of;
 struct Tool {
     name: &'static str,
     ask: &'static [&'static str],
-    without: Severity,
+    without: CheckLevel,
     why: &'static str,
 }
 
 const TOOLS: [Tool; 3] = [
-    Tool { name: "ip", ask: &["ip", "-V"], without: Severity::Problem, why: "labs and every endpoint in a network namespace need it" },
+    Tool { name: "ip", ask: &["ip", "-V"], without: CheckLevel::Problem, why: "labs and every endpoint in a network namespace need it" },
     Tool {
         name: "ethtool",
         ask: &["ethtool", "--version"],
-        without: Severity::Note,
+        without: CheckLevel::Note,
         why: "offloads, rings and pause frames are recorded with it",
     },
-    Tool { name: "ssh", ask: &["ssh", "-V"], without: Severity::Note, why: "endpoints on other machines are reached with it" },
+    Tool { name: "ssh", ask: &["ssh", "-V"], without: CheckLevel::Note, why: "endpoints on other machines are reached with it" },
 ];
 
 pub(super) fn check(machine: &Machine) -> Vec<Check> {
@@ -37,7 +37,7 @@ pub(super) fn check(machine: &Machine) -> Vec<Check> {
 fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
     let Some(answer) = answer else {
         let package = package_of(tool.name).unwrap_or(tool.name);
-        return Check::found(tool.without, tool.name, "not installed", tool.why).mended_by(format!("sudo apt-get install {package}"));
+        return Check::found(tool.without, tool.name, "not installed", tool.why).fixed_by(format!("sudo apt-get install {package}"));
     };
     Check::ok(tool.name, first_line(answer))
 }
@@ -45,16 +45,16 @@ fn check_tool(tool: &Tool, answer: Option<&str>) -> Check {
 /// A kernel tool that no plan needs unless it names it is no problem when it is missing.
 fn check_kernel_tool(tool: KernelTool, answer: Option<&str>) -> Check {
     let Some(answer) = answer else {
-        let severity = if tool.is_default() { Severity::Problem } else { Severity::Note };
+        let severity = if tool.is_default() { CheckLevel::Problem } else { CheckLevel::Note };
         let remedy = match tool.source() {
             ToolSource::Package(package) => format!("sudo apt-get install {package}"),
             ToolSource::Repository(address) => format!("git clone {address} && make, and put {} into PATH", tool.programs().join(", ")),
         };
-        return Check::found(severity, tool.name(), "not installed", tool.purpose()).mended_by(remedy);
+        return Check::found(severity, tool.name(), "not installed", tool.purpose()).fixed_by(remedy);
     };
     let seen = first_line(answer);
     match version(&seen).and_then(|(major, minor)| tool.version_note(&format!("{major}.{minor}"))) {
-        Some(note) => Check::found(Severity::Note, tool.name(), seen, note),
+        Some(note) => Check::found(CheckLevel::Note, tool.name(), seen, note),
         None => Check::ok(tool.name(), seen),
     }
 }
@@ -82,11 +82,11 @@ mod tests {
     #[test]
     fn each_iperf3_is_noted_with_what_its_version_does() {
         let old = iperf3(Some("iperf 3.12 (cJSON 1.7.15)\nLinux vm 6.18.44\n"));
-        assert_eq!((old.severity, old.seen.as_str()), (Severity::Note, "iperf 3.12 (cJSON 1.7.15)"));
-        assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, Severity::Note);
+        assert_eq!((old.severity, old.seen.as_str()), (CheckLevel::Note, "iperf 3.12 (cJSON 1.7.15)"));
+        assert_eq!(iperf3(Some("iperf 3.9 (cJSON 1.7.13)")).severity, CheckLevel::Note);
         for answer in ["iperf 3.16 (cJSON 1.7.15)", "iperf 3.18+ (cJSON 1.7.15)"] {
             let new = iperf3(Some(answer));
-            assert_eq!(new.severity, Severity::Note, "{answer}");
+            assert_eq!(new.severity, CheckLevel::Note, "{answer}");
             assert!(new.why.contains("whole seconds"), "{}", new.why);
         }
     }
@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn a_missing_tool_names_its_package() {
         let check = iperf3(None);
-        assert_eq!((check.severity, check.mend.as_deref()), (Severity::Problem, Some("sudo apt-get install iperf3")));
+        assert_eq!((check.severity, check.fix.as_deref()), (CheckLevel::Problem, Some("sudo apt-get install iperf3")));
         let ip = check_tool(&TOOLS[0], None);
-        assert_eq!(ip.mend.as_deref(), Some("sudo apt-get install iproute2"));
+        assert_eq!(ip.fix.as_deref(), Some("sudo apt-get install iproute2"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::command::{CommandSpec, Input};
 use super::error::ProcessError;
 use super::identity::ProcessIdentity;
-use super::place::Place;
+use super::location::Location;
 use super::program::package_of;
 use super::spawner;
 
@@ -28,21 +28,21 @@ const PIPE_LIMIT: Duration = Duration::from_secs(5);
 /// A program that is running, in a process group of its own. Dropping it ends it, and everything it started.
 ///
 /// What it writes to standard error is collected all the time. What it writes to standard output is for
-/// [`take_stdout`](Self::take_stdout) or [`collect_stdout`](Self::collect_stdout): a program whose output nobody reads stops when the pipe is full.
+/// [`take_stdout`](Self::take_stdout) or [`collect_stdout`](Self::collect_stdout): a program whose output is not read blocks when the pipe is full.
 #[derive(Debug)]
 pub struct Child {
     inner: process::Child,
     identity: Option<ProcessIdentity>,
     command: String,
     program: String,
-    place: Place,
+    location: Location,
     started: Instant,
     ended: Option<(ExitStatus, Duration)>,
     stdout: Option<Collected>,
     stderr: Option<Collected>,
 }
 
-/// What a program left behind.
+/// The output and the exit of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// What it wrote to standard output, where that was collected.
@@ -73,7 +73,7 @@ impl Output {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// In words how it ended, with the last line of standard error.
+    /// How it ended, as text, with the last line of standard error.
     pub fn ending(&self) -> String {
         let how = match (self.timed_out, self.status.code(), self.status.signal()) {
             (true, ..) => format!("did not end within {:.1} s and was killed", self.elapsed.as_secs_f64()),
@@ -109,7 +109,7 @@ impl Child {
             inner,
             command: spec.to_string(),
             program: spec.program()?.to_owned(),
-            place: spec.place.clone(),
+            location: spec.location.clone(),
             started,
             ended: None,
             stdout: None,
@@ -233,7 +233,7 @@ impl Child {
 
     /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
     fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
-        let Place::Ssh(target) = &self.place else { return Ok(()) };
+        let Location::Ssh(target) = &self.location else { return Ok(()) };
         match output.status.code().filter(|_| !output.timed_out) {
             Some(255) => Err(ProcessError::Ssh {
                 destination: target.destination.clone(),
@@ -241,7 +241,7 @@ impl Child {
             }),
             Some(127) => Err(ProcessError::MissingProgram {
                 program: self.program.clone(),
-                place: target.destination.clone(),
+                location: target.destination.clone(),
                 package: package_of(&self.program),
             }),
             _ => Ok(()),

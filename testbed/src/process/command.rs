@@ -3,14 +3,14 @@ use std::time::Duration;
 use reporter::kernel_tools::shell_line;
 
 use super::error::ProcessError;
-use super::place::{Place, SshTarget};
+use super::location::{Location, SshTarget};
 use super::program::{find_program, package_of};
 
 /// How long a command may run when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
-/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It is no help where this process died before it was made
+/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
 /// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
 /// another parent than the one it was started by, and ends by itself.
 const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
@@ -19,7 +19,7 @@ const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSpec {
     /// Where it runs.
-    pub place: Place,
+    pub location: Location,
     /// The program and its arguments, as they are: no shell reads them.
     pub argv: Vec<String>,
     /// The CPU it is pinned to (`taskset`); `None` leaves it to the scheduler.
@@ -37,15 +37,15 @@ pub enum Input {
     Nothing,
     /// These bytes, then the end.
     Bytes(Vec<u8>),
-    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) nobody does, and it reads the end.
+    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) the pipe is empty.
     Piped,
 }
 
 impl CommandSpec {
     /// A command that is given a minute, reads nothing and is not pinned.
-    pub fn new<Word: Into<String>>(place: Place, argv: impl IntoIterator<Item = Word>) -> Self {
+    pub fn new<Word: Into<String>>(location: Location, argv: impl IntoIterator<Item = Word>) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        CommandSpec { place, argv, cpu: None, timeout: DEFAULT_TIMEOUT, stdin: Input::Nothing }
+        CommandSpec { location, argv, cpu: None, timeout: DEFAULT_TIMEOUT, stdin: Input::Nothing }
     }
 
     /// The same with another time limit.
@@ -77,10 +77,10 @@ impl CommandSpec {
             words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
             words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
         }
-        let inside = match &self.place {
-            Place::Here => None,
-            Place::Namespace(namespace) => Some(namespace),
-            Place::Ssh(target) => target.from.as_ref(),
+        let inside = match &self.location {
+            Location::Here => None,
+            Location::Namespace(namespace) => Some(namespace),
+            Location::Ssh(target) => target.from.as_ref(),
         };
         if let Some(namespace) = inside {
             if !namespace.exists() {
@@ -88,9 +88,9 @@ impl CommandSpec {
             }
             words.extend([self.found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
         }
-        match &self.place {
-            Place::Ssh(target) => words.extend(self.ssh_words(target)?),
-            Place::Here | Place::Namespace(_) => {
+        match &self.location {
+            Location::Ssh(target) => words.extend(self.ssh_words(target)?),
+            Location::Here | Location::Namespace(_) => {
                 if let Some(cpu) = self.cpu {
                     words.extend([self.found("taskset")?, "-c".to_owned(), cpu.to_string()]);
                 }
@@ -120,7 +120,7 @@ impl CommandSpec {
     }
 
     /// What the shell on the other machine reads. The local end of a connection can be killed; what runs at the remote end cannot, so
-    /// a command that nobody writes to is ended there by `timeout`. One that is written to is expected to end when its input does.
+    /// a command without piped input is ended there by `timeout`. One with piped input must end when its input does.
     fn remote_line(&self) -> String {
         let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
         if self.stdin != Input::Piped {
@@ -135,8 +135,11 @@ impl CommandSpec {
     }
 
     fn found(&self, program: &str) -> Result<String, ProcessError> {
-        let missing =
-            || ProcessError::MissingProgram { program: program.to_owned(), place: "this machine".to_owned(), package: package_of(program) };
+        let missing = || ProcessError::MissingProgram {
+            program: program.to_owned(),
+            location: "this machine".to_owned(),
+            package: package_of(program),
+        };
         find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
     }
 }
@@ -158,14 +161,14 @@ mod tests {
     fn a_remote_command_is_bounded_there_unless_it_is_written_to() {
         let target = SshTarget::new("b@192.0.2.7");
         let spec =
-            CommandSpec::new(Place::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
+            CommandSpec::new(Location::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
         assert_eq!(spec.remote_line(), "env 'LC_ALL=C' timeout '--kill-after=2' 10 taskset -c 3 iperf3 -c 198.18.0.1");
         assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env 'LC_ALL=C' taskset -c 3 iperf3 -c 198.18.0.1");
     }
 
     #[test]
     fn a_destination_that_is_an_option_is_refused() {
-        let spec = CommandSpec::new(Place::Ssh(SshTarget::new("-oProxyCommand=x")), ["true"]);
+        let spec = CommandSpec::new(Location::Ssh(SshTarget::new("-oProxyCommand=x")), ["true"]);
         assert!(matches!(spec.local_words(), Err(ProcessError::NotADestination { .. })));
     }
 

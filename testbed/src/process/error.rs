@@ -1,21 +1,21 @@
 use std::io;
 
-use super::place::NamespaceName;
+use super::location::NamespaceName;
 
 /// A program could not be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
     /// The command has no words.
-    #[error("there is no program to run: the command is empty")]
+    #[error("the command is empty: there is no program to run")]
     Empty,
     /// The program is not installed.
-    #[error("{program} is not installed on {place}: {}", how_to_install(.program, *.package))]
+    #[error("{program} is not installed on {location}: {}", how_to_install(.program, *.package))]
     MissingProgram {
         /// The program.
         program: String,
         /// Where it was looked for.
-        place: String,
+        location: String,
         /// The Debian and Ubuntu package that has it, where known.
         package: Option<&'static str>,
     },
@@ -54,7 +54,7 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// The program could not be waited for, or a pipe to it broke.
-    #[error("lost track of `{command}`: {source}")]
+    #[error("cannot wait for `{command}`: {source}")]
     Watch {
         /// The whole command.
         command: String,

@@ -1,5 +1,4 @@
-use std::fs;
-
+use procfs::process::{Process, Stat};
 use serde::{Deserialize, Serialize};
 
 /// A process that cannot be mistaken for a later one with the same number: the kernel gives numbers out again, but not in the same tick.
@@ -19,12 +18,12 @@ impl ProcessIdentity {
 
     /// The process that has this number now; `None` if there is none.
     pub fn of(pid: u32) -> Option<Self> {
-        stat(pid).map(|stat| ProcessIdentity { pid, started_ticks: stat.started_ticks })
+        stat(pid).map(|stat| ProcessIdentity { pid, started_ticks: stat.starttime })
     }
 
     /// Whether the process still exists. One that has ended but was not waited for (a zombie) does not.
     pub fn is_alive(self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.started_ticks == self.started_ticks && !stat.ended)
+        stat(self.pid).is_some_and(|stat| stat.starttime == self.started_ticks && !has_ended(&stat))
     }
 
     /// All processes that descend from this one, itself left out.
@@ -34,9 +33,11 @@ impl ProcessIdentity {
         let mut found = Vec::new();
         let mut next = 0;
         while let Some(&parent) = family.get(next) {
-            for (pid, stat) in everyone.iter().filter(|(pid, stat)| stat.parent == parent && !family.contains(pid)).collect::<Vec<_>>() {
+            for (pid, stat) in
+                everyone.iter().filter(|(pid, stat)| u32::try_from(stat.ppid) == Ok(parent) && !family.contains(pid)).collect::<Vec<_>>()
+            {
                 family.push(*pid);
-                found.push(ProcessIdentity { pid: *pid, started_ticks: stat.started_ticks });
+                found.push(ProcessIdentity { pid: *pid, started_ticks: stat.starttime });
             }
             next += 1;
         }
@@ -46,29 +47,17 @@ impl ProcessIdentity {
 
 /// The numbers of all processes that `/proc` shows.
 pub(crate) fn process_numbers() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    let processes = procfs::process::all_processes().into_iter().flatten();
+    processes.filter_map(|process| u32::try_from(process.ok()?.pid).ok())
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    parent: u32,
-    started_ticks: u64,
-    ended: bool,
-}
-
+/// What `/proc/PID/stat` says; `None` if there is no such process.
 fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()
 }
 
-/// The program's name stands in brackets and may itself hold brackets and spaces: what follows the last one counts.
-fn parse_stat(text: &str) -> Option<Stat> {
-    let fields: Vec<&str> = text.get(text.rfind(')')? + 1..)?.split_whitespace().collect();
-    // `fields` starts with field 3, the state; field 4 is the parent, field 22 the start time.
-    Some(Stat {
-        ended: matches!(*fields.first()?, "Z" | "X"),
-        parent: fields.get(1)?.parse().ok()?,
-        started_ticks: fields.get(19)?.parse().ok()?,
-    })
+fn has_ended(stat: &Stat) -> bool {
+    matches!(stat.state, 'Z' | 'X')
 }
 
 #[cfg(test)]
@@ -76,16 +65,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_brackets_and_spaces_does_not_shift_the_fields() {
-        let text = "42 (a) (b c)) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1 1 1";
-        assert_eq!(parse_stat(text), Some(Stat { parent: 7, started_ticks: 987_654, ended: false }));
-        assert_eq!(parse_stat("42 (a"), None);
-    }
-
-    #[test]
     fn this_process_is_alive_and_its_number_with_another_start_is_not() {
         let me = ProcessIdentity::current().unwrap();
         assert!(me.is_alive());
         assert!(!ProcessIdentity { started_ticks: me.started_ticks + 1, ..me }.is_alive());
+    }
+
+    #[test]
+    fn a_process_with_brackets_and_spaces_in_its_name_is_a_descendant() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("a) (b c");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let mut child = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let found = ProcessIdentity::of(child.id()).unwrap();
+        assert!(found.is_alive() && ProcessIdentity::current().unwrap().descendants().contains(&found));
+        child.kill().unwrap();
+        // Killed and not waited for: a zombie.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while found.is_alive() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(!found.is_alive());
+        child.wait().unwrap();
     }
 }

@@ -4,20 +4,22 @@
 //! Nothing started here outlives what started it: a [`Child`] ends, with everything it started, when it is dropped or
 //! when its time is up; and a program on this machine is ended by the kernel when this process dies, however it dies.
 
+mod boot;
 mod child;
 mod command;
 mod error;
 mod identity;
-mod place;
+mod location;
 mod program;
 mod spawner;
 
+pub(crate) use boot::BootId;
 pub use child::{Child, Output};
 pub use command::{CommandSpec, Input};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
 pub(crate) use identity::process_numbers;
-pub use place::{NamespaceName, NotANamespaceName, Place, SshTarget};
+pub use location::{Location, NamespaceName, NotANamespaceName, SshTarget};
 pub use program::{find_program, package_of};
 
 /// Runs a program to its end, or to its time limit, and gives what it printed.

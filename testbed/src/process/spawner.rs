@@ -26,7 +26,7 @@ fn launch() -> Option<Sender<Request>> {
     let (requests, received): (Sender<Request>, Receiver<Request>) = channel();
     let serve = move || {
         for mut request in received {
-            // The asker waits for the answer; if it is gone all the same, the child is reaped when init inherits it.
+            // The caller waits for the answer. If it is gone, init inherits the child and reaps it.
             let _ = request.answer.send(request.command.spawn());
         }
     };

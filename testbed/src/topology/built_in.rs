@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::model::{Endpoint, Testbed, Wiring};
 use crate::lab::{Lab, LabEndpoint};
-use crate::process::Place;
+use crate::process::Location;
 
 /// The first line of the testbed file that a run on the built-in lab keeps.
 const LAB_TITLE: &str = "# The built-in lab: four endpoints on one machine, made for this run and removed after it.";
@@ -28,7 +28,7 @@ impl Testbed {
             .iter()
             .map(|endpoint| Endpoint {
                 id: endpoint.id.clone(),
-                place: Place::Namespace(endpoint.namespace.clone()),
+                location: Location::Namespace(endpoint.namespace.clone()),
                 address: IpAddr::V4(endpoint.address),
                 interface: endpoint.interface.clone(),
                 port: None,

@@ -47,7 +47,7 @@ impl Testbed {
             }
         }
         match cpus.sender.iter().find(|cpu| cpus.receiver.contains(cpu)) {
-            Some(&cpu) if from.place.machine() == to.place.machine() => {
+            Some(&cpu) if from.location.machine() == to.location.machine() => {
                 Err(TestbedError::SharedCpu { from: pair.from.clone(), to: pair.to.clone(), testbed: self.name.clone(), cpu })
             }
             _ => Ok(cpus),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::model::{Endpoint, Testbed, TestbedError, Wiring};
-use crate::process::{Place, SshTarget};
+use crate::process::{Location, SshTarget};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Testbed {
@@ -90,7 +90,7 @@ impl TryFrom<String> for Reach {
             Some(("ssh", destination)) if !destination.is_empty() && !destination.starts_with('-') => {
                 Ok(Reach::Ssh(destination.to_owned()))
             }
-            _ => Err(format!("`{text}` is no way to reach an endpoint: write \"local\", \"netns:NAME\" or \"ssh:USER@HOST\"")),
+            _ => Err(format!("`{text}` is not a valid `reach`: write \"local\", \"netns:NAME\" or \"ssh:USER@HOST\"")),
         }
     }
 }
@@ -107,7 +107,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 text,
                 path,
                 Some(span),
-                format!("the endpoint `{}` is there twice: every `id` must be its own", endpoint.id),
+                format!("endpoint `{}` is defined twice: each endpoint needs an `id` of its own", endpoint.id),
             ));
         }
         if endpoint.id.is_empty() || !endpoint.id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
@@ -115,7 +115,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 text,
                 path,
                 Some(span),
-                format!("`{}` is no endpoint id: use letters, digits, `-`, `_` and `.`, such as a-cpu", endpoint.id),
+                format!("`{}` is not a valid endpoint id: use letters, digits, `-`, `_` and `.`, such as a-cpu", endpoint.id),
             ));
         }
         let link = endpoint
@@ -124,18 +124,18 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             .map(str::parse)
             .transpose()
             .map_err(|error: methodology::units::UnitError| wrong(text, path, Some(span.clone()), error.to_string()))?;
-        let place = match endpoint.reach {
-            Reach::Local => Place::Here,
-            Reach::Namespace(name) => Place::Namespace(
+        let location = match endpoint.reach {
+            Reach::Local => Location::Here,
+            Reach::Namespace(name) => Location::Namespace(
                 name.parse()
                     .map_err(|error: crate::process::NotANamespaceName| wrong(text, path, Some(span.clone()), format!("{error}")))?,
             ),
-            Reach::Ssh(destination) => Place::Ssh(SshTarget::new(destination)),
+            Reach::Ssh(destination) => Location::Ssh(SshTarget::new(destination)),
         };
         endpoints.push(Endpoint {
             id: EndpointId(endpoint.id),
-            program: program(endpoint.program, &place),
-            place,
+            program: program(endpoint.program, &location),
+            location,
             address: endpoint.address,
             interface: endpoint.interface,
             port: endpoint.port,
@@ -150,11 +150,11 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
 }
 
 /// On this machine it is this very program; elsewhere `linerate` on that machine's PATH.
-fn program(given: Option<PathBuf>, place: &Place) -> PathBuf {
-    match (given, place) {
+fn program(given: Option<PathBuf>, location: &Location) -> PathBuf {
+    match (given, location) {
         (Some(path), _) => path,
-        (None, Place::Ssh(_)) => PathBuf::from("linerate"),
-        (None, Place::Here | Place::Namespace(_)) => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate")),
+        (None, Location::Ssh(_)) => PathBuf::from("linerate"),
+        (None, Location::Here | Location::Namespace(_)) => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate")),
     }
 }
 
@@ -199,7 +199,7 @@ link = "25G"
         let wrong_reach = problem(&TWO.replace("ssh:ubuntu@a-dpu", "telnet:a-dpu"));
         assert!(wrong_reach.starts_with("testbed.toml:13:") && wrong_reach.contains("ssh:USER@HOST"), "{wrong_reach}");
         let option = problem(&TWO.replace("ssh:ubuntu@a-dpu", "ssh:-oProxyCommand=x"));
-        assert!(option.contains("no way to reach"), "{option}");
+        assert!(option.contains("not a valid `reach`"), "{option}");
         let twice = problem(&TWO.replace("a-dpu\"\nreach", "a-cpu\"\nreach"));
         assert!(twice.starts_with("testbed.toml:11:") && twice.contains("twice"), "{twice}");
         let unknown = problem(&TWO.replace("cpu = 2", "core = 2"));

@@ -7,7 +7,7 @@ use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use crate::process::Place;
+use crate::process::Location;
 use crate::text_file::FileProblem;
 
 /// The endpoints and what joins them.
@@ -31,7 +31,7 @@ pub struct Endpoint {
     /// Its name, such as `a-cpu`.
     pub id: EndpointId,
     /// Where its commands run.
-    pub place: Place,
+    pub location: Location,
     /// Where kernel traffic to it goes.
     pub address: IpAddr,
     /// The kernel interface that this address is on, for counters and offloads.
@@ -65,7 +65,7 @@ pub enum TestbedError {
     #[error(transparent)]
     File(#[from] FileProblem),
     /// A pair names an endpoint that is not there.
-    #[error("there is no endpoint `{id}` in testbed `{testbed}`: it has {known}")]
+    #[error("testbed `{testbed}` has no endpoint `{id}`; its endpoints are: {known}")]
     UnknownEndpoint {
         /// The name that was asked for.
         id: EndpointId,
@@ -76,7 +76,7 @@ pub enum TestbedError {
     },
     /// Two poll loops would share a CPU.
     #[error(
-        "endpoints `{from}` and `{to}` of testbed `{testbed}` are on one machine and both have cpu = {cpu}: two poll loops cannot share one, give each its own"
+        "endpoints `{from}` and `{to}` of testbed `{testbed}` are on one machine and both have cpu = {cpu}: two poll loops cannot share a CPU; give each endpoint its own"
     )]
     SharedCpu {
         /// The sender.
@@ -99,7 +99,7 @@ pub enum TestbedError {
         testbed: String,
         /// How many CPUs it names.
         cpus: usize,
-        /// How many queues it shall have.
+        /// How many queues the plan asks for.
         queues: NonZeroU16,
     },
     /// Both ends of a pair are on this machine, and it has too few CPUs.
@@ -132,7 +132,7 @@ pub enum TestbedError {
 impl Endpoint {
     /// Whether its processes run on this machine.
     pub fn is_here(&self) -> bool {
-        matches!(self.place, Place::Here | Place::Namespace(_))
+        matches!(self.location, Location::Here | Location::Namespace(_))
     }
 }
 

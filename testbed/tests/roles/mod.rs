@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 
-use testbed::process::{Child, CommandSpec, Place};
+use testbed::process::{Child, CommandSpec, Location};
 
 const ASKED: &str = "LINERATE_TEST_ROLE";
 const SAID: &str = "role says: ";
@@ -11,7 +11,7 @@ const SAID: &str = "role says: ";
 pub fn command(function: &str, role: &str) -> CommandSpec {
     let program = std::env::current_exe().unwrap().display().to_string();
     let words = ["env", &format!("{ASKED}={role}"), &program, "--exact", function, "--nocapture"].map(str::to_owned);
-    CommandSpec::new(Place::Here, words)
+    CommandSpec::new(Location::Here, words)
 }
 
 /// Whether another test started this program for this role.

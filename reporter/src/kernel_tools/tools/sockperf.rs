@@ -69,7 +69,9 @@ fn commands(spec: &KernelSpec) -> Commands {
     let both = ["-i", &address, "-p", &port];
     let extent = ["-t", &seconds, "-m", &size];
     let server = ["server"].iter().chain(&both).chain(transport).copied();
-    let client = ["ping-pong"].iter().chain(&both).chain(transport).chain(&extent).copied();
+    let bound = spec.client_address.map(|address| address.to_string());
+    let bound: Vec<&str> = bound.iter().flat_map(|address| ["--client_ip", address.as_str()]).collect();
+    let client = ["ping-pong"].iter().chain(&both).chain(transport).chain(&extent).chain(&bound).copied();
     Commands {
         server: Some(CommandLine::new("sockperf", server).pinned(spec.server_cpu)),
         ready: Some((spec.transport, spec.port)),

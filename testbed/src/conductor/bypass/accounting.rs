@@ -20,7 +20,7 @@ pub struct Discards {
 }
 
 impl Discards {
-    /// What this port's counters say.
+    /// MeasureKind this port's counters say.
     pub fn of(counters: &CounterPair, port: &Opened) -> Discards {
         Discards::by_driver(counters, &port.port.driver, &port.dpdk.running)
     }
@@ -37,7 +37,7 @@ impl Discards {
         }
     }
 
-    /// The domains that the driver does not tell of, by their names in records: a 0 there is no finding.
+    /// The domains that the driver does not count, by their names in records: a 0 means nothing there.
     pub fn uncounted(&self) -> Vec<&'static str> {
         let domains =
             [("nic_discard", self.nic), ("no_descriptor", self.no_descriptor), ("no_mbuf", self.no_mbuf), ("pause_frames", self.pause)];

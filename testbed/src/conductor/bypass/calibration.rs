@@ -1,7 +1,7 @@
 //! The tester's own share of a round trip: what the sender's poll loop measures where each frame comes back at once through memory.
 //!
 //! DPDK's net_ring gives its receive queue what its transmit queue was given (drivers/net/ring/rte_eth_ring.c, `eth_dev_ring_create`): there is
-//! no wire, no other end and no queue that somebody else serves. What is left is one turn of the poll loop, from the stamp to the reading.
+//! no wire, no other end and no queue of another process. What is left is one turn of the poll loop, from the time stamp to its reading.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use reporter::record::{Calibration, CalibrationMethod, CalibrationState, Endpoin
 use super::pair::{BypassError, BypassPair, GRACE, OPEN_LIMIT};
 use super::poll_loop::sender_reasons;
 use super::round_trip_times::rtt_summary;
-use crate::agent::{Agent, OpenPort, Patience, Reply, Request};
+use crate::agent::{Agent, OpenPort, Reply, Request, WaitLimit};
 use crate::conductor::schedule::Step;
-use crate::plan::Tuning;
+use crate::plan::PortTuning;
 use crate::topology::{Testbed, TestbedError};
 
 /// The port that gives back what it was given.
@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug, Default)]
 pub struct Calibrations {
     taken: Vec<(EndpointId, SendPlan, Calibration)>,
-    /// The agent that took the last one. An agent of its own: whatever becomes of it, the pair's two agents and their ports are not touched.
+    /// The agent that took the last one. It is a separate agent: if it fails, the pair's two agents and their ports are not affected.
     agent: Option<(EndpointId, Agent)>,
 }
 
@@ -45,7 +45,7 @@ pub struct Configuration<'a> {
     pub sender: &'a EndpointId,
     /// Of its first poll loop: a calibration has one.
     pub cpu: Option<CpuId>,
-    pub tuning: Tuning,
+    pub tuning: PortTuning,
     pub size: FrameSize,
     pub rate: PacketRate,
     /// What the sender's port was opened for: the calibration has buffers of the same size.
@@ -97,7 +97,7 @@ impl Calibrations {
         let agent = self.agent(testbed, wanted, interrupted)?;
         let mut send = || -> Result<Calibration, BypassError> {
             let limit = plan.duration + plan.drain + GRACE;
-            match agent.ask(&Request::Send(plan.clone()), "measure itself", Patience { limit, interrupted })? {
+            match agent.ask(&Request::Send(plan.clone()), "calibrate", WaitLimit { limit, interrupted })? {
                 Reply::Sent(sent) => Ok(judged(&sent.report, wanted.cpu)),
                 other => Err(agent.unexpected(&other).into()),
             }
@@ -117,12 +117,12 @@ impl Calibrations {
         let (_, agent) = match there {
             Some(there) => self.agent.insert(there),
             None => {
-                let patience = Patience { limit: OPEN_LIMIT, interrupted };
+                let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
                 let mut agent = Agent::start(testbed.endpoint(wanted.sender)?)?;
-                agent.greet(patience)?;
+                agent.greet(wait)?;
                 let port: PortSpec = LOOP_PORT.parse().map_err(TestbedError::from)?;
                 let options = PortOptions { max_frame: wanted.max_frame, ..PortOptions::default() };
-                agent.open(OpenPort { port, options }, patience)?;
+                agent.open(OpenPort { port, options }, wait)?;
                 self.agent.insert((wanted.sender.clone(), agent))
             }
         };
@@ -133,11 +133,11 @@ impl Calibrations {
 fn plan(wanted: &Configuration<'_>) -> SendPlan {
     let duration = wanted.rate.time_of(ROUND_TRIPS).duration().clamp(SHORTEST, LONGEST);
     let plain = SendPlan::new(wanted.size, Pace::Rate(wanted.rate), duration);
-    let Tuning { burst, flows, .. } = wanted.tuning;
+    let PortTuning { burst, flows, .. } = wanted.tuning;
     SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst: burst.unwrap_or(plain.burst), flows, ..plain }
 }
 
-/// What a calibration is worth: what would make a measurement invalid disturbs it too.
+/// Whether a calibration was disturbed: by the same things that make a measurement invalid.
 fn judged(sent: &SendReport, cpu: Option<CpuId>) -> Calibration {
     let returned = sent.returned.as_ref().map_or(0, |returned| returned.received);
     let mut why: Vec<String> = sender_reasons(sent, returned).into_iter().map(|reason| reason.detail).collect();
@@ -176,7 +176,7 @@ mod tests {
 
     fn configuration(sender: &EndpointId, pps: f64) -> Configuration<'_> {
         let (size, max_frame) = (FrameSize::MIN, FrameSize::MAX_STANDARD);
-        let tuning = Tuning { flows: 100, ..Tuning::default() };
+        let tuning = PortTuning { flows: 100, ..PortTuning::default() };
         Configuration { sender, cpu: Some(CpuId::new(1)), tuning, size, rate: PacketRate::new(pps).unwrap(), max_frame }
     }
 

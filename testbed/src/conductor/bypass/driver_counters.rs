@@ -1,6 +1,6 @@
-//! Which of a driver's counters tell where received frames were dropped, and which count pause frames.
+//! Which counters of a driver show where received frames were dropped, and which count pause frames.
 //!
-//! Names and meanings are those of DPDK's sources, read at v22.11 and v24.11; where the two differ, or a name misleads, it is said.
+//! Names and meanings are those of DPDK's sources, read at v22.11 and v24.11; differences and misleading names are noted.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ pub struct DriverCounters {
     pub drivers: &'static [&'static str],
     /// Dropped inside the NIC, before any queue.
     pub nic: Domain,
-    /// Dropped for want of a receive descriptor.
+    /// Dropped because no receive descriptor was free.
     pub no_descriptor: Domain,
-    /// Dropped by the driver for want of an mbuf.
+    /// Dropped by the driver because no mbuf was free.
     pub no_mbuf: Domain,
     /// Pause frames received (IEEE 802.3x, 802.1Qbb).
     pub pause_received: Domain,
@@ -34,7 +34,7 @@ pub struct DriverCounters {
     pub pause_sent: Domain,
 }
 
-/// What every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
+/// MeasureKind every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
 /// allocations wherever a driver does not set it (lib/ethdev/rte_ethdev.c, `rte_eth_stats_get`).
 const MISSED: Domain = Domain::Sum(&["rx_missed"]);
 const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);
@@ -128,7 +128,7 @@ const TABLE: [DriverCounters; 8] = [
         drivers: &["net_af_packet"],
         nic: Domain::Uncounted,
         // drivers/net/af_packet/rte_eth_af_packet.c, `eth_stats_get`: PACKET_STATISTICS (tp_drops) in imissed since 25.03; before, the frames
-        // that the kernel dropped for want of room in the ring are counted nowhere. See `missed_is_set`.
+        // that the kernel dropped because the ring was full are counted nowhere. See `missed_is_set`.
         no_descriptor: MISSED,
         no_mbuf: NO_MBUF,
         pause_received: Domain::Uncounted,

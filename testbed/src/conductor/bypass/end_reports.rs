@@ -45,7 +45,7 @@ impl Results {
         self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
     }
 
-    /// Domains that the receiving port's driver does not tell of: a 0 in the record is no finding there.
+    /// Notes the domains that the receiving port's driver does not count: a 0 in the record means nothing there.
     pub(super) fn note_uncounted(&mut self, discards: &Discards) {
         let uncounted = discards.uncounted();
         if !uncounted.is_empty() {

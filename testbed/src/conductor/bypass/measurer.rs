@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use super::both_ends::{OneWay, RoundTrips};
 use super::pair::{BypassError, BypassPair};
-use super::trial_outcome::{OutcomeOf, patience, recovery};
-use crate::process::{CommandSpec, Place, run};
+use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
+use crate::process::{CommandSpec, Location, run};
 
 /// One direction of one pair at one frame size.
 pub struct PairMeasurer<'a> {
@@ -24,7 +24,7 @@ pub struct PairMeasurer<'a> {
     pub last: Option<LastTrial>,
 }
 
-/// A trial as both ends tell it.
+/// The reports of both ends of a trial.
 pub enum LastTrial {
     /// To a sink.
     OneWay(OneWay),
@@ -40,7 +40,7 @@ pub enum MeasureError {
     #[error(transparent)]
     Bypass(#[from] BypassError),
     /// The command that resets the device failed: nothing is known of the reset.
-    #[error("the command that resets the device, `{command}`, {ending}: try it by itself")]
+    #[error("the reset command `{command}` {ending}: run it by hand to see why")]
     Reset {
         /// The program and its arguments.
         command: String,
@@ -48,7 +48,7 @@ pub enum MeasureError {
         ending: String,
     },
     /// A kernel measurement, which two agents do not make.
-    #[error("{what} is not measured between two agents")]
+    #[error("a {what} measurement cannot be made between two agents")]
     Unsupported {
         /// Which kind.
         what: &'static str,
@@ -63,14 +63,14 @@ impl Measurer for PairMeasurer<'_> {
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
         let plan = self.plan(&input.stimulus)?;
-        // Emulated and point-to-point paths have nothing to learn but caches; the wait is kept all the same (RFC 2544 §23 a, b).
+        // Emulated and point-to-point paths only warm caches; the waits of RFC 2544 §23 a and b are kept.
         self.pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
-        let patience = patience(&plan);
+        let generator_limit = generator_limit(&plan);
         let outcome = if input.delays {
             let timed_after = input.delays_after.duration();
             let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
-            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, patience }.round_trips(&trips);
+            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.round_trips(&trips);
             self.last = Some(LastTrial::RoundTrips(trips));
             outcome
         } else {
@@ -78,7 +78,7 @@ impl Measurer for PairMeasurer<'_> {
                 Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
                 _ => self.pair.one_way(plan, drain, self.interrupted)?,
             };
-            let mut outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, patience }.one_way(&trial);
+            let mut outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.one_way(&trial);
             if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
                 direction.recovery = recovery(&trial, *then);
             }
@@ -117,7 +117,7 @@ impl PairMeasurer<'_> {
         std::thread::scope(|scope| {
             let reset = scope.spawn(move || {
                 wait(after.duration(), interrupted);
-                run(&CommandSpec::new(Place::Here, argv.iter().cloned()))
+                run(&CommandSpec::new(Location::Here, argv.iter().cloned()))
             });
             let trial = pair.one_way(plan, drain, interrupted);
             let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };

@@ -30,7 +30,7 @@ use reporter::record::{ReasonKind, Record};
 use super::context::Context;
 use super::record::failed;
 use super::schedule::{Group, Step};
-use crate::plan::What;
+use crate::plan::MeasureKind;
 use crate::topology::{Testbed, Wiring};
 use calibration::Calibrations;
 use measurer::MeasureError;
@@ -58,12 +58,12 @@ impl Bypass {
         Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
     }
 
-    /// In the lab the receiver opens its port before the kernel steps, so that nobody waits for it afterwards. Over a real NIC it
+    /// In the lab the receiver opens its port before the kernel steps, so that the first DPDK step does not wait for it. Over a real NIC it
     /// must not: a port that DPDK holds takes frames from the kernel.
     pub(super) fn begin_pair(&mut self, group: &Group<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
-        let mixed = group.iter().any(|step| step.what.stack().is_kernel()) && group.iter().any(|step| !step.what.stack().is_kernel());
+        let mixed = group.iter().any(|step| step.kind.stack().is_kernel()) && group.iter().any(|step| !step.kind.stack().is_kernel());
         let shared = matches!(testbed.wiring, Wiring::SharedMemory { .. });
-        let first = group.iter().find(|step| !step.what.stack().is_kernel()).filter(|_| mixed && shared);
+        let first = group.iter().find(|step| !step.kind.stack().is_kernel()).filter(|_| mixed && shared);
         // An error here occurs again when the port is needed, and is reported then.
         self.ends = first
             .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted).ok())
@@ -86,12 +86,16 @@ impl Bypass {
             Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
         };
         pair.tune(step.tuning);
-        let measured = match step.what {
-            What::RoundTrip { rate, duration } => round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context),
-            What::Procedure { method, link, reset } => {
+        let measured = match step.kind {
+            MeasureKind::RoundTrip { rate, duration } => {
+                round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context)
+            }
+            MeasureKind::Procedure { method, link, reset } => {
                 procedure::measure(step, &mut pair, (method, *link, reset), &mut self.calibrations, context)
             }
-            What::KernelStream { .. } | What::KernelPingPong { .. } => Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" })),
+            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => {
+                Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" }))
+            }
         };
         match measured {
             Ok(record) => {

@@ -9,8 +9,8 @@ use reporter::record::Pair;
 use thiserror::Error;
 
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
-use crate::agent::{Agent, AgentError, OpenPort, Opened, Patience, Reply, Request, Trial};
-use crate::plan::Tuning;
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, Trial, WaitLimit};
+use crate::plan::PortTuning;
 use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
@@ -25,7 +25,7 @@ pub struct BypassPair {
     sender: Agent,
     receiver: Agent,
     cpus: PairCpus,
-    tuning: Tuning,
+    tuning: PortTuning,
     /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
     stream: StreamId,
     /// Its two ports.
@@ -66,7 +66,7 @@ impl BypassError {
 pub struct Listening {
     receiver: Agent,
     receiver_port: Opened,
-    tuning: Tuning,
+    tuning: PortTuning,
 }
 
 impl Listening {
@@ -75,20 +75,20 @@ impl Listening {
         testbed: &Testbed,
         pair: &Pair,
         max_frame: FrameSize,
-        tuning: Tuning,
+        tuning: PortTuning,
         interrupted: &AtomicBool,
     ) -> Result<Listening, BypassError> {
-        let patience = Patience { limit: OPEN_LIMIT, interrupted };
+        let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let mut receiver = Agent::start(testbed.endpoint(&pair.to)?)?;
-        receiver.greet(patience)?;
+        receiver.greet(wait)?;
         let options = PortOptions { max_frame, queues: tuning.queues, ..PortOptions::default() };
         let port = testbed.ports(pair)?.receiver.with_queues(tuning.queues);
-        let receiver_port = receiver.open(OpenPort { port, options }, patience)?;
+        let receiver_port = receiver.open(OpenPort { port, options }, wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
 
     /// Whether its port serves such a measurement too.
-    pub fn serves(&self, tuning: &Tuning) -> bool {
+    pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
     }
 
@@ -96,9 +96,9 @@ impl Listening {
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
         let Listening { mut receiver, receiver_port, tuning } = self;
         let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
-        let patience = Patience { limit: OPEN_LIMIT, interrupted };
+        let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
-        sender.greet(patience)?;
+        sender.greet(wait)?;
         let options = PortOptions {
             max_frame: receiver_port.port.max_frame,
             queues: tuning.queues,
@@ -106,8 +106,8 @@ impl Listening {
             ..PortOptions::default()
         };
         let port = testbed.ports(pair)?.sender.with_queues(tuning.queues);
-        let opened = sender.open(OpenPort { port, options }, patience);
-        // Where the receiver has gone, the sender only knows that nobody listens.
+        let opened = sender.open(OpenPort { port, options }, wait);
+        // If the receiver has exited, the sender's error is only a consequence.
         let sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // The slower end is the limit; what the file says counts before what a port reports.
         let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
@@ -132,18 +132,18 @@ impl BypassPair {
     }
 
     /// Whether its ports serve such a measurement too.
-    pub fn serves(&self, tuning: &Tuning) -> bool {
+    pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
     }
 
     /// Goes over to it.
-    pub fn tune(&mut self, tuning: Tuning) {
+    pub fn tune(&mut self, tuning: PortTuning) {
         self.tuning = tuning;
     }
 
     /// One trial: the sink runs before the first frame and after the last.
     pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
-        let patience = Patience { limit: GRACE + drain, interrupted };
+        let wait = WaitLimit { limit: GRACE + drain, interrupted };
         // Both ends must agree on how test frames look.
         let sink = ReceivePlan {
             cpus: self.cpus.receiver.clone(),
@@ -157,12 +157,12 @@ impl BypassPair {
             },
             ..ReceivePlan::default()
         };
-        match self.receiver.ask(&Request::Receive(sink), "receive", patience)? {
+        match self.receiver.ask(&Request::Receive(sink), "receive", wait)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
         }
         let sent = self.send(plan, interrupted)?;
-        match self.receiver.ask(&Request::Stop, "report what it received", patience)? {
+        match self.receiver.ask(&Request::Stop, "stop receiving", wait)? {
             Reply::Received(received) => {
                 let links = Links { sender: sent.link, receiver: received.link };
                 Ok(OneWay { sent: *sent.report, received: *received.report, links })
@@ -173,15 +173,15 @@ impl BypassPair {
 
     /// One trial with a reflector at the receiver.
     pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
-        let patience = Patience { limit: GRACE, interrupted };
+        let wait = WaitLimit { limit: GRACE, interrupted };
         let reflector =
             ReflectPlan { cpus: self.cpus.receiver.clone(), frame: plan.frame, tagging: plan.tagging, ..ReflectPlan::default() };
-        match self.receiver.ask(&Request::Reflect(reflector), "reflect", patience)? {
+        match self.receiver.ask(&Request::Reflect(reflector), "reflect", wait)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
         }
         let sent = self.send(SendPlan { rtt: true, ..plan }, interrupted)?;
-        match self.receiver.ask(&Request::Stop, "report what it reflected", patience)? {
+        match self.receiver.ask(&Request::Stop, "stop reflecting", wait)? {
             Reply::Reflected(reflected) => {
                 let links = Links { sender: sent.link, receiver: reflected.link };
                 Ok(RoundTrips { sent: *sent.report, reflected: *reflected.report, links })
@@ -194,7 +194,7 @@ impl BypassPair {
         let limit = plan.duration + plan.drain + GRACE;
         // Past every stream of the trial before: one a queue, and a probe's.
         self.stream = StreamId(self.stream.0.wrapping_add(self.ports.sender.port.queues + 1));
-        let Tuning { burst, flows, pacing, .. } = self.tuning;
+        let PortTuning { burst, flows, pacing, .. } = self.tuning;
         let plan = SendPlan {
             cpus: self.cpus.sender.clone(),
             stream: self.stream,
@@ -203,7 +203,7 @@ impl BypassPair {
             pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
             ..plan
         };
-        match self.sender.ask(&Request::Send(plan), "send", Patience { limit, interrupted })? {
+        match self.sender.ask(&Request::Send(plan), "send", WaitLimit { limit, interrupted })? {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
         }

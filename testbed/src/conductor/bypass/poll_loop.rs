@@ -17,7 +17,7 @@ pub(super) fn reflector_faults(reflected: &ReflectReport) -> impl Iterator<Item 
     unsent.into_iter().chain(ended_early(Engine::Reflector, reflected.ended_early.as_ref()))
 }
 
-/// What a sender that timed round trips says against them; `returned` frames came back.
+/// What speaks against the round trips that a sender timed, of which `returned` frames came back.
 pub(super) fn sender_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if returned == 0 {

@@ -40,7 +40,7 @@ impl Results {
             load: self.load,
             duration_s: self.duration_s,
             ceiling: self.ceiling,
-            cpu: self.cpu.map(|cost| CpuCost { shared_machine: context.testbed.emulated, ..cost }),
+            cpu: self.cpu.map(|cost| CpuCost { shared_machine: context.machines.are_shared(&step.pair), ..cost }),
             view: self.view,
             ..empty(step, context.directory, verdict)
         }

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn in_a_method_a_trial_with_a_lossy_reflector_is_the_tester_s_fault() {
-        let outcome = |trips: &RoundTrips| OutcomeOf { ports: &ports(), size: FrameSize::MIN, patience: Duration::MAX }.round_trips(trips);
+        let outcome =
+            |trips: &RoundTrips| OutcomeOf { ports: &ports(), size: FrameSize::MIN, generator_limit: Duration::MAX }.round_trips(trips);
         assert_eq!(outcome(&trips(0, None)).faults, []);
         let lossy = outcome(&trips(40, None));
         assert_eq!(lossy.faults, [methodology::trial::Fault::ReflectorUnsent { frames: 40 }]);

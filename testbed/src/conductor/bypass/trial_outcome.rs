@@ -18,8 +18,8 @@ use super::wire_proof::WireProof;
 pub(super) struct OutcomeOf<'a> {
     pub(super) ports: &'a OpenPorts,
     pub(super) size: FrameSize,
-    /// How long the generator may be away: see [`patience`].
-    pub(super) patience: Duration,
+    /// How long the generator may be away: see [`generator_limit`].
+    pub(super) generator_limit: Duration,
 }
 
 impl OutcomeOf<'_> {
@@ -36,7 +36,7 @@ impl OutcomeOf<'_> {
             received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(self.patience)), costly(&received.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(self.generator_limit)), costly(&received.hiccups, hide)),
             delays: None,
             recovery: None,
             longest_gap: None,
@@ -66,7 +66,7 @@ impl OutcomeOf<'_> {
             received: returned.received,
             loss: loss_domains::of_round_trips(trips, self.ports),
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(self.patience)), costly(&trips.reflected.hiccups, hide)),
+            hiccups: together(costly(&sent.hiccups, hide.min(self.generator_limit)), costly(&trips.reflected.hiccups, hide)),
             delays: sent.rtt.as_ref().map(delay_summary),
             recovery: None,
             longest_gap: None,
@@ -78,7 +78,7 @@ impl OutcomeOf<'_> {
         outcome
     }
 
-    /// How long the receiver's ring can hold frames at this rate while nobody polls it.
+    /// How long the receiver's ring can hold frames at this rate while it is not polled.
     fn hide_time(&self, rate: PacketRate) -> Duration {
         let descriptors = f64::from(self.ports.receiver.port.rx_descriptors);
         if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
@@ -86,7 +86,7 @@ impl OutcomeOf<'_> {
 }
 
 /// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
-pub(super) fn patience(plan: &SendPlan) -> Duration {
+pub(super) fn generator_limit(plan: &SendPlan) -> Duration {
     match (plan.pace, plan.late) {
         (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
         // Nothing is given up at maximum load, and leaving out late frames is what `Skip` is for.
@@ -155,10 +155,10 @@ mod tests {
     fn the_generator_may_not_be_away_longer_than_its_schedule_catches_up() {
         let size = FrameSize::MAX_STANDARD;
         let paced = SendPlan::new(size, Pace::Rate(PacketRate::new(1000.0).unwrap()), Duration::from_secs(1));
-        assert_eq!(patience(&paced), Duration::from_millis(10));
+        assert_eq!(generator_limit(&paced), Duration::from_millis(10));
         // Sixteen milliseconds at 1000 frames a second lose frames although 1024 descriptors would hold them.
-        assert!(patience(&paced) < Duration::from_millis(16));
-        assert_eq!(patience(&SendPlan::new(size, Pace::Max, Duration::from_secs(1))), Duration::MAX);
+        assert!(generator_limit(&paced) < Duration::from_millis(16));
+        assert_eq!(generator_limit(&SendPlan::new(size, Pace::Max, Duration::from_secs(1))), Duration::MAX);
     }
 
     #[test]

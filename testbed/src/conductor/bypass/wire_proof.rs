@@ -1,4 +1,4 @@
-//! What must hold at both ports for a trial to be worth anything, whatever came through: links that stayed up, and no pause frames.
+//! What must hold at both ports for a trial to be valid: links that stayed up, and no pause frames.
 
 use dataplane::CounterPair;
 use methodology::trial::Fault;
@@ -37,10 +37,10 @@ impl<'a> WireProof<'a> {
         }
     }
 
-    /// Everything that spoils the trial.
+    /// Everything that makes the trial invalid.
     pub fn faults(&self) -> Vec<Fault> {
         let ends = [&self.sender, &self.receiver];
-        // Either way and at either end: with flow control the rate was somebody's choice, and not what the path can carry.
+        // In either direction and at either end: flow control limits the rate below what the path can carry.
         let pause: u64 = ends.iter().filter_map(|end| Discards::of(end.counters, end.port).pause).sum();
         let pause = (pause > 0).then_some(Fault::PauseFrames { count: pause });
         ends.iter().filter_map(|end| link_fault(end.link, &end.port.port.name)).chain(pause).collect()

@@ -25,6 +25,6 @@ pub(super) fn ceiling(from: &Endpoint, to: &Endpoint, transport: Transport) -> C
 /// The MTU of the interface that an endpoint's kernel traffic leaves by.
 fn mtu(endpoint: &Endpoint) -> Option<u32> {
     let file = CommandLine::new("cat", [format!("/sys/class/net/{}/mtu", endpoint.interface)]);
-    let output = run(&command(&endpoint.place, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
+    let output = run(&command(&endpoint.location, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
     output.stdout_text().trim().parse().ok()
 }

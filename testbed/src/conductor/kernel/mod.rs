@@ -3,6 +3,8 @@
 mod ceiling;
 mod command;
 mod frame_view;
+mod interface;
+mod path;
 mod ping_pong;
 mod ports;
 mod processes;
@@ -17,7 +19,7 @@ use reporter::record::{ReasonKind, Record};
 use super::context::Context;
 use super::record::failed;
 use super::schedule::Step;
-use crate::plan::What;
+use crate::plan::MeasureKind;
 use crate::topology::TestbedError;
 use transfer::SeenGoodput;
 use versions::Versions;
@@ -37,15 +39,15 @@ impl KernelTools {
     pub(super) fn measure(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<Record, KernelError> {
         let ends = (context.testbed.endpoint(&step.pair.from)?, context.testbed.endpoint(&step.pair.to)?);
         let KernelTools { seen, versions } = self;
-        Ok(match *step.what {
-            What::KernelStream { protocol, tool, duration } => {
+        Ok(match *step.kind {
+            MeasureKind::KernelStream { protocol, tool, duration } => {
                 stream::measure(step, ends, (protocol, tool), duration, (seen, versions), context)?
             }
-            What::KernelPingPong { protocol, tool, duration } => {
+            MeasureKind::KernelPingPong { protocol, tool, duration } => {
                 ping_pong::measure(step, ends, (protocol, tool), duration, versions, context)?
             }
-            What::RoundTrip { .. } | What::Procedure { .. } => {
-                failed(step, context.directory, ReasonKind::Other, "this is no kernel measurement")
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
+                failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }
         })
     }

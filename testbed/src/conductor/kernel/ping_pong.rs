@@ -5,6 +5,7 @@ use reporter::archive::ArchiveError;
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method};
 use reporter::record::{ReasonKind, Record};
 
+use super::path::prove_path;
 use super::ports::PORT;
 use super::processes::Job;
 use super::record::keep;
@@ -29,7 +30,13 @@ pub(super) fn measure(
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
     let spec = KernelSpec::new(Method::PingPong, protocol.transport(), to.address, PORT, size, Extent::For(duration.duration()));
-    let job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
+    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let ran = job.run(context.interrupted);
-    keep(step, &job, versions.of(tool, &from.place), ran, context)
+    let counted = ran.as_ref().ok().map(|ran| ran.counted);
+    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
+    if let Some(counted) = counted {
+        prove_path(&mut record, &job, counted);
+    }
+    Ok(record)
 }

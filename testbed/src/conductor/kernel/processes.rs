@@ -11,11 +11,12 @@ use reporter::kernel_tools::{
 use reporter::record::CpuCost;
 
 use super::command::command;
-use crate::process::{Child, Output, Place, ProcessError, run, spawn};
+use super::interface::PathCounters;
+use crate::process::{Child, Location, Output, ProcessError, run, spawn};
 use crate::topology::Endpoint;
 
-/// How often a running client is looked at for the user's wish to end the run.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How often a wait for a client checks whether the user ended the run.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a server may take to listen.
 const READY_LIMIT: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ pub(super) struct Ran {
     pub(super) text: String,
     pub(super) exit: ToolExit,
     pub(super) cost: Option<CpuCost>,
+    pub(super) counted: PathCounters,
     pub(super) commands: Vec<String>,
 }
 
@@ -46,8 +48,8 @@ pub(super) enum RunError {
     Spec(#[from] reporter::kernel_tools::SpecError),
     #[error("interrupted")]
     Interrupted,
-    #[error("the server `{command}` at {place} did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
-    NotReady { command: String, place: String, port: u16, said: String },
+    #[error("{location}: server `{command}` did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
+    NotReady { command: String, location: String, port: u16, said: String },
 }
 
 impl Job<'_> {
@@ -59,19 +61,21 @@ impl Job<'_> {
     pub(super) fn run(&self, interrupted: &AtomicBool) -> Result<Ran, RunError> {
         let commands = self.tool.commands(&self.spec)?;
         let _server = self.server(&commands)?;
-        let before = (cpu_times(&self.from.place), cpu_times(&self.to.place));
+        let counted = PathCounters::read(self.from, self.to);
+        let before = (cpu_times(&self.from.location), cpu_times(&self.to.location));
         let started = Instant::now();
-        let mut client = spawn(&command(&self.from.place, &commands.client, commands.timeout))?;
+        let mut client = spawn(&command(&self.from.location, &commands.client, commands.timeout))?;
         client.collect_stdout();
         let deadline = started + commands.timeout;
-        while client.wait_timeout(GLANCE)?.is_none() && Instant::now() < deadline {
+        while client.wait_timeout(POLL_INTERVAL)?.is_none() && Instant::now() < deadline {
             if interrupted.load(Ordering::Relaxed) {
                 return Err(RunError::Interrupted);
             }
         }
         let output = client.finish(Duration::ZERO)?;
         let wall = started.elapsed();
-        let after = (cpu_times(&self.from.place), cpu_times(&self.to.place));
+        let after = (cpu_times(&self.from.location), cpu_times(&self.to.location));
+        let counted = PathCounters::read(self.from, self.to).since(counted);
         let between = |before: Option<CpuSnapshot>, after: Option<CpuSnapshot>| after?.cost_since(&before?, wall).ok();
         let (sender, receiver) = (between(before.0, after.0), between(before.1, after.1));
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
@@ -79,6 +83,7 @@ impl Job<'_> {
             text: raw_text(&output.stdout, &output.stderr),
             exit: exit(&output, commands.timeout),
             cost,
+            counted,
             commands: commands.as_texts(),
         })
     }
@@ -86,7 +91,7 @@ impl Job<'_> {
     /// The server, listening. It ends when it is dropped.
     fn server(&self, commands: &Commands) -> Result<Option<Child>, RunError> {
         let Some(line) = &commands.server else { return Ok(None) };
-        let mut server = spawn(&command(&self.to.place, line, commands.timeout + READY_LIMIT))?;
+        let mut server = spawn(&command(&self.to.location, line, commands.timeout + READY_LIMIT))?;
         server.collect_stdout();
         let Some((transport, port)) = commands.ready else { return Ok(Some(server)) };
         let deadline = Instant::now() + READY_LIMIT;
@@ -97,8 +102,8 @@ impl Job<'_> {
             let ended = server.try_wait()?;
             if ended.is_some() || Instant::now() >= deadline {
                 let said = server.stderr_so_far();
-                let said = said.lines().last().unwrap_or("it said nothing").to_owned();
-                return Err(RunError::NotReady { command: line.to_string(), place: self.to.place.to_string(), port, said });
+                let said = said.lines().last().unwrap_or("it printed no error").to_owned();
+                return Err(RunError::NotReady { command: line.to_string(), location: self.to.location.to_string(), port, said });
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -107,15 +112,15 @@ impl Job<'_> {
     /// The open sockets where the server is. On this machine its process tells which namespace that is.
     fn sockets(&self, server: &Child, transport: Transport) -> String {
         let name = if transport == Transport::Udp { "udp" } else { "tcp" };
-        match &self.to.place {
-            Place::Here | Place::Namespace(_) => {
+        match &self.to.location {
+            Location::Here | Location::Namespace(_) => {
                 let folder = format!("/proc/{}/net", server.id());
                 let read = |file: String| std::fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_default();
                 read(name.to_owned()) + &read(format!("{name}6"))
             }
-            Place::Ssh(_) => {
+            Location::Ssh(_) => {
                 let cat = CommandLine::new("cat", [format!("/proc/net/{name}"), format!("/proc/net/{name}6")]);
-                run(&command(&self.to.place, &cat, Duration::from_secs(5))).map(|output| output.stdout_text()).unwrap_or_default()
+                run(&command(&self.to.location, &cat, Duration::from_secs(5))).map(|output| output.stdout_text()).unwrap_or_default()
             }
         }
     }
@@ -140,10 +145,10 @@ fn exit(output: &Output, limit: Duration) -> ToolExit {
 }
 
 /// The processor times where an endpoint is: of the whole machine, which a network namespace is not.
-fn cpu_times(place: &Place) -> Option<CpuSnapshot> {
-    let text = match place {
-        Place::Here | Place::Namespace(_) => std::fs::read_to_string("/proc/stat").ok()?,
-        Place::Ssh(_) => run(&command(place, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
+fn cpu_times(location: &Location) -> Option<CpuSnapshot> {
+    let text = match location {
+        Location::Here | Location::Namespace(_) => std::fs::read_to_string("/proc/stat").ok()?,
+        Location::Ssh(_) => run(&command(location, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
     };
     CpuSnapshot::parse(&text).ok()
 }

@@ -48,7 +48,7 @@ fn record(tool: KernelTool, spec: &KernelSpec, text: &str, exit: ToolExit, conte
     match first {
         Ok(measurement) => match measurement.into_record(0, context) {
             Ok(record) => record,
-            // Cannot happen while the context names a size; a record says it all the same.
+            // Cannot happen while the context names a size. If it does, the record reports it.
             Err(unknown) => failed_record(tool, spec, context, &ToolError::Unreadable { tool, why: unknown.to_string() }),
         },
         Err(error) => failed_record(tool, spec, context, &error),

@@ -5,7 +5,8 @@ use reporter::archive::ArchiveError;
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method};
 use reporter::record::{ReasonKind, Record};
 
-use super::frame_view::{self, InterfaceCounters};
+use super::frame_view;
+use super::path::prove_path;
 use super::ports::PORT;
 use super::processes::Job;
 use super::record::keep;
@@ -30,17 +31,15 @@ pub(super) fn measure(
     let Some(size) = MessageSize::new(bytes) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
-    let version = versions.of(tool, &from.place);
+    let version = versions.of(tool, &from.location);
     let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
         Extent::bytes_for(seen.expected(&step.pair, protocol, step.size.bytes(), bytes), wanted.duration())
     } else {
         Extent::For(wanted.duration())
     };
     let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
-    let mut job = Job { tool, spec, from, to, shared_machine: context.testbed.emulated };
-    let framed = protocol == Protocol::Udp;
-    let counters = || framed.then(|| InterfaceCounters::read(to)).flatten();
-    let before = counters();
+    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let mut ran = job.run(context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
     for _ in 0..2 {
@@ -63,13 +62,14 @@ pub(super) fn measure(
             Err(_) => break,
         }
     }
-    let measured = ran.is_ok();
-    let mut record = keep(step, &job, versions.of(tool, &from.place), ran, context)?;
-    if measured {
+    let counted = ran.as_ref().ok().map(|ran| ran.counted);
+    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
+    if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
-        if framed {
-            frame_view::prove(&mut record, step.size, before, counters());
+        if protocol == Protocol::Udp {
+            frame_view::prove(&mut record, step.size, counted.received);
         }
+        prove_path(&mut record, &job, counted);
     }
     Ok(record)
 }

@@ -39,7 +39,7 @@ pub(super) enum TransferLength {
     ByTime,
     /// Long enough to be a result, and not longer than planned.
     AsPlanned,
-    /// Mostly start-up: it is no result, but says how many bytes to send.
+    /// Mostly start-up. It is not a result, but it shows how many bytes to send.
     TooShort,
     /// The estimate of the rate was wrong, or the tool noticed the end late. Its rate sizes no other transfer.
     TooLong,

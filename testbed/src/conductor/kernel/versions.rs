@@ -4,7 +4,7 @@ use std::time::Duration;
 use reporter::kernel_tools::{KernelTool, raw_text};
 
 use super::command::command;
-use crate::process::{Place, run};
+use crate::process::{Location, run};
 
 /// Versions of the kernel tools at each place, asked once.
 #[derive(Debug, Default)]
@@ -14,12 +14,12 @@ pub(super) struct Versions {
 
 impl Versions {
     /// The tool's version there; none where it gives none.
-    pub(super) fn of(&mut self, tool: KernelTool, place: &Place) -> Option<String> {
-        let key = (place.to_string(), tool);
+    pub(super) fn of(&mut self, tool: KernelTool, location: &Location) -> Option<String> {
+        let key = (location.to_string(), tool);
         if let Some(version) = self.known.get(&key) {
             return Some(version.clone());
         }
-        let output = run(&command(place, &tool.version_command(), Duration::from_secs(5))).ok()?;
+        let output = run(&command(location, &tool.version_command(), Duration::from_secs(5))).ok()?;
         let version = first_version(&raw_text(&output.stdout, &output.stderr))?;
         self.known.insert(key, version.clone());
         Some(version)

@@ -1,7 +1,6 @@
 use methodology::units::LinkSpeed;
+use reporter::environment::KernelFiles;
 use serde::Serialize;
-
-use crate::inventory::kernel_files::KernelFiles;
 
 /// A kernel interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

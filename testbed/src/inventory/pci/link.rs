@@ -1,6 +1,5 @@
+use reporter::environment::KernelFiles;
 use serde::Serialize;
-
-use crate::inventory::kernel_files::KernelFiles;
 
 /// A PCI Express link. The widths are in lanes, the speeds as the kernel writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,9 +1,9 @@
 use methodology::units::LinkSpeed;
+use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 use super::address::PciAddress;
 use super::interface::{Interface, default_route_interfaces};
-use crate::inventory::kernel_files::KernelFiles;
 use crate::inventory::port_name::{PortName, Represented};
 
 /// A port of an e-switch.

@@ -1,3 +1,4 @@
+use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 use super::address::PciAddress;
@@ -6,7 +7,6 @@ use super::interface::Interface;
 use super::link::{self, PcieLink};
 use super::models::{self, MELLANOX};
 use super::networks::{Network, Networks, Representor};
-use crate::inventory::kernel_files::KernelFiles;
 
 /// PCI base class "network controller", and its subclass "Ethernet" (pci.ids, class 02 00).
 const ETHERNET_CLASS: u32 = 0x0200;
@@ -18,8 +18,8 @@ pub struct PciPort {
     pub address: PciAddress,
     /// What, by number.
     pub id: PciId,
-    /// What, by name, where linerate knows it.
-    pub model: Option<&'static str>,
+    /// Its name in pci.ids, where it is there.
+    pub model: Option<String>,
     /// The kernel driver that it is bound to.
     pub driver: Option<String>,
     /// Its own kernel interfaces. Representors are listed apart.

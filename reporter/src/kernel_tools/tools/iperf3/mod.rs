@@ -87,6 +87,9 @@ fn commands(spec: &KernelSpec) -> Commands {
         Extent::Messages(messages) => option("-k", messages.to_string()),
     }
     option("-l", spec.size.bytes().to_string());
+    if let Some(address) = spec.client_address {
+        option("-B", address.to_string());
+    }
     if spec.streams.get() > 1 {
         option("-P", spec.streams.to_string());
     }

@@ -10,7 +10,7 @@ const NAMESPACES: &str = "/run/netns";
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// Directly on this machine.
     Here,
     /// On this machine, inside a named network namespace (`ip netns exec`).
@@ -19,22 +19,22 @@ pub enum Place {
     Ssh(SshTarget),
 }
 
-impl Place {
+impl Location {
     /// The machine: `None` for this one, however it is entered.
     pub fn machine(&self) -> Option<&str> {
         match self {
-            Place::Here | Place::Namespace(_) => None,
-            Place::Ssh(target) => Some(&target.destination),
+            Location::Here | Location::Namespace(_) => None,
+            Location::Ssh(target) => Some(&target.destination),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Here => f.write_str("this machine"),
-            Place::Namespace(name) => write!(f, "network namespace {name}"),
-            Place::Ssh(target) => f.write_str(&target.destination),
+            Location::Here => f.write_str("this machine"),
+            Location::Namespace(name) => write!(f, "network namespace {name}"),
+            Location::Ssh(target) => f.write_str(&target.destination),
         }
     }
 }

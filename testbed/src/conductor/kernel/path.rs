@@ -1,0 +1,61 @@
+//! The proof that a tool's traffic crossed the interfaces that the testbed names.
+
+use reporter::kernel_tools::Extent;
+use reporter::record::{Reason, ReasonKind, Record, State, Verdict};
+
+use super::interface::PathCounters;
+use super::processes::Job;
+use crate::topology::Endpoint;
+
+/// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
+/// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
+const LEAST_SHARE: f64 = 0.5;
+
+/// Makes a record invalid whose traffic did not cross the interfaces that the testbed names, or is not proven to.
+///
+/// Two endpoints of one machine exchange their traffic over the loopback interface, whatever addresses they have: such a pair is valid
+/// with `interface = "lo"` only.
+pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounters) {
+    if record.verdict.state == State::Failed {
+        return;
+    }
+    let ends = [(job.from, counted.sent, "sent"), (job.to, counted.received, "received")];
+    let moved = payload(record, job);
+    let details = ends.into_iter().filter_map(|(endpoint, counted, way)| {
+        let Endpoint { id, interface, .. } = endpoint;
+        let Some(counted) = counted else {
+            return Some(format!(
+                "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \
+                 check `interface` in the testbed"
+            ));
+        };
+        let moved = moved?;
+        ((counted.bytes as f64) < LEAST_SHARE * moved).then(|| {
+            format!(
+                "endpoint {id}: interface {interface} {way} {} bytes while {} moved {moved:.0}: the traffic took another path; \
+                 check `interface` and `address` in the testbed, and `ip route get {}` at {}",
+                counted.bytes, job.tool, job.to.address, job.from.id
+            )
+        })
+    });
+    let found: Vec<Reason> = details.map(|detail| Reason { kind: ReasonKind::CountersDisagree, detail }).collect();
+    if !found.is_empty() {
+        record.verdict = Verdict::invalid(record.verdict.reasons.drain(..).chain(found).collect());
+    }
+}
+
+/// Bytes of payload that the tool says it moved one way; none where its result does not tell.
+fn payload(record: &Record, job: &Job<'_>) -> Option<f64> {
+    let planned = match job.spec.extent {
+        Extent::For(duration) => Some(duration.as_secs_f64()),
+        Extent::Bytes(_) | Extent::Messages(_) => None,
+    };
+    let seconds = record.duration_s.or(planned)?;
+    let stream = record.values.goodput_bps.map(|goodput| goodput.bps() / 8.0 * seconds);
+    let ping_pong = || {
+        let rtt = record.values.rtt_ns.as_ref()?;
+        let nanoseconds = rtt.mean.or(rtt.p50).filter(|&ns| ns > 0.0)?;
+        Some(seconds * 1e9 / nanoseconds * f64::from(job.spec.size.bytes()))
+    };
+    stream.or_else(ping_pong)
+}

@@ -1,0 +1,36 @@
+use std::fs;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::CommandSpec;
+use super::location::Location;
+use super::run;
+
+/// Where Linux names its current boot (random(4)): one name for all namespaces and containers of a machine, a new one after a restart.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// One boot of one machine: two places with the same one share its processors.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct BootId(pub(crate) String);
+
+impl BootId {
+    /// That of this machine; empty where the kernel does not tell.
+    pub(crate) fn here() -> Self {
+        BootId(fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned())
+    }
+
+    /// That of the machine of a place; none where it cannot be read.
+    pub(crate) fn of(location: &Location) -> Option<Self> {
+        let id = match location {
+            Location::Here | Location::Namespace(_) => BootId::here(),
+            Location::Ssh(_) => {
+                let spec = CommandSpec::new(location.clone(), ["cat", BOOT_ID]).with_timeout(Duration::from_secs(10));
+                let output = run(&spec).ok().filter(|output| output.success())?;
+                BootId(output.stdout_text().trim().to_owned())
+            }
+        };
+        (!id.0.is_empty()).then_some(id)
+    }
+}
