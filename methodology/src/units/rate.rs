@@ -152,16 +152,19 @@ pub(super) fn parse_scaled(text: &str) -> Option<(f64, &str)> {
             !(c.is_ascii_digit() || matches!(c, '.' | '_') || exponent || sign)
         })
         .map_or(text.len(), |(i, _)| i);
-    let value: f64 = text[..end].replace('_', "").parse().ok()?;
+    let digits = text[..end].replace('_', "");
+    let value: f64 = digits.parse().ok()?;
     let unit = text[end..].trim_start();
-    let (factor, unit) = match unit.as_bytes().first() {
-        Some(b'k' | b'K') => (1e3, &unit[1..]),
-        Some(b'M') => (1e6, &unit[1..]),
-        Some(b'G') => (1e9, &unit[1..]),
-        Some(b'T') => (1e12, &unit[1..]),
-        _ => (1.0, unit),
+    let (exponent, unit) = match unit.as_bytes().first() {
+        Some(b'k' | b'K') => (3, &unit[1..]),
+        Some(b'M') => (6, &unit[1..]),
+        Some(b'G') => (9, &unit[1..]),
+        Some(b'T') => (12, &unit[1..]),
+        _ => (0, unit),
     };
-    value.is_finite().then_some((value * factor, unit))
+    // Read as one decimal number: 16.1k is 16100, and 16.1 times 1000 is 16100.000000000002.
+    let scaled = if digits.contains(['e', 'E']) { value * 10f64.powi(exponent) } else { format!("{digits}e{exponent}").parse().ok()? };
+    scaled.is_finite().then_some((scaled, unit))
 }
 
 /// Writes 37202380 "pps" as `37.20 Mpps`: four significant digits, SI prefix.
@@ -193,6 +196,9 @@ mod tests {
     fn rates_read_as_people_write_them() {
         for (text, pps) in [("1Mpps", 1e6), ("250 kpps", 250e3), ("1e6pps", 1e6), ("1_000", 1e3), ("14.88Mpps", 14.88e6)] {
             assert_eq!(text.parse::<PacketRate>().unwrap().pps(), pps, "{text}");
+        }
+        for (text, pps) in [("16.1kpps", 16_100.0), ("2.3Mpps", 2.3e6), ("1.1e3kpps", 1.1e6), ("0.57kpps", 570.0)] {
+            assert_eq!(text.parse::<PacketRate>().unwrap().pps(), pps, "{text}: the decimal number, not a product");
         }
         for text in ["", "-1Mpps", "1Mbps", "fast", "nan", "1MMpps", "e", "1e"] {
             assert!(text.parse::<PacketRate>().is_err(), "{text}");
