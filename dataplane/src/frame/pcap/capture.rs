@@ -44,6 +44,10 @@ impl Capture {
                 let (original, kept) = (frame.original, frame.bytes.len());
                 return Err(CaptureError::Snapped { path: path.to_owned(), frame: number, original, kept });
             }
+            if (frame.original as usize) < frame.bytes.len() {
+                let (original, kept) = (frame.original, frame.bytes.len());
+                return Err(CaptureError::LongerThanItWas { path: path.to_owned(), frame: number, original, kept });
+            }
             if bytes < 18 || bytes > most.bytes() as usize {
                 return Err(CaptureError::FrameLength { path: path.to_owned(), frame: number, bytes, most });
             }

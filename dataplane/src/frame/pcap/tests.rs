@@ -119,6 +119,68 @@ fn other_link_types_are_refused_by_name() {
 }
 
 #[test]
+fn a_frame_of_another_link_type_is_refused_by_number() {
+    let fixture = Fixture::new();
+    let mut writer = PcapNgWriter::new(File::create(fixture.path()).unwrap()).unwrap();
+    for linktype in [DataLink::ETHERNET, DataLink::LINUX_SLL] {
+        writer.write_pcapng_block(InterfaceDescriptionBlock { linktype, snaplen: 0, options: vec![] }).unwrap();
+    }
+    for interface_id in [0, 0, 1] {
+        let (timestamp, data) = (Duration::ZERO, Cow::Owned(vec![1; 60]));
+        writer.write_pcapng_block(EnhancedPacketBlock { interface_id, timestamp, original_len: 60, data, options: vec![] }).unwrap();
+    }
+    drop(writer);
+    let error = open(&fixture.path()).unwrap_err();
+    assert!(matches!(error, CaptureError::LinkType { frame: Some(3), number: 113, .. }), "{error}");
+    assert!(error.to_string().starts_with("frame 3 of ") && error.to_string().contains("link type 113"), "{error}");
+}
+
+/// A file as a user posted it.
+fn from_the_field(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+#[test]
+fn times_that_the_files_unit_does_not_have_are_refused_by_number() {
+    let error = open(&from_the_field("microsecond-magic-nanosecond-values.pcap")).unwrap_err();
+    assert!(matches!(error, CaptureError::TimeOutOfRange { frame: 1, unit: "microseconds", most: 1_000_000, .. }), "{error:?}");
+    assert!(error.to_string().contains("magic number"), "{error}");
+    // The largest fraction there is, and one more, in both units.
+    let fixture = Fixture::new();
+    for (ts_resolution, most) in [(TsResolution::MicroSecond, 1_000_000u32), (TsResolution::NanoSecond, 1_000_000_000)] {
+        let path = fixture.pcap(PcapHeader { ts_resolution, ..NANO }, &[(0, 60), (0, 60)]);
+        let whole = std::fs::read(&path).unwrap();
+        for (fraction, sound) in [(most - 1, true), (most, false), (u32::MAX, false)] {
+            let mut bytes = whole.clone();
+            // The second frame's record: 24 bytes of file header, 16 + 60 of the first record, 4 of seconds.
+            bytes[104..108].copy_from_slice(&fraction.to_be_bytes());
+            std::fs::write(&path, &bytes).unwrap();
+            match open(&path) {
+                Ok(capture) => assert!(sound && capture.length().ns() == u64::from(fraction) * (1_000_000_000 / u64::from(most)), "{fraction}"),
+                Err(CaptureError::TimeOutOfRange { frame, fraction: found, .. }) => assert_eq!((frame, found, sound), (2, fraction, false)),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_with_more_bytes_than_it_had_is_refused_by_number() {
+    let error = open(&from_the_field("caplen-above-len.pcap")).unwrap_err();
+    assert!(matches!(error, CaptureError::LongerThanItWas { frame: 1, original: 785, kept: 801, .. }), "{error:?}");
+    let fixture = Fixture::new();
+    let mut writer = PcapNgWriter::new(File::create(fixture.path()).unwrap()).unwrap();
+    writer.write_pcapng_block(InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options: vec![] }).unwrap();
+    for original_len in [60, 59] {
+        let (timestamp, data) = (Duration::ZERO, Cow::Owned(vec![1; 60]));
+        writer.write_pcapng_block(EnhancedPacketBlock { interface_id: 0, timestamp, original_len, data, options: vec![] }).unwrap();
+    }
+    drop(writer);
+    let error = open(&fixture.path()).unwrap_err();
+    assert!(matches!(error, CaptureError::LongerThanItWas { frame: 2, original: 59, kept: 60, .. }), "{error:?}");
+}
+
+#[test]
 fn frames_that_are_too_long_too_short_or_snapped_are_refused_by_number() {
     let fixture = Fixture::new();
     let path = fixture.pcap(NANO, &[(0, 60), (1, 1515)]);
