@@ -57,6 +57,15 @@ impl Imix {
         Ok(Imix { name: format!("imix:{letters}"), sizes })
     }
 
+    /// Frames of these sizes in this order. `name` says what they are; it is not read again, as that of a mix for people is.
+    pub fn of_sizes(name: impl Into<String>, sizes: impl IntoIterator<Item = FrameSize>) -> Result<Self, UnitError> {
+        let (name, sizes): (_, Vec<_>) = (name.into(), sizes.into_iter().collect());
+        if sizes.is_empty() {
+            return Err(UnitError::OutOfRange { what: "mix of frame sizes", value: name, allowed: "at least one frame".to_owned() });
+        }
+        Ok(Imix { name, sizes })
+    }
+
     /// So many frames of each size in an order in which every size is spread over the whole round, so that a part of a round has nearly the
     /// mean of the whole: each place takes the size that is furthest behind its share.
     fn interleaved(name: &str, parts: &[(usize, FrameSize)]) -> Self {

@@ -85,6 +85,15 @@ impl PacketRate {
         if seconds > 0.0 { Self::from_pps_lossy(frames as f64 / seconds) } else { PacketRate::ZERO }
     }
 
+    /// The rate of frames of which the first and the last were `seconds` apart: as many gaps as frames less one. None where there is no such
+    /// time, which is no rate of 0; without frames the rate is 0.
+    pub fn between(frames: u64, seconds: f64) -> Option<Self> {
+        match frames {
+            0 => Some(PacketRate::ZERO),
+            _ => (frames > 1 && seconds > 0.0).then(|| Self::from_count(frames - 1, seconds)),
+        }
+    }
+
     /// How long so many frames take at this rate; no time at a rate of zero.
     pub fn time_of(self, frames: u64) -> Seconds {
         if self.0 > 0.0 { Seconds::lossy(frames as f64 / self.0) } else { Seconds::ZERO }
@@ -112,6 +121,12 @@ impl PacketRate {
 }
 
 impl L1Rate {
+    /// `frames` of `bytes` bytes together, FCS included, in `seconds`; zero where no time passed.
+    pub fn of_frames(frames: u64, bytes: u64, seconds: f64) -> Self {
+        let gaps = frames * u64::from(super::INTERFRAME_OVERHEAD);
+        L1Rate(L2Rate::of_frames(bytes + gaps, seconds).0)
+    }
+
     /// The packet rate that makes this rate at this frame size.
     pub fn packets(self, size: FrameSize) -> PacketRate {
         PacketRate(self.0 / (8.0 * f64::from(size.on_wire())))
@@ -119,6 +134,11 @@ impl L1Rate {
 }
 
 impl L2Rate {
+    /// Frames of `bytes` bytes together, FCS included, in `seconds`; zero where no time passed.
+    pub fn of_frames(bytes: u64, seconds: f64) -> Self {
+        if seconds > 0.0 { L2Rate(8.0 * bytes as f64 / seconds) } else { L2Rate::ZERO }
+    }
+
     /// The packet rate that makes this rate at this frame size.
     pub fn packets(self, size: FrameSize) -> PacketRate {
         PacketRate(self.0 / (8.0 * f64::from(size.bytes())))
@@ -212,6 +232,22 @@ mod tests {
         assert_eq!(rate.l2(size).bps(), 37_202_380.0 * 64.0 * 8.0);
         assert_eq!(rate.udp4_goodput(size).bps(), 37_202_380.0 * 18.0 * 8.0);
         assert_eq!(rate.l2(size).packets(size), rate);
+    }
+
+    #[test]
+    fn a_few_frames_have_as_many_gaps_as_frames_less_one() {
+        // Two frames 1.03 s apart are 0.97 a second, not 1.94.
+        let between = |frames, seconds| PacketRate::between(frames, seconds).map(PacketRate::pps);
+        assert_eq!((between(2, 1.25), between(11, 2.0)), (Some(0.8), Some(5.0)));
+        assert_eq!((between(0, 0.0), between(1, 0.0), between(64, 0.0)), (Some(0.0), None, None));
+    }
+
+    #[test]
+    fn bits_of_frames_that_differ_are_those_of_their_bytes() {
+        // 28 frames of 64 bytes in a millisecond.
+        assert_eq!(L2Rate::of_frames(28 * 64, 1e-3).bps(), 28.0 * 64.0 * 8.0 / 1e-3);
+        assert_eq!(L1Rate::of_frames(28, 28 * 64, 1e-3).bps(), 28.0 * 84.0 * 8.0 / 1e-3);
+        assert_eq!(L1Rate::of_frames(1, 64, 0.0), L1Rate::ZERO);
     }
 
     #[test]

@@ -23,7 +23,11 @@ pub(super) struct RawFrame {
 enum Record {
     Frame(RawFrame, DataLink),
     /// A frame whose time is none in the unit of the file's magic number.
-    TimeOutOfRange { fraction: u32, unit: &'static str, most: u32 },
+    TimeOutOfRange {
+        fraction: u32,
+        unit: &'static str,
+        most: u32,
+    },
 }
 
 pub(super) struct Reader {
