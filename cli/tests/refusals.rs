@@ -38,6 +38,7 @@ fn sizes_and_rates_that_cannot_be_are_refused() {
     refused(&["send", "--port", "net_null0", "--rate", "0"], &["above 0"]);
     refused(&["send", "--port", "net_null0", "--rate", "-1Mpps"], &["-1Mpps"]);
     refused(&["send", "--port", "net_null0", "--rate", "fast"], &["1Mpps", "max"]);
+    refused(&["send", "--port", "net_null0", "--rate", "110%"], &["share of line rate 110 %", "at most 100 %"]);
     refused(&["send", "--port", "net_null0", "--duration", "0s"], &["5s"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--link", "10G", "--rate", "15Mpps"], &["above line rate", "14.88 Mpps"]);
     refused(&["send", "--port", "net_null0", "--no-huge", "--rate", "50%"], &["speed"]);

@@ -81,7 +81,10 @@ fn a_capture_is_replayed_as_it_is_at_a_rate_and_in_its_own_timing() {
     second.resize(60, 0);
     for (number_of, own_timing, pace) in [(0, false, json!({ "rate": 10_000.0 })), (1, true, json!("max")), (2, false, json!("max"))] {
         let out = directory.path().join(format!("out{number_of}.pcap"));
-        let plan = plan(100, json!({ "traffic": { "capture": { "file": file, "own_timing": own_timing } }, "pace": pace }));
+        let plan = plan(
+            100,
+            json!({ "traffic": { "capture": { "file": file, "own_timing": own_timing } }, "pace": pace, "late": { "catch-up": { "bound": 60_000_000_000_u64 } } }),
+        );
         let sent = run(&job("send", &format!("net_pcap0,tx_pcap={}", out.display()), plan));
         assert_eq!((number(&sent, "frames_sent"), number(&sent, "frames_unsent")), (100, 0), "{sent}");
         let frames = captured(&out);

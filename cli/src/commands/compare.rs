@@ -108,7 +108,7 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode, CommandError> {
 }
 
 fn judgement(comparison: &Comparison, threshold: Threshold, regressions: usize) -> String {
-    let percent = threshold.share() * 100.0;
+    let percent = methodology::units::percent(threshold.share());
     if !comparison.can_judge() {
         format!(
             "Not judged: no result has repetitions on both sides, so a regression of {percent} % cannot be told from noise. Repeat with `linerate run --full`."

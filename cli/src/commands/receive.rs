@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{BootId, ReceivePlan, ReceiveReport};
+use dataplane::{BootId, ReceivePlan, ReceiveReport, StreamReport};
 use methodology::units::Seconds;
 
 use super::listener_args::ListenerArgs;
@@ -25,15 +25,19 @@ WHEN IT ENDS
   sender is killed or the link goes down, the exit code is 1.
 
 WHAT THE COUNTERS MEAN
-  lost       sequence numbers missing below the highest one received
+  lost       sequence numbers missing between the lowest and the highest one
+             received. Loss after the highest is known from the sender's count
+             only. A sender that is started again is a new run, counted apart
   duplicate  frames whose sequence number was received before
   reordered  frames received after one with a higher sequence number (RFC 4737)
-  corrupt    test frames whose tag or payload differs from what was sent
-  foreign    frames that linerate did not send; never taken for test frames")]
+  corrupt    test frames whose tag or length differs from what was sent; with
+             --check-payload, payload and header checksums too
+  foreign    frames that linerate did not send; never taken for test frames
+  rate       by the time from the first frame to the last; one frame has none")]
 pub struct ReceiveArgs {
     #[command(flatten)]
     listener: ListenerArgs,
-    /// Check every header checksum and payload. Slower; use it to prove integrity
+    /// Check every payload, IPv4 header checksum and UDP checksum. Slower; use it to prove integrity
     #[arg(long)]
     check_payload: bool,
     /// Measure one-way delays from a sender on this machine. CLOCK-ID is the boot id of the sender's machine
@@ -73,14 +77,39 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
 }
 
 fn text(report: &ReceiveReport) -> String {
+    let rate = report.rate.map_or_else(|| "no rate, because no time passed between frames".to_owned(), |rate| rate.to_string());
+    let lost = match &report.streams[..] {
+        [] => String::new(),
+        [StreamReport { first_sequence: Some(first), highest_sequence: Some(highest), .. }] => {
+            format!(
+                " of sequence numbers {first} to {highest}, the lowest and the highest received; loss after that is unknown without the sender's count"
+            )
+        }
+        _ => " between the lowest and the highest sequence number of each run; loss after that is unknown without the sender's count"
+            .to_owned(),
+    };
+    let checked = if report.payload_checked {
+        "by tag, length, payload and checksums"
+    } else {
+        "by tag and length only (--check-payload checks the rest)"
+    };
     let mut lines = vec![
-        format!("received    {} test frames in {}: {}", report.frames_received, Seconds::from(report.duration), report.rate),
-        format!("lost        {} (sequence numbers missing below the highest one received)", report.lost),
+        format!("received    {} test frames in {}: {rate}", report.frames_received, Seconds::from(report.duration)),
+        format!("lost        {}{lost}", report.lost),
         format!("duplicate   {}", report.duplicate),
         format!("reordered   {}", report.reordered),
-        format!("corrupt     {}", report.corrupt),
+        format!("corrupt     {} {checked}", report.corrupt),
         format!("foreign     {} frames that linerate did not send", report.foreign),
     ];
+    if let [StreamReport { first_sequence: Some(first @ 1..), .. }] = &report.streams[..] {
+        lines.push(format!("before      {first} frames have lower sequence numbers: they were lost, or sent before this receiver started"));
+    }
+    if report.streams.iter().any(|stream| stream.several_senders) {
+        lines.push(
+            "WRONG       two senders use the same stream number at the same time, so these counts are wrong: give each sender its own --stream"
+                .to_owned(),
+        );
+    }
     if report.window_exceeded > 0 {
         lines.push(format!(
             "unclear     {} frames are older than the sequence window: each is either late or a duplicate",
@@ -89,8 +118,10 @@ fn text(report: &ReceiveReport) -> String {
     }
     if report.streams.len() > 1 {
         lines.extend(report.streams.iter().map(|s| {
+            let run = if s.run > 0 { format!(", run {}", s.run + 1) } else { String::new() };
+            let span = s.first_sequence.zip(s.highest_sequence).map_or(String::new(), |(first, last)| format!(" of {first} to {last}"));
             format!(
-                "  stream {}: {} received, {} lost, {} duplicate, {} reordered",
+                "  stream {}{run}: {} received, {} lost{span}, {} duplicate, {} reordered",
                 s.stream.0, s.received, s.lost, s.duplicate, s.reordered
             )
         }));

@@ -54,9 +54,10 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
 }
 
 fn text(report: &ReflectReport) -> String {
+    let rate = report.rate.map_or_else(|| "no rate, because no time passed between frames".to_owned(), |rate| rate.to_string());
     let mut lines = vec![
         format!("received    {} frames", report.frames_received),
-        format!("sent back   {} frames in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate),
+        format!("sent back   {} frames in {}: {rate}", report.frames_sent, Seconds::from(report.duration)),
         format!("unsent      {} frames that the port did not accept", report.unsent),
         format!("foreign     {} frames that linerate did not send", report.foreign),
     ];

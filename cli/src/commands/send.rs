@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use dataplane::frame::pcap::Capture;
-use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, SendPlan, SendReport, StreamId, Traffic};
-use methodology::units::{FrameSize, Frames, LinkSpeed, Load, Pace, PacketRate, Seconds};
+use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, ReturnedFrames, SendPlan, SendReport, Spacing, StreamId, Traffic};
+use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketRate, Seconds};
 
 use super::frame_args::FrameArgs;
 use super::port_args::{End, PortArgs};
@@ -39,22 +39,27 @@ WHAT THE COUNTERS MEAN
   sent     frames that the port accepted
   unsent   frames that were due and were not sent, because the sender was too
            slow: they are not loss of the path
+  rate     frames sent, over the time that they were to take; layer 1 and 2 are
+           bits of the frames that were sent
+  returned with --rtt; a frame that returns twice counts as duplicate, and its
+           round-trip time once
   The receiver counts loss, by sequence number.")]
 pub struct SendArgs {
     #[command(flatten)]
     port: PortArgs,
-    /// Frame size in bytes, 4-byte FCS included, or a mix: imix (28×64, 16×570, 4×1518), imix-simple (7×64, 4×570, 1×1518), or an RFC 6985
-    /// genome such as imix:aaafg
+    /// Frame size in bytes, 4-byte FCS included, or a mix: imix (28×64, 16×570, 4×1518), imix-simple (7×64, 4×570, 1×1518), both
+    /// interleaved, or an RFC 6985 genome such as imix:aaafg, in its own order
     #[arg(long, default_value = "64", value_name = "SIZE")]
     size: Frames,
-    /// Send the frames of this pcap or pcapng file unchanged, in a loop, instead of test frames. They have no tag, so the receiver counts them
-    /// as foreign
+    /// Send the frames of this pcap or pcapng file unchanged, in a loop, instead of test frames. The receiver counts them as foreign. If the
+    /// file contains test frames of linerate, they are marked for that: two bytes of the tag and the UDP checksum change
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "flows", "rtt"])]
     pcap: Option<PathBuf>,
     /// With --pcap: use the time stamps of the capture, relative to the first frame, instead of --rate
     #[arg(long, requires = "pcap", conflicts_with = "rate")]
     own_timing: bool,
-    /// Offered load: 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max
+    /// Offered load: 1Mpps, 10Gbps (layer 1), 10GbpsL2 (layer 2), 50% (of line rate), or max. Frames of different sizes are spaced
+    /// evenly at a rate of frames, and each by its own size at a rate of bits
     #[arg(long, default_value = "max", allow_hyphen_values = true)]
     rate: Load,
     /// Link speed for `--rate 50%`, such as 25G, if the port does not know its own
@@ -86,6 +91,10 @@ pub struct SendArgs {
     /// Measure round-trip times: the other end must send the frames back (`linerate reflect`)
     #[arg(long)]
     rtt: bool,
+    /// With --rtt: the longest wait for frames in flight after the last one was sent. It ends sooner when all have returned, or when none has
+    /// returned for 4 times the longest round-trip time and at least 2 s
+    #[arg(long, default_value = "5s", value_name = "TIME", requires = "rtt")]
+    drain: Seconds,
     /// With --rtt: measure round-trip times on a separate stream of this rate, not on the load itself. With several --queues, the stream
     /// has the last queue to itself
     #[arg(long, value_name = "RATE", requires = "rtt", value_parser = packet_rate)]
@@ -136,21 +145,12 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         ..PortOptions::default()
     };
     let mut session = Session::open(&args.port, options)?;
-    let pace = match &traffic {
-        Traffic::Test(frames) => frames.pace(args.rate, args.link.or(session.link_speed()))?,
-        Traffic::Capture { .. } => match args.rate {
-            Load::Packets(rate) => Pace::Rate(rate),
-            Load::Max => Pace::Max,
-            other => {
-                return Err(CommandError::new(format!(
-                    "--rate {other} needs one frame size, and a capture has several: use frames per second, such as 10kpps, or max"
-                )));
-            }
-        },
-    };
+    let pace = pace(args, &traffic, args.link.or(session.link_speed()))?;
     let plan = SendPlan {
         cpus: args.port.cpus(End::Sender),
         frames: args.frames,
+        spacing: if matches!(args.rate, Load::Packets(_)) { Spacing::Even } else { Spacing::BySize },
+        drain: args.drain.duration(),
         frame: args.frame.format(),
         flows: args.flows,
         seed: args.seed,
@@ -198,7 +198,14 @@ fn traffic(args: &SendArgs) -> Result<(Traffic, FrameSize), CommandError> {
     match &args.pcap {
         None => Ok((args.size.clone().into(), args.size.largest())),
         Some(file) => {
-            let capture = Capture::open(file, FrameSize::MAX)?;
+            let mut capture = Capture::open(file, FrameSize::MAX)?;
+            let test_frames = capture.mark_test_frames();
+            if test_frames > 0 {
+                eprintln!(
+                    "{}: {test_frames} frames are test frames of linerate: they are sent marked as replayed, and the receiver counts them as foreign",
+                    file.display()
+                );
+            }
             if capture.out_of_order() > 0 {
                 eprintln!(
                     "{}: {} frames have an earlier time stamp than the frame before: each is sent directly after that frame",
@@ -207,6 +214,19 @@ fn traffic(args: &SendArgs) -> Result<(Traffic, FrameSize), CommandError> {
                 );
             }
             Ok((Traffic::Capture { file: file.clone(), own_timing: args.own_timing }, capture.largest()))
+        }
+    }
+}
+
+/// The offered load in frames per second, by the sizes of the frames.
+fn pace(args: &SendArgs, traffic: &Traffic, link: Option<LinkSpeed>) -> Result<Pace, CommandError> {
+    match (traffic, args.rate) {
+        (Traffic::Test(frames), load) => Ok(frames.pace(load, link)?),
+        (Traffic::Capture { .. }, Load::Max) => Ok(Pace::Max),
+        (Traffic::Capture { file, .. }, load) => {
+            let capture = Capture::open(file, FrameSize::MAX)?;
+            let frames = Frames::Mix(Imix::of_sizes(file.display().to_string(), capture.sizes())?);
+            Ok(frames.pace(load, link)?)
         }
     }
 }
@@ -234,15 +254,13 @@ fn pacing(report: &PacingReport) -> String {
 }
 
 fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
-    let (what, layers) = match traffic {
-        Traffic::Test(frames) => {
-            (frames.to_string(), Some(format!("            {} at layer 1, {} at layer 2", frames.l1(report.rate), frames.l2(report.rate))))
-        }
-        Traffic::Capture { file, .. } => (file.display().to_string(), None),
+    let what = match traffic {
+        Traffic::Test(frames) => frames.to_string(),
+        Traffic::Capture { file, .. } => file.display().to_string(),
     };
     let mut lines =
         vec![format!("sent        {} frames of {what} in {}: {}", report.frames_sent, Seconds::from(report.duration), report.rate)];
-    lines.extend(layers);
+    lines.push(format!("            {} at layer 1, {} at layer 2", report.l1, report.l2));
     lines.push(format!("unsent      {} frames that were due and were not sent", report.frames_unsent));
     if report.frames_skipped > 0 {
         lines.push(format!(
@@ -269,18 +287,7 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             gaps.off_by_1us, gaps.count, gaps.off_explained
         ));
     }
-    if let Some(returned) = &report.returned {
-        lines.push(format!(
-            "returned    {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
-            returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
-        ));
-        if returned.untimed > 0 {
-            lines.push(format!(
-                "            the port gave no arrival time for {} of them: they are not in the round-trip times",
-                returned.untimed
-            ));
-        }
-    }
+    lines.extend(report.returned.iter().flat_map(returned_lines));
     if let Some(rtt) = &report.rtt {
         lines.push(format!(
             "round trip  min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, p99.99 {}, max {} over {} frames",
@@ -289,4 +296,37 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
     }
     lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
     lines.join("\n")
+}
+
+/// The report lines about returned frames.
+fn returned_lines(returned: &ReturnedFrames) -> Vec<String> {
+    let mut lines = vec![format!(
+        "returned    {} frames; {} lost, {} duplicate, {} reordered, {} corrupt, {} foreign",
+        returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
+    )];
+    let waited = Seconds::from(returned.waited);
+    if returned.in_flight > 0 {
+        lines.push(format!(
+            "in flight   {} frames had not returned {waited} after the last one was sent: they are lost or still in flight (--drain waits longer)",
+            returned.in_flight
+        ));
+    }
+    if returned.received == 0 && returned.lost > 0 {
+        lines.push(format!(
+            "            no frame returned within {waited}: no reflector, all frames lost, or a path with a longer delay (--drain waits longer)"
+        ));
+    }
+    if returned.several_senders {
+        lines.push(
+            "WRONG       frames of another sender with the same stream number returned too, so these counts are wrong: give each sender its own --stream"
+                .to_owned(),
+        );
+    }
+    if returned.untimed > 0 {
+        lines.push(format!(
+            "            the port gave no arrival time for {} of them: they are not in the round-trip times",
+            returned.untimed
+        ));
+    }
+    lines
 }

@@ -29,18 +29,22 @@ pub struct Outcome<R> {
     pub exit: ExitCode,
 }
 
-/// Memory of one port without huge pages, in megabytes: buffers of a few queues at 1518 bytes.
-const MEGABYTES: u32 = 256;
+/// Memory of one port without huge pages, in megabytes: buffers of a few queues at 1518 bytes, and more for larger frames.
+fn megabytes(options: &PortOptions) -> u32 {
+    // About 8000 buffers for each queue: for receiving, and for sending one size.
+    256 + u32::from(options.queues.get()) * options.max_frame.bytes().saturating_sub(1518).div_ceil(128)
+}
 
 impl Session {
     /// Initialises DPDK and opens the port with the queues of `args`, and with `options` otherwise.
     pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
-        let memory = if args.no_huge { Memory::NoHuge { megabytes: MEGABYTES } } else { Memory::Auto };
+        let options = PortOptions { queues: args.queues, ..options };
+        let memory = if args.no_huge { Memory::NoHuge { megabytes: megabytes(&options) } } else { Memory::Auto };
         let spec = args.spec();
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
-        let port = dataplane.open(&spec, PortOptions { queues: args.queues, ..options })?;
+        let port = dataplane.open(&spec, options)?;
         Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
     }
 

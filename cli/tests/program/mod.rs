@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod device;
+pub mod pcap;
 pub mod veth;
 
 use std::io::{BufRead, BufReader};

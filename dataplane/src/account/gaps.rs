@@ -70,7 +70,7 @@ impl GapRecorder {
     /// The report. `schedule` gives the intended gap, where there was a schedule.
     pub fn report(&self, schedule: Option<&Schedule>) -> GapReport {
         GapReport {
-            intended_ns: schedule.map(|schedule| schedule.gap_ticks() as f64 * 1e9 / self.ticks.hz() as f64),
+            intended_ns: schedule.map(Schedule::gap_ns),
             count: self.count,
             off_by_1us: self.off,
             off_explained: self.off_explained,

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 
+/// The extended counter of a port on a kernel interface: how often the kernel's carrier went or came (sysfs-class-net, `carrier_changes`). A
+/// short outage between two looks at the link shows in it.
+pub const CARRIER_CHANGES: &str = "carrier_changes";
+
 /// A port's counters as its driver reports them (`rte_eth_stats_get`, `rte_eth_xstats_get`).
 ///
 /// They say where frames were lost, but loss itself is counted by sequence numbers: many software drivers leave most of these at 0.
@@ -29,7 +33,7 @@ pub struct PortCounters {
     pub tx_bytes: u64,
     /// Frames that the device failed to send (`oerrors`).
     pub tx_errors: u64,
-    /// The driver's extended counters under its own names.
+    /// The driver's extended counters under its own names, and [`CARRIER_CHANGES`].
     pub extended: BTreeMap<String, u64>,
 }
 
@@ -48,7 +52,7 @@ impl PortCounters {
             tx_packets: basic.opackets,
             tx_bytes: basic.obytes,
             tx_errors: basic.oerrors,
-            extended: extended(device),
+            extended: extended(device).into_iter().chain(carrier_changes(device)).collect(),
         }
     }
 
@@ -67,6 +71,11 @@ impl PortCounters {
         let basic = basic.into_iter().map(|(name, value)| (name.to_owned(), value));
         self.extended.iter().map(|(name, value)| (format!("xstats.{name}"), *value)).chain(basic).collect()
     }
+}
+
+fn carrier_changes(device: &Device) -> Option<(String, u64)> {
+    let file = format!("/sys/class/net/{}/carrier_changes", device.interface()?);
+    Some((CARRIER_CHANGES.to_owned(), std::fs::read_to_string(file).ok()?.trim().parse().ok()?))
 }
 
 fn extended(device: &Device) -> BTreeMap<String, u64> {

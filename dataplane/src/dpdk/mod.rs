@@ -20,7 +20,7 @@ mod probe;
 mod queue;
 mod setup;
 
-pub use counters::{CounterPair, PortCounters};
+pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};
 pub use devargs::PortSpec;
 pub use driver::driver_sets_rx_missed;
 pub use eal::{DpdkVersion, EalOptions, Memory};

@@ -71,8 +71,10 @@ impl<'p> PortView<'p> {
     }
 }
 
-/// Room in each mbuf beyond the largest frame, for two further VLAN tags.
-const TAG_ROOM: u32 = 8;
+/// Room in each mbuf beyond the largest frame without FCS: for two further VLAN tags, and for what drivers count on top of it. Virtio wants
+/// room for MTU + 14 + 4 + 12 bytes, which are Ethernet header, one VLAN tag and its own header (virtio_ethdev.c, `virtio_mtu_set` and
+/// `virtio_rx_check_scatter`): 16 bytes more than the frame.
+const MBUF_ROOM: u32 = 24;
 
 /// Mbufs for a ring with this many descriptors and a few bursts.
 fn pool_size(descriptors: Option<u16>) -> u32 {
@@ -85,7 +87,7 @@ impl Port {
         let device = Device::claim(eal, spec)?;
         // Checked before memory is reserved for queues that the port does not have.
         setup::check_queues(&device, spec, &options)?;
-        let bytes = options.max_frame.without_fcs() + TAG_ROOM;
+        let bytes = options.max_frame.without_fcs() + MBUF_ROOM;
         let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
         let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
         let (info, time_fields) = setup::start(&device, spec, &options, &rx_pool)?;
@@ -174,7 +176,7 @@ impl Port {
                     .to_owned(),
             });
         }
-        let bytes = self.info.max_frame.without_fcs() + TAG_ROOM;
+        let bytes = self.info.max_frame.without_fcs() + MBUF_ROOM;
         for pools in &mut self.tx_pools {
             for (at, template) in templates.iter().enumerate() {
                 if pools.len() == at {

@@ -13,5 +13,7 @@ mod sink;
 pub use meter::CycleReport;
 pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot};
 pub use running::{EngineReport, Running};
-pub use send::{Checksums, Pacing, PacingReport, RateStep, ReturnedFrames, SendPlan, SendReport, SendSnapshot, SentStream, Traffic};
+pub use send::{
+    Checksums, Pacing, PacingReport, RateStep, ReturnedFrames, SendPlan, SendReport, SendSnapshot, SentStream, Spacing, Traffic,
+};
 pub use sink::{Arrivals, ReceivePlan, ReceiveReport, ReceiveSnapshot, StreamReport};

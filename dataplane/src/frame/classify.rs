@@ -2,10 +2,11 @@ use methodology::units::FrameSize;
 
 use super::checksum::Sum;
 use super::layout::{
-    ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, EXPERIMENTAL_ETHERTYPE, IPPROTO_UDP, Layout, Protocol,
+    ETHERTYPE_CTAG, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_STAG, EXPERIMENTAL_ETHERTYPE, IPPROTO_UDP, IPV4_LEN, IPV6_LEN, Layout,
+    Protocol, UDP_LEN,
 };
 use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
-use super::template::{Template, fill_is_sound};
+use super::template::{DEFAULT_TTL, Template, fill_is_sound};
 
 /// The class of a received frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Corruption {
     Payload,
     /// The IPv4 header checksum is wrong.
     HeaderChecksum,
+    /// The UDP checksum is wrong, or missing over IPv6 (RFC 8200 §8.1).
+    UdpChecksum,
 }
 
 /// Classifies frames of one layout with a few loads.
@@ -152,7 +155,7 @@ impl Classifier {
         (ethertype == self.ethertype && protocol == self.protocol).then_some(tag)
     }
 
-    /// [`classify`](Self::classify), then the IPv4 header checksum and the payload's CRC32C, where the templates were
+    /// [`classify`](Self::classify), then the IPv4 header checksum, the UDP checksum and the payload's CRC32C, where the templates were
     /// built with [`Payload::Checked`](super::Payload::Checked). For integrity runs: it reads every byte.
     pub fn classify_checked(&self, frame: &[u8]) -> Class {
         let class = self.classify(frame);
@@ -160,22 +163,85 @@ impl Classifier {
             return class;
         }
         let l3 = self.layout.network_offset();
+        if self.layout.protocol() == Protocol::Ipv4 && Sum::default().bytes(&frame[l3..l3 + IPV4_LEN]).folded() != 0xffff {
+            return Class::Corrupt(Corruption::HeaderChecksum);
+        }
+        // Short frames are padded to 60 bytes behind the datagram; longer than the frame it cannot be.
+        let begin = self.tag as usize + TAG_LEN;
+        let Some(fill) = self.end_of_datagram(frame).and_then(|end| frame.get(begin..end)) else {
+            return Class::Corrupt(Corruption::Length);
+        };
+        // Before the checksum, which covers it too: what is wrong in both is the payload.
+        if !fill_is_sound(fill) {
+            return Class::Corrupt(Corruption::Payload);
+        }
+        if !self.udp_checksum_is_right(frame) {
+            return Class::Corrupt(Corruption::UdpChecksum);
+        }
+        class
+    }
+
+    /// Where the network header says that the datagram ends; the frame's end at layer 2. None where the frame or the UDP header says otherwise.
+    fn end_of_datagram(&self, frame: &[u8]) -> Option<usize> {
+        let l3 = self.layout.network_offset();
+        let word = |at: usize| frame.get(at..at + 2).map(|bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
         let end = match self.layout.protocol() {
             Protocol::Ethernet => frame.len(),
-            Protocol::Ipv4 => {
-                if Sum::default().bytes(&frame[l3..l3 + 20]).folded() != 0xffff {
-                    return Class::Corrupt(Corruption::HeaderChecksum);
-                }
-                l3 + usize::from(u16::from_be_bytes([frame[l3 + 2], frame[l3 + 3]]))
-            }
-            Protocol::Ipv6 => l3 + 40 + usize::from(u16::from_be_bytes([frame[l3 + 4], frame[l3 + 5]])),
+            Protocol::Ipv4 => l3 + word(l3 + 2)?,
+            Protocol::Ipv6 => l3 + IPV6_LEN + word(l3 + 4)?,
         };
-        // Short frames are padded to 60 bytes behind the datagram, so the datagram's own length counts.
-        let begin = self.tag as usize + TAG_LEN;
-        match frame.get(begin..end) {
-            None => Class::Corrupt(Corruption::Length),
-            Some(fill) if fill_is_sound(fill) => class,
-            Some(_) => Class::Corrupt(Corruption::Payload),
+        let by_udp = match self.layout.udp_offset() {
+            None => end,
+            Some(udp) => udp + word(udp + 4)?,
+        };
+        (end <= frame.len() && by_udp == end).then_some(end)
+    }
+
+    /// Whether the UDP checksum is that of the datagram (RFC 768; RFC 8200 §8.1). Zero says that there is none, which IPv4 allows.
+    fn udp_checksum_is_right(&self, frame: &[u8]) -> bool {
+        let Some(udp) = self.layout.udp_offset() else { return true };
+        let Some(datagram) = self.end_of_datagram(frame).and_then(|end| frame.get(udp..end)).filter(|bytes| bytes.len() >= UDP_LEN) else {
+            return false;
+        };
+        if datagram[6..8] == [0, 0] {
+            return self.layout.protocol() == Protocol::Ipv4;
+        }
+        let addresses = match self.layout.protocol() {
+            Protocol::Ipv6 => &frame[udp - 32..udp],
+            Protocol::Ethernet | Protocol::Ipv4 => &frame[udp - 8..udp],
+        };
+        let pseudo_header = Sum::default().bytes(addresses).word(u16::from(IPPROTO_UDP)).word(datagram.len() as u16);
+        pseudo_header.bytes(datagram).folded() == 0xffff
+    }
+
+    /// Whether the checksums of a frame with these headers are right, whatever its tag is.
+    #[cfg(test)]
+    pub(super) fn checksums_are_right(&self, frame: &[u8]) -> bool {
+        self.udp_checksum_is_right(frame)
+    }
+
+    /// Whether a frame's headers are such as only a sender of this program writes, whatever became of its tag.
+    ///
+    /// Layer 2: the EtherType for local experiments. IPv4: between benchmarking addresses, with don't fragment and an identification that is
+    /// the complement of the length (see [`Template`]); other generators (testpmd's txonly, Pktgen) write zero or a counter. IPv6: between
+    /// benchmarking addresses, with no more hops left than a sender gives.
+    pub fn has_senders_headers(&self, frame: &[u8]) -> bool {
+        if !self.has_test_headers(frame) {
+            return false;
+        }
+        let l3 = self.layout.network_offset();
+        match self.layout.protocol() {
+            Protocol::Ethernet => true,
+            Protocol::Ipv4 => match frame.get(l3..l3 + IPV4_LEN) {
+                Some(&[0x45, _, high, low, id_high, id_low, 0x40, 0, _, _, _, _, 198, 18 | 19, _, _, 198, 18 | 19, _, _]) => {
+                    [id_high, id_low] == [!high, !low]
+                }
+                _ => false,
+            },
+            Protocol::Ipv6 => {
+                let benchmarking = |at: usize| matches!(frame.get(at..at + 6), Some([0x20, 0x01, 0x00, 0x02, 0, 0]));
+                benchmarking(l3 + 8) && benchmarking(l3 + 24) && frame.get(l3 + 7).is_some_and(|hops| *hops <= DEFAULT_TTL)
+            }
         }
     }
 
@@ -194,9 +260,12 @@ impl Classifier {
         if !self.has_test_headers(frame) {
             return Class::Foreign;
         }
-        let tag = frame.get(self.tag as usize..).and_then(|bytes| bytes.first_chunk::<TAG_LEN>());
+        let tag = frame.get(self.tag as usize..).and_then(|rest| rest.first_chunk::<TAG_LEN>());
+        // SAFETY: the array is 18 readable bytes.
+        let is_replayed = |tag: &[u8; TAG_LEN]| unsafe { RawTag::read(tag.as_ptr()) }.is_replayed();
         match tag {
             None => Class::Corrupt(Corruption::Truncated),
+            Some(tag) if is_replayed(tag) => Class::Foreign,
             Some(tag) if Tag::from_bytes(tag).is_none() => Class::Corrupt(Corruption::Tag),
             Some(_) => Class::Corrupt(Corruption::Length),
         }

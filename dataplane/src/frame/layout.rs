@@ -136,6 +136,24 @@ impl Layout {
         Layout { network, l3: (ETHERNET_LEN + tagging.bytes()) as u16 }
     }
 
+    /// The layout that a frame's own headers have, where a test frame can have them.
+    pub(super) fn of_frame(frame: &[u8]) -> Option<Layout> {
+        let word = |at: usize| frame.get(at..at + 2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+        let vlan_tags = match (word(12)?, word(16)) {
+            (ETHERTYPE_CTAG, _) => 1,
+            (ETHERTYPE_STAG, Some(ETHERTYPE_CTAG)) => 2,
+            _ => 0,
+        };
+        let l3 = ETHERNET_LEN + 4 * vlan_tags;
+        let network = match word(l3 - 2)? {
+            EXPERIMENTAL_ETHERTYPE => Protocol::Ethernet,
+            ETHERTYPE_IPV4 if frame.get(l3) == Some(&0x45) => Protocol::Ipv4,
+            ETHERTYPE_IPV6 => Protocol::Ipv6,
+            _ => return None,
+        };
+        Some(Layout { network, l3: l3 as u16 })
+    }
+
     pub(crate) const fn protocol(&self) -> Protocol {
         self.network
     }

@@ -14,6 +14,7 @@ mod mac;
 pub mod pcap;
 mod prefetch;
 pub mod reflect;
+mod replayed;
 mod run;
 mod sizes;
 mod stamp;

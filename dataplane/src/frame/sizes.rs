@@ -35,6 +35,12 @@ impl SizeCycle {
         self.position = (self.position + all - (frames % all as u64) as usize) % all;
     }
 
+    /// Goes on by `frames`: their sizes are left out.
+    pub fn leave_out(&mut self, frames: u64) {
+        let all = self.order.len().max(1);
+        self.position = (self.position + (frames % all as u64) as usize) % all;
+    }
+
     /// The next frame's size, as an index into [`distinct`](Self::distinct).
     #[inline(always)]
     pub fn next_index(&mut self) -> usize {
@@ -60,6 +66,9 @@ mod tests {
         for back in [1, 3, 5, 12] {
             let mut again = cycle.clone();
             again.rewind(back);
+            let mut forth = again.clone();
+            forth.leave_out(back);
+            assert_eq!(forth, cycle, "{back} back and {back} left out");
             let repeated: Vec<usize> = (0..back).map(|_| again.next_index()).collect();
             assert_eq!(again, cycle, "{back} back and {back} forth");
             assert_eq!(repeated.last(), Some(&1), "a round ends with f, 1280 bytes: {repeated:?}");

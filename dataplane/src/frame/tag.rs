@@ -13,6 +13,9 @@ const TSC_MASK: u64 = (1 << TSC_BITS) - 1;
 /// The one's complement sum of a tag's nine little-endian words. Neither 0 nor 0xffff, so that it has one representation only.
 pub(super) const TAG_SUM: u16 = 0x4c52;
 
+/// The sum of a tag that is replayed from a capture: a receiver must not count its frame again. No single-bit error makes one of the other.
+const REPLAYED_SUM: u16 = 0x1d93;
+
 /// Which stream a frame belongs to: one sender queue, one sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -137,6 +140,16 @@ impl RawTag {
         fold64(add64(add64(self.sequence, self.stamp), u64::from(self.check))) == TAG_SUM
     }
 
+    /// The same tag, marked as replayed.
+    pub(super) fn replayed(self) -> RawTag {
+        RawTag { check: check_to(REPLAYED_SUM, self.sequence, self.stamp), ..self }
+    }
+
+    /// Whether this is a tag that [`replayed`](Self::replayed) marked.
+    pub(super) fn is_replayed(&self) -> bool {
+        fold64(add64(add64(self.sequence, self.stamp), u64::from(self.check))) == REPLAYED_SUM
+    }
+
     #[inline(always)]
     pub(super) fn decode(self) -> Option<Tag> {
         self.is_sound().then_some(Tag { stream: StreamId(self.stamp as u16), sequence: self.sequence, tsc: self.stamp >> 16 })
@@ -145,8 +158,14 @@ impl RawTag {
 
 #[inline(always)]
 fn check(sequence: u64, stamp: u64) -> u16 {
+    check_to(TAG_SUM, sequence, stamp)
+}
+
+/// The check that brings a tag's sum to `sum`.
+#[inline(always)]
+fn check_to(sum: u16, sequence: u64, stamp: u64) -> u16 {
     // One's complement has two zeros. It is the one that `decrement` arrives at: a frame is the same wherever in a burst it is stamped.
-    match fold64(u64::from(TAG_SUM) + u64::from(!fold64(add64(sequence, stamp)))) {
+    match fold64(u64::from(sum) + u64::from(!fold64(add64(sequence, stamp)))) {
         0xffff => 0,
         check => check,
     }
@@ -204,6 +223,24 @@ mod tests {
             let mut bytes = Tag::new(StreamId(stream), sequence, tsc).to_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(Tag::from_bytes(&bytes), None);
+        }
+
+        #[test]
+        fn a_replayed_tag_is_no_tag_and_no_damage_by_one_bit_makes_either_of_the_other(stream: u16, sequence: u64, tsc: u64, bit in 0..TAG_LEN * 8) {
+            let tag = RawTag::new(StreamId(stream), sequence, tsc);
+            let replayed = tag.replayed();
+            prop_assert!(replayed.is_replayed() && replayed.decode().is_none() && !tag.is_replayed());
+            prop_assert_eq!((replayed.stream(), replayed.sequence()), (tag.stream(), tag.sequence()));
+            for raw in [tag, replayed] {
+                let mut bytes = [0u8; TAG_LEN];
+                // SAFETY: the array is 18 writable and readable bytes.
+                let damaged = unsafe {
+                    raw.write(bytes.as_mut_ptr());
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                    RawTag::read(bytes.as_ptr())
+                };
+                prop_assert!(damaged.decode().is_none() && !damaged.is_replayed());
+            }
         }
 
         #[test]

@@ -180,7 +180,8 @@ proptest! {
                 assert_sound(template.bytes(), template.layout());
             }
             let classifier = Classifier::for_template(&template);
-            prop_assert_eq!(classifier.classify_checked(template.bytes()).is_test(), spec.payload == Payload::Checked || template.fill_len() == 0);
+            // Fewer than 8 bytes have no room for a CRC, so that a sender writes none.
+            prop_assert_eq!(classifier.classify_checked(template.bytes()).is_test(), spec.payload == Payload::Checked || template.fill_len() < 8);
         }
     }
 
@@ -219,6 +220,38 @@ proptest! {
         let classifier = Classifier::for_template(&template);
         prop_assert!(classifier.classify(&frame).is_test(), "the quick path does not look");
         prop_assert_eq!(classifier.classify_checked(&frame), Class::Corrupt(Corruption::Payload));
+    }
+
+    #[test]
+    fn any_changed_byte_of_the_udp_header_is_found_by_its_checksum(spec in any_spec(), size in any_size(), at in 0usize..8, flip in 1u8..) {
+        let spec = FrameSpec { payload: Payload::Checked, checksum: UdpChecksum::Correct, ..spec };
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        let Some(udp) = template.layout().udp_offset() else { return Ok(()) };
+        let mut frame = template.bytes().to_vec();
+        frame[udp + at] ^= flip;
+        // Over IPv4 a checksum of zero says that there is none.
+        prop_assume!(template.layout().network_offset() + 20 != udp || frame[udp + 6..udp + 8] != [0, 0]);
+        let classifier = Classifier::for_template(&template);
+        prop_assert!(classifier.classify(&frame).is_test(), "the quick path does not look");
+        let expected = if (4..6).contains(&at) { Corruption::Length } else { Corruption::UdpChecksum };
+        prop_assert_eq!(classifier.classify_checked(&frame), Class::Corrupt(expected));
+    }
+
+    #[test]
+    fn headers_of_a_sender_are_recognised_whatever_became_of_the_tag(spec in any_spec(), size in any_size(), at in 0usize..18, flip in 1u8..) {
+        let network = [Network::Ethernet, Network::IPV4, Network::IPV6][usize::from(flip) % 3];
+        let spec = FrameSpec { ttl: 10, network, ..spec };
+        let Ok(template) = Template::build(&spec, size) else { return Ok(()) };
+        let mut frame = template.bytes().to_vec();
+        frame[template.layout().tag_offset() + at] ^= flip;
+        let classifier = Classifier::for_template(&template);
+        prop_assert!(classifier.has_senders_headers(&frame));
+        // testpmd's txonly writes no identification.
+        if spec.layout().protocol() == super::layout::Protocol::Ipv4 {
+            let l3 = template.layout().network_offset();
+            frame[l3 + 4..l3 + 6].copy_from_slice(&[0, 0]);
+            prop_assert!(!classifier.has_senders_headers(&frame));
+        }
     }
 
     #[test]

@@ -3,16 +3,19 @@
 mod boot_id;
 mod calibration;
 mod clock_map;
+mod lateness;
 mod schedule;
 mod tick_rate;
 mod ticks;
 
 pub use boot_id::BootId;
-pub use schedule::{LatePolicy, LatenessReport, PaceError, Release, Schedule, TooLate};
+pub use lateness::{LatePolicy, LatenessReport, Release, TooLate};
+pub use schedule::{PaceError, Schedule};
 pub use tick_rate::TickRate;
 
 pub(crate) use calibration::Calibration;
 pub(crate) use clock_map::{ClockMap, Reading};
+pub(crate) use lateness::{LateBound, Lateness};
 pub(crate) use ticks::ticks;
 
 #[cfg(test)]

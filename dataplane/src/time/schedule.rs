@@ -4,48 +4,13 @@
 //! ⌈n·hz/rate⌉ ticks, with the remainder carried along. Rounding gaps to whole ticks causes the 0.4 % error of other generators at high
 //! rates.
 
-use methodology::units::{Nanoseconds, PacketRate};
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use methodology::units::{PacketRate, Seconds};
 use thiserror::Error;
 
+use super::lateness::{LateBound, LatePolicy, Lateness, LatenessReport, Release, TooLate};
 use super::tick_rate::TickRate;
-
-/// What happens to frames that were not sent when they were due, because of a hiccup or because the port did not accept them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LatePolicy {
-    /// Send them as fast as the port accepts them if they are less than `bound` late, and skip them otherwise.
-    CatchUp {
-        /// The most that a frame can be late.
-        bound: Nanoseconds,
-    },
-    /// Skip every frame that is a whole gap late or more. The rate is never exceeded, not even to catch up.
-    Skip,
-    /// End the run at the first frame that is later than `bound`.
-    Abort {
-        /// The most that a frame can be late.
-        bound: Nanoseconds,
-    },
-}
-
-/// How many frames to send now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Release {
-    /// Frames to send.
-    pub frames: u32,
-    /// Frames that the policy skipped since the last release.
-    pub skipped: u64,
-}
-
-/// A frame was later than the policy [`LatePolicy::Abort`] allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("frame {frame} was {late_ticks} ticks late, and the late policy is abort: lower the rate, or use catch-up or skip")]
-pub struct TooLate {
-    /// The frame's number in the schedule, from 0.
-    pub frame: u64,
-    /// How late it was.
-    pub late_ticks: u64,
-}
 
 /// A rate that cannot be scheduled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -67,9 +32,12 @@ pub struct Schedule {
     gap: u64,
     gap_fraction: u64,
     numerator: u64,
+    /// The gaps of frames that differ in size; `None` where all gaps are `gap`.
+    sized: Option<SizedGaps>,
+    rate: PacketRate,
     /// How long before they are due frames are released, in ticks.
     lead: u64,
-    policy: Policy,
+    bound: LateBound,
     late_policy: LatePolicy,
     released: u64,
     skipped: u64,
@@ -77,49 +45,27 @@ pub struct Schedule {
     ticks: TickRate,
 }
 
-/// [`LatePolicy`] in ticks.
-#[derive(Debug, Clone, Copy)]
-struct Policy {
-    bound: u64,
-    aborts: bool,
+/// Gaps in proportion to the wire time of each frame, in the repeated order of the frames.
+#[derive(Debug, Clone)]
+struct SizedGaps {
+    /// Bytes of wire time of each frame.
+    wire_bytes: Arc<[u32]>,
+    /// The gap before each frame, as ticks and as 1/`numerator` ticks less.
+    each: Vec<(u64, u64)>,
+    /// The frame that is due next.
+    next: usize,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Lateness {
-    releases: u64,
-    late: u64,
-    longest: u64,
-    total: u128,
-    threshold: u64,
-}
+impl SizedGaps {
+    /// The gap of the frame after the next one, which becomes the next.
+    #[inline(always)]
+    fn advance(&mut self) -> (u64, u64) {
+        self.next = if self.next + 1 == self.each.len() { 0 } else { self.next + 1 };
+        self.each[self.next]
+    }
 
-/// How late bursts were against the schedule.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LatenessReport {
-    /// Bursts that started more than `threshold_ns` after they were due.
-    pub late_bursts: u64,
-    /// What counts as late.
-    pub threshold_ns: Nanoseconds,
-    /// The latest.
-    pub max_ns: Nanoseconds,
-    /// The mean over all bursts, in nanoseconds.
-    pub mean_ns: f64,
-    /// How many bursts there were.
-    pub bursts: u64,
-}
-
-impl LatenessReport {
-    /// The sum of two loops, each with its own schedule.
-    pub(crate) fn plus(&self, other: &LatenessReport) -> LatenessReport {
-        let bursts = self.bursts + other.bursts;
-        let total = self.mean_ns * self.bursts as f64 + other.mean_ns * other.bursts as f64;
-        LatenessReport {
-            late_bursts: self.late_bursts + other.late_bursts,
-            threshold_ns: self.threshold_ns.max(other.threshold_ns),
-            max_ns: self.max_ns.max(other.max_ns),
-            mean_ns: if bursts == 0 { 0.0 } else { total / bursts as f64 },
-            bursts,
-        }
+    fn bytes_of_a_round(&self) -> u64 {
+        self.wire_bytes.iter().map(|bytes| u64::from(*bytes)).sum()
     }
 }
 
@@ -133,36 +79,48 @@ impl Schedule {
             return Err(refuse());
         }
         // rate = numerator / 2^shift, exactly; one frame takes hz·2^shift/numerator ticks.
-        let (mut numerator, mut shift) = fraction(rate.pps());
-        let common = numerator.trailing_zeros().min(shift);
-        numerator >>= common;
-        shift -= common;
+        let (numerator, shift) = reduced(rate.pps());
         let denominator = u128::from(ticks.hz()) << shift;
         let gap = u64::try_from(denominator.div_ceil(u128::from(numerator))).map_err(|_| refuse())?;
         let gap_fraction = (u128::from(gap) * u128::from(numerator) - denominator) as u64;
-        let late_policy = policy;
-        let policy = match policy {
-            LatePolicy::CatchUp { bound } => Policy { bound: ticks.ticks(bound), aborts: false },
-            LatePolicy::Skip => Policy { bound: gap, aborts: false },
-            LatePolicy::Abort { bound } => Policy { bound: ticks.ticks(bound), aborts: true },
-        };
-        let policy = Policy { bound: policy.bound.max(1), ..policy };
-        let lateness = Lateness { threshold: ticks.ticks(Nanoseconds::new(1000)), ..Lateness::default() };
-        let due = start.wrapping_add(gap);
         Ok(Schedule {
-            due,
+            due: start.wrapping_add(gap),
             fraction: gap_fraction,
             gap,
             gap_fraction,
             numerator,
+            sized: None,
+            rate,
             lead: 0,
-            policy,
-            late_policy,
+            bound: LateBound::new(policy, gap, ticks),
+            late_policy: policy,
             released: 0,
             skipped: 0,
-            lateness,
+            lateness: Lateness::new(ticks),
             ticks,
         })
+    }
+
+    /// A schedule of `rate` on average whose gaps are in proportion to the frames' `wire_bytes`, which repeat: each frame is due one wire time
+    /// of its own after the frame before, so that the bit rate on the wire is the same all the time.
+    pub fn sized(ticks: TickRate, rate: PacketRate, start: u64, policy: LatePolicy, wire_bytes: Arc<[u32]>) -> Result<Schedule, PaceError> {
+        let even = Schedule::new(ticks, rate, start, policy)?;
+        let round: u64 = wire_bytes.iter().map(|bytes| u64::from(*bytes)).sum();
+        if round == 0 {
+            return Ok(even);
+        }
+        // Bytes a second. The product is rounded to 53 bits, which is a tick in the time of 2^52 ticks.
+        let (numerator, shift) = reduced(rate.pps() * round as f64 / wire_bytes.len() as f64);
+        let denominator = u128::from(ticks.hz()) << shift;
+        let gap = |bytes: u32| {
+            let exact = u128::from(bytes) * denominator;
+            let gap = exact.div_ceil(u128::from(numerator));
+            // The difference is less than the numerator, which has 64 bits.
+            (gap as u64, (gap * u128::from(numerator) - exact) as u64)
+        };
+        let each: Vec<(u64, u64)> = wire_bytes.iter().map(|bytes| gap(*bytes)).collect();
+        let (first, fraction) = each[0];
+        Ok(Schedule { due: start.wrapping_add(first), fraction, numerator, sized: Some(SizedGaps { wire_bytes, each, next: 0 }), ..even })
     }
 
     /// Releases each frame `lead` ticks before it is due, for a port that holds it until then. Only frames released after they were due are
@@ -174,7 +132,10 @@ impl Schedule {
 
     /// Changes the rate at the tick `start`: the next frame is due one new gap later. Counts and lateness are kept.
     pub fn change_rate(&mut self, rate: PacketRate, start: u64) -> Result<(), PaceError> {
-        let next = Schedule::new(self.ticks, rate, start, self.late_policy)?;
+        let next = match &self.sized {
+            None => Schedule::new(self.ticks, rate, start, self.late_policy)?,
+            Some(sized) => Schedule::sized(self.ticks, rate, start, self.late_policy, Arc::clone(&sized.wire_bytes))?,
+        };
         *self = Schedule { lead: self.lead, released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
         Ok(())
     }
@@ -202,9 +163,43 @@ impl Schedule {
         self.due.wrapping_sub(self.lead)
     }
 
-    /// Ticks between frames, rounded up to whole ones.
+    /// Ticks between frames, rounded up to whole ones; on average where gaps differ.
     pub fn gap_ticks(&self) -> u64 {
         self.gap
+    }
+
+    /// Nanoseconds between frames, not rounded to ticks; on average where gaps differ.
+    pub fn gap_ns(&self) -> f64 {
+        1e9 / self.rate.pps()
+    }
+
+    /// Whether gaps differ, so that each belongs to its frame.
+    pub fn is_sized(&self) -> bool {
+        self.sized.is_some()
+    }
+
+    /// How many frames are due within `time` of the start.
+    pub fn frames_within(&self, time: Seconds) -> u64 {
+        let frames = time.seconds() * self.rate.pps();
+        let Some(sized) = &self.sized else { return frames.round() as u64 };
+        let in_a_round = sized.wire_bytes.len() as f64;
+        let rounds = (frames / in_a_round + 1e-9).floor();
+        // A frame counts if all but half a byte of its wire time is within the time.
+        let mut left = (frames - rounds * in_a_round) / in_a_round * sized.bytes_of_a_round() as f64 + 0.5;
+        let fits = |bytes: &&u32| {
+            left -= f64::from(**bytes);
+            left >= 0.0
+        };
+        rounds as u64 * sized.wire_bytes.len() as u64 + sized.wire_bytes.iter().take_while(fits).count() as u64
+    }
+
+    /// From the start until the last of the first `frames` frames is due.
+    pub fn time_of(&self, frames: u64) -> Seconds {
+        let Some(sized) = &self.sized else { return self.rate.time_of(frames) };
+        let in_a_round = sized.wire_bytes.len() as u64;
+        let rest: u64 = sized.wire_bytes.iter().take((frames % in_a_round) as usize).map(|bytes| u64::from(*bytes)).sum();
+        let of_a_round = rest as f64 / sized.bytes_of_a_round() as f64;
+        Seconds::from_whole(1) * (((frames / in_a_round) as f64 + of_a_round) * in_a_round as f64 / self.rate.pps())
     }
 
     /// Frames released so far.
@@ -219,26 +214,18 @@ impl Schedule {
 
     /// The lateness of all releases.
     pub fn lateness(&self) -> LatenessReport {
-        let Lateness { releases, late, longest, total, threshold } = self.lateness;
-        let mean_ticks = if releases == 0 { 0.0 } else { total as f64 / releases as f64 };
-        LatenessReport {
-            late_bursts: late,
-            threshold_ns: self.ticks.nanoseconds(threshold),
-            max_ns: self.ticks.nanoseconds(longest),
-            mean_ns: mean_ticks * 1e9 / self.ticks.hz() as f64,
-            bursts: releases,
-        }
+        self.lateness.report()
     }
 
     #[inline]
     fn release(&mut self, until: u64, late: u64, room: u32) -> Result<Release, TooLate> {
         self.lateness.note(late);
         let mut skipped = 0;
-        if late >= self.policy.bound {
-            if self.policy.aborts {
-                return Err(TooLate { frame: self.released + self.skipped, late_ticks: late });
+        if late >= self.bound.ticks {
+            if self.bound.aborts {
+                return Err(TooLate { frame: self.released + self.skipped, late: self.ticks.nanoseconds(late) });
             }
-            skipped = self.skip_late(late);
+            skipped = if self.sized.is_some() { self.skip_late_sized(late) } else { self.skip_late(late) };
         }
         let mut frames = 0;
         while frames < room && until.wrapping_sub(self.due) as i64 >= 0 {
@@ -251,8 +238,12 @@ impl Schedule {
 
     #[inline(always)]
     fn step(&mut self) {
-        self.due = self.due.wrapping_add(self.gap);
-        self.fraction += self.gap_fraction;
+        let (gap, gap_fraction) = match &mut self.sized {
+            None => (self.gap, self.gap_fraction),
+            Some(sized) => sized.advance(),
+        };
+        self.due = self.due.wrapping_add(gap);
+        self.fraction += gap_fraction;
         if self.fraction >= self.numerator {
             self.fraction -= self.numerator;
             self.due = self.due.wrapping_sub(1);
@@ -263,7 +254,7 @@ impl Schedule {
     #[cold]
     fn skip_late(&mut self, late: u64) -> u64 {
         // The exact time from the next frame until `bound` ago is (late − bound) + fraction/numerator ticks; every frame in it is too late.
-        let span = u128::from(late - self.policy.bound) * u128::from(self.numerator) + u128::from(self.fraction);
+        let span = u128::from(late - self.bound.ticks) * u128::from(self.numerator) + u128::from(self.fraction);
         let frame = u128::from(self.gap) * u128::from(self.numerator) - u128::from(self.gap_fraction);
         let skipped = span / frame + 1;
         // Moves past all of them at once, in 1/numerator ticks from `due`. One frame alone is more than any fraction.
@@ -274,16 +265,26 @@ impl Schedule {
         self.skipped += skipped as u64;
         skipped as u64
     }
+
+    /// [`skip_late`](Self::skip_late) where gaps differ: frame by frame.
+    #[cold]
+    fn skip_late_sized(&mut self, late: u64) -> u64 {
+        let too_late = self.due.wrapping_add(late - self.bound.ticks);
+        let mut skipped = 0;
+        while too_late.wrapping_sub(self.due) as i64 >= 0 {
+            self.step();
+            skipped += 1;
+        }
+        self.skipped += skipped;
+        skipped
+    }
 }
 
-impl Lateness {
-    #[inline(always)]
-    fn note(&mut self, late: u64) {
-        self.releases += 1;
-        self.late += u64::from(late > self.threshold);
-        self.longest = self.longest.max(late);
-        self.total += u128::from(late);
-    }
+/// A positive float as numerator / 2^shift in lowest terms.
+fn reduced(value: f64) -> (u64, u32) {
+    let (numerator, shift) = fraction(value);
+    let common = numerator.trailing_zeros().min(shift);
+    (numerator >> common, shift - common)
 }
 
 /// A positive float as numerator / 2^shift, exactly, for values from 0.001 up to 2^63.

@@ -137,7 +137,7 @@ fn skipping_never_exceeds_the_rate_and_aborting_says_which_frame_was_late() {
     let bound = Nanoseconds::new(500);
     let mut schedule = Schedule::new(clock(hz), rate(1e6), 0, LatePolicy::Abort { bound }).unwrap();
     assert_eq!(schedule.due(1499, 64).unwrap().frames, 1);
-    assert_eq!(schedule.due(2500, 64), Err(TooLate { frame: 1, late_ticks: 500 }));
+    assert_eq!(schedule.due(2500, 64), Err(TooLate { frame: 1, late: Nanoseconds::new(500) }));
 }
 
 #[test]
@@ -156,4 +156,54 @@ fn rates_that_no_clock_tick_can_tell_apart_are_refused() {
         let error = Schedule::new(clock(1_000_000_000), rate(pps), 0, LatePolicy::Skip).unwrap_err();
         assert!(error.to_string().contains("1000000000"), "{error}");
     }
+}
+
+/// The named mix of 12 frames, as bytes of wire time.
+fn imix() -> std::sync::Arc<[u32]> {
+    let Ok(methodology::units::Frames::Mix(mix)) = "imix-simple".parse() else { panic!("not a mix") };
+    mix.sizes().iter().map(|size| size.on_wire()).collect()
+}
+
+#[test]
+fn frames_of_a_mix_are_due_by_their_own_sizes() {
+    let (hz, sizes) = (2_600_000_000, imix());
+    let round: u64 = sizes.iter().map(|bytes| u64::from(*bytes)).sum();
+    // 1 Gbit/s at layer 1.
+    let pps = 1e9 / (8.0 * round as f64 / sizes.len() as f64);
+    let mut schedule = Schedule::sized(clock(hz), rate(pps), 77, FOREVER, sizes.clone()).unwrap();
+    let mut bytes = 0u64;
+    for frame in 0..100_000 {
+        bytes += u64::from(sizes[frame % sizes.len()]);
+        let exact = bytes as f64 * 8.0 * hz as f64 / 1e9;
+        let due = (schedule.next_due() - 77) as f64;
+        assert!(due >= exact - 1e-3 && due < exact + 1.001, "frame {frame} is due at {due}, {exact} by its bytes");
+        assert_eq!(schedule.due(schedule.next_due(), 1).unwrap().frames, 1);
+    }
+    for frames in [1u64, 5, 12, 13, 1000, 100_000] {
+        let all: u64 = (0..frames).map(|frame| u64::from(sizes[frame as usize % sizes.len()])).sum();
+        let time = schedule.time_of(frames);
+        assert!((time.seconds() - all as f64 * 8.0 / 1e9).abs() < 1e-9, "{frames} frames take {time:?}");
+        assert_eq!(schedule.frames_within(time), frames);
+    }
+}
+
+#[test]
+fn late_frames_of_a_mix_are_skipped_with_their_own_gaps() {
+    let sizes = imix();
+    let bound = LatePolicy::CatchUp { bound: Nanoseconds::new(10_000) };
+    let mut schedule = Schedule::sized(clock(1_000_000_000), rate(1e6), 0, bound, sizes.clone()).unwrap();
+    let release = schedule.due(1_000_000, 1000).unwrap();
+    // Twelve frames are twelve microseconds: all but about ten of a thousand frames were due more than 10 µs ago.
+    assert_eq!(release.skipped + u64::from(release.frames), schedule.frames_within(Nanoseconds::new(1_000_000).seconds()));
+    assert!((980..=995).contains(&release.skipped), "{release:?}");
+    let wire: Vec<u64> = sizes.iter().map(|bytes| u64::from(*bytes)).collect();
+    let all: u64 = (0..release.skipped + u64::from(release.frames) + 1).map(|frame| wire[frame as usize % wire.len()]).sum();
+    let exact = all as f64 * 12e3 / wire.iter().sum::<u64>() as f64;
+    assert!((schedule.next_due() as f64 - exact).abs() < 1.1, "{} and not {exact}", schedule.next_due());
+}
+
+#[test]
+fn a_gap_in_nanoseconds_is_not_rounded_to_ticks() {
+    let schedule = Schedule::new(clock(2_100_000_000), rate(14_880_952.0), 0, FOREVER).unwrap();
+    assert_eq!((schedule.gap_ticks(), format!("{:.1}", schedule.gap_ns())), (142, "67.2".to_owned()));
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{LossRatio, Seconds, UnitError};
+use crate::units::{LossRatio, Seconds, UnitError, percent};
 
 /// One question a search answers: the attributes of a Search Goal (draft-ietf-bmwg-mlrsearch-15 §"Search Goal").
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,12 +109,12 @@ impl From<Width> for f64 {
 
 impl fmt::Display for Width {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", self.0 * 100.0)
+        write!(f, "{} %", percent(self.0))
     }
 }
 
 impl fmt::Display for ExceedRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", self.0 * 100.0)
+        write!(f, "{} %", percent(self.0))
     }
 }

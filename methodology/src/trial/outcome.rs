@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::DelaySummary;
-use crate::units::{LossRatio, PacketRate, Seconds};
+use crate::units::{LossRatio, Nanoseconds, PacketRate, Seconds};
 
 /// What happened in one trial, in one or two directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +135,22 @@ pub enum Fault {
         /// How many.
         frames: u64,
     },
+    /// Frames came more than once, more of them than [`MOST_DUPLICATES`] allows: something on the path or beside it multiplies frames.
+    Duplicates {
+        /// How many copies.
+        frames: u64,
+        /// Distinct frames that came.
+        received: u64,
+    },
+    /// Another sender used a stream of this trial, so that its frames were counted too.
+    SeveralSenders,
+    /// Frames had not come when the wait for them ended: the path takes longer than that, or they are lost.
+    InFlight {
+        /// How many.
+        frames: u64,
+        /// How long they were waited for.
+        waited: Nanoseconds,
+    },
     /// An engine of the tester ended before it was stopped.
     EndedEarly {
         /// Which.
@@ -142,6 +158,14 @@ pub enum Fault {
         /// Why, as the engine reports it.
         reason: String,
     },
+}
+
+/// Copies of a thousandth of the frames: more are no accident of a path (a route that changes, a switch that learns).
+pub const MOST_DUPLICATES: f64 = 1e-3;
+
+/// The fault of `frames` copies of `received` frames, where they are too many.
+pub fn too_many_duplicates(frames: u64, received: u64) -> Option<Fault> {
+    (frames as f64 > MOST_DUPLICATES * received as f64).then_some(Fault::Duplicates { frames, received })
 }
 
 /// A part of the tester that sends or receives test frames.
@@ -177,6 +201,15 @@ impl fmt::Display for Fault {
             }
             Fault::WindowExceeded { frames } => write!(f, "{frames} frames came later than the sequence window remembers"),
             Fault::ReflectorUnsent { frames } => write!(f, "the reflector did not send back {frames} of the frames that it received"),
+            Fault::Duplicates { frames, received } => {
+                write!(f, "{frames} copies of {received} frames arrived: something on the path or beside it multiplies frames")
+            }
+            Fault::SeveralSenders => {
+                f.write_str("frames of another sender with the same stream number arrived: another run uses the same path")
+            }
+            Fault::InFlight { frames, waited } => {
+                write!(f, "{frames} frames had not returned {waited} after the last one was sent: they are lost or still in flight")
+            }
             Fault::EndedEarly { engine, reason } => write!(f, "the {engine} ended early: {reason}"),
         }
     }

@@ -37,12 +37,12 @@ const GENOME: [(char, u32); 10] =
 impl Imix {
     /// FD.io CSIT's `IMIX_v4_1`: 28 × 64, 16 × 570, 4 × 1518 bytes.
     pub fn csit() -> Self {
-        Imix::repeated("imix", &[(28, FrameSize::MIN), (16, FrameSize::of_known(570)), (4, FrameSize::MAX_STANDARD)])
+        Imix::interleaved("imix", &[(28, FrameSize::MIN), (16, FrameSize::of_known(570)), (4, FrameSize::MAX_STANDARD)])
     }
 
     /// The "simple" mix: 7 × 64, 4 × 570, 1 × 1518 bytes.
     pub fn simple() -> Self {
-        Imix::repeated("imix-simple", &[(7, FrameSize::MIN), (4, FrameSize::of_known(570)), (1, FrameSize::MAX_STANDARD)])
+        Imix::interleaved("imix-simple", &[(7, FrameSize::MIN), (4, FrameSize::of_known(570)), (1, FrameSize::MAX_STANDARD)])
     }
 
     /// A genome of RFC 6985 §4, such as `aaafg`.
@@ -57,9 +57,28 @@ impl Imix {
         Ok(Imix { name: format!("imix:{letters}"), sizes })
     }
 
-    fn repeated(name: &str, parts: &[(usize, FrameSize)]) -> Self {
-        let sizes = parts.iter().flat_map(|&(count, size)| std::iter::repeat_n(size, count)).collect();
-        Imix { name: name.to_owned(), sizes }
+    /// Frames of these sizes in this order. `name` says what they are; it is not read again, as that of a mix for people is.
+    pub fn of_sizes(name: impl Into<String>, sizes: impl IntoIterator<Item = FrameSize>) -> Result<Self, UnitError> {
+        let (name, sizes): (_, Vec<_>) = (name.into(), sizes.into_iter().collect());
+        if sizes.is_empty() {
+            return Err(UnitError::OutOfRange { what: "mix of frame sizes", value: name, allowed: "at least one frame".to_owned() });
+        }
+        Ok(Imix { name, sizes })
+    }
+
+    /// So many frames of each size in an order in which every size is spread over the whole round, so that a part of a round has nearly the
+    /// mean of the whole: each place takes the size that is furthest behind its share.
+    fn interleaved(name: &str, parts: &[(usize, FrameSize)]) -> Self {
+        let all: usize = parts.iter().map(|(count, _)| count).sum();
+        let mut taken = vec![0; parts.len()];
+        let sizes = (1..=all).filter_map(|place| {
+            // After `place` frames a size is due count·place/all times. Multiplied by `all`, so that the numbers are whole.
+            let behind = |at: &usize| (parts[*at].0 * place) as i64 - (taken[*at] * all) as i64;
+            let next = (0..parts.len()).rev().max_by_key(behind)?;
+            taken[next] += 1;
+            Some(parts[next].1)
+        });
+        Imix { name: name.to_owned(), sizes: sizes.collect() }
     }
 
     /// The sizes in sending order, once around.
@@ -205,6 +224,25 @@ mod tests {
         let simple: Frames = "imix-simple".parse().unwrap();
         assert!((simple.mean_bytes() - (7.0 * 64.0 + 4.0 * 570.0 + 1518.0) / 12.0).abs() < 1e-9);
         assert_eq!(csit.mean_bytes(), simple.mean_bytes());
+    }
+
+    /// In order of size a stream of 28 frames would be 28 times 64 bytes, a fifth of the load that was asked for.
+    #[test]
+    fn every_part_of_a_named_mix_has_nearly_the_mean_of_the_whole() {
+        for (name, counts) in [("imix", [28, 16, 4]), ("imix-simple", [7, 4, 1])] {
+            let frames: Frames = name.parse().unwrap();
+            let Frames::Mix(mix) = &frames else { panic!("not a mix") };
+            let all = mix.sizes().len();
+            for (size, count) in [64, 570, 1518].into_iter().zip(counts) {
+                let mut seen = 0;
+                for (place, one) in mix.sizes().iter().enumerate() {
+                    seen += usize::from(one.bytes() == size);
+                    let due = (place + 1) as f64 * count as f64 / all as f64;
+                    assert!((seen as f64 - due).abs() < 1.0, "{name}: {seen} frames of {size} B after {} frames", place + 1);
+                }
+                assert_eq!(seen, count, "{name}: {size} B");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::rate::parse_scaled;
+use super::ratio::percent;
 use super::{FrameSize, Frames, L1Rate, L2Rate, LinkSpeed, PacketRate, Share, UnitError};
 
 /// An intended load as a person asks for it: `1Mpps`, `10Gbps` (layer 1), `10GbpsL2`, `50%`, `max`.
@@ -118,7 +119,7 @@ impl fmt::Display for Load {
             Load::Packets(rate) => write!(f, "{}pps", rate.pps()),
             Load::L1(rate) => write!(f, "{}bps", rate.bps()),
             Load::L2(rate) => write!(f, "{}bpsL2", rate.bps()),
-            Load::Share(share) => write!(f, "{}%", share.share() * 100.0),
+            Load::Share(share) => write!(f, "{}%", percent(share.share())),
             Load::Max => f.write_str("max"),
         }
     }
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn loads_survive_being_written() {
-        for text in ["1000000pps", "max", "10000000000bps", "5000000bpsL2", "50%", "33.3%"] {
+        for text in ["1000000pps", "max", "10000000000bps", "5000000bpsL2", "50%", "33.3%", "16.1kpps"] {
             let parsed = load(text);
             assert_eq!(load(&parsed.to_string()), parsed);
         }

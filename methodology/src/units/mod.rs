@@ -19,7 +19,7 @@ pub use imix::{Frames, Imix};
 pub use link_speed::LinkSpeed;
 pub use load::{Load, Pace};
 pub use rate::{Goodput, L1Rate, L2Rate, PacketRate};
-pub use ratio::{LossRatio, Share};
+pub use ratio::{LossRatio, Share, percent};
 pub use tcp::{buffer_delay_percent, tcp_efficiency_percent, tcp_goodput_ceiling, tcp_max_frame_rate, transfer_time_ratio};
 pub use time::{Nanoseconds, Seconds};
 

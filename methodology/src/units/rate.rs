@@ -85,6 +85,15 @@ impl PacketRate {
         if seconds > 0.0 { Self::from_pps_lossy(frames as f64 / seconds) } else { PacketRate::ZERO }
     }
 
+    /// The rate of frames of which the first and the last were `seconds` apart: as many gaps as frames less one. None where there is no such
+    /// time, which is no rate of 0; without frames the rate is 0.
+    pub fn between(frames: u64, seconds: f64) -> Option<Self> {
+        match frames {
+            0 => Some(PacketRate::ZERO),
+            _ => (frames > 1 && seconds > 0.0).then(|| Self::from_count(frames - 1, seconds)),
+        }
+    }
+
     /// How long so many frames take at this rate; no time at a rate of zero.
     pub fn time_of(self, frames: u64) -> Seconds {
         if self.0 > 0.0 { Seconds::lossy(frames as f64 / self.0) } else { Seconds::ZERO }
@@ -112,6 +121,12 @@ impl PacketRate {
 }
 
 impl L1Rate {
+    /// `frames` of `bytes` bytes together, FCS included, in `seconds`; zero where no time passed.
+    pub fn of_frames(frames: u64, bytes: u64, seconds: f64) -> Self {
+        let gaps = frames * u64::from(super::INTERFRAME_OVERHEAD);
+        L1Rate(L2Rate::of_frames(bytes + gaps, seconds).0)
+    }
+
     /// The packet rate that makes this rate at this frame size.
     pub fn packets(self, size: FrameSize) -> PacketRate {
         PacketRate(self.0 / (8.0 * f64::from(size.on_wire())))
@@ -119,6 +134,11 @@ impl L1Rate {
 }
 
 impl L2Rate {
+    /// Frames of `bytes` bytes together, FCS included, in `seconds`; zero where no time passed.
+    pub fn of_frames(bytes: u64, seconds: f64) -> Self {
+        if seconds > 0.0 { L2Rate(8.0 * bytes as f64 / seconds) } else { L2Rate::ZERO }
+    }
+
     /// The packet rate that makes this rate at this frame size.
     pub fn packets(self, size: FrameSize) -> PacketRate {
         PacketRate(self.0 / (8.0 * f64::from(size.bytes())))
@@ -152,16 +172,19 @@ pub(super) fn parse_scaled(text: &str) -> Option<(f64, &str)> {
             !(c.is_ascii_digit() || matches!(c, '.' | '_') || exponent || sign)
         })
         .map_or(text.len(), |(i, _)| i);
-    let value: f64 = text[..end].replace('_', "").parse().ok()?;
+    let digits = text[..end].replace('_', "");
+    let value: f64 = digits.parse().ok()?;
     let unit = text[end..].trim_start();
-    let (factor, unit) = match unit.as_bytes().first() {
-        Some(b'k' | b'K') => (1e3, &unit[1..]),
-        Some(b'M') => (1e6, &unit[1..]),
-        Some(b'G') => (1e9, &unit[1..]),
-        Some(b'T') => (1e12, &unit[1..]),
-        _ => (1.0, unit),
+    let (exponent, unit) = match unit.as_bytes().first() {
+        Some(b'k' | b'K') => (3, &unit[1..]),
+        Some(b'M') => (6, &unit[1..]),
+        Some(b'G') => (9, &unit[1..]),
+        Some(b'T') => (12, &unit[1..]),
+        _ => (0, unit),
     };
-    value.is_finite().then_some((value * factor, unit))
+    // Read as one decimal number: 16.1k is 16100, and 16.1 times 1000 is 16100.000000000002.
+    let scaled = if digits.contains(['e', 'E']) { value * 10f64.powi(exponent) } else { format!("{digits}e{exponent}").parse().ok()? };
+    scaled.is_finite().then_some((scaled, unit))
 }
 
 /// Writes 37202380 "pps" as `37.20 Mpps`: four significant digits, SI prefix.
@@ -194,6 +217,9 @@ mod tests {
         for (text, pps) in [("1Mpps", 1e6), ("250 kpps", 250e3), ("1e6pps", 1e6), ("1_000", 1e3), ("14.88Mpps", 14.88e6)] {
             assert_eq!(text.parse::<PacketRate>().unwrap().pps(), pps, "{text}");
         }
+        for (text, pps) in [("16.1kpps", 16_100.0), ("2.3Mpps", 2.3e6), ("1.1e3kpps", 1.1e6), ("0.57kpps", 570.0)] {
+            assert_eq!(text.parse::<PacketRate>().unwrap().pps(), pps, "{text}: the decimal number, not a product");
+        }
         for text in ["", "-1Mpps", "1Mbps", "fast", "nan", "1MMpps", "e", "1e"] {
             assert!(text.parse::<PacketRate>().is_err(), "{text}");
         }
@@ -206,6 +232,22 @@ mod tests {
         assert_eq!(rate.l2(size).bps(), 37_202_380.0 * 64.0 * 8.0);
         assert_eq!(rate.udp4_goodput(size).bps(), 37_202_380.0 * 18.0 * 8.0);
         assert_eq!(rate.l2(size).packets(size), rate);
+    }
+
+    #[test]
+    fn a_few_frames_have_as_many_gaps_as_frames_less_one() {
+        // Two frames 1.03 s apart are 0.97 a second, not 1.94.
+        let between = |frames, seconds| PacketRate::between(frames, seconds).map(PacketRate::pps);
+        assert_eq!((between(2, 1.25), between(11, 2.0)), (Some(0.8), Some(5.0)));
+        assert_eq!((between(0, 0.0), between(1, 0.0), between(64, 0.0)), (Some(0.0), None, None));
+    }
+
+    #[test]
+    fn bits_of_frames_that_differ_are_those_of_their_bytes() {
+        // 28 frames of 64 bytes in a millisecond.
+        assert_eq!(L2Rate::of_frames(28 * 64, 1e-3).bps(), 28.0 * 64.0 * 8.0 / 1e-3);
+        assert_eq!(L1Rate::of_frames(28, 28 * 64, 1e-3).bps(), 28.0 * 84.0 * 8.0 / 1e-3);
+        assert_eq!(L1Rate::of_frames(1, 64, 0.0), L1Rate::ZERO);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Share {
         } else {
             Err(UnitError::OutOfRange {
                 what: "share of line rate",
-                value: format!("{} %", share * 100.0),
+                value: format!("{} %", percent(share)),
                 allowed: "above 0 % and at most 100 %".to_owned(),
             })
         }
@@ -132,13 +132,42 @@ impl From<Share> for f64 {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", self.0 * 100.0)
+        write!(f, "{} %", percent(self.0))
     }
+}
+
+/// A ratio as the shortest decimal number of percent that is the same ratio: `110` for 1.1, not `110.00000000000001`. The only place where a
+/// ratio becomes percent in full precision.
+pub fn percent(ratio: f64) -> String {
+    let product = ratio * 100.0;
+    // 17 significant digits tell any two floats apart.
+    let tries = (0..17).filter_map(|decimals| format!("{product:.decimals$e}").parse::<f64>().ok());
+    tries.into_iter().find(|percent| percent / 100.0 == ratio).unwrap_or(product).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn percent_are_what_was_written() {
+        for text in ["110", "33.3", "0.57", "99.98", "28.999999", "7", "0.0001", "100"] {
+            let ratio = text.parse::<f64>().unwrap() / 100.0;
+            assert_eq!(percent(ratio), text);
+        }
+        assert!(Share::new(1.1).unwrap_err().to_string().contains("110 %"));
+        assert_eq!((percent(f64::NAN), percent(f64::INFINITY)), ("NaN".to_owned(), "inf".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn percent_that_were_written_are_printed_again(written in 1u32..100_000) {
+            let decimal = f64::from(written) / 1000.0;
+            prop_assert_eq!(percent(decimal / 100.0), decimal.to_string());
+        }
+    }
 
     #[test]
     fn nothing_sent_is_no_division_by_zero() {

@@ -120,6 +120,12 @@ reason_kinds! {
     Interrupted = "interrupted",
     /// Nothing arrived.
     NothingReceived = "nothing-received",
+    /// More frames came twice than a path doubles by accident.
+    Duplicates = "duplicates",
+    /// Another sender used the same stream numbers on the same path.
+    SeveralSenders = "several-senders",
+    /// Frames had not come when the wait for them ended.
+    InFlight = "in-flight",
     /// Anything else.
     Other = "other",
 }

@@ -46,6 +46,20 @@ pub struct SequenceCounts {
 }
 
 impl SequenceCounts {
+    /// The sums of two streams.
+    pub(crate) fn plus(self, other: &SequenceCounts) -> SequenceCounts {
+        SequenceCounts {
+            received: self.received + other.received,
+            lost: self.lost + other.lost,
+            duplicate: self.duplicate + other.duplicate,
+            reordered: self.reordered + other.reordered,
+            longest_lateness: self.longest_lateness.max(other.longest_lateness),
+            gaps: self.gaps + other.gaps,
+            beyond_window: self.beyond_window + other.beyond_window,
+            implausible: self.implausible + other.implausible,
+        }
+    }
+
     /// Whether every count is exact.
     pub fn is_exact(&self) -> bool {
         self.beyond_window == 0

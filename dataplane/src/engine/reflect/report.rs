@@ -27,9 +27,9 @@ pub struct ReflectReport {
     /// From the first frame to the last.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
-    /// `frames_sent` over `duration`.
-    #[serde(rename = "rate_pps")]
-    pub rate: PacketRate,
+    /// The time between the frames, as a rate: `frames_sent` − 1 over `duration`. `None` (null) where one frame was sent, or all at once.
+    #[serde(rename = "rate_pps", default)]
+    pub rate: Option<PacketRate>,
     /// Residence time: from reading a burst off the receive queue until the port has accepted it, the same for all its frames. A frame can
     /// leave shortly before the transmit function returns, so the residence of a burst's first frames is slightly overstated.
     #[serde(rename = "residence_ns", default, skip_serializing_if = "Option::is_none")]

@@ -59,7 +59,7 @@ fn summed(results: Vec<LoopResult>, counters: CounterPair) -> ReflectReport {
         LoopResult { report: sum.report.plus(result.report), ..sum }
     });
     let Some(LoopResult { residence, report }) = sum else { return ReflectReport::default() };
-    let rate = PacketRate::from_count(report.frames_sent, report.duration.as_secs_f64());
+    let rate = PacketRate::between(report.frames_sent, report.duration.as_secs_f64());
     ReflectReport { residence: RttReport::from_recorder(&residence), rate, counters, ..report }
 }
 

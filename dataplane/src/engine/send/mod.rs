@@ -11,5 +11,5 @@ mod run;
 mod source;
 
 pub use pacing::{Pacing, PacingReport};
-pub use plan::{Checksums, RateStep, SendPlan, Traffic};
+pub use plan::{Checksums, RateStep, SendPlan, Spacing, Traffic};
 pub use report::{ReturnedFrames, SendReport, SendSnapshot, SentStream};

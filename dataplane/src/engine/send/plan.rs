@@ -15,6 +15,10 @@ use crate::time::LatePolicy;
 /// Default bound of catching up: frames later than this are skipped.
 const CATCH_UP: Nanoseconds = Nanoseconds::new(10_000_000);
 
+/// Default limit of the wait for frames in flight: a path around the world and through a full buffer of a second. The wait ends before it
+/// as soon as all frames have returned, or none has for a while.
+const DRAIN: Duration = Duration::from_secs(5);
+
 /// What a sender sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,6 +47,17 @@ impl From<Frames> for Traffic {
     }
 }
 
+/// How frames of different sizes share the time of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spacing {
+    /// Each frame takes the time of its own bytes on the wire: a rate of bits is the same all the time, and line rate is never exceeded.
+    #[default]
+    BySize,
+    /// All frames take the same time: a rate of frames is the same all the time.
+    Even,
+}
+
 /// A change of the offered load during a trial (RFC 2544 §26.5, system recovery).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RateStep {
@@ -64,6 +79,9 @@ pub struct SendPlan {
     /// How frames at a given rate are spaced.
     #[serde(default)]
     pub pacing: Pacing,
+    /// How frames of different sizes share the time of a rate. Frames of one size are spaced evenly.
+    #[serde(default)]
+    pub spacing: Spacing,
     /// How long to send.
     pub duration: Duration,
     /// A rate step during the trial.
@@ -135,6 +153,7 @@ impl SendPlan {
             traffic: traffic.into(),
             pace,
             pacing: Pacing::Software,
+            spacing: Spacing::BySize,
             duration,
             then: None,
             frames: None,
@@ -149,7 +168,7 @@ impl SendPlan {
             timed_after: Duration::ZERO,
             stream: StreamId::default(),
             late: LatePolicy::CatchUp { bound: CATCH_UP },
-            drain: Duration::from_millis(100),
+            drain: DRAIN,
             outlast_link: false,
             hiccup_threshold: HICCUP_THRESHOLD,
         }

@@ -50,6 +50,11 @@ impl<'p> Probe<'p> {
         self.sent
     }
 
+    /// Bytes that the probe frames take, FCS included.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sent.accepted * u64::from(self.source.fixed_length().unwrap_or(0) + methodology::units::FCS)
+    }
+
     pub(super) fn has_own_queue(&self) -> bool {
         self.own.is_some()
     }
@@ -81,7 +86,7 @@ impl<'p> Probe<'p> {
                 }
                 std::hint::spin_loop();
             }
-            self.source.rewind(1);
+            self.source.rewind(1, false);
         }
         self.sent.unsent += 1;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use methodology::units::PacketRate;
+use methodology::units::{L1Rate, L2Rate, PacketRate};
 use serde::{Deserialize, Serialize};
 
 use super::pacing::PacingReport;
@@ -39,12 +39,22 @@ pub struct SendReport {
     pub checksums: Checksums,
     /// Every stream: one for each poll loop, then the probe stream.
     pub streams: Vec<SentStream>,
-    /// From the first frame offered to the last.
+    /// The time over which the frames were to be offered: that of the schedule, which does not depend on when the last frame was sent, or the
+    /// time until a run ended early; at maximum load, the time until the end.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
     /// `frames_sent` over `duration`.
     #[serde(rename = "rate_pps")]
     pub rate: PacketRate,
+    /// Bytes of the frames that the port accepted, FCS included.
+    #[serde(default)]
+    pub bytes_sent: u64,
+    /// Bits on the wire over `duration`: those of the bytes that were sent, preamble and gap included.
+    #[serde(rename = "l1_bps", default)]
+    pub l1: L1Rate,
+    /// The same without preamble and gap: frames with their FCS.
+    #[serde(rename = "l2_bps", default)]
+    pub l2: L2Rate,
     /// Round-trip times, where the plan asked for them.
     #[serde(rename = "rtt_ns", default, skip_serializing_if = "Option::is_none")]
     pub rtt: Option<RttReport>,
@@ -87,9 +97,19 @@ pub struct SentStream {
 pub struct ReturnedFrames {
     /// Test frames of this sender, each sequence number once.
     pub received: u64,
-    /// Sequence numbers that did not return, up to the last one sent.
+    /// Sequence numbers that did not return, without those that were still in flight.
     pub lost: u64,
-    /// Frames whose sequence number had returned already.
+    /// Sequence numbers above the highest that returned, where the wait for them ended by its limit or was interrupted: they were still in
+    /// flight, or lost.
+    #[serde(default)]
+    pub in_flight: u64,
+    /// How long the sender waited for frames in flight after its last frame.
+    #[serde(rename = "waited_s", default, with = "seconds")]
+    pub waited: Duration,
+    /// Whether another sender used a stream of this one at the same time, so that its frames were counted too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub several_senders: bool,
+    /// Frames whose sequence number had returned already. They are not part of the round-trip times.
     pub duplicate: u64,
     /// Frames that arrived after one with a higher sequence number.
     pub reordered: u64,

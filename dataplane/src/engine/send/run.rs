@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use methodology::units::{Pace, PacketRate};
+use methodology::units::{L1Rate, L2Rate, Pace, PacketRate};
 
 use super::load::{Action, Load};
 use super::pacer::{self, Pacer};
@@ -14,7 +14,7 @@ use super::returns::{ArrivalClock, Returned, Returns};
 use super::source::{self, Source, Sources};
 use crate::account::gaps::GapReport;
 use crate::account::hiccup::HiccupReport;
-use crate::dpdk::{CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
+use crate::dpdk::{Burst, CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::ending::LINK_LOST;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::running::{self, Running, WatchedLink};
@@ -63,6 +63,8 @@ fn check(plan: &SendPlan) -> Result<(), DataplaneError> {
 struct LoopResult {
     sent: SentCounts,
     probes: ProbeCounts,
+    /// Bytes of frames and probes that were sent, FCS included.
+    bytes: u64,
     intended: u64,
     duration: Duration,
     lateness: Option<LatenessReport>,
@@ -77,6 +79,8 @@ struct LoopResult {
 #[derive(Default)]
 struct SentCounts {
     accepted: u64,
+    /// Bytes of the accepted frames, without FCS.
+    bytes: u64,
     unsent: u64,
     /// Sequence number of the first frame after the rate step.
     step_at: Option<u64>,
@@ -172,6 +176,13 @@ impl Trial<'_> {
         let mut sent = SentCounts::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();
+        let (fixed_length, timed) = (source.fixed_length(), load.times_each_frame());
+        // Where all frames have one length the bytes are known without looking at them.
+        let varied_bytes = |burst: &Burst<'_>| match fixed_length {
+            Some(_) => 0,
+            None => burst.mbufs().iter().map(|mbuf| u64::from(mbuf.length())).sum::<u64>(),
+        };
+        let mut completed = false;
         shared.begin();
 
         while !shared.stop_asked() {
@@ -183,13 +194,21 @@ impl Trial<'_> {
                 probe.poll(now, tx, pools, &mut slots);
             }
             let (count, due) = match load.next(now, meter.stalled_until(), most) {
-                Action::Send(count, due) => (count, due),
+                Action::Send { count, due, left_out } => {
+                    if timed && left_out > 0 {
+                        source.leave_out(left_out);
+                    }
+                    (count, due)
+                }
                 Action::Wait => continue,
                 Action::RateChanged => {
                     sent.step_at = Some(sent.accepted);
                     continue;
                 }
-                Action::End => break,
+                Action::End => {
+                    completed = true;
+                    break;
+                }
                 Action::TooLate(why) => {
                     ended_early = Some(why);
                     break;
@@ -198,11 +217,15 @@ impl Trial<'_> {
             let Some(mut burst) = source.take(pools, &mut slots, count) else {
                 // The driver holds every mbuf of the pool. It frees some when the next frames are sent.
                 sent.unsent += load.missed(count as u64);
+                if timed {
+                    source.leave_out(count as u64);
+                }
                 continue;
             };
             let stamp_time = pacer.set_send_times(burst.mbufs(), now, due, load.gap());
             source.write(burst.mbufs(), stamp_time);
             meter.mark_busy();
+            sent.bytes += varied_bytes(&burst);
             loop {
                 let offered = burst.len();
                 burst = burst.submit(tx);
@@ -219,7 +242,8 @@ impl Trial<'_> {
                     last_sent = later;
                 }
                 if later.wrapping_sub(now) > load.retry() || shared.stop_asked() {
-                    source.rewind(burst.len() as u64);
+                    source.rewind(burst.len() as u64, timed);
+                    sent.bytes -= varied_bytes(&burst);
                     sent.unsent += burst.len() as u64;
                     break;
                 }
@@ -232,16 +256,19 @@ impl Trial<'_> {
         // Read before the drain, which is not part of the time until `end`.
         let on_cpu = meter.on_cpu();
         let probes = probe.as_ref().map_or(ProbeCounts::default(), Probe::sent);
+        let probe_bytes = probe.as_ref().map_or(0, Probe::bytes);
         let probes_here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.accepted };
         let returned = returns.map(|returns| returns.drain(plan, sent.accepted + probes_here, &mut meter, shared));
         let returned_to_probe = probe.and_then(|probe| probe.drain(plan, &mut meter, shared));
         // Checked after the drain: the link may go down during it.
         ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
-        // A schedule covers the time until its last frame; at maximum load the time is that of the plan, or until the stop.
-        let covered = if load.is_paced() { last_sent } else { end }.wrapping_sub(meter.begin());
+        let since_begin = |tick: u64| meter.duration(tick.wrapping_sub(meter.begin()));
+        let duration = if completed { load.offered_time(since_begin(last_sent), since_begin(end)) } else { since_begin(end) };
+        sent.bytes += fixed_length.map_or(0, |length| sent.accepted * u64::from(length));
         Ok(LoopResult {
             intended: load.intended(sent.accepted + sent.unsent),
-            duration: meter.duration(covered),
+            duration,
+            bytes: sent.bytes + sent.accepted * u64::from(methodology::units::FCS) + probe_bytes,
             lateness: load.lateness(),
             gaps: load.gaps(),
             hiccups: meter.hiccups(),
@@ -265,6 +292,7 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
         report.frames_sent += sent.accepted + probes.accepted;
         report.frames_unsent += sent.unsent + probes.unsent;
         report.intended_frames += result.intended + probes.accepted + probes.unsent;
+        report.bytes_sent += result.bytes;
         report.frames_skipped += result.intended.saturating_sub(sent.accepted + sent.unsent);
         report.streams.push(SentStream { stream: plan.stream_of(number), frames: sent.accepted, step_at: sent.step_at });
         if plan.probe.is_some() && number == 0 {
@@ -282,8 +310,12 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
         report.ended_early = report.ended_early.or(result.ended_early);
     }
     report.pacing = pacer::report(plan, loops, &report.counters);
-    report.rate = PacketRate::from_count(report.frames_sent, report.duration.as_secs_f64());
-    if let Some((frames, rtt)) = returned.map(|returned| returned.report(report.frames_sent)) {
+    let seconds = report.duration.as_secs_f64();
+    report.rate = PacketRate::from_count(report.frames_sent, seconds);
+    report.l2 = L2Rate::of_frames(report.bytes_sent, seconds);
+    report.l1 = L1Rate::of_frames(report.frames_sent, report.bytes_sent, seconds);
+    if let Some(returned) = returned {
+        let (frames, rtt) = returned.report(&report.streams);
         (report.returned, report.rtt) = (Some(frames), rtt);
     }
     report

@@ -26,6 +26,8 @@ pub(super) struct Tagged {
     walk: Option<FlowWalk>,
     /// `None` where all frames have one size.
     sizes: Option<SizeCycle>,
+    /// The length of a frame without FCS, where all have one size.
+    length: u32,
     /// Whether another core or a device reads the frames' memory.
     read_elsewhere: bool,
 }
@@ -95,6 +97,7 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
             stamper: Stamper::new(layout, plan.stream_of(number), 0),
             walk: table.as_ref().map(|table| table.walk(begin)),
             sizes: frames.is_mix().then(|| sizes.clone()),
+            length: first.size().without_fcs(),
             read_elsewhere,
         })
     };
@@ -104,7 +107,7 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
     };
     let probe = plan.probe.map(|_| {
         let stamper = Stamper::new(layout, plan.stream_of(loops), 0);
-        Source::Tagged(Tagged { stamper, walk: None, sizes: None, read_elsewhere })
+        Source::Tagged(Tagged { stamper, walk: None, sizes: None, length: first.size().without_fcs(), read_elsewhere })
     });
     Ok(Sources { each: (0..loops).map(source).collect(), probe, classifier: Some(classifier), capture: None })
 }
@@ -124,6 +127,8 @@ fn replay(port: &mut Port, plan: &SendPlan, capture: Capture) -> Result<Sources,
     }
     let longest = capture.frames().map(|frame| frame.bytes.len()).max().unwrap_or(0);
     port.fill_tx_pools(&[&vec![0; longest.max(LEAST_BYTES)]])?;
+    let mut capture = capture;
+    capture.mark_test_frames();
     let capture = Arc::new(capture);
     let source = Source::Replay(Replay { capture: Arc::clone(&capture), next: 0 });
     Ok(Sources { each: vec![source], probe: None, classifier: None, capture: Some(capture) })
@@ -157,23 +162,52 @@ impl Source {
         }
     }
 
-    /// Goes back by `frames` frames that were not sent: they are the next ones again, with the same sequence numbers.
-    pub(super) fn rewind(&mut self, frames: u64) {
+    /// Goes back by `frames` frames that were not sent: they are the next ones again, with the same sequence numbers. Where each frame has a
+    /// time of its own (`timed`), their times are over: the sizes, and the frames of a capture, go on with the next ones.
+    pub(super) fn rewind(&mut self, frames: u64, timed: bool) {
         match self {
             Source::Tagged(tagged) => {
                 tagged.stamper.rewind(frames);
                 if let Some(walk) = &mut tagged.walk {
                     walk.rewind(frames);
                 }
-                if let Some(sizes) = &mut tagged.sizes {
+                if let Some(sizes) = tagged.sizes.as_mut().filter(|_| !timed) {
                     sizes.rewind(frames);
                 }
             }
-            Source::Replay(replay) => {
-                let all = replay.capture.frame_count();
-                replay.next = (replay.next + all - (frames % all as u64) as usize) % all;
-            }
+            Source::Replay(replay) if !timed => replay.next = replay.place(-i128::from(frames)),
+            Source::Replay(_) => {}
         }
+    }
+
+    /// Leaves out frames whose time is over, where each has a time of its own: their sizes, or the frames of a capture. Test frames keep their
+    /// sequence numbers.
+    #[cold]
+    pub(super) fn leave_out(&mut self, frames: u64) {
+        match self {
+            Source::Tagged(tagged) => {
+                if let Some(sizes) = &mut tagged.sizes {
+                    sizes.leave_out(frames);
+                }
+            }
+            Source::Replay(replay) => replay.next = replay.place(i128::from(frames)),
+        }
+    }
+
+    /// The length of every frame without FCS; `None` where lengths differ.
+    pub(super) fn fixed_length(&self) -> Option<u32> {
+        match self {
+            Source::Tagged(tagged) if tagged.sizes.is_none() => Some(tagged.length),
+            Source::Tagged(_) | Source::Replay(_) => None,
+        }
+    }
+}
+
+impl Replay {
+    /// The place in the capture that is so many frames from the next.
+    fn place(&self, frames: i128) -> usize {
+        let all = self.capture.frame_count() as i128;
+        (self.next as i128 + frames).rem_euclid(all) as usize
     }
 }
 

@@ -3,10 +3,10 @@
 use methodology::units::PacketRate;
 
 use super::report::{ReceiveCounters, ReceiveReport, StreamReport};
-use crate::account::sequence::{SequenceCounts, Tracker, Window};
+use crate::account::sequence::{Run, STAMP_BITS, SequenceCounts, Stamps, StreamStart, StreamTracker, Window};
 use crate::dpdk::MAX_BURST;
 use crate::engine::meter;
-use crate::frame::{Class, Classifier, Corruption, StreamId};
+use crate::frame::{Class, Classifier, Corruption, StreamId, TSC_BITS, Tag};
 use crate::time::TickRate;
 
 /// More streams than any plan has. A frame of a further stream counts as corrupt.
@@ -14,6 +14,8 @@ const MOST_STREAMS: usize = 256;
 
 /// A damaged frame counts as one of a stream if its sequence number is at most this far from the stream's newest.
 const NEAR: u64 = 1 << 20;
+
+const _: () = assert!(STAMP_BITS == TSC_BITS, "a stream's stamps are the times of its tags");
 
 /// Bytes of the FCS, which the port has stripped.
 const FCS: u64 = methodology::units::FCS as u64;
@@ -26,9 +28,9 @@ pub struct Arrivals {
     classifier: Classifier,
     check: bool,
     window: Window,
-    /// The first number of every stream.
-    begin: u64,
-    streams: Vec<(StreamId, Tracker)>,
+    /// Where every stream begins.
+    start: StreamStart,
+    streams: Vec<(StreamId, StreamTracker)>,
     /// Index of the stream of the last frame: the next frame is most likely of the same stream.
     last_stream: usize,
     frames: u64,
@@ -48,7 +50,7 @@ impl Arrivals {
             classifier,
             check,
             window,
-            begin: 0,
+            start: StreamStart::FirstSeen,
             streams: Vec::new(),
             last_stream: 0,
             frames: 0,
@@ -61,9 +63,9 @@ impl Arrivals {
         }
     }
 
-    /// The same for streams that begin with sequence number `first`. Those of a sender begin with 0.
+    /// The same for streams that are known to begin with sequence number `first`: what is missing from it on is lost.
     pub fn beginning_at(self, first: u64) -> Self {
-        Arrivals { begin: first, ..self }
+        Arrivals { start: StreamStart::At(first), ..self }
     }
 
     /// Counts a burst that arrived at `now`. `bytes` returns the address of a frame's first byte and its length without FCS. It is inlined,
@@ -78,6 +80,7 @@ impl Arrivals {
         let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
         // Consecutive sequence numbers of one stream are tracked in one call, even if they were stamped at different times.
         let (mut first, mut run_length, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
+        let mut stamps = Stamps { first: 0, last: 0 };
         let mut remaining = frames;
         while let Some(&frame) = remaining.first() {
             // With payload checks, frames are looked at one by one.
@@ -88,10 +91,17 @@ impl Arrivals {
             let whole = || unsafe { std::slice::from_raw_parts(bytes(frame).0, bytes(frame).1 as usize) };
             let seen = match run {
                 Some(run) if !self.check || self.is_sound(whole()) => {
-                    if run.first.stream != stream || run.first.sequence != u64::wrapping_add(first, run_length) {
-                        self.track(stream, first, run_length);
-                        (stream, first, run_length) = (run.first.stream, run.first.sequence, 0);
+                    let Tag { stream: its_stream, sequence, tsc } = run.first;
+                    // A stamp that goes back is of another run, even with the next number.
+                    if run_length == 0
+                        || its_stream != stream
+                        || sequence != u64::wrapping_add(first, run_length)
+                        || is_before(tsc, stamps.last)
+                    {
+                        self.track(stream, first, run_length, stamps);
+                        (stream, first, run_length, stamps.first) = (its_stream, sequence, 0, tsc);
                     }
+                    stamps.last = tsc;
                     run_length += run.frames;
                     tests += run.frames;
                     length_of_tests += run.bytes;
@@ -108,7 +118,7 @@ impl Arrivals {
             };
             remaining = &remaining[seen..];
         }
-        self.track(stream, first, run_length);
+        self.track(stream, first, run_length, stamps);
         if tests > 0 {
             self.bytes += length_of_tests + tests * FCS;
             if self.first.is_none() {
@@ -147,10 +157,11 @@ impl Arrivals {
             foreign: self.foreign,
             bytes: self.bytes,
             duration,
-            rate: PacketRate::from_count(totals.received, duration.as_secs_f64()),
+            rate: PacketRate::between(totals.received, duration.as_secs_f64()),
             longest_gap: meter::duration(rate, self.longest_gap),
             window_exceeded: totals.beyond_window,
-            streams: self.streams.iter().map(|(stream, tracker)| of_stream(*stream, tracker)).collect(),
+            streams: self.streams.iter().flat_map(|(stream, tracker)| of_stream(*stream, tracker)).collect(),
+            payload_checked: self.check,
             ..ReceiveReport::default()
         }
     }
@@ -186,16 +197,18 @@ impl Arrivals {
         }
     }
 
-    /// Whether a damaged frame was a test frame of the sender. Other generators use the benchmarking addresses too (testpmd's txonly,
-    /// Pktgen), so headers prove nothing: where the tag's check is wrong, its stream or sequence number must match a known stream.
+    /// Whether a damaged frame was a test frame of a sender: by its headers where they are such as only linerate writes. Other generators use
+    /// the benchmarking addresses too (testpmd's txonly, Pktgen); where the headers prove nothing, what is left of the tag must match a known
+    /// stream.
     fn was_ours(&self, frame: &[u8], how: Corruption) -> bool {
         match how {
-            Corruption::Length | Corruption::Payload | Corruption::HeaderChecksum => true,
-            Corruption::Truncated => self.any(),
-            Corruption::Tag => self.classifier.remains_of_tag(frame).is_some_and(|(stream, sequence)| {
-                let near = |tracker: &Tracker| sequence.wrapping_sub(tracker.next_expected()).cast_signed().unsigned_abs() <= NEAR;
-                self.streams.iter().any(|(known, tracker)| *known == stream || near(tracker))
-            }),
+            Corruption::Length | Corruption::Payload | Corruption::HeaderChecksum | Corruption::UdpChecksum => true,
+            Corruption::Truncated => self.any() || self.classifier.has_senders_headers(frame),
+            Corruption::Tag => {
+                let remains_match =
+                    |(stream, sequence)| self.streams.iter().any(|(known, tracker)| *known == stream || tracker.is_near(sequence, NEAR));
+                self.classifier.has_senders_headers(frame) || self.classifier.remains_of_tag(frame).is_some_and(remains_match)
+            }
         }
     }
 
@@ -207,7 +220,7 @@ impl Arrivals {
 
     /// Tracks a run of sequence numbers of `stream`.
     #[inline(always)]
-    fn track(&mut self, stream: StreamId, first: u64, run: u64) {
+    fn track(&mut self, stream: StreamId, first: u64, run: u64, stamps: Stamps) {
         if run == 0 {
             return;
         }
@@ -215,7 +228,7 @@ impl Arrivals {
             self.corrupt += run;
             return;
         }
-        self.streams[self.last_stream].1.observe_run(first, run);
+        self.streams[self.last_stream].1.observe_run(first, run, stamps);
     }
 
     /// Makes `stream` the last stream; false where there are too many streams.
@@ -224,7 +237,7 @@ impl Arrivals {
         self.last_stream = match self.streams.iter().position(|(known, _)| *known == stream) {
             Some(at) => at,
             None if self.streams.len() < MOST_STREAMS => {
-                self.streams.push((stream, Tracker::new(self.begin, self.window)));
+                self.streams.push((stream, StreamTracker::new(self.start, self.window)));
                 self.streams.len() - 1
             }
             None => return false,
@@ -233,34 +246,35 @@ impl Arrivals {
     }
 
     fn totals(&self) -> SequenceCounts {
-        self.streams.iter().fold(SequenceCounts::default(), |sum, (_, tracker)| {
-            let counts = tracker.counts();
-            SequenceCounts {
-                received: sum.received + counts.received,
-                lost: sum.lost + counts.lost,
-                duplicate: sum.duplicate + counts.duplicate,
-                reordered: sum.reordered + counts.reordered,
-                longest_lateness: sum.longest_lateness.max(counts.longest_lateness),
-                gaps: sum.gaps + counts.gaps,
-                beyond_window: sum.beyond_window + counts.beyond_window,
-                implausible: sum.implausible + counts.implausible,
-            }
-        })
+        self.streams.iter().fold(SequenceCounts::default(), |sum, (_, tracker)| sum.plus(&tracker.counts()))
     }
 }
 
-fn of_stream(stream: StreamId, tracker: &Tracker) -> StreamReport {
-    let counts = tracker.counts();
-    StreamReport {
+/// Whether stamp `a` is before `b`, of a clock that wraps.
+#[inline(always)]
+fn is_before(a: u64, b: u64) -> bool {
+    const UNUSED: u32 = u64::BITS - STAMP_BITS;
+    (a.wrapping_sub(b) << UNUSED).cast_signed() < 0
+}
+
+/// The reports of a stream's runs.
+fn of_stream(stream: StreamId, tracker: &StreamTracker) -> impl Iterator<Item = StreamReport> {
+    let several_senders = tracker.has_several_senders();
+    let report = move |(run, number): (Run, u32)| StreamReport {
         stream,
-        received: counts.received,
-        lost: counts.lost,
-        duplicate: counts.duplicate,
-        reordered: counts.reordered,
-        window_exceeded: counts.beyond_window,
-        highest_sequence: (counts.received > 0).then(|| tracker.next_expected().wrapping_sub(1)),
-        last_lost: tracker.last_lost(),
-    }
+        run: number,
+        several_senders,
+        received: run.counts.received,
+        lost: run.counts.lost,
+        duplicate: run.counts.duplicate,
+        reordered: run.counts.reordered,
+        window_exceeded: run.counts.beyond_window,
+        first_sequence: (run.counts.received > 0).then_some(run.first),
+        highest_sequence: (run.counts.received > 0).then_some(run.highest),
+        last_lost: run.last_lost,
+        stamps: Some(run.stamps),
+    };
+    tracker.runs().zip(0..).map(report)
 }
 
 #[cfg(test)]
@@ -292,6 +306,13 @@ mod tests {
         fn frame(&self, stream: u16, sequence: u64) -> Vec<u8> {
             let mut frame = self.template.bytes().to_vec();
             Stamper::new(self.template.layout(), StreamId(stream), sequence).stamp_slice(&mut frame, 0);
+            frame
+        }
+
+        /// The same with the time `stamp`.
+        fn stamped(&self, stream: u16, sequence: u64, stamp: u64) -> Vec<u8> {
+            let mut frame = self.template.bytes().to_vec();
+            Stamper::new(self.template.layout(), StreamId(stream), sequence).stamp_slice(&mut frame, stamp);
             frame
         }
 
@@ -342,15 +363,33 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_tag_is_ours_only_where_what_is_left_of_it_fits_a_stream_that_came() {
+    fn a_damaged_tag_is_ours_by_its_headers_or_by_what_is_left_of_it() {
         let mut path = Path::new();
         let mut damaged = path.frame(3, 10);
         damaged[path.template.layout().tag_offset()] ^= 1;
-        path.take(0, std::slice::from_ref(&damaged));
+        // Not as linerate writes it: the identification is not the length's complement, as with testpmd.
+        let mut others = damaged.clone();
+        others[18..20].copy_from_slice(&[0, 0]);
+        path.take(0, &[damaged, others.clone()]);
         path.take_one(1, 3, 0);
-        path.take(2, &[damaged]);
+        path.take(2, &[others]);
         let report = path.arrivals.report(CLOCK);
-        assert_eq!((report.foreign, report.corrupt, report.frames_received), (1, 1, 1));
+        assert_eq!((report.foreign, report.corrupt, report.frames_received), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_sender_that_starts_again_is_another_run_of_its_stream() {
+        let mut path = Path::new();
+        let runs: Vec<Vec<u8>> =
+            [0, 1000].into_iter().flat_map(|at| (0..100).map(move |n| (n, at + n / 4))).map(|(n, at)| path.stamped(0, n, at)).collect();
+        // In bursts that cut the runs anywhere; ten frames of the second one are lost.
+        let kept: Vec<Vec<u8>> = runs.into_iter().enumerate().filter(|(at, _)| !(150..160).contains(at)).map(|(_, frame)| frame).collect();
+        kept.chunks(7).zip(0..).for_each(|(burst, now)| path.take(now, burst));
+        let report = path.arrivals.report(CLOCK);
+        assert_eq!((report.frames_received, report.lost, report.duplicate), (190, 10, 0));
+        let found: Vec<_> =
+            report.streams.iter().map(|run| (run.run, run.received, run.lost, run.first_sequence, run.several_senders)).collect();
+        assert_eq!(found, [(0, 100, 0, Some(0), false), (1, 90, 10, Some(0), false)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
+use crate::account::sequence::Stamps;
 use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
@@ -19,15 +20,19 @@ use crate::frame::StreamId;
 pub struct ReceiveReport {
     /// Test frames, each sequence number once.
     pub frames_received: u64,
-    /// Sequence numbers that did not arrive, up to the highest received of each stream. Only the sender knows how many were lost after it:
-    /// see [`StreamReport::highest_sequence`].
+    /// Sequence numbers that did not arrive, from the lowest to the highest received of each run of each stream. Only the sender knows how many
+    /// were lost after the highest: see [`StreamReport::highest_sequence`]. What was sent before the lowest is not known to have been lost,
+    /// because the sink may have started after the sender: see [`StreamReport::first_sequence`].
     pub lost: u64,
     /// Test frames whose sequence number had arrived already.
     pub duplicate: u64,
     /// Test frames that arrived after one with a higher sequence number.
     pub reordered: u64,
-    /// Damaged test frames: tag, length, payload or header checksum is wrong.
+    /// Damaged test frames: tag or length is wrong, or, with `payload_checked`, payload or a checksum of the headers.
     pub corrupt: u64,
+    /// Whether payloads, IPv4 header checksums and UDP checksums were checked.
+    #[serde(default)]
+    pub payload_checked: bool,
     /// Frames that are not test frames.
     pub foreign: u64,
     /// Bytes of the test frames, duplicates and FCS included.
@@ -35,9 +40,10 @@ pub struct ReceiveReport {
     /// From the first test frame to the last.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
-    /// `frames_received` over `duration`.
-    #[serde(rename = "rate_pps")]
-    pub rate: PacketRate,
+    /// The time between the frames, as a rate: `frames_received` − 1 over `duration`. `None` (null) where one frame arrived, or all at once,
+    /// which are no rate.
+    #[serde(rename = "rate_pps", default)]
+    pub rate: Option<PacketRate>,
     /// Longest time between two test frames by the poll loop's clock, hiccups of the loop included. With several queues, the longest of any
     /// one queue, which is not shorter than the longest of all queues together. In a trial with one reset of the device, this is the reset
     /// time of RFC 2544 §26.6.
@@ -48,7 +54,7 @@ pub struct ReceiveReport {
     /// One-way delays, where the plan asked for them: from the time in the tag until the poll loop had read the queue.
     #[serde(rename = "one_way_ns", default, skip_serializing_if = "Option::is_none")]
     pub one_way: Option<RttReport>,
-    /// Each stream received.
+    /// Each run of each stream received.
     pub streams: Vec<StreamReport>,
     /// Hiccups of the poll loops.
     pub hiccups: HiccupReport,
@@ -65,14 +71,21 @@ pub struct ReceiveReport {
     pub peer_left: bool,
 }
 
-/// One stream at a sink.
+/// One run of one stream at a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamReport {
     /// The stream's number.
     pub stream: StreamId,
+    /// Which run of a sender of this stream: 0 for the first. A sender that is started again begins a new run.
+    #[serde(default)]
+    pub run: u32,
+    /// Whether two senders used the stream's number at the same time. Then frames of one can count as the other's, and the counts of neither
+    /// are right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub several_senders: bool,
     /// Sequence numbers received, each once.
     pub received: u64,
-    /// Sequence numbers missing below the highest received.
+    /// Sequence numbers missing between the lowest and the highest received.
     pub lost: u64,
     /// Frames whose sequence number had arrived already.
     pub duplicate: u64,
@@ -80,13 +93,19 @@ pub struct StreamReport {
     pub reordered: u64,
     /// Frames older than the window.
     pub window_exceeded: u64,
-    /// The highest sequence number received. Streams start at 0.
+    /// The lowest sequence number received. Streams start at 0: what is below it was lost, or was sent before the sink started.
+    #[serde(default)]
+    pub first_sequence: Option<u64>,
+    /// The highest sequence number received. What was sent after it was lost too; only the sender knows how many frames these are.
     pub highest_sequence: Option<u64>,
     /// The highest sequence number below it that did not arrive (RFC 2544 §26.5 needs the time of the last lost frame). Exact where
     /// `window_exceeded` is 0; otherwise that frame may have arrived too late to be told from a duplicate, and the last lost frame may have
     /// a lower number. `None` where nothing was lost, and where several queues received the stream, because each queue sees only its part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<u64>,
+    /// The stamps of the lowest and the highest number, by which the loops of a sink know each other's runs.
+    #[serde(skip)]
+    pub stamps: Option<Stamps>,
 }
 
 impl ReceiveReport {
@@ -96,9 +115,9 @@ impl ReceiveReport {
     /// number that any of them received. A duplicate has the same addresses and ports and so arrives at the same queue.
     pub(super) fn plus(mut self, other: ReceiveReport) -> ReceiveReport {
         for stream in other.streams {
-            match self.streams.iter_mut().find(|known| known.stream == stream.stream) {
+            match self.streams.iter_mut().find(|known| known.is_same_run(&stream)) {
                 Some(known) => known.add(&stream),
-                None => self.streams.push(stream),
+                None => self.streams.push(StreamReport { run: self.runs_of(stream.stream), ..stream }),
             }
         }
         ReceiveReport {
@@ -117,18 +136,33 @@ impl ReceiveReport {
             ..self
         }
     }
+
+    /// How many runs of a stream there are.
+    fn runs_of(&self, stream: StreamId) -> u32 {
+        self.streams.iter().filter(|known| known.stream == stream).count() as u32
+    }
 }
 
 impl StreamReport {
+    /// Whether two loops saw frames of one run: of the same stream, stamped in the same time.
+    fn is_same_run(&self, other: &StreamReport) -> bool {
+        let overlap = |one: Stamps, two: Stamps| !one.is_before(two) && !two.is_before(one);
+        self.stream == other.stream && self.stamps.zip(other.stamps).is_none_or(|(one, two)| overlap(one, two))
+    }
+
     fn add(&mut self, other: &StreamReport) {
         self.received += other.received;
         self.duplicate += other.duplicate;
         self.reordered += other.reordered;
         self.window_exceeded += other.window_exceeded;
+        self.several_senders |= other.several_senders;
+        self.first_sequence = self.first_sequence.into_iter().chain(other.first_sequence).min();
         self.highest_sequence = self.highest_sequence.max(other.highest_sequence);
+        self.stamps = self.stamps.zip(other.stamps).map(|(one, two)| one.together(two));
         // Each loop counts the frames of the other loop as missing.
         self.last_lost = None;
-        self.lost = self.highest_sequence.map_or(0, |highest| (highest + 1).saturating_sub(self.received));
+        let sent = self.first_sequence.zip(self.highest_sequence).map_or(0, |(first, highest)| highest + 1 - first);
+        self.lost = sent.saturating_sub(self.received);
     }
 }
 
@@ -145,7 +179,7 @@ pub struct ReceiveSnapshot {
     pub duplicate: u64,
     /// Test frames that arrived after one with a higher sequence number.
     pub reordered: u64,
-    /// Damaged test frames: tag, length, payload or header checksum is wrong.
+    /// Damaged test frames: tag or length is wrong, or, with `payload_checked`, payload or a checksum of the headers.
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,

@@ -125,7 +125,7 @@ fn summed(results: Vec<LoopResult>, rate: TickRate, counters: CounterPair) -> Re
     let sum = results.into_iter().map(|result| result.report).reduce(ReceiveReport::plus).unwrap_or_default();
     ReceiveReport {
         duration,
-        rate: PacketRate::from_count(sum.frames_received, duration.as_secs_f64()),
+        rate: PacketRate::between(sum.frames_received, duration.as_secs_f64()),
         longest_gap: sum.longest_gap.max(meter::duration(rate, idle)),
         one_way: delays.as_ref().and_then(RttReport::from_recorder),
         counters,

@@ -5,6 +5,7 @@ use methodology::units::{FrameSize, Nanoseconds};
 
 use super::error::CaptureError;
 use super::read::Reader;
+use crate::frame::replayed;
 
 /// The frames of a capture file, in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,10 @@ impl Capture {
                 let (original, kept) = (frame.original, frame.bytes.len());
                 return Err(CaptureError::Snapped { path: path.to_owned(), frame: number, original, kept });
             }
+            if (frame.original as usize) < frame.bytes.len() {
+                let (original, kept) = (frame.original, frame.bytes.len());
+                return Err(CaptureError::LongerThanItWas { path: path.to_owned(), frame: number, original, kept });
+            }
             if bytes < 18 || bytes > most.bytes() as usize {
                 return Err(CaptureError::FrameLength { path: path.to_owned(), frame: number, bytes, most });
             }
@@ -58,6 +63,17 @@ impl Capture {
         if capture.frames.is_empty() { Err(CaptureError::Empty { path: path.to_owned() }) } else { Ok(capture) }
     }
 
+    /// Marks the test frames among them as replayed, so that a receiver counts them as foreign like the others, and returns how many these are.
+    pub fn mark_test_frames(&mut self) -> usize {
+        let mut begin = 0;
+        let mut marked = 0;
+        for entry in &self.frames {
+            marked += usize::from(replayed::mark(&mut self.bytes[begin..entry.end]));
+            begin = entry.end;
+        }
+        marked
+    }
+
     /// How many frames there are, at least one.
     pub fn frame_count(&self) -> usize {
         self.frames.len()
@@ -65,8 +81,13 @@ impl Capture {
 
     /// The largest frame on the wire: padded and with its FCS.
     pub fn largest(&self) -> FrameSize {
-        let sizes = self.frames().filter_map(|frame| FrameSize::new(frame.bytes.len() as u32 + methodology::units::FCS).ok());
-        sizes.max().unwrap_or(FrameSize::MIN)
+        self.sizes().max().unwrap_or(FrameSize::MIN)
+    }
+
+    /// The size of each frame as it goes on the wire, in order: with its FCS, and padded.
+    pub fn sizes(&self) -> impl Iterator<Item = FrameSize> {
+        // Shorter than a FrameSize can be is padded to the smallest, and longer ones were refused.
+        self.frames().map(|frame| FrameSize::new(frame.bytes.len() as u32 + methodology::units::FCS).unwrap_or(FrameSize::MIN))
     }
 
     /// Frames with a time stamp before that of an earlier frame; they are sent right after it.

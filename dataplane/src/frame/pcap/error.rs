@@ -42,11 +42,14 @@ pub enum CaptureError {
     },
     /// Frames of something other than Ethernet.
     #[error(
-        "the capture {path} contains {link} frames (link type {number}), but a port sends Ethernet: capture on an Ethernet interface, not on `any` or a tunnel"
+        "{}{path} is of link type {number} ({link}), and a port sends Ethernet: capture on an Ethernet interface, not on `any` or a tunnel",
+        frame.map_or("the capture ".to_owned(), |frame| format!("frame {frame} of "))
     )]
     LinkType {
         /// The file.
         path: PathBuf,
+        /// The frame, from 1 as Wireshark counts, where frames have their own link types (pcapng, one for each interface).
+        frame: Option<usize>,
         /// The link type's name.
         link: String,
         /// Its number (tcpdump.org, link-layer header types).
@@ -65,6 +68,38 @@ pub enum CaptureError {
         original: u32,
         /// Bytes that were kept.
         kept: usize,
+    },
+    /// More bytes than the frame had.
+    #[error(
+        "frame {frame} of {path} was {original} bytes by its header and the capture holds {kept}: one of the two is wrong, so its length is not known; \
+         capture again, or leave it out with `editcap {path} without.pcap {frame}`"
+    )]
+    LongerThanItWas {
+        /// The file.
+        path: PathBuf,
+        /// The frame, from 1 as Wireshark counts.
+        frame: usize,
+        /// Bytes it had.
+        original: u32,
+        /// Bytes that the file has of it.
+        kept: usize,
+    },
+    /// A time stamp whose fraction is a second or more.
+    #[error(
+        "frame {frame} of {path} has a time stamp with {fraction} {unit}, and a second has {most}: whoever wrote the file gave it the magic number \
+         of the other resolution, so its times are not known; correct the first four bytes (0xa1b2c3d4 for microseconds, 0xa1b23c4d for nanoseconds)"
+    )]
+    TimeOutOfRange {
+        /// The file.
+        path: PathBuf,
+        /// The frame, from 1 as Wireshark counts.
+        frame: usize,
+        /// The fraction of a second, in the file's unit.
+        fraction: u32,
+        /// The unit that the magic number says.
+        unit: &'static str,
+        /// How many of it a second has.
+        most: u32,
     },
     /// Longer than the port carries, or no Ethernet frame.
     #[error(

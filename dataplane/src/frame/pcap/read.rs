@@ -19,6 +19,17 @@ pub(super) struct RawFrame {
     pub(super) bytes: Vec<u8>,
 }
 
+/// What the next record of a file is.
+enum Record {
+    Frame(RawFrame, DataLink),
+    /// A frame whose time is none in the unit of the file's magic number.
+    TimeOutOfRange {
+        fraction: u32,
+        unit: &'static str,
+        most: u32,
+    },
+}
+
 pub(super) struct Reader {
     path: PathBuf,
     frames: usize,
@@ -53,7 +64,7 @@ impl Reader {
         })?;
         let reader = Reader { path: path.to_owned(), frames: 0, format };
         if let Format::Pcap(pcap) = &reader.format {
-            reader.check_link(pcap.header().datalink)?;
+            reader.check_link(pcap.header().datalink, None)?;
         }
         Ok(reader)
     }
@@ -64,21 +75,24 @@ impl Reader {
             Format::PcapNg { reader, last_ns } => next_in_pcapng(reader, last_ns),
         };
         match frame {
-            Ok(Some((frame, link))) => {
-                self.check_link(link)?;
+            Ok(Some(Record::Frame(frame, link))) => {
+                self.check_link(link, Some(self.frames + 1))?;
                 self.frames += 1;
                 Ok(Some(frame))
+            }
+            Ok(Some(Record::TimeOutOfRange { fraction, unit, most })) => {
+                Err(CaptureError::TimeOutOfRange { path: self.path.clone(), frame: self.frames + 1, fraction, unit, most })
             }
             Ok(None) => Ok(None),
             Err(error) => Err(self.explain(error)),
         }
     }
 
-    fn check_link(&self, link: DataLink) -> Result<(), CaptureError> {
+    fn check_link(&self, link: DataLink, frame: Option<usize>) -> Result<(), CaptureError> {
         if link == DataLink::ETHERNET {
             return Ok(());
         }
-        Err(CaptureError::LinkType { path: self.path.clone(), link: format!("{link:?}"), number: link.into() })
+        Err(CaptureError::LinkType { path: self.path.clone(), frame, link: format!("{link:?}"), number: link.into() })
     }
 
     fn explain(&self, error: PcapError) -> CaptureError {
@@ -93,19 +107,22 @@ impl Reader {
 }
 
 /// The raw packet, because the reader's own check refuses every frame that was longer than the snapshot length, without saying so.
-fn next_in_pcap(reader: &mut PcapReader<File>) -> Result<Option<(RawFrame, DataLink)>, PcapError> {
+fn next_in_pcap(reader: &mut PcapReader<File>) -> Result<Option<Record>, PcapError> {
     let header = reader.header();
     let Some(packet) = reader.next_raw_packet() else { return Ok(None) };
     let packet = packet?;
-    let scale = match header.ts_resolution {
-        TsResolution::MicroSecond => 1000,
-        TsResolution::NanoSecond => 1,
+    let (unit, most) = match header.ts_resolution {
+        TsResolution::MicroSecond => ("microseconds", 1_000_000),
+        TsResolution::NanoSecond => ("nanoseconds", 1_000_000_000),
     };
-    let at_ns = i128::from(packet.ts_sec) * 1_000_000_000 + i128::from(packet.ts_frac) * scale;
-    Ok(Some((RawFrame { at_ns, original: packet.orig_len, bytes: packet.data.into_owned() }, header.datalink)))
+    if packet.ts_frac >= most {
+        return Ok(Some(Record::TimeOutOfRange { fraction: packet.ts_frac, unit, most }));
+    }
+    let at_ns = i128::from(packet.ts_sec) * 1_000_000_000 + i128::from(packet.ts_frac) * i128::from(1_000_000_000 / most);
+    Ok(Some(Record::Frame(RawFrame { at_ns, original: packet.orig_len, bytes: packet.data.into_owned() }, header.datalink)))
 }
 
-fn next_in_pcapng(reader: &mut PcapNgReader<File>, last_ns: &mut i128) -> Result<Option<(RawFrame, DataLink)>, PcapError> {
+fn next_in_pcapng(reader: &mut PcapNgReader<File>, last_ns: &mut i128) -> Result<Option<Record>, PcapError> {
     loop {
         let Some(block) = reader.next_block() else { return Ok(None) };
         let (interface, ticks, original, bytes) = match block? {
@@ -120,7 +137,7 @@ fn next_in_pcapng(reader: &mut PcapNgReader<File>, last_ns: &mut i128) -> Result
         let description = reader.interfaces().get(interface as usize).ok_or(PcapError::InvalidInterfaceId(interface))?;
         let at_ns = ticks.map_or(*last_ns, |ticks| nanoseconds(ticks, description));
         *last_ns = at_ns;
-        return Ok(Some((RawFrame { at_ns, original, bytes }, description.linktype)));
+        return Ok(Some(Record::Frame(RawFrame { at_ns, original, bytes }, description.linktype)));
     }
 }
 

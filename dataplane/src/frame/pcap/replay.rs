@@ -1,7 +1,9 @@
-use super::capture::Capture;
-use crate::time::TickRate;
+use methodology::units::Seconds;
 
-/// Replays a capture with its own timing, repeatedly. (For a constant rate use [`crate::time::Schedule`].)
+use super::capture::Capture;
+use crate::time::{LateBound, LatePolicy, Lateness, LatenessReport, Release, TickRate, TooLate};
+
+/// Replays a capture with the timing of the capture, repeatedly. (For a given rate use [`crate::time::Schedule`].)
 ///
 /// The last frame is followed by the first after the mean gap of the capture, so that a new round does not begin with a burst.
 #[derive(Debug, Clone)]
@@ -9,40 +11,106 @@ pub struct OwnTiming {
     /// When each frame is due, in ticks from the round's start.
     offsets: Vec<u64>,
     round: u64,
+    start: u64,
     round_start: u64,
     next: usize,
+    bound: LateBound,
+    released: u64,
+    skipped: u64,
+    lateness: Lateness,
+    ticks: TickRate,
 }
 
 impl OwnTiming {
     /// A replay of `capture` whose first frame is due at `start`.
-    pub fn new(capture: &Capture, ticks: TickRate, start: u64) -> OwnTiming {
+    pub fn new(capture: &Capture, ticks: TickRate, start: u64, policy: LatePolicy) -> OwnTiming {
         let offsets: Vec<u64> = capture.frames().map(|frame| ticks.ticks(frame.at)).collect();
         let length = ticks.ticks(capture.length());
         let gaps = capture.frame_count().saturating_sub(1) as u64;
-        // A capture with one frame, or with all frames at one time, has no gap; it is sent once a millisecond.
+        // A capture without extent (one frame, or all at one time) has no gap to repeat. One round then takes a millisecond.
         let gap = length.checked_div(gaps).filter(|gap| *gap > 0).unwrap_or(ticks.hz() / 1000);
-        OwnTiming { offsets, round: length + gap, round_start: start, next: 0 }
+        OwnTiming {
+            offsets,
+            round: length + gap,
+            start,
+            round_start: start,
+            next: 0,
+            bound: LateBound::new(policy, gap, ticks),
+            released: 0,
+            skipped: 0,
+            lateness: Lateness::new(ticks),
+            ticks,
+        }
     }
 
-    /// How many frames to send at `now`, at most `room`, beginning with [`next_frame`](Self::next_frame). Stops at the end of a round,
-    /// so that the frames are consecutive in the capture.
+    /// How many frames to send at `now`, at most `room`, and how many frames before them are too late and are skipped. A release stops at the
+    /// end of a round, so that its frames are consecutive in the capture.
     #[inline]
-    pub fn due(&mut self, now: u64, room: u32) -> u32 {
-        let since = now.wrapping_sub(self.round_start);
-        if since as i64 <= -1 {
-            return 0;
+    pub fn due(&mut self, now: u64, room: u32) -> Result<Release, TooLate> {
+        let late = now.wrapping_sub(self.next_due());
+        if late.cast_signed() < 0 || room == 0 {
+            return Ok(Release::default());
         }
-        let ready = self.offsets[self.next..].iter().take(room as usize).take_while(|&&offset| offset <= since).count();
-        self.next += ready;
+        self.lateness.note(late);
+        let mut skipped = 0;
+        if late >= self.bound.ticks {
+            if self.bound.aborts {
+                return Err(TooLate { frame: self.released + self.skipped, late: self.ticks.nanoseconds(late) });
+            }
+            skipped = self.skip_late(now);
+        }
+        let since = now.wrapping_sub(self.round_start);
+        // The round may begin later than now, where everything until now was skipped.
+        let begun = since.cast_signed() >= 0;
+        let ready = self.offsets[self.next..].iter().take(room as usize).take_while(|&&offset| begun && offset <= since).count();
+        self.advance(ready);
+        self.released += ready as u64;
+        Ok(Release { frames: ready as u32, skipped })
+    }
+
+    /// When the next frame is due.
+    #[inline]
+    pub fn next_due(&self) -> u64 {
+        self.round_start.wrapping_add(self.offsets[self.next])
+    }
+
+    /// Frames released so far.
+    pub fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Frames skipped so far.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The lateness of all releases.
+    pub fn lateness(&self) -> LatenessReport {
+        self.lateness.report()
+    }
+
+    /// From the start until the next frame is due: what the frames until now take in the capture's timing, each with the gap behind it.
+    pub fn time_so_far(&self) -> Seconds {
+        self.ticks.nanoseconds(self.next_due().wrapping_sub(self.start)).seconds()
+    }
+
+    /// Skips every frame that is late by the bound or more.
+    #[cold]
+    fn skip_late(&mut self, now: u64) -> u64 {
+        let mut skipped = 0;
+        while now.wrapping_sub(self.next_due()).cast_signed() >= self.bound.ticks.cast_signed().max(1) {
+            self.advance(1);
+            skipped += 1;
+        }
+        self.skipped += skipped;
+        skipped
+    }
+
+    fn advance(&mut self, frames: usize) {
+        self.next += frames;
         if self.next == self.offsets.len() {
             self.next = 0;
             self.round_start = self.round_start.wrapping_add(self.round);
         }
-        ready as u32
-    }
-
-    /// Index of the frame that is due next.
-    pub fn next_frame(&self) -> usize {
-        self.next
     }
 }

@@ -13,7 +13,7 @@ use pcap_file::{DataLink, TsResolution};
 use tempfile::TempDir;
 
 use super::*;
-use crate::time::TickRate;
+use crate::time::{LatePolicy, Release, TickRate, TooLate};
 
 struct Fixture {
     dir: TempDir,
@@ -119,6 +119,70 @@ fn other_link_types_are_refused_by_name() {
 }
 
 #[test]
+fn a_frame_of_another_link_type_is_refused_by_number() {
+    let fixture = Fixture::new();
+    let mut writer = PcapNgWriter::new(File::create(fixture.path()).unwrap()).unwrap();
+    for linktype in [DataLink::ETHERNET, DataLink::LINUX_SLL] {
+        writer.write_pcapng_block(InterfaceDescriptionBlock { linktype, snaplen: 0, options: vec![] }).unwrap();
+    }
+    for interface_id in [0, 0, 1] {
+        let (timestamp, data) = (Duration::ZERO, Cow::Owned(vec![1; 60]));
+        writer.write_pcapng_block(EnhancedPacketBlock { interface_id, timestamp, original_len: 60, data, options: vec![] }).unwrap();
+    }
+    drop(writer);
+    let error = open(&fixture.path()).unwrap_err();
+    assert!(matches!(error, CaptureError::LinkType { frame: Some(3), number: 113, .. }), "{error}");
+    assert!(error.to_string().starts_with("frame 3 of ") && error.to_string().contains("link type 113"), "{error}");
+}
+
+/// A file as a user posted it.
+fn from_the_field(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+#[test]
+fn times_that_the_files_unit_does_not_have_are_refused_by_number() {
+    let error = open(&from_the_field("microsecond-magic-nanosecond-values.pcap")).unwrap_err();
+    assert!(matches!(error, CaptureError::TimeOutOfRange { frame: 1, unit: "microseconds", most: 1_000_000, .. }), "{error:?}");
+    assert!(error.to_string().contains("magic number"), "{error}");
+    // The largest fraction there is, and one more, in both units.
+    let fixture = Fixture::new();
+    for (ts_resolution, most) in [(TsResolution::MicroSecond, 1_000_000u32), (TsResolution::NanoSecond, 1_000_000_000)] {
+        let path = fixture.pcap(PcapHeader { ts_resolution, ..NANO }, &[(0, 60), (0, 60)]);
+        let whole = std::fs::read(&path).unwrap();
+        for (fraction, sound) in [(most - 1, true), (most, false), (u32::MAX, false)] {
+            let mut bytes = whole.clone();
+            // The second frame's record: 24 bytes of file header, 16 + 60 of the first record, 4 of seconds.
+            bytes[104..108].copy_from_slice(&fraction.to_be_bytes());
+            std::fs::write(&path, &bytes).unwrap();
+            match open(&path) {
+                Ok(capture) => {
+                    assert!(sound && capture.length().ns() == u64::from(fraction) * (1_000_000_000 / u64::from(most)), "{fraction}")
+                }
+                Err(CaptureError::TimeOutOfRange { frame, fraction: found, .. }) => assert_eq!((frame, found, sound), (2, fraction, false)),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_with_more_bytes_than_it_had_is_refused_by_number() {
+    let error = open(&from_the_field("caplen-above-len.pcap")).unwrap_err();
+    assert!(matches!(error, CaptureError::LongerThanItWas { frame: 1, original: 785, kept: 801, .. }), "{error:?}");
+    let fixture = Fixture::new();
+    let mut writer = PcapNgWriter::new(File::create(fixture.path()).unwrap()).unwrap();
+    writer.write_pcapng_block(InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options: vec![] }).unwrap();
+    for original_len in [60, 59] {
+        let (timestamp, data) = (Duration::ZERO, Cow::Owned(vec![1; 60]));
+        writer.write_pcapng_block(EnhancedPacketBlock { interface_id: 0, timestamp, original_len, data, options: vec![] }).unwrap();
+    }
+    drop(writer);
+    let error = open(&fixture.path()).unwrap_err();
+    assert!(matches!(error, CaptureError::LongerThanItWas { frame: 2, original: 59, kept: 60, .. }), "{error:?}");
+}
+
+#[test]
 fn frames_that_are_too_long_too_short_or_snapped_are_refused_by_number() {
     let fixture = Fixture::new();
     let path = fixture.pcap(NANO, &[(0, 60), (1, 1515)]);
@@ -143,14 +207,46 @@ fn what_is_no_capture_is_said_to_be_none() {
     assert!(open(&missing).unwrap_err().to_string().contains("missing.pcap"));
 }
 
+/// 1 GHz, so that a tick is a nanosecond.
+const CLOCK: TickRate = TickRate::from_hz(1_000_000_000).unwrap();
+
 #[test]
 fn own_timing_releases_each_frame_when_it_is_due_in_every_round() {
     let fixture = Fixture::new();
     let capture = open(&fixture.pcap(NANO, &[(0, 60), (100, 60), (100, 60), (400, 60)])).unwrap();
     let start = u64::MAX - 450;
-    let mut timing = OwnTiming::new(&capture, TickRate::from_hz(1_000_000_000).unwrap(), start);
+    let mut timing = OwnTiming::new(&capture, CLOCK, start, LatePolicy::CatchUp { bound: Nanoseconds::new(1_000_000) });
     // The mean gap is 133 ns, so a round takes 533.
-    let mut due = |at: u64, room| timing.due(start.wrapping_add(at), room);
+    let mut due = |at: u64, room| timing.due(start.wrapping_add(at), room).unwrap().frames;
     assert_eq!((due(u64::MAX, 8), due(0, 8), due(99, 8), due(100, 8), due(399, 8), due(400, 8)), (0, 1, 0, 2, 0, 1));
     assert_eq!((due(532, 8), due(533, 8), due(5000, 1), due(5000, 8), due(5000, 8)), (0, 1, 1, 2, 4));
+    assert_eq!((timing.released(), timing.skipped(), timing.time_so_far().nanoseconds().ns()), (12, 0, 3 * 533));
+}
+
+#[test]
+fn a_late_replay_says_so_and_skips_or_aborts_as_its_policy_is() {
+    let fixture = Fixture::new();
+    let capture = open(&fixture.pcap(NANO, &[(0, 60), (1000, 60), (2000, 60), (3000, 60)])).unwrap();
+    let replay = |policy| OwnTiming::new(&capture, CLOCK, 0, policy);
+    let bound = Nanoseconds::new(10_000);
+    // A hole of 0.5 ms: 500 frames were due, and ten of them are less than 10 µs late.
+    let mut timing = replay(LatePolicy::CatchUp { bound });
+    assert_eq!(timing.due(0, 8).unwrap(), Release { frames: 1, skipped: 0 });
+    let mut sent = 1;
+    let first = timing.due(500_000, 8).unwrap();
+    sent += u64::from(first.frames);
+    while timing.next_due() <= 500_000 {
+        sent += u64::from(timing.due(500_000, 8).unwrap().frames);
+    }
+    assert_eq!((sent, timing.released(), timing.skipped()), (11, 11, 490));
+    let lateness = timing.lateness();
+    assert_eq!((lateness.max_ns, first.skipped), (Nanoseconds::new(499_000), 490), "{lateness:?}");
+    assert!(lateness.late_bursts > 0 && lateness.mean_ns > 0.0, "{lateness:?}");
+
+    let mut timing = replay(LatePolicy::Abort { bound });
+    assert_eq!(timing.due(9_999, 1).unwrap().frames, 1);
+    assert_eq!(timing.due(11_000, 1), Err(TooLate { frame: 1, late: Nanoseconds::new(10_000) }));
+    // Within its gap of 1 µs a frame goes, and after it not any more.
+    let mut timing = replay(LatePolicy::Skip);
+    assert_eq!(timing.due(10_500, 8).unwrap(), Release { frames: 1, skipped: 10 });
 }

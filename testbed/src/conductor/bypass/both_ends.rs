@@ -45,7 +45,10 @@ impl OneWay {
             duplicate: sum.duplicate + seen.duplicate,
             reordered: sum.reordered + seen.reordered,
             window_exceeded: sum.window_exceeded + seen.window_exceeded,
+            first_sequence: sum.first_sequence.into_iter().chain(seen.first_sequence).min(),
             highest_sequence: sum.highest_sequence.max(seen.highest_sequence),
+            // A second run of a stream of this trial is another sender's: each trial starts its own once.
+            several_senders: sum.several_senders || seen.several_senders || seen.run > 0,
             // The numbers of several streams say nothing of each other.
             last_lost: if self.sent.streams.len() == 1 { seen.last_lost } else { None },
             ..sum

@@ -128,7 +128,7 @@ const TABLE: [DriverCounters; 8] = [
         drivers: &["net_af_packet"],
         nic: Domain::Uncounted,
         // drivers/net/af_packet/rte_eth_af_packet.c, `eth_stats_get`: PACKET_STATISTICS (tp_drops) in imissed since 25.03; before, the frames
-        // that the kernel dropped because the ring was full are counted nowhere. See `missed_is_set`.
+        // that the kernel dropped because the ring was full are counted nowhere. See `dataplane::driver_sets_rx_missed`.
         no_descriptor: MISSED,
         no_mbuf: NO_MBUF,
         pause_received: Domain::Uncounted,
@@ -159,15 +159,8 @@ impl DriverCounters {
     /// Those of a driver in one version of DPDK, such as `DPDK 24.11.2`.
     pub fn of(driver: &str, dpdk: &str) -> DriverCounters {
         let known = TABLE.into_iter().find(|known| known.drivers.contains(&driver)).unwrap_or(UNKNOWN);
-        if missed_is_set(driver, dpdk) { known } else { DriverCounters { no_descriptor: Domain::Uncounted, ..known } }
+        if dataplane::driver_sets_rx_missed(driver, dpdk) { known } else { DriverCounters { no_descriptor: Domain::Uncounted, ..known } }
     }
-}
-
-/// The AF_PACKET driver has `imissed` since 25.03.
-fn missed_is_set(driver: &str, dpdk: &str) -> bool {
-    let mut parts = dpdk.trim_start_matches(|c: char| !c.is_ascii_digit()).split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let release = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    driver != "net_af_packet" || release >= (25, 3)
 }
 
 impl Domain {

@@ -29,7 +29,7 @@ pub(super) fn of_round_trips(trips: &RoundTrips, ports: &OpenPorts) -> LossDomai
     LossDomains {
         unsent: sent.frames_unsent + sent.frames_skipped,
         reflector_unsent: trips.reflected.unsent,
-        lost: sent.frames_sent.saturating_sub(returned.received),
+        lost: sent.frames_sent.saturating_sub(returned.received + returned.in_flight),
         duplicate: returned.duplicate,
         reordered: returned.reordered,
         corrupt: returned.corrupt,

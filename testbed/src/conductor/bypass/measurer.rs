@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dataplane::{RateStep, SendPlan};
-use methodology::trial::{Measurer, Stimulus, TrialInput, TrialOutcome};
+use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
@@ -84,6 +84,10 @@ impl Measurer for PairMeasurer<'_> {
             }
             if let (Stimulus::Event { .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
                 direction.longest_gap = (trial.received.frames_received > 0).then(|| Seconds::from(trial.received.longest_gap));
+                if trial.links.sender.up_after && trial.links.receiver.up_after {
+                    // The device was reset, and its link with it: that is what the trial is about.
+                    outcome.faults.retain(|fault| !matches!(fault, Fault::LinkChange { .. }));
+                }
             }
             self.last = Some(LastTrial::OneWay(trial));
             outcome

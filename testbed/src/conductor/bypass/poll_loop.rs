@@ -1,7 +1,8 @@
 //! What a poll loop reports against its own measurement.
 
-use dataplane::{CycleReport, HiccupReport, ReflectReport, SendReport};
-use methodology::trial::{Engine, Fault};
+use dataplane::{CycleReport, HiccupReport, ReflectReport, ReturnedFrames, SendReport};
+use methodology::trial::{Engine, Fault, too_many_duplicates};
+use methodology::units::Seconds;
 use reporter::record::{Reason, ReasonKind};
 
 use super::reason_kind::reason_of_fault;
@@ -17,9 +18,18 @@ pub(super) fn reflector_faults(reflected: &ReflectReport) -> impl Iterator<Item 
     unsent.into_iter().chain(ended_early(Engine::Reflector, reflected.ended_early.as_ref()))
 }
 
-/// What speaks against the round trips that a sender timed, of which `returned` frames came back.
+/// What the frames that returned say against a trial.
+pub(super) fn returned_faults(returned: &ReturnedFrames) -> impl Iterator<Item = Fault> {
+    let in_flight = (returned.in_flight > 0)
+        .then(|| Fault::InFlight { frames: returned.in_flight, waited: Seconds::from(returned.waited).nanoseconds() });
+    let several_senders = returned.several_senders.then_some(Fault::SeveralSenders);
+    too_many_duplicates(returned.duplicate, returned.received).into_iter().chain(several_senders).chain(in_flight)
+}
+
+/// Why the round trips that a sender timed are not valid; `returned` frames were received back.
 pub(super) fn sender_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     let mut reasons = Vec::new();
+    reasons.extend(sent.returned.iter().flat_map(returned_faults).map(|fault| reason_of_fault(&fault)));
     if returned == 0 {
         reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came back", sent.frames_sent) });
     }

@@ -48,6 +48,9 @@ fn kind_of_fault(fault: &Fault) -> ReasonKind {
         Fault::PauseFrames { .. } => ReasonKind::PauseFrames,
         Fault::SizeNotIntended { .. } => ReasonKind::WrongFrameSize,
         Fault::WindowExceeded { .. } => ReasonKind::WindowExceeded,
+        Fault::Duplicates { .. } => ReasonKind::Duplicates,
+        Fault::SeveralSenders => ReasonKind::SeveralSenders,
+        Fault::InFlight { .. } => ReasonKind::InFlight,
         Fault::ReflectorUnsent { .. } | Fault::EndedEarly { .. } => ReasonKind::Other,
     }
 }
@@ -86,6 +89,9 @@ mod tests {
             (fault(Fault::SizeNotIntended { intended: 64, counted_milli: 68_000 }), ReasonKind::WrongFrameSize),
             (fault(Fault::WindowExceeded { frames: 9 }), ReasonKind::WindowExceeded),
             (fault(Fault::ReflectorUnsent { frames: 5 }), ReasonKind::Other),
+            (fault(Fault::Duplicates { frames: 800, received: 200 }), ReasonKind::Duplicates),
+            (fault(Fault::SeveralSenders), ReasonKind::SeveralSenders),
+            (fault(Fault::InFlight { frames: 81, waited: second.nanoseconds() }), ReasonKind::InFlight),
             // The text of an engine names other kinds' words; it is not read.
             (fault(Fault::EndedEarly { engine: Engine::Sink, reason: "the link of p0 was away, offered".to_owned() }), ReasonKind::Other),
         ];

@@ -149,6 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn doubled_frames_another_sender_and_frames_in_flight_make_the_measurement_invalid() {
+        let kinds = |returned: ReturnedFrames| {
+            let mut trips = trips(0, None);
+            trips.sent.returned = Some(returned);
+            of(&trips).reasons.into_iter().map(|reason| reason.kind).collect::<Vec<_>>()
+        };
+        let all = || ReturnedFrames { received: 1_000, ..ReturnedFrames::default() };
+        assert_eq!(kinds(ReturnedFrames { duplicate: 1, ..all() }), [], "one in a thousand");
+        assert_eq!(kinds(ReturnedFrames { duplicate: 2, ..all() }), [ReasonKind::Duplicates]);
+        assert_eq!(kinds(ReturnedFrames { several_senders: true, ..all() }), [ReasonKind::SeveralSenders]);
+        assert_eq!(kinds(ReturnedFrames { received: 919, in_flight: 81, ..all() }), [ReasonKind::InFlight]);
+    }
+
+    #[test]
     fn a_reflector_that_ended_early_makes_the_measurement_invalid() {
         let ended = of(&trips(0, Some("the link went down")));
         let [reason] = &ended.reasons[..] else { panic!("{:?}", ended.reasons) };

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan};
 use methodology::trial::{
-    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Engine, Fault, Hiccups, TrialOutcome,
+    DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Engine, Fault, Hiccups, TrialOutcome, too_many_duplicates,
 };
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
 use super::accounting::bytes_per_frame;
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::loss_domains;
-use super::poll_loop::{ended_early, reflector_faults};
+use super::poll_loop::{ended_early, reflector_faults, returned_faults};
 use super::wire_proof::WireProof;
 
 /// Makes outcomes of the trials of one pair.
@@ -42,6 +42,8 @@ impl OutcomeOf<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
+        outcome.faults.extend(too_many_duplicates(came.duplicate, came.received));
+        outcome.faults.extend(came.several_senders.then_some(Fault::SeveralSenders));
         outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
         outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
@@ -72,6 +74,7 @@ impl OutcomeOf<'_> {
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
+        outcome.faults.extend(returned_faults(&returned));
         outcome.faults.extend(WireProof::round_trips(trips, self.ports).faults());
         outcome.faults.extend(reflector_faults(&trips.reflected));
         outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
@@ -103,7 +106,9 @@ pub(super) fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
     let came = trial.of_streams();
     let next = came.highest_sequence.map_or(0, |highest| highest + 1);
     // What was sent after the last frame that came is lost as well.
-    let last_lost = if next < stream.frames { Some(stream.frames - 1) } else { came.last_lost };
+    // And what was sent before the first: the sink runs before the sender starts.
+    let before_first = came.first_sequence.and_then(|first| first.checked_sub(1));
+    let last_lost = if next < stream.frames { Some(stream.frames - 1) } else { came.last_lost.or(before_first) };
     let lost_after = last_lost.filter(|&lost| lost >= after).map_or(0, |lost| lost - after + 1);
     Some(then.time_of(lost_after))
 }

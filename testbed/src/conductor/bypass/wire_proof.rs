@@ -1,6 +1,6 @@
 //! What must hold at both ports for a trial to be valid: links that stayed up, and no pause frames.
 
-use dataplane::CounterPair;
+use dataplane::{CARRIER_CHANGES, CounterPair, PortCounters};
 use methodology::trial::Fault;
 
 use super::accounting::Discards;
@@ -43,14 +43,20 @@ impl<'a> WireProof<'a> {
         // In either direction and at either end: flow control limits the rate below what the path can carry.
         let pause: u64 = ends.iter().filter_map(|end| Discards::of(end.counters, end.port).pause).sum();
         let pause = (pause > 0).then_some(Fault::PauseFrames { count: pause });
-        ends.iter().filter_map(|end| link_fault(end.link, &end.port.port.name)).chain(pause).collect()
+        ends.iter().filter_map(|end| link_fault(end.link, end.counters, &end.port.port.name)).chain(pause).collect()
     }
 }
 
-fn link_fault(link: LinkSeen, port: &str) -> Option<Fault> {
+/// Whether the kernel's interface below a port lost or got its carrier during the trial, however short that was.
+fn carrier_changed(counters: &CounterPair) -> bool {
+    let changes = |counters: &PortCounters| counters.extended.get(CARRIER_CHANGES).copied();
+    changes(&counters.before).zip(changes(&counters.after)).is_some_and(|(before, after)| after != before)
+}
+
+fn link_fault(link: LinkSeen, counters: &CounterPair, port: &str) -> Option<Fault> {
     let port = port.to_owned();
     match (link.up_before, link.up_after) {
-        (true, true) => None,
+        (true, true) => carrier_changed(counters).then_some(Fault::LinkChange { port }),
         (false, false) => Some(Fault::LinkDown { port }),
         (true, false) | (false, true) => Some(Fault::LinkChange { port }),
     }
@@ -62,11 +68,23 @@ mod tests {
 
     #[test]
     fn a_link_that_was_not_up_all_the_time_spoils_the_trial() {
-        let fault = |up_before, up_after| link_fault(LinkSeen { up_before, up_after }, "0000:03:00.0");
+        let still = CounterPair::default();
+        let fault = |up_before, up_after| link_fault(LinkSeen { up_before, up_after }, &still, "0000:03:00.0");
         let port = || "0000:03:00.0".to_owned();
         assert_eq!(fault(true, true), None);
         assert_eq!(fault(false, false), Some(Fault::LinkDown { port: port() }));
         assert_eq!(fault(true, false), Some(Fault::LinkChange { port: port() }));
         assert_eq!(fault(false, true), Some(Fault::LinkChange { port: port() }));
+    }
+
+    #[test]
+    fn a_carrier_that_came_and_went_during_the_trial_spoils_it_too() {
+        let counters = |before: u64, after: u64| {
+            let of = |changes| PortCounters { extended: [(CARRIER_CHANGES.to_owned(), changes)].into(), ..PortCounters::default() };
+            CounterPair { before: of(before), after: of(after) }
+        };
+        let up = LinkSeen { up_before: true, up_after: true };
+        assert_eq!(link_fault(up, &counters(2, 2), "p0"), None);
+        assert_eq!(link_fault(up, &counters(2, 4), "p0"), Some(Fault::LinkChange { port: "p0".to_owned() }));
     }
 }
