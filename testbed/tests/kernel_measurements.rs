@@ -167,9 +167,10 @@ tool = "neper"
     let made: Vec<_> = archive.records.iter().map(|record| (record.tool.name.as_str(), record.stack, record.verdict.state)).collect();
     assert_eq!(made, [("neper", Stack::KernelTcp, State::Valid), ("neper", Stack::KernelUdp, State::Valid)], "{:?}", archive.records);
     assert!(
-        archive.records[0].values.rtt_ns.as_ref().unwrap().p99.is_some() && archive.records[0].tool.commands[0].starts_with("tcp_rr -c ")
+        archive.records[0].values.rtt_ns.as_ref().unwrap().p99.is_some()
+            && archive.records[0].tool.commands[0].starts_with("tcp_rr -c --nolog ")
     );
-    assert!(archive.records[1].values.goodput_bps.is_some() && archive.records[1].tool.commands[0].starts_with("udp_stream -c "));
+    assert!(archive.records[1].values.goodput_bps.is_some() && archive.records[1].tool.commands[0].starts_with("udp_stream -c --nolog "));
 }
 
 /// A stream and a ping-pong of every kind between the first two endpoints.

@@ -29,7 +29,7 @@ impl Tool for Neper {
     }
 
     fn version_command(&self) -> CommandLine {
-        CommandLine::new("tcp_rr", ["--version"])
+        CommandLine::new("tcp_rr", ["--nolog", "--version"])
     }
 
     fn can(&self, _method: Method, transport: Transport) -> bool {
@@ -72,8 +72,8 @@ fn commands(spec: &KernelSpec) -> Commands {
     };
     let size = spec.size.bytes().to_string();
     let (address, control, data) = (spec.server.to_string(), spec.port.to_string(), (spec.port + 1).to_string());
-    // Without it each run leaves a log file in the working directory (logging_init in logging.c).
-    let mut both: Vec<&str> = vec!["--logtostderr", "-H", &address, "-C", &control, "-P", &data];
+    // --nolog: else each process leaves a log file in its working directory.
+    let mut both: Vec<&str> = vec!["--nolog", "-H", &address, "-C", &control, "-P", &data];
     let seconds = seconds.to_string();
     both.extend(["-l", &seconds]);
     match spec.method {

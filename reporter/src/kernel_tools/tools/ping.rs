@@ -106,7 +106,7 @@ fn measure(run: &[&str], exit: ToolExit) -> Result<Measurement, ToolError> {
         .partition(|line| target.zip(sender(line)).is_none_or(|(target, sender)| target == sender));
     let times: Vec<f64> = own.iter().filter_map(|line| reply_ns(line)).collect();
     if !stray.is_empty() {
-        measurement.remark(format!("{} replies of another address than the target's are left out", stray.len()));
+        measurement.remark(format!("replies of another address than the target's are left out: {}", stray.len()));
     }
     let duplicates = run.iter().filter(|line| line.contains("(DUP!)")).count();
     if duplicates > 0 {
