@@ -153,17 +153,20 @@ fn a_wrong_udp_checksum_is_corrupt_where_it_is_checked_and_otherwise_the_zero_is
     }
 }
 
+/// What is done to a tag, and its name.
+type Damage = (&'static str, fn(&mut [u8]));
+
 #[test]
 fn frames_whose_tags_are_all_damaged_are_corrupt_and_not_foreign() {
     let folder = Folder::new();
     for more in [&["--frames", "300"][..], &["--frames", "300", "--flows", "20"], &["--frames", "300", "--size", "imix"]] {
         let sent = folder.sent(more);
-        let damage: [(&str, fn(&mut [u8])); 3] = [
+        let damages: [Damage; 3] = [
             ("one bit", |tag| tag[3] ^= 1),
             ("zeros", |tag| tag.fill(0)),
             ("inverted", |tag| tag.iter_mut().for_each(|byte| *byte = !*byte)),
         ];
-        for (what, damage) in damage {
+        for (what, damage) in damages {
             let mut damaged = sent.clone();
             damaged.iter_mut().for_each(|frame| damage(&mut frame.bytes[TAG..TAG + 18]));
             assert_eq!(counts(&folder.received(&damaged, &[])), [0, 0, 0, 0, 300, 0], "{more:?}, {what}");

@@ -96,6 +96,9 @@ fn a_mix_is_interleaved_and_its_bits_are_those_of_the_bytes_that_were_sent() {
     }
 }
 
+/// How a rate is asked for, and the bytes that it counts of a frame of so many bytes of wire.
+type Rate = (&'static [&'static str], fn(f64) -> f64);
+
 #[test]
 fn a_capture_is_sent_at_a_rate_of_bits_by_its_frames_own_sizes() {
     let folder = Folder::new();
@@ -104,7 +107,7 @@ fn a_capture_is_sent_at_a_rate_of_bits_by_its_frames_own_sizes() {
     let frames = pcap::frames_of([42, 1514, 60, 700, 200], 1_000_000);
     pcap::write(&file, &frames);
     let padded = |length: usize| length.max(60) as f64 + 24.0;
-    let rates: [(&[&str], fn(f64) -> f64); 3] = [
+    let rates: [Rate; 3] = [
         (&["--rate", "10Mbps"], |wire| wire),
         (&["--rate", "50%", "--link", "20M"], |wire| wire),
         // Layer 2: without the 20 bytes between frames.
