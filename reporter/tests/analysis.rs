@@ -91,9 +91,9 @@ fn invalid_trials_do_not_move_a_ratio_that_has_valid_ones() {
 #[test]
 fn a_single_measurement_has_a_ratio_but_no_interval_and_three_have_one() {
     let once = analyse(&records(&Truth { repetitions: 1, ..Truth::lab(2) }));
-    assert!(!once.ratios.is_empty() && once.ratios.iter().all(|r| r.interval.is_none()) && !once.overview.repeated);
+    assert!(!once.ratios.is_empty() && once.ratios.iter().all(|r| r.interval.is_err()) && !once.overview.repeated);
     let thrice = analyse(&records(&Truth::lab(2)));
-    assert!(thrice.ratios.iter().all(|r| r.interval.is_some_and(|i| i.low < r.ratio && r.ratio < i.high)) && thrice.overview.repeated);
+    assert!(thrice.ratios.iter().all(|r| r.interval.is_ok_and(|i| i.low < r.ratio && r.ratio < i.high)) && thrice.overview.repeated);
 }
 
 #[test]

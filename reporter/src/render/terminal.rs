@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
 use super::escape;
-use crate::analysis::{Amount, Analysis, Cells, Quantity, Sample, Unit, analyse, statistics};
+use crate::analysis::{Amount, Analysis, Cells, LatencyRatio, Quantity, Sample, Unit, analyse, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, SizeKind, Stack};
 
@@ -115,7 +115,7 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
 }
 
 fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
-    let mut table = ruled(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK", "verdict"]);
+    let mut table = ruled(width, &["pair", "TCP mean", "UDP mean", "DPDK p50", "p99", "p99.9", "TCP / DPDK mean", "verdict"]);
     for pair in cells.pairs() {
         let of = |stack: Stack| {
             cells
@@ -153,7 +153,9 @@ fn idle(cell: &crate::analysis::Cell<'_>) -> (bool, f64) {
 
 fn rtt_ratio(analysis: &Analysis, pair: &Pair) -> String {
     let ratio = analysis.latency_ratios.iter().find(|r| r.pair == *pair && r.kernel_stack == Stack::KernelTcp);
-    ratio.map_or_else(|| "–".to_owned(), |r| marked(Amount { unit: Unit::Ratio, value: r.ratio }, r.is_trusted()))
+    // Of medians only where a side has no mean.
+    let of = |r: &LatencyRatio| if r.quantity() == Quantity::RttMean { "" } else { " (median)" };
+    ratio.map_or_else(|| "–".to_owned(), |r| format!("{}{}", marked(Amount { unit: Unit::Ratio, value: r.ratio }, r.is_trusted()), of(r)))
 }
 
 fn shown(sample: Option<Sample>) -> String {

@@ -1,6 +1,6 @@
 //! What the analysis found, as sentences. Numbers that prove nothing get no sentence.
 
-use crate::analysis::statistics::Interval;
+use crate::analysis::statistics::{Interval, NoEffectTest, NoInterval};
 use crate::analysis::{
     Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
     ResponseKind, Setup, Tuning, three_digits,
@@ -30,7 +30,10 @@ fn response(response: &Response) -> String {
     };
     let significant: Vec<&Effect> = response.effects.iter().filter(|e| e.significant).collect();
     if significant.is_empty() {
-        return format!("no effect of the kinds of endpoints on {what} can be told from noise");
+        return match response.effects.iter().find_map(|e| e.p.err()) {
+            Some(why @ NoEffectTest::ExactAgreement) => format!("no effect of the kinds of endpoints on {what} was tested: {why}"),
+            _ => format!("no effect of the kinds of endpoints on {what} can be told from noise"),
+        };
     }
     let parts: Vec<String> = significant
         .iter()
@@ -40,7 +43,7 @@ fn response(response: &Response) -> String {
                 EffectSource::Receiver => "the receiver's kind",
                 EffectSource::Interaction => "the combination of both",
             };
-            let p = if effect.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", effect.p) };
+            let p = effect.p.map_or_else(|why| why.to_string(), |p| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") });
             format!("{source} explains {} of the variation ({p}{})", share(effect.explained), factors(effect))
         })
         .collect();
@@ -102,9 +105,9 @@ fn choice(choice: &ConfigurationChoice) -> String {
 /// Which configuration was fastest.
 pub fn tuning(tuning: &Tuning) -> Option<String> {
     let fastest = tuning.fastest.as_ref()?;
-    let times = |ratio: f64, interval: Option<Interval>| {
+    let times = |ratio: f64, interval: Result<Interval, NoInterval>| {
         let interval =
-            interval.map_or_else(|| "measured once".to_owned(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
+            interval.map_or_else(|why| why.to_string(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
         format!("{} times ({interval})", three_digits(ratio))
     };
     let key = &tuning.measurement;
@@ -126,9 +129,9 @@ pub const TUNING_METHOD: &str = "The best of many looks better than it is, becau
 /// How the sentences of [`effects`] came about.
 pub fn effects_method() -> String {
     format!(
-        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput a byte handed over at once, where goodput is \
-         below half its maximum) and maximum. A pair is one observation, the mean of its repetitions. F tests with Holm's correction over \
-         all of them: the chance of any false claim here is at most {:.0} %.",
+        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput a byte handed over at once, at the smallest \
+         size that all pairs have) and maximum. F tests of kinds against the variation between endpoints of one kind, because pairs share \
+         endpoints; Holm's correction over all of them: the chance of any false claim here is at most {:.0} %.",
         LEVEL * 100.0
     )
 }
@@ -138,9 +141,13 @@ pub fn plateau(of: &PlateauOf) -> String {
     match &of.plateau {
         Plateau::Ceiling { ceiling: CeilingKind::TcpGoodput, from_bytes } => format!("at the TCP goodput ceiling from {from_bytes} B"),
         Plateau::Ceiling { from_bytes, .. } => format!("at line rate from {from_bytes} B"),
-        Plateau::Level { from_bytes, level } => format!("level from {from_bytes} B at {level}"),
+        Plateau::Level { from_bytes, level, within } => {
+            format!("level from {from_bytes} B at {level} (within {:.0} %)", (within * 100.0).ceil())
+        }
         Plateau::StillRising => "still rising at the largest size".to_owned(),
         Plateau::Falls { best_bytes, best } => format!("highest at {best_bytes} B ({best}), lower above"),
+        Plateau::MeasuredOnce { best_bytes, best } => format!("measured once: highest at {best_bytes} B ({best})"),
+        Plateau::Unclear { best_bytes, best } => format!("too noisy to tell: highest at {best_bytes} B ({best})"),
         Plateau::NotEnoughData => "not enough data".to_owned(),
     }
 }
@@ -210,7 +217,7 @@ pub fn repetitions(analysis: &Analysis) -> &'static str {
         ""
     } else if analysis.overview.repeated {
         "Results were repeated; whiskers and intervals show their spread."
-    } else if analysis.ratios.iter().all(|r| r.interval.is_none()) {
+    } else if analysis.ratios.iter().all(|r| r.interval == Err(NoInterval::MeasuredOnce)) {
         "Each result was measured once (n = 1): nothing can be said about noise. linerate run --full repeats."
     } else {
         "Some results were measured once (n = 1); those carry no interval."
