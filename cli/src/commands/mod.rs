@@ -36,7 +36,6 @@ pub struct CommandError(String);
 
 impl CommandError {
     /// An error of the command's own.
-    #[cfg(feature = "dpdk")]
     pub fn new(text: impl Into<String>) -> Self {
         CommandError(text.into())
     }
