@@ -101,6 +101,11 @@ impl Sample {
         statistics::mean(&self.values).unwrap_or(f64::NAN)
     }
 
+    /// The sample's geometric mean, which ratios and changes are made of.
+    pub fn geometric_mean(&self) -> f64 {
+        statistics::geometric_mean(&self.values).unwrap_or(f64::NAN)
+    }
+
     /// Lowest and highest value.
     pub fn range(&self) -> (f64, f64) {
         self.values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)))

@@ -6,7 +6,6 @@
 mod cells;
 mod configuration;
 mod effects;
-pub mod noise;
 mod overview;
 mod percentiles;
 mod percentiles_under_load;
@@ -14,12 +13,14 @@ mod placement;
 mod plateau;
 mod quantity;
 mod ratio;
-pub mod statistics;
 mod tuning;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use statistics::{Interval, NoInterval};
 
 use crate::record::Record;
+
+pub use methodology::statistics;
 
 pub use cells::{Cell, CellKey, Cells, Group, Sample, SizeKey};
 pub use configuration::{Configuration, ConfigurationChoice, Setting, SettingValue, Setup};
@@ -36,6 +37,11 @@ pub use tuning::{Fastest, TunedRate, Tuning, tunings};
 
 /// The level of all tests: the chance of a claim where there is nothing to claim.
 pub const LEVEL: f64 = 0.05;
+
+/// An interval as it is, and the reason why there is none as null: readers of JSON know the key as a number pair or nothing.
+pub(crate) fn interval_or_null<S: Serializer>(interval: &Result<Interval, NoInterval>, to: S) -> Result<S::Ok, S::Error> {
+    interval.ok().serialize(to)
+}
 
 /// Everything the report says beyond the records themselves.
 #[derive(Debug, Clone, Serialize)]

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::Change;
-use crate::analysis::statistics;
+use crate::analysis::statistics::{self, LogDifference};
 use crate::analysis::{LEVEL, Quantity};
 use crate::record::Stack;
 
@@ -14,7 +14,7 @@ pub struct Visible {
     /// Where every result shifted: the correction then costs almost nothing. (Of Benjamini and Hochberg's; Holm's asks for more.)
     pub together: f64,
     #[serde(skip)]
-    test: statistics::Comparison,
+    test: LogDifference,
 }
 
 /// What could be seen of one kind of result: the middle one.
@@ -33,7 +33,7 @@ pub struct VisibleByKind {
 }
 
 impl Visible {
-    pub(super) fn uncorrected(test: statistics::Comparison) -> Self {
+    pub(super) fn uncorrected(test: LogDifference) -> Self {
         Visible { alone: f64::NAN, together: f64::NAN, test }.among(1)
     }
 
