@@ -1,141 +1,32 @@
 //! Two runs, or several runs a side: what differs beyond noise, and what else differed between them.
 
+mod change;
+mod correction;
 mod environment;
 mod judging;
 mod matching;
+mod noise;
 mod sentences;
 mod threshold;
 mod visible;
-
-use std::fmt;
+mod visible_by_kind;
 
 use serde::Serialize;
 
-use crate::analysis::statistics::{self, Interval, LogDifference, NoInterval, ratio_of_geometric_means};
-use crate::analysis::{CellKey, Cells, LEVEL, Quantity, Sample};
+use crate::analysis::statistics::{ratio_interval, ratio_of_geometric_means};
+use crate::analysis::{CellKey, Cells, LEVEL, Quantity};
 use crate::archive::Archive;
 use crate::record::Metric;
 use matching::{Matches, SideCell};
 
+pub use change::{Change, Finding};
+pub use correction::Correction;
 pub(crate) use environment::flatten;
 pub use environment::{EnvironmentDifference, environment_differences};
+pub use noise::NoiseOf;
 pub use threshold::{NotAThreshold, Threshold};
-pub use visible::{Visible, VisibleByKind};
-
-/// Which noise a difference is held against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoiseOf {
-    /// One run a side: how the repetitions of a run vary. What changes from run to run (placement of memory, the scheduler's choices, what
-    /// else the machine did that hour) is not in it.
-    WithinARun,
-    /// Several runs on a side: how runs vary.
-    BetweenRuns,
-}
-
-/// How many comparisons are kept from raising false alarms by their number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Correction {
-    /// Benjamini and Hochberg: at most 5 % of what is flagged is flagged wrongly. The default, because a run has hundreds of results
-    /// with few repetitions each; with two runs that do not differ at all, the chance of any flag is 5 % as well.
-    #[default]
-    BenjaminiHochberg,
-    /// Holm: the chance that anything at all is flagged wrongly is at most 5 %. Finds less.
-    Holm,
-}
-
-impl fmt::Display for Correction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Correction::BenjaminiHochberg => "Benjamini-Hochberg",
-            Correction::Holm => "Holm",
-        })
-    }
-}
-
-impl Correction {
-    /// Adjusted p in the given order.
-    fn apply(self, p: &[f64]) -> Vec<f64> {
-        match self {
-            Correction::BenjaminiHochberg => statistics::benjamini_hochberg(p),
-            Correction::Holm => statistics::holm(p),
-        }
-    }
-}
-
-/// The answer for one result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Finding {
-    /// Differs beyond noise, for the better.
-    Better,
-    /// Differs beyond noise, for the worse.
-    Worse,
-    /// Does not differ beyond noise.
-    WithinNoise,
-    /// Noise is unknown: measured once on a side, or repetitions that agree exactly ([`Change::not_judged`]).
-    CannotJudge,
-    /// Not from valid trials on both sides.
-    NotValid,
-}
-
-impl Finding {
-    /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Finding::Better => "better",
-            Finding::Worse => "worse",
-            Finding::WithinNoise => "within noise",
-            Finding::CannotJudge => "noise unknown",
-            Finding::NotValid => "not valid",
-        }
-    }
-}
-
-/// One result on both sides.
-#[derive(Debug, Clone, Serialize)]
-pub struct Change {
-    /// What was measured.
-    pub key: CellKey,
-    /// Judged by.
-    pub quantity: Quantity,
-    /// Before: a value a repetition, or a value a run where noise is between runs.
-    pub base: Sample,
-    /// After.
-    pub new: Sample,
-    /// The geometric mean of `new` over that of `base`.
-    pub ratio: f64,
-    /// Its 95 % interval, uncorrected, from the same noise as the test.
-    pub interval: Option<Interval>,
-    /// How large a shift had to be to be found; none where noise is unknown.
-    pub visible: Option<Visible>,
-    /// Of the test, as it is.
-    pub p: Option<f64>,
-    /// Corrected for the number of comparisons.
-    pub p_corrected: Option<f64>,
-    /// The answer.
-    pub finding: Finding,
-    /// Why there was no test.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_judged: Option<NoInterval>,
-    #[serde(skip)]
-    test: Option<LogDifference>,
-}
-
-impl Change {
-    /// How much worse, 0.05 for 5 %; negative where it is better. Half a rate and twice a delay are both 0.5 and 1.
-    pub fn worse_by(&self) -> f64 {
-        if self.quantity.higher_is_better() { 1.0 - self.ratio } else { self.ratio - 1.0 }
-    }
-
-    /// The measurement's name on one line.
-    pub fn name(&self) -> String {
-        let load = self.key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
-        let setup = self.key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
-        format!("{} {} {} {}{load}{setup}", self.key.pair, self.key.stack, self.key.size, self.quantity)
-    }
-}
+pub use visible::Visible;
+pub use visible_by_kind::VisibleByKind;
 
 /// Two sides compared.
 #[derive(Debug, Clone, Serialize)]
@@ -217,7 +108,7 @@ fn change(before: &SideCell<'_, '_>, after: &SideCell<'_, '_>, quantity: Quantit
     let (base, new) = (before.sample(quantity, noise)?, after.sample(quantity, noise)?);
     let ratio = ratio_of_geometric_means(&new.values, &base.values)?;
     let finding = if base.trusted && new.trusted { Finding::CannotJudge } else { Finding::NotValid };
-    let interval = statistics::ratio_interval(&new.values, &base.values).ok();
+    let interval = ratio_interval(&new.values, &base.values).ok();
     let key = after.key.clone();
     Some(Change {
         key,
