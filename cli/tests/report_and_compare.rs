@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
 /// A run directory with one DPDK result, measured as many times as there are rates.
@@ -80,4 +81,36 @@ fn compare_fails_on_a_regression_and_on_blindness_and_passes_otherwise() {
     assert_eq!(object["comparison"]["changes"][0]["finding"], "worse");
     compare("slow").arg("--out").arg(at("out")).assert().code(0).stdout(contains("compare.html"));
     assert!(at("out").join("figures/changes.svg").exists());
+}
+
+#[test]
+fn compare_takes_several_runs_a_side_and_each_run_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    // Runs differ by about 3 %, repetitions by 0.1 %.
+    for (name, rate) in [("b1", 1.00e6), ("b2", 1.03e6), ("b3", 0.98e6), ("n1", 0.99e6), ("n2", 1.02e6), ("n3", 0.97e6), ("slow1", 0.80e6)]
+    {
+        run(&at(name), &[rate, rate * 1.001, rate * 0.999]);
+    }
+    let compare = |base: &[&str], new: &[&str]| {
+        let mut command = linerate();
+        command.arg("compare").arg("--base").args(base.iter().map(|name| at(name)));
+        command.arg("--new").args(new.iter().map(|name| at(name)));
+        command
+    };
+    linerate()
+        .arg("compare")
+        .arg(at("b1"))
+        .arg(at("n1"))
+        .assert()
+        .code(0)
+        .stdout(contains("1 are worse").and(contains("noise within a run")));
+    let between = compare(&["b1", "b2", "b3"], &["n1", "n2", "n3"]).args(["--fail-on-regression", "20%"]).assert().code(0);
+    between.stdout(contains("0 are worse").and(contains("noise between runs")).and(contains("No result is shown to be worse by 20 %")));
+    compare(&["b1", "b2", "b3"], &["slow1"]).args(["--fail-on-regression", "1%"]).assert().code(1).stdout(contains("1 regressions"));
+    compare(&["b1", "b1"], &["n1"]).assert().code(1).stderr(contains("given more than once"));
+    compare(&["b1", "b2"], &["b2"]).assert().code(1).stderr(contains("given more than once"));
+    linerate().arg("compare").arg(at("b1")).assert().code(2).stderr(contains("NEW"));
+    linerate().arg("compare").arg("--base").arg(at("b1")).assert().code(2).stderr(contains("--new"));
+    linerate().arg("compare").arg(at("b1")).arg("--new").arg(at("n1")).assert().code(2);
 }

@@ -3,8 +3,13 @@
 
 mod synthetic;
 
-use reporter::analysis::{EffectSource, Plateau, ResponseKind, analyse};
-use reporter::record::{Stack, State};
+use std::collections::BTreeMap;
+
+use methodology::units::Goodput;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reporter::analysis::{Cells, EffectSource, Plateau, Quantity, ResponseKind, analyse, effects};
+use reporter::record::{EndpointId, Metric, Record, Stack, State};
 use synthetic::{Truth, records};
 
 fn claims(records: &[reporter::record::Record], stack: Stack) -> Vec<(ResponseKind, EffectSource, f64)> {
@@ -91,9 +96,9 @@ fn invalid_trials_do_not_move_a_ratio_that_has_valid_ones() {
 #[test]
 fn a_single_measurement_has_a_ratio_but_no_interval_and_three_have_one() {
     let once = analyse(&records(&Truth { repetitions: 1, ..Truth::lab(2) }));
-    assert!(!once.ratios.is_empty() && once.ratios.iter().all(|r| r.interval.is_none()) && !once.overview.repeated);
+    assert!(!once.ratios.is_empty() && once.ratios.iter().all(|r| r.interval.is_err()) && !once.overview.repeated);
     let thrice = analyse(&records(&Truth::lab(2)));
-    assert!(thrice.ratios.iter().all(|r| r.interval.is_some_and(|i| i.low < r.ratio && r.ratio < i.high)) && thrice.overview.repeated);
+    assert!(thrice.ratios.iter().all(|r| r.interval.is_ok_and(|i| i.low < r.ratio && r.ratio < i.high)) && thrice.overview.repeated);
 }
 
 #[test]
@@ -120,4 +125,146 @@ fn offloading_costs_what_was_planted() {
     };
     assert!((at_64(reporter::analysis::End::Sender).change - 0.5).abs() < 1e-9);
     assert!((at_64(reporter::analysis::End::Receiver).change - 1.0).abs() < 1e-9);
+}
+
+/// How far endpoints of one kind and pairs lie apart: standard deviations of logarithms.
+#[derive(Clone, Copy)]
+struct Apart {
+    senders: f64,
+    receivers: f64,
+    pairs: f64,
+}
+
+/// Throughput between systems at three sizes on both stacks, in which kinds differ by nothing, or senders on a `cpu` by a factor.
+fn between_systems(template: &[Record], seed: u64, apart: Apart, cpu_senders: f64) -> Vec<Record> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut normal = |deviation: f64| (deviation * ((0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0)).exp();
+    let mut ends: BTreeMap<(EndpointId, Stack, bool), f64> = BTreeMap::new();
+    let mut list = template.to_vec();
+    for record in &mut list {
+        let sender = *ends.entry((record.pair.from.clone(), record.stack, true)).or_insert_with(|| normal(apart.senders));
+        let receiver = *ends.entry((record.pair.to.clone(), record.stack, false)).or_insert_with(|| normal(apart.receivers));
+        let kind = if record.pair.from.kind() == "cpu" { cpu_senders } else { 1.0 };
+        let rate = 1e6 * f64::from(record.size.bytes) * sender * receiver * kind * normal(apart.pairs);
+        record.values.goodput_bps = Some(Goodput::new(rate).unwrap());
+    }
+    list
+}
+
+fn template() -> Vec<Record> {
+    let mut list = records(&Truth { repetitions: 1, ..Truth::no_effect(1) });
+    list.retain(|r| {
+        r.metric == Metric::Throughput && !r.pair.is_within_one_system() && [64, 512, 1518].contains(&r.size.bytes) && r.repetition == 1
+    });
+    assert_eq!(list.len(), 8 * 3 * 2);
+    list
+}
+
+fn claims_anything(records: &[Record]) -> bool {
+    effects(&Cells::of(records)).iter().flat_map(|e| &e.responses).flat_map(|r| &r.effects).any(|e| e.significant)
+}
+
+#[test]
+fn false_claims_of_a_whole_report_are_at_most_five_percent_however_endpoints_differ() {
+    let template = template();
+    for (case, senders, receivers) in [("endpoints alike", 0.0, 0.0), ("both ends differ", 0.1, 0.1), ("only senders differ", 0.1, 0.0)] {
+        let apart = Apart { senders, receivers, pairs: 0.03 };
+        let claimed = (0..2000).filter(|seed| claims_anything(&between_systems(&template, *seed, apart, 1.0))).count();
+        println!("{:.2} % {case}", claimed as f64 / 20.0);
+        // 5.5 % of 2000.
+        assert!(claimed <= 110, "{case}: {claimed} of 2000");
+    }
+}
+
+#[test]
+fn a_kind_that_differs_clearly_more_than_its_endpoints_is_claimed() {
+    let template = template();
+    let apart = Apart { senders: 0.02, receivers: 0.02, pairs: 0.02 };
+    let found = (0..200).filter(|seed| claims_anything(&between_systems(&template, *seed, apart, 2.0))).count();
+    assert!(found >= 180, "{found} of 200");
+}
+
+#[test]
+fn the_rise_does_not_depend_on_what_large_sizes_do() {
+    let of = |records: &[Record]| {
+        let all = effects(&Cells::of(records));
+        let rise =
+            all.into_iter().find(|e| e.stack == Stack::Dpdk).unwrap().responses.into_iter().find(|r| r.kind == ResponseKind::Rise).unwrap();
+        rise.effects.iter().map(|e| (e.explained, e.p.ok())).collect::<Vec<_>>()
+    };
+    let before = records(&Truth::lab(4));
+    let mut after = before.clone();
+    for record in after.iter_mut().filter(|r| r.size.bytes > 64 && r.pair.from.kind() == "cpu") {
+        record.values.goodput_bps = record.values.goodput_bps.map(|goodput| Goodput::new(goodput.bps() * 3.0).unwrap());
+    }
+    let explained = |list: &[(f64, Option<f64>)]| list.iter().map(|e| e.0).collect::<Vec<_>>();
+    assert_eq!(explained(&of(&before)), explained(&of(&after)));
+}
+
+#[test]
+fn endpoints_that_agree_exactly_prove_no_effect() {
+    let truth = Truth { noise: 0.0, sender_pps: |kind| if kind == "dpu" { 5e6 } else { 10e6 }, receiver_bps: |_| 1e12, ..Truth::lab(1) };
+    assert_eq!(claims(&records(&truth), Stack::Dpdk), []);
+}
+
+#[test]
+fn the_headline_compares_mean_round_trips_of_the_pairs_that_it_counts() {
+    // DPDK's mean is 3.4 µs and its median 0.9 of that; the kernel's mean is 78 µs: 22.9 times by means, 25.5 by mean over median.
+    let mut list = records(&Truth { noise: 0.0, ..Truth::lab(1) });
+    // Inside a system round trips are 100 times longer: another question.
+    for record in list.iter_mut().filter(|r| r.pair.is_within_one_system() && r.stack.is_kernel()) {
+        if let Some(rtt) = &mut record.values.rtt_ns {
+            rtt.mean = rtt.mean.map(|mean| mean * 100.0);
+        }
+    }
+    let analysis = analyse(&list);
+    assert!(analysis.latency_ratios.iter().all(|l| l.dpdk.quantity == Quantity::RttMean && l.kernel.quantity == Quantity::RttMean));
+    let headline = &analysis.overview.headline;
+    assert!(headline.ends_with("; its mean round trips were 23 times shorter."), "{headline}");
+    assert!(analysis.overview.basis.starts_with("Range over 8 pairs between the systems."), "{}", analysis.overview.basis);
+
+    // Without a mean on one side: medians on both, and the sentence says so.
+    for rtt in list.iter_mut().filter_map(|r| r.values.rtt_ns.as_mut()) {
+        rtt.p50 = rtt.p50.or(rtt.mean.map(|mean| mean * 0.9));
+        rtt.mean = rtt.count.is_none().then_some(rtt.mean).flatten();
+    }
+    let headline = analyse(&list).overview.headline;
+    assert!(headline.ends_with("; its median round trips were 23 times shorter."), "{headline}");
+
+    // A mean on one side and a median on the other are not compared.
+    for rtt in list.iter_mut().filter_map(|r| r.values.rtt_ns.as_mut()).filter(|rtt| rtt.count.is_none()) {
+        rtt.p50 = None;
+    }
+    let analysis = analyse(&list);
+    assert!(analysis.latency_ratios.is_empty() && !analysis.overview.headline.contains("round trips"), "{}", analysis.overview.headline);
+}
+
+#[test]
+fn round_trips_of_some_pairs_are_counted_apart() {
+    let mut list = records(&Truth::lab(1));
+    list.retain(|r| r.metric != Metric::Latency || (r.pair.from.kind() == "cpu" && r.pair.to.kind() == "cpu"));
+    let basis = analyse(&list).overview.basis;
+    assert!(basis.starts_with("Range over 8 pairs between the systems (round trips: 2 of them)."), "{basis}");
+}
+
+#[test]
+fn every_ratio_lies_in_its_interval_however_noisy() {
+    for seed in 0..20 {
+        for repetitions in [2, 3, 7] {
+            let analysis = analyse(&records(&Truth { repetitions, noise: 0.8, ..Truth::lab(seed) }));
+            assert!(analysis.ratios.iter().all(|r| r.interval.is_ok_and(|i| i.holds(r.ratio))));
+        }
+    }
+}
+
+#[test]
+fn curves_that_were_measured_once_claim_no_plateau() {
+    let once = analyse(&records(&Truth { repetitions: 1, ..Truth::lab(2) }));
+    assert!(!once.plateaus.is_empty() && once.plateaus.iter().all(|p| matches!(p.plateau, Plateau::MeasuredOnce { .. })));
+    let ten = analyse(&records(&Truth { repetitions: 10, noise: 0.01, ..Truth::lab(2) }));
+    assert!(
+        ten.plateaus.iter().all(|p| !matches!(p.plateau, Plateau::MeasuredOnce { .. } | Plateau::Unclear { .. })),
+        "{:?}",
+        ten.plateaus
+    );
 }

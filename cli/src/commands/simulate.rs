@@ -7,7 +7,7 @@ use clap::Args;
 use methodology::method::{MethodName, MethodSpec, Preset};
 use methodology::procedures::{LatencyAtLoad, MethodState};
 use methodology::simulate::{Device, GoalSummary, NamedResults, SimulationRequest, SimulationSummary, simulate};
-use methodology::statistics::Sample;
+use methodology::statistics::RepetitionSummary;
 use methodology::trial::Trial;
 use methodology::units::{Frames, LinkSpeed, Load, PacketRate, Seconds};
 
@@ -164,7 +164,7 @@ fn exact(rate: PacketRate) -> String {
 }
 
 /// Statistics of repetitions, each value written by `value`.
-fn sample(sample: Option<Sample>, value: impl Fn(f64) -> String) -> String {
+fn sample(sample: Option<RepetitionSummary>, value: impl Fn(f64) -> String) -> String {
     let Some(sample) = sample else { return "nothing measured".to_owned() };
     let [mean, median, min, max] = [sample.mean, sample.median, sample.min, sample.max].map(&value);
     let spread = sample.stddev.map(|stddev| format!(", standard deviation {}", value(stddev))).unwrap_or_default();

@@ -4,7 +4,7 @@
 use super::session::Session;
 use super::{BackToBackResult, MethodReason, RunError};
 use crate::search::bisection::longest_burst;
-use crate::statistics::Sample;
+use crate::statistics::RepetitionSummary;
 use crate::trial::{Measurer, Stimulus, TrialInput};
 use crate::units::{Pace, PacketRate, Seconds};
 
@@ -100,7 +100,7 @@ pub(super) fn run<M: Measurer>(
             break;
         }
     }
-    result.frames = Sample::of(result.bursts.iter().map(|&frames| frames as f64));
+    result.frames = RepetitionSummary::of(result.bursts.iter().map(|&frames| frames as f64));
     if let Some(times) = result.frames.and_then(|frames| buffer_times(frames.mean, burst_rate, throughput)) {
         result.implied_buffer_time = Some(times.implied);
         result.corrected_buffer_time = Some(times.corrected);

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{MethodReason, MrrResult, RunError};
-use crate::statistics::Sample;
+use crate::statistics::RepetitionSummary;
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{PacketRate, Seconds};
 
@@ -16,10 +16,10 @@ pub(super) fn run<M: Measurer>(session: &mut Session<'_, M>, trials: u32, durati
             offered.push(trial.outcome.offered_rate().pps());
         }
     }
-    let rate = Sample::of(rates.iter().map(|rate| rate.pps()));
+    let rate = RepetitionSummary::of(rates.iter().map(|rate| rate.pps()));
     if rate.is_none() {
         session.remark(MethodReason::NoValidTrial);
     }
-    let offered = PacketRate::from_pps_lossy(Sample::of(offered).map_or(0.0, |sample| sample.mean));
+    let offered = PacketRate::from_pps_lossy(RepetitionSummary::of(offered).map_or(0.0, |sample| sample.mean));
     Ok(MrrResult { rates, rate, offered })
 }

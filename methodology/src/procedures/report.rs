@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::reason::MethodReason;
 use crate::method::{LoadPoint, Method};
 use crate::search::{GoalResult, SearchResult};
-use crate::statistics::Sample;
+use crate::statistics::RepetitionSummary;
 use crate::trial::{DelaySummary, Deviation, ResetKind, Trial};
 use crate::units::{Frames, LinkSpeed, LossRatio, Nanoseconds, PacketRate, Seconds, Share};
 
@@ -236,7 +236,7 @@ pub struct BackToBackResult {
     /// Longest burst without loss in frames, each repetition.
     pub bursts: Vec<u64>,
     /// Their statistics; the mean is the benchmark (RFC 9004 §6.3).
-    pub frames: Option<Sample>,
+    pub frames: Option<RepetitionSummary>,
     /// The rate of frames within a burst.
     #[serde(rename = "burst_rate_pps")]
     pub burst_rate: PacketRate,
@@ -272,7 +272,7 @@ pub struct RecoveryResult {
     #[serde(rename = "times_s")]
     pub times: Vec<Seconds>,
     /// Their statistics; the mean is reported.
-    pub recovery: Option<Sample>,
+    pub recovery: Option<RepetitionSummary>,
 }
 
 /// RFC 2544 §26.6.
@@ -289,7 +289,7 @@ pub struct ResetResult {
     #[serde(rename = "gaps_s")]
     pub gaps: Vec<Seconds>,
     /// Their statistics.
-    pub reset: Option<Sample>,
+    pub reset: Option<RepetitionSummary>,
     /// Lost frames over offered rate, each repetition: the time the device was blocked, counted in frames.
     #[serde(rename = "blocked_s")]
     pub blocked: Vec<Seconds>,
@@ -302,7 +302,7 @@ pub struct MrrResult {
     #[serde(rename = "rates_pps")]
     pub rates: Vec<PacketRate>,
     /// Their statistics in frames per second.
-    pub rate: Option<Sample>,
+    pub rate: Option<RepetitionSummary>,
     /// Offered rate, mean of trials.
     #[serde(rename = "offered_pps")]
     pub offered: PacketRate,
@@ -358,7 +358,7 @@ pub struct SoakResult {
     /// Intervals with loss.
     pub intervals_with_loss: u32,
     /// Forwarding rate of each interval: statistics in frames per second.
-    pub rate: Option<Sample>,
+    pub rate: Option<RepetitionSummary>,
     /// Change of forwarding rate by least squares, in shares of the mean per hour; nothing from one interval.
     pub drift_per_hour: Option<f64>,
 }

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{MethodReason, ResetResult, RunError};
-use crate::statistics::Sample;
+use crate::statistics::RepetitionSummary;
 use crate::trial::{Measurer, ResetKind, Stimulus, TrialInput};
 use crate::units::{PacketRate, Seconds};
 
@@ -32,6 +32,6 @@ pub(super) fn run<M: Measurer>(
     if gaps.iter().any(|gap| *gap >= (duration - after) * 0.99) {
         session.remark(MethodReason::NotBackAfterReset);
     }
-    let reset = Sample::of(gaps.iter().map(|gap| gap.seconds()));
+    let reset = RepetitionSummary::of(gaps.iter().map(|gap| gap.seconds()));
     Ok(ResetResult { search: session.searched(), event, load, gaps, reset, blocked })
 }

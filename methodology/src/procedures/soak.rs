@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{RunError, SoakResult};
-use crate::statistics::{Sample, slope};
+use crate::statistics::{RepetitionSummary, slope};
 use crate::trial::{Measurer, TrialInput};
 use crate::units::{LossRatio, PacketRate, Seconds};
 
@@ -26,7 +26,7 @@ pub(super) fn run<M: Measurer>(
             points.push(((session.spent() - begun).seconds() / 3600.0, trial.outcome.forwarding_rate().pps()));
         }
     }
-    let rate = Sample::of(points.iter().map(|point| point.1));
+    let rate = RepetitionSummary::of(points.iter().map(|point| point.1));
     let drift_per_hour = slope(&points).zip(rate).filter(|(_, rate)| rate.mean > 0.0).map(|(slope, rate)| slope / rate.mean);
     Ok(SoakResult {
         search: session.searched(),

@@ -5,7 +5,7 @@
 
 use super::session::Session;
 use super::{MethodReason, RecoveryResult, RunError};
-use crate::statistics::Sample;
+use crate::statistics::RepetitionSummary;
 use crate::trial::{Measurer, Stimulus, TrialInput};
 use crate::units::{PacketRate, Seconds};
 
@@ -41,6 +41,6 @@ pub(super) fn run<M: Measurer>(
     if times.iter().any(|time| *time >= reduced * 0.99) {
         session.remark(MethodReason::NotRecovered { after: reduced });
     }
-    let recovery = Sample::of(times.iter().map(|time| time.seconds()));
+    let recovery = RepetitionSummary::of(times.iter().map(|time| time.seconds()));
     Ok(RecoveryResult { search: session.searched(), overload: first, reduced: then, times, recovery })
 }

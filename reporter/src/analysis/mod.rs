@@ -3,10 +3,13 @@
 //! Claims rest on valid records alone. Where no valid record exists, the invalid ones are carried along and marked, so that a reader sees
 //! what was measured and that it proves nothing.
 
+mod cell;
 mod cells;
+mod choice;
 mod configuration;
 mod effects;
-pub mod noise;
+mod interval_json;
+mod level;
 mod overview;
 mod percentiles;
 mod percentiles_under_load;
@@ -14,16 +17,21 @@ mod placement;
 mod plateau;
 mod quantity;
 mod ratio;
-pub mod statistics;
 mod tuning;
 
 use serde::Serialize;
 
 use crate::record::Record;
 
-pub use cells::{Cell, CellKey, Cells, Group, Sample, SizeKey};
-pub use configuration::{Configuration, ConfigurationChoice, Setting, SettingValue, Setup};
+pub use methodology::statistics;
+
+pub use cell::{Cell, CellKey, Sample, SizeKey};
+pub use cells::{Cells, Group};
+pub use choice::{ConfigurationChoice, Setup};
+pub use configuration::{Configuration, Setting, SettingValue};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
+pub(crate) use interval_json::interval_or_null;
+pub use level::LEVEL;
 pub use overview::{Overview, ReasonCount, VerdictCounts};
 pub use percentiles::{Distribution, Percentile, PercentileCurve, UnreadHistogram, percentile_curves, shortest_round_trips};
 pub use percentiles_under_load::{LoadedCurve, percentiles_under_load};
@@ -33,9 +41,6 @@ pub use quantity::{Amount, Quantity, Unit};
 pub(crate) use quantity::{scaled, three_digits};
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
 pub use tuning::{Fastest, TunedRate, Tuning, tunings};
-
-/// The level of all tests: the chance of a claim where there is nothing to claim.
-pub const LEVEL: f64 = 0.05;
 
 /// Everything the report says beyond the records themselves.
 #[derive(Debug, Clone, Serialize)]

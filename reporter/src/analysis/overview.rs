@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Basis, Group, LatencyRatio, Ratio};
-use crate::record::{Record, Stack, State};
+use super::statistics::NoInterval;
+use super::{Basis, Group, LatencyRatio, Quantity, Ratio};
+use crate::record::{Pair, Record, Stack, State};
 
 /// How many records of each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -79,7 +80,7 @@ impl Overview {
             reasons,
             headline,
             basis,
-            repeated: !ratios.is_empty() && ratios.iter().all(|ratio| ratio.interval.is_some()),
+            repeated: !ratios.is_empty() && ratios.iter().all(|ratio| ratio.interval != Err(NoInterval::MeasuredOnce)),
         }
     }
 }
@@ -110,23 +111,39 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
     if largest != smallest {
         sentence.push_str(&format!(" and {} at {largest}\u{a0}B", span(largest)));
     }
-    let rtt: Vec<f64> =
-        latency.iter().filter(|l| l.kernel_stack == Stack::REFERENCE_KERNEL && l.is_trusted() == trusted).map(|l| l.ratio).collect();
-    if !rtt.is_empty() {
-        sentence.push_str(&format!("; {}", round_trips(&rtt)));
+    let pairs: BTreeSet<&Pair> = chosen.iter().map(|r| &r.pair).collect();
+    let compared = round_trips_of(&pairs, trusted, latency);
+    if let Some(quantity) = compared.first().map(|l| l.quantity()) {
+        let ratios: Vec<f64> = compared.iter().map(|l| l.ratio).collect();
+        sentence.push_str(&format!("; {}", round_trips(quantity, &ratios)));
     }
     sentence.push('.');
-    let pairs: std::collections::BTreeSet<_> = chosen.iter().map(|r| &r.pair).collect();
+    let counted = |count: usize| format!("{count} {}", if count == 1 { "pair" } else { "pairs" });
+    let round_trips = match compared.len() {
+        count if count == 0 || count == pairs.len() => String::new(),
+        count => format!(" (round trips: {count} of them)"),
+    };
     let mut basis = format!(
-        "Range over {} {} {place}. Frames of N bytes against TCP messages of N bytes: the same number, two different experiments.",
-        pairs.len(),
-        if pairs.len() == 1 { "pair" } else { "pairs" }
+        "Range over {} {place}{round_trips}. Frames of N bytes against TCP messages of N bytes: the same number, two different experiments.",
+        counted(pairs.len())
     );
     if !trusted {
         sentence.insert_str(0, "Not proven, because no valid pair of results exists: ");
         basis.push_str(" Every figure in this sentence comes from trials that are not valid.");
     }
     (sentence, basis)
+}
+
+/// The round trips of the pairs that the sentence is about. All of one quantity: means where there are any, medians otherwise.
+fn round_trips_of<'a>(pairs: &BTreeSet<&Pair>, trusted: bool, latency: &'a [LatencyRatio]) -> Vec<&'a LatencyRatio> {
+    let mut found: Vec<&LatencyRatio> = latency
+        .iter()
+        .filter(|l| l.kernel_stack == Stack::REFERENCE_KERNEL && l.is_trusted() == trusted && pairs.contains(&l.pair))
+        .collect();
+    if found.iter().any(|l| l.quantity() == Quantity::RttMean) {
+        found.retain(|l| l.quantity() == Quantity::RttMean);
+    }
+    found
 }
 
 /// `3.1 to 24 times`, or `3.1 times` where all agree.
@@ -145,12 +162,13 @@ fn two_digits(value: f64) -> String {
     }
 }
 
-fn round_trips(ratios: &[f64]) -> String {
+fn round_trips(quantity: Quantity, ratios: &[f64]) -> String {
+    let which = if quantity == Quantity::RttMean { "mean" } else { "median" };
     if ratios.iter().all(|r| *r > 1.0) {
-        format!("its round trips were {} shorter", range(ratios.iter().copied()))
+        format!("its {which} round trips were {} shorter", range(ratios.iter().copied()))
     } else if ratios.iter().all(|r| *r < 1.0) {
-        format!("its round trips were {} longer", range(ratios.iter().map(|r| 1.0 / r)))
+        format!("its {which} round trips were {} longer", range(ratios.iter().map(|r| 1.0 / r)))
     } else {
-        format!("kernel round trips were {} as long", range(ratios.iter().copied()))
+        format!("kernel TCP's {which} round trips were {} as long", range(ratios.iter().copied()))
     }
 }

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
-use super::statistics::{self, Interval};
-use super::{Cell, Cells, Quantity, Sample};
+use super::statistics::{Interval, NoInterval, ratio_interval, ratio_of_geometric_means};
+use super::{Cell, Cells, Quantity, Sample, interval_or_null};
 use crate::record::{Metric, Pair, ReportView, SizeKind, Stack};
 
 /// What a ratio of throughputs compares.
@@ -29,10 +29,11 @@ pub struct Ratio {
     pub dpdk: Sample,
     /// The lower number's values.
     pub kernel: Sample,
-    /// mean(dpdk) / mean(kernel).
+    /// The geometric mean of `dpdk` over that of `kernel`.
     pub ratio: f64,
-    /// Its 95 % interval; none where one side was measured once.
-    pub interval: Option<Interval>,
+    /// Its 95 % interval, or why there is none.
+    #[serde(serialize_with = "interval_or_null")]
+    pub interval: Result<Interval, NoInterval>,
 }
 
 impl Ratio {
@@ -49,20 +50,26 @@ pub struct LatencyRatio {
     pub pair: Pair,
     /// The kernel's stack.
     pub kernel_stack: Stack,
-    /// Median round trips of DPDK, or means where the tool gave no median.
+    /// Round trips of DPDK: means, or medians where no mean is known on one of the sides.
     pub dpdk: Sample,
-    /// Mean round trips (qperf gives no percentiles).
+    /// Round trips of the kernel, of the same quantity.
     pub kernel: Sample,
-    /// mean(kernel) / mean(dpdk).
+    /// The geometric mean of `kernel` over that of `dpdk`.
     pub ratio: f64,
-    /// Its 95 % interval; none where one side was measured once.
-    pub interval: Option<Interval>,
+    /// Its 95 % interval, or why there is none.
+    #[serde(serialize_with = "interval_or_null")]
+    pub interval: Result<Interval, NoInterval>,
 }
 
 impl LatencyRatio {
     /// Whether only valid records went into it.
     pub fn is_trusted(&self) -> bool {
         self.dpdk.trusted && self.kernel.trusted
+    }
+
+    /// Which round trips were compared: the same on both sides.
+    pub fn quantity(&self) -> Quantity {
+        self.dpdk.quantity
     }
 }
 
@@ -88,41 +95,44 @@ fn ratio_of(dpdk_cell: &Cell<'_>, kernel_cell: &Cell<'_>) -> Option<Ratio> {
         SizeKind::Frame => (Basis::SameFrame, Quantity::Layer2),
     };
     let (dpdk, kernel) = (dpdk_cell.sample(quantity)?, kernel_cell.sample(quantity)?);
-    let ratio = dpdk.centre() / kernel.centre();
-    ratio.is_finite().then(|| Ratio {
+    Some(Ratio {
         pair: dpdk_cell.key.pair.clone(),
         bytes: dpdk_cell.key.size.bytes,
         basis,
         kernel_stack: kernel_cell.key.stack,
-        interval: statistics::ratio_interval(&dpdk.values, &kernel.values, u64::from(dpdk_cell.key.size.bytes)),
+        ratio: ratio_of_geometric_means(&dpdk.values, &kernel.values)?,
+        interval: ratio_interval(&dpdk.values, &kernel.values),
         dpdk,
         kernel,
-        ratio,
     })
 }
 
+/// Like with like: means first, because qperf gives nothing else, then medians. A mean over a median would favour whoever has the shorter tail.
+const COMPARED_ROUND_TRIPS: [Quantity; 2] = [Quantity::RttMean, Quantity::RttP50];
+
 /// Ratios of round trips by pair and kernel stack. Of several loads the lowest round trip counts: an idle ping-pong, as qperf's is.
 pub fn latency_ratios(cells: &Cells<'_>) -> Vec<LatencyRatio> {
-    let idle = |pair: &Pair, stack: Stack, quantities: &[Quantity]| -> Option<Sample> {
+    let idle = |pair: &Pair, stack: Stack, quantity: Quantity| -> Option<Sample> {
         let samples = cells
             .iter()
             .filter(|cell| cell.key.pair == *pair && cell.key.stack == stack && cell.key.metric == Metric::Latency && cell.is_chosen())
-            .filter_map(|cell| quantities.iter().find_map(|&q| cell.sample(q)));
+            .filter_map(|cell| cell.sample(quantity));
         // A trusted sample before an untrusted one, then the shortest.
         samples.min_by(|a, b| b.trusted.cmp(&a.trusted).then(a.centre().total_cmp(&b.centre())))
     };
     let mut ratios = Vec::new();
     for pair in cells.pairs() {
         for kernel_stack in Stack::in_view(ReportView::Ratio) {
-            let dpdk = idle(&pair, Stack::REFERENCE_BYPASS, &[Quantity::RttP50, Quantity::RttMean]);
-            let kernel = idle(&pair, kernel_stack, &[Quantity::RttMean, Quantity::RttP50]);
-            if let (Some(dpdk), Some(kernel)) = (dpdk, kernel) {
-                let ratio = kernel.centre() / dpdk.centre();
-                if ratio.is_finite() {
-                    let interval = statistics::ratio_interval(&kernel.values, &dpdk.values, 1);
-                    ratios.push(LatencyRatio { pair: pair.clone(), kernel_stack, dpdk, kernel, ratio, interval });
-                }
-            }
+            let of = |quantity: Quantity| -> Option<LatencyRatio> {
+                let (dpdk, kernel) = (idle(&pair, Stack::REFERENCE_BYPASS, quantity)?, idle(&pair, kernel_stack, quantity)?);
+                let ratio = ratio_of_geometric_means(&kernel.values, &dpdk.values)?;
+                let interval = ratio_interval(&kernel.values, &dpdk.values);
+                Some(LatencyRatio { pair: pair.clone(), kernel_stack, dpdk, kernel, ratio, interval })
+            };
+            let mut found: Vec<LatencyRatio> = COMPARED_ROUND_TRIPS.into_iter().filter_map(of).collect();
+            // Stable: of equally trusted ones the first quantity.
+            found.sort_by_key(|ratio| !ratio.is_trusted());
+            ratios.extend(found.into_iter().next());
         }
     }
     ratios

@@ -1,7 +1,7 @@
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::statistics::{self, Interval};
-use super::{CellKey, Cells, Configuration, Quantity, Sample};
+use super::statistics::{Interval, NoInterval, ratio_interval, ratio_of_geometric_means};
+use super::{CellKey, Cells, Configuration, Quantity, Sample, interval_or_null};
 use crate::record::{Metric, ReportView};
 
 /// One measurement with several numbers of queues or flows, or several bursts.
@@ -29,12 +29,19 @@ pub struct TunedRate {
 pub struct Fastest {
     /// The fastest.
     pub configuration: Configuration,
-    /// Its rate over that of the plainest (fewest queues, then fewest flows; of those the first burst); none where it is the plainest.
+    /// Its rate over that of the plainest (fewest queues, then fewest flows; of those the first burst), as the ratio of geometric means; none
+    /// where it is the plainest.
     pub over_plainest: Option<(Configuration, f64)>,
-    /// The 95 % interval of that ratio.
-    pub interval: Option<Interval>,
+    /// The 95 % interval of that ratio, or why there is none.
+    #[serde(serialize_with = "interval_or_null")]
+    pub interval: Result<Interval, NoInterval>,
     /// Its rate over that of the second fastest, and the 95 % interval.
-    pub over_second: Option<(f64, Option<Interval>)>,
+    #[serde(serialize_with = "ratio_with_interval_or_null")]
+    pub over_second: Option<(f64, Result<Interval, NoInterval>)>,
+}
+
+fn ratio_with_interval_or_null<S: Serializer>(ratio: &Option<(f64, Result<Interval, NoInterval>)>, to: S) -> Result<S::Ok, S::Error> {
+    ratio.map(|(ratio, interval)| (ratio, interval.ok())).serialize(to)
 }
 
 /// Every throughput of linerate's own that was measured with more than one number of queues or flows, or more than one burst.
@@ -69,14 +76,16 @@ fn fastest(rates: &[TunedRate]) -> Option<Fastest> {
     })?;
     trusted.sort_by(|a, b| b.rate.centre().total_cmp(&a.rate.centre()));
     let best = *trusted.first()?;
-    let over = |other: &TunedRate| {
-        (best.rate.centre() / other.rate.centre(), statistics::ratio_interval(&best.rate.values, &other.rate.values, 1))
+    let over = |other: &TunedRate| -> Option<(f64, Result<Interval, NoInterval>)> {
+        let (best, other) = (&best.rate.values, &other.rate.values);
+        Some((ratio_of_geometric_means(best, other)?, ratio_interval(best, other)))
     };
-    let beside = Some(plainest).filter(|plainest| plainest.configuration != best.configuration);
+    let plainest = Some(plainest).filter(|plainest| plainest.configuration != best.configuration);
+    let over_plainest = plainest.and_then(over);
     Some(Fastest {
         configuration: best.configuration.clone(),
-        over_plainest: beside.map(|plainest| (plainest.configuration.clone(), over(plainest).0)),
-        interval: beside.and_then(|plainest| over(plainest).1),
-        over_second: trusted.get(1).map(|second| over(second)),
+        over_plainest: plainest.zip(over_plainest).map(|(plainest, (ratio, _))| (plainest.configuration.clone(), ratio)),
+        interval: over_plainest.map_or(Err(NoInterval::MeasuredOnce), |(_, interval)| interval),
+        over_second: trusted.get(1).and_then(|second| over(second)),
     })
 }

@@ -1,32 +1,54 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::archive::Archive;
 
-/// One fact that is not the same in both runs.
+/// One fact that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EnvironmentDifference {
     /// Which fact: `endpoints.a-cpu.kernel`, `plan.toml`, `tool iperf3`.
     pub what: String,
-    /// In the first run; absent where it had none.
+    /// On the first side; absent where it has none.
     pub base: Option<String>,
-    /// In the second run; absent where it has none.
+    /// On the second side; absent where it has none.
     pub new: Option<String>,
 }
 
-/// Everything beside the results that differs between two runs: endpoints, plan, testbed, tools.
-pub fn environment_differences(base: &Archive, new: &Archive) -> Vec<EnvironmentDifference> {
-    let (before, after) = (facts(base), facts(new));
+/// Everything beside the results that differs between the runs of two sides: endpoints, plan, testbed, tools. Where the runs of one side differ
+/// among themselves, its values stand one after the other.
+pub fn environment_differences(base: &[&Archive], new: &[&Archive]) -> Vec<EnvironmentDifference> {
+    let (before, after) = (side(base), side(new));
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort();
     names.dedup();
+    let value = |side: &BTreeMap<String, BTreeSet<String>>, runs: &[&Archive], name: &String| -> Option<String> {
+        let values = side.get(name)?;
+        let joined = values.iter().map(String::as_str).collect::<Vec<_>>().join(" | ");
+        Some(if values.len() > 1 { format!("differs among {} runs: {joined}", runs.len()) } else { joined })
+    };
     names
         .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| EnvironmentDifference { what: name.clone(), base: before.get(name).cloned(), new: after.get(name).cloned() })
+        .filter(|name| before.get(*name) != after.get(*name) || before.get(*name).is_some_and(|values| values.len() > 1))
+        .map(|name| EnvironmentDifference { what: name.clone(), base: value(&before, base, name), new: value(&after, new, name) })
         .collect()
+}
+
+/// Each fact with the values that the runs of a side have for it.
+fn side(runs: &[&Archive]) -> BTreeMap<String, BTreeSet<String>> {
+    let of_runs: Vec<BTreeMap<String, String>> = runs.iter().map(|run| facts(run)).collect();
+    let mut side: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in of_runs.iter().flatten() {
+        side.entry(name.clone()).or_default().insert(value.clone());
+    }
+    // A fact that one of the runs lacks differs among them.
+    for (name, values) in &mut side {
+        if of_runs.iter().any(|facts| !facts.contains_key(name)) {
+            values.insert("not recorded".to_owned());
+        }
+    }
+    side
 }
 
 fn facts(archive: &Archive) -> BTreeMap<String, String> {

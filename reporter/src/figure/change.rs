@@ -18,7 +18,7 @@ pub fn changes(comparison: &Comparison) -> Option<Figure> {
         (Finding::Worse, "worse", Style { hue: Hue(1), marker: Marker::TriangleDown, dash: Dash::Solid, filled: true }),
         (Finding::Better, "better", Style { hue: Hue(0), marker: Marker::Triangle, dash: Dash::Solid, filled: true }),
         (Finding::WithinNoise, "within noise", Style { hue: Hue(6), marker: Marker::Circle, dash: Dash::Dashed, filled: false }),
-        (Finding::CannotJudge, "noise unknown (n = 1)", Style { hue: Hue(6), marker: Marker::Diamond, dash: Dash::Dashed, filled: false }),
+        (Finding::CannotJudge, "noise unknown", Style { hue: Hue(6), marker: Marker::Diamond, dash: Dash::Dashed, filled: false }),
         (Finding::NotValid, "not valid", Style { hue: Hue(6), marker: Marker::Bar, dash: Dash::Dashed, filled: false }),
     ];
     let series = looks
@@ -29,7 +29,7 @@ pub fn changes(comparison: &Comparison) -> Option<Figure> {
         })
         .filter(|series: &Series| !series.points.is_empty())
         .collect();
-    let mut x = Axis::values("change from the first run to the second", Unit::Percent, Scale::Linear);
+    let mut x = Axis::values("change from base to new", Unit::Percent, Scale::Linear);
     // A change has no logarithm, so the scale cannot be switched.
     if let super::AxisKind::Values { fixed_ticks, domain, scale, .. } = &mut x.kind {
         let ends = rows.iter().flat_map(|c| [Some(c.ratio), c.interval.map(|i| i.low), c.interval.map(|i| i.high)]).flatten();
@@ -41,7 +41,7 @@ pub fn changes(comparison: &Comparison) -> Option<Figure> {
         id: "changes".to_owned(),
         title: "What changed".to_owned(),
         caption: format!(
-            "Change of the mean with its 95 % interval (not corrected), from worst to best. {}",
+            "Change of the geometric mean with its 95 % interval (not corrected), from worst to best. {}",
             if comparison.changes.len() > ROWS { "Results beyond noise first, then the largest; the table has all." } else { "" }
         ),
         x,
@@ -57,7 +57,7 @@ fn point(row: usize, change: &Change) -> Point {
     let unit = change.quantity.unit();
     let mut hover = vec![
         change.name(),
-        format!("{} → {}", shown(unit, change.base.centre()), shown(unit, change.new.centre())),
+        format!("{} → {}", shown(unit, change.base.geometric_mean()), shown(unit, change.new.geometric_mean())),
         format!("change {}", shown(Unit::Percent, percent(change.ratio))),
         format!("n = {} and {}", change.base.values.len(), change.new.values.len()),
     ];

@@ -55,16 +55,22 @@ fn series_of(ratios: &[&Ratio], styles: &Styles, group: &Group) -> Vec<Series> {
 fn point_of(ratio: &Ratio) -> Point {
     let mut hover = vec![
         format!("{}, {} B", ratio.pair, ratio.bytes),
-        format!("DPDK {} of payload", shown(Unit::BitsPerSecond, ratio.dpdk.centre())),
-        format!("kernel TCP {}", shown(Unit::BitsPerSecond, ratio.kernel.centre())),
+        format!("DPDK {} of payload", shown(Unit::BitsPerSecond, ratio.dpdk.geometric_mean())),
+        format!("kernel TCP {}", shown(Unit::BitsPerSecond, ratio.kernel.geometric_mean())),
         format!("ratio {}", shown(Unit::Ratio, ratio.ratio)),
     ];
     hover.push(match ratio.interval {
-        Some(i) => format!("95 %: {} to {}", shown(Unit::Ratio, i.low), shown(Unit::Ratio, i.high)),
-        None => "measured once: no interval".to_owned(),
+        Ok(i) => format!("95 %: {} to {}", shown(Unit::Ratio, i.low), shown(Unit::Ratio, i.high)),
+        Err(why) => format!("{why}: no interval"),
     });
     if !ratio.is_trusted() {
         hover.push("not from valid trials".to_owned());
     }
-    Point { x: f64::from(ratio.bytes), y: ratio.ratio, spread: ratio.interval.map(|i| (i.low, i.high)), trusted: ratio.is_trusted(), hover }
+    Point {
+        x: f64::from(ratio.bytes),
+        y: ratio.ratio,
+        spread: ratio.interval.ok().map(|i| (i.low, i.high)),
+        trusted: ratio.is_trusted(),
+        hover,
+    }
 }

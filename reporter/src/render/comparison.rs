@@ -53,7 +53,7 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
     }
     for (side, keys) in [("first", &comparison.only_in_base), ("second", &comparison.only_in_new)] {
         if !keys.is_empty() {
-            text.push_str(&format!("{} measurements are in the {side} run only.\n", keys.len()));
+            text.push_str(&format!("{} measurements are on the {side} side only.\n", keys.len()));
         }
     }
     text
@@ -122,7 +122,7 @@ fn method(comparison: &Comparison) -> String {
 
 fn row(change: &Change) -> [String; 8] {
     let amount = |value: f64| change.quantity.amount(value).to_string();
-    let side = |sample: &crate::analysis::Sample| format!("{} (n {})", amount(sample.centre()), sample.values.len());
+    let side = |sample: &crate::analysis::Sample| format!("{} (n {})", amount(sample.geometric_mean()), sample.values.len());
     let percent = |ratio: f64| {
         let value = (ratio - 1.0) * 100.0;
         format!("{}{}", if value > 0.0 { "+" } else { "" }, Amount { unit: Unit::Percent, value })
@@ -135,6 +135,6 @@ fn row(change: &Change) -> [String; 8] {
         format::or_absent(change.interval.map(|i| format!("{} to {}", percent(i.low), percent(i.high)))),
         format::or_absent(change.visible.map(|v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 }))),
         format::or_absent(change.p_corrected.map(|p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })),
-        change.finding.words().to_owned(),
+        change.finding_in_words(),
     ]
 }

@@ -1,6 +1,6 @@
 //! Numbers and counts as text. [`Amount`] writes a value with its unit; the functions here write what surrounds it.
 
-use crate::analysis::statistics::Interval;
+use crate::analysis::statistics::{Interval, NoInterval};
 use crate::analysis::{Amount, Sample, Unit, three_digits};
 
 /// Stands where there is no value.
@@ -48,10 +48,9 @@ pub fn ratio(value: f64) -> String {
     Amount { unit: Unit::Ratio, value }.to_string()
 }
 
-/// `2.01 times (95 %: 1.93 to 2.10)`.
-pub fn times(ratio: f64, interval: Option<Interval>) -> String {
-    let interval =
-        interval.map_or_else(|| "measured once".to_owned(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
+/// `2.01 times (95 %: 1.93 to 2.10)`, or why there is no interval: `2.01 times (measured once)`.
+pub fn times(ratio: f64, interval: Result<Interval, NoInterval>) -> String {
+    let interval = interval.map_or_else(|why| why.to_string(), |i| format!("95 %: {} to {}", three_digits(i.low), three_digits(i.high)));
     format!("{} times ({interval})", three_digits(ratio))
 }
 

@@ -1,5 +1,6 @@
 //! Turns analysis results into sentences. A result without statistical support produces none.
 
+use crate::analysis::statistics::{NoEffectTest, NoInterval};
 use crate::analysis::{
     Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
     ResponseKind, Setup, Tuning, three_digits,
@@ -32,7 +33,10 @@ fn response(response: &Response) -> String {
     };
     let significant: Vec<&Effect> = response.effects.iter().filter(|e| e.significant).collect();
     if significant.is_empty() {
-        return format!("no effect of the kinds of endpoints on {what} can be told from noise");
+        return match response.effects.iter().find_map(|e| e.p.err()) {
+            Some(why @ NoEffectTest::ExactAgreement) => format!("no effect of the kinds of endpoints on {what} was tested: {why}"),
+            _ => format!("no effect of the kinds of endpoints on {what} can be told from noise"),
+        };
     }
     let parts: Vec<String> = significant
         .iter()
@@ -42,7 +46,8 @@ fn response(response: &Response) -> String {
                 EffectSource::Receiver => "the receiver's kind",
                 EffectSource::Interaction => "the combination of both",
             };
-            let (share, p) = (format::share(effect.explained), format::p_value(effect.p));
+            let share = format::share(effect.explained);
+            let p = effect.p.map_or_else(|why| why.to_string(), format::p_value);
             format!("{source} explains {share} of the variation ({p}{})", factors(effect))
         })
         .collect();
@@ -113,9 +118,9 @@ pub const TUNING_METHOD: &str = "The best of many looks better than it is, becau
 /// How the sentences of [`effects`] came about.
 pub fn effects_method() -> String {
     format!(
-        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput a byte handed over at once, where goodput is \
-         below half its maximum) and maximum. A pair is one observation, the mean of its repetitions. F tests with Holm's correction over \
-         all of them: the chance of any false claim here is at most {:.0} %.",
+        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput a byte handed over at once, at the smallest \
+         size that all pairs have) and maximum. F tests of kinds against the variation between endpoints of one kind, because pairs share \
+         endpoints; Holm's correction over all of them: the chance of any false claim here is at most {:.0} %.",
         LEVEL * 100.0
     )
 }
@@ -125,9 +130,13 @@ pub fn plateau(of: &PlateauOf) -> String {
     match &of.plateau {
         Plateau::Ceiling { ceiling: CeilingKind::TcpGoodput, from_bytes } => format!("at the TCP goodput ceiling from {from_bytes} B"),
         Plateau::Ceiling { from_bytes, .. } => format!("at line rate from {from_bytes} B"),
-        Plateau::Level { from_bytes, level } => format!("level from {from_bytes} B at {level}"),
+        Plateau::Level { from_bytes, level, within } => {
+            format!("level from {from_bytes} B at {level} (within {:.0} %)", (within * 100.0).ceil())
+        }
         Plateau::StillRising => "still rising at the largest size".to_owned(),
         Plateau::Falls { best_bytes, best } => format!("highest at {best_bytes} B ({best}), lower above"),
+        Plateau::MeasuredOnce { best_bytes, best } => format!("measured once: highest at {best_bytes} B ({best})"),
+        Plateau::Unclear { best_bytes, best } => format!("too noisy to tell: highest at {best_bytes} B ({best})"),
         Plateau::NotEnoughData => "not enough data".to_owned(),
     }
 }
@@ -197,7 +206,7 @@ pub fn repetitions(analysis: &Analysis) -> &'static str {
         ""
     } else if analysis.overview.repeated {
         "Results were repeated; whiskers and intervals show their spread."
-    } else if analysis.ratios.iter().all(|r| r.interval.is_none()) {
+    } else if analysis.ratios.iter().all(|r| r.interval == Err(NoInterval::MeasuredOnce)) {
         "Each result was measured once (n = 1): nothing can be said about noise. linerate run --full repeats."
     } else {
         "Some results were measured once (n = 1); those carry no interval."

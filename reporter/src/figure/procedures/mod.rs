@@ -11,7 +11,7 @@ pub use frame_loss::loss_by_load;
 pub use latency_at_load::round_trips_by_load;
 
 use methodology::procedures::Measured;
-use methodology::statistics::Sample;
+use methodology::statistics::RepetitionSummary;
 
 use super::{Marker, Point, Series, Style, shown};
 use crate::analysis::{Cells, Group, SizeKey, Unit};
@@ -105,13 +105,13 @@ impl Aggregation {
         let trusted = repetitions.iter().any(|o| o.trusted);
         let counted: Vec<&Observation> = repetitions.iter().filter(|o| o.trusted == trusted).collect();
         let first = counted.first()?;
-        let x = Sample::of(counted.iter().map(|o| o.x))?;
-        let y = Sample::of(counted.iter().map(|o| o.y))?;
+        let x = RepetitionSummary::of(counted.iter().map(|o| o.x))?;
+        let y = RepetitionSummary::of(counted.iter().map(|o| o.y))?;
         let centre = match self.centre {
             Centre::Mean => y.mean,
             Centre::Median => y.median,
         };
-        let ends = Sample::of(counted.iter().flat_map(|o| [Some(o.y), o.spread.map(|s| s.0), o.spread.map(|s| s.1)]).flatten())?;
+        let ends = RepetitionSummary::of(counted.iter().flat_map(|o| [Some(o.y), o.spread.map(|s| s.0), o.spread.map(|s| s.1)]).flatten())?;
         let at_least = counted.iter().any(|o| o.at_least);
         let mut hover = first.hover.clone();
         hover.push(format!("{}{}", if at_least { "at least " } else { "" }, shown(self.unit, centre)));

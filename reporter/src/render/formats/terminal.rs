@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
 use super::escape;
-use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, Quantity, analyse, statistics};
+use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, LatencyRatio, Quantity, analyse, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, ReportView, Stack, State};
 use crate::render::{format, sentences};
@@ -145,7 +145,7 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
     };
     let names = stacks.iter().flat_map(|stack| delays(*stack)).map(|(name, _)| name);
     let header = std::iter::once("pair".to_owned()).chain(names);
-    let ratio_name = format!("{} / {}", Stack::REFERENCE_KERNEL.short_label(), Stack::REFERENCE_BYPASS.short_label());
+    let ratio_name = format!("{} / {} mean", Stack::REFERENCE_KERNEL.short_label(), Stack::REFERENCE_BYPASS.short_label());
     let mut table = ruled(width, &header.chain([ratio_name, "verdict".to_owned()]).collect::<Vec<_>>());
     for pair in cells.pairs() {
         let of = |stack: Stack| {
@@ -177,7 +177,9 @@ fn idle(cell: &MeasuredCell<'_>) -> (bool, f64) {
 
 fn rtt_ratio(analysis: &Analysis, pair: &Pair) -> String {
     let ratio = analysis.latency_ratios.iter().find(|r| r.pair == *pair && r.kernel_stack == Stack::REFERENCE_KERNEL);
-    format::or_absent(ratio.map(|r| format::marked(format::ratio(r.ratio), r.is_trusted())))
+    // Of medians only where a side has no mean.
+    let of = |r: &LatencyRatio| if r.quantity() == Quantity::RttMean { "" } else { " (median)" };
+    format::or_absent(ratio.map(|r| format!("{}{}", format::marked(format::ratio(r.ratio), r.is_trusted()), of(r))))
 }
 
 /// The verdict of a row: of all records behind it.

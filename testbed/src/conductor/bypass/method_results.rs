@@ -2,7 +2,7 @@
 
 use methodology::procedures::{LatencyAtLoad, Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
-use methodology::statistics::Sample;
+use methodology::statistics::RepetitionSummary;
 use methodology::trial::{DelaySummary, TrialOutcome};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 use reporter::record::{LatencyDefinition, Reason, ReasonKind, RttSummary, View};
@@ -68,8 +68,9 @@ pub(super) fn of_method(report: &MethodReport, size: FrameSize) -> Results {
 /// The headline of one load: percentiles are medians over the repetitions, as RFC 8219 §7.2 defines TL and WCL; shortest, longest and count are
 /// those of all.
 fn typical_round_trips(load: &LatencyAtLoad) -> RttSummary {
-    let median =
-        |of: fn(&DelaySummary) -> Nanoseconds| Sample::of(load.repetitions.iter().map(|delays| of(delays).ns() as f64)).map(|s| s.median);
+    let median = |of: fn(&DelaySummary) -> Nanoseconds| {
+        RepetitionSummary::of(load.repetitions.iter().map(|delays| of(delays).ns() as f64)).map(|s| s.median)
+    };
     RttSummary {
         min: Some(load.min.ns() as f64),
         p50: Some(load.typical.median.ns() as f64),

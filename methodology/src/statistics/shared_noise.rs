@@ -8,7 +8,7 @@
 
 use statrs::function::gamma::digamma;
 
-use super::statistics::{self, Spread, median};
+use super::{LogSpread, mean, median, variance};
 
 /// With fewer results than this their agreement cannot be judged, and each stands for itself.
 const FEWEST: usize = 20;
@@ -21,7 +21,7 @@ const TRUST: f64 = 0.5;
 
 /// What the results of one kind say about the noise of any of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CommonNoise {
+pub struct SharedNoise {
     /// Variance of the logarithms.
     variance: f64,
     /// How many degrees of freedom it is worth; infinite where all results have the same noise.
@@ -30,9 +30,9 @@ pub struct CommonNoise {
     most: f64,
 }
 
-impl CommonNoise {
+impl SharedNoise {
     /// From the spread of each result of a kind. None where there are too few results.
-    pub fn of(spreads: &[Spread]) -> Option<CommonNoise> {
+    pub fn of(spreads: &[LogSpread]) -> Option<SharedNoise> {
         let mut spreads = spreads.to_vec();
         if spreads.len() < FEWEST {
             return None;
@@ -49,23 +49,23 @@ impl CommonNoise {
         let most: f64 = spreads.iter().map(|s| s.freedom).sum();
         let pooled = spreads.iter().map(|s| s.variance * s.freedom).sum::<f64>() / most;
         let centred: Vec<f64> = spreads.iter().map(|s| s.variance.ln() - digamma(s.freedom / 2.0) + (s.freedom / 2.0).ln()).collect();
-        let beyond_chance = statistics::variance(&centred)? - spreads.iter().map(|s| trigamma(s.freedom / 2.0)).sum::<f64>() / count;
+        let beyond_chance = variance(&centred)? - spreads.iter().map(|s| trigamma(s.freedom / 2.0)).sum::<f64>() / count;
         if beyond_chance <= 0.0 {
-            return Some(CommonNoise { variance: pooled, freedom: f64::INFINITY, most });
+            return Some(SharedNoise { variance: pooled, freedom: f64::INFINITY, most });
         }
         let half = inverse_trigamma(beyond_chance);
-        let variance = (statistics::mean(&centred)? + digamma(half) - half.ln()).exp();
-        Some(CommonNoise { variance, freedom: TRUST * 2.0 * half, most })
+        let variance = (mean(&centred)? + digamma(half) - half.ln()).exp();
+        Some(SharedNoise { variance, freedom: TRUST * 2.0 * half, most })
     }
 
     /// A result's own spread, drawn towards the common one.
-    pub fn moderate(&self, own: Spread) -> Spread {
+    pub fn moderate(&self, own: LogSpread) -> LogSpread {
         if self.freedom.is_infinite() {
-            return Spread { variance: self.variance, freedom: self.most };
+            return LogSpread { variance: self.variance, freedom: self.most };
         }
         let freedom = self.freedom + own.freedom;
         let variance = (self.freedom * self.variance + own.freedom * own.variance) / freedom;
-        Spread { variance, freedom: freedom.min(self.most) }
+        LogSpread { variance, freedom: freedom.min(self.most) }
     }
 }
 
@@ -108,26 +108,26 @@ mod tests {
         }
     }
 
-    fn spreads(deviations: impl Iterator<Item = f64>) -> Vec<Spread> {
-        deviations.map(|d| Spread::shared(&[1.0, 1.0 + d, 1.0 / (1.0 + d)], &[2.0, 2.0 + 2.0 * d, 2.0 / (1.0 + d)]).unwrap()).collect()
+    fn spreads(deviations: impl Iterator<Item = f64>) -> Vec<LogSpread> {
+        deviations.map(|d| LogSpread::pooled(&[1.0, 1.0 + d, 1.0 / (1.0 + d)], &[2.0, 2.0 + 2.0 * d, 2.0 / (1.0 + d)]).unwrap()).collect()
     }
 
     #[test]
     fn equal_noise_is_shared_and_unequal_noise_is_kept() {
-        let common = CommonNoise::of(&spreads(std::iter::repeat_n(0.02, 20))).unwrap();
+        let common = SharedNoise::of(&spreads(std::iter::repeat_n(0.02, 20))).unwrap();
         assert!(common.freedom.is_infinite() && common.most == 80.0);
         assert!((common.variance.sqrt() - 0.02).abs() < 0.001, "{common:?}");
-        assert_eq!(common.moderate(Spread { variance: 1.0, freedom: 4.0 }), Spread { variance: common.variance, freedom: 80.0 });
+        assert_eq!(common.moderate(LogSpread { variance: 1.0, freedom: 4.0 }), LogSpread { variance: common.variance, freedom: 80.0 });
 
-        let common = CommonNoise::of(&spreads((0..20).map(|k| 0.001 * 2f64.powi(k)))).unwrap();
+        let common = SharedNoise::of(&spreads((0..20).map(|k| 0.001 * 2f64.powi(k)))).unwrap();
         assert!(common.freedom < 1.0, "{common:?}");
-        let kept = common.moderate(Spread { variance: 1e-6, freedom: 4.0 });
+        let kept = common.moderate(LogSpread { variance: 1e-6, freedom: 4.0 });
         assert!(kept.freedom < 5.0, "{kept:?}");
     }
 
     #[test]
     fn too_few_results_and_results_without_spread_share_nothing() {
-        assert_eq!(CommonNoise::of(&spreads(std::iter::repeat_n(0.02, 19))), None);
-        assert_eq!(CommonNoise::of(&spreads(std::iter::repeat_n(0.0, 40))), None);
+        assert_eq!(SharedNoise::of(&spreads(std::iter::repeat_n(0.02, 19))), None);
+        assert_eq!(SharedNoise::of(&spreads(std::iter::repeat_n(0.0, 40))), None);
     }
 }

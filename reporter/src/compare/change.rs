@@ -1,0 +1,78 @@
+use serde::Serialize;
+
+use super::Visible;
+use crate::analysis::statistics::{Interval, LogDifference, NoInterval};
+use crate::analysis::{CellKey, Quantity, Sample};
+
+/// The answer for one result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// Differs beyond noise, for the better.
+    Better,
+    /// Differs beyond noise, for the worse.
+    Worse,
+    /// Does not differ beyond noise.
+    WithinNoise,
+    /// Noise is unknown: measured once on a side, or repetitions that agree exactly ([`Change::not_judged`]).
+    CannotJudge,
+    /// Not from valid trials on both sides.
+    NotValid,
+}
+
+impl Finding {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Finding::Better => "better",
+            Finding::Worse => "worse",
+            Finding::WithinNoise => "within noise",
+            Finding::CannotJudge => "noise unknown",
+            Finding::NotValid => "not valid",
+        }
+    }
+}
+
+/// One result on both sides.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// What was measured.
+    pub key: CellKey,
+    /// Judged by.
+    pub quantity: Quantity,
+    /// Before: a value a repetition, or a value a run where noise is between runs.
+    pub base: Sample,
+    /// After.
+    pub new: Sample,
+    /// The geometric mean of `new` over that of `base`.
+    pub ratio: f64,
+    /// Its 95 % interval, uncorrected, from the same noise as the test.
+    pub interval: Option<Interval>,
+    /// How large a shift had to be to be found; none where noise is unknown.
+    pub visible: Option<Visible>,
+    /// Of the test, as it is.
+    pub p: Option<f64>,
+    /// Corrected for the number of comparisons.
+    pub p_corrected: Option<f64>,
+    /// The answer.
+    pub finding: Finding,
+    /// Why there was no test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<NoInterval>,
+    #[serde(skip)]
+    pub(super) test: Option<LogDifference>,
+}
+
+impl Change {
+    /// How much worse, 0.05 for 5 %; negative where it is better. Half a rate and twice a delay are both 0.5 and 1.
+    pub fn worse_by(&self) -> f64 {
+        if self.quantity.higher_is_better() { 1.0 - self.ratio } else { self.ratio - 1.0 }
+    }
+
+    /// The measurement's name on one line.
+    pub fn name(&self) -> String {
+        let load = self.key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
+        let setup = self.key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
+        format!("{} {} {} {}{load}{setup}", self.key.pair, self.key.stack, self.key.size, self.quantity)
+    }
+}
