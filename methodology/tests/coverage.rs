@@ -145,10 +145,23 @@ fn intervals_with_shared_noise_cover() {
 #[test]
 fn intervals_between_runs_cover() {
     for source in [sources(0.03), sources(0.15)].concat() {
-        for runs in [3, 5, 10] {
+        for runs in [2, 3, 5, 10] {
             covers(&format!("one run against {runs}, {source:?}"), 1.0, |rng| {
                 let (one, several) = (source.draw(rng, 1), source.draw(rng, runs));
                 LogDifference::student(&one, &several, LogSpread::pooled(&one, &several).unwrap()).unwrap().interval().unwrap()
+            });
+        }
+    }
+}
+
+/// Two values a side, or two against three: what both sides measured is the same thing, and has one spread.
+#[test]
+fn intervals_of_two_values_cover_with_one_spread() {
+    for source in [sources(0.03), sources(0.15)].concat() {
+        for (n, m) in [(2, 2), (2, 3), (2, 10)] {
+            covers(&format!("one spread, {source:?}, n {n} and {m}"), 1.0, |rng| {
+                let (a, b) = (source.draw(rng, n), source.draw(rng, m));
+                LogDifference::student(&a, &b, LogSpread::pooled(&a, &b).unwrap()).unwrap().interval().unwrap()
             });
         }
     }

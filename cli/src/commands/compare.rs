@@ -27,7 +27,7 @@ THE TEST
 
   Two runs: the noise is that within a run. The repetitions of each side are compared; at least two a side are
   needed. The noise of a result is learnt from all results of its kind (Smyth 2004), because three repetitions say
-  little; with fewer than 20 of them, or very unequal repetitions, from itself (Welch). Two runs of the same system
+  little; with fewer than 20 of them, or very unequal repetitions, from itself (Welch; Student at two). Two runs of the same system
   differ by more than their repetitions do (memory placement, scheduling, other work on the machine), so a difference
   beyond this noise need not come from what you changed.
 

@@ -69,8 +69,9 @@ mod tests {
     #[test]
     fn what_a_sample_cannot_support_is_not_stated_and_the_reason_is() {
         assert_eq!(ratio_interval(&[1.0], &[1.0, 2.0, 3.0]), Err(NoInterval::MeasuredOnce));
+        assert_eq!(ratio_interval(&[1.0, 2.0], &[1.0, 2.0, 3.0]), Err(NoInterval::MeasuredTwice));
         assert_eq!(ratio_interval(&[0.0, 1.0], &[1.0, 2.0]), Err(NoInterval::NotPositive));
-        assert_eq!(ratio_interval(&[3.0, 3.0], &[2.0, 2.0]), Err(NoInterval::NoSpread));
+        assert_eq!(ratio_interval(&[3.0, 3.0, 3.0], &[2.0, 2.0, 2.0]), Err(NoInterval::NoSpread));
         assert_eq!(geometric_mean_interval(&[]), Err(NoInterval::MeasuredOnce));
         for n in 2..6 {
             assert_eq!(median_interval(&vec![1.0; n]), Err(NoInterval::TooFewForAMedian));

@@ -42,10 +42,13 @@ pub struct LogDifference {
 }
 
 impl LogDifference {
-    /// Without assuming that the two samples have the same spread. At least two values a side.
+    /// Without assuming that the two samples have the same spread. At least three values a side.
     pub fn welch(first: &[f64], second: &[f64]) -> Result<LogDifference, NoInterval> {
         let (a, b) = (logs(first).ok_or(NoInterval::NotPositive)?, logs(second).ok_or(NoInterval::NotPositive)?);
         let (Some(of_a), Some(of_b)) = (variance(&a), variance(&b)) else { return Err(NoInterval::MeasuredOnce) };
+        if a.len().min(b.len()) < 3 {
+            return Err(NoInterval::MeasuredTwice);
+        }
         let (share_a, share_b) = (of_a / a.len() as f64, of_b / b.len() as f64);
         let squared = share_a + share_b;
         let freedom = squared * squared / (share_a * share_a / (a.len() - 1) as f64 + share_b * share_b / (b.len() - 1) as f64);
@@ -139,6 +142,7 @@ mod tests {
     fn single_values_and_exact_agreement_allow_no_test() {
         assert_eq!(LogDifference::welch(&[1.0], &[2.0]), Err(NoInterval::MeasuredOnce));
         assert_eq!(LogDifference::welch(&[0.0, 1.0], &[2.0, 1.0]), Err(NoInterval::NotPositive));
+        assert_eq!(LogDifference::welch(&[1.0, 2.0], &[2.0, 1.0]), Err(NoInterval::MeasuredTwice));
         assert_eq!(LogDifference::welch(&[5.0, 5.0, 5.0], &[4.0, 4.0, 4.0]), Err(NoInterval::NoSpread));
         assert_eq!(LogSpread::pooled(&[1.0], &[2.0]), Err(NoInterval::MeasuredOnce));
         assert_eq!(LogSpread::pooled(&[1.0], &[2.0, 2.0, 2.0]).unwrap().freedom, 2.0);

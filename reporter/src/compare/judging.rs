@@ -38,6 +38,8 @@ fn within_a_run(changes: &mut [Change]) {
         let (new, base) = (&change.new.values, &change.base.values);
         let test = match (shared(change), common.get(&kind(change))) {
             (Some(own), Some(common)) => LogDifference::student(new, base, common.moderate(own)),
+            // Two repetitions are too few for Welch. Both sides measured the same, so that one spread is a fair assumption.
+            (Some(own), None) if new.len().min(base.len()) == 2 => LogDifference::student(new, base, own),
             _ => LogDifference::welch(new, base),
         };
         settle(change, test);
@@ -45,11 +47,11 @@ fn within_a_run(changes: &mut [Change]) {
 }
 
 /// A run is one value. Results share no noise here: what moves a run as a whole moves many of its results together, so that they are no
-/// independent evidence about how runs vary. A single run on a side is taken to vary as those of the other side do.
+/// independent evidence about how runs vary. With one or two runs on a side, the runs of both sides are taken to vary alike.
 fn between_runs(change: &Change) -> Result<LogDifference, NoInterval> {
     let (new, base) = (&change.new.values, &change.base.values);
     match new.len().min(base.len()) {
-        0 | 1 => LogDifference::student(new, base, LogSpread::pooled(new, base)?),
+        0..=2 => LogDifference::student(new, base, LogSpread::pooled(new, base)?),
         _ => LogDifference::welch(new, base),
     }
 }

@@ -10,11 +10,11 @@ impl NoiseOf {
         match self {
             NoiseOf::WithinARun => {
                 "t-tests of the logarithms of the repetitions, two-sided; the noise of each result is learnt from all results of its kind \
-                 (Smyth 2004), or, with fewer than 20 of them or very unequal repetitions, from itself (Welch)"
+                 (Smyth 2004), or, with fewer than 20 of them or very unequal repetitions, from itself (Welch; with two repetitions a side, Student)"
             }
             NoiseOf::BetweenRuns => {
-                "t-tests of the logarithms of the runs' geometric means, two-sided, one value a run (Welch; with a single run on a side, \
-                 Student with the spread of the other side)"
+                "t-tests of the logarithms of the runs' geometric means, two-sided, one value a run (Welch; with one or two runs on a \
+                 side, Student, with one spread for both sides)"
             }
         }
     }
@@ -88,6 +88,7 @@ impl Comparison {
         }
         if !self.can_judge() {
             let reason = match (once, self.not_judged(NoInterval::NoSpread)) {
+                (0, 0) if self.not_judged(NoInterval::MeasuredTwice) > 0 => "two values on a side are too few to judge noise".to_owned(),
                 (0, 0) => "none is valid on both sides".to_owned(),
                 (0, _) => "repetitions agree exactly, so that noise cannot be judged".to_owned(),
                 _ => format!("each was {counted_as}, so that noise cannot be judged"),
@@ -107,6 +108,10 @@ impl Comparison {
         }
         if once > 0 {
             summary.push_str(&format!(" {once} were {counted_as}: noise cannot be judged there."));
+        }
+        let twice = self.not_judged(NoInterval::MeasuredTwice);
+        if twice > 0 {
+            summary.push_str(&format!(" {twice} have two values on one side and many on the other: noise cannot be judged there."));
         }
         let (exact, zero) = (self.not_judged(NoInterval::NoSpread), self.not_judged(NoInterval::NotPositive));
         if exact > 0 {

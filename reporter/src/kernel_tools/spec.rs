@@ -8,8 +8,7 @@ use methodology::units::Goodput;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::tool::Limits;
-use super::{KernelTool, choice};
+use super::KernelTool;
 use crate::record::{Size, Stack};
 
 /// What an application hands over in one call, in bytes. TCP is a byte stream: on the wire there are segments of other sizes.
@@ -202,42 +201,6 @@ impl KernelSpec {
             client_cpu: None,
             server_cpu: None,
         }
-    }
-
-    /// Whether the tool can do this, and if not, which can.
-    pub(super) fn check(&self, tool: KernelTool) -> Result<(), SpecError> {
-        let refuse = |why: String, instead: String| Err(SpecError::Unsupported { tool, why, instead });
-        let (method, transport) = (self.method, self.transport);
-        if !tool.can(method, transport) {
-            return refuse(format!("{method} over {transport}"), format!("use {}", choice(KernelTool::able(method, transport))));
-        }
-        let limits = tool.tool().limits(method, transport);
-        let that = |allows: fn(&Limits) -> bool| {
-            choice(KernelTool::able(method, transport).filter(|tool| allows(&tool.tool().limits(method, transport))))
-        };
-        match self.extent {
-            Extent::Bytes(_) if !limits.by_bytes => return refuse("end after a number of bytes".to_owned(), "give a duration".to_owned()),
-            Extent::Messages(_) if !limits.by_messages => {
-                return refuse("end after a number of messages".to_owned(), "give a duration".to_owned());
-            }
-            Extent::For(_) | Extent::Bytes(_) | Extent::Messages(_) => {}
-        }
-        if self.streams.get() > limits.streams {
-            let instead = format!("choose at most {}, or use {}", limits.streams, that(|limits| limits.streams > 1));
-            return refuse(format!("{} connections at once", self.streams), instead);
-        }
-        if self.reverse && !limits.reverse {
-            let instead = format!("exchange the endpoints, or use {}", that(|limits| limits.reverse));
-            return refuse("send from the server to the client".to_owned(), instead);
-        }
-        if !limits.sizes.contains(&self.size.bytes()) {
-            let (least, most) = limits.sizes.into_inner();
-            return Err(SpecError::Size { tool, transport, size: self.size, least, most });
-        }
-        if self.port == 0 || self.port == u16::MAX {
-            return Err(SpecError::Port(self.port));
-        }
-        Ok(())
     }
 }
 

@@ -1,16 +1,12 @@
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 
-use super::decode::plain;
-use super::{CommandLine, Commands, KernelSpec, Measurement, Method, SpecError, ToolError, ToolExit, Transport};
+use super::{CommandLine, Commands, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// What linerate must know about a tool. A tool is one file (or folder) that implements this, and one entry in the
 /// [registry](super::tools).
 pub(super) trait Tool: Sync {
-    /// The name in records, in `--json` output and in plans.
-    fn name(&self) -> &'static str;
+    /// Which tool it is.
+    fn id(&self) -> KernelTool;
 
     /// One clause: "it measures …".
     fn purpose(&self) -> &'static str;
@@ -99,130 +95,5 @@ impl Limits {
             Transport::Tcp => Limits::sizes(1, u32::MAX),
             Transport::Udp | Transport::Icmp => Limits::sizes(1, Limits::DATAGRAM),
         }
-    }
-}
-
-/// A tool that measures the kernel's network stack: an entry of the registry.
-#[derive(Clone, Copy)]
-pub struct KernelTool(&'static dyn Tool);
-
-impl KernelTool {
-    pub(super) const fn new(tool: &'static dyn Tool) -> Self {
-        KernelTool(tool)
-    }
-
-    pub(super) fn tool(self) -> &'static dyn Tool {
-        self.0
-    }
-
-    /// The name in records and plans.
-    pub fn name(self) -> &'static str {
-        self.0.name()
-    }
-
-    /// One clause: "it measures …".
-    pub fn purpose(self) -> &'static str {
-        self.0.purpose()
-    }
-
-    /// Where a user gets it.
-    pub fn source(self) -> ToolSource {
-        self.0.source()
-    }
-
-    /// The programs it consists of, at both ends.
-    pub fn programs(self) -> &'static [&'static str] {
-        self.0.programs()
-    }
-
-    /// How the name of a kept raw file should end.
-    pub fn raw_extension(self) -> &'static str {
-        self.0.raw_extension()
-    }
-
-    /// Prints the tool's version. The version is the first word with a digit and a dot.
-    pub fn version_command(self) -> CommandLine {
-        self.0.version_command()
-    }
-
-    /// What a reader must know about a version, such as `3.12`.
-    pub fn version_note(self, version: &str) -> Option<&'static str> {
-        self.0.version_note(version)
-    }
-
-    /// Whether this version ends a run of [`Extent::Bytes`](super::Extent::Bytes) as soon as the bytes are sent, so that its duration is that
-    /// of the transfer.
-    pub fn ends_after_bytes(self, version: Option<&str>) -> bool {
-        self.0.ends_after_bytes(version)
-    }
-
-    /// Whether one run can hold several sizes that its output does not name.
-    pub fn sweeps_sizes(self) -> bool {
-        self.0.sweeps_sizes()
-    }
-
-    /// Whether a plan can use the tool for this method and transport.
-    pub fn can(self, method: Method, transport: Transport) -> bool {
-        self.0.can(method, transport)
-    }
-
-    /// The command lines of a measurement. Nothing is run.
-    ///
-    /// # Errors
-    /// The tool cannot do it; the error names the tools that can.
-    pub fn commands(self, spec: &KernelSpec) -> Result<Commands, SpecError> {
-        spec.check(self)?;
-        Ok(self.0.commands(spec))
-    }
-
-    /// The measurements in what the client printed ([`raw_text`](super::raw_text)), never none. A sweep, a test in both directions and a file
-    /// with several tests hold more than one.
-    ///
-    /// # Errors
-    /// The text holds no result, an error message of the tool, or something that cannot be read. No text makes it panic.
-    pub fn parse(self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
-        let text = plain(text);
-        let mut found = self.0.parse(&text, exit)?;
-        found.iter_mut().for_each(Measurement::judge);
-        if found.is_empty() { Err(ToolError::nothing_measured(self, &text, exit)) } else { Ok(found) }
-    }
-}
-
-/// A tool is its name; the registry holds each name once.
-impl PartialEq for KernelTool {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for KernelTool {}
-
-impl PartialOrd for KernelTool {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for KernelTool {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(other.name())
-    }
-}
-
-impl Hash for KernelTool {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
-    }
-}
-
-impl fmt::Debug for KernelTool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for KernelTool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -6,6 +6,7 @@
 //! more evidence at each load (see `stage.rs`), goes down geometrically with trials of that length, and narrows from there: it does not try one
 //! neighbour after the other until one passes by luck. All goals share all trials, and a goal that cannot be met stops no other.
 
+mod end;
 mod next_load;
 
 use super::history::AtLoad;
@@ -14,6 +15,7 @@ use super::{GoalOutcome, GoalResult, Irregularity, MAX_DISTURBED, Probe, SearchG
 use crate::trial::{Bench, Measurer, NoOutcome};
 use crate::units::{PacketRate, Seconds};
 
+use end::End;
 use next_load::{Walk, relative_width};
 
 /// What is to be done next for a goal.
@@ -68,13 +70,6 @@ struct GoalSearch<'g> {
     at: Option<PacketRate>,
     /// The apparent bound that was last given trials of full length.
     confirming: Option<(PacketRate, End)>,
-}
-
-/// An end of the interval that is searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Lower,
-    Upper,
 }
 
 impl<'g> GoalSearch<'g> {

@@ -1,6 +1,6 @@
 use super::super::history::AtLoad;
 use super::super::{SearchGoal, SearchSpace};
-use super::End;
+use super::end::End;
 use crate::units::{PacketRate, Seconds};
 
 /// Forwarding rates that are followed for one goal before strides and bisection take over: on a device that loses a little at every

@@ -7,13 +7,13 @@ use crate::kernel_tools::{
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 
 /// neper: round trips with percentiles, and goodput, over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Neper);
+const TOOL: KernelTool = KernelTool::new("neper");
 
-struct Neper;
+pub(super) struct Neper;
 
 impl Tool for Neper {
-    fn name(&self) -> &'static str {
-        "neper"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

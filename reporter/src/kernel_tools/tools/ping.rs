@@ -7,13 +7,13 @@ use crate::kernel_tools::{
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 
 /// ping: ICMP round trips.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Ping);
+const TOOL: KernelTool = KernelTool::new("ping");
 
-struct Ping;
+pub(super) struct Ping;
 
 impl Tool for Ping {
-    fn name(&self) -> &'static str {
-        "ping"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

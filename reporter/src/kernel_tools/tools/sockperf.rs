@@ -10,13 +10,13 @@ use crate::record::{LatencyDefinition, RttSummary};
 const LOG_HEADER: &str = "packet, txTime(sec), rxTime(sec), latency(usec)";
 
 /// sockperf: round trips with percentiles over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Sockperf);
+const TOOL: KernelTool = KernelTool::new("sockperf");
 
-struct Sockperf;
+pub(super) struct Sockperf;
 
 impl Tool for Sockperf {
-    fn name(&self) -> &'static str {
-        "sockperf"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

@@ -7,13 +7,13 @@ use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// iperf 2: goodput over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Iperf2);
+const TOOL: KernelTool = KernelTool::new("iperf2");
 
-struct Iperf2;
+pub(super) struct Iperf2;
 
 impl Tool for Iperf2 {
-    fn name(&self) -> &'static str {
-        "iperf2"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

@@ -10,13 +10,13 @@ use documents::is_json;
 use parse::parse;
 
 /// ESnet's iperf 3: goodput over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Iperf3);
+const TOOL: KernelTool = KernelTool::new("iperf3");
 
-struct Iperf3;
+pub(super) struct Iperf3;
 
 impl Tool for Iperf3 {
-    fn name(&self) -> &'static str {
-        "iperf3"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

@@ -14,13 +14,13 @@ const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_U
 LOCAL_TRANSPORT_RETRANS,REQUEST_SIZE,RESPONSE_SIZE,BURST_SIZE,MEAN_LATENCY,MIN_LATENCY,P50_LATENCY,P90_LATENCY,P99_LATENCY,MAX_LATENCY";
 
 /// netperf: request/response and stream over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Netperf);
+const TOOL: KernelTool = KernelTool::new("netperf");
 
-struct Netperf;
+pub(super) struct Netperf;
 
 impl Tool for Netperf {
-    fn name(&self) -> &'static str {
-        "netperf"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {

@@ -9,13 +9,13 @@ use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool,
 use parse::{is_block_header, parse};
 
 /// qperf: mean latency and bandwidth over TCP and UDP.
-pub(super) const TOOL: KernelTool = KernelTool::new(&Qperf);
+const TOOL: KernelTool = KernelTool::new("qperf");
 
-struct Qperf;
+pub(super) struct Qperf;
 
 impl Tool for Qperf {
-    fn name(&self) -> &'static str {
-        "qperf"
+    fn id(&self) -> KernelTool {
+        TOOL
     }
 
     fn purpose(&self) -> &'static str {
