@@ -1,13 +1,13 @@
 //! iperf 2.0.5 to 2.2: goodput, as CSV (`-y C`).
 
+mod id;
 mod parse;
 mod rows;
 
+use id::TOOL;
+
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
-
-/// iperf 2: goodput over TCP and UDP.
-const TOOL: KernelTool = KernelTool::new("iperf2");
 
 pub(super) struct Iperf2;
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::TOOL;
+use super::id::TOOL;
 use super::rows::{Row, Udp, is_bounce_back, rows};
 use crate::kernel_tools::{Direction, Measurement, Method, ToolError, ToolExit, Transport};
 use crate::record::ReasonKind;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::TOOL;
+use super::id::TOOL;
 use crate::kernel_tools::{ToolError, ToolExit};
 
 /// What a second value of the same key is called: 3.7 to 3.10 print the sums of both directions of `--bidir` under one name.

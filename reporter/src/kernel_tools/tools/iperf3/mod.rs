@@ -1,16 +1,18 @@
 //! iperf3, versions 3.0 to 3.21: goodput of one way over TCP and UDP.
 
 mod documents;
+mod id;
 mod parse;
+mod version;
+
+use id::TOOL;
+use version::{ends_after_bytes, version_note};
 
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 use documents::is_json;
 use parse::parse;
-
-/// ESnet's iperf 3: goodput over TCP and UDP.
-const TOOL: KernelTool = KernelTool::new("iperf3");
 
 pub(super) struct Iperf3;
 
@@ -110,45 +112,6 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
 }
 
-/// Whether a version, such as `3.12`, runs all its streams on one core: all before 3.16 do (release notes of 3.16).
-fn is_single_threaded(version: &str) -> bool {
-    let mut parts = version.split('.').map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>());
-    match (parts.next(), parts.next()) {
-        (Some(Ok(3)), Some(Ok(minor))) => minor < 16,
-        (Some(Ok(major)), _) => major < 3,
-        _ => false,
-    }
-}
-
-/// Whether a version ends a transfer of `-n BYTES` when the bytes are sent.
-///
-/// From 3.16 on the streams have threads of their own, and the main loop, which decides when a test is over, sleeps in `select`
-/// until its next one-second timer (`iperf_run_client` in iperf_client_api.c). A transfer of 20 ms then lasts 1 s by its own report, and its
-/// rate is far too low. An unknown version is not trusted.
-fn ends_after_bytes(version: Option<&str>) -> bool {
-    version.is_some_and(is_single_threaded)
-}
-
-fn version_note(version: &str) -> &'static str {
-    if is_single_threaded(version) {
-        "before 3.16 all its streams share one thread, so that -P does not use more cores (iperf RELNOTES); some of these versions end with \
-         status 0 when they fail, which linerate detects"
-    } else {
-        "from 3.16 on a transfer of a given number of bytes ends only at a one-second timer (iperf_client_api.c), so linerate measures every \
-         stream for whole seconds, at least one"
-    }
-}
-
-/// What a reader must know of a test with several streams of a single-threaded version; none for others.
-fn single_threaded_note(version: &str) -> Option<String> {
-    is_single_threaded(version).then(|| {
-        format!(
-            "{TOOL} {version} runs all its streams on one core, as all versions before 3.16 do: the result can be that core's limit and not the \
-             network's; do not compare it with 3.16 or newer"
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::{NonZeroU16, NonZeroU64};
@@ -181,13 +144,6 @@ mod tests {
     fn only_versions_before_3_16_end_a_transfer_when_its_bytes_are_sent() {
         for (version, ends) in [(Some("3.12"), true), (Some("3.15"), true), (Some("3.16"), false), (Some("3.22"), false), (None, false)] {
             assert_eq!(TOOL.ends_after_bytes(version), ends, "{version:?}");
-        }
-    }
-
-    #[test]
-    fn versions_before_3_16_have_one_thread() {
-        for (version, single) in [("3.1.3", true), ("3.12", true), ("3.15", true), ("3.16", false), ("3.21+", false), ("", false)] {
-            assert_eq!(is_single_threaded(version), single, "{version}");
         }
     }
 }

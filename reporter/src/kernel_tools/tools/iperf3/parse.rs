@@ -1,7 +1,8 @@
 use serde_json::Value;
 
 use super::documents::{REPEATED, is_server, tests, unreadable};
-use super::{TOOL, single_threaded_note};
+use super::id::TOOL;
+use super::version::single_threaded_note;
 use crate::kernel_tools::outcome::shortened;
 use crate::kernel_tools::{Direction, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::ReasonKind;

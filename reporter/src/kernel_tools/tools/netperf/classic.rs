@@ -1,4 +1,6 @@
-use super::{TOOL, banner, units};
+use super::banner::banner;
+use super::id::TOOL;
+use super::units;
 use crate::kernel_tools::{Measurement, MessageSize, Method, Transport};
 use crate::record::{LatencyDefinition, RttSummary};
 

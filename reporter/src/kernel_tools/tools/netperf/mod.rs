@@ -1,20 +1,19 @@
 //! netperf 2.5 to 2.7: request/response and stream.
 
+mod banner;
 mod classic;
+mod id;
 mod omni;
 mod units;
 
+use id::TOOL;
+
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{
-    CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport,
-};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
 const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
 LOCAL_TRANSPORT_RETRANS,REQUEST_SIZE,RESPONSE_SIZE,BURST_SIZE,MEAN_LATENCY,MIN_LATENCY,P50_LATENCY,P90_LATENCY,P99_LATENCY,MAX_LATENCY";
-
-/// netperf: request/response and stream over TCP and UDP.
-const TOOL: KernelTool = KernelTool::new("netperf");
 
 pub(super) struct Netperf;
 
@@ -111,7 +110,7 @@ fn tests(text: &str) -> Vec<String> {
             test.push('\n');
         }
     }
-    let is_result = |test: &String| banner(test).is_some() || !omni::keywords(test).is_empty() || !omni::csv(test).is_empty();
+    let is_result = |test: &String| banner::banner(test).is_some() || !omni::keywords(test).is_empty() || !omni::csv(test).is_empty();
     if tests.len() > 1 && !is_result(&tests[0]) {
         tests.remove(0);
     }
@@ -129,27 +128,6 @@ fn measure(test: &str) -> Option<Vec<Measurement>> {
         found.iter_mut().for_each(|one| one.remark("netperf reports: the desired confidence was not achieved"));
     }
     (!found.is_empty()).then_some(found)
-}
-
-/// The transport, method and direction that a banner names: `MIGRATED TCP REQUEST/RESPONSE TEST from …`. MAERTS is STREAM the other way round.
-fn banner(text: &str) -> Option<(Transport, Method, Direction)> {
-    let line = text.lines().find(|line| line.contains(" TEST from "))?;
-    let transport = if line.contains("UDP") {
-        Transport::Udp
-    } else if line.contains("TCP") {
-        Transport::Tcp
-    } else {
-        return None;
-    };
-    let method = if line.contains("REQUEST/RESPONSE") {
-        Method::PingPong
-    } else if line.contains("STREAM") || line.contains("MAERTS") {
-        Method::Stream
-    } else {
-        return None;
-    };
-    let direction = if line.contains("MAERTS") { Direction::ServerToClient } else { Direction::ClientToServer };
-    Some((transport, method, direction))
 }
 
 #[cfg(test)]

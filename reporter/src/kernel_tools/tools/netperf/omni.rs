@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use super::{TOOL, banner, units};
+use super::banner::banner;
+use super::id::TOOL;
+use super::units;
 use crate::kernel_tools::{Direction, Measurement, MessageSize, Method, Transport};
 use crate::record::{LatencyDefinition, RttSummary};
 

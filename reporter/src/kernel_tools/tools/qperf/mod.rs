@@ -1,15 +1,15 @@
 //! qperf 0.4: mean latency and bandwidth over TCP and UDP.
 
+mod id;
 mod parse;
 mod quantity;
+
+use id::TOOL;
 
 use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 use parse::{is_block_header, parse};
-
-/// qperf: mean latency and bandwidth over TCP and UDP.
-const TOOL: KernelTool = KernelTool::new("qperf");
 
 pub(super) struct Qperf;
 

@@ -1,4 +1,4 @@
-use super::TOOL;
+use super::id::TOOL;
 use super::quantity::Quantity;
 use crate::kernel_tools::outcome::shortened;
 use crate::kernel_tools::{Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
