@@ -45,7 +45,7 @@ pub enum NoInterval {
     /// Fewer than three values on a side of a ratio whose sides may vary differently: Welch's interval holds the ratio in 98 % of samples at
     /// two against two values and in 89 % at two against ten.
     MeasuredTwice,
-    /// Fewer than [`FEWEST_FOR_A_MEDIAN`] values: even their whole range holds the median less often than 95 %.
+    /// Fewer than six values: even their whole range holds the median less often than 95 %.
     TooFewForAMedian,
     /// A value is not above 0 and has no logarithm.
     NotPositive,
