@@ -138,7 +138,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let notes = folder.path().join("notes.txt");
     std::fs::write(&notes, "mine").unwrap();
-    refused(&["receive", "--port", &format!("net_vhost0,iface={}", notes.display()), "--no-huge"], &["no socket", "notes.txt"]);
+    refused(&["receive", "--port", &format!("net_vhost0,iface={}", notes.display()), "--no-huge"], &["not a socket", "notes.txt"]);
     assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
 }
 

@@ -120,10 +120,12 @@ fn the_row_of_a_record_has_the_values_of_its_line_in_results_jsonl() {
     let read = read_back(python, &directory.path().join("results.parquet"));
     let text = std::fs::read_to_string(directory.path().join("run/results.jsonl")).unwrap();
     let column = |name: &str| read.columns.iter().position(|(known, _)| known == name).unwrap();
-    for (row, line) in read.rows.iter().zip(text.lines()) {
+    for ((row, line), record) in read.rows.iter().zip(text.lines()).zip(&archive.records) {
         let line: Value = serde_json::from_str(line).unwrap();
+        // The reader of the run directory tells measurements of one id apart.
+        assert_eq!(row[column("id")], record.id.0);
+        assert!(record.id.0.starts_with(line["id"].as_str().unwrap()));
         for (name, path) in [
-            ("id", "/id"),
             ("stack", "/stack"),
             ("metric", "/metric"),
             ("size_bytes", "/size/bytes"),

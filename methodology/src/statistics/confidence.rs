@@ -37,13 +37,14 @@ pub fn median_interval(sorted: &[f64]) -> Result<Interval, NoInterval> {
         _ => {}
     }
     // The range from the k-th smallest to the k-th largest holds the median with probability 1 − 2 P(B < k), B binomial with n tosses.
-    let mut point = 0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX));
-    let mut below = point;
+    // By logarithms: 2^−n itself is 0 from n = 1075 on, and a soak has thousands of intervals.
+    let mut log_point = -(n as f64) * std::f64::consts::LN_2;
+    let mut below = log_point.exp();
     let mut rank = 1;
     let mut coverage = 1.0 - 2.0 * below;
     let inner = loop {
-        point *= (n - rank + 1) as f64 / rank as f64;
-        below += point;
+        log_point += ((n - rank + 1) as f64 / rank as f64).ln();
+        below += log_point.exp();
         let next = 1.0 - 2.0 * below;
         if next < 0.95 {
             break next;
@@ -65,6 +66,16 @@ mod tests {
     use super::*;
     use crate::statistics::{geometric_mean, median_of_sorted, ratio_of_geometric_means};
     use proptest::prelude::*;
+
+    #[test]
+    fn an_interval_of_the_median_of_a_large_sample_follows_the_normal_approximation() {
+        for n in [1_074_usize, 1_075, 3_600, 100_000] {
+            let sorted: Vec<f64> = (1..=n).map(|rank| rank as f64).collect();
+            let interval = median_interval(&sorted).unwrap();
+            let (middle, reach) = ((n + 1) as f64 / 2.0, 0.98 * (n as f64).sqrt());
+            assert!((interval.low - (middle - reach)).abs() < 1.5 && (interval.high - (middle + reach)).abs() < 1.5, "{n}: {interval:?}");
+        }
+    }
 
     #[test]
     fn what_a_sample_cannot_support_is_not_stated_and_the_reason_is() {
