@@ -35,8 +35,8 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
     let figure = Figure {
         id: "goodput-per-core".to_owned(),
         title: "Payload for each core in use".to_owned(),
-        caption: "At the largest size of each pair, both ends together. Kernel: busy time of the whole machine, softirq included. DPDK: \
-                  every core that polls counts whole, whether it finds work or not."
+        caption: "At the largest size of each pair, the sum of both ends. Kernel: busy time of the whole machine, softirq included. DPDK: \
+                  every core that polls counts as fully busy, with or without frames."
             .to_owned(),
         x: Axis::values("goodput a core", Unit::BitsPerSecond, Scale::Log),
         y: Axis::names("pair", pairs.iter().map(ToString::to_string).collect()),

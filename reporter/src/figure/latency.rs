@@ -81,8 +81,8 @@ pub fn round_trips(cells: &Cells<'_>) -> Option<Figure> {
     let figure = Figure {
         id: "round-trips".to_owned(),
         title: "Round-trip time by pair".to_owned(),
-        caption: "All values are whole round trips. qperf gives only a mean (its one-way figure is doubled); DPDK gives percentiles, and its line spans the shortest to the longest. Where \
-                  several loads were measured, the one with the shortest round trips is drawn."
+        caption: "All values are full round-trip times. qperf gives only a mean (its one-way figure is doubled). DPDK gives percentiles; its line \
+                  goes from the minimum to the maximum. If several loads were measured, the one with the shortest round trips is shown."
             .to_owned(),
         x: Axis::values("round-trip time", Unit::Nanoseconds, Scale::Log),
         y: Axis::names("pair", pairs.iter().map(ToString::to_string).collect()),

@@ -41,8 +41,8 @@ pub fn loss_by_size(cells: &Cells<'_>, stack: Stack, styles: &Styles) -> Vec<Fig
             id: format!("loss-by-size-{}", slug(&group.to_string())),
             title: capitalised(&group.to_string()),
             caption:
-                "Frames lost of frames sent at maximum load, counted by sequence number. At maximum load a receiver that is slower than \
-                      its sender must lose frames: this shows who is the slower one, not a fault."
+                "Lost frames as a share of sent frames at maximum load, counted by sequence number. At maximum load a receiver that is slower \
+                      than its sender must lose frames. This is not a fault: it shows which end is slower."
                     .to_owned(),
             x: Axis::sizes("frame size with FCS", Vec::new()),
             y: Axis::values("lost of sent", Unit::Percent, Scale::Linear),

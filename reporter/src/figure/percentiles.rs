@@ -46,9 +46,9 @@ fn under_load(curves: &[LoadedCurve], stack: Stack, styles: &Styles, pair: &Pair
     Figure {
         id: format!("round-trips-by-percentile-under-load-{}-{}", size.bytes, slug(&pair.to_string())),
         title: format!("{pair}, {size}"),
-        caption: "Whole round trips while a load is offered (RFC 8219 §7.2): so many per cent were not longer. Each step to the right has a tenth \
-                  of the round trips beyond it. A line ends at the last percentile that has a round trip beyond it; between marks lines only \
-                  lead the eye. Repetitions are taken together."
+        caption: "Round-trip times while a load is offered (RFC 8219 §7.2), by percentile: the share of \
+                  round trips that took no longer. Each step to the right leaves a tenth of the round trips above it. A line ends at the last percentile \
+                  that has a round trip above it. Lines between marks are only a guide. Repetitions are combined."
             .to_owned(),
         series: series.collect(),
         x: Axis::values("percentile", Unit::Percent, Scale::Nines),
@@ -96,9 +96,10 @@ fn figure_of(curves: &[PercentileCurve], stack: Stack, styles: &Styles, group: &
     Figure {
         id: format!("round-trips-by-percentile-{}", slug(&group.to_string())),
         title: capitalised(&group.to_string()),
-        caption: "Whole round trips without the kernel: so many per cent were not longer. Each step to the right has a tenth of the round trips beyond \
-                  it. A line ends at the last percentile that has a round trip beyond it; between marks lines only lead the eye. Repetitions are \
-                  taken together; where several loads were measured, the one with the shortest round trips is drawn."
+        caption: "Round-trip times without the kernel, by percentile: the share of \
+                  round trips that took no longer. Each step to the right leaves a tenth of the round trips above it. A line ends at the last percentile \
+                  that has a round trip above it. Lines between marks are only a guide. Repetitions are combined. If \
+                  several loads were measured, the one with the shortest round trips is shown."
             .to_owned(),
         series: series.filter(|series| !series.points.is_empty()).collect(),
         x: Axis::values("percentile", Unit::Percent, Scale::Nines),

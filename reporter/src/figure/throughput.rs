@@ -75,7 +75,7 @@ fn figure_of(cells: &Cells<'_>, styles: &Styles, view: View, group: &Group) -> F
             "frame size with FCS",
             "layer-1 rate",
             "Frame view. Received rate on the wire (layer 1, with 20 bytes between frames) against the size of the frames, FCS included. \
-             A kernel result stands here only where its frames were made that size and counted.",
+             A kernel result appears here only if its frames had that size by the interface counters.",
         ),
     };
     Figure {

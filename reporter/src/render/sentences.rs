@@ -35,7 +35,7 @@ fn response(response: &Response) -> String {
     if significant.is_empty() {
         return match response.effects.iter().find_map(|e| e.p.err()) {
             Some(why @ NoEffectTest::ExactAgreement) => format!("no effect of the kinds of endpoints on {what} was tested: {why}"),
-            _ => format!("no effect of the kinds of endpoints on {what} can be told from noise"),
+            _ => format!("no effect of the kinds of endpoints on {what} is distinguishable from noise"),
         };
     }
     let parts: Vec<String> = significant
@@ -118,7 +118,7 @@ pub const TUNING_METHOD: &str = "The best of many looks better than it is, becau
 /// How the sentences of [`effects`] came about.
 pub fn effects_method() -> String {
     format!(
-        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput a byte handed over at once, at the smallest \
+        "Two-way decomposition with interaction of the logarithm of each pair's rise (goodput per byte of message size, at the smallest \
          size that all pairs have) and maximum. F tests of kinds against the variation between endpoints of one kind, because pairs share \
          endpoints; Holm's correction over all of them: the chance of any false claim here is at most {:.0} %.",
         LEVEL * 100.0

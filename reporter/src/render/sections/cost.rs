@@ -9,12 +9,13 @@ use crate::render::format;
 pub fn cost(input: &Input<'_>) -> Section {
     Section {
         id: "cost",
-        title: "What it costs in processor time",
+        title: "CPU cost",
         figures: figure::goodput_per_core(input.cells).into_iter().collect(),
         tables: table(input.cells).captioned("Cores and cycles at the smallest and the largest size").into_iter().collect(),
-        method: "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: each core that polls is in use whole; its busy \
-                 cycles are those of iterations that found frames. Where both ends share a machine, one figure holds both."
-            .to_owned(),
+        method:
+            "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: a core that polls counts as fully busy; its \
+                 busy cycles are those of iterations that found frames. If both ends share a machine, one figure covers both."
+                .to_owned(),
         ..Section::default()
     }
 }

@@ -8,14 +8,14 @@ use crate::render::format;
 
 /// Where frames were lost.
 pub fn loss(input: &Input<'_>) -> Section {
-    let caption = "Frames by what became of them, as shares of frames sent, lowest to highest over all sizes";
+    let caption = "Frames by cause, as shares of frames sent: lowest to highest over all sizes";
     Section {
         id: "loss",
         title: "Loss, by domain",
         figures: of_each_bypass(ReportView::Loss, |stack| figure::loss_by_size(input.cells, stack, &input.styles)),
         method:
-            "The domains are counted in different places and never summed: one lost frame can show in several. Loss is what the sequence \
-                 numbers say; counters only tell where."
+            "The causes are counted in different places. Do not add them: one lost frame can be counted in several. Loss is counted by \
+                 sequence number; the other counters only show where it happened."
                 .to_owned(),
         tables: table(input.cells).captioned(caption).into_iter().collect(),
         ..Section::default()

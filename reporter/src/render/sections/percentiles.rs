@@ -31,7 +31,7 @@ pub fn percentiles_under_load(input: &Input<'_>) -> Section {
     });
     Section {
         id: "percentiles-under-load",
-        title: "Percentiles under load: how round trips are spread at each load",
+        title: "Round trips by percentile under load",
         figures,
         tables: unread_histograms(&all_unread),
         ..Section::default()

@@ -19,11 +19,11 @@ pub fn placement(input: &Input<'_>) -> Section {
     }
     Section {
         id: "placement",
-        title: "What to place where",
+        title: "Where to place sender and receiver",
         tables,
         method:
-            "Valid results of pairs between systems. Moving compares pairs that differ only in the end that moves from cpu to dpu; the \
-                 change is the geometric mean over matched pairs. No test stands behind a single cell."
+            "Valid results of pairs between systems. A move compares pairs that differ only in the end that moves from cpu to dpu; the \
+                 change is the geometric mean over matched pairs. Single cells are not tested for significance."
                 .to_owned(),
         ..Section::default()
     }

@@ -29,13 +29,13 @@ pub fn round_trips(input: &Input<'_>) -> Section {
     }
 }
 
-const RESIDENCE_METHOD: &str = "Residence is what the reflector measured between taking a frame and handing it back. RTT minus residence is \
-    derived and not measured: the difference of the two medians, which is not the median of the differences. One-way delays stand only where \
-    both ends read one clock.";
+const RESIDENCE_METHOD: &str = "Residence is the time between receiving and sending a frame, measured by the reflector. RTT minus residence \
+    is derived and not measured: the difference of the two medians, which is not the median of the differences. One-way delays are shown only if \
+    both ends read the same clock.";
 
-const CALIBRATION_METHOD: &str = "Tester alone is a calibration: linerate has the sender's poll loop, on the same CPU, at the same frame size \
-    and rate, send to a port that gives each frame back at once through memory. What it measures then is its own share of a round trip, without \
-    the real port's driver, a wire or a reflector. It stands beside, and is never subtracted; a ! there means that it was disturbed.";
+const CALIBRATION_METHOD: &str = "Tester alone is a calibration: the poll loop of the sender, on the same CPU, with the same frame size and \
+    rate, sends to a port that returns each frame at once through memory. This measures the share of the tester in a round trip, without the \
+    driver of the real port, a wire or a reflector. It is shown beside the result and never subtracted. A ! means that the calibration was disturbed.";
 
 /// A column: its head, its value of a record, what puts a `!` behind it, and whether it must be there even if it is empty.
 struct Column {

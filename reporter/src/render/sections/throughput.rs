@@ -16,7 +16,7 @@ pub fn application_view(input: &Input<'_>) -> Section {
     let table = Table::new(["pair", "stack", "judged by", "plateau"], rows.collect());
     Section {
         id: "application-view",
-        title: "Application view: goodput by what is handed over at once",
+        title: "Application view: goodput by message size",
         figures: figure::throughput_by_size(input.cells, &input.styles, View::Application),
         tables: table.captioned("Where each curve stops rising").into_iter().collect(),
         ..Section::default()
