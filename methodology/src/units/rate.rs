@@ -86,7 +86,7 @@ impl PacketRate {
     }
 
     /// The rate of frames of which the first and the last were `seconds` apart: as many gaps as frames less one. None where there is no such
-    /// time, which is no rate of 0; without frames the rate is 0.
+    /// time: the rate is then unknown, and not 0. Without frames the rate is 0.
     pub fn between(frames: u64, seconds: f64) -> Option<Self> {
         match frames {
             0 => Some(PacketRate::ZERO),

@@ -173,6 +173,7 @@ mod tests {
     fn names_and_programs_are_unique() {
         let names: BTreeSet<&str> = KernelTool::all().map(KernelTool::name).collect();
         assert_eq!(names.len(), TOOLS.len());
+        assert!(KernelTool::all().all(|tool| tool.tool().id() == tool));
         let programs: Vec<&str> = KernelTool::all().flat_map(|tool| tool.programs()).copied().collect();
         assert_eq!(programs.iter().collect::<BTreeSet<_>>().len(), programs.len());
     }

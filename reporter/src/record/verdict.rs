@@ -28,6 +28,12 @@ impl Verdict {
         Verdict { state: State::Failed, reasons: vec![Reason { kind, detail: detail.into() }] }
     }
 
+    /// Invalid for one more reason.
+    pub fn invalidate(&mut self, kind: ReasonKind, detail: impl Into<String>) {
+        self.state = State::Invalid;
+        self.reasons.push(Reason { kind, detail: detail.into() });
+    }
+
     /// Valid without reasons, invalid with.
     pub fn from_reasons(reasons: Vec<Reason>) -> Self {
         if reasons.is_empty() { Verdict::valid() } else { Verdict::invalid(reasons) }

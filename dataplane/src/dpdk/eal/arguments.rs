@@ -32,7 +32,7 @@ pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
 pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Vec<String> {
     let mut arguments = vec!["linerate".to_owned(), format!("--lcores=0@{main_cpu}")];
     let mut push = |text: &str| arguments.push(text.to_owned());
-    // Nobody uses DPDK's telemetry socket here, and two processes of one user must not collide in /var/run/dpdk.
+    // linerate does not use DPDK's telemetry socket, and two processes of one user must not collide in /var/run/dpdk.
     push("--no-telemetry");
     match memory {
         // A vhost peer accepts at most 8 memory regions: use one file for each segment list, not for each page (virtio-user guide).

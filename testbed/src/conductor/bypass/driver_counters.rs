@@ -37,6 +37,22 @@ pub struct DriverCounters {
 /// MeasureKind every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
 /// allocations wherever a driver does not set it (lib/ethdev/rte_ethdev.c, `rte_eth_stats_get`).
 const MISSED: Domain = Domain::Sum(&["rx_missed"]);
+/// Pause frames received, with those by priority, as i40e and ixgbe name them.
+const PRIORITY_PAUSE_RECEIVED: Domain = Domain::Sum(&[
+    "xstats.rx_xon_packets",
+    "xstats.rx_xoff_packets",
+    "xstats.rx_priority*_xon_packets",
+    "xstats.rx_priority*_xoff_packets",
+]);
+
+/// Pause frames sent, with those by priority, as i40e and ixgbe name them.
+const PRIORITY_PAUSE_SENT: Domain = Domain::Sum(&[
+    "xstats.tx_xon_packets",
+    "xstats.tx_xoff_packets",
+    "xstats.tx_priority*_xon_packets",
+    "xstats.tx_priority*_xoff_packets",
+]);
+
 const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);
 
 const TABLE: [DriverCounters; 8] = [
@@ -60,18 +76,8 @@ const TABLE: [DriverCounters; 8] = [
         no_descriptor: Domain::Without("rx_missed", "xstats.rx_dropped_packets"),
         no_mbuf: NO_MBUF,
         // tx_priority*_xon_to_xoff_packets counts transitions, not frames.
-        pause_received: Domain::Sum(&[
-            "xstats.rx_xon_packets",
-            "xstats.rx_xoff_packets",
-            "xstats.rx_priority*_xon_packets",
-            "xstats.rx_priority*_xoff_packets",
-        ]),
-        pause_sent: Domain::Sum(&[
-            "xstats.tx_xon_packets",
-            "xstats.tx_xoff_packets",
-            "xstats.tx_priority*_xon_packets",
-            "xstats.tx_priority*_xoff_packets",
-        ]),
+        pause_received: PRIORITY_PAUSE_RECEIVED,
+        pause_sent: PRIORITY_PAUSE_SENT,
     },
     DriverCounters {
         drivers: &["net_ice"],
@@ -91,18 +97,8 @@ const TABLE: [DriverCounters; 8] = [
         no_descriptor: Domain::Sum(&["xstats.rx_q*_errors"]),
         no_mbuf: NO_MBUF,
         // rx_flow_control_xon_packets and the like show the registers of rx_xon_packets a second time.
-        pause_received: Domain::Sum(&[
-            "xstats.rx_xon_packets",
-            "xstats.rx_xoff_packets",
-            "xstats.rx_priority*_xon_packets",
-            "xstats.rx_priority*_xoff_packets",
-        ]),
-        pause_sent: Domain::Sum(&[
-            "xstats.tx_xon_packets",
-            "xstats.tx_xoff_packets",
-            "xstats.tx_priority*_xon_packets",
-            "xstats.tx_priority*_xoff_packets",
-        ]),
+        pause_received: PRIORITY_PAUSE_RECEIVED,
+        pause_sent: PRIORITY_PAUSE_SENT,
     },
     DriverCounters {
         drivers: &["net_virtio", "net_virtio_user"],

@@ -1,7 +1,7 @@
 //! The frame view of the kernel: UDP datagrams of L − 46 bytes make frames of size L, and the interface's own counters prove it.
 
 use methodology::units::{FrameSize, PacketRate};
-use reporter::record::{Reason, ReasonKind, Record, Size, State, Verdict, View};
+use reporter::record::{ReasonKind, Record, Size, State, View};
 
 use super::interface::Traffic;
 
@@ -33,8 +33,6 @@ pub(super) fn prove(record: &mut Record, size: FrameSize, received: Option<Traff
         None => Some("the receiver's interface counters could not be read, so the frame size is not proven".to_owned()),
     };
     if let Some(detail) = detail {
-        let mut reasons = record.verdict.reasons.clone();
-        reasons.push(Reason { kind: ReasonKind::WrongFrameSize, detail });
-        record.verdict = Verdict::invalid(reasons);
+        record.verdict.invalidate(ReasonKind::WrongFrameSize, detail);
     }
 }

@@ -1,7 +1,7 @@
 //! The proof that a tool's traffic crossed the interfaces that the testbed names.
 
 use reporter::kernel_tools::Extent;
-use reporter::record::{Reason, ReasonKind, Record, State, Verdict};
+use reporter::record::{ReasonKind, Record, State};
 
 use super::interface::PathCounters;
 use super::processes::Job;
@@ -38,9 +38,9 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
             )
         })
     });
-    let found: Vec<Reason> = details.map(|detail| Reason { kind: ReasonKind::CountersDisagree, detail }).collect();
-    if !found.is_empty() {
-        record.verdict = Verdict::invalid(record.verdict.reasons.drain(..).chain(found).collect());
+    let details: Vec<String> = details.collect();
+    for detail in details {
+        record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use methodology::units::{Goodput, Seconds};
 use reporter::kernel_tools::Extent;
-use reporter::record::{Pair, Reason, ReasonKind, Record, State, Verdict};
+use reporter::record::{Pair, ReasonKind, Record, State};
 
 use crate::plan::Protocol;
 
@@ -65,9 +65,7 @@ pub(super) fn judge_length(record: &mut Record, extent: Extent, wanted: Duration
             "the transfer was planned for {} and lasted {took}: part of that time can be the tool's wait for its own timer, and the rate too low",
             Seconds::from(wanted)
         );
-        let mut reasons = record.verdict.reasons.clone();
-        reasons.push(Reason { kind: ReasonKind::Implausible, detail });
-        record.verdict = Verdict::invalid(reasons);
+        record.verdict.invalidate(ReasonKind::Implausible, detail);
     }
 }
 
