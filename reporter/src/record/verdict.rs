@@ -128,7 +128,7 @@ reason_kinds! {
     NothingReceived = "nothing-received",
     /// More frames came twice than a path doubles by accident.
     Duplicates = "duplicates",
-    /// Another sender used the same stream numbers on the same path.
+    /// Another sender used the same path.
     SeveralSenders = "several-senders",
     /// Frames had not come when the wait for them ended.
     InFlight = "in-flight",

@@ -25,11 +25,26 @@ impl Traffic {
     }
 }
 
+/// What one interface counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) traffic: Traffic,
+    /// How often its link went down or came up.
+    pub(super) carrier_changes: u64,
+}
+
+impl Counters {
+    fn since(self, before: Counters) -> Option<Counters> {
+        let carrier_changes = self.carrier_changes.checked_sub(before.carrier_changes)?;
+        Some(Counters { traffic: self.traffic.since(before.traffic)?, carrier_changes })
+    }
+}
+
 /// The counters of the sender's interface on its way out and of the receiver's on its way in. None where they cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PathCounters {
-    pub(super) sent: Option<Traffic>,
-    pub(super) received: Option<Traffic>,
+    pub(super) sent: Option<Counters>,
+    pub(super) received: Option<Counters>,
 }
 
 impl PathCounters {
@@ -40,19 +55,23 @@ impl PathCounters {
 
     /// What was counted since.
     pub(super) fn since(self, before: PathCounters) -> Self {
-        let difference = |after: Option<Traffic>, before: Option<Traffic>| after?.since(before?);
+        let difference = |after: Option<Counters>, before: Option<Counters>| after?.since(before?);
         PathCounters { sent: difference(self.sent, before.sent), received: difference(self.received, before.received) }
     }
 }
 
 /// Where the endpoint is: a namespace has its own `/sys/class/net`.
-fn read(endpoint: &Endpoint, way: &str) -> Option<Traffic> {
-    let file = |what: &str| format!("/sys/class/net/{}/statistics/{way}_{what}", endpoint.interface);
-    let spec = CommandSpec::new(endpoint.location.clone(), ["cat".to_owned(), file("packets"), file("bytes")]);
+fn read(endpoint: &Endpoint, way: &str) -> Option<Counters> {
+    let folder = format!("/sys/class/net/{}", endpoint.interface);
+    let file = |what: &str| format!("{folder}/statistics/{way}_{what}");
+    // include/linux/netdevice.h: carrier_up_count + carrier_down_count; since Linux 3.15.
+    let carrier = format!("{folder}/carrier_changes");
+    let spec = CommandSpec::new(endpoint.location.clone(), ["cat".to_owned(), file("packets"), file("bytes"), carrier]);
     let output = run(&spec.with_timeout(Duration::from_secs(5))).ok().filter(|output| output.success())?;
     let text = output.stdout_text();
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-    Some(Traffic { packets: numbers.next()?.ok()?, bytes: numbers.next()?.ok()? })
+    let traffic = Traffic { packets: numbers.next()?.ok()?, bytes: numbers.next()?.ok()? };
+    Some(Counters { traffic, carrier_changes: numbers.next()?.ok()? })
 }
 
 #[cfg(test)]
