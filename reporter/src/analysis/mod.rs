@@ -37,8 +37,7 @@ pub use percentiles::{Distribution, Percentile, PercentileCurve, UnreadHistogram
 pub use percentiles_under_load::{LoadedCurve, percentiles_under_load};
 pub use placement::{Best, End, Offload, Placement, placement};
 pub use plateau::{Plateau, PlateauOf, plateaus};
-pub use quantity::{Amount, Quantity, Unit};
-pub(crate) use quantity::{scaled, three_digits};
+pub use quantity::Quantity;
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
 pub use tuning::{Fastest, TunedRate, Tuning, tunings};
 

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Amount, Cells, Group, Quantity, statistics};
+use super::{Cells, Group, Quantity, statistics};
+use crate::amount::Amount;
 use crate::record::{EndpointId, Metric, Pair, Stack};
 
 /// What to place where.

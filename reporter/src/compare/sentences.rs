@@ -1,8 +1,8 @@
 //! A comparison in words.
 
 use super::{Change, Comparison, Finding, NoiseOf, VisibleByKind};
+use crate::amount::{Amount, Unit};
 use crate::analysis::statistics::NoInterval;
-use crate::analysis::{Amount, Unit};
 
 impl NoiseOf {
     /// The test, for people.

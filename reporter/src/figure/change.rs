@@ -1,4 +1,4 @@
-use crate::analysis::Unit;
+use crate::amount::Unit;
 use crate::compare::{Change, Comparison, Finding};
 
 use super::{Axis, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown};

@@ -1,24 +1,12 @@
 use std::ops::RangeInclusive;
 
-use super::{CommandLine, Commands, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use super::{Commands, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// What linerate must know about a tool. A tool is one file (or folder) that implements this, and one entry in the
 /// [registry](super::tools).
 pub(super) trait Tool: Sync {
-    /// Which tool it is.
-    fn id(&self) -> KernelTool;
-
-    /// One clause: "it measures …".
-    fn purpose(&self) -> &'static str;
-
-    /// Where a user gets it.
-    fn source(&self) -> ToolSource;
-
-    /// The programs it consists of, at both ends.
-    fn programs(&self) -> &'static [&'static str];
-
-    /// Prints the version. The version is the first word with a digit and a dot.
-    fn version_command(&self) -> CommandLine;
+    /// What it is.
+    fn facts(&self) -> &'static ToolFacts;
 
     /// What a reader must know about a version, such as `3.12`.
     fn version_note(&self, _version: &str) -> Option<&'static str> {
@@ -28,11 +16,6 @@ pub(super) trait Tool: Sync {
     /// Whether a version ends a run of [`Extent::Bytes`](super::Extent::Bytes) as soon as the bytes are sent. An unknown version is not trusted.
     fn ends_after_bytes(&self, _version: Option<&str>) -> bool {
         false
-    }
-
-    /// How the name of a kept raw file should end.
-    fn raw_extension(&self) -> &'static str {
-        "txt"
     }
 
     /// Whether the tool's driver offers this at all.
@@ -54,6 +37,22 @@ pub(super) trait Tool: Sync {
 
     /// The measurements in what the client printed.
     fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError>;
+}
+
+/// What a tool is, apart from what it can do.
+pub(super) struct ToolFacts {
+    /// Which tool it is.
+    pub id: KernelTool,
+    /// One clause: "it measures …".
+    pub purpose: &'static str,
+    /// Where a user gets it.
+    pub source: ToolSource,
+    /// The programs it consists of, at both ends; the first is the client's.
+    pub programs: &'static [&'static str],
+    /// With these, the first program prints the version: the first word with a digit and a dot.
+    pub version_arguments: &'static [&'static str],
+    /// How the name of a kept raw file ends.
+    pub raw_extension: &'static str,
 }
 
 /// Where a tool comes from.

@@ -8,7 +8,7 @@ use minijinja::context;
 use super::document::{Section, Table};
 use super::formats::{FIGURE_FORMATS, escape, html, markdown, terminal};
 use super::write::{RenderError, Rendered, write, write_exports};
-use crate::analysis::{Amount, Unit};
+use crate::amount::{Amount, Unit};
 use crate::compare::{Change, Comparison, Finding};
 use crate::figure;
 use crate::render::format;

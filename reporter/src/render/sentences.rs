@@ -1,9 +1,10 @@
 //! Turns analysis results into sentences. A result without statistical support produces none.
 
+use crate::amount::three_digits;
 use crate::analysis::statistics::{NoEffectTest, NoInterval};
 use crate::analysis::{
     Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
-    ResponseKind, Setup, Tuning, three_digits,
+    ResponseKind, Setup, Tuning,
 };
 use crate::archive::Archive;
 use crate::environment::EMULATED_NOTE;

@@ -1,6 +1,6 @@
 //! neper 1.1 (github.com/google/neper): request/response and stream, printed as `key=value`.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -12,24 +12,15 @@ const TOOL: KernelTool = KernelTool::new("neper");
 pub(super) struct Neper;
 
 impl Tool for Neper {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures round trips with percentiles, and goodput, over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Repository("https://github.com/google/neper")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["tcp_rr", "tcp_stream", "udp_rr", "udp_stream"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("tcp_rr", ["--nolog", "--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures round trips with percentiles, and goodput, over TCP and UDP",
+            source: ToolSource::Repository("https://github.com/google/neper"),
+            programs: &["tcp_rr", "tcp_stream", "udp_rr", "udp_stream"],
+            version_arguments: &["--nolog", "--version"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, _method: Method, transport: Transport) -> bool {

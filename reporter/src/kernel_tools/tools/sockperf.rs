@@ -1,6 +1,6 @@
 //! sockperf 3: round trips with percentiles.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -15,24 +15,15 @@ const TOOL: KernelTool = KernelTool::new("sockperf");
 pub(super) struct Sockperf;
 
 impl Tool for Sockperf {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures round trips with percentiles over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("sockperf")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["sockperf"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("sockperf", ["--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures round trips with percentiles over TCP and UDP",
+            source: ToolSource::Package("sockperf"),
+            programs: &["sockperf"],
+            version_arguments: &["--version"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {

@@ -8,8 +8,8 @@ mod version;
 use id::TOOL;
 use version::{ends_after_bytes, version_note};
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use documents::is_json;
 use parse::parse;
@@ -17,24 +17,15 @@ use parse::parse;
 pub(super) struct Iperf3;
 
 impl Tool for Iperf3 {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures goodput over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("iperf3")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["iperf3"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("iperf3", ["--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures goodput over TCP and UDP",
+            source: ToolSource::Package("iperf3"),
+            programs: &["iperf3"],
+            version_arguments: &["--version"],
+            raw_extension: "json",
+        }
     }
 
     fn version_note(&self, version: &str) -> Option<&'static str> {
@@ -43,10 +34,6 @@ impl Tool for Iperf3 {
 
     fn ends_after_bytes(&self, version: Option<&str>) -> bool {
         ends_after_bytes(version)
-    }
-
-    fn raw_extension(&self) -> &'static str {
-        "json"
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {

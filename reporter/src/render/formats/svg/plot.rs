@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::analysis::{Unit, scaled, three_digits};
+use crate::amount::{Unit, scaled, three_digits};
 use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Series, Tick, ticks};
 use crate::render::formats::escape::xml;
 
