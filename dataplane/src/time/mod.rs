@@ -13,7 +13,7 @@ pub use lateness::{LatePolicy, LatenessReport, Release, ReleaseLog, TooLate};
 pub use schedule::{PaceError, Schedule};
 pub use tick_rate::TickRate;
 
-pub(crate) use calibration::Calibration;
+pub(crate) use calibration::TickCalibration;
 pub(crate) use clock_map::{ClockMap, Reading};
 pub(crate) use lateness::LateBound;
 pub(crate) use ticks::ticks;

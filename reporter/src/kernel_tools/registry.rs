@@ -1,7 +1,7 @@
 //! What every tool offers, by its name: command lines, parsing, recognition of its output.
 
 use super::decode::plain;
-use super::tool::{Limits, Tool, ToolSource};
+use super::tool::{Tool, ToolLimits, ToolSource};
 use super::tools::TOOLS;
 use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, SpecError, ToolError, ToolExit, Transport};
 
@@ -115,7 +115,7 @@ fn check(spec: &KernelSpec, tool: KernelTool) -> Result<(), SpecError> {
         return refuse(format!("{method} over {transport}"), format!("use {}", choice(KernelTool::able(method, transport))));
     }
     let limits = tool.tool().limits(method, transport);
-    let that = |allows: fn(&Limits) -> bool| {
+    let that = |allows: fn(&ToolLimits) -> bool| {
         choice(KernelTool::able(method, transport).filter(|tool| allows(&tool.tool().limits(method, transport))))
     };
     match spec.extent {

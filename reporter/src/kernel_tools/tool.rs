@@ -22,7 +22,7 @@ pub(super) trait Tool: Sync {
     fn can(&self, method: Method, transport: Transport) -> bool;
 
     /// The limits of a measurement that the tool [can](Tool::can) do.
-    fn limits(&self, method: Method, transport: Transport) -> Limits;
+    fn limits(&self, method: Method, transport: Transport) -> ToolLimits;
 
     /// The command lines of a measurement within the limits.
     fn commands(&self, spec: &KernelSpec) -> Commands;
@@ -66,7 +66,7 @@ pub enum ToolSource {
 
 /// What a tool's driver allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct ToolLimits {
     /// Bytes of a message.
     pub sizes: RangeInclusive<u32>,
     /// Most connections at once.
@@ -79,20 +79,20 @@ pub(super) struct Limits {
     pub by_messages: bool,
 }
 
-impl Limits {
+impl ToolLimits {
     /// The payload of the largest IPv4 datagram: 65535 − 20 − 8 bytes (RFC 791, RFC 768).
     pub(super) const DATAGRAM: u32 = 65_507;
 
     /// One connection, from client to server, for a time.
     pub(super) const fn sizes(least: u32, most: u32) -> Self {
-        Limits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false }
+        ToolLimits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false }
     }
 
     /// One connection, from client to server, for a time, with every size that the transport can carry.
     pub(super) const fn of(transport: Transport) -> Self {
         match transport {
-            Transport::Tcp => Limits::sizes(1, u32::MAX),
-            Transport::Udp | Transport::Icmp => Limits::sizes(1, Limits::DATAGRAM),
+            Transport::Tcp => ToolLimits::sizes(1, u32::MAX),
+            Transport::Udp | Transport::Icmp => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::errno::error_text;
 use super::log;
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
-use crate::time::Calibration;
+use crate::time::TickCalibration;
 
 /// Versions of DPDK.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,7 +43,7 @@ impl DpdkVersion {
 pub(crate) struct Eal {
     open: Mutex<BTreeSet<String>>,
     polling: Mutex<BTreeSet<CpuId>>,
-    calibration: Calibration,
+    calibration: TickCalibration,
     huge_pages: bool,
 }
 
@@ -59,7 +59,7 @@ impl Eal {
         if INITIALISED.swap(true, Ordering::SeqCst) {
             return Err(DataplaneError::AlreadyInitialised);
         }
-        let calibration = Calibration::begin();
+        let calibration = TickCalibration::begin();
         let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
         log::capture();
         init_eal(arguments::build(options, memory, main_cpu), main_cpu, memory)?;
@@ -79,7 +79,7 @@ impl Eal {
         self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn calibration(&self) -> Calibration {
+    pub(crate) fn calibration(&self) -> TickCalibration {
         self.calibration
     }
 

@@ -1,6 +1,6 @@
 //! neper 1.1 (github.com/google/neper): request/response and stream, printed as `key=value`.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -27,11 +27,11 @@ impl Tool for Neper {
         matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // request_size and buffer_size are C ints.
         match transport {
-            Transport::Tcp => Limits::sizes(1, i32::MAX as u32),
-            Transport::Udp | Transport::Icmp => Limits::of(transport),
+            Transport::Tcp => ToolLimits::sizes(1, i32::MAX as u32),
+            Transport::Udp | Transport::Icmp => ToolLimits::of(transport),
         }
     }
 

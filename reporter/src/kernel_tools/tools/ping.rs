@@ -1,6 +1,6 @@
 //! ping: ICMP round trips. The driver is for iputils; the outputs of macOS, BSD and BusyBox are read too.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -27,9 +27,9 @@ impl Tool for Ping {
         (method, transport) == (Method::PingPong, Transport::Icmp)
     }
 
-    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, _transport: Transport) -> ToolLimits {
         // Below 16 bytes of payload ping has no room for the time stamp and prints no round trips.
-        Limits { by_messages: true, ..Limits::sizes(16, Limits::DATAGRAM) }
+        ToolLimits { by_messages: true, ..ToolLimits::sizes(16, ToolLimits::DATAGRAM) }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

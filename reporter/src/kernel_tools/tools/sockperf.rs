@@ -1,6 +1,6 @@
 //! sockperf 3: round trips with percentiles.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -30,9 +30,9 @@ impl Tool for Sockperf {
         method == Method::PingPong && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, _transport: Transport) -> ToolLimits {
         // A message begins with a 14-byte header; MAX_PAYLOAD_SIZE of defs.h limits TCP messages too.
-        Limits::sizes(14, Limits::DATAGRAM)
+        ToolLimits::sizes(14, ToolLimits::DATAGRAM)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

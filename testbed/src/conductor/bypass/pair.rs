@@ -9,7 +9,7 @@ use reporter::record::Pair;
 use thiserror::Error;
 
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
-use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, Trial, WaitLimit};
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::plan::PortTuning;
 use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
 
@@ -190,7 +190,7 @@ impl BypassPair {
         }
     }
 
-    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
+    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
         // One a queue, and a probe's.
         let stream = self.streams.take(self.ports.sender.port.queues + 1);

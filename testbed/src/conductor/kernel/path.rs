@@ -7,7 +7,7 @@ use super::interface::PathCounters;
 use super::processes::Job;
 use crate::topology::Endpoint;
 
-/// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
+/// An interface must count at least this share of the payload that the tool reports. PacketsAndBytes that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
 const LEAST_SHARE: f64 = 0.5;
 

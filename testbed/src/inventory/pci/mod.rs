@@ -1,4 +1,4 @@
-//! Network functions on PCI: what each is, its kernel interfaces, its link, and the devargs that open it.
+//! PciNetwork functions on PCI: what each is, its kernel interfaces, its link, and the devargs that open it.
 
 mod address;
 mod id;

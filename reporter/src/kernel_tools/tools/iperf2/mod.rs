@@ -6,7 +6,7 @@ mod rows;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 pub(super) struct Iperf2;
@@ -31,8 +31,8 @@ impl Tool for Iperf2 {
         method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
-        Limits { streams: 128, by_bytes: true, ..Limits::of(transport) }
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
+        ToolLimits { streams: 128, by_bytes: true, ..ToolLimits::of(transport) }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

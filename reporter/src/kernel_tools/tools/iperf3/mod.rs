@@ -8,7 +8,7 @@ mod version;
 use id::TOOL;
 use version::{ends_after_bytes, version_note};
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use documents::is_json;
@@ -40,10 +40,11 @@ impl Tool for Iperf3 {
         method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE, MIN_UDP_BLOCKSIZE and MAX_STREAMS of iperf3's iperf.h.
-        let sizes = if transport == Transport::Udp { Limits::sizes(16, Limits::DATAGRAM) } else { Limits::sizes(1, 1024 * 1024) };
-        Limits { streams: 128, reverse: true, by_bytes: true, ..sizes }
+        let sizes =
+            if transport == Transport::Udp { ToolLimits::sizes(16, ToolLimits::DATAGRAM) } else { ToolLimits::sizes(1, 1024 * 1024) };
+        ToolLimits { streams: 128, reverse: true, by_bytes: true, ..sizes }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

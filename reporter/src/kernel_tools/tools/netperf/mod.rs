@@ -8,7 +8,7 @@ mod units;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
@@ -33,8 +33,8 @@ impl Tool for Netperf {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
-        Limits::of(transport)
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
+        ToolLimits::of(transport)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

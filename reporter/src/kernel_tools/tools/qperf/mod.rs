@@ -6,7 +6,7 @@ mod quantity;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use parse::{is_block_header, parse};
@@ -29,9 +29,9 @@ impl Tool for Qperf {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // -n is ignored by the socket tests (socket.c never calls left_to_send).
-        Limits::of(transport)
+        ToolLimits::of(transport)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {
