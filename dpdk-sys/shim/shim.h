@@ -113,7 +113,7 @@ int lr_read_clock(uint16_t port, uint64_t *clock);
 int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps);
 
 /*
- * Where in an mbuf the time stands at which it shall go or at which it came, and the flag in ol_flags that says so. Before a port
+ * The offset in an mbuf of its transmit or receive time, and the flag in ol_flags that marks the time as set. Call this before a port
  * that uses it is started: mlx5 looks for the field then (mlx5_txpp.c).
  */
 struct lr_time_field {

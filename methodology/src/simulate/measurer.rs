@@ -91,7 +91,7 @@ impl SimulatedMeasurer {
         Binomial::new(frames, chance).map_or(0, |binomial| binomial.sample(&mut self.rng).min(frames))
     }
 
-    /// How often the tester's loop is away during the trial, as far as its queue cannot hide it, and the frames each time costs.
+    /// How often the tester's loop is interrupted during the trial for longer than its queue holds frames, and the frames each time costs.
     fn hiccups(&self, rate: f64, begin: f64, duration: f64) -> (u64, u64, Seconds) {
         let Some(hiccup) = self.device.hiccup else { return (0, 0, Seconds::ZERO) };
         let missed = rate * hiccup.length.seconds() - TESTER_QUEUE;

@@ -1,4 +1,4 @@
-//! One trial: what is sent, what came back, and whether it may be believed.
+//! One trial: what is sent, what came back, and whether it is valid.
 //!
 //! A [`Measurer`] is the only thing a search or a procedure knows of the world. The testbed implements it over real
 //! endpoints, [`crate::simulate`] over a device whose answer is known.

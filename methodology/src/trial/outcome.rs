@@ -82,7 +82,7 @@ pub struct LossDomains {
     pub foreign: u64,
 }
 
-/// A poll loop that was away longer than its queue can hide.
+/// A poll loop that was interrupted for longer than its queue holds frames.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hiccups {

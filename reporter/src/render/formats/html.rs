@@ -205,13 +205,13 @@ fn findings(archive: &Archive) -> Vec<Value> {
     for (endpoint, seen) in archive.environment.iter().flat_map(|e| &e.endpoints) {
         for finding in &seen.findings {
             let severity = serde_json::to_value(finding.severity).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-            match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.mend) {
+            match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.fix) {
                 Some(group) => group.3.push(endpoint.to_string()),
-                None => grouped.push((severity, finding.what.clone(), finding.mend.clone(), vec![endpoint.to_string()])),
+                None => grouped.push((severity, finding.what.clone(), finding.fix.clone(), vec![endpoint.to_string()])),
             }
         }
     }
-    grouped.into_iter().map(|(severity, what, mend, at)| context! { severity, what, mend, at => at.join(", ") }).collect()
+    grouped.into_iter().map(|(severity, what, fix, at)| context! { severity, what, fix, at => at.join(", ") }).collect()
 }
 
 /// Paths and values.

@@ -1,4 +1,4 @@
-//! PciNetwork functions on PCI: what each is, its kernel interfaces, its link, and the devargs that open it.
+//! Network functions on PCI: what each is, its kernel interfaces, its link, and the devargs that open it.
 
 mod address;
 mod id;
