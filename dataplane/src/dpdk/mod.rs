@@ -18,6 +18,7 @@ mod port;
 mod port_options;
 mod probe;
 mod queue;
+mod rings;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};

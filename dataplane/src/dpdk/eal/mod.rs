@@ -45,6 +45,7 @@ pub(crate) struct Eal {
     polling: Mutex<BTreeSet<CpuId>>,
     calibration: TickCalibration,
     huge_pages: bool,
+    shared_cpus: bool,
 }
 
 /// `rte_eal_init` works once in a process, even after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
@@ -64,7 +65,8 @@ impl Eal {
         log::capture();
         init_eal(arguments::build(options, memory, main_cpu), main_cpu, memory)?;
         let huge_pages = matches!(memory, Memory::HugePages { .. });
-        let eal = Arc::new(Eal { open: Mutex::default(), polling: Mutex::default(), calibration, huge_pages });
+        let eal =
+            Arc::new(Eal { open: Mutex::default(), polling: Mutex::default(), calibration, huge_pages, shared_cpus: options.shared_cpus });
         log::take();
         Ok(eal)
     }
@@ -81,6 +83,11 @@ impl Eal {
 
     pub(crate) fn calibration(&self) -> TickCalibration {
         self.calibration
+    }
+
+    /// Whether several poll loops may run on one CPU.
+    pub(super) fn shares_cpus(&self) -> bool {
+        self.shared_cpus
     }
 
     pub(crate) fn has_huge_pages(&self) -> bool {
