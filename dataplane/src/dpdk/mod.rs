@@ -1,5 +1,6 @@
 //! DPDK behind a safe interface: EAL, mbufs, mempools, queues and ports. Nothing here knows an engine.
 
+mod claim;
 mod clock;
 mod counters;
 mod devargs;
@@ -7,12 +8,15 @@ mod device;
 mod driver;
 mod eal;
 mod errno;
+mod eswitch;
 mod info;
 mod lcore;
 mod link;
 mod log;
 mod mbuf;
 mod mempool;
+mod missing;
+mod pci_device;
 mod peer;
 mod port;
 mod port_options;
@@ -23,6 +27,7 @@ mod setup;
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};
 pub use devargs::PortSpec;
 pub use driver::driver_sets_rx_missed;
+pub use eswitch::{PortName, Represented};
 pub use eal::{DpdkVersion, EalOptions, Memory};
 pub use info::PortInfo;
 pub use mbuf::Mbuf;

@@ -84,12 +84,14 @@ fn pool_size(descriptors: Option<u16>) -> u32 {
 impl Port {
     /// Opens, sets up and starts a port.
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
+        let _opening = eal.opening();
         let device = Device::claim(eal, spec)?;
         // Checked before memory is reserved for queues that the port does not have.
         setup::check_queues(&device, spec, &options)?;
         let bytes = options.max_frame.without_fcs() + MBUF_ROOM;
         let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
         let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
+        device.keep(&rx_pool);
         let (info, time_fields) = setup::start(&device, spec, &options, &rx_pool)?;
         let id = device.id();
         let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
@@ -180,7 +182,9 @@ impl Port {
         for pools in &mut self.tx_pools {
             for (at, template) in templates.iter().enumerate() {
                 if pools.len() == at {
-                    pools.push(Pool::new(&self.eal, &self.info.name, pool_size(Some(self.info.tx_descriptors)), bytes)?);
+                    let pool = Pool::new(&self.eal, &self.info.name, pool_size(Some(self.info.tx_descriptors)), bytes)?;
+                    self.device.keep(&pool);
+                    pools.push(pool);
                 }
                 if !pools[at].fill(template) {
                     return Err(DataplaneError::Plan {
