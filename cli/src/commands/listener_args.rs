@@ -27,6 +27,7 @@ pub struct ListenerArgs {
 impl ListenerArgs {
     /// Opens the port for frames of the largest size.
     pub fn open(&self) -> Result<Session, CommandError> {
-        Session::open(&self.port, PortOptions { max_frame: self.max_size, ..PortOptions::default() })
+        let isolate = self.port.isolated_frames(&self.frame);
+        Session::open(&self.port, PortOptions { max_frame: self.max_size, isolate, ..PortOptions::default() })
     }
 }

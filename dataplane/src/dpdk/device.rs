@@ -138,5 +138,8 @@ impl Drop for Device {
         let mut claims = self.eal.claims();
         drop(self.claim.take());
         claims.retain(|_, claim| claim.strong_count() > 0);
+        if !self.software {
+            self.eal.closed().insert(self.name.clone());
+        }
     }
 }

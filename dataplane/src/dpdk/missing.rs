@@ -11,12 +11,19 @@ use crate::error::DataplaneError;
 
 /// The error for a port that DPDK did not create.
 pub(super) fn port(eal: &Eal, spec: &PortSpec) -> DataplaneError {
+    if eal.closed().contains(&spec.label()) {
+        return DataplaneError::NoSuchPort {
+            name: spec.label(),
+            log: ": this process closed it, and DPDK removes a port that is closed".to_owned(),
+            advice: "Open it in a new process".to_owned(),
+        };
+    }
     missing(spec, eal.startup_log(), &probe::names(), Path::new("/"))
 }
 
 /// The error for a representor that is not among the `others` of its device.
 pub(super) fn representor(eal: &Eal, spec: &PortSpec, mut others: Vec<String>) -> DataplaneError {
-    if eswitch::uplink(spec.name()).is_none() {
+    if eal.closed().contains(&spec.label()) || eswitch::uplink(spec.name()).is_none() {
         return port(eal, spec);
     }
     for known in eswitch::representors_of(Path::new("/"), spec.name()) {

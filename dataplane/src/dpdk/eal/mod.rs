@@ -44,6 +44,7 @@ impl DpdkVersion {
 #[derive(Debug)]
 pub(crate) struct Eal {
     claims: Mutex<Claims>,
+    closed: Mutex<BTreeSet<String>>,
     opening: Mutex<()>,
     polling: Mutex<BTreeSet<CpuId>>,
     calibration: Calibration,
@@ -73,6 +74,7 @@ impl Eal {
         let startup_log = log::as_clause();
         Ok(Arc::new(Eal {
             claims: Mutex::default(),
+            closed: Mutex::default(),
             opening: Mutex::default(),
             polling: Mutex::default(),
             calibration,
@@ -84,6 +86,11 @@ impl Eal {
     /// The ports that this process uses. The lock is held while a port is closed: DPDK's device calls are not thread-safe.
     pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ports of devices that this process has closed. DPDK removes such a port (`rte_eth_dev_close`).
+    pub(super) fn closed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held while a port is opened, so that a port that is claimed is also started.
