@@ -20,6 +20,8 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "eswitch.h"
+
 /*
  * Field offsets of struct rte_mbuf. They are the same in every version, the names of the fields' parents are not
  * (RTE_MARKER fields of 23.11 are unions in 24.11).

@@ -27,6 +27,7 @@ pub struct ListenerArgs {
 impl ListenerArgs {
     /// Opens the port for frames of the largest size.
     pub fn open(&self) -> Result<PortSession, CommandError> {
-        PortSession::open(&self.port, PortOptions { max_frame: self.max_size, ..PortOptions::default() })
+        let isolate = self.port.isolated_frames(&self.frame);
+        PortSession::open(&self.port, PortOptions { max_frame: self.max_size, isolate, ..PortOptions::default() })
     }
 }

@@ -142,6 +142,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         fast_free: !mixed,
         send_on_timestamp: args.pacing == PacingChoice::SendOnTimestamp,
         arrival_times: args.arrival_by_port,
+        isolate: args.port.isolated_frames(&args.frame),
         ..PortOptions::default()
     };
     let mut session = PortSession::open(&args.port, options)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::address::PciAddress;
 use super::interface::{Interface, default_route_interfaces};
-use crate::inventory::port_name::{PortName, Represented};
+use dataplane::{PortName, Represented};
 
 /// A port of an e-switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
