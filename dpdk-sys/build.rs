@@ -62,7 +62,7 @@ fn build() -> Result<(), Box<dyn Error>> {
 
 fn compile_shim(dpdk: &Dpdk) {
     let mut build = cc::Build::new();
-    build.file("shim/shim.c").opt_level(3).warnings(true).flag("-Wno-deprecated-declarations");
+    build.file("shim/shim.c").file("shim/eswitch.c").opt_level(3).warnings(true).flag("-Wno-deprecated-declarations");
     for flag in dpdk.cflags() {
         build.flag(flag);
     }

@@ -20,6 +20,8 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "eswitch.h"
+
 /*
  * Field offsets of struct rte_mbuf. They are the same in every version, the names of the fields' parents are not
  * (RTE_MARKER fields of 23.11 are unions in 24.11).
@@ -125,7 +127,7 @@ int lr_read_clock(uint16_t port, uint64_t *clock);
 int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps);
 
 /*
- * Where in an mbuf the time stands at which it shall go or at which it came, and the flag in ol_flags that says so. Before a port
+ * The offset in an mbuf of its transmit or receive time, and the flag in ol_flags that marks the time as set. Call this before a port
  * that uses it is started: mlx5 looks for the field then (mlx5_txpp.c).
  */
 struct lr_time_field {

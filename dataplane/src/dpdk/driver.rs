@@ -274,7 +274,7 @@ impl Driver {
 /// Whether a driver sets [`PortCounters::rx_missed`](crate::PortCounters::rx_missed) in the DPDK version `dpdk`, such as `DPDK 24.11.2`. A
 /// driver that does not leaves it at 0.
 pub fn driver_sets_rx_missed(driver: &str, dpdk: &str) -> bool {
-    driver != "net_af_packet" || sys::Release::of(dpdk).is_some_and(|release| release >= sys::AF_PACKET_SETS_IMISSED)
+    driver != "net_af_packet" || sys::DpdkRelease::of(dpdk).is_some_and(|release| release >= sys::AF_PACKET_SETS_IMISSED)
 }
 
 #[cfg(test)]

@@ -37,14 +37,20 @@ impl PoolSize {
 /// A pool of single-segment mbufs.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    memory: Arc<Memory>,
+}
+
+/// The memory of a pool. A driver can hold mbufs of it for longer than the pool is used: until its port is closed.
+#[derive(Debug)]
+pub(super) struct Memory {
     raw: NonNull<sys::rte_mempool>,
     _eal: Arc<Eal>,
 }
 
 // SAFETY: rte_mempool is made for use by several threads (multi-producer, multi-consumer ring and per-lcore caches).
-unsafe impl Send for Pool {}
+unsafe impl Send for Memory {}
 // SAFETY: as above.
-unsafe impl Sync for Pool {}
+unsafe impl Sync for Memory {}
 
 impl Pool {
     /// Bytes in front of every frame; drivers write their own headers there.
@@ -66,13 +72,18 @@ impl Pool {
         // SAFETY: EAL is initialised while `eal` lives; the name is copied by DPDK.
         let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, CACHE, 0, room16, node) };
         match NonNull::new(raw) {
-            Some(raw) => Ok(Pool { raw, _eal: Arc::clone(eal) }),
+            Some(raw) => Ok(Pool { memory: Arc::new(Memory { raw, _eal: Arc::clone(eal) }) }),
             None => Err(failed(error_text())),
         }
     }
 
     pub(crate) fn raw(&self) -> *mut sys::rte_mempool {
-        self.raw.as_ptr()
+        self.memory.raw.as_ptr()
+    }
+
+    /// The pool's memory, for the port whose driver uses it.
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     /// Writes a finished frame into every mbuf, including those that a driver still holds: nothing else writes to this pool's frames.
@@ -123,10 +134,10 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: created in `new` and freed once, here. No mbuf of it is in use: bursts borrow the pool, and a port drops its pools after
-        // its device was closed.
-        unsafe { sys::rte_mempool_free(self.raw()) };
+        // SAFETY: created in `new` and freed once, here. No mbuf of it is in use: bursts borrow the pool, and the claim of a port
+        // keeps the memory until the port is closed.
+        unsafe { sys::rte_mempool_free(self.raw.as_ptr()) };
     }
 }

@@ -102,12 +102,14 @@ fn tx_pool_size(descriptors: u16, queues: u32) -> PoolSize {
 impl Port {
     /// Opens, sets up and starts a port.
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
+        let _opening = eal.opening();
         let device = Device::claim(eal, spec)?;
         // Checked before memory is reserved for queues that the port does not have.
         let descriptors = setup::check_queues(&device, spec, &options)?;
         let bytes = options.max_frame.without_fcs() + MBUF_ROOM;
         let queues = u32::from(options.queues.get());
         let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues), bytes, device.numa_node())?;
+        device.keep(&rx_pool);
         let (info, time_fields) = setup::start(&device, spec, &options, descriptors, &rx_pool)?;
         let id = device.id();
         let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
@@ -199,7 +201,9 @@ impl Port {
         for pools in &mut self.tx_pools {
             for (at, template) in templates.iter().enumerate() {
                 if pools.len() == at {
-                    pools.push(Pool::new(&self.eal, &self.info.name, size, bytes, self.info.numa_node)?);
+                    let pool = Pool::new(&self.eal, &self.info.name, size, bytes, self.info.numa_node)?;
+                    self.device.keep(&pool);
+                    pools.push(pool);
                 }
                 if !pools[at].fill(template) {
                     return Err(DataplaneError::Plan {

@@ -3,6 +3,8 @@ use std::num::NonZeroU16;
 use methodology::units::FrameSize;
 use serde::{Deserialize, Serialize};
 
+use super::isolation::IsolatedFrames;
+
 /// How a port is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortOptions {
@@ -17,6 +19,9 @@ pub struct PortOptions {
     pub tx_descriptors: Option<u16>,
     /// Receive frames with any destination address.
     pub promiscuous: bool,
+    /// Receive these test frames only, and leave other traffic of the NIC to the kernel (`rte_flow_isolate`). The port is not promiscuous then.
+    #[serde(default)]
+    pub isolate: Option<IsolatedFrames>,
     /// Use RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE where the port has it. It excludes frames of several sizes
     /// ([`SendPlan::traffic`](crate::SendPlan::traffic)), because each size has its own pool.
     pub fast_free: bool,
@@ -38,6 +43,7 @@ impl Default for PortOptions {
             rx_descriptors: None,
             tx_descriptors: None,
             promiscuous: true,
+            isolate: None,
             fast_free: true,
             send_on_timestamp: false,
             arrival_times: false,

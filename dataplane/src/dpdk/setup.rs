@@ -10,6 +10,7 @@ use super::devargs::PortSpec;
 use super::device::Device;
 use super::driver::SEND_TIME_ADVICE;
 use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::isolation;
 use super::link::Link;
 use super::log;
 use super::mbuf::{TimeField, TimeFields};
@@ -97,13 +98,16 @@ pub(super) fn start(
         tx_desc: descriptors.tx,
         rx_pool: rx_pool.raw(),
     };
+    if options.isolate.is_some() {
+        isolation::isolate(device, &capabilities.driver_name())?;
+    }
     let mut failed = std::ptr::null();
     // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first.
     let error = unsafe { sys::lr_port_setup(device.id(), &mut setup, &mut failed) };
     if error != 0 {
         return Err(device.error("setting up", error, &rings::advice(&setup, &capabilities.0)));
     }
-    if options.promiscuous {
+    if options.promiscuous && options.isolate.is_none() {
         // SAFETY: the port is configured. Drivers without promiscuous mode return an error and receive all frames.
         unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
     }
@@ -111,6 +115,9 @@ pub(super) fn start(
     let error = unsafe { sys::rte_eth_dev_start(device.id()) };
     if error != 0 {
         return Err(device.error("starting", error, "Check whether another process uses the device"));
+    }
+    if let Some(frames) = options.isolate {
+        isolation::take_test_frames(device, &capabilities.driver_name(), frames, options.queues.get())?;
     }
     Ok((describe(device, spec, options, &capabilities, &setup), time_fields))
 }
