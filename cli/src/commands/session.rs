@@ -40,7 +40,8 @@ impl PortSession {
     pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
-        let options = PortOptions { queues: args.queues, ..options };
+        let options =
+            PortOptions { queues: args.queues, rx_descriptors: args.rx_descriptors, tx_descriptors: args.tx_descriptors, ..options };
         let memory = if args.no_huge { Memory::NoHuge { megabytes: megabytes(&options) } } else { Memory::Auto };
         let spec = args.spec();
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;

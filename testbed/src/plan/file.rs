@@ -73,6 +73,8 @@ struct FileMeasure {
     burst: Option<OneOrMany<u16>>,
     flows: Option<OneOrMany<u32>>,
     pacing: Option<OneOrMany<Pacing>>,
+    rx_descriptors: Option<OneOrMany<u16>>,
+    tx_descriptors: Option<OneOrMany<u16>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -154,8 +156,15 @@ impl Source<'_> {
     }
 
     fn tunings(&self, measure: &FileMeasure) -> Result<Vec<PortTuning>, FileProblem> {
-        let FileMeasure { queues, burst, flows, pacing, .. } = measure;
-        let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
+        let FileMeasure { queues, burst, flows, pacing, rx_descriptors, tx_descriptors, .. } = measure;
+        let keys = Keys {
+            queues: queues.as_ref(),
+            burst: burst.as_ref(),
+            flows: flows.as_ref(),
+            pacing: pacing.as_ref(),
+            rx_descriptors: rx_descriptors.as_ref(),
+            tx_descriptors: tx_descriptors.as_ref(),
+        };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
             let why = "method \"mrr\" sends at maximum rate: it has no rate, so `pacing` has no effect; remove it";
@@ -236,7 +245,7 @@ impl Source<'_> {
                 Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
-                self.only(measure, &["duration", "rate", "queues", "burst", "flows", "pacing"])?;
+                self.only(measure, &["duration", "rate", "queues", "burst", "flows", "pacing", "rx-descriptors", "tx-descriptors"])?;
                 Ok(MeasureKind::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
@@ -357,6 +366,8 @@ impl Source<'_> {
             ("burst", measure.burst.is_some()),
             ("flows", measure.flows.is_some()),
             ("pacing", measure.pacing.is_some()),
+            ("rx-descriptors", measure.rx_descriptors.is_some()),
+            ("tx-descriptors", measure.tx_descriptors.is_some()),
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {

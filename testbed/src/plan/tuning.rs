@@ -4,6 +4,8 @@ use dataplane::Pacing;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::topology::RingSizes;
+
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortTuning {
@@ -15,11 +17,13 @@ pub struct PortTuning {
     pub flows: u32,
     /// What spaces the frames of a rate. Frames at maximum load are not spaced.
     pub pacing: Pacing,
+    /// Descriptors of the queues of both ports; the testbed's, or linerate's choice for the driver, where none are given.
+    pub rings: RingSizes,
 }
 
 impl Default for PortTuning {
     fn default() -> Self {
-        PortTuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
+        PortTuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software, rings: RingSizes::default() }
     }
 }
 
@@ -29,6 +33,8 @@ enum Difference {
     Burst(u16),
     Flows(u32),
     Pacing(Pacing),
+    RxDescriptors(u16),
+    TxDescriptors(u16),
 }
 
 impl PortTuning {
@@ -41,6 +47,8 @@ impl PortTuning {
             Difference::Pacing(Pacing::SendOnTimestamp) => "send-on-timestamp".to_owned(),
             Difference::Pacing(Pacing::QueueRate) => "queue-rate".to_owned(),
             Difference::Pacing(Pacing::Software) => "software".to_owned(),
+            Difference::RxDescriptors(descriptors) => format!("rx{descriptors}"),
+            Difference::TxDescriptors(descriptors) => format!("tx{descriptors}"),
         })
     }
 
@@ -53,6 +61,8 @@ impl PortTuning {
             Difference::Pacing(Pacing::SendOnTimestamp) => "sent on timestamp".to_owned(),
             Difference::Pacing(Pacing::QueueRate) => "queues limited".to_owned(),
             Difference::Pacing(Pacing::Software) => "paced by software".to_owned(),
+            Difference::RxDescriptors(descriptors) => format!("{descriptors} receive descriptors"),
+            Difference::TxDescriptors(descriptors) => format!("{descriptors} transmit descriptors"),
         })
     }
 
@@ -63,13 +73,15 @@ impl PortTuning {
             Difference::Burst(burst) => vec![("burst", json!(burst))],
             Difference::Flows(flows) => vec![("flows", json!(flows))],
             Difference::Pacing(pacing) => vec![("pacing", json!(pacing))],
+            Difference::RxDescriptors(descriptors) => vec![("rx_descriptors", json!(descriptors))],
+            Difference::TxDescriptors(descriptors) => vec![("tx_descriptors", json!(descriptors))],
         });
         keys.flatten().collect()
     }
 
     /// Whether the same ports, opened once, serve both.
     pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
-        self.queues == other.queues && self.pacing == other.pacing
+        self.queues == other.queues && self.pacing == other.pacing && self.rings == other.rings
     }
 
     fn differences(&self) -> impl Iterator<Item = Difference> {
@@ -79,6 +91,8 @@ impl PortTuning {
             self.burst.map(Difference::Burst),
             (self.flows != plain.flows).then_some(Difference::Flows(self.flows)),
             (self.pacing != plain.pacing).then_some(Difference::Pacing(self.pacing)),
+            self.rings.rx.map(Difference::RxDescriptors),
+            self.rings.tx.map(Difference::TxDescriptors),
         ]
         .into_iter()
         .flatten()
@@ -113,10 +127,12 @@ pub(super) struct Keys<'k> {
     pub(super) burst: Option<&'k OneOrMany<u16>>,
     pub(super) flows: Option<&'k OneOrMany<u32>>,
     pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
+    pub(super) rx_descriptors: Option<&'k OneOrMany<u16>>,
+    pub(super) tx_descriptors: Option<&'k OneOrMany<u16>>,
 }
 
 impl Keys<'_> {
-    /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
+    /// Every combination of what the keys say, pacing, rings and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
     pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
         let queues = values("queues", self.queues, |&queues| {
             NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
@@ -130,7 +146,15 @@ impl Keys<'_> {
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
+        let descriptors = |&descriptors: &u16| match descriptors {
+            0 => Err("a queue has at least one descriptor: write a number such as 4096".to_owned()),
+            descriptors => Ok(Some(descriptors)),
+        };
+        let rx = values("rx-descriptors", self.rx_descriptors, descriptors)?;
+        let tx = values("tx-descriptors", self.tx_descriptors, descriptors)?;
         let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
+        let all = each(&all, &rx, |tuning, rx| PortTuning { rings: RingSizes { rx, ..tuning.rings }, ..tuning });
+        let all = each(&all, &tx, |tuning, tx| PortTuning { rings: RingSizes { tx, ..tuning.rings }, ..tuning });
         let all = each(&all, &queues, |tuning, queues| PortTuning { queues, ..tuning });
         let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
         Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))

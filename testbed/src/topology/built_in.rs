@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::model::{Endpoint, Testbed, Wiring};
+use super::rings::RingSizes;
 use crate::lab::{Lab, LabEndpoint};
 use crate::process::Location;
 
@@ -31,6 +32,7 @@ impl Testbed {
                 location: Location::Namespace(endpoint.namespace.clone()),
                 address: IpAddr::V4(endpoint.address),
                 interface: endpoint.interface.clone(),
+                rings: RingSizes::default(),
                 port: None,
                 cpus: Vec::new(),
                 program: program.to_owned(),

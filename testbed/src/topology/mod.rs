@@ -7,7 +7,9 @@ mod cpus;
 mod file;
 mod model;
 mod ports;
+mod rings;
 
 pub use cpus::PairCpus;
 pub use model::{Endpoint, Testbed, TestbedError, Wiring};
 pub use ports::PairPorts;
+pub use rings::RingSizes;

@@ -7,6 +7,7 @@ use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
+use super::rings::RingSizes;
 use crate::process::Location;
 use crate::text_file::FileProblem;
 
@@ -40,6 +41,8 @@ pub struct Endpoint {
     pub port: Option<PortSpec>,
     /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given.
     pub cpus: Vec<CpuId>,
+    /// Descriptors of its port's queues, where the testbed sets them.
+    pub rings: RingSizes,
     /// The linerate program there.
     pub program: PathBuf,
     /// The link's speed where the port does not know it.
