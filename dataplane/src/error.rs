@@ -22,7 +22,9 @@ pub enum DataplaneError {
         examples: String,
     },
     /// A port was named twice in one process.
-    #[error("port `{name}` is named twice: name each port once, and give software ports different numbers, such as net_null0 and net_null1")]
+    #[error(
+        "port `{name}` is named twice: name each port once, and give software ports different numbers, such as net_null0 and net_null1"
+    )]
     DuplicatePort {
         /// The name.
         name: String,

@@ -17,7 +17,8 @@ use support::{Engine, job};
 
 /// The driver, where scripts/switch-driver could build it.
 fn driver() -> Option<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
     let driver = target.join("switch-driver/librte_net_lrswitch.so");
     if driver.exists() {
         return Some(driver);
@@ -213,7 +214,8 @@ fn an_isolated_port_takes_test_frames_only() {
     {
         let mut calls = Calls { file: folder.path().join(at.to_string()), seen: 0 };
         start(&driver, &calls.file, "fe:00.0", options).running().stopped();
-        let expected = ["isolate 0000:fe:00.0", "configure 0000:fe:00.0", "start 0000:fe:00.0", rule, "stop 0000:fe:00.0", "close 0000:fe:00.0"];
+        let expected =
+            ["isolate 0000:fe:00.0", "configure 0000:fe:00.0", "start 0000:fe:00.0", rule, "stop 0000:fe:00.0", "close 0000:fe:00.0"];
         assert_eq!(calls.next(), expected);
     }
     // A rule that the driver refuses, a driver without the mode, and one without flow rules.

@@ -84,6 +84,9 @@ struct lr_dev_info {
 	uint16_t min_mtu, max_mtu;
 	uint16_t max_rx_queues, max_tx_queues;
 	uint16_t default_rx_desc, default_tx_desc; /* 0: the driver has no choice of its own */
+	struct lr_desc_limits {
+		uint16_t min, max, align; /* max 0: no limit; align 0: any number */
+	} rx_desc, tx_desc;
 	uint16_t switch_domain; /* UINT16_MAX: none */
 	uint8_t is_representor;
 };
@@ -100,6 +103,15 @@ struct lr_setup {
 	uint16_t rx_desc, tx_desc;
 	struct rte_mempool *rx_pool;
 };
+/*
+ * Descriptors of queue 0 as the driver set them up (rte_eth_rx_queue_info_get, rte_eth_tx_queue_info_get). 0: the driver does not
+ * report them.
+ */
+struct lr_rings {
+	uint16_t rx, tx;
+};
+void lr_rings_get(uint16_t port, struct lr_rings *rings);
+
 /* 0, or -errno with the name of the DPDK call that failed in *failed. */
 int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed);
 
@@ -115,7 +127,7 @@ int lr_read_clock(uint16_t port, uint64_t *clock);
 int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps);
 
 /*
- * Where in an mbuf the time stands at which it shall go or at which it came, and the flag in ol_flags that says so. Before a port
+ * The offset in an mbuf of its transmit or receive time, and the flag in ol_flags that marks the time as set. Call this before a port
  * that uses it is started: mlx5 looks for the field then (mlx5_txpp.c).
  */
 struct lr_time_field {

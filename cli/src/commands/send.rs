@@ -10,7 +10,7 @@ use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketR
 
 use super::frame_args::FrameArgs;
 use super::port_args::{End, PortArgs};
-use super::session::Session;
+use super::session::PortSession;
 use super::status_line::{StatusLine, poll_loop_lines};
 use super::{CommandError, Format};
 
@@ -145,7 +145,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         isolate: args.port.isolated_frames(&args.frame),
         ..PortOptions::default()
     };
-    let mut session = Session::open(&args.port, options)?;
+    let mut session = PortSession::open(&args.port, options)?;
     let pace = pace(args, &traffic, args.link.or(session.link_speed()))?;
     let plan = SendPlan {
         cpus: args.port.cpus(End::Sender),

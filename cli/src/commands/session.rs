@@ -14,7 +14,7 @@ use super::port_args::PortArgs;
 use super::status_line::StatusLine;
 
 /// An open port, with what it takes to end a run on it.
-pub struct Session {
+pub struct PortSession {
     // Dropped in this order: the port before DPDK.
     port: Option<Port>,
     _dataplane: Dataplane,
@@ -35,9 +35,9 @@ fn megabytes(options: &PortOptions) -> u32 {
     256 + u32::from(options.queues.get()) * options.max_frame.bytes().saturating_sub(1518).div_ceil(128)
 }
 
-impl Session {
+impl PortSession {
     /// Initialises DPDK and opens the port with the queues of `args`, and with `options` otherwise.
-    pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
+    pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
         let options = PortOptions { queues: args.queues, ..options };
@@ -45,7 +45,7 @@ impl Session {
         let spec = args.spec();
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
         let port = dataplane.open(&spec, options)?;
-        Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
+        Ok(PortSession { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
     }
 
     /// The link speed, if the port knows it.

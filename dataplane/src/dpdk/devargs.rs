@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::driver::Driver;
+use super::driver::{Driver, Rings};
 use super::eswitch::{Representor, top_level_parts};
 use crate::error::DataplaneError;
 
@@ -98,10 +98,23 @@ impl PortSpec {
         self.argument(self.driver().kernel_interface_key()?)
     }
 
-    /// The frames in each ring, where the port ignores the number of descriptors.
+    /// The frames in each ring, where the devargs or the driver set it and not the number of descriptors.
     pub(super) fn fixed_ring(&self) -> Option<u16> {
-        let ring = self.driver().fixed_ring?;
-        Some(self.argument(ring.key).and_then(|frames| frames.parse().ok()).unwrap_or(ring.frames))
+        match self.driver().rings {
+            Rings::Devargs { key, frames } => Some(self.argument(key).and_then(|size| size.parse().ok()).unwrap_or(frames)),
+            Rings::Fixed { frames } => Some(frames),
+            Rings::Descriptors { .. } | Rings::Peers { .. } => None,
+        }
+    }
+
+    /// The same port with rings of `descriptors`, where the devargs set their size. A size that the user gave there is kept.
+    pub fn with_descriptors(mut self, descriptors: Option<u16>) -> PortSpec {
+        if let (Rings::Devargs { key, .. }, Some(frames)) = (self.driver().rings, descriptors)
+            && self.argument(key).is_none()
+        {
+            self.args.push_str(&format!(",{key}={frames}"));
+        }
+        self
     }
 
     /// The same port with `queues` queues. Software ports need the number when they are created. A number that the user gave is kept.
@@ -142,7 +155,10 @@ impl FromStr for PortSpec {
         if let Some(value) = arguments(args).find_map(|(key, value)| (key == "representor").then_some(value))
             && Representor::all(value).is_none()
         {
-            return Err(refuse(text, format!("`{value}` is not a representor: write vf0, sf4, pf1vf0, c1pf0vf0, or vf65535 for the host's physical function")));
+            return Err(refuse(
+                text,
+                format!("`{value}` is not a representor: write vf0, sf4, pf1vf0, c1pf0vf0, or vf65535 for the host's physical function"),
+            ));
         }
         if let Some(device) = name.strip_prefix("auxiliary:") {
             return if device.is_empty() {

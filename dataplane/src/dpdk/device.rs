@@ -93,6 +93,12 @@ impl Device {
         self.interface.as_deref()
     }
 
+    /// The NUMA node of the device, where it has one.
+    pub(super) fn numa_node(&self) -> Option<u32> {
+        // SAFETY: the port exists as long as `self` does.
+        u32::try_from(unsafe { sys::rte_eth_dev_socket_id(self.id) }).ok()
+    }
+
     /// Notes that frames were sent until now.
     pub(super) fn has_sent(&mut self) {
         self.last_sent = Some(Instant::now());

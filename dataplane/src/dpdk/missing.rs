@@ -69,7 +69,10 @@ fn missing(spec: &PortSpec, log: &str, names: &[String], root: &Path) -> Datapla
         }
         Some(PciDevice::Available { driver }) => {
             let why = format!(": DPDK could not open the device, which is bound to {driver}{log}");
-            none(why, "Check the rights of this process, and whether this DPDK has the driver for the device; see `linerate doctor`".to_owned())
+            none(
+                why,
+                "Check the rights of this process, and whether this DPDK has the driver for the device; see `linerate doctor`".to_owned(),
+            )
         }
         None => {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

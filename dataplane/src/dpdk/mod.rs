@@ -23,13 +23,14 @@ mod port;
 mod port_options;
 mod probe;
 mod queue;
+mod rings;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};
 pub use devargs::PortSpec;
 pub use driver::driver_sets_rx_missed;
-pub use eswitch::{PortName, Represented};
 pub use eal::{DpdkVersion, EalOptions, Memory};
+pub use eswitch::{PortName, Represented};
 pub use info::PortInfo;
 pub use isolation::IsolatedFrames;
 pub use mbuf::Mbuf;

@@ -12,9 +12,10 @@ pub struct PortOptions {
     pub max_frame: FrameSize,
     /// Number of receive queues, and of transmit queues. Each has one poll loop.
     pub queues: NonZeroU16,
-    /// Receive descriptors of each queue; default the driver's own number, or 1024.
+    /// Receive descriptors of each queue; `None` for linerate's default for the driver. On a port whose peer creates the rings (net_vhost) this
+    /// says how large they are; where a key of the devargs sets the rings, see [`PortSpec::with_descriptors`](crate::PortSpec).
     pub rx_descriptors: Option<u16>,
-    /// Transmit descriptors of each queue; the same default.
+    /// Transmit descriptors of each queue, with the same default and meaning.
     pub tx_descriptors: Option<u16>,
     /// Receive frames with any destination address.
     pub promiscuous: bool,

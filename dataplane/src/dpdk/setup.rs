@@ -8,14 +8,15 @@ use methodology::units::FrameSize;
 
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{DEFAULT_DESCRIPTORS, SEND_TIME_ADVICE};
-use super::isolation;
+use super::driver::SEND_TIME_ADVICE;
 use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::isolation;
 use super::link::Link;
 use super::log;
 use super::mbuf::{TimeField, TimeFields};
 use super::mempool::Pool;
 use super::port_options::PortOptions;
+use super::rings::{self, Descriptors};
 use crate::error::DataplaneError;
 use crate::frame::MacAddress;
 
@@ -51,21 +52,26 @@ impl Capabilities {
     }
 }
 
-/// An error where the port has fewer queues than `options` asks for.
-pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<(), DataplaneError> {
-    let info = Capabilities::of(device)?.0;
+/// Checks the queues that `options` asks for, and returns how many descriptors each gets. An error where the port does not have them.
+pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<Descriptors, DataplaneError> {
+    let capabilities = Capabilities::of(device)?;
+    let info = capabilities.0;
     let most = info.max_rx_queues.min(info.max_tx_queues);
-    if options.queues.get() <= most {
-        return Ok(());
+    if options.queues.get() > most {
+        let advice = match spec.queues_key() {
+            Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
+            None => "use fewer queues".to_owned(),
+        };
+        return Err(DataplaneError::Plan {
+            what: "the number of queues",
+            why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
+        });
     }
-    let advice = match spec.queues_key() {
-        Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
-        None => "use fewer queues".to_owned(),
-    };
-    Err(DataplaneError::Plan {
-        what: "the number of queues",
-        why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
-    })
+    let Descriptors { mut rx, mut tx } = rings::wanted(spec, options, &capabilities.driver_name(), &info)?;
+    // SAFETY: the port exists; the call brings both numbers within the driver's limits and alignment. It fails only where rte_eth_dev_info_get
+    // fails, which has just succeeded.
+    unsafe { sys::rte_eth_dev_adjust_nb_rx_tx_desc(device.id(), &mut rx, &mut tx) };
+    Ok(Descriptors { rx, tx })
 }
 
 /// Configures the port and its queues, and starts it.
@@ -73,6 +79,7 @@ pub(super) fn start(
     device: &Device,
     spec: &PortSpec,
     options: &PortOptions,
+    descriptors: Descriptors,
     rx_pool: &Pool,
 ) -> Result<(PortInfo, TimeFields), DataplaneError> {
     log::take();
@@ -82,14 +89,13 @@ pub(super) fn start(
     // Fast free needs all mbufs of a queue to be of one pool, with one reference each; `Port::fill_tx_pools` sees to it.
     let fast_free = if options.fast_free { capabilities.tx_offload(sys::LR_TX_FAST_FREE_BIT) } else { 0 };
     let send_on_timestamp = time_fields.send.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
-    let descriptors = |wanted: Option<u16>, of_driver: u16| wanted.unwrap_or(if of_driver == 0 { DEFAULT_DESCRIPTORS } else { of_driver });
     let mut setup = sys::lr_setup {
         rx_offloads: time_fields.arrival.map_or(0, |_| 1 << sys::LR_RX_TIMESTAMP_BIT),
         tx_offloads: fast_free | send_on_timestamp,
         mtu: u32::from(mtu),
         queues: options.queues.get(),
-        rx_desc: descriptors(options.rx_descriptors, capabilities.0.default_rx_desc),
-        tx_desc: descriptors(options.tx_descriptors, capabilities.0.default_tx_desc),
+        rx_desc: descriptors.rx,
+        tx_desc: descriptors.tx,
         rx_pool: rx_pool.raw(),
     };
     if options.isolate.is_some() {
@@ -99,7 +105,7 @@ pub(super) fn start(
     // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first.
     let error = unsafe { sys::lr_port_setup(device.id(), &mut setup, &mut failed) };
     if error != 0 {
-        return Err(device.error("setting up", error, "The driver's message names the argument that it refuses; see `linerate ports`"));
+        return Err(device.error("setting up", error, &rings::advice(&setup, &capabilities.0)));
     }
     if options.promiscuous && options.isolate.is_none() {
         // SAFETY: the port is configured. Drivers without promiscuous mode return an error and receive all frames.
@@ -163,9 +169,11 @@ fn describe(device: &Device, spec: &PortSpec, options: &PortOptions, capabilitie
     let mut mac = sys::rte_ether_addr::default();
     // SAFETY: the port exists; the call writes the whole address.
     unsafe { sys::rte_eth_macaddr_get(device.id(), &mut mac) };
-    // SAFETY: the port exists.
-    let node = unsafe { sys::rte_eth_dev_socket_id(device.id()) };
     let info = &capabilities.0;
+    let mut in_use = sys::lr_rings::default();
+    // SAFETY: the port is set up with at least one queue in each direction; the call writes the whole structure.
+    unsafe { sys::lr_rings_get(device.id(), &mut in_use) };
+    let ring = |reported: u16, asked: u16| if reported > 0 { reported } else { spec.fixed_ring().unwrap_or(asked) };
     PortInfo {
         name: device.name().to_owned(),
         devargs: spec.devargs(),
@@ -173,9 +181,9 @@ fn describe(device: &Device, spec: &PortSpec, options: &PortOptions, capabilitie
         link_speed: if device.is_software() { None } else { Link::of(device).speed },
         mac: MacAddress(mac.addr_bytes),
         max_frame: options.max_frame,
-        numa_node: u32::try_from(node).ok(),
-        rx_descriptors: spec.fixed_ring().unwrap_or(setup.rx_desc),
-        tx_descriptors: spec.fixed_ring().unwrap_or(setup.tx_desc),
+        numa_node: device.numa_node(),
+        rx_descriptors: ring(in_use.rx, setup.rx_desc),
+        tx_descriptors: ring(in_use.tx, setup.tx_desc),
         queues: setup.queues,
         offloads: offloads(setup),
         rx_burst_mode: burst_mode(device, sys::rte_eth_rx_burst_mode_get),

@@ -14,8 +14,8 @@ use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 pub use bluefield::BlueFieldView;
-pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
 pub use dataplane::{PortName, Represented};
+pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};
 pub use subfunction::Subfunction;
 

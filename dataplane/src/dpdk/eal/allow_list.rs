@@ -35,7 +35,11 @@ fn together(ports: &[&PortSpec]) -> Result<String, DataplaneError> {
     let representors: BTreeSet<Representor> = ports.iter().filter_map(|port| port.representors()).flatten().collect();
     let list = match representor_list(&representors) {
         Some(list) => list,
-        None => return Err(refuse("DPDK opens representors of one kind and one physical function at a time: use one process for each".to_owned())),
+        None => {
+            return Err(refuse(
+                "DPDK opens representors of one kind and one physical function at a time: use one process for each".to_owned(),
+            ));
+        }
     };
     let bus = if first.bus() == Bus::Auxiliary { "auxiliary:" } else { "" };
     let mut entry = format!("{bus}{}{list}", first.name());
@@ -78,7 +82,14 @@ mod tests {
     fn the_ports_of_one_device_are_one_entry() {
         assert_eq!(entries(&["net_null0", "03:00.0,representor=vf[0]"]).unwrap(), ["0000:03:00.0,representor=vf[0]"]);
         assert_eq!(
-            entries(&["03:00.0", "03:00.0,representor=vf1,dv_flow_en=2", "03:00.1", "03:00.0,representor=vf65535", "auxiliary:mlx5_core.sf.4"]).unwrap(),
+            entries(&[
+                "03:00.0",
+                "03:00.0,representor=vf1,dv_flow_en=2",
+                "03:00.1",
+                "03:00.0,representor=vf65535",
+                "auxiliary:mlx5_core.sf.4"
+            ])
+            .unwrap(),
             ["0000:03:00.0,representor=vf[1,65535],dv_flow_en=2", "0000:03:00.1", "auxiliary:mlx5_core.sf.4"]
         );
         assert_eq!(entries(&["03:00.0", "03:00.0,representor=c1pf0sf4"]).unwrap(), ["0000:03:00.0,representor=c1pf0sf4"]);

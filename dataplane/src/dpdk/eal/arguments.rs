@@ -9,7 +9,7 @@ use crate::error::DataplaneError;
 /// Free huge pages that `Memory::Auto` needs, in MiB: pools for a few ports.
 const AUTO_HUGE_MB: u64 = 256;
 /// Ordinary memory that `Memory::Auto` reserves, in MiB. Only the used part becomes resident.
-const AUTO_ORDINARY_MB: u32 = 256;
+const AUTO_ORDINARY_MB: u32 = 512;
 
 /// Free huge pages of the default size, in MiB, from /proc/meminfo.
 pub(super) fn free_huge_megabytes() -> u64 {

@@ -21,7 +21,7 @@ use super::errno::error_text;
 use super::log;
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
-use crate::time::Calibration;
+use crate::time::TickCalibration;
 
 /// Versions of DPDK.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -47,8 +47,9 @@ pub(crate) struct Eal {
     closed: Mutex<BTreeSet<String>>,
     opening: Mutex<()>,
     polling: Mutex<BTreeSet<CpuId>>,
-    calibration: Calibration,
+    calibration: TickCalibration,
     huge_pages: bool,
+    shared_cpus: bool,
     /// What DPDK logged while it looked for devices.
     startup_log: String,
 }
@@ -67,7 +68,7 @@ impl Eal {
         if INITIALISED.swap(true, Ordering::SeqCst) {
             return Err(DataplaneError::AlreadyInitialised);
         }
-        let calibration = Calibration::begin();
+        let calibration = TickCalibration::begin();
         log::capture();
         init_eal(arguments, main_cpu, memory)?;
         let huge_pages = matches!(memory, Memory::HugePages { .. });
@@ -79,6 +80,7 @@ impl Eal {
             polling: Mutex::default(),
             calibration,
             huge_pages,
+            shared_cpus: options.shared_cpus,
             startup_log,
         }))
     }
@@ -108,8 +110,13 @@ impl Eal {
         self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn calibration(&self) -> Calibration {
+    pub(crate) fn calibration(&self) -> TickCalibration {
         self.calibration
+    }
+
+    /// Whether several poll loops may run on one CPU.
+    pub(super) fn shares_cpus(&self) -> bool {
+        self.shared_cpus
     }
 
     pub(crate) fn has_huge_pages(&self) -> bool {

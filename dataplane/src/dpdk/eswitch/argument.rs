@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn what_dpdk_refuses_is_refused() {
-        for value in ["", "vf", "vf-1", "vf3-1", "vf[0", "vf0]", "pf0xf1", "pf03x", "c1vf0", "c1", "vf65536", "vf0vf1", "x", "(pf0vf1", "[]"] {
+        for value in
+            ["", "vf", "vf-1", "vf3-1", "vf[0", "vf0]", "pf0xf1", "pf03x", "c1vf0", "c1", "vf65536", "vf0vf1", "x", "(pf0vf1", "[]"]
+        {
             assert_eq!(shown(value), None, "{value}");
         }
     }

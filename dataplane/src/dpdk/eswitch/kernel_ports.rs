@@ -22,8 +22,7 @@ pub(in crate::dpdk) fn representors_of(root: &Path, address: &str) -> Vec<String
         names(&root.join(format!("sys/bus/pci/devices/{address}/net"))).iter().filter_map(|interface| port_of(interface)).collect();
     let Some((switch, uplink)) = own.iter().find(|(_, port)| port.representor().is_none()) else { return Vec::new() };
     let on_switch = names(&interfaces).into_iter().filter_map(|interface| port_of(&interface));
-    let mut ports: Vec<PortName> =
-        on_switch.filter(|(id, port)| id == switch && port.pf() == uplink.pf()).map(|(_, port)| port).collect();
+    let mut ports: Vec<PortName> = on_switch.filter(|(id, port)| id == switch && port.pf() == uplink.pf()).map(|(_, port)| port).collect();
     ports.sort_by_key(|port| (port.controller, format!("{:?}", port.represents)));
     let mut representors: Vec<String> = ports.into_iter().filter_map(PortName::representor).collect();
     representors.dedup();

@@ -115,9 +115,15 @@ mod tests {
     #[test]
     fn ids_are_those_of_mlx5() {
         let table = mlx5();
-        for (value, id) in
-            [("vf0", 0x1000), ("3", 0x1003), ("pf0vf1", 0x1001), ("c0pf1vf1", 0x5001), ("sf4", 0x2004), ("vf65535", 0x1fff), ("pf1sf65535", 0x6fff)]
-        {
+        for (value, id) in [
+            ("vf0", 0x1000),
+            ("3", 0x1003),
+            ("pf0vf1", 0x1001),
+            ("c0pf1vf1", 0x5001),
+            ("sf4", 0x2004),
+            ("vf65535", 0x1fff),
+            ("pf1sf65535", 0x6fff),
+        ] {
             assert_eq!(id_of(&table, value), Some(id), "{value}");
         }
         for value in ["vf5000", "c1pf0vf0", "pf2vf0", "pf0"] {
