@@ -18,6 +18,7 @@ mod plateau;
 mod quantity;
 mod ratio;
 mod tuning;
+mod words;
 
 use serde::Serialize;
 
@@ -41,6 +42,7 @@ pub use quantity::{Amount, Quantity, Unit};
 pub(crate) use quantity::{scaled, three_digits};
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
 pub use tuning::{Fastest, TunedRate, Tuning, tunings};
+pub(crate) use words::{counted, signed_percent};
 
 /// Everything the report says beyond the records themselves.
 #[derive(Debug, Clone, Serialize)]

@@ -60,6 +60,8 @@ pub enum Unit {
     Ratio,
     /// A change in per cent.
     Percent,
+    /// Runs, by their number in the order of time.
+    Runs,
 }
 
 impl Quantity {
@@ -186,6 +188,7 @@ impl Unit {
             Unit::Frames => "frames",
             Unit::Ratio => "×",
             Unit::Percent => "%",
+            Unit::Runs => "runs",
         }
     }
 }
@@ -199,7 +202,7 @@ impl fmt::Display for Amount {
                 write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" })
             }
             // Bytes, cycles and frames are counted: they have no fractions unless they are means.
-            Unit::Bytes | Unit::Cycles | Unit::Frames if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
+            Unit::Bytes | Unit::Cycles | Unit::Frames | Unit::Runs if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
             _ => write!(f, "{} {prefix}{symbol}", three_digits(value)),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::analysis::statistics::{Interval, NoInterval};
 use crate::analysis::{Amount, Sample, Unit, three_digits};
+pub(crate) use crate::analysis::{counted, signed_percent};
 
 /// Stands where there is no value.
 pub const ABSENT: &str = "–";
@@ -9,11 +10,6 @@ pub const ABSENT: &str = "–";
 /// The text, or [`ABSENT`].
 pub fn or_absent(text: Option<String>) -> String {
     text.unwrap_or_else(|| ABSENT.to_owned())
-}
-
-/// `1 trial`, `4 trials`.
-pub fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `0`, `0.02 %`, `35 %`. A loss above zero never reads as 0.

@@ -115,9 +115,9 @@ impl Course {
         Some(level.mean + self.drift.map_or(0.0, |drift| drift.slope * (place as f64 - level.centre)))
     }
 
-    /// How far from its mean a level may be, on each side, with 95 % confidence; none without noise to judge by.
-    pub fn reach(&self, level: &Level) -> Option<f64> {
-        (self.freedom >= 1.0).then(|| quantile_t(0.975, self.freedom)).flatten().map(|t| t * self.noise / (level.count as f64).sqrt())
+    /// How many standard errors a 95 % interval reaches on each side; none without noise to judge by.
+    pub fn quantile(&self) -> Option<f64> {
+        (self.freedom >= 1.0).then(|| quantile_t(0.975, self.freedom)).flatten()
     }
 }
 
