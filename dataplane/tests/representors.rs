@@ -233,9 +233,13 @@ fn buses(folder: &Path) {
     for device in ["0000:fc:00.0", "0000:fc:00.1"] {
         let device = folder.join("pci/devices").join(device);
         fs::create_dir_all(&device).unwrap();
-        for (file, text) in
-            [("vendor", "0x1ab4"), ("device", "0x0001"), ("subsystem_vendor", "0x0000"), ("subsystem_device", "0x0000"), ("class", "0x020000")]
-        {
+        for (file, text) in [
+            ("vendor", "0x1ab4"),
+            ("device", "0x0001"),
+            ("subsystem_vendor", "0x0000"),
+            ("subsystem_device", "0x0000"),
+            ("class", "0x020000"),
+        ] {
             fs::write(device.join(file), format!("{text}\n")).unwrap();
         }
         // EAL skips a device that has no kernel driver.
@@ -254,7 +258,9 @@ fn only_the_named_device_is_probed_whichever_bus_it_is_on() {
     let folder = tempfile::tempdir().unwrap();
     buses(&folder.path().join("bus"));
     for (at, (port, probed)) in
-        [("auxiliary:lrswitch.sf.4", vec!["probe lrswitch.sf.4"]), ("fc:00.1", vec!["probe 0000:fc:00.1"]), ("net_null0", vec![])].into_iter().enumerate()
+        [("auxiliary:lrswitch.sf.4", vec!["probe lrswitch.sf.4"]), ("fc:00.1", vec!["probe 0000:fc:00.1"]), ("net_null0", vec![])]
+            .into_iter()
+            .enumerate()
     {
         let mut calls = Calls { file: folder.path().join(at.to_string()), seen: 0 };
         let mut job = job("receive", port, json!({}));

@@ -35,6 +35,8 @@ pub enum Unit {
     Ratio,
     /// A change in per cent.
     Percent,
+    /// Runs, by their number in the order of time.
+    Runs,
 }
 
 impl Unit {
@@ -50,6 +52,7 @@ impl Unit {
             Unit::Frames => "frames",
             Unit::Ratio => "×",
             Unit::Percent => "%",
+            Unit::Runs => "runs",
         }
     }
 }
@@ -63,7 +66,7 @@ impl fmt::Display for Amount {
                 write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" })
             }
             // Bytes, cycles and frames are counted: they have no fractions unless they are means.
-            Unit::Bytes | Unit::Cycles | Unit::Frames if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
+            Unit::Bytes | Unit::Cycles | Unit::Frames | Unit::Runs if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
             _ => write!(f, "{} {prefix}{symbol}", three_digits(value)),
         }
     }
@@ -106,6 +109,17 @@ pub(crate) fn three_digits(value: f64) -> String {
         _ => 4,
     };
     format!("{value:.decimals$}")
+}
+
+/// `1 trial`, `4 trials`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A ratio as a change: `+4.50 %`, `-4.50 %`.
+pub(crate) fn signed_percent(ratio: f64) -> String {
+    let value = (ratio - 1.0) * 100.0;
+    format!("{}{}", if value > 0.0 { "+" } else { "" }, Amount { unit: Unit::Percent, value })
 }
 
 #[cfg(test)]
