@@ -27,6 +27,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_burst_mode_get",
     "rte_eth_xstats_get",
     "rte_eth_xstats_get_names",
+    "rte_eth_dev_set_mtu",
     "rte_mempool_free",
     "rte_mempool_obj_iter",
     "rte_pktmbuf_free_bulk",

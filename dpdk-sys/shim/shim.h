@@ -84,19 +84,24 @@ struct lr_dev_info {
 	uint16_t default_rx_desc, default_tx_desc; /* 0: the driver has no choice of its own */
 	uint16_t switch_domain; /* UINT16_MAX: none */
 	uint8_t is_representor;
+	uint8_t hash_key_size; /* bytes of the RSS key; 0: the driver does not say */
+	uint32_t if_index; /* the kernel interface of the same port; 0: none */
 };
 int lr_dev_info_get(uint16_t port, struct lr_dev_info *info);
 
 /*
  * As many receive as transmit queues. Descriptor counts are adjusted to what the driver takes. With several receive queues frames
  * are spread by a hash of addresses and ports (RSS) where the driver has one; software ports spread by their other end's queue.
+ * With an rss_key the hash uses that key of rss_key_len bytes, otherwise the driver's own.
  */
 struct lr_setup {
 	uint64_t rx_offloads, tx_offloads;
-	uint32_t mtu; /* 0: leave it */
+	uint32_t mtu; /* 0: ethdev sets 1500 (rte_eth_dev_configure) */
 	uint16_t queues;
 	uint16_t rx_desc, tx_desc;
 	struct rte_mempool *rx_pool;
+	uint8_t *rss_key;
+	uint8_t rss_key_len;
 };
 /* 0, or -errno with the name of the DPDK call that failed in *failed. */
 int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed);

@@ -8,6 +8,7 @@ use dpdk_sys as sys;
 
 use super::devargs::PortSpec;
 use super::eal::Eal;
+use super::mtu::InterfaceMtu;
 use super::{errno, log, probe};
 use crate::error::DataplaneError;
 
@@ -20,6 +21,8 @@ pub(super) struct Device {
     software: bool,
     /// The kernel interface that the port uses, where it uses one.
     interface: Option<String>,
+    /// Dropped after the port was closed.
+    interface_mtu: Option<InterfaceMtu>,
     last_sent: Option<Instant>,
 }
 
@@ -45,7 +48,15 @@ impl Device {
         };
         open.insert(spec.name().to_owned());
         let interface = spec.kernel_interface().map(str::to_owned);
-        Ok(Device { eal: Arc::clone(eal), id, name: spec.name().to_owned(), software: spec.is_software(), interface, last_sent: None })
+        Ok(Device {
+            eal: Arc::clone(eal),
+            id,
+            name: spec.name().to_owned(),
+            software: spec.is_software(),
+            interface,
+            interface_mtu: None,
+            last_sent: None,
+        })
     }
 
     /// DPDK's number of the port.
@@ -69,6 +80,16 @@ impl Device {
     /// The kernel interface that the port uses, where it uses one.
     pub(super) fn interface(&self) -> Option<&str> {
         self.interface.as_deref()
+    }
+
+    /// Puts the MTU of the port's kernel interface back after the port is closed.
+    pub(super) fn put_back_when_closed(&mut self, mtu: InterfaceMtu) -> &InterfaceMtu {
+        self.interface_mtu.insert(mtu)
+    }
+
+    /// The MTU of the port's kernel interface now, where it has one.
+    pub(super) fn interface_mtu(&self) -> Option<u32> {
+        self.interface_mtu.as_ref()?.now()
     }
 
     /// Notes that frames were sent until now.

@@ -13,11 +13,13 @@ mod link;
 mod log;
 mod mbuf;
 mod mempool;
+mod mtu;
 mod peer;
 mod port;
 mod port_options;
 mod probe;
 mod queue;
+mod rss;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};

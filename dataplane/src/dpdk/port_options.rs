@@ -14,7 +14,7 @@ pub struct PortOptions {
     pub rx_descriptors: Option<u16>,
     /// Transmit descriptors of each queue; the same default.
     pub tx_descriptors: Option<u16>,
-    /// Receive frames with any destination address.
+    /// Receive frames with any destination address. An error where the driver refuses it. Software ports receive all frames without it.
     pub promiscuous: bool,
     /// Use RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE where the port has it. It excludes frames of several sizes
     /// ([`SendPlan::traffic`](crate::SendPlan::traffic)), because each size has its own pool.
@@ -36,7 +36,7 @@ impl Default for PortOptions {
             queues: NonZeroU16::MIN,
             rx_descriptors: None,
             tx_descriptors: None,
-            promiscuous: true,
+            promiscuous: false,
             fast_free: true,
             send_on_timestamp: false,
             arrival_times: false,

@@ -8,6 +8,7 @@ mod bypass;
 mod context;
 mod done;
 mod environment;
+mod fits;
 mod kernel;
 mod machines;
 mod observer;

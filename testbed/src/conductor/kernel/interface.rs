@@ -5,7 +5,7 @@ use std::time::Duration;
 use methodology::units::FCS;
 
 use crate::process::{CommandSpec, run};
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// Packets and bytes of one interface, one way, as the kernel counts them: frames without FCS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct PathCounters {
 
 impl PathCounters {
     /// Reads both.
-    pub(super) fn read(from: &Endpoint, to: &Endpoint) -> Self {
+    pub(super) fn read(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>) -> Self {
         PathCounters { sent: read(from, "tx"), received: read(to, "rx") }
     }
 
@@ -46,7 +46,7 @@ impl PathCounters {
 }
 
 /// Where the endpoint is: a namespace has its own `/sys/class/net`.
-fn read(endpoint: &Endpoint, way: &str) -> Option<Traffic> {
+fn read(endpoint: KernelEndpoint<'_>, way: &str) -> Option<Traffic> {
     let file = |what: &str| format!("/sys/class/net/{}/statistics/{way}_{what}", endpoint.interface);
     let spec = CommandSpec::new(endpoint.location.clone(), ["cat".to_owned(), file("packets"), file("bytes")]);
     let output = run(&spec.with_timeout(Duration::from_secs(5))).ok().filter(|output| output.success())?;
