@@ -60,6 +60,12 @@ impl CpuId {
         sched_getcpu().ok().and_then(|cpu| u32::try_from(cpu).ok()).map(CpuId)
     }
 
+    /// The NUMA node of this CPU, from its directory in /sys; `None` where the kernel has no nodes.
+    pub(crate) fn numa_node(self) -> Option<u32> {
+        let entries = fs::read_dir(format!("/sys/devices/system/cpu/cpu{self}")).ok()?;
+        entries.flatten().find_map(|entry| entry.file_name().to_str()?.strip_prefix("node")?.parse().ok())
+    }
+
     /// Pins the calling thread to this CPU.
     pub(crate) fn pin_current_thread(self) -> Result<(), nix::Error> {
         let mut set = CpuSet::new();

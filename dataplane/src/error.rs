@@ -22,8 +22,10 @@ pub enum DataplaneError {
         /// Examples of ports, one a line.
         examples: String,
     },
-    /// Two ports of one process have the same name.
-    #[error("the port name `{name}` is used twice: give software ports different numbers, such as net_null0 and net_null1")]
+    /// A port was named twice in one process.
+    #[error(
+        "port `{name}` is named twice: name each port once, and give software ports different numbers, such as net_null0 and net_null1"
+    )]
     DuplicatePort {
         /// The name.
         name: String,

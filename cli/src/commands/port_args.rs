@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::{CpuId, PortSpec};
+use dataplane::{CpuId, IsolatedFrames, PortSpec};
 use methodology::units::FrameSize;
 
 use super::CommandError;
+use super::frame_args::FrameArgs;
 
 /// Which port, and which CPUs poll it.
 #[derive(Debug, Args)]
@@ -27,6 +28,10 @@ pub struct PortArgs {
     /// ports receive all
     #[arg(long)]
     pub promiscuous: bool,
+    /// Take only test frames from the port, and leave other traffic to the kernel: a login over the same NIC survives (rte_flow_isolate).
+    /// Few drivers support it, such as mlx5; others are refused
+    #[arg(long)]
+    pub isolate: bool,
     /// Do not use huge pages, even if some are free
     #[arg(long)]
     pub no_huge: bool,
@@ -78,6 +83,11 @@ impl PortArgs {
             self.queues,
             self.cpu.len()
         )))
+    }
+
+    /// The test frames that an isolated port takes; `None` without --isolate.
+    pub fn isolated_frames(&self, frame: &FrameArgs) -> Option<IsolatedFrames> {
+        self.isolate.then(|| IsolatedFrames { format: frame.format(), tagging: frame.tagging() })
     }
 
     /// The port, with its number of queues and the size of its frames in the devargs.

@@ -12,7 +12,7 @@ use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketR
 
 use super::frame_args::{FrameArgs, unicast};
 use super::port_args::{End, PortArgs};
-use super::session::Session;
+use super::session::PortSession;
 use super::status_line::{StatusLine, poll_loop_lines};
 use super::{CommandError, Format};
 
@@ -148,9 +148,10 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         fast_free: !mixed,
         send_on_timestamp: args.pacing == PacingChoice::SendOnTimestamp,
         arrival_times: args.arrival_by_port,
+        isolate: args.port.isolated_frames(&args.frame),
         ..PortOptions::default()
     };
-    let mut session = Session::open(&args.port, options)?;
+    let mut session = PortSession::open(&args.port, options)?;
     // Many ports know their speed when the link is up, and not before.
     session.wait_for_link(args.wait.duration())?;
     let pace = pace(args, &traffic, args.link.or(session.link_speed()))?;

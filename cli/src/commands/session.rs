@@ -17,7 +17,7 @@ use super::status_line::StatusLine;
 const LINK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// An open port, with what it takes to end a run on it.
-pub struct Session {
+pub struct PortSession {
     // Dropped in this order: the port before DPDK.
     port: Option<Port>,
     _dataplane: Dataplane,
@@ -40,9 +40,9 @@ fn megabytes(options: &PortOptions) -> u32 {
     256 + u32::from(options.queues.get()) * options.max_frame.bytes().saturating_sub(1518).div_ceil(128)
 }
 
-impl Session {
+impl PortSession {
     /// Initialises DPDK and opens the port with the queues of `args`, and with `options` otherwise.
-    pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
+    pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
         let options = PortOptions { queues: args.queues, promiscuous: args.promiscuous, ..options };
@@ -51,7 +51,7 @@ impl Session {
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
         let port = dataplane.open(&spec, options)?;
         let (mac, numa_node) = (port.info().mac, port.info().numa_node);
-        Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), mac, numa_node, quiet: args.quiet, interrupted })
+        Ok(PortSession { port: Some(port), _dataplane: dataplane, name: args.port.clone(), mac, numa_node, quiet: args.quiet, interrupted })
     }
 
     /// The NUMA node of the port's device, if it has one.

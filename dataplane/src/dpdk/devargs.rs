@@ -8,7 +8,8 @@ use methodology::units::{FCS, FrameSize};
 use nix::unistd::{SysconfVar, sysconf};
 use serde::{Deserialize, Serialize};
 
-use super::driver::{Driver, ReceiveQueue};
+use super::driver::{Driver, ReceiveQueue, Rings};
+use super::eswitch::{Representor, top_level_parts};
 use crate::error::DataplaneError;
 
 /// A port as the user writes it: a software port (`net_null0`), a PCI device or an auxiliary device, each with its DPDK devargs.
@@ -66,6 +67,24 @@ impl PortSpec {
         arguments(&self.args).find_map(|(k, v)| (k == key).then_some(v))
     }
 
+    /// The representors that the devargs name; `None` where they name none.
+    pub(super) fn representors(&self) -> Option<Vec<Representor>> {
+        Representor::all(self.argument("representor")?)
+    }
+
+    /// The port without devargs that do not tell it from others: `0000:03:00.0` or `0000:03:00.0,representor=vf0`.
+    pub(super) fn label(&self) -> String {
+        match self.argument("representor") {
+            Some(representor) => format!("{},representor={representor}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The devargs without their name, by key.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = (&str, &str)> {
+        arguments(&self.args)
+    }
+
     /// What is known about the driver before the port is opened: nothing for devices.
     pub(super) fn driver(&self) -> &'static Driver {
         Driver::of(self.software_driver().unwrap_or_default())
@@ -81,10 +100,23 @@ impl PortSpec {
         self.argument(self.driver().kernel_interface_key()?)
     }
 
-    /// The frames in each ring, where the port ignores the number of descriptors.
+    /// The frames in each ring, where the devargs or the driver set it and not the number of descriptors.
     pub(super) fn fixed_ring(&self) -> Option<u16> {
-        let ring = self.driver().fixed_ring?;
-        Some(self.argument(ring.key).and_then(|frames| frames.parse().ok()).unwrap_or(ring.frames))
+        match self.driver().rings {
+            Rings::Devargs { key, frames } => Some(self.argument(key).and_then(|size| size.parse().ok()).unwrap_or(frames)),
+            Rings::Fixed { frames } => Some(frames),
+            Rings::Descriptors { .. } | Rings::Peers { .. } => None,
+        }
+    }
+
+    /// The same port with rings of `descriptors`, where the devargs set their size. A size that the user gave there is kept.
+    pub fn with_descriptors(mut self, descriptors: Option<u16>) -> PortSpec {
+        if let (Rings::Devargs { key, .. }, Some(frames)) = (self.driver().rings, descriptors)
+            && self.argument(key).is_none()
+        {
+            self.args.push_str(&format!(",{key}={frames}"));
+        }
+        self
     }
 
     /// Whether a frame arrives at the receive queue with the number of the queue that sent it (shared memory). At other ports, all frames of
@@ -140,7 +172,8 @@ fn page_size() -> u32 {
 }
 
 fn arguments(args: &str) -> impl Iterator<Item = (&str, &str)> {
-    args.split(',').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
+    // A list in brackets is one value: `representor=vf[0,1]`.
+    top_level_parts(args).filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 
 fn refuse(text: &str, why: impl Into<String>) -> DataplaneError {
@@ -159,6 +192,14 @@ impl FromStr for PortSpec {
         if trimmed.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(refuse(text, "a port contains no spaces"));
         }
+        if let Some(value) = arguments(args).find_map(|(key, value)| (key == "representor").then_some(value))
+            && Representor::all(value).is_none()
+        {
+            return Err(refuse(
+                text,
+                format!("`{value}` is not a representor: write vf0, sf4, pf1vf0, c1pf0vf0, or vf65535 for the host's physical function"),
+            ));
+        }
         if let Some(device) = name.strip_prefix("auxiliary:") {
             return if device.is_empty() {
                 Err(refuse(text, "`auxiliary:` needs a device name"))
@@ -166,7 +207,8 @@ impl FromStr for PortSpec {
                 Ok(PortSpec { bus: Bus::Auxiliary, name: device.to_owned(), args: args.to_owned() })
             };
         }
-        if let Some(address) = pci_address(name) {
+        // DPDK accepts the bus in front of the address.
+        if let Some(address) = pci_address(name.strip_prefix("pci:").unwrap_or(name)) {
             return Ok(PortSpec { bus: Bus::Pci, name: address, args: args.to_owned() });
         }
         let driver = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -234,6 +276,10 @@ mod tests {
             assert_eq!(text.parse::<PortSpec>().unwrap().to_string(), text);
         }
         let short: PortSpec = "03:00.1".parse().unwrap();
+        assert_eq!("pci:0000:03:00.1".parse::<PortSpec>().unwrap(), short);
+        let list: PortSpec = "03:00.0,representor=vf[0,4,6-7],dv_flow_en=2".parse().unwrap();
+        assert_eq!((list.argument("representor"), list.argument("dv_flow_en")), (Some("vf[0,4,6-7]"), Some("2")));
+        assert_eq!((list.representors().map(|all| all.len()), short.representors()), (Some(4), None));
         assert_eq!((short.name(), short.is_software()), ("0000:03:00.1", false));
         let vhost: PortSpec = "net_vhost0,iface=lr.sock,queues=1".parse().unwrap();
         assert_eq!((vhost.software_driver(), vhost.argument("iface"), vhost.argument("path")), (Some("net_vhost"), Some("lr.sock"), None));
@@ -263,6 +309,8 @@ mod tests {
             ("net_null0 -l 3", "no spaces"),
             ("auxiliary:", "device name"),
             ("0000:03:00", "neither"),
+            ("0000:03:00.0,representor=vf", "`vf` is not a representor"),
+            ("0000:03:00.0,representor=c1vf0", "`c1vf0` is not a representor"),
         ] {
             let error = text.parse::<PortSpec>().unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("net_virtio_user0,path="), "{text}: {error}");

@@ -32,9 +32,9 @@ pub struct PortInfo {
     pub numa_node: Option<u32>,
     /// Number of receive queues, and of transmit queues.
     pub queues: u16,
-    /// Descriptors of each receive queue.
+    /// Descriptors of each receive queue, as the driver set them up.
     pub rx_descriptors: u16,
-    /// Descriptors of each transmit queue.
+    /// Descriptors of each transmit queue, as the driver set them up.
     pub tx_descriptors: u16,
     /// Offloads that are switched on.
     pub offloads: Vec<String>,

@@ -7,14 +7,16 @@ use nix::net::if_::if_indextoname;
 
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{DEFAULT_DESCRIPTORS, Driver, MtuSetting, SEND_TIME_ADVICE};
+use super::driver::{Driver, MtuSetting, SEND_TIME_ADVICE};
 use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::isolation;
 use super::link::Link;
 use super::log;
 use super::mbuf::{TimeField, TimeFields};
 use super::mempool::Pool;
 use super::mtu::{self, InterfaceMtu};
 use super::port_options::PortOptions;
+use super::rings::{self, Descriptors};
 use super::{errno, rss};
 use crate::error::DataplaneError;
 use crate::frame::MacAddress;
@@ -57,21 +59,26 @@ impl Capabilities {
     }
 }
 
-/// An error where the port has fewer queues than `options` asks for.
-pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<(), DataplaneError> {
-    let info = Capabilities::of(device)?.0;
+/// Checks the queues that `options` asks for, and returns how many descriptors each gets. An error where the port does not have them.
+pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<Descriptors, DataplaneError> {
+    let capabilities = Capabilities::of(device)?;
+    let info = capabilities.0;
     let most = info.max_rx_queues.min(info.max_tx_queues);
-    if options.queues.get() <= most {
-        return Ok(());
+    if options.queues.get() > most {
+        let advice = match spec.queues_key() {
+            Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
+            None => "use fewer queues".to_owned(),
+        };
+        return Err(DataplaneError::Plan {
+            what: "the number of queues",
+            why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
+        });
     }
-    let advice = match spec.queues_key() {
-        Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
-        None => "use fewer queues".to_owned(),
-    };
-    Err(DataplaneError::Plan {
-        what: "the number of queues",
-        why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
-    })
+    let Descriptors { mut rx, mut tx } = rings::wanted(spec, options, &capabilities.driver_name(), &info)?;
+    // SAFETY: the port exists; the call brings both numbers within the driver's limits and alignment. It fails only where rte_eth_dev_info_get
+    // fails, which has just succeeded.
+    unsafe { sys::rte_eth_dev_adjust_nb_rx_tx_desc(device.id(), &mut rx, &mut tx) };
+    Ok(Descriptors { rx, tx })
 }
 
 /// Configures the port and its queues, and starts it.
@@ -79,6 +86,7 @@ pub(super) fn start(
     device: &mut Device,
     spec: &PortSpec,
     options: &PortOptions,
+    descriptors: Descriptors,
     rx_pool: &Pool,
 ) -> Result<(PortInfo, TimeFields), DataplaneError> {
     log::take();
@@ -94,7 +102,6 @@ pub(super) fn start(
     // Fast free needs all mbufs of a queue to be of one pool, with one reference each; `Port::fill_tx_pools` sees to it.
     let fast_free = if options.fast_free { capabilities.tx_offload(sys::LR_TX_FAST_FREE_BIT) } else { 0 };
     let send_on_timestamp = time_fields.send.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
-    let descriptors = |wanted: Option<u16>, of_driver: u16| wanted.unwrap_or(if of_driver == 0 { DEFAULT_DESCRIPTORS } else { of_driver });
     let mut rss_key = rss::key(capabilities.0.hash_key_size);
     // Saved before the driver can change it; the device puts it back when it is closed, also after an error.
     let interface_mtu = capabilities.interface(spec).and_then(|interface| InterfaceMtu::save(&interface));
@@ -109,18 +116,21 @@ pub(super) fn start(
         tx_offloads: fast_free | send_on_timestamp,
         mtu: u32::from(mtu),
         queues: options.queues.get(),
-        rx_desc: descriptors(options.rx_descriptors, capabilities.0.default_rx_desc),
-        tx_desc: descriptors(options.tx_descriptors, capabilities.0.default_tx_desc),
+        rx_desc: descriptors.rx,
+        tx_desc: descriptors.tx,
         rx_pool: rx_pool.raw(),
         rss_key: if rss_key.is_empty() { std::ptr::null_mut() } else { rss_key.as_mut_ptr() },
         rss_key_len: capabilities.0.hash_key_size,
     };
+    if options.isolate.is_some() {
+        isolation::isolate(device, &capabilities.driver_name())?;
+    }
     let mut failed = std::ptr::null();
     // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first. The RSS key lives until the
     // end of this function, and ethdev copies it (rte_eth_dev_configure).
     let error = unsafe { sys::lr_port_setup(device.id(), &mut setup, &mut failed) };
     if error != 0 {
-        return Err(device.error("setting up", error, "The driver's message names the argument that it refuses; see `linerate ports`"));
+        return Err(device.error("setting up", error, &rings::advice(&setup, &capabilities.0)));
     }
     if driver.mtu == MtuSetting::ByCall {
         // SAFETY: the port is configured and not started.
@@ -129,7 +139,7 @@ pub(super) fn start(
             return Err(device.error("setting the MTU", error, "Send smaller frames, or set the MTU of the interface with `ip link`"));
         }
     }
-    if options.promiscuous {
+    if options.promiscuous && options.isolate.is_none() {
         // SAFETY: the port is configured.
         let error = unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
         if error != 0 {
@@ -145,6 +155,9 @@ pub(super) fn start(
     let error = unsafe { sys::rte_eth_dev_start(device.id()) };
     if error != 0 {
         return Err(device.error("starting", error, "Check whether another process uses the device"));
+    }
+    if let Some(frames) = options.isolate {
+        isolation::take_test_frames(device, &capabilities.driver_name(), frames, options.queues.get())?;
     }
     Ok((describe(device, spec, options, &capabilities, &setup, mtu), time_fields))
 }
@@ -186,9 +199,11 @@ fn describe(
     setup: &sys::lr_setup,
     mtu: u16,
 ) -> PortInfo {
-    // SAFETY: the port exists.
-    let node = unsafe { sys::rte_eth_dev_socket_id(device.id()) };
     let info = &capabilities.0;
+    let mut in_use = sys::lr_rings::default();
+    // SAFETY: the port is set up with at least one queue in each direction; the call writes the whole structure.
+    unsafe { sys::lr_rings_get(device.id(), &mut in_use) };
+    let ring = |reported: u16, asked: u16| if reported > 0 { reported } else { spec.fixed_ring().unwrap_or(asked) };
     PortInfo {
         name: device.name().to_owned(),
         devargs: spec.devargs(),
@@ -199,9 +214,9 @@ fn describe(
         max_frame: options.max_frame,
         mtu: device.interface_mtu().unwrap_or(u32::from(mtu)),
         rss_key: (setup.queues > 1 && !spec.pairs_queues()).then(|| rss::name(setup.rss_key_len)),
-        numa_node: u32::try_from(node).ok(),
-        rx_descriptors: spec.fixed_ring().unwrap_or(setup.rx_desc),
-        tx_descriptors: spec.fixed_ring().unwrap_or(setup.tx_desc),
+        numa_node: device.numa_node(),
+        rx_descriptors: ring(in_use.rx, setup.rx_desc),
+        tx_descriptors: ring(in_use.tx, setup.tx_desc),
         queues: setup.queues,
         offloads: offloads(setup),
         rx_burst_mode: burst_mode(device, sys::rte_eth_rx_burst_mode_get),

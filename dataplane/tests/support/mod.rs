@@ -36,6 +36,13 @@ impl Engine {
         Engine::start_with(command, job)
     }
 
+    /// Starts one with a shared library in it, such as a driver.
+    pub fn start_preloaded(library: &Path, job: &Value) -> Engine {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
+        command.env("LD_PRELOAD", library);
+        Engine::start_with(command, job)
+    }
+
     fn start_with(mut command: Command, job: &Value) -> Engine {
         let mut child = command.arg(job.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = reader(child.stdout.take().unwrap());

@@ -35,10 +35,9 @@ pub use level::LEVEL;
 pub use overview::{Overview, ReasonCount, VerdictCounts};
 pub use percentiles::{Distribution, Percentile, PercentileCurve, UnreadHistogram, percentile_curves, shortest_round_trips};
 pub use percentiles_under_load::{LoadedCurve, percentiles_under_load};
-pub use placement::{Best, End, Offload, Placement, placement};
+pub use placement::{Best, Offload, PairEnd, Placement, placement};
 pub use plateau::{Plateau, PlateauOf, plateaus};
-pub use quantity::{Amount, Quantity, Unit};
-pub(crate) use quantity::{scaled, three_digits};
+pub use quantity::Quantity;
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
 pub use tuning::{Fastest, TunedRate, Tuning, tunings};
 

@@ -19,7 +19,7 @@ use crate::archive::Archive;
 use crate::record::Metric;
 use matching::{Matches, SideCell};
 
-pub use change::{Change, Finding};
+pub use change::{Change, Judgement};
 pub use correction::Correction;
 pub(crate) use environment::flatten;
 pub use environment::{EnvironmentDifference, environment_differences};
@@ -107,7 +107,7 @@ fn quantities(key: &CellKey) -> &'static [Quantity] {
 fn change(before: &SideCell<'_, '_>, after: &SideCell<'_, '_>, quantity: Quantity, noise: NoiseOf) -> Option<Change> {
     let (base, new) = (before.sample(quantity, noise)?, after.sample(quantity, noise)?);
     let ratio = ratio_of_geometric_means(&new.values, &base.values)?;
-    let finding = if base.trusted && new.trusted { Finding::CannotJudge } else { Finding::NotValid };
+    let finding = if base.trusted && new.trusted { Judgement::CannotJudge } else { Judgement::NotValid };
     let interval = ratio_interval(&new.values, &base.values).ok();
     let key = after.key.clone();
     Some(Change {

@@ -1,7 +1,8 @@
 //! Numbers and counts as text. [`Amount`] writes a value with its unit; the functions here write what surrounds it.
 
+use crate::amount::{Amount, Unit, three_digits};
+use crate::analysis::Sample;
 use crate::analysis::statistics::{Interval, NoInterval};
-use crate::analysis::{Amount, Sample, Unit, three_digits};
 
 /// Stands where there is no value.
 pub const ABSENT: &str = "–";

@@ -72,11 +72,11 @@ pub enum Reply {
     /// The poll loop runs.
     Started,
     /// What the sender did.
-    Sent(Trial<SendReport>),
+    Sent(TrialReply<SendReport>),
     /// What the sink saw.
-    Received(Trial<ReceiveReport>),
+    Received(TrialReply<ReceiveReport>),
     /// What the reflector did.
-    Reflected(Trial<ReflectReport>),
+    Reflected(TrialReply<ReflectReport>),
     /// It could not be done; the text says what failed, on what, and what to do.
     Failed {
         /// The error.
@@ -86,7 +86,7 @@ pub enum Reply {
 
 /// One end of a trial: what the engine reports, and what the agent saw around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trial<R> {
+pub struct TrialReply<R> {
     /// The engine's report.
     pub report: Box<R>,
     /// The port's link.

@@ -11,7 +11,7 @@ use dataplane::{
 use thiserror::Error;
 
 use super::describe::describe;
-use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
+use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 
 /// The connection to the conductor failed.
 #[derive(Debug, Error)]
@@ -147,10 +147,10 @@ impl State {
 }
 
 /// Takes the port back from an engine, with its report.
-fn ended<R: EngineReport>(loop_: Running<R>, up_before: bool, dataplane: Dataplane, reply: fn(Trial<R>) -> Reply) -> (State, Reply) {
+fn ended<R: EngineReport>(loop_: Running<R>, up_before: bool, dataplane: Dataplane, reply: fn(TrialReply<R>) -> Reply) -> (State, Reply) {
     let (port, report) = loop_.join();
     let link = LinkSeen { up_before, up_after: port.link_is_up() };
-    let reply = report.map_or_else(|error| failed(&error), |report| reply(Trial { report: Box::new(report), link }));
+    let reply = report.map_or_else(|error| failed(&error), |report| reply(TrialReply { report: Box::new(report), link }));
     (State::Idle { port: Box::new(port), dataplane }, reply)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use methodology::units::PacketRate;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
@@ -26,8 +27,12 @@ pub struct ReflectPlan {
     pub drain: Duration,
     /// The most frames in one burst.
     pub burst: u16,
-    /// An iteration of a poll loop that takes longer than this is a hiccup.
+    /// An iteration of a poll loop that takes longer than this is a hiccup. A shorter one is a hiccup too if it could overflow the queue's
+    /// ring at the rate of the run.
     pub hiccup_threshold: Duration,
+    /// The highest rate of all queues together during the run, where it is known: hiccups are judged by it where it is above the mean rate.
+    #[serde(default)]
+    pub expected_rate: Option<PacketRate>,
 }
 
 impl Default for ReflectPlan {
@@ -41,6 +46,7 @@ impl Default for ReflectPlan {
             drain: Duration::from_millis(50),
             burst: 64,
             hiccup_threshold: HICCUP_THRESHOLD,
+            expected_rate: None,
         }
     }
 }

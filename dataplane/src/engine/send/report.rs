@@ -13,6 +13,7 @@ use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
+use crate::engine::queue_report::QueueReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
@@ -73,6 +74,9 @@ pub struct SendReport {
     pub hiccups: HiccupReport,
     /// How the poll loops' time was spent.
     pub cycles: CycleReport,
+    /// What each queue did.
+    #[serde(default)]
+    pub queues: Vec<QueueReport>,
     /// The port's counters before and after the run.
     pub counters: CounterPair,
     /// The reason, where the run ended early.

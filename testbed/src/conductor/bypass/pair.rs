@@ -8,8 +8,8 @@ use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::Pair;
 use thiserror::Error;
 
-use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
-use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, Trial, WaitLimit};
+use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::plan::PortTuning;
 use crate::topology::{Endpoint, PairCpus, PairNodes, Testbed, TestbedError};
 
@@ -31,8 +31,8 @@ pub struct BypassPair {
     /// The receiver's address, where frames to it reach the receiver.
     destination: Option<MacAddress>,
     tuning: PortTuning,
-    /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
-    stream: StreamId,
+    /// The streams of all trials until now: each has its own, so that a straggler of one is never counted in the next.
+    streams: UsedStreams,
     /// Its two ports.
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
@@ -135,7 +135,7 @@ impl Listening {
             cpus,
             destination,
             tuning,
-            stream: StreamId::default(),
+            streams: UsedStreams::beginning_at(StreamId(rand::random())),
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
         })
@@ -197,7 +197,7 @@ impl BypassPair {
         match self.receiver.ask(&Request::Stop, "stop receiving", wait)? {
             Reply::Received(received) => {
                 let links = Links { sender: sent.link, receiver: received.link };
-                Ok(OneWay { sent: *sent.report, received: *received.report, links })
+                Ok(OneWay { sent: *sent.report, received: *received.report, links, streams: self.streams })
             }
             other => Err(self.receiver.unexpected(&other).into()),
         }
@@ -222,14 +222,14 @@ impl BypassPair {
         }
     }
 
-    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
+    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        // Past every stream of the trial before: one a queue, and a probe's.
-        self.stream = StreamId(self.stream.0.wrapping_add(self.ports.sender.port.queues + 1));
+        // One a queue, and a probe's.
+        let stream = self.streams.take(self.ports.sender.port.queues + 1);
         let PortTuning { burst, flows, pacing, .. } = self.tuning;
         let plan = SendPlan {
             cpus: self.cpus.sender.clone(),
-            stream: self.stream,
+            stream,
             destination: plan.destination.or(self.destination),
             burst: burst.unwrap_or(plan.burst),
             flows,

@@ -67,7 +67,7 @@ pub(super) fn measure(
     if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
         if protocol == Protocol::Udp {
-            frame_view::prove(&mut record, step.size, counted.received);
+            frame_view::prove(&mut record, step.size, counted.received.map(|counted| counted.traffic));
         }
         prove_path(&mut record, &job, counted);
     }
