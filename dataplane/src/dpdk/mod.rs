@@ -18,12 +18,14 @@ mod mbuf;
 mod mempool;
 mod missing;
 mod pci_device;
+mod mtu;
 mod peer;
 mod port;
 mod port_options;
 mod probe;
 mod queue;
 mod rings;
+mod rss;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};

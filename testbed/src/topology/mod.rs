@@ -8,6 +8,6 @@ mod file;
 mod model;
 mod ports;
 
-pub use cpus::PairCpus;
-pub use model::{Endpoint, Testbed, TestbedError, Wiring};
+pub use cpus::{PairCpus, PairNodes, PairQueues};
+pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use ports::PairPorts;

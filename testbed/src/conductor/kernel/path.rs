@@ -5,7 +5,6 @@ use reporter::record::{ReasonKind, Record, State};
 
 use super::interface::PathCounters;
 use super::processes::Job;
-use crate::topology::Endpoint;
 
 /// An interface must count at least this share of the payload that the tool reports. PacketsAndBytes that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
@@ -30,7 +29,7 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
     }
     let moved = payload(record, job);
     let details = ends.into_iter().filter_map(|(endpoint, counted, way)| {
-        let Endpoint { id, interface, .. } = endpoint;
+        let (id, interface) = (&endpoint.id, endpoint.interface);
         let Some(counted) = counted else {
             return Some(format!(
                 "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \
