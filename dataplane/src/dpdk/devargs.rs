@@ -96,7 +96,7 @@ impl PortSpec {
     }
 
     /// The kernel interface that the port uses, where it uses one.
-    pub(super) fn kernel_interface(&self) -> Option<&str> {
+    pub fn kernel_interface(&self) -> Option<&str> {
         self.argument(self.driver().kernel_interface_key()?)
     }
 

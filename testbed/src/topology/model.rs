@@ -8,7 +8,7 @@ use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use super::cpus::PairQueues;
+use super::pair_queues::PairQueues;
 use crate::process::Location;
 use crate::text_file::FileProblem;
 
