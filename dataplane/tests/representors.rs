@@ -1,4 +1,4 @@
-//! Representors and the port that manages an embedded switch, with a DPDK driver of the tests' own (`switch_driver/driver.c`, built by
+//! Representors, the port that manages an embedded switch, and what EAL probes, with a DPDK driver of the tests' own (`switch_driver/driver.c`, built by
 //! scripts/switch-driver). It writes the order of calls to a file, and refuses what mlx5 with hardware steering refuses. No embedded switch
 //! can be emulated; what was never run on hardware is listed in docs/nics.md.
 
@@ -7,6 +7,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -225,4 +226,52 @@ fn an_isolated_port_takes_test_frames_only() {
     assert!(said.contains("0000:fd:00.0 (net_lrswitch) has no isolated mode"), "{said}");
     let said = failure("net_null0", isolated(FrameFormat::Ipv4Udp, Tagging::Untagged));
     assert!(said.contains("net_null0 (net_null) has no isolated mode"), "{said}");
+}
+
+/// A machine with two PCI devices and two auxiliary devices that the driver knows.
+fn buses(folder: &Path) {
+    for device in ["0000:fc:00.0", "0000:fc:00.1"] {
+        let device = folder.join("pci/devices").join(device);
+        fs::create_dir_all(&device).unwrap();
+        for (file, text) in [
+            ("vendor", "0x1ab4"),
+            ("device", "0x0001"),
+            ("subsystem_vendor", "0x0000"),
+            ("subsystem_device", "0x0000"),
+            ("class", "0x020000"),
+        ] {
+            fs::write(device.join(file), format!("{text}\n")).unwrap();
+        }
+        // EAL skips a device that has no kernel driver.
+        symlink("../../drivers/lrswitch", device.join("driver")).unwrap();
+        fs::write(device.join("resource"), "0x0000000000000000 0x0000000000000000 0x0000000000000000\n".repeat(7)).unwrap();
+    }
+    for device in ["lrswitch.sf.4", "lrswitch.sf.5"] {
+        fs::create_dir_all(folder.join("auxiliary/devices").join(device)).unwrap();
+    }
+}
+
+/// An allow-list covers one bus. Without one, EAL probes every device of the bus.
+#[test]
+fn only_the_named_device_is_probed_whichever_bus_it_is_on() {
+    let Some(driver) = driver() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    buses(&folder.path().join("bus"));
+    for (at, (port, probed)) in
+        [("auxiliary:lrswitch.sf.4", vec!["probe lrswitch.sf.4"]), ("fc:00.1", vec!["probe 0000:fc:00.1"]), ("net_null0", vec![])]
+            .into_iter()
+            .enumerate()
+    {
+        let mut calls = Calls { file: folder.path().join(at.to_string()), seen: 0 };
+        let mut job = job("receive", port, json!({}));
+        job["eal"] = json!({ "memory": { "no-huge": { "megabytes": 64 } } });
+        let engine = Engine::start_with_buses(&driver, &folder.path().join("bus"), &calls.file, &job);
+        if probed.is_empty() {
+            engine.running().stopped();
+        } else {
+            // The driver makes no ports.
+            engine.failure();
+        }
+        assert_eq!(calls.next(), probed, "{port}");
+    }
 }

@@ -52,7 +52,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let listener = &args.listener;
     let mut session = listener.open()?;
     let plan = ReceivePlan {
-        cpus: listener.port.cpus(End::Receiver),
+        cpus: listener.port.cpus(End::Receiver, session.numa_node()),
         frame: listener.frame.format(),
         tagging: listener.frame.tagging(),
         duration: listener.duration.map(Seconds::duration),

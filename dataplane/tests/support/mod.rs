@@ -45,6 +45,14 @@ impl Engine {
         Engine::start_with(command, job)
     }
 
+    /// Starts one with a driver in it, on a machine whose buses are those of the folder `buses` instead of /sys/bus. The driver writes to `log`.
+    pub fn start_with_buses(driver: &Path, buses: &Path, log: &Path, job: &Value) -> Engine {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /sys/bus && LD_PRELOAD="$1" exec "$2" "$3""#]).arg(buses).arg(driver);
+        command.env("LRSWITCH_LOG", log).arg(env!("CARGO_BIN_EXE_engine"));
+        Engine::start_with(command, job)
+    }
+
     fn start_with(mut command: Command, job: &Value) -> Engine {
         let mut child = command.arg(job.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = reader(child.stdout.take().unwrap());

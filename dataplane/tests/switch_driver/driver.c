@@ -22,6 +22,7 @@
 #include <ethdev_vdev.h>
 #include <rte_flow_driver.h>
 #include <bus_auxiliary_driver.h>
+#include <bus_pci_driver.h>
 
 struct card {
 	struct rte_device device;
@@ -381,7 +382,15 @@ static int remove_nothing(struct rte_vdev_device *vdev)
 static struct rte_vdev_driver switch_driver = { .probe = probe, .remove = remove_nothing };
 RTE_PMD_REGISTER_VDEV(net_lrswitch, switch_driver);
 
-/* A driver for auxiliary devices lrswitch.sf.N, which shows whether EAL probes them. */
+/* Drivers for auxiliary devices lrswitch.sf.N and for PCI devices 1ab4:0001, which show what EAL probes. They make no ports. */
+static void record_probe(const char *device)
+{
+	/* EAL probes these buses before the vdev above says where to write. */
+	if (getenv("LRSWITCH_LOG") != NULL)
+		snprintf(log_file, sizeof(log_file), "%s", getenv("LRSWITCH_LOG"));
+	record("probe", device);
+}
+
 static bool match_auxiliary(const char *name)
 {
 	return strncmp(name, "lrswitch.sf.", 12) == 0;
@@ -390,10 +399,7 @@ static bool match_auxiliary(const char *name)
 static int probe_auxiliary(struct rte_auxiliary_driver *driver, struct rte_auxiliary_device *device)
 {
 	(void)driver;
-	/* EAL probes buses before the vdev above says where to write. */
-	if (getenv("LRSWITCH_LOG") != NULL)
-		snprintf(log_file, sizeof(log_file), "%s", getenv("LRSWITCH_LOG"));
-	record("probe", device->name);
+	record_probe(device->name);
 	return 0;
 }
 
@@ -409,3 +415,26 @@ static struct rte_auxiliary_driver auxiliary_driver = {
 	.remove = remove_auxiliary,
 };
 RTE_PMD_REGISTER_AUXILIARY(lrswitch_sf, auxiliary_driver);
+
+static const struct rte_pci_id pci_ids[] = { { RTE_PCI_DEVICE(0x1ab4, 0x0001) }, { .vendor_id = 0 } };
+
+static int probe_pci(struct rte_pci_driver *driver, struct rte_pci_device *device)
+{
+	(void)driver;
+	record_probe(device->device.name);
+	return 0;
+}
+
+static int remove_pci(struct rte_pci_device *device)
+{
+	(void)device;
+	return 0;
+}
+
+static struct rte_pci_driver pci_driver = {
+	.id_table = pci_ids,
+	.drv_flags = RTE_PCI_DRV_NEED_IOVA_AS_VA,
+	.probe = probe_pci,
+	.remove = remove_pci,
+};
+RTE_PMD_REGISTER_PCI(lrswitch_pci, pci_driver);
