@@ -24,6 +24,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use support::lossy::{Device, Frame, REACH, Truth};
 
 /// What is sent.
+#[derive(Clone, Copy)]
 struct Traffic {
     spec: FrameSpec,
     size: FrameSize,
@@ -33,11 +34,13 @@ struct Traffic {
     first: u64,
     /// Frames of each stream.
     frames: u64,
+    /// Whether the sink counts as on one of several queues.
+    one_of_several_queues: bool,
 }
 
 impl Traffic {
     fn new(spec: FrameSpec, frames: u64) -> Traffic {
-        Traffic { spec, size: spec.least_size().max(FrameSize::MIN), flows: 1, streams: 1, first: 0, frames }
+        Traffic { spec, size: spec.least_size().max(FrameSize::MIN), flows: 1, streams: 1, first: 0, frames, one_of_several_queues: false }
     }
 
     fn is_checked(&self) -> bool {
@@ -94,6 +97,7 @@ impl Sink {
     fn new(traffic: &Traffic, template: &Template) -> Sink {
         let window = Window::new(2 * REACH as u32).unwrap();
         let arrivals = Arrivals::new(Classifier::for_template(template), window, traffic.is_checked()).beginning_at(traffic.first);
+        let arrivals = if traffic.one_of_several_queues { arrivals.of_one_of_several_queues() } else { arrivals };
         Sink { arrivals, waiting: Vec::new(), lengths: ChaCha8Rng::seed_from_u64(1), next: 1 }
     }
 
@@ -166,6 +170,13 @@ fn with_a_thousand_flows_too() {
     for network in [Network::Ethernet, Network::IPV4, Network::IPV6] {
         counts_equal_the_truth(&Traffic { flows: 1000, ..Traffic::new(FrameSpec::new(network), FRAMES / 2) });
     }
+}
+
+#[test]
+fn as_one_of_several_queues_too() {
+    let one = Traffic { one_of_several_queues: true, ..Traffic::new(FrameSpec::new(Network::IPV4), FRAMES / 2) };
+    counts_equal_the_truth(&Traffic { streams: 5, flows: 10, frames: FRAMES / 10, ..one });
+    counts_equal_the_truth(&Traffic { first: u64::MAX - FRAMES / 4, ..one });
 }
 
 #[test]

@@ -52,6 +52,10 @@ pub fn all() -> Vec<Named> {
         ("track with 1 % loss", track_with_loss),
         ("sink: take note of what came", || sink(false)),
         ("sink: take note of what came, payload checked", || sink(true)),
+        ("sink alone, the only queue", || sink_alone(1)),
+        ("sink alone, one queue of 4", || sink_alone(4)),
+        ("sink alone, one queue of 8", || sink_alone(8)),
+        ("track, one queue of 4", track_part),
         ("record round trip", record),
         ("pace, frames due", pace),
         ("swap Ethernet addresses", swap),
@@ -158,6 +162,69 @@ fn sink(check: bool) -> Piece {
             }
         }
         assert_eq!(arrivals.report(clock()).lost, 0);
+    };
+    Box::new(run)
+}
+
+/// Numbers of the frames of one queue of `queues`: each frame of a stream comes to one of them as if at random.
+fn numbers_of_one_queue(queues: u64) -> impl Iterator<Item = u64> {
+    // The finaliser of MurmurHash3.
+    let hash = |number: u64| {
+        let mixed = (number ^ number >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ mixed >> 33
+    };
+    (0u64..).filter(move |&number| hash(number).is_multiple_of(queues))
+}
+
+/// Bursts that are stamped before they are counted: as many as a run of `scripts/count-instructions` has.
+const STAMPED: usize = 1024;
+
+/// Frames that the sender stamps at once.
+const SENT_AT_ONCE: u64 = 64;
+
+/// What a sink does with the bursts of one queue of several, without making them. Bursts that were used up are counted again by a new sink.
+fn sink_alone(queues: u64) -> Piece {
+    let template = template(Network::IPV4);
+    let length = template.bytes().len() as u32;
+    let mut numbers = numbers_of_one_queue(queues);
+    let bursts: Vec<Vec<*mut u8>> = (0..STAMPED).map(|_| frames(&template)).collect();
+    for &frame in bursts.iter().flatten() {
+        let number = numbers.next().expect("without end");
+        let mut stamper = Stamper::new(template.layout(), StreamId(1), number);
+        // SAFETY: the pointer is of a frame of the template, and nothing else uses it.
+        unsafe { stamper.stamp(&[frame], number / SENT_AT_ONCE, |&data| data) };
+    }
+    let new_sink = move || {
+        let arrivals = Arrivals::new(Classifier::for_template(&template), Window::DEFAULT, false);
+        if queues > 1 { arrivals.of_one_of_several_queues() } else { arrivals }
+    };
+    let mut arrivals = new_sink();
+    let mut next = 0;
+    let run = move |count| {
+        for now in 0..count {
+            if next == bursts.len() {
+                (arrivals, next) = (new_sink(), 0);
+            }
+            // SAFETY: each pointer is of a frame of the template, and nothing writes to it.
+            unsafe { arrivals.burst(black_box(&bursts[next]), now, |data| (data.cast_const(), length)) };
+            next += 1;
+        }
+        let report = arrivals.report(clock());
+        assert_eq!((report.duplicate, report.corrupt, report.foreign), (0, 0, 0));
+    };
+    Box::new(run)
+}
+
+fn track_part() -> Piece {
+    let mut tracker = Tracker::new(0, Window::DEFAULT);
+    // The numbers repeat from a multiple of 64 on.
+    let mut sequences: Vec<u64> = numbers_of_one_queue(4).take(BURST).collect();
+    let span = sequences.last().map_or(64, |last| (last + 1).next_multiple_of(64));
+    let run = move |bursts| {
+        for _ in 0..bursts {
+            tracker.observe_ascending(black_box(&sequences));
+            sequences.iter_mut().for_each(|sequence| *sequence += span);
+        }
     };
     Box::new(run)
 }

@@ -43,6 +43,41 @@ impl Classifier {
         Some(TagRun { first: tag, frames: 1 + more, bytes: all })
     }
 
+    /// The test frames that `frames` begin with, where they are of one stream and one time and their numbers ascend by any steps: what one of
+    /// several receive queues gets of a burst. Their numbers are written to `sequences`, which bounds how many there are. `None` where the first
+    /// one is not a test frame. `bytes` as in [`run_of`](Self::run_of).
+    ///
+    /// # Safety
+    /// As for [`run_of`](Self::run_of).
+    #[inline(always)]
+    pub unsafe fn ascending_run_of<T: Copy>(
+        &self,
+        frames: &[T],
+        bytes: impl Fn(T) -> (*const u8, u32),
+        sequences: &mut [u64],
+    ) -> Option<TagRun> {
+        let ((&first, others), (at_first, at_others)) = (frames.split_first()?, sequences.split_first_mut()?);
+        let (data, length) = bytes(first);
+        // SAFETY: `length` readable bytes by the caller's contract.
+        let mut last = unsafe { self.raw_tag_of(data, length) }?;
+        let tag = last.decode()?;
+        *at_first = tag.sequence;
+        let mut all = u64::from(length);
+        let mut more = 0;
+        for (&frame, at) in others.iter().zip(at_others) {
+            let (data, length) = bytes(frame);
+            // SAFETY: as above.
+            match unsafe { self.raw_tag_of(data, length) } {
+                Some(raw) if raw.follows(&last) => last = raw,
+                _ => break,
+            }
+            *at = last.sequence();
+            all += u64::from(length);
+            more += 1;
+        }
+        Some(TagRun { first: tag, frames: 1 + more, bytes: all })
+    }
+
     /// Whether every one of `frames` is a test frame. `bytes` as in [`run_of`](Self::run_of).
     ///
     /// # Safety
@@ -108,7 +143,22 @@ mod tests {
                 }
                 remaining.drain(..taken);
             }
-            prop_assert_eq!(in_runs, one_by_one);
+            prop_assert_eq!(&in_runs, &one_by_one);
+
+            let mut remaining: Vec<&Vec<u8>> = bytes.iter().collect();
+            let mut ascending = Vec::new();
+            while !remaining.is_empty() {
+                let mut sequences = [0; 16];
+                // SAFETY: as above.
+                let run = unsafe { classifier.ascending_run_of(&remaining, look, &mut sequences) };
+                let taken = run.map_or(1, |run| run.frames as usize);
+                match run {
+                    None => ascending.push(None),
+                    Some(run) => ascending.extend(sequences[..taken].iter().map(|&sequence| Some(Tag { sequence, ..run.first }))),
+                }
+                remaining.drain(..taken);
+            }
+            prop_assert_eq!(ascending, one_by_one);
         }
     }
 

@@ -99,6 +99,17 @@ impl RawTag {
         RawTag { check, sequence, ..self }
     }
 
+    /// Whether this is the tag of a later frame of the same stream and time as the intact tag `earlier`, and intact itself. False also where it
+    /// is too far ahead to tell by the check alone, and across the wrap of the sequence.
+    #[inline(always)]
+    pub(super) fn follows(&self, earlier: &RawTag) -> bool {
+        let ahead = self.sequence.wrapping_sub(earlier.sequence);
+        // As in `successor`: so much more in the sequence is so much less in the check, modulo 65535.
+        let (difference, borrow) = earlier.check.overflowing_sub(ahead as u16);
+        let expected = difference.wrapping_sub(u16::from(borrow));
+        self.stamp == earlier.stamp && ahead.wrapping_sub(1) < 65534 && self.check == expected
+    }
+
     #[inline(always)]
     pub(super) fn stream(&self) -> StreamId {
         StreamId(self.stamp as u16)
@@ -240,6 +251,29 @@ mod tests {
                     RawTag::read(bytes.as_ptr())
                 };
                 prop_assert!(damaged.decode().is_none() && !damaged.is_replayed());
+            }
+        }
+
+        #[test]
+        fn a_later_frame_of_one_time_follows_exactly_where_its_tag_is_intact(
+            first: u64, ahead in prop_oneof![1u64..200, 65_000u64..66_000, any::<u64>()], tsc: u64, other_time: bool, bit in 0..TAG_LEN * 8, damaged: bool,
+        ) {
+            let earlier = RawTag::new(StreamId(7), first, tsc);
+            let later = RawTag::new(StreamId(7), first.wrapping_add(ahead), tsc ^ u64::from(other_time));
+            let in_reach = (1..=65_534).contains(&ahead) && !other_time;
+            if in_reach && first.checked_add(ahead).is_some() {
+                prop_assert!(later.follows(&earlier));
+            }
+            prop_assert!(in_reach || !later.follows(&earlier));
+            if damaged {
+                let mut bytes = [0u8; TAG_LEN];
+                // SAFETY: the array is 18 writable and readable bytes.
+                let damaged = unsafe {
+                    later.write(bytes.as_mut_ptr());
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                    RawTag::read(bytes.as_ptr())
+                };
+                prop_assert!(!damaged.follows(&earlier) || damaged.decode().is_some(), "{:?} {:?}", earlier, damaged);
             }
         }
 

@@ -135,6 +135,21 @@ impl StreamTracker {
         }
     }
 
+    /// Counts frames whose numbers ascend by any steps, and their times with them, as one of several receive queues sees its part of a stream.
+    #[inline(always)]
+    pub fn observe_ascending(&mut self, sequences: &[u64], stamps: Stamps) {
+        match &mut self.runs[..] {
+            [run]
+                if sequences.first().is_some_and(|first| first.wrapping_sub(run.tracker.next_expected()) <= LATEST_BEGIN)
+                    && later(stamps.first, run.newest) >= 0 =>
+            {
+                run.newest = stamps.last;
+                run.tracker.observe_ascending(sequences);
+            }
+            _ => self.observe_ascending_elsewhere(sequences, stamps),
+        }
+    }
+
     /// The sums of all runs.
     pub fn counts(&self) -> SequenceCounts {
         self.runs.iter().fold(SequenceCounts::default(), |sum, run| sum.plus(&run.counts()))
@@ -159,27 +174,39 @@ impl StreamTracker {
 
     #[inline(never)]
     fn observe_elsewhere(&mut self, first: u64, frames: u64, stamps: Stamps) -> u64 {
+        self.choose_run(first, stamps.first).observe(stamps, first, |tracker| tracker.observe_run(first, frames))
+    }
+
+    #[inline(never)]
+    fn observe_ascending_elsewhere(&mut self, sequences: &[u64], stamps: Stamps) {
+        if let Some(&first) = sequences.first() {
+            self.choose_run(first, stamps.first).observe(stamps, first, |tracker| tracker.observe_ascending(sequences));
+        }
+    }
+
+    /// The run that frames from the number `first` on belong to, where the first of them has this stamp.
+    fn choose_run(&mut self, first: u64, stamp: u64) -> &mut RunTracker {
         // Of two that fit alike the one that was stamped at the nearest time.
-        let apart = |run: &RunTracker| later(stamps.first, run.newest).unsigned_abs();
-        let fits = self.runs.iter().enumerate().filter_map(|(at, run)| Some((run.fit(first, stamps.first)?, apart(run), at)));
+        let apart = |run: &RunTracker| later(stamp, run.newest).unsigned_abs();
+        let fits = self.runs.iter().enumerate().filter_map(|(at, run)| Some((run.fit(first, stamp)?, apart(run), at)));
         self.current = match fits.min() {
             Some((fit, _, at)) => {
                 let youngest = self.runs.last().filter(|_| at + 1 < self.runs.len());
                 if let (Some(youngest), Fit::Next | Fit::Ahead(_)) = (youngest, fit) {
                     self.returns_to_older += 1;
                     // With one clock its stamp proves it; two senders may have two.
-                    self.several_senders |= later(stamps.first, youngest.oldest) > 0 || self.returns_to_older >= OFTEN;
+                    self.several_senders |= later(stamp, youngest.oldest) > 0 || self.returns_to_older >= OFTEN;
                 }
                 at
             }
             None if self.runs.is_empty() || first < LATEST_BEGIN && self.runs.len() < MOST_RUNS => {
                 let start = if self.runs.is_empty() { self.start } else { StreamStart::FirstSeen };
-                self.runs.push(RunTracker::new(start, self.window, first, stamps.first));
+                self.runs.push(RunTracker::new(start, self.window, first, stamp));
                 self.runs.len() - 1
             }
             None => self.current,
         };
-        self.runs[self.current].observe(first, frames, stamps)
+        &mut self.runs[self.current]
     }
 }
 
@@ -209,9 +236,10 @@ impl RunTracker {
         }
     }
 
-    fn observe(&mut self, first: u64, frames: u64, stamps: Stamps) -> u64 {
+    /// Lets the tracker count frames from the number `first` on, and returns how many numbers had not come before.
+    fn observe(&mut self, stamps: Stamps, first: u64, count: impl FnOnce(&mut Tracker)) -> u64 {
         let (before, next) = (self.tracker.counts().received, self.tracker.next_expected());
-        self.tracker.observe_run(first, frames);
+        count(&mut self.tracker);
         if first.wrapping_sub(self.lowest).cast_signed() < 0 {
             (self.lowest, self.oldest) = (first, stamps.first);
         }

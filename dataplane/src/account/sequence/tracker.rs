@@ -37,8 +37,6 @@ pub struct SequenceCounts {
     pub reordered: u64,
     /// The largest distance of a reordered frame behind the newest, in sequence numbers: the window that would have sufficed.
     pub longest_lateness: u64,
-    /// How many times numbers were skipped, whether they arrived later or not.
-    pub gaps: u64,
     /// Frames older than the window: late or duplicate, which the tracker cannot tell apart. If there are any, `lost` is an upper bound.
     pub beyond_window: u64,
     /// Frames whose number is too far ahead to be of this stream.
@@ -54,7 +52,6 @@ impl SequenceCounts {
             duplicate: self.duplicate + other.duplicate,
             reordered: self.reordered + other.reordered,
             longest_lateness: self.longest_lateness.max(other.longest_lateness),
-            gaps: self.gaps + other.gaps,
             beyond_window: self.beyond_window + other.beyond_window,
             implausible: self.implausible + other.implausible,
         }
@@ -121,6 +118,76 @@ impl Tracker {
             self.advance_in_order(frames);
         } else {
             self.observe_run_slow(first, frames);
+        }
+    }
+
+    /// Counts frames whose numbers ascend by any steps: the same as [`observe`](Self::observe) for each. One of several receive queues sees its
+    /// part of a stream so. All numbers up to the last one are marked as missing at once, and those that came are cleared.
+    pub fn observe_ascending(&mut self, sequences: &[u64]) {
+        let (Some(&first), Some(&last)) = (sequences.first(), sequences.last()) else { return };
+        let (frames, span) = (sequences.len() as u64, last.wrapping_sub(self.next).wrapping_add(1));
+        if first == self.next && span == frames && self.holes == 0 {
+            self.advance_in_order(frames);
+        } else if first.wrapping_sub(self.next) > LONGEST_JUMP || span > self.mask {
+            sequences.iter().for_each(|&sequence| {
+                self.observe_slow(sequence);
+            });
+        } else {
+            self.write_ascending(sequences, last);
+            self.holes += span - frames;
+            self.counts.received += frames;
+            self.counts.lost += span - frames;
+            self.next = last.wrapping_add(1);
+        }
+    }
+
+    /// Writes the bits of the numbers from `next` to `last`, of which only the ascending `sequences` have arrived, a word at a time.
+    #[inline(always)]
+    fn write_ascending(&mut self, sequences: &[u64], last: u64) {
+        let (end, slots) = (last & !63, self.mask & !63);
+        // The first number of the word.
+        let mut begin = self.next & !63;
+        let mut these = u64::MAX << (self.next % 64);
+        let (mut left, mut left_begin, mut holes) = (0, 0, self.holes);
+        let mut remaining = sequences;
+        loop {
+            let mut arrived = 0;
+            // Numbers ascend: where the fourth is in this word, so are those before it.
+            while let [first, second, third, fourth, others @ ..] = remaining
+                && fourth ^ begin < 64
+            {
+                arrived |= 1 << (first % 64) | 1 << (second % 64) | 1 << (third % 64) | 1 << (fourth % 64);
+                remaining = others;
+            }
+            while let [sequence, others @ ..] = remaining {
+                let bit = sequence ^ begin;
+                if bit >= 64 {
+                    break;
+                }
+                arrived |= 1 << bit;
+                remaining = others;
+            }
+            let is_last = begin == end;
+            if is_last {
+                these &= u64::MAX >> (63 - last % 64);
+            }
+            let word = &mut self.missing[((begin & slots) / 64) as usize];
+            let leaving = *word & these;
+            *word = (*word | these) & !arrived;
+            if leaving != 0 {
+                (left, left_begin) = (leaving, begin);
+                holes -= u64::from(leaving.count_ones());
+            }
+            if is_last {
+                break;
+            }
+            begin = begin.wrapping_add(64);
+            these = u64::MAX;
+        }
+        self.holes = holes;
+        if left != 0 {
+            let highest = left_begin.wrapping_add(u64::from(left.ilog2()));
+            self.left_missing = Some(highest.wrapping_sub(self.mask + 1));
         }
     }
 
@@ -244,7 +311,6 @@ impl Tracker {
     /// Marks the next `frames` numbers as missing and moves past them.
     #[cold]
     fn skip(&mut self, frames: u64) {
-        self.counts.gaps += 1;
         self.counts.lost += frames;
         let window = self.mask + 1;
         let end = self.next.wrapping_add(frames);

@@ -58,6 +58,14 @@ pub(crate) struct Eal {
 static INITIALISED: AtomicBool = AtomicBool::new(false);
 
 impl Eal {
+    /// EAL for the unit tests of this crate, which run in one process: without devices, in ordinary memory.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Arc<Eal> {
+        static EAL: std::sync::OnceLock<Arc<Eal>> = std::sync::OnceLock::new();
+        let options = EalOptions { memory: Memory::NoHuge { megabytes: 128 }, shared_cpus: true, ..EalOptions::default() };
+        Arc::clone(EAL.get_or_init(|| Eal::start(&options).unwrap()))
+    }
+
     /// Initialises EAL: its memory, its main thread and the devices of `options`.
     pub(crate) fn start(options: &EalOptions) -> Result<Arc<Eal>, DataplaneError> {
         sys::check_version().map_err(|mismatch| DataplaneError::Version { built: mismatch.built, running: mismatch.running })?;

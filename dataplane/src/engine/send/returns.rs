@@ -326,7 +326,28 @@ impl Returned {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use methodology::units::{FrameSize, Pace};
+
     use super::*;
+    use crate::dpdk::{Eal, Port, PortOptions, QueuePair};
+
+    #[test]
+    fn everything_in_the_ring_is_received_in_one_turn() {
+        let port = Port::open(&Eal::for_tests(), &"net_ring7".parse().unwrap(), PortOptions::default()).unwrap();
+        let plan = SendPlan { frames: Some(1000), ..SendPlan::new(FrameSize::MIN, Pace::Max, Duration::from_secs(60)) };
+        // The ring gives back what was sent: all of it waits, as after an interruption of the loop.
+        let (mut port, sent) = port.send(plan.clone()).unwrap().join();
+        assert_eq!(sent.unwrap().frames_sent, 1000);
+        let classifier = Classifier::new(plan.frame_spec(port.info().mac).layout());
+        let mut queues = port.queue_pairs();
+        let QueuePair { rx, free_target, port, .. } = queues.remove(0);
+        let arrival = ArrivalClock::new(port, TickRate::from_hz(1_000_000_000).unwrap()).unwrap();
+        let mut returns = Returns::new(&plan, 1, classifier, arrival, rx, free_target, port.info().rx_descriptors);
+        returns.collect();
+        assert_eq!((returns.frames(), returns.received()), (1000, 1000));
+    }
 
     fn returned(received: u64, highest: Option<u64>, cut_short: bool) -> ReturnedFrames {
         let frames = ReturnedFrames { received, ..ReturnedFrames::default() };

@@ -12,6 +12,11 @@ use crate::time::TickRate;
 /// More streams than any plan has. A frame of a further stream counts as corrupt.
 const MOST_STREAMS: usize = 256;
 
+/// Streams whose places are remembered: those of one sender, whose numbers follow each other.
+const PLACES: usize = 64;
+
+const _: () = assert!(MOST_STREAMS <= 256, "the place of a stream is a byte");
+
 /// A damaged frame counts as one of a stream if its sequence number is at most this far from the stream's newest.
 const NEAR: u64 = 1 << 20;
 
@@ -30,7 +35,13 @@ pub struct Arrivals {
     window: Window,
     /// Where every stream begins.
     start: StreamStart,
+    /// Whether this queue is one of several, so that it gets only a part of each stream.
+    one_of_several: bool,
+    /// The numbers of the frames of one burst of a sender, where this queue is one of several.
+    sequences: Box<[u64; MAX_BURST]>,
     streams: Vec<(StreamId, StreamTracker)>,
+    /// Where in `streams` a stream was found last, by the lowest bits of its number.
+    places: [u8; PLACES],
     /// Index of the stream of the last frame: the next frame is most likely of the same stream.
     last_stream: usize,
     frames: u64,
@@ -51,7 +62,10 @@ impl Arrivals {
             check,
             window,
             start: StreamStart::FirstSeen,
+            one_of_several: false,
+            sequences: Box::new([0; MAX_BURST]),
             streams: Vec::new(),
+            places: [0; PLACES],
             last_stream: 0,
             frames: 0,
             bytes: 0,
@@ -68,6 +82,11 @@ impl Arrivals {
         Arrivals { start: StreamStart::At(first), ..self }
     }
 
+    /// The same for one of several receive queues, over which the frames of each stream are spread.
+    pub fn of_one_of_several_queues(self) -> Self {
+        Arrivals { one_of_several: true, ..self }
+    }
+
     /// Counts a burst that arrived at `now`. `bytes` returns the address of a frame's first byte and its length without FCS. It is inlined,
     /// so frames can be mbufs, slices or anything else.
     ///
@@ -77,6 +96,10 @@ impl Arrivals {
     #[inline(never)]
     pub unsafe fn burst<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
         self.frames += frames.len() as u64;
+        if self.one_of_several {
+            // SAFETY: this function's own contract, passed on.
+            return unsafe { self.burst_of_a_part(frames, now, bytes) };
+        }
         let mut stream = self.streams.get(self.last_stream).map_or(StreamId::default(), |(stream, _)| *stream);
         // Consecutive sequence numbers of one stream are tracked in one call, even if they were stamped at different times.
         let (mut first, mut run_length, mut tests, mut length_of_tests) = (0, 0u64, 0u64, 0u64);
@@ -119,6 +142,63 @@ impl Arrivals {
             remaining = &remaining[seen..];
         }
         self.track(stream, first, run_length, stamps);
+        self.note_tests(tests, length_of_tests, now);
+    }
+
+    /// [`burst`](Self::burst) on one of several queues: numbers have gaps there, although no frame is lost.
+    ///
+    /// # Safety
+    /// As for [`burst`](Self::burst).
+    #[inline(never)]
+    unsafe fn burst_of_a_part<T: Copy>(&mut self, frames: &[T], now: u64, bytes: impl Fn(T) -> (*const u8, u32)) {
+        let (mut tests, mut length_of_tests) = (0, 0);
+        // Ascending numbers of one stream are tracked in one call, even if they were stamped at different times.
+        let (mut stream, mut noted, mut stamps) = (StreamId::default(), 0, Stamps { first: 0, last: 0 });
+        let mut remaining = frames;
+        while let Some(&frame) = remaining.first() {
+            if noted == MAX_BURST {
+                self.track_part(stream, noted, stamps);
+                noted = 0;
+            }
+            // With payload checks, frames are looked at one by one.
+            let candidates = if self.check { &remaining[..1] } else { remaining };
+            // SAFETY: this function's own contract.
+            let run = unsafe { self.classifier.ascending_run_of(candidates, &bytes, &mut self.sequences[noted..]) };
+            // SAFETY: as above; nothing writes to them meanwhile.
+            let whole = || unsafe { std::slice::from_raw_parts(bytes(frame).0, bytes(frame).1 as usize) };
+            let seen = match run {
+                Some(run) if !self.check || self.is_sound(whole()) => {
+                    let (Tag { stream: its_stream, sequence, tsc }, frames) = (run.first, run.frames as usize);
+                    let goes_on = noted > 0 && its_stream == stream && sequence > self.sequences[noted - 1] && !is_before(tsc, stamps.last);
+                    if !goes_on {
+                        self.track_part(stream, noted, stamps);
+                        self.sequences.copy_within(noted..noted + frames, 0);
+                        (stream, noted, stamps.first) = (its_stream, 0, tsc);
+                    }
+                    noted += frames;
+                    stamps.last = tsc;
+                    tests += run.frames;
+                    length_of_tests += run.bytes;
+                    frames
+                }
+                Some(_) => {
+                    self.corrupt += 1;
+                    1
+                }
+                None => {
+                    self.note_other(whole());
+                    1
+                }
+            };
+            remaining = &remaining[seen..];
+        }
+        self.track_part(stream, noted, stamps);
+        self.note_tests(tests, length_of_tests, now);
+    }
+
+    /// Notes the test frames of a burst.
+    #[inline(always)]
+    fn note_tests(&mut self, tests: u64, length_of_tests: u64, now: u64) {
         if tests > 0 {
             self.bytes += length_of_tests + tests * FCS;
             if self.first.is_none() {
@@ -231,9 +311,33 @@ impl Arrivals {
         self.streams[self.last_stream].1.observe_run(first, run, stamps);
     }
 
+    /// Tracks the first `frames` of the noted numbers, of `stream`.
+    #[inline(always)]
+    fn track_part(&mut self, stream: StreamId, frames: usize, stamps: Stamps) {
+        if frames == 0 {
+            return;
+        }
+        if self.streams.get(self.last_stream).is_none_or(|(known, _)| *known != stream) && !self.find_stream(stream) {
+            self.corrupt += frames as u64;
+            return;
+        }
+        self.streams[self.last_stream].1.observe_ascending(&self.sequences[..frames], stamps);
+    }
+
     /// Makes `stream` the last stream; false where there are too many streams.
-    #[cold]
+    #[inline(always)]
     fn find_stream(&mut self, stream: StreamId) -> bool {
+        let place = usize::from(self.places[usize::from(stream.0) % PLACES]);
+        if self.streams.get(place).is_some_and(|(known, _)| *known == stream) {
+            self.last_stream = place;
+            return true;
+        }
+        self.search_stream(stream)
+    }
+
+    /// Finds a stream for the first time, or one whose place another has taken.
+    #[cold]
+    fn search_stream(&mut self, stream: StreamId) -> bool {
         self.last_stream = match self.streams.iter().position(|(known, _)| *known == stream) {
             Some(at) => at,
             None if self.streams.len() < MOST_STREAMS => {
@@ -242,6 +346,8 @@ impl Arrivals {
             }
             None => return false,
         };
+        // There are at most 256 streams.
+        self.places[usize::from(stream.0) % PLACES] = self.last_stream as u8;
         true
     }
 

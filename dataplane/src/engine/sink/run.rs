@@ -74,7 +74,8 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     let QueuePair { number, rx, free_target, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
-    let mut arrivals = Arrivals::new(classifier, window, plan.check_payload);
+    let arrivals = Arrivals::new(classifier, window, plan.check_payload);
+    let mut arrivals = if port.info().queues > 1 { arrivals.of_one_of_several_queues() } else { arrivals };
     let mut delays = plan.one_way.as_ref().map(|_| RttRecorder::new(rate));
     let mut slots = Slots::new();
     let mut meter = Meter::new(rate, plan.hiccup_threshold, port.info().rx_descriptors);
