@@ -29,6 +29,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_done_cleanup",
     "rte_eth_xstats_get",
     "rte_eth_xstats_get_names",
+    "rte_eth_dev_set_mtu",
     "rte_mempool_free",
     "rte_mempool_obj_iter",
     "rte_pktmbuf_free_bulk",

@@ -30,6 +30,7 @@ enum Command {
     Run(commands::run::RunArgs),
     Report(commands::report::ReportArgs),
     Compare(commands::compare::CompareArgs),
+    History(commands::history::HistoryArgs),
     #[cfg(feature = "dpdk")]
     Send(commands::send::SendArgs),
     #[cfg(feature = "dpdk")]
@@ -76,6 +77,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Run(args) => commands::run::run(args),
         Command::Report(args) => commands::report::run(args),
         Command::Compare(args) => commands::compare::run(args),
+        Command::History(args) => commands::history::run(args),
         #[cfg(feature = "dpdk")]
         Command::Send(args) => commands::send::run(args),
         #[cfg(feature = "dpdk")]

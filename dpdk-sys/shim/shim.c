@@ -169,6 +169,8 @@ int lr_dev_info_get(uint16_t port, struct lr_dev_info *info)
 		.rx_desc = { from.rx_desc_lim.nb_min, from.rx_desc_lim.nb_max, from.rx_desc_lim.nb_align },
 		.tx_desc = { from.tx_desc_lim.nb_min, from.tx_desc_lim.nb_max, from.tx_desc_lim.nb_align },
 		.switch_domain = from.switch_info.domain_id,
+		.hash_key_size = from.hash_key_size,
+		.if_index = from.if_index,
 		/* dev_flags points into the device. */
 		.is_representor = from.dev_flags != NULL && (*from.dev_flags & RTE_ETH_DEV_REPRESENTOR) != 0,
 	};
@@ -198,6 +200,8 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	if (setup->queues > 1 && info.flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+		conf.rx_adv_conf.rss_conf.rss_key = setup->rss_key;
+		conf.rx_adv_conf.rss_conf.rss_key_len = setup->rss_key_len;
 	}
 	*failed = "rte_eth_dev_configure";
 	error = rte_eth_dev_configure(port, setup->queues, setup->queues, &conf);

@@ -89,19 +89,24 @@ struct lr_dev_info {
 	} rx_desc, tx_desc;
 	uint16_t switch_domain; /* UINT16_MAX: none */
 	uint8_t is_representor;
+	uint8_t hash_key_size; /* bytes of the RSS key; 0: the driver does not say */
+	uint32_t if_index; /* the kernel interface of the same port; 0: none */
 };
 int lr_dev_info_get(uint16_t port, struct lr_dev_info *info);
 
 /*
  * As many receive as transmit queues. Descriptor counts are adjusted to what the driver takes. With several receive queues frames
  * are spread by a hash of addresses and ports (RSS) where the driver has one; software ports spread by their other end's queue.
+ * With an rss_key the hash uses that key of rss_key_len bytes, otherwise the driver's own.
  */
 struct lr_setup {
 	uint64_t rx_offloads, tx_offloads;
-	uint32_t mtu; /* 0: leave it */
+	uint32_t mtu; /* 0: ethdev sets 1500 (rte_eth_dev_configure) */
 	uint16_t queues;
 	uint16_t rx_desc, tx_desc;
 	struct rte_mempool *rx_pool;
+	uint8_t *rss_key;
+	uint8_t rss_key_len;
 };
 /*
  * Descriptors of queue 0 as the driver set them up (rte_eth_rx_queue_info_get, rte_eth_tx_queue_info_get). 0: the driver does not

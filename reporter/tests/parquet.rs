@@ -1,6 +1,7 @@
 //! `results.parquet`, read by another program: pyarrow.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
+mod python;
 mod synthetic;
 
 use std::path::{Path, PathBuf};
@@ -25,30 +26,10 @@ values = [(c.cast(pyarrow.int64()) if pyarrow.types.is_timestamp(c.type) else c)
 json.dump({"columns": columns, "rows": [list(row) for row in zip(*values)]}, sys.stdout)
 "#;
 
-/// A Python with pyarrow, made once under `target`; none where there is no Python that can make one.
+/// A Python with pyarrow; none where it cannot be had.
 fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    PYTHON.get_or_init(python_with_reader).as_deref()
-}
-
-fn python_with_reader() -> Option<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parquet-reader");
-    let python = home.join("bin/python");
-    let has_reader = || Command::new(&python).args(["-c", "import pyarrow.parquet"]).status().is_ok_and(|status| status.success());
-    if has_reader() {
-        return Some(python);
-    }
-    if !Command::new("python3").args(["-c", "import venv, ensurepip"]).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: python3 with venv and pip is not installed (scripts/setup test installs it)");
-        return None;
-    }
-    let succeeded = |command: &mut Command| {
-        let output = command.output().expect("start python");
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    succeeded(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
-    succeeded(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", READER]));
-    Some(python)
+    PYTHON.get_or_init(|| python::python_with("pyarrow", &["--only-binary=:all:", READER])).as_deref()
 }
 
 struct ReadBack {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use methodology::units::{FCS, FrameSize};
+use nix::unistd::{SysconfVar, sysconf};
 use serde::{Deserialize, Serialize};
 
-use super::driver::{Driver, Rings};
+use super::driver::{Driver, ReceiveQueue, Rings};
 use super::eswitch::{Representor, top_level_parts};
 use crate::error::DataplaneError;
 
@@ -94,7 +96,7 @@ impl PortSpec {
     }
 
     /// The kernel interface that the port uses, where it uses one.
-    pub(super) fn kernel_interface(&self) -> Option<&str> {
+    pub fn kernel_interface(&self) -> Option<&str> {
         self.argument(self.driver().kernel_interface_key()?)
     }
 
@@ -117,6 +119,17 @@ impl PortSpec {
         self
     }
 
+    /// Whether a frame arrives at the receive queue with the number of the queue that sent it (shared memory). At other ports, all frames of
+    /// a flow arrive at one queue, which a hash of its addresses and ports selects (RSS).
+    pub fn pairs_queues(&self) -> bool {
+        self.driver().receive_queue == ReceiveQueue::QueueOfSender
+    }
+
+    /// Whether frames to the port's own address reach the port.
+    pub fn is_reached_by_its_address(&self) -> bool {
+        self.driver().is_reached_by_its_address()
+    }
+
     /// The same port with `queues` queues. Software ports need the number when they are created. A number that the user gave is kept.
     pub fn with_queues(mut self, queues: NonZeroU16) -> PortSpec {
         if let Some(key) = self.queues_key().filter(|key| queues.get() > 1 && self.argument(key).is_none()) {
@@ -125,10 +138,37 @@ impl PortSpec {
         self
     }
 
+    /// The same port with buffers for frames of up to `largest`. Ports that share buffers with the kernel need their size when they are created. A
+    /// size that the user gave is kept.
+    pub fn with_frames(mut self, largest: FrameSize) -> PortSpec {
+        if let Some(buffers) = self.driver().frame_buffers.filter(|buffers| self.argument(buffers.size_key).is_none()) {
+            let size = (largest.without_fcs() + buffers.overhead).next_power_of_two();
+            if size > buffers.default_size {
+                // rte_eth_af_packet.c, `rte_pmd_init_internals`: the driver expects no room between the last buffer of a block and the next block.
+                let block = size.max(page_size());
+                self.args.push_str(&format!(",{}={size},{}={block}", buffers.size_key, buffers.block_key));
+            }
+        }
+        self
+    }
+
+    /// The driver's buffers, where the port has some: their size, and the largest frame that they carry.
+    pub(super) fn frame_buffers(&self) -> Option<(u32, FrameSize)> {
+        let buffers = self.driver().frame_buffers?;
+        let size = self.argument(buffers.size_key).and_then(|size| size.parse().ok()).unwrap_or(buffers.default_size);
+        Some((size, FrameSize::new(size.saturating_sub(buffers.overhead) + FCS).unwrap_or(FrameSize::MIN)))
+    }
+
     /// One example for every kind of port, one a line.
     pub fn examples() -> String {
         Driver::software_examples().chain(HARDWARE).map(|example| format!("  {example}")).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Bytes of a page.
+fn page_size() -> u32 {
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u32::try_from(size).ok()).unwrap_or(65_536)
 }
 
 fn arguments(args: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -243,6 +283,18 @@ mod tests {
         assert_eq!((short.name(), short.is_software()), ("0000:03:00.1", false));
         let vhost: PortSpec = "net_vhost0,iface=lr.sock,queues=1".parse().unwrap();
         assert_eq!((vhost.software_driver(), vhost.argument("iface"), vhost.argument("path")), (Some("net_vhost"), Some("lr.sock"), None));
+    }
+
+    #[test]
+    fn an_af_packet_port_gets_buffers_for_jumbo_frames_and_keeps_those_that_the_user_gave() {
+        let port = |text: &str, bytes| text.parse::<PortSpec>().unwrap().with_frames(FrameSize::new(bytes).unwrap());
+        assert_eq!(port("net_af_packet0,iface=veth0", 1518).to_string(), "net_af_packet0,iface=veth0");
+        let jumbo = port("net_af_packet0,iface=veth0", 9018);
+        assert_eq!((jumbo.argument("framesz"), jumbo.frame_buffers().unwrap().0), (Some("16384"), 16_384));
+        let block: u32 = jumbo.argument("blocksz").unwrap().parse().unwrap();
+        assert!(block.is_multiple_of(16_384) && block.is_multiple_of(page_size()), "{block}");
+        assert_eq!(port("net_af_packet0,iface=veth0,framesz=4096", 9018).frame_buffers().unwrap(), (4096, FrameSize::new(4004).unwrap()));
+        assert_eq!(port("net_vhost0,iface=lr.sock", 9018).to_string(), "net_vhost0,iface=lr.sock");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::devargs::PortSpec;
 use super::eal::Eal;
 use super::eswitch::{self, Found, Representor};
 use super::mempool::Pool;
+use super::mtu::InterfaceMtu;
 use super::{errno, log, missing, probe};
 use crate::error::DataplaneError;
 
@@ -24,6 +25,8 @@ pub(super) struct Device {
     software: bool,
     /// The kernel interface that the port uses, where it uses one.
     interface: Option<String>,
+    /// Dropped after the port was closed.
+    interface_mtu: Option<InterfaceMtu>,
     last_sent: Option<Instant>,
     eal: Arc<Eal>,
 }
@@ -54,6 +57,7 @@ impl Device {
             name: if spec.is_software() { spec.name().to_owned() } else { spec.label() },
             software: spec.is_software(),
             interface,
+            interface_mtu: None,
             last_sent: None,
             eal: Arc::clone(eal),
         };
@@ -91,6 +95,16 @@ impl Device {
     /// The kernel interface that the port uses, where it uses one.
     pub(super) fn interface(&self) -> Option<&str> {
         self.interface.as_deref()
+    }
+
+    /// Puts the MTU of the port's kernel interface back after the port is closed.
+    pub(super) fn put_back_when_closed(&mut self, mtu: InterfaceMtu) -> &InterfaceMtu {
+        self.interface_mtu.insert(mtu)
+    }
+
+    /// The MTU of the port's kernel interface now, where it has one.
+    pub(super) fn interface_mtu(&self) -> Option<u32> {
+        self.interface_mtu.as_ref()?.now()
     }
 
     /// The NUMA node of the device, where it has one.

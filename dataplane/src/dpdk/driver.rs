@@ -25,6 +25,14 @@ pub(crate) struct Driver {
     pub(super) received_frames: ReceivedFrames,
     /// Who reads sent frames from memory.
     pub(crate) sent_frames: SentFrames,
+    /// What decides at which receive queue a frame arrives.
+    pub(super) receive_queue: ReceiveQueue,
+    /// Whether frames to the port's own address reach it.
+    pub(super) own_address: OwnAddress,
+    /// Who sets the port's MTU.
+    pub(super) mtu: MtuSetting,
+    /// How the driver's buffers for larger frames are written.
+    pub(super) frame_buffers: Option<FrameBuffers>,
 }
 
 /// How a software port is written.
@@ -81,6 +89,19 @@ pub(super) enum Rings {
     },
 }
 
+/// Buffers that a driver shares with the kernel, each for one frame. Larger frames need larger ones, which are given when the port is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameBuffers {
+    /// The key that sets the bytes of a buffer.
+    pub(super) size_key: &'static str,
+    /// Its default.
+    pub(super) default_size: u32,
+    /// Bytes of a buffer beyond the frame without FCS.
+    pub(super) overhead: u32,
+    /// The key that sets the bytes of a block of buffers, a multiple of the page size.
+    pub(super) block_key: &'static str,
+}
+
 /// Which pool received mbufs belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReceivedMbufs {
@@ -106,6 +127,36 @@ pub(crate) enum SentFrames {
     ReadByPoller,
     /// A device or another core.
     ReadElsewhere,
+}
+
+/// What decides at which of several receive queues a frame arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReceiveQueue {
+    /// A hash of its addresses and ports (RSS): all frames of a flow arrive at one queue.
+    HashOfFlow,
+    /// The queue that it was sent from.
+    QueueOfSender,
+}
+
+/// Whether a sender reaches a port with the port's own address (`rte_eth_macaddr_get`) as destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnAddress {
+    /// Yes. A device delivers no frames to other addresses unless it is promiscuous; software ports deliver all.
+    Reaches,
+    /// No: the kernel keeps these frames.
+    IsTheKernels,
+}
+
+/// Who sets the MTU of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MtuSetting {
+    /// The driver, from `rxmode.mtu` of `rte_eth_dev_configure`.
+    ByConfigure,
+    /// The driver, when `rte_eth_dev_set_mtu` is called: it ignores `rxmode.mtu`, at least in some versions.
+    ByCall,
+    /// linerate, in the kernel: the port sends and receives what its kernel interface carries, and the driver reports a maximum that is not its
+    /// own. ethdev would refuse a larger MTU because of it.
+    OfInterface,
 }
 
 /// Default descriptors of a NIC's receive queue. Many drivers ask for 256 (mlx5 up to two queues, i40e, ixgbe), which hold 7 µs of frames at
@@ -144,10 +195,14 @@ const DEVICE: Driver = Driver {
     received_mbufs: ReceivedMbufs::FromOwnPool,
     received_frames: ReceivedFrames::WrittenElsewhere,
     sent_frames: SentFrames::ReadElsewhere,
+    receive_queue: ReceiveQueue::HashOfFlow,
+    own_address: OwnAddress::Reaches,
+    mtu: MtuSetting::ByConfigure,
+    frame_buffers: None,
 };
 
 /// Drivers that differ from [`DEVICE`]. Software ports in the order in which they are listed to users.
-static TABLE: [Driver; 12] = [
+static TABLE: [Driver; 15] = [
     Driver {
         name: "net_null",
         software: Some(SoftwarePort {
@@ -158,6 +213,7 @@ static TABLE: [Driver; 12] = [
         rings: SOFTWARE,
         received_frames: ReceivedFrames::WrittenByPoller,
         sent_frames: SentFrames::ReadByPoller,
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -172,6 +228,7 @@ static TABLE: [Driver; 12] = [
         // The same file: the mbufs that were sent come back.
         received_mbufs: ReceivedMbufs::FromAnyPool,
         sent_frames: SentFrames::ReadByPoller,
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -197,6 +254,8 @@ static TABLE: [Driver; 12] = [
         // rte_eth_vhost.c: `nb_rx_desc __rte_unused`. virtio-user's `queue_size` and QEMU's `rx_queue_size` are 256 by default.
         rings: Rings::Peers { frames: 256 },
         received_frames: ReceivedFrames::WrittenByPoller,
+        // Queue i of one end is queue i of the other.
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -210,6 +269,7 @@ static TABLE: [Driver; 12] = [
         // virtio_user_ethdev.c: VIRTIO_USER_DEF_Q_SZ. virtio_rxtx.c caps the number of descriptors at it.
         rings: Rings::Devargs { key: "queue_size", frames: 256 },
         // The vhost port at the other end copies the frames.
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -223,6 +283,11 @@ static TABLE: [Driver; 12] = [
         // rte_eth_af_packet.c: `nb_rx_desc __rte_unused`, and DFLT_FRAME_COUNT is 512.
         rings: Rings::Devargs { key: "framecnt", frames: 512 },
         received_frames: ReceivedFrames::WrittenByPoller,
+        // `eth_dev_info`: max_rx_pktlen is RTE_ETHER_MAX_LEN, whatever the interface carries.
+        mtu: MtuSetting::OfInterface,
+        // DFLT_FRAME_SIZE. A received frame stands behind TPACKET2_HDRLEN and room for a header, aligned to 16 bytes (net/packet/af_packet.c,
+        // `tpacket_rcv`): 66 bytes, and 4 for a VLAN tag.
+        frame_buffers: Some(FrameBuffers { size_key: "framesz", default_size: 2048, overhead: 96, block_key: "blocksz" }),
         ..DEVICE
     },
     Driver {
@@ -242,8 +307,17 @@ static TABLE: [Driver; 12] = [
         software: Some(SoftwarePort { required_keys: &[], queues_key: None, example: "net_tap0,iface=tap0 (creates a kernel interface)" }),
         rings: SOFTWARE,
         received_frames: ReceivedFrames::WrittenByPoller,
+        // rte_eth_tap.c, `eth_dev_tap_create`: the kernel interface has the address of the port, so that the kernel, or a bridge that the
+        // interface is in, takes frames to it as its own.
+        own_address: OwnAddress::IsTheKernels,
+        // `tap_mtu_set` sets that of the kernel interface too.
+        mtu: MtuSetting::ByCall,
         ..DEVICE
     },
+    // mlx5_ethdev.c, `mlx5_dev_configure` sets the MTU since 24.07; before, and in mlx4, only `mtu_set` does.
+    Driver { name: "mlx5_pci", mtu: MtuSetting::ByCall, ..DEVICE },
+    Driver { name: "mlx5_auxiliary", mtu: MtuSetting::ByCall, ..DEVICE },
+    Driver { name: "net_mlx4", mtu: MtuSetting::ByCall, ..DEVICE },
     // ixgbe_ethdev.c, `ixgbe_read_stats_registers`: QPRDC of each queue becomes `q_errors`.
     Driver { name: "net_ixgbe", queue_missed: Some("errors"), ..DEVICE },
     // vmxnet3_ethdev.c, `vmxnet3_rxq_stat_strings`.
@@ -269,6 +343,11 @@ impl Driver {
     /// An example of every software port.
     pub(super) fn software_examples() -> impl Iterator<Item = &'static str> {
         TABLE.iter().filter_map(|driver| Some(driver.software.as_ref()?.example))
+    }
+
+    /// Whether frames to the port's own address reach the port.
+    pub(super) fn is_reached_by_its_address(&self) -> bool {
+        self.own_address == OwnAddress::Reaches
     }
 
     /// The devargs key of the kernel interface that the port uses, where it uses one.
@@ -297,7 +376,7 @@ mod tests {
         let names: BTreeSet<&str> = TABLE.iter().map(|driver| driver.name).collect();
         assert_eq!(names.len(), TABLE.len());
         assert_eq!(Driver::of("net_ring").received_mbufs, ReceivedMbufs::FromAnyPool);
-        assert_eq!(Driver::of("mlx5_pci"), &DEVICE);
+        assert_eq!(Driver::of("net_e1000_igb"), &DEVICE);
         assert_eq!(DEVICE.rings, Rings::Descriptors { rx: 4096, tx: 2048 }, "a NIC whose own default is 256 gets more");
         assert!(Driver::software_port("net_bonding").is_none() && Driver::software_port("mlx5_pci").is_none());
     }

@@ -17,6 +17,7 @@ mod log;
 mod mbuf;
 mod mempool;
 mod missing;
+mod mtu;
 mod pci_device;
 mod peer;
 mod port;
@@ -24,6 +25,7 @@ mod port_options;
 mod probe;
 mod queue;
 mod rings;
+mod rss;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};

@@ -1,6 +1,7 @@
 //! A port: opened, set up, started, and closed when it is dropped.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clock::PortClock;
@@ -10,7 +11,7 @@ use super::device::Device;
 use super::driver::{Driver, OtherEnd, ReceivedFrames, ReceivedMbufs};
 use super::eal::Eal;
 use super::info::PortInfo;
-use super::link::Link;
+use super::link::{self, Link};
 use super::mbuf::TimeFields;
 use super::mempool::{Pool, PoolSize};
 use super::port_options::PortOptions;
@@ -18,6 +19,7 @@ use super::queue::{FreeTarget, MAX_BURST, RxQueue, TxQueue};
 use super::rings::Descriptors;
 use super::{log, setup};
 use crate::error::DataplaneError;
+use crate::frame::MacAddress;
 use crate::time::TickRate;
 
 /// A started port with as many receive as transmit queues.
@@ -103,15 +105,15 @@ impl Port {
     /// Opens, sets up and starts a port.
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
         let _opening = eal.opening();
-        let device = Device::claim(eal, spec)?;
+        let mut device = Device::claim(eal, spec)?;
         setup::check_representor(&device)?;
         // Checked before memory is reserved for queues that the port does not have.
         let descriptors = setup::check_queues(&device, spec, &options)?;
-        let bytes = options.max_frame.without_fcs() + MBUF_ROOM;
+        let bytes = (options.max_frame.without_fcs() + MBUF_ROOM).max(spec.frame_buffers().map_or(0, |(size, _)| size));
         let queues = u32::from(options.queues.get());
         let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues), bytes, device.numa_node())?;
         device.keep(&rx_pool);
-        let (info, time_fields) = setup::start(&device, spec, &options, descriptors, &rx_pool)?;
+        let (info, time_fields) = setup::start(&mut device, spec, &options, descriptors, &rx_pool)?;
         let id = device.id();
         let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
         // SAFETY: all queues are set up and the port is started while `device` exists, which a Port drops after its queues. A port is
@@ -120,6 +122,12 @@ impl Port {
         let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
         let tx_pools = queues.iter().map(|_| Vec::new()).collect();
         Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), time_fields, info })
+    }
+
+    /// The source address of the frames that the port sends: its own, so that returned frames reach it, or another where the kernel would keep
+    /// them.
+    pub(crate) fn source_address(&self) -> MacAddress {
+        if self.driver().is_reached_by_its_address() { self.info.mac } else { MacAddress::local(1) }
     }
 
     /// Properties and setup of the port.
@@ -137,16 +145,17 @@ impl Port {
         Link::of(&self.device).is_up
     }
 
-    /// Waits until the link is up. For vhost and virtio-user this means that the other end is connected.
-    pub fn wait_link_up(&self, timeout: Duration) -> Result<(), DataplaneError> {
+    /// Waits until the link is up, and reads its speed then ([`PortInfo::link_speed`]). For vhost and virtio-user this means that the other end
+    /// is connected.
+    pub fn wait_link_up(&mut self, timeout: Duration) -> Result<(), DataplaneError> {
         let begin = Instant::now();
-        while !self.link_is_up() {
-            if begin.elapsed() >= timeout {
-                return Err(DataplaneError::NoLink { name: self.info.name.clone(), waited: timeout });
+        match link::wait_until_up(timeout, || Link::of(&self.device), || begin.elapsed(), thread::sleep) {
+            Some(link) => {
+                self.info.link_speed = link.speed;
+                Ok(())
             }
-            std::thread::sleep(Duration::from_millis(1));
+            None => Err(DataplaneError::NoLink { name: self.info.name.clone(), waited: timeout }),
         }
-        Ok(())
     }
 
     pub(crate) fn eal(&self) -> &Arc<Eal> {

@@ -17,7 +17,7 @@ pub struct PortOptions {
     pub rx_descriptors: Option<u16>,
     /// Transmit descriptors of each queue, with the same default and meaning.
     pub tx_descriptors: Option<u16>,
-    /// Receive frames with any destination address.
+    /// Receive frames with any destination address. An error where the driver refuses it. Software ports receive all frames without it.
     pub promiscuous: bool,
     /// Receive these test frames only, and leave other traffic of the NIC to the kernel (`rte_flow_isolate`). The port is not promiscuous then.
     #[serde(default)]
@@ -42,7 +42,7 @@ impl Default for PortOptions {
             queues: NonZeroU16::MIN,
             rx_descriptors: None,
             tx_descriptors: None,
-            promiscuous: true,
+            promiscuous: false,
             isolate: None,
             fast_free: true,
             send_on_timestamp: false,

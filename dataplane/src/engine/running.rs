@@ -23,8 +23,9 @@ pub trait EngineReport: Send + Sized + 'static {
     #[doc(hidden)]
     type Counters: Counters;
 
+    /// A snapshot from the sums of the counters of `loops` poll loops.
     #[doc(hidden)]
-    fn snapshot(counters: Self::Counters, elapsed: Duration) -> Self::Snapshot;
+    fn snapshot(counters: Self::Counters, loops: usize, elapsed: Duration) -> Self::Snapshot;
 }
 
 /// The user asked the loop to stop, or another loop of the engine failed.
@@ -115,7 +116,7 @@ impl<R: EngineReport> Running<R> {
 
     /// The counters now, summed over all loops. Costs the poll loops nothing.
     pub fn snapshot(&self) -> R::Snapshot {
-        R::snapshot(total(&self.shared), self.started.elapsed())
+        R::snapshot(total(&self.shared), self.shared.len(), self.started.elapsed())
     }
 
     /// Asks the engine to stop: a sender stops at once, a sink and a reflector after the frames in flight have arrived.

@@ -9,9 +9,11 @@
 //! - `correction`: many tests at once
 //! - `kind_effects`: what the kinds of sender and receiver explain
 //! - `delays`: delay variation
+//! - `course`: steps, drifts and outliers of a result over many runs ([`Course`])
 
 mod confidence;
 mod correction;
+mod course;
 mod delays;
 mod distribution;
 mod interval;
@@ -23,6 +25,7 @@ mod summary;
 
 pub use confidence::{geometric_mean_interval, median_interval, ratio_interval};
 pub use correction::{benjamini_hochberg, holm};
+pub use course::{Course, Drift, Level, SHORTEST_LEVEL, Step};
 pub use delays::{ipdv, pdv, summarise_delays};
 pub use interval::{Interval, IntervalMethod, NoInterval};
 pub use kind_effects::{KindEffect, KindEffects, NoEffectTest, NotEnoughPairs, PairObservation, kind_effects};

@@ -212,7 +212,10 @@ impl fmt::Display for Engine {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::LinkDown { port } => write!(f, "the link of {port} was down when the trial began"),
+            Fault::LinkDown { port } => write!(
+                f,
+                "the link of {port} was down before and after the trial: check the cable and the other end, or the port's state with `ip link`"
+            ),
             Fault::LinkChange { port } => write!(f, "the link of {port} changed during the trial"),
             Fault::PauseFrames { count } => write!(f, "{count} pause frames were counted: flow control limited the rate"),
             Fault::SizeNotIntended { intended, counted_milli } => {

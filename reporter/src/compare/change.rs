@@ -71,8 +71,13 @@ impl Change {
 
     /// The measurement's name on one line.
     pub fn name(&self) -> String {
-        let load = self.key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
-        let setup = self.key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
-        format!("{} {} {} {}{load}{setup}", self.key.pair, self.key.stack, self.key.size, self.quantity)
+        result_name(&self.key, self.quantity)
     }
+}
+
+/// A result's name on one line.
+pub(crate) fn result_name(key: &CellKey, quantity: Quantity) -> String {
+    let load = key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
+    let setup = key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
+    format!("{} {} {} {quantity}{load}{setup}", key.pair, key.stack, key.size)
 }

@@ -51,7 +51,8 @@ fn side(runs: &[&Archive]) -> BTreeMap<String, BTreeSet<String>> {
     side
 }
 
-fn facts(archive: &Archive) -> BTreeMap<String, String> {
+/// Everything beside the results of a run, by name.
+pub(crate) fn facts(archive: &Archive) -> BTreeMap<String, String> {
     let mut list = Vec::new();
     match archive.environment.as_ref().and_then(|e| serde_json::to_value(e).ok()) {
         Some(value) => flatten("", &value, &mut list),

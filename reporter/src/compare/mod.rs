@@ -19,10 +19,11 @@ use crate::archive::Archive;
 use crate::record::Metric;
 use matching::{Matches, SideCell};
 
+pub(crate) use change::result_name;
 pub use change::{Change, Judgement};
 pub use correction::Correction;
-pub(crate) use environment::flatten;
 pub use environment::{EnvironmentDifference, environment_differences};
+pub(crate) use environment::{facts, flatten};
 pub use noise::NoiseOf;
 pub use threshold::{NotAThreshold, Threshold};
 pub use visible::Visible;
@@ -94,7 +95,7 @@ pub fn compare_runs(base: &[&Archive], new: &[&Archive], correction: Correction)
 }
 
 /// One rate for each throughput result and up to two round trips for each latency result: more would count one thing twice.
-fn quantities(key: &CellKey) -> &'static [Quantity] {
+pub(crate) fn quantities(key: &CellKey) -> &'static [Quantity] {
     match (key.metric, key.stack.is_kernel()) {
         (Metric::Throughput, false) => &[Quantity::ForwardingRate],
         (Metric::Throughput, _) => &[Quantity::Goodput],

@@ -2,6 +2,7 @@
 
 mod change;
 mod cost;
+mod history;
 mod latency;
 mod loss;
 mod percentiles;
@@ -15,6 +16,7 @@ mod tuning;
 pub use change::changes;
 pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
+pub use history::{kinds_by_run, result_by_run};
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under_load};

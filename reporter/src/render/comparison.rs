@@ -123,16 +123,12 @@ fn method(comparison: &Comparison) -> String {
 fn row(change: &Change) -> [String; 8] {
     let amount = |value: f64| change.quantity.amount(value).to_string();
     let side = |sample: &crate::analysis::Sample| format!("{} (n {})", amount(sample.geometric_mean()), sample.values.len());
-    let percent = |ratio: f64| {
-        let value = (ratio - 1.0) * 100.0;
-        format!("{}{}", if value > 0.0 { "+" } else { "" }, Amount { unit: Unit::Percent, value })
-    };
     [
         change.name(),
         side(&change.base),
         side(&change.new),
-        percent(change.ratio),
-        format::or_absent(change.interval.map(|i| format!("{} to {}", percent(i.low), percent(i.high)))),
+        format::signed_percent(change.ratio),
+        format::or_absent(change.interval.map(|i| format!("{} to {}", format::signed_percent(i.low), format::signed_percent(i.high)))),
         format::or_absent(change.visible.map(|v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 }))),
         format::or_absent(change.p_corrected.map(|p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })),
         change.finding_in_words(),

@@ -1,12 +1,11 @@
 //! Puts a report together: which sections there are, in which order.
 
-use std::collections::BTreeSet;
-
 use crate::analysis::{Analysis, Cells, Group, analyse};
 use crate::archive::Archive;
 use crate::figure::{Styles, procedure_results};
 
 use super::document::{Page, Section};
+use super::figure_ids::number_equal_ids;
 use super::sections::{self, Input};
 
 /// The order in which a report is read.
@@ -40,30 +39,4 @@ pub fn compose(archive: &Archive) -> Page {
     let mut sections: Vec<Section> = ORDER.iter().map(|section| section(&input)).filter(|section| !section.is_empty()).collect();
     number_equal_ids(sections.iter_mut().flat_map(|section| &mut section.figures).map(|figure| &mut figure.id));
     Page { analysis, sections }
-}
-
-/// Two names can give one id, because ids are short and of plain letters. The files of two figures must not overwrite each other.
-fn number_equal_ids<'i>(ids: impl Iterator<Item = &'i mut String>) {
-    let mut taken = BTreeSet::new();
-    for id in ids {
-        let first = id.clone();
-        for number in 2.. {
-            if taken.insert(id.clone()) {
-                break;
-            }
-            *id = format!("{first}-{number}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_ids_are_numbered_and_no_number_meets_another_id() {
-        let mut ids = ["a", "a", "a-2", "b", "a"].map(str::to_owned);
-        number_equal_ids(ids.iter_mut());
-        assert_eq!(ids, ["a", "a-2", "a-2-2", "b", "a-3"]);
-    }
 }

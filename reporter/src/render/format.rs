@@ -1,6 +1,7 @@
 //! Numbers and counts as text. [`Amount`] writes a value with its unit; the functions here write what surrounds it.
 
 use crate::amount::{Amount, Unit, three_digits};
+pub(crate) use crate::amount::{counted, signed_percent};
 use crate::analysis::Sample;
 use crate::analysis::statistics::{Interval, NoInterval};
 
@@ -10,11 +11,6 @@ pub const ABSENT: &str = "–";
 /// The text, or [`ABSENT`].
 pub fn or_absent(text: Option<String>) -> String {
     text.unwrap_or_else(|| ABSENT.to_owned())
-}
-
-/// `1 trial`, `4 trials`.
-pub fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `0`, `0.02 %`, `35 %`. A loss above zero never reads as 0.

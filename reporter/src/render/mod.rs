@@ -13,8 +13,11 @@
 mod comparison;
 mod compose;
 mod document;
+mod figure_ids;
 mod format;
 mod formats;
+mod history;
+mod overview;
 mod sections;
 mod sentences;
 #[cfg(test)]
@@ -27,6 +30,7 @@ use crate::archive::Archive;
 
 pub use comparison::{render_comparison, terminal_text as comparison_text};
 pub use formats::{ExportError, terminal};
+pub use history::{render_history, terminal_text as history_text};
 pub use write::{RenderError, Rendered};
 
 use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};

@@ -1,6 +1,7 @@
 //! Archives with a known truth, for tests only. The numbers have the shape of a two-core lab; none of them was measured.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod many;
 pub mod procedures;
 
 use std::collections::BTreeMap;

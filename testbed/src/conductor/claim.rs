@@ -5,6 +5,7 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use dataplane::PortSpec;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
@@ -71,19 +72,27 @@ impl Claims {
         let mut claimed: Vec<&Endpoint> = Vec::new();
         let mut all = Claims::default();
         for endpoint in testbed.endpoints.iter().filter(|endpoint| ends.contains(&&endpoint.id)) {
+            // A port without a kernel interface is held by its driver: vfio opens a device once.
+            let Some(interface) = interface(endpoint) else { continue };
             let same = |other: &&Endpoint| {
                 machines.share(&other.id, &endpoint.id)
-                    && other.interface == endpoint.interface
+                    && self::interface(other) == Some(interface)
                     && namespace(&other.location) == namespace(&endpoint.location)
             };
             if claimed.iter().any(same) {
                 continue;
             }
             claimed.push(endpoint);
-            all.claims.extend(claim(endpoint)?);
+            all.claims.extend(claim(endpoint, interface)?);
         }
         Ok(all)
     }
+}
+
+/// The kernel interface that an endpoint's traffic crosses: of its address, or below its DPDK port.
+fn interface(endpoint: &Endpoint) -> Option<&str> {
+    let kernel = endpoint.kernel.as_ref().map(|kernel| kernel.interface.as_str());
+    kernel.or_else(|| endpoint.port.as_ref().and_then(PortSpec::kernel_interface))
 }
 
 fn namespace(location: &Location) -> Option<&str> {
@@ -94,8 +103,8 @@ fn namespace(location: &Location) -> Option<&str> {
 }
 
 /// The claim of one endpoint's interface; none where it cannot be claimed and nobody is known to have it.
-fn claim(endpoint: &Endpoint) -> Result<Option<Claim>, ClaimError> {
-    let folder = format!("/sys/class/net/{}", endpoint.interface);
+fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimError> {
+    let folder = format!("/sys/class/net/{interface}");
     let spec = CommandSpec::new(endpoint.location.clone(), ["flock", "-n", &folder, "cat"]).with_stdin(Input::Piped);
     let Ok(mut holder) = spawn(&spec) else { return Ok(None) };
     let (Some(input), Some(output)) = (holder.take_stdin(), holder.take_stdout()) else { return Ok(None) };
@@ -104,7 +113,7 @@ fn claim(endpoint: &Endpoint) -> Result<Option<Claim>, ClaimError> {
     }
     drop(input);
     match holder.stop().ok().and_then(|status| status.code()) {
-        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: endpoint.interface.clone() }),
+        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned() }),
         _ => Ok(None),
     }
 }

@@ -10,6 +10,7 @@ mod claim;
 mod context;
 mod done;
 mod environment;
+mod fits;
 mod kernel;
 mod machines;
 mod observer;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
 use crate::engine::meter::HICCUP_THRESHOLD;
-use crate::frame::{FrameFormat, Tagging};
+use crate::frame::{FrameFormat, MacAddress, Tagging};
 
 /// What a reflector does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct ReflectPlan {
     pub frame: FrameFormat,
     /// VLAN tags of the test frames.
     pub tagging: Tagging,
+    /// Destination address of the frames that are sent back; without it, the source address that they came with.
+    #[serde(default)]
+    pub destination: Option<MacAddress>,
     /// Stop after this long; without it, only when asked to stop.
     pub duration: Option<Duration>,
     /// The drain after a stop: continue until no frame has arrived for this long.
@@ -38,6 +41,7 @@ impl Default for ReflectPlan {
             cpus: Vec::new(),
             frame: FrameFormat::default(),
             tagging: Tagging::default(),
+            destination: None,
             duration: None,
             drain: Duration::from_millis(50),
             burst: 64,

@@ -102,7 +102,7 @@ impl EngineReport for ReflectReport {
     type Snapshot = ReflectSnapshot;
     type Counters = ReflectCounters;
 
-    fn snapshot(counters: ReflectCounters, elapsed: Duration) -> ReflectSnapshot {
+    fn snapshot(counters: ReflectCounters, _loops: usize, elapsed: Duration) -> ReflectSnapshot {
         let ReflectCounters { frames_received, frames_sent, unsent, foreign } = counters;
         ReflectSnapshot { frames_received, frames_sent, unsent, foreign, elapsed }
     }

@@ -14,7 +14,7 @@ use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
 use crate::engine::running::{self, Running};
 use crate::error::DataplaneError;
-use crate::frame::reflect::reflect_frames;
+use crate::frame::reflect::{reflect_frames, set_destination};
 use crate::frame::{Classifier, Layout, prefetch_for_write};
 use crate::time::{TickRate, ticks};
 
@@ -128,6 +128,10 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
                         expired += 1;
                     },
                 );
+            }
+            if let Some(destination) = plan.destination {
+                // SAFETY: as above: each frame has its Ethernet header in the first segment.
+                burst.mbufs().iter().for_each(|mbuf| unsafe { set_destination(mbuf.data(), destination) });
             }
             if expired > 0 {
                 counts.unsent += expired;

@@ -9,6 +9,8 @@ use crossbeam::utils::CachePadded;
 /// returns (RSS), so a loop's own frames can return to any other loop: only the totals say whether frames are missing.
 #[derive(Debug)]
 pub(super) struct InFlight {
+    /// When the sender began, in ticks: before every loop. A frame that was stamped before it is of another sender.
+    begin: u64,
     /// Loops that still send.
     sending: CachePadded<AtomicU16>,
     sent: AtomicU64,
@@ -37,9 +39,10 @@ impl Waited {
 }
 
 impl InFlight {
-    /// For a sender of so many poll loops.
-    pub(super) fn new(loops: u16) -> InFlight {
+    /// For a sender of so many poll loops, none of which has begun at `begin`.
+    pub(super) fn new(loops: u16, begin: u64) -> InFlight {
         InFlight {
+            begin,
             sending: CachePadded::new(AtomicU16::new(loops)),
             sent: AtomicU64::new(0),
             returned: CachePadded::new(AtomicU64::new(0)),
@@ -55,6 +58,11 @@ impl InFlight {
         self.last_sent.fetch_max(now, Ordering::Relaxed);
         // Released: who sees that no loop sends any more sees their sums too.
         self.sending.fetch_sub(1, Ordering::Release);
+    }
+
+    /// When the sender began, in ticks.
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
     }
 
     /// When the last loop stopped sending, in ticks.
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn frames_that_return_to_another_loop_than_their_senders_are_not_missing() {
-        let in_flight = InFlight::new(2);
+        let in_flight = InFlight::new(2, 0);
         let ended = |now| in_flight.ended(now, 5000, 2000);
         in_flight.stop_sending(100, 1000);
         // All of the first loop's frames and more have returned, but the second loop still sends.

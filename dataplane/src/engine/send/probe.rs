@@ -37,10 +37,16 @@ pub(super) struct ProbeCounts {
 }
 
 impl<'p> Probe<'p> {
-    /// Begins with the loop. A late probe frame is skipped, because it would measure another moment than the one intended.
-    pub(super) fn new(plan: &SendPlan, source: Source, mut own: Option<OwnQueue<'p>>, meter: &Meter) -> Result<Probe<'p>, DataplaneError> {
+    /// Begins with the loop; `begin` is when the sender began. A late probe frame is skipped, because it would measure another moment than the one intended.
+    pub(super) fn new(
+        plan: &SendPlan,
+        source: Source,
+        mut own: Option<OwnQueue<'p>>,
+        meter: &Meter,
+        begin: u64,
+    ) -> Result<Probe<'p>, DataplaneError> {
         if let Some(OwnQueue { returns: Some(returns), .. }) = &mut own {
-            returns.begin(plan, meter);
+            returns.begin(plan, meter, begin);
         }
         let refuse = |why: String| DataplaneError::Plan { what: "the probe stream", why };
         let rate = plan.probe.ok_or_else(|| refuse("it has no rate".to_owned()))?;

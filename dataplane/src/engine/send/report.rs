@@ -156,7 +156,7 @@ impl EngineReport for SendReport {
     type Snapshot = SendSnapshot;
     type Counters = SendCounters;
 
-    fn snapshot(counters: SendCounters, elapsed: Duration) -> SendSnapshot {
+    fn snapshot(counters: SendCounters, _loops: usize, elapsed: Duration) -> SendSnapshot {
         let SendCounters { frames_sent, frames_unsent, frames_returned } = counters;
         SendSnapshot { frames_sent, frames_unsent, frames_returned, elapsed }
     }

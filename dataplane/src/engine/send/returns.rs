@@ -24,7 +24,8 @@ pub(super) struct Returns<'p> {
     timed: Option<StreamId>,
     /// Frames sent before this tick are not timed; `None` where all are.
     timed_from: Option<u64>,
-    /// When the trial began, in ticks: a frame that was stamped before it is of another sender's run.
+    /// When the sender began, in ticks: a frame that was stamped before it is of another sender's run. Not when this loop began: a frame of a
+    /// loop that began earlier can return on this queue.
     begin: u64,
     trackers: Vec<StreamTracker>,
     times: RttRecorder,
@@ -128,8 +129,8 @@ impl<'p> Returns<'p> {
     }
 
     /// Starts the part of the trial that is not timed, at the same moment as the meter.
-    pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter) {
-        self.begin = meter.begin();
+    pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter, begin: u64) {
+        self.begin = begin;
         self.timed_from = (!plan.timed_after.is_zero()).then(|| meter.begin().wrapping_add(meter.ticks(plan.timed_after)));
     }
 

@@ -24,7 +24,7 @@ use crate::engine::running::{self, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::frame::pcap::Capture;
-use crate::time::{BootId, LatenessReport, TickRate};
+use crate::time::{BootId, LatenessReport, TickRate, ticks};
 
 type Shared = running::Shared<SendCounters>;
 
@@ -116,7 +116,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         loops,
         probe: probe.take().map(|source| (source, probe_queue.take())),
     });
-    let in_flight = InFlight::new(loops);
+    let in_flight = InFlight::new(loops, ticks());
     let trial = Trial { plan, rate, classifier, capture: capture.as_deref(), in_flight: &in_flight };
     let results = running::run_loops(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.run_loop(work, shared));
     port.has_sent();
@@ -182,9 +182,9 @@ impl Trial<'_> {
         };
         let most = pacer.largest_burst(plan);
         let mut meter = Meter::new(self.rate, plan.hiccup_threshold, port.info().rx_descriptors.min(port.info().tx_descriptors));
-        returns.iter_mut().for_each(|returns| returns.begin(plan, &meter));
+        returns.iter_mut().for_each(|returns| returns.begin(plan, &meter, self.in_flight.begin()));
         let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
-        let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter)).transpose()?;
+        let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter, self.in_flight.begin())).transpose()?;
         let mut sent = SentCounts::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();

@@ -71,7 +71,7 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
         let (name, limit) = (port.info().name.clone(), port.info().max_frame);
         return Err(DataplaneError::FrameTooLarge { name, size: largest, limit });
     }
-    let spec = plan.frame_spec(port.info().mac);
+    let spec = plan.frame_spec(port.source_address());
     let build = |&size: &FrameSize| Template::build(&spec, size).map_err(|error| refuse("the frame", error));
     let templates = sizes.distinct().iter().map(build).collect::<Result<Vec<_>, _>>()?;
     let first = templates.first().ok_or_else(|| refuse("the frame", "the mix of sizes is empty"))?;

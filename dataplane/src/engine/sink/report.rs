@@ -175,8 +175,9 @@ pub struct ReceiveSnapshot {
     pub frames_received: u64,
     /// Bytes of the test frames, FCS included.
     pub bytes: u64,
-    /// Sequence numbers missing below the highest received so far.
-    pub lost: u64,
+    /// Sequence numbers missing below the highest received so far. `None` (null) with several queues: each receives a part of every stream, so
+    /// that the numbers that another queue received look missing. The report has the loss.
+    pub lost: Option<u64>,
     /// Test frames whose sequence number had arrived already.
     pub duplicate: u64,
     /// Test frames that arrived after one with a higher sequence number.
@@ -214,8 +215,9 @@ impl EngineReport for ReceiveReport {
     type Snapshot = ReceiveSnapshot;
     type Counters = ReceiveCounters;
 
-    fn snapshot(counters: ReceiveCounters, elapsed: Duration) -> ReceiveSnapshot {
+    fn snapshot(counters: ReceiveCounters, loops: usize, elapsed: Duration) -> ReceiveSnapshot {
         let ReceiveCounters { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign } = counters;
+        let lost = (loops == 1).then_some(lost);
         ReceiveSnapshot { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign, elapsed }
     }
 }

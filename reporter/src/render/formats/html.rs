@@ -20,6 +20,7 @@ use crate::analysis::{Configuration, LatencyRatio, Quantity};
 use crate::render::document::{Page, Section, Table};
 use crate::render::{format, sentences};
 
+const PARTS: &str = include_str!("../../../assets/parts.html");
 const TEMPLATE: &str = include_str!("../../../assets/report.html");
 const SCRIPT: &str = include_str!("../../../assets/report.js");
 const PAGE_STYLE: &str = include_str!("../../../assets/report.css");
@@ -49,6 +50,7 @@ pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> 
     environment.set_syntax(syntax);
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", template)?;
+    environment.add_template("parts.html", PARTS)?;
     let hash = BASE64.encode(Sha256::digest(SCRIPT.as_bytes()));
     let style = format!("{FIGURE_STYLE}{PAGE_STYLE}");
     environment.get_template("page.html")?.render(context! {
@@ -100,9 +102,17 @@ pub fn section(section: &Section) -> Value {
         rescalable, untrusted,
         keys => legend(&section.figures),
         figures => section.figures.iter().map(|figure| drawn(figure, section.figures.len() == 1)).collect::<Vec<_>>(),
-        numbers => section.figures.iter().map(|f| context! { title => f.title.as_str(), table => table(&numbers(f)) }).collect::<Vec<_>>(),
+        numbers => section.figures.iter().filter_map(numbers_of).collect::<Vec<_>>(),
         tables => section.tables.iter().map(|t| context! { title => t.caption.as_str(), table => table(&t.table) }).collect::<Vec<_>>(),
     }
+}
+
+/// A figure of many runs has a column for each: no table to read. Its numbers are in its CSV file.
+const MOST_COLUMNS: usize = 60;
+
+fn numbers_of(figure: &Figure) -> Option<Value> {
+    let numbers = numbers(figure);
+    (numbers.header.len() <= MOST_COLUMNS).then(|| context! { title => figure.title.as_str(), table => table(&numbers) })
 }
 
 /// A table for a template. A short cell is a number with its unit or a name, and does not break between them on a narrow screen.

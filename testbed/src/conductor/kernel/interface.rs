@@ -5,7 +5,7 @@ use std::time::Duration;
 use methodology::units::FCS;
 
 use crate::process::{CommandSpec, run};
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// Packets and bytes of one interface, one way, as the kernel counts them: frames without FCS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) struct PathCounters {
 
 impl PathCounters {
     /// Reads both.
-    pub(super) fn read(from: &Endpoint, to: &Endpoint) -> Self {
+    pub(super) fn read(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>) -> Self {
         PathCounters { sent: read(from, "tx"), received: read(to, "rx") }
     }
 
@@ -61,7 +61,7 @@ impl PathCounters {
 }
 
 /// Where the endpoint is: a namespace has its own `/sys/class/net`.
-fn read(endpoint: &Endpoint, way: &str) -> Option<InterfaceCounters> {
+fn read(endpoint: KernelEndpoint<'_>, way: &str) -> Option<InterfaceCounters> {
     let folder = format!("/sys/class/net/{}", endpoint.interface);
     let file = |what: &str| format!("{folder}/statistics/{way}_{what}");
     // include/linux/netdevice.h: carrier_up_count + carrier_down_count; since Linux 3.15.

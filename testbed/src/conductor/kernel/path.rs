@@ -5,9 +5,8 @@ use reporter::record::{ReasonKind, Record, State};
 
 use super::interface::PathCounters;
 use super::processes::Job;
-use crate::topology::Endpoint;
 
-/// An interface must count at least this share of the payload that the tool reports. PacketsAndBytes that takes another path leaves nothing on it.
+/// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
 const LEAST_SHARE: f64 = 0.5;
 
@@ -21,7 +20,8 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
     }
     let ends = [(job.from, counted.sent, "sent"), (job.to, counted.received, "received")];
     // TCP waits for a link and goes on: its rate is then an average over a time without a link.
-    for (Endpoint { id, interface, .. }, counted, _) in ends {
+    for (endpoint, counted, _) in ends {
+        let (id, interface) = (&endpoint.id, endpoint.interface);
         let changes = counted.map_or(0, |counted| counted.carrier_changes);
         if changes > 0 {
             let detail = format!("endpoint {id}: the link of interface {interface} changed {changes} times during the measurement");
@@ -30,7 +30,7 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
     }
     let moved = payload(record, job);
     let details = ends.into_iter().filter_map(|(endpoint, counted, way)| {
-        let Endpoint { id, interface, .. } = endpoint;
+        let (id, interface) = (&endpoint.id, endpoint.interface);
         let Some(counted) = counted else {
             return Some(format!(
                 "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \

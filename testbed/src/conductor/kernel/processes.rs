@@ -13,7 +13,7 @@ use reporter::record::CpuCost;
 use super::command::command;
 use super::interface::PathCounters;
 use crate::process::{Child, Location, Output, ProcessError, run, spawn};
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// How often a wait for a client checks whether the user ended the run.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,8 +25,8 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Job<'a> {
     pub(super) tool: KernelTool,
     pub(super) spec: KernelSpec,
-    pub(super) from: &'a Endpoint,
-    pub(super) to: &'a Endpoint,
+    pub(super) from: KernelEndpoint<'a>,
+    pub(super) to: KernelEndpoint<'a>,
     pub(super) shared_machine: bool,
 }
 

@@ -78,7 +78,7 @@ impl Ruler {
 /// One prefix for a whole axis, so that its numbers can be compared as they stand.
 fn common_prefix(unit: Unit, scale: Scale, (low, high): (f64, f64)) -> (f64, String) {
     let middle = if scale == Scale::Log { (low.max(f64::MIN_POSITIVE) * high).sqrt() } else { high };
-    if matches!(unit, Unit::Bytes | Unit::Ratio | Unit::Percent | Unit::Cores | Unit::Cycles) {
+    if matches!(unit, Unit::Bytes | Unit::Ratio | Unit::Percent | Unit::Cores | Unit::Cycles | Unit::Runs) {
         return (1.0, unit.symbol().to_owned());
     }
     // Frames are counted whole as long as the highest tick fits beside the axis, and by thousands beyond.
@@ -324,6 +324,7 @@ fn axis_title(axis: &Axis, ruler: &Ruler) -> String {
     match (&axis.kind, ruler.unit) {
         (AxisKind::Names(_), _) => String::new(),
         (_, Unit::Ratio) => format!("{} (factor)", axis.label),
+        (_, Unit::Runs) => axis.label.clone(),
         (_, Unit::Bytes) => format!("{}, bytes", axis.label),
         (_, _) => format!("{}, {}", axis.label, ruler.divisor.1),
     }

@@ -1,0 +1,80 @@
+//! `linerate history`: what changed over many runs of one testbed.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reporter::history::History;
+use reporter::render::{history_text, render_history};
+use reporter::runs::Runs;
+use serde_json::json;
+
+use super::{CommandError, terminal_width};
+
+/// Show the runs of a testbed over time: what changed, when, by how much, and what else changed then
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+WHAT IT SHOWS
+  Each result is a series of one value a run. A series is split into levels where it steps; a drift within the levels and
+  runs that stand out are named. Steps of several results at one run are one change. Facts of the environment (kernel,
+  firmware, offloads, plan, testbed, tools …) that changed at that run stand beside it.
+
+THE TEST
+  A step is tested with Student's t of logarithms against the chance that the best place in a flat series looks as good,
+  a drift with the t-test of its slope. The results of a run are many, so p is corrected (Benjamini-Hochberg, 5 %). A
+  level has at least three runs: one or two bad nights are no step. A step of three standard deviations of the noise is
+  found, and placed within one run, in 95 of 100 series of thirty runs or more. Noise is taken to be independent from
+  run to run.
+
+DIRECTORIES
+  Each DIR is a run, or holds runs, also one folder deeper. What is no run, or cannot be read, is named and skipped.
+
+EXAMPLES
+  linerate history runs/
+  linerate history runs/ --out history
+  linerate history runs/nightly-* --json | jq '.history.events[] | {run, worse, worse_by, environment}'")]
+pub struct HistoryArgs {
+    /// Run directories, or directories that contain run directories
+    #[arg(value_name = "DIR", required = true)]
+    directories: Vec<PathBuf>,
+    /// Print every result, not only those that changed most clearly
+    #[arg(long)]
+    all: bool,
+    /// Also write history.html, history.md and the figures there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &HistoryArgs) -> Result<ExitCode, CommandError> {
+    let runs = Runs::read(&args.directories)?;
+    refuse_nothing(&runs)?;
+    let history = History::of(&runs);
+    let name = args.directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
+    let files = match &args.out {
+        Some(into) => render_history(&history, &name, into)?.files,
+        None => Vec::new(),
+    };
+    if args.json {
+        println!("{}", json!({ "history": history, "headline": history.headline(), "findings": history.findings(), "files": files }));
+    } else {
+        print!("{}", history_text(&history, terminal_width(), args.all));
+        for file in files.iter().take(1) {
+            println!("{}", file.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Without a single run there is nothing to say; what was skipped says why.
+pub(super) fn refuse_nothing(runs: &Runs) -> Result<(), CommandError> {
+    if !runs.runs.is_empty() {
+        return Ok(());
+    }
+    let skipped: Vec<String> = runs.skipped.iter().map(|s| format!("{}: {}", s.directory.display(), s.why)).collect();
+    let why = if skipped.is_empty() { "the directories are empty".to_owned() } else { skipped.join("; ") };
+    Err(CommandError::new(format!("no run to read: {why}; give run directories, or a directory that contains run directories")))
+}

@@ -1,0 +1,76 @@
+//! Many runs at once: which directories hold runs, and of each run the numbers that a series or a fleet needs.
+//!
+//! A run is read, reduced to a [`RunDigest`] and forgotten, so that a thousand runs fit in memory. What is no run, or cannot be read, is named
+//! in [`Runs::skipped`]; nothing is left out without a word.
+
+mod digest;
+mod find;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde::Serialize;
+
+use crate::archive::Archive;
+
+pub use digest::{ResultKey, RunDigest, RunValue};
+pub use find::{FoundRun, NoDirectory};
+
+/// Runs in the order of time.
+#[derive(Debug, Clone, Default)]
+pub struct Runs {
+    /// What was read.
+    pub runs: Vec<RunDigest>,
+    /// What was not, in the order of names.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A directory that is not among the runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Which.
+    pub directory: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+impl Runs {
+    /// Reads the runs in these directories: each is a run itself, or holds runs, also one folder deeper.
+    pub fn read(directories: &[PathBuf]) -> Result<Runs, NoDirectory> {
+        let (found, mut skipped) = find::find(directories)?;
+        let next = AtomicUsize::new(0);
+        let read: Mutex<Vec<RunDigest>> = Mutex::default();
+        let failed: Mutex<Vec<Skipped>> = Mutex::default();
+        let work = || {
+            while let Some(run) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // A poisoned lock means that another reader panicked, and the scope below panics for it.
+                match digest_of(run) {
+                    Ok(digest) => read.lock().map(|mut list| list.push(digest)).unwrap_or_default(),
+                    Err(why) => {
+                        failed.lock().map(|mut list| list.push(Skipped { directory: run.directory.clone(), why })).unwrap_or_default()
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(work);
+            }
+        });
+        let mut runs = read.into_inner().unwrap_or_default();
+        runs.sort_by(|a, b| (a.started, &a.directory).cmp(&(b.started, &b.directory)));
+        skipped.extend(failed.into_inner().unwrap_or_default());
+        skipped.sort_by(|a, b| a.directory.cmp(&b.directory));
+        Ok(Runs { runs, skipped })
+    }
+}
+
+fn digest_of(run: &FoundRun) -> Result<RunDigest, String> {
+    let archive = Archive::read(&run.directory).map_err(|error| error.to_string())?;
+    RunDigest::of(&archive, run).ok_or_else(|| match archive.damaged.first() {
+        Some(first) => format!("none of its lines is a record; the first problem is {first}"),
+        None => "it has no records yet".to_owned(),
+    })
+}
