@@ -60,8 +60,8 @@ impl Dataplane {
         Ok(Dataplane { eal })
     }
 
-    /// Which DPDK this is.
-    pub fn version() -> DpdkVersion {
+    /// Which DPDK this is; an error where DPDK is missing, or is not the one that the program was built with.
+    pub fn version() -> Result<DpdkVersion, DataplaneError> {
         DpdkVersion::of_this_process()
     }
 
