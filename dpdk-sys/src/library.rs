@@ -37,7 +37,7 @@ pub(crate) fn address(at: usize) -> *mut c_void {
 pub enum LoadError {
     /// A library of DPDK is missing, or is no library that this program can use.
     #[error(
-        "DPDK cannot be loaded: linerate was built with DPDK {built}, whose libraries end in .so.{abi}, and {reason}. Installed here: {installed}. \
+        "DPDK cannot be loaded: linerate was built with DPDK {built}, whose libraries end in .so.{abi}, and the loader says: {reason}. Installed here: {installed}. \
          Install the runtime of DPDK {built}, point LD_LIBRARY_PATH at it, or build linerate with the DPDK that is here"
     )]
     Missing {
