@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::bindings::NAMES;
 use crate::installed::{Installed, directories_in_use, installed};
-use crate::version::{Abi, built, check_version};
+use crate::version::{Abi, built, check_version, of_library};
 
 /// The shim, linked with DPDK.
 static SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/liblinerate_dpdk.so"));
@@ -80,6 +80,11 @@ pub enum LoadError {
 pub fn load() -> Result<(), LoadError> {
     static RESULT: OnceLock<Result<(), LoadError>> = OnceLock::new();
     RESULT.get_or_init(load_once).clone()
+}
+
+/// The version of the library. Loads DPDK first.
+pub fn running() -> Result<String, LoadError> {
+    load().map(|()| of_library())
 }
 
 fn load_once() -> Result<(), LoadError> {
