@@ -10,6 +10,7 @@ pub mod compare;
 pub mod environment;
 pub mod figure;
 mod files;
+pub mod gate;
 pub mod history;
 pub mod import;
 pub mod kernel_tools;

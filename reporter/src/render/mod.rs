@@ -16,6 +16,7 @@ mod document;
 mod figure_ids;
 mod format;
 mod formats;
+mod gate;
 mod history;
 mod overview;
 mod sections;
@@ -30,6 +31,7 @@ use crate::archive::Archive;
 
 pub use comparison::{render_comparison, terminal_text as comparison_text};
 pub use formats::{ExportError, terminal};
+pub use gate::{junit as gate_junit, terminal_text as gate_text};
 pub use history::{render_history, terminal_text as history_text};
 pub use write::{RenderError, Rendered};
 
