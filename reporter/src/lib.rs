@@ -10,6 +10,7 @@ pub mod compare;
 pub mod environment;
 pub mod figure;
 mod files;
+pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod import;

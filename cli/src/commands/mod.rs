@@ -6,6 +6,7 @@ use serde::Serialize;
 
 pub mod compare;
 pub mod completions;
+pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod import;

@@ -40,7 +40,8 @@ pub fn junit(gate: &Gate, run: &str) -> Result<String, quick_junit::SerializeErr
     }
     let mut report = Report::new("linerate gate");
     report.add_test_suite(suite);
-    report.to_string()
+    // The schema of Jenkins (junit-10.xsd) has no `skipped` on <testsuites>, which is the first element; nothing is ever skipped here.
+    Ok(report.to_string()?.replacen(" skipped=\"0\"", "", 1))
 }
 
 fn not_passed(kind: NonSuccessKind, outcome: &Outcome) -> TestCaseStatus {
