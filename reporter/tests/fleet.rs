@@ -35,7 +35,7 @@ fn a_slow_card_and_another_kernel_are_found_with_their_environment() {
 
     let kernel = odd(other_kernel);
     assert_eq!(kernel.place, None, "all of its pairs are slow");
-    assert!(kernel.worse > 60 && kernel.kinds.iter().all(|(stack, _)| *stack == Stack::KernelTcp || kernel.worse > 75), "{kernel:?}");
+    assert!(kernel.worse > 40 && kernel.kinds.iter().any(|(stack, _)| *stack == Stack::KernelTcp), "{kernel:?}");
     assert!(kernel.facts.iter().all(|fact| fact.what == "kernel" && fact.here.as_deref() == Some("5.10.0-28-amd64")), "{:?}", kernel.facts);
 
     // At most 5 % of what is named is named wrongly; the planted ones come first.

@@ -23,7 +23,7 @@ DIRECTORIES
 THE TEST
   Results are grouped by the kinds of their ends (cpu→dpu), stack, method, size, load and configuration. Each pair of each
   testbed is held against the spread of the others with Student's t of logarithms, after the most extreme were set aside
-  (Rosner 1983); with fewer than five values, against the noise within runs. p is corrected for the number of values
+  (Rosner 1983); with fewer than five values or three testbeds, against the noise within runs. p is corrected for the number of values
   (Benjamini-Hochberg, 5 %). Where the results that differ all cross one endpoint or system, and the others do not, it is
   named. Facts of the environment that most testbeds have otherwise stand beside it.
 

@@ -59,6 +59,8 @@ pub struct Observation {
     pub pair: Pair,
     /// Geometric mean of all repetitions, in base units.
     pub value: f64,
+    /// What it was held against: the median of all values, or with few testbeds the geometric mean of the other testbeds.
+    pub usual: f64,
     /// All repetitions.
     #[serde(skip)]
     pub repetitions: Vec<f64>,
@@ -97,9 +99,9 @@ impl Group {
         format!("{}{inside}", crate::compare::result_name(&self.key, self.quantity))
     }
 
-    /// How much worse a value is than the median, 0.05 for 5 %; negative where it is better.
-    pub fn worse_by(&self, value: f64) -> f64 {
-        let ratio = value / self.distribution.median;
+    /// How much worse a value is than what it was held against, 0.05 for 5 %; negative where it is better.
+    pub fn worse_by(&self, value: &Observation) -> f64 {
+        let ratio = value.value / value.usual;
         if self.quantity.higher_is_better() { 1.0 - ratio } else { ratio - 1.0 }
     }
 }
@@ -117,6 +119,7 @@ pub(super) fn groups(testbeds: &[Testbed]) -> Vec<Group> {
                 testbed: place,
                 pair: result.key.pair.clone(),
                 value,
+                usual: value,
                 repetitions: repetitions.clone(),
                 judged: None,
             });

@@ -1,12 +1,12 @@
 //! Which values differ from the others beyond noise.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::Group;
 use crate::analysis::LEVEL;
-use crate::analysis::statistics::{
-    FEWEST_PEERS, IntervalMethod, LogDifference, LogSpread, benjamini_hochberg, logs, mean, p_of_odd_ones, variance,
-};
+use crate::analysis::statistics::{FEWEST_PEERS, IntervalMethod, LogDifference, benjamini_hochberg, logs, mean, p_of_odd_ones, variance};
 
 /// What a value was held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,37 +44,47 @@ pub(super) fn judge(groups: &mut [Group]) -> usize {
     tested.len()
 }
 
-fn p_of(group: &Group) -> (Option<PeerNoise>, Vec<Option<f64>>) {
+/// With two testbeds each is all that the other can be held against, however many pairs they have.
+const FEWEST_TESTBEDS: usize = 3;
+
+fn p_of(group: &mut Group) -> (Option<PeerNoise>, Vec<Option<f64>>) {
     let values: Vec<f64> = group.values.iter().map(|value| value.value.ln()).collect();
-    if values.len() >= FEWEST_PEERS {
+    let testbeds: BTreeSet<usize> = group.values.iter().map(|value| value.testbed).collect();
+    if values.len() >= FEWEST_PEERS && testbeds.len() >= FEWEST_TESTBEDS {
+        let median = group.distribution.median;
+        group.values.iter_mut().for_each(|value| value.usual = median);
         return match p_of_odd_ones(&values) {
             Some(p) => (Some(PeerNoise::BetweenTestbeds), p.into_iter().map(Some).collect()),
             None => (None, vec![None; values.len()]),
         };
     }
-    let p: Vec<Option<f64>> = (0..values.len()).map(|place| p_within_runs(group, place)).collect();
+    let others = |testbed: usize| group.values.iter().filter(move |value| value.testbed != testbed).map(|value| value.value.ln());
+    let usual: Vec<Option<f64>> = group.values.iter().map(|value| mean(&others(value.testbed).collect::<Vec<_>>()).map(f64::exp)).collect();
+    for (value, usual) in group.values.iter_mut().zip(usual) {
+        value.usual = usual.unwrap_or(value.value);
+    }
+    let p: Vec<Option<f64>> = (0..values.len()).map(|place| p_within_runs(group, place, testbeds.len())).collect();
     (p.iter().any(Option::is_some).then_some(PeerNoise::WithinRuns), p)
 }
 
-/// A value against the mean of the others, with the noise of all their repetitions. Of two testbeds the better one is the other's measure.
-fn p_within_runs(group: &Group, place: usize) -> Option<f64> {
+/// A value against the mean of the other testbeds, with the noise of all repetitions. Of two testbeds the better one is the measure.
+fn p_within_runs(group: &Group, place: usize, testbeds: usize) -> Option<f64> {
     let own = &group.values[place];
-    if group.values.iter().all(|value| group.worse_by(value.value) >= group.worse_by(own.value)) && group.values.len() == 2 {
-        return Some(1.0);
+    if testbeds < FEWEST_TESTBEDS && group.worse_by(own) <= 0.0 {
+        return None;
     }
-    let logs: Vec<Vec<f64>> = group.values.iter().map(|value| logs(&value.repetitions)).collect::<Option<_>>()?;
-    let freedom: f64 = logs.iter().map(|of| of.len() as f64 - 1.0).sum();
+    let samples: Vec<Vec<f64>> = group.values.iter().map(|value| logs(&value.repetitions)).collect::<Option<_>>()?;
+    let freedom: f64 = samples.iter().map(|of| of.len() as f64 - 1.0).sum();
     if freedom < 1.0 {
         return None;
     }
-    let squares: f64 = logs.iter().map(|of| variance(of).unwrap_or(0.0) * (of.len() as f64 - 1.0)).sum();
-    let spread = LogSpread { variance: squares / freedom, freedom };
-    let others: Vec<f64> = (0..logs.len()).filter(|other| *other != place).filter_map(|other| mean(&logs[other])).collect();
-    let error_of_others: f64 = (0..logs.len()).filter(|other| *other != place).map(|other| 1.0 / logs[other].len() as f64).sum::<f64>()
-        / (others.len() as f64).powi(2);
-    let squared = spread.variance * (1.0 / logs[place].len() as f64 + error_of_others);
+    let squares: f64 = samples.iter().map(|of| variance(of).unwrap_or(0.0) * (of.len() as f64 - 1.0)).sum();
+    let others: Vec<&Vec<f64>> =
+        samples.iter().zip(&group.values).filter(|(_, value)| value.testbed != own.testbed).map(|(of, _)| of).collect();
+    let of_others = others.iter().map(|of| 1.0 / of.len() as f64).sum::<f64>() / (others.len() as f64).powi(2);
+    let squared = squares / freedom * (1.0 / samples[place].len() as f64 + of_others);
     let test = LogDifference {
-        difference: mean(&logs[place])? - mean(&others)?,
+        difference: (own.value / own.usual).ln(),
         standard_error: squared.sqrt(),
         freedom,
         method: IntervalMethod::SharedSpreadLog,

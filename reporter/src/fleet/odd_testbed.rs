@@ -22,7 +22,7 @@ pub struct OddTestbed {
     pub differing: usize,
     /// Of those, how many are worse.
     pub worse: usize,
-    /// The median of how much worse than the fleet's median those are; 0.05 for 5 %.
+    /// The median of how much worse than usual those are; 0.05 for 5 %.
     pub worse_by: Option<f64>,
     /// The median of how much better the others are.
     pub better_by: Option<f64>,
@@ -78,8 +78,7 @@ pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTes
                 .filter(|(_, value)| value.testbed == testbed && value.judged.is_some())
                 .collect();
             let differing: Vec<&(&Group, &Observation)> = judged.iter().filter(|(_, value)| differs(value)).collect();
-            let (worse, better): (Vec<f64>, Vec<f64>) =
-                differing.iter().map(|(group, v)| group.worse_by(v.value)).partition(|by| *by > 0.0);
+            let (worse, better): (Vec<f64>, Vec<f64>) = differing.iter().map(|(group, v)| group.worse_by(v)).partition(|by| *by > 0.0);
             let kinds: BTreeSet<(Stack, Quantity)> = differing.iter().map(|(group, _)| (group.key.stack, group.quantity)).collect();
             let of_kinds: Vec<(bool, &Observation)> = judged
                 .iter()

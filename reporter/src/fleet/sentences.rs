@@ -73,7 +73,7 @@ impl Fleet {
     pub fn method(&self) -> String {
         let within = self.groups.iter().any(|group| group.noise == Some(PeerNoise::WithinRuns));
         let few = if within {
-            " Results of fewer than five pairs are held against the noise within runs; testbeds differ by more than their repetitions do, so such a \
+            " Results of fewer than five pairs or three testbeds are held against the noise within runs; testbeds differ by more than their repetitions do, so such a \
              difference is real and may be usual."
         } else {
             ""

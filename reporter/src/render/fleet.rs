@@ -133,13 +133,13 @@ fn differing(fleet: &Fleet) -> Table {
                 value.pair.to_string(),
                 format!("{} {} {}", group.key.stack, group.key.size, group.quantity),
                 amount(value.value),
-                amount(group.distribution.median),
-                format::signed_percent(value.value / group.distribution.median),
+                amount(value.usual),
+                format::signed_percent(value.value / value.usual),
                 if judged.p_corrected < 0.001 { "< 0.001".to_owned() } else { format!("{:.3}", judged.p_corrected) },
             ]
         })
     });
-    Table::new(["testbed", "pair", "result", "here", "median", "difference", "p corrected"], rows.collect())
+    Table::new(["testbed", "pair", "result", "here", "usual", "difference", "p corrected"], rows.collect())
 }
 
 fn distribution(fleet: &Fleet) -> Table {
