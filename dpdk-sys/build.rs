@@ -13,6 +13,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_dev_probe",
     "rte_eal_cleanup",
     "rte_eal_has_hugepages",
+    "rte_eth_dev_adjust_nb_rx_tx_desc",
     "rte_eth_dev_close",
     "rte_eth_dev_get_mtu",
     "rte_eth_dev_get_name_by_port",
@@ -25,8 +26,10 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_promiscuous_enable",
     "rte_eth_rx_burst_mode_get",
     "rte_eth_tx_burst_mode_get",
+    "rte_eth_tx_done_cleanup",
     "rte_eth_xstats_get",
     "rte_eth_xstats_get_names",
+    "rte_eth_dev_set_mtu",
     "rte_mempool_free",
     "rte_mempool_obj_iter",
     "rte_pktmbuf_free_bulk",
@@ -60,7 +63,7 @@ fn build() -> Result<(), Box<dyn Error>> {
 
 fn compile_shim(dpdk: &Dpdk) {
     let mut build = cc::Build::new();
-    build.file("shim/shim.c").opt_level(3).warnings(true).flag("-Wno-deprecated-declarations");
+    build.file("shim/shim.c").file("shim/eswitch.c").opt_level(3).warnings(true).flag("-Wno-deprecated-declarations");
     for flag in dpdk.cflags() {
         build.flag(flag);
     }

@@ -8,7 +8,7 @@ mod program;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use program::veth::Veth;
+use program::veth::{Veth, ip};
 use program::{errors, linerate, run};
 
 fn refused(arguments: &[&str], words: &[&str]) {
@@ -76,10 +76,15 @@ fn one_way_delays_of_another_clock_are_refused() {
 #[test]
 fn a_size_that_does_not_fit_the_port_is_refused() {
     let veth = Veth::up("fit");
-    let output = Veth::linerate(&veth.near, "send", &["--size", "1519", "--no-huge"]).output().unwrap();
+    // A VLAN's MTU cannot be above that of the interface below it.
+    ip(&["-n", &veth.near, "link", "add", "link", "veth0", "name", "vlan0", "type", "vlan", "id", "5"]);
+    ip(&["-n", &veth.near, "link", "set", "vlan0", "up"]);
+    let mut command = std::process::Command::new("ip");
+    command.args(["netns", "exec", &veth.near]).arg(linerate().get_program());
+    let output = command.args(["send", "--port", "net_af_packet0,iface=vlan0", "--size", "9018", "--no-huge"]).output().unwrap();
     let said = errors(&output);
     assert!(!output.status.success(), "{said}");
-    for word in ["1519 B", "net_af_packet0", "at most 1518 B", "MTU"] {
+    for word in ["9018 B", "net_af_packet0", "interface vlan0", "has 1500 and refuses 9000"] {
         assert!(said.contains(word), "no `{word}` in: {said}");
     }
     refused(&["send", "--port", "net_null0", "--size", "64", "--headers", "ipv6", "--no-huge"], &["64 B", "at least 84"]);

@@ -80,7 +80,7 @@ impl ShapedLink {
         }
         ip(&["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
         // The shaper's timer runs where its frames are queued. On the sender's CPU, tens of thousands of its interrupts a second keep the sender
-        // from offering what it shall, so that it is never found out what the shaper allows.
+        // from offering its load, so that the shaper's limit is never reached.
         let receivers_cpu = format!("echo {:x} > /sys/class/net/in0/queues/rx-0/rps_cpus", 1_u64 << allowed_cpus()[0]);
         ip(&["netns", "exec", bridge, "sh", "-c", &receivers_cpu]);
         let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {BURST} limit {LIMIT}");

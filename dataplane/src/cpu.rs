@@ -30,9 +30,40 @@ impl CpuId {
         (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).filter_map(|cpu| u32::try_from(cpu).ok()).map(CpuId).collect()
     }
 
+    /// [`allowed`](Self::allowed), best first for a poll loop of a device on NUMA node `node`: the CPUs of that node before others, and
+    /// the highest numbers first, because the first CPU serves most interrupts.
+    pub fn allowed_near(node: Option<u32>) -> Vec<CpuId> {
+        CpuId::ordered(CpuId::allowed(), &node.map(CpuId::of_node).unwrap_or_default())
+    }
+
+    fn ordered(allowed: Vec<CpuId>, near: &[CpuId]) -> Vec<CpuId> {
+        let (on_node, elsewhere): (Vec<CpuId>, Vec<CpuId>) = allowed.into_iter().rev().partition(|cpu| near.contains(cpu));
+        on_node.into_iter().chain(elsewhere).collect()
+    }
+
+    /// The CPUs of a NUMA node (sysfs-devices-node, `cpulist`); empty where the kernel does not report them.
+    pub fn of_node(node: u32) -> Vec<CpuId> {
+        fs::read_to_string(format!("/sys/devices/system/node/node{node}/cpulist")).map_or(Vec::new(), |list| CpuId::read_list(&list))
+    }
+
+    /// Reads a list of CPUs as sysfs writes it, such as `0-3,8-11`.
+    fn read_list(list: &str) -> Vec<CpuId> {
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)
+        };
+        list.trim().split(',').filter_map(range).flatten().map(CpuId).collect()
+    }
+
     /// The CPU that the calling thread runs on now.
     pub(crate) fn current() -> Option<CpuId> {
         sched_getcpu().ok().and_then(|cpu| u32::try_from(cpu).ok()).map(CpuId)
+    }
+
+    /// The NUMA node of this CPU, from its directory in /sys; `None` where the kernel has no nodes.
+    pub(crate) fn numa_node(self) -> Option<u32> {
+        let entries = fs::read_dir(format!("/sys/devices/system/cpu/cpu{self}")).ok()?;
+        entries.flatten().find_map(|entry| entry.file_name().to_str()?.strip_prefix("node")?.parse().ok())
     }
 
     /// Pins the calling thread to this CPU.
@@ -104,6 +135,16 @@ mod tests {
         assert_eq!(at(95, 1).unwrap().since(at(70, 1).unwrap()), Seconds::from(Duration::from_millis(250)));
         // Kernels before 2.6.11 have seven figures.
         assert_eq!(Steal::read("cpu0 1 2 3 4 5 6 7\n", CpuId::new(0)), None);
+    }
+
+    #[test]
+    fn cpus_of_the_devices_numa_node_come_first_and_high_numbers_before_low_ones() {
+        let cpus = |numbers: &[u32]| numbers.iter().copied().map(CpuId::new).collect::<Vec<_>>();
+        assert_eq!(CpuId::read_list("0-2,8-9,11\n"), cpus(&[0, 1, 2, 8, 9, 11]));
+        assert_eq!(CpuId::read_list("\n"), []);
+        let near = CpuId::read_list("0-3");
+        assert_eq!(CpuId::ordered(cpus(&[1, 2, 6, 7]), &near), cpus(&[2, 1, 7, 6]));
+        assert_eq!(CpuId::ordered(cpus(&[1, 2, 6, 7]), &[]), cpus(&[7, 6, 2, 1]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use methodology::units::FrameSize;
 use thiserror::Error;
 
 use crate::cpu::CpuId;
+use crate::frame::MacAddress;
 
 /// Errors of ports and plans. Each message says what failed, on what, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -21,8 +22,10 @@ pub enum DataplaneError {
         /// Examples of ports, one a line.
         examples: String,
     },
-    /// Two ports of one process have the same name.
-    #[error("the port name `{name}` is used twice: give software ports different numbers, such as net_null0 and net_null1")]
+    /// A port was named twice in one process.
+    #[error(
+        "port `{name}` is named twice: name each port once, and give software ports different numbers, such as net_null0 and net_null1"
+    )]
     DuplicatePort {
         /// The name.
         name: String,
@@ -101,7 +104,11 @@ pub enum DataplaneError {
         advice: String,
     },
     /// A frame does not fit the port.
-    #[error("a frame of {size} does not fit port `{name}`, which carries at most {limit}: send smaller frames, or raise the port's MTU")]
+    #[error(
+        "a frame of {size} needs an MTU of {}, and port `{name}` has an MTU of at most {} (frames of at most {limit}): send smaller frames, or use another port",
+        size.mtu(),
+        limit.mtu()
+    )]
     FrameTooLarge {
         /// The port.
         name: String,
@@ -109,6 +116,38 @@ pub enum DataplaneError {
         size: FrameSize,
         /// The largest one.
         limit: FrameSize,
+    },
+    /// The kernel interface of a port refuses the MTU that a frame needs.
+    #[error(
+        "a frame of {size} needs an MTU of {mtu}, and interface {interface} of port `{name}` has {current} and refuses {mtu} ({reason}): send smaller frames, or set the MTU with `ip link set {interface} mtu {mtu}`"
+    )]
+    InterfaceMtu {
+        /// The port.
+        name: String,
+        /// The interface.
+        interface: String,
+        /// The frame.
+        size: FrameSize,
+        /// The MTU that the frame needs.
+        mtu: u32,
+        /// The interface's MTU.
+        current: u32,
+        /// The kernel's reason.
+        reason: String,
+    },
+    /// The driver refuses promiscuous mode.
+    #[error(
+        "driver {driver} of port `{name}` refuses promiscuous mode: {reason}. Leave out promiscuous mode and send to the port's own address {mac} (`--dst-mac`); software ports receive all frames without it"
+    )]
+    Promiscuous {
+        /// The port.
+        name: String,
+        /// Its driver.
+        driver: String,
+        /// The port's own address.
+        mac: MacAddress,
+        /// The driver's reason.
+        reason: String,
     },
     /// A plan that cannot be carried out.
     #[error("invalid plan: {what}: {why}")]

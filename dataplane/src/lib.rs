@@ -27,13 +27,13 @@ pub use account::hiccup::HiccupReport;
 pub use account::latency::RttReport;
 pub use cpu::{CpuId, CpuIdError};
 pub use dpdk::{
-    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, Mbuf, Memory, Port, PortCounters, PortInfo, PortOptions, PortSpec,
-    driver_sets_rx_missed,
+    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, IsolatedFrames, Mbuf, Memory, Port, PortCounters, PortInfo, PortName,
+    PortOptions, PortSpec, Represented, driver_sets_rx_missed,
 };
 pub use engine::{
-    Arrivals, Checksums, CycleReport, EngineReport, Pacing, PacingReport, RateStep, ReceivePlan, ReceiveReport, ReceiveSnapshot,
-    ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport, SendSnapshot, SentStream, Spacing,
-    StreamReport, Traffic,
+    Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan, ReceiveReport,
+    ReceiveSnapshot, ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport, SendSnapshot, SentStream,
+    Spacing, StreamReport, Traffic,
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};

@@ -4,45 +4,9 @@
 
 mod support;
 
-use std::process::Command;
-
 use serde_json::{Value, json};
+use support::veth::Veth;
 use support::{Engine, job, number};
-
-/// Two namespaces with a veth pair between them; gone when this is dropped.
-struct Veth {
-    left: String,
-    right: String,
-}
-
-impl Veth {
-    fn new(name: &str) -> Veth {
-        let namespace = |side| format!("lrt-{name}-{side}-{}", std::process::id());
-        let veth = Veth { left: namespace('a'), right: namespace('b') };
-        ip(&["netns", "add", &veth.left]);
-        ip(&["netns", "add", &veth.right]);
-        ip(&["-n", &veth.left, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", &veth.right]);
-        for side in [&veth.left, &veth.right] {
-            // No neighbour discovery among the test frames.
-            ip(&["netns", "exec", side, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
-            ip(&["-n", side, "link", "set", "veth0", "up"]);
-        }
-        veth
-    }
-}
-
-impl Drop for Veth {
-    fn drop(&mut self) {
-        for namespace in [&self.left, &self.right] {
-            let _ = Command::new("ip").args(["netns", "del", namespace]).status();
-        }
-    }
-}
-
-fn ip(arguments: &[&str]) {
-    let output = Command::new("ip").args(arguments).output().unwrap();
-    assert!(output.status.success(), "ip {arguments:?} (are you root?): {}", String::from_utf8_lossy(&output.stderr));
-}
 
 const PORT: &str = "net_af_packet0,iface=veth0";
 
@@ -78,10 +42,10 @@ fn a_veth_is_timed_there_and_back() {
 }
 
 #[test]
-fn a_frame_above_the_interfaces_mtu_is_refused_before_anything_is_sent() {
+fn a_frame_that_does_not_fit_the_drivers_buffers_is_refused_before_anything_is_sent() {
     let veth = Veth::new("mtu");
     let mut large = job("send", PORT, few(json!({ "traffic": { "test": 1519 } })));
     large["options"] = json!({ "max_frame": 9018 });
     let said = Engine::start_in(&veth.left, &large).failure();
-    assert!(said.contains("9018 B") && said.contains("at most 1518 B") && said.contains("MTU"), "{said}");
+    assert!(said.contains("9018 B") && said.contains("MTU of 9000") && said.contains("at most 1956 B"), "{said}");
 }

@@ -166,7 +166,11 @@ int lr_dev_info_get(uint16_t port, struct lr_dev_info *info)
 		.max_tx_queues = from.max_tx_queues,
 		.default_rx_desc = from.default_rxportconf.ring_size,
 		.default_tx_desc = from.default_txportconf.ring_size,
+		.rx_desc = { from.rx_desc_lim.nb_min, from.rx_desc_lim.nb_max, from.rx_desc_lim.nb_align },
+		.tx_desc = { from.tx_desc_lim.nb_min, from.tx_desc_lim.nb_max, from.tx_desc_lim.nb_align },
 		.switch_domain = from.switch_info.domain_id,
+		.hash_key_size = from.hash_key_size,
+		.if_index = from.if_index,
 		/* dev_flags points into the device. */
 		.is_representor = from.dev_flags != NULL && (*from.dev_flags & RTE_ETH_DEV_REPRESENTOR) != 0,
 	};
@@ -196,6 +200,8 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	if (setup->queues > 1 && info.flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+		conf.rx_adv_conf.rss_conf.rss_key = setup->rss_key;
+		conf.rx_adv_conf.rss_conf.rss_key_len = setup->rss_key_len;
 	}
 	*failed = "rte_eth_dev_configure";
 	error = rte_eth_dev_configure(port, setup->queues, setup->queues, &conf);
@@ -223,6 +229,18 @@ int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed)
 	}
 	*failed = NULL;
 	return 0;
+}
+
+void lr_rings_get(uint16_t port, struct lr_rings *rings)
+{
+	struct rte_eth_rxq_info rx;
+	struct rte_eth_txq_info tx;
+
+	memset(&rx, 0, sizeof(rx));
+	memset(&tx, 0, sizeof(tx));
+	/* -ENOTSUP where the driver does not report it. */
+	rings->rx = rte_eth_rx_queue_info_get(port, 0, &rx) == 0 ? rx.nb_desc : 0;
+	rings->tx = rte_eth_tx_queue_info_get(port, 0, &tx) == 0 ? tx.nb_desc : 0;
 }
 
 int lr_read_clock(uint16_t port, uint64_t *clock)

@@ -20,6 +20,8 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "eswitch.h"
+
 /*
  * Field offsets of struct rte_mbuf. They are the same in every version, the names of the fields' parents are not
  * (RTE_MARKER fields of 23.11 are unions in 24.11).
@@ -82,22 +84,39 @@ struct lr_dev_info {
 	uint16_t min_mtu, max_mtu;
 	uint16_t max_rx_queues, max_tx_queues;
 	uint16_t default_rx_desc, default_tx_desc; /* 0: the driver has no choice of its own */
+	struct lr_desc_limits {
+		uint16_t min, max, align; /* max 0: no limit; align 0: any number */
+	} rx_desc, tx_desc;
 	uint16_t switch_domain; /* UINT16_MAX: none */
 	uint8_t is_representor;
+	uint8_t hash_key_size; /* bytes of the RSS key; 0: the driver does not say */
+	uint32_t if_index; /* the kernel interface of the same port; 0: none */
 };
 int lr_dev_info_get(uint16_t port, struct lr_dev_info *info);
 
 /*
  * As many receive as transmit queues. Descriptor counts are adjusted to what the driver takes. With several receive queues frames
  * are spread by a hash of addresses and ports (RSS) where the driver has one; software ports spread by their other end's queue.
+ * With an rss_key the hash uses that key of rss_key_len bytes, otherwise the driver's own.
  */
 struct lr_setup {
 	uint64_t rx_offloads, tx_offloads;
-	uint32_t mtu; /* 0: leave it */
+	uint32_t mtu; /* 0: ethdev sets 1500 (rte_eth_dev_configure) */
 	uint16_t queues;
 	uint16_t rx_desc, tx_desc;
 	struct rte_mempool *rx_pool;
+	uint8_t *rss_key;
+	uint8_t rss_key_len;
 };
+/*
+ * Descriptors of queue 0 as the driver set them up (rte_eth_rx_queue_info_get, rte_eth_tx_queue_info_get). 0: the driver does not
+ * report them.
+ */
+struct lr_rings {
+	uint16_t rx, tx;
+};
+void lr_rings_get(uint16_t port, struct lr_rings *rings);
+
 /* 0, or -errno with the name of the DPDK call that failed in *failed. */
 int lr_port_setup(uint16_t port, struct lr_setup *setup, const char **failed);
 
@@ -113,7 +132,7 @@ int lr_read_clock(uint16_t port, uint64_t *clock);
 int lr_queue_rate_limit(uint16_t port, uint16_t queue, uint32_t mbps);
 
 /*
- * Where in an mbuf the time stands at which it shall go or at which it came, and the flag in ol_flags that says so. Before a port
+ * The offset in an mbuf of its transmit or receive time, and the flag in ol_flags that marks the time as set. Call this before a port
  * that uses it is started: mlx5 looks for the field then (mlx5_txpp.c).
  */
 struct lr_time_field {

@@ -6,7 +6,7 @@
 mod releases;
 mod version;
 
-pub use releases::{AF_PACKET_SETS_IMISSED, QUEUE_RATE_DRIVERS, Release, is_representor_name};
+pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS, is_representor_name};
 pub use version::{Abi, VersionMismatch, check_version, versions};
 
 /// Generated at build time for the DPDK that is installed.

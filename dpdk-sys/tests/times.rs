@@ -27,7 +27,7 @@ fn time_fields_are_within_the_mbuf_and_stay_where_they_are_and_a_port_without_cl
         assert!(offset >= 32 && offset + 8 <= sys::LR_MBUF_SIZE && offset % 8 == 0, "{offset}");
         assert_eq!(ask(which), (flag, offset), "asked for twice it is the same");
     }
-    assert_ne!(ask(sys::lr_tx_time_field).0, ask(sys::lr_rx_time_field).0, "a frame that came is not one that shall go");
+    assert_ne!(ask(sys::lr_tx_time_field).0, ask(sys::lr_rx_time_field).0, "an arrival time is not a departure time");
 
     let name = CString::new("net_null0").unwrap();
     let (mut port, mut clock) = (0, 0);

@@ -4,6 +4,7 @@
 //! Builds and works on any machine; no DPDK here.
 #![forbid(unsafe_code)]
 
+pub mod amount;
 pub mod analysis;
 pub mod archive;
 pub mod compare;

@@ -123,8 +123,8 @@ fn offloading_costs_what_was_planted() {
     let at_64 = |end| {
         placement.offload.iter().find(|o| o.stack == Stack::Dpdk && o.bytes == 64 && o.end == end && o.quantity.higher_is_better()).unwrap()
     };
-    assert!((at_64(reporter::analysis::End::Sender).change - 0.5).abs() < 1e-9);
-    assert!((at_64(reporter::analysis::End::Receiver).change - 1.0).abs() < 1e-9);
+    assert!((at_64(reporter::analysis::PairEnd::Sender).change - 0.5).abs() < 1e-9);
+    assert!((at_64(reporter::analysis::PairEnd::Receiver).change - 1.0).abs() < 1e-9);
 }
 
 /// How far endpoints of one kind and pairs lie apart: standard deviations of logarithms.

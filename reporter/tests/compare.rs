@@ -7,7 +7,7 @@ use methodology::units::PacketRate;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reporter::archive::Archive;
-use reporter::compare::{Correction, Finding, NoiseOf, compare, compare_runs};
+use reporter::compare::{Correction, Judgement, NoiseOf, compare, compare_runs};
 use reporter::record::{Metric, Record, Stack};
 use reporter::render::{comparison_text, render_comparison};
 use synthetic::{Truth, records};
@@ -29,7 +29,7 @@ fn two_samples_of_one_distribution_raise_alarms_no_more_often_than_stated() {
         let alarmed = (0..100)
             .filter(|seed| {
                 let comparison = compare(&sample(10_000 + seed, 1.0, 3), &sample(20_000 + seed, 1.0, 3), correction);
-                comparison.count(Finding::Worse) + comparison.count(Finding::Better) > 0
+                comparison.count(Judgement::Worse) + comparison.count(Judgement::Better) > 0
             })
             .count();
         // 5 % of 100 is 5; more than 13 would come about by chance about once in a thousand.
@@ -41,10 +41,10 @@ fn two_samples_of_one_distribution_raise_alarms_no_more_often_than_stated() {
 fn a_planted_shift_of_five_percent_is_found_where_it_was_planted_and_nowhere_else() {
     let comparison = compare(&sample(1, 1.0, 10), &sample(2, 0.95, 10), Correction::BenjaminiHochberg);
     let dpdk: Vec<_> = comparison.changes.iter().filter(|c| c.key.stack.name() == "dpdk" && c.quantity.higher_is_better()).collect();
-    let found = dpdk.iter().filter(|c| c.finding == Finding::Worse).count();
+    let found = dpdk.iter().filter(|c| c.finding == Judgement::Worse).count();
     assert_eq!(dpdk.len(), 84);
     assert!(found >= 80, "{found} of {}", dpdk.len());
-    let elsewhere = comparison.changes.iter().filter(|c| c.key.stack.name() != "dpdk" && c.finding == Finding::Worse).count();
+    let elsewhere = comparison.changes.iter().filter(|c| c.key.stack.name() != "dpdk" && c.finding == Judgement::Worse).count();
     assert!(elsewhere <= 8, "{elsewhere} false alarms");
     // A regression is one whose interval lies beyond the threshold: of 5.0 % with intervals of ± 1.7 %, most are shown to be above 2 %.
     assert!(comparison.regressions("2%".parse().unwrap()).len() >= 70);
@@ -64,9 +64,9 @@ fn three(seed: u64, factor: f64) -> Archive {
 fn three_repetitions_and_three_percent_of_noise_still_show_a_shift_of_seven_percent() {
     let comparison = compare(&three(1, 1.0), &three(2, 0.93), Correction::BenjaminiHochberg);
     assert_eq!(comparison.changes.len(), 84);
-    let found = comparison.count(Finding::Worse);
+    let found = comparison.count(Judgement::Worse);
     assert!(found >= 60, "{found} of 84");
-    assert_eq!(comparison.count(Finding::Better), 0);
+    assert_eq!(comparison.count(Judgement::Better), 0);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn one_measurement_a_side_judges_nothing_however_large_the_difference() {
 fn invalid_results_are_no_regression() {
     let comparison =
         compare(&sample(1, 1.0, 3), &archive(records(&Truth { invalid: 1.0, dpdk_factor: 0.2, ..Truth::lab(2) })), Correction::Holm);
-    assert!(comparison.changes.iter().all(|c| c.finding == Finding::NotValid));
+    assert!(comparison.changes.iter().all(|c| c.finding == Judgement::NotValid));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn what_differs_from_run_to_run_is_noise_where_several_runs_are_given() {
             let side = |side: u64| -> Vec<Archive> { (0..runs).map(|k| run(1 + seed * 1000 + side * 100 + k, 1.0)).collect() };
             let (base, new) = (side(1), side(2));
             let comparison = compare_runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), correction);
-            comparison.count(Finding::Worse) + comparison.count(Finding::Better) > 0
+            comparison.count(Judgement::Worse) + comparison.count(Judgement::Better) > 0
         });
         alarmed.count()
     };
@@ -209,13 +209,13 @@ fn a_shift_beyond_what_runs_differ_by_is_found_with_several_runs() {
     let (base, new) = (side(1, 1.0), side(11, 0.85));
     let comparison = compare_runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), Correction::default());
     assert_eq!((comparison.noise, comparison.runs, comparison.changes.len()), (NoiseOf::BetweenRuns, (5, 5), 12));
-    assert_eq!(comparison.count(Finding::Worse), 12);
+    assert_eq!(comparison.count(Judgement::Worse), 12);
     assert!(comparison.changes.iter().all(|c| c.base.values.len() == 5));
     assert!(comparison.summary().contains("beyond the noise between runs"), "{}", comparison.summary());
     // One new run against five: found as well, because it is far off.
     let one = run(99, 0.7);
     let comparison = compare_runs(&base.iter().collect::<Vec<_>>(), &[&one], Correction::default());
-    assert_eq!(comparison.count(Finding::Worse), 12);
+    assert_eq!(comparison.count(Judgement::Worse), 12);
 }
 
 #[test]
@@ -243,9 +243,9 @@ fn repetitions_that_agree_exactly_prove_no_difference() {
         archive(list)
     };
     let comparison = compare(&exact(1.0), &exact(0.999_999), Correction::default());
-    assert!(comparison.changes.iter().all(|c| c.finding == Finding::CannotJudge), "{}", comparison.summary());
+    assert!(comparison.changes.iter().all(|c| c.finding == Judgement::CannotJudge), "{}", comparison.summary());
     let same = compare(&exact(1.0), &exact(1.0), Correction::default());
-    assert!(same.changes.iter().all(|c| c.finding == Finding::WithinNoise), "{}", same.summary());
+    assert!(same.changes.iter().all(|c| c.finding == Judgement::WithinNoise), "{}", same.summary());
 }
 
 #[test]

@@ -91,7 +91,7 @@ method = "stream"
 duration = "300ms"
 "#;
     // Nothing in the lab has this address, and the lab has no way out: iperf3 3.12 reports that with exit code 0.
-    let archive = run(plan, |testbed| testbed.endpoints[2].address = "192.0.2.1".parse().unwrap());
+    let archive = run(plan, |testbed| testbed.endpoints[2].kernel.as_mut().unwrap().address = "192.0.2.1".parse().unwrap());
     let states: Vec<State> = archive.records.iter().map(|record| record.verdict.state).collect();
     assert!(states.contains(&State::Failed) && states.contains(&State::Valid), "{states:?}");
     let failed = archive.records.iter().find(|record| record.verdict.state == State::Failed).unwrap();
@@ -212,9 +212,9 @@ fn assert_invalid_path(archive: &Archive, expected: &str) {
 #[test]
 fn traffic_that_does_not_cross_the_named_interface_is_invalid() {
     // The address is on pf0, and the testbed says that it is on another interface.
-    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].interface = "lo".to_owned());
+    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].kernel.as_mut().unwrap().interface = "lo".to_owned());
     assert_invalid_path(&archive, "endpoint b-cpu: interface lo received");
-    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].interface = "eth7".to_owned());
+    let archive = run(ONE_PAIR, |testbed| testbed.endpoints[2].kernel.as_mut().unwrap().interface = "eth7".to_owned());
     assert_invalid_path(&archive, "endpoint b-cpu: the counters of interface eth7 cannot be read");
 }
 
@@ -222,10 +222,10 @@ fn traffic_that_does_not_cross_the_named_interface_is_invalid() {
 fn two_endpoints_of_one_namespace_measure_loopback_and_only_where_the_testbed_says_so() {
     let both_in_one_namespace = |testbed: &mut Testbed, interface: Option<&str>| {
         testbed.endpoints[2].location = testbed.endpoints[0].location.clone();
-        testbed.endpoints[2].address = testbed.endpoints[0].address;
+        testbed.endpoints[2].kernel = testbed.endpoints[0].kernel.clone();
         for endpoint in [0, 2] {
             if let Some(name) = interface {
-                testbed.endpoints[endpoint].interface = name.to_owned();
+                testbed.endpoints[endpoint].kernel.as_mut().unwrap().interface = name.to_owned();
             }
         }
     };

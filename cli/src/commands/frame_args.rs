@@ -1,7 +1,7 @@
 //! Headers and tags of test frames: the same flags for `send`, `receive` and `reflect`, because both ends must use the same.
 
 use clap::Args;
-use dataplane::{FrameFormat, Tagging, VlanId};
+use dataplane::{FrameFormat, MacAddress, Tagging, VlanId};
 
 /// Headers and tags of test frames. A receiver counts frames with other headers as foreign.
 #[derive(Debug, Args)]
@@ -44,6 +44,17 @@ impl FrameArgs {
             (Some(id), None) => Tagging::Vlan(id),
             (Some(inner), Some(outer)) => Tagging::QinQ { outer, inner },
         }
+    }
+}
+
+/// Reads the address of one station.
+pub fn unicast(text: &str) -> Result<MacAddress, String> {
+    let mac: MacAddress =
+        text.parse().map_err(|_| format!("`{text}` is not an Ethernet address: write six bytes, such as 52:54:00:12:34:56"))?;
+    if mac.is_unicast() {
+        Ok(mac)
+    } else {
+        Err(format!("{mac} is not the address of one station (unicast): use the address of the other port"))
     }
 }
 

@@ -7,7 +7,7 @@ use methodology::units::{FrameSize, Seconds};
 use super::CommandError;
 use super::frame_args::FrameArgs;
 use super::port_args::PortArgs;
-use super::session::Session;
+use super::session::PortSession;
 
 /// The end that waits for frames.
 #[derive(Debug, Args)]
@@ -26,7 +26,8 @@ pub struct ListenerArgs {
 
 impl ListenerArgs {
     /// Opens the port for frames of the largest size.
-    pub fn open(&self) -> Result<Session, CommandError> {
-        Session::open(&self.port, PortOptions { max_frame: self.max_size, ..PortOptions::default() })
+    pub fn open(&self) -> Result<PortSession, CommandError> {
+        let isolate = self.port.isolated_frames(&self.frame);
+        PortSession::open(&self.port, PortOptions { max_frame: self.max_size, isolate, ..PortOptions::default() })
     }
 }

@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::{CpuId, PortSpec};
+use dataplane::{CpuId, IsolatedFrames, PortSpec};
+use methodology::units::FrameSize;
 
 use super::CommandError;
+use super::frame_args::FrameArgs;
 
 /// Which port, and which CPUs poll it.
 #[derive(Debug, Args)]
@@ -15,13 +17,21 @@ pub struct PortArgs {
     /// The DPDK port: net_null0, net_vhost0,iface=lr.sock, 0000:03:00.0,representor=vf0 … (`linerate ports` lists the ports of this machine)
     #[arg(long, value_name = "PORT")]
     pub port: PortSpec,
-    /// CPUs of the poll loops, one for each queue, such as 2 or 2,3 [default: for `send` the highest that this process may use, for
-    /// `receive` and `reflect` the next lower, so that both ends can run on one machine]
+    /// CPUs of the poll loops, one for each queue, such as 2 or 2,3 [default: CPUs on the port's NUMA node; for `send` the
+    /// highest that this process may use, for `receive` and `reflect` the next lower, so that both ends can run on one machine]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     pub cpu: Vec<CpuId>,
     /// Number of queues; each has its own poll loop and CPU. A shared-memory port needs the same number at both ends
     #[arg(long, default_value = "1", value_name = "COUNT", value_parser = queues)]
     pub queues: NonZeroU16,
+    /// Receive frames with any destination address (promiscuous mode). Without it, a NIC receives frames to its own address only; software
+    /// ports receive all
+    #[arg(long)]
+    pub promiscuous: bool,
+    /// Take only test frames from the port, and leave other traffic to the kernel: a login over the same NIC survives (rte_flow_isolate).
+    /// Few drivers support it, such as mlx5; others are refused
+    #[arg(long)]
+    pub isolate: bool,
     /// Do not use huge pages, even if some are free
     #[arg(long)]
     pub no_huge: bool,
@@ -47,13 +57,14 @@ pub enum End {
 }
 
 impl PortArgs {
-    /// The CPUs of the poll loops: those given, otherwise the highest ones for a sender and the next lower ones for a receiver.
-    pub fn cpus(&self, end: End) -> Vec<CpuId> {
+    /// The CPUs of the poll loops: those given, otherwise CPUs on the port's NUMA node, the highest ones for a sender and the next lower ones
+    /// for a receiver.
+    pub fn cpus(&self, end: End, node: Option<u32>) -> Vec<CpuId> {
         if !self.cpu.is_empty() {
             return self.cpu.clone();
         }
         let loops = usize::from(self.queues.get());
-        let highest: Vec<CpuId> = CpuId::allowed().into_iter().rev().collect();
+        let highest = CpuId::allowed_near(node);
         match end {
             End::Receiver if highest.len() >= 2 * loops => highest.into_iter().skip(loops).take(loops).collect(),
             End::Receiver if loops == 1 => highest.get(1).or(highest.first()).copied().into_iter().collect(),
@@ -74,9 +85,14 @@ impl PortArgs {
         )))
     }
 
-    /// The port, with its number of queues in the devargs.
-    pub fn spec(&self) -> PortSpec {
-        self.port.clone().with_queues(self.queues)
+    /// The test frames that an isolated port takes; `None` without --isolate.
+    pub fn isolated_frames(&self, frame: &FrameArgs) -> Option<IsolatedFrames> {
+        self.isolate.then(|| IsolatedFrames { format: frame.format(), tagging: frame.tagging() })
+    }
+
+    /// The port, with its number of queues and the size of its frames in the devargs.
+    pub fn spec(&self, largest: FrameSize) -> PortSpec {
+        self.port.clone().with_queues(self.queues).with_frames(largest)
     }
 
     /// Waits until the socket that this port connects to exists, because the other end may still be starting.

@@ -52,7 +52,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let listener = &args.listener;
     let mut session = listener.open()?;
     let plan = ReceivePlan {
-        cpus: listener.port.cpus(End::Receiver),
+        cpus: listener.port.cpus(End::Receiver, session.numa_node()),
         frame: listener.frame.format(),
         tagging: listener.frame.tagging(),
         duration: listener.duration.map(Seconds::duration),
@@ -63,13 +63,13 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     let running = session.port()?.receive(plan);
     session.say_ready("receiving", &running);
     let outcome = session.watch(running, |now, before, interval| {
-        StatusLine::new("received", now.elapsed)
-            .packets(now.frames_received - before.frames_received, interval)
-            .count("lost", now.lost)
-            .count("duplicate", now.duplicate)
-            .count("reordered", now.reordered)
-            .count("corrupt", now.corrupt)
-            .count("foreign", now.foreign)
+        let line = StatusLine::new("received", now.elapsed).packets(now.frames_received - before.frames_received, interval);
+        // With several queues the loss is known at the end.
+        let line = match now.lost {
+            Some(lost) => line.count("lost", lost),
+            None => line,
+        };
+        line.count("duplicate", now.duplicate).count("reordered", now.reordered).count("corrupt", now.corrupt).count("foreign", now.foreign)
     });
     let report = outcome.report?;
     Format::of(listener.port.json).print(&report, || text(&report))?;

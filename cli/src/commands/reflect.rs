@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use dataplane::{ReflectPlan, ReflectReport};
+use dataplane::{MacAddress, ReflectPlan, ReflectReport};
 use methodology::units::Seconds;
 
+use super::frame_args::unicast;
 use super::listener_args::ListenerArgs;
 use super::port_args::End;
 use super::status_line::{StatusLine, poll_loop_lines};
@@ -27,6 +28,9 @@ WHAT IT DOES TO A FRAME
 pub struct ReflectArgs {
     #[command(flatten)]
     listener: ListenerArgs,
+    /// Destination address of the frames that are sent back, instead of the source address that they came with
+    #[arg(long, value_name = "ADDRESS", value_parser = unicast)]
+    dst_mac: Option<MacAddress>,
 }
 
 /// Runs the command.
@@ -34,9 +38,10 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     let listener = &args.listener;
     let mut session = listener.open()?;
     let plan = ReflectPlan {
-        cpus: listener.port.cpus(End::Receiver),
+        cpus: listener.port.cpus(End::Receiver, session.numa_node()),
         frame: listener.frame.format(),
         tagging: listener.frame.tagging(),
+        destination: args.dst_mac,
         duration: listener.duration.map(Seconds::duration),
         ..ReflectPlan::default()
     };

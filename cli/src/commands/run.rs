@@ -11,7 +11,7 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
-use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo, describe};
+use testbed::conductor::{Claims, Conductor, Done, Observer, RunEnd, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
@@ -107,6 +107,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         // The lab needs root. Without it this fails, before the run directory is created.
         Lab::sweep_dead()?;
     }
+    // A lab belongs to its run alone; the interfaces of a testbed can be asked for by two runs at once.
+    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed)).transpose()?;
     let (mut directory, done) = directory(args, &plan)?;
     let (lab, testbed) = match given {
         Some(testbed) => (None, testbed),

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use dataplane::frame::pcap::Capture;
-use dataplane::{LatePolicy, Pacing, PacingReport, PortOptions, ReturnedFrames, SendPlan, SendReport, Spacing, StreamId, Traffic};
+use dataplane::{
+    LatePolicy, MacAddress, Pacing, PacingReport, PortOptions, ReturnedFrames, SendPlan, SendReport, Spacing, StreamId, Traffic,
+};
 use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketRate, Seconds};
 
-use super::frame_args::FrameArgs;
+use super::frame_args::{FrameArgs, unicast};
 use super::port_args::{End, PortArgs};
-use super::session::Session;
+use super::session::PortSession;
 use super::status_line::{StatusLine, poll_loop_lines};
 use super::{CommandError, Format};
 
@@ -76,6 +78,10 @@ pub struct SendArgs {
     frames: Option<u64>,
     #[command(flatten)]
     frame: FrameArgs,
+    /// Destination address of the frames: that of the receiving port, which `receive` and `reflect` print. Without it, the frames go to
+    /// 02:00:00:00:00:02, which a NIC receives only in promiscuous mode
+    #[arg(long, value_name = "ADDRESS", value_parser = unicast, conflicts_with = "pcap")]
+    dst_mac: Option<MacAddress>,
     /// Number of flows; each gets the same share of the frames (addresses and ports as in RFC 4814)
     #[arg(long, default_value = "1", value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     flows: u32,
@@ -142,16 +148,20 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         fast_free: !mixed,
         send_on_timestamp: args.pacing == PacingChoice::SendOnTimestamp,
         arrival_times: args.arrival_by_port,
+        isolate: args.port.isolated_frames(&args.frame),
         ..PortOptions::default()
     };
-    let mut session = Session::open(&args.port, options)?;
+    let mut session = PortSession::open(&args.port, options)?;
+    // Many ports know their speed when the link is up, and not before.
+    session.wait_for_link(args.wait.duration())?;
     let pace = pace(args, &traffic, args.link.or(session.link_speed()))?;
     let plan = SendPlan {
-        cpus: args.port.cpus(End::Sender),
+        cpus: args.port.cpus(End::Sender, session.numa_node()),
         frames: args.frames,
         spacing: if matches!(args.rate, Load::Packets(_)) { Spacing::Even } else { Spacing::BySize },
         drain: args.drain.duration(),
         frame: args.frame.format(),
+        destination: args.dst_mac,
         flows: args.flows,
         seed: args.seed,
         burst: args.burst,
@@ -171,7 +181,6 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         },
         ..SendPlan::new(traffic.clone(), pace, args.duration.duration())
     };
-    session.wait_for_link(args.wait.duration())?;
     let running = session.port()?.send(plan)?;
     let outcome = session.watch(running, |now, before, interval| {
         let frames = now.frames_sent - before.frames_sent;

@@ -6,19 +6,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, Memory, Port, PortOptions, PortSpec, Running};
+use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, MacAddress, Memory, Port, PortOptions, PortSpec, Running};
 use methodology::units::{LinkSpeed, Seconds};
 
 use super::CommandError;
 use super::port_args::PortArgs;
 use super::status_line::StatusLine;
 
+/// How often a wait for the link looks for Ctrl-C.
+const LINK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// An open port, with what it takes to end a run on it.
-pub struct Session {
+pub struct PortSession {
     // Dropped in this order: the port before DPDK.
     port: Option<Port>,
     _dataplane: Dataplane,
     name: PortSpec,
+    mac: MacAddress,
+    numa_node: Option<u32>,
     quiet: bool,
     interrupted: Arc<AtomicBool>,
 }
@@ -35,29 +40,50 @@ fn megabytes(options: &PortOptions) -> u32 {
     256 + u32::from(options.queues.get()) * options.max_frame.bytes().saturating_sub(1518).div_ceil(128)
 }
 
-impl Session {
+impl PortSession {
     /// Initialises DPDK and opens the port with the queues of `args`, and with `options` otherwise.
-    pub fn open(args: &PortArgs, options: PortOptions) -> Result<Session, CommandError> {
+    pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
-        let options = PortOptions { queues: args.queues, ..options };
+        let options = PortOptions { queues: args.queues, promiscuous: args.promiscuous, ..options };
         let memory = if args.no_huge { Memory::NoHuge { megabytes: megabytes(&options) } } else { Memory::Auto };
-        let spec = args.spec();
+        let spec = args.spec(options.max_frame);
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;
         let port = dataplane.open(&spec, options)?;
-        Ok(Session { port: Some(port), _dataplane: dataplane, name: args.port.clone(), quiet: args.quiet, interrupted })
+        let (mac, numa_node) = (port.info().mac, port.info().numa_node);
+        Ok(PortSession { port: Some(port), _dataplane: dataplane, name: args.port.clone(), mac, numa_node, quiet: args.quiet, interrupted })
     }
 
-    /// The link speed, if the port knows it.
+    /// The NUMA node of the port's device, if it has one.
+    pub fn numa_node(&self) -> Option<u32> {
+        self.numa_node
+    }
+
+    /// The link speed, if the port knows it. Many NICs know it when the link is up, and not before.
     pub fn link_speed(&self) -> Option<LinkSpeed> {
         self.port.as_ref().and_then(|port| port.info().link_speed)
     }
 
     /// Waits until the link is up. A shared-memory port has a link when the other process is connected.
-    pub fn wait_for_link(&self, limit: Duration) -> Result<(), CommandError> {
-        match &self.port {
-            Some(port) => Ok(port.wait_link_up(limit)?),
-            None => Ok(()),
+    pub fn wait_for_link(&mut self, limit: Duration) -> Result<(), CommandError> {
+        let Some(port) = &mut self.port else { return Ok(()) };
+        let begin = Instant::now();
+        let mut said = self.quiet;
+        loop {
+            let left = limit.saturating_sub(begin.elapsed());
+            match port.wait_link_up(left.min(LINK_INTERVAL)) {
+                Ok(()) => return Ok(()),
+                Err(DataplaneError::NoLink { name, .. }) if left <= LINK_INTERVAL || self.interrupted.load(Ordering::Relaxed) => {
+                    return Err(DataplaneError::NoLink { name, waited: limit }.into());
+                }
+                Err(DataplaneError::NoLink { .. }) => {
+                    if !said {
+                        eprintln!("{}: waiting up to {} for the link", self.name, Seconds::from(limit));
+                        said = true;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -66,10 +92,10 @@ impl Session {
         self.port.take().ok_or_else(|| CommandError::new(format!("{}: this command already uses the port", self.name)))
     }
 
-    /// Prints that the poll loop runs, before the first frame. A loop that could not start says so in its report.
+    /// Prints that the poll loop runs, before the first frame, and the address that a sender needs (`--dst-mac`). A loop that could not start says so in its report.
     pub fn say_ready<R: EngineReport>(&self, what: &str, running: &Running<R>) {
         if !self.quiet && !running.is_finished() {
-            eprintln!("{what} on {} (press Ctrl-C to end)", self.name);
+            eprintln!("{what} on {}, address {} (press Ctrl-C to end)", self.name, self.mac);
         }
     }
 

@@ -61,6 +61,8 @@ impl Device {
             ip(&["-n", end, "link", "add", "veth0", "type", "veth", "peer", "name", side, "netns", &middle]);
             for (namespace, interface) in [(end, "veth0"), (&middle, side)] {
                 ip(&["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+                // The device copies frames as they are: the kernel must have filled in their checksums.
+                ip(&["netns", "exec", namespace, "ethtool", "-K", interface, "tx", "off"]);
                 ip(&["-n", namespace, "link", "set", interface, "up"]);
             }
         }
@@ -81,6 +83,11 @@ impl Device {
     /// Frames that came from an end and left, each copy once.
     pub fn sent(&self, from: From) -> u64 {
         self.counts.sent[from as usize].load(Ordering::Relaxed)
+    }
+
+    /// Takes the link of the near end down, or up again. The device goes on.
+    pub fn link_of_near(&self, state: &str) {
+        ip(&["-n", &self.near, "link", "set", "veth0", state]);
     }
 
     /// The program at one of the ends.
@@ -148,7 +155,8 @@ fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn
                         waiting.push(Reverse((now + delay, number, from as usize, frame[..length].to_vec())));
                     }
                 }
-                Err(Errno::EAGAIN) => {}
+                // A socket reports once that its link went down.
+                Err(Errno::EAGAIN | Errno::ENETDOWN) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -156,8 +164,12 @@ fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn
             let Some(Reverse((_, _, from, frame))) = waiting.pop() else { break };
             idle = false;
             let to = &ends[1 - from];
-            sendmsg::<LinkAddr>(to.as_raw_fd(), &[IoSlice::new(&frame)], &[], MsgFlags::empty(), None).unwrap();
-            counts.sent[from].fetch_add(1, Ordering::Relaxed);
+            match sendmsg::<LinkAddr>(to.as_raw_fd(), &[IoSlice::new(&frame)], &[], MsgFlags::empty(), None) {
+                Ok(_) => _ = counts.sent[from].fetch_add(1, Ordering::Relaxed),
+                // The link is down, or its queue is full: the frame is lost.
+                Err(Errno::ENETDOWN | Errno::ENOBUFS | Errno::EAGAIN) => {}
+                Err(error) => panic!("{error}"),
+            }
         }
         if idle {
             std::thread::sleep(Duration::from_micros(100));

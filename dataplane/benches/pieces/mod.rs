@@ -194,7 +194,7 @@ fn pace() -> Piece {
 
 fn poll() -> Piece {
     let mut schedule = schedule();
-    let mut hiccups = HiccupRecorder::new(clock(), Nanoseconds::new(20_000), 0);
+    let mut hiccups = HiccupRecorder::new(clock(), Nanoseconds::new(25_000), 1024, 0);
     let mut gaps = GapRecorder::new(clock());
     let mut now = 0;
     let run = move |bursts| {

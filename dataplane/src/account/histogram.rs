@@ -31,6 +31,13 @@ pub(super) fn bucket(ticks: u64) -> usize {
     (octave * 2) as usize + upper as usize
 }
 
+/// The lowest value, in ticks, of the half-octave with this index.
+pub(super) fn lower_bound(index: usize) -> u64 {
+    let octave = index / 2;
+    let bound = if index % 2 == 0 { 1u128 << octave } else { (1u128 << octave) + (1u128 << octave) / 2 };
+    u64::try_from(bound).unwrap_or(u64::MAX)
+}
+
 /// The filled buckets of a half-octave histogram, in nanoseconds.
 pub(super) fn buckets(histogram: &[u64], ticks: TickRate) -> Vec<Bucket> {
     let below = |index: usize| {
@@ -55,6 +62,7 @@ mod tests {
             let bound = |at: usize| { let mut h = [0u64; 128]; h[at] = 1; buckets(&h, TickRate::from_hz(1_000_000_000).unwrap())[0].below_ns.ns() };
             prop_assert!(ticks < bound(at));
             prop_assert!(at == 0 || ticks >= bound(at - 1));
+            prop_assert!(lower_bound(at) <= ticks && bucket(lower_bound(at)) == at);
         }
     }
 }

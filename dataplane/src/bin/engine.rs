@@ -36,7 +36,7 @@ fn run(job: &str) -> Result<(), Failure> {
     let eal: EalOptions = merged(&EalOptions { devices: vec![spec], ..EalOptions::default() }, &job["eal"])?;
     let spec = eal.devices[0].clone();
     let dataplane = Dataplane::init(eal)?;
-    let port = dataplane.open(&spec, merged(&PortOptions::default(), &job["options"])?)?;
+    let mut port = dataplane.open(&spec, merged(&PortOptions::default(), &job["options"])?)?;
     if let Some(seconds) = job["link"].as_f64() {
         port.wait_link_up(Duration::from_secs_f64(seconds))?;
     }

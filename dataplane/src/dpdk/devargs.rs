@@ -4,9 +4,12 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use methodology::units::{FCS, FrameSize};
+use nix::unistd::{SysconfVar, sysconf};
 use serde::{Deserialize, Serialize};
 
-use super::driver::Driver;
+use super::driver::{Driver, ReceiveQueue, Rings};
+use super::eswitch::{Representor, top_level_parts};
 use crate::error::DataplaneError;
 
 /// A port as the user writes it: a software port (`net_null0`), a PCI device or an auxiliary device, each with its DPDK devargs.
@@ -64,6 +67,24 @@ impl PortSpec {
         arguments(&self.args).find_map(|(k, v)| (k == key).then_some(v))
     }
 
+    /// The representors that the devargs name; `None` where they name none.
+    pub(super) fn representors(&self) -> Option<Vec<Representor>> {
+        Representor::all(self.argument("representor")?)
+    }
+
+    /// The port without devargs that do not tell it from others: `0000:03:00.0` or `0000:03:00.0,representor=vf0`.
+    pub(super) fn label(&self) -> String {
+        match self.argument("representor") {
+            Some(representor) => format!("{},representor={representor}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The devargs without their name, by key.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = (&str, &str)> {
+        arguments(&self.args)
+    }
+
     /// What is known about the driver before the port is opened: nothing for devices.
     pub(super) fn driver(&self) -> &'static Driver {
         Driver::of(self.software_driver().unwrap_or_default())
@@ -75,14 +96,38 @@ impl PortSpec {
     }
 
     /// The kernel interface that the port uses, where it uses one.
-    pub(super) fn kernel_interface(&self) -> Option<&str> {
+    pub fn kernel_interface(&self) -> Option<&str> {
         self.argument(self.driver().kernel_interface_key()?)
     }
 
-    /// The frames in each ring, where the port ignores the number of descriptors.
+    /// The frames in each ring, where the devargs or the driver set it and not the number of descriptors.
     pub(super) fn fixed_ring(&self) -> Option<u16> {
-        let ring = self.driver().fixed_ring?;
-        Some(self.argument(ring.key).and_then(|frames| frames.parse().ok()).unwrap_or(ring.frames))
+        match self.driver().rings {
+            Rings::Devargs { key, frames } => Some(self.argument(key).and_then(|size| size.parse().ok()).unwrap_or(frames)),
+            Rings::Fixed { frames } => Some(frames),
+            Rings::Descriptors { .. } | Rings::Peers { .. } => None,
+        }
+    }
+
+    /// The same port with rings of `descriptors`, where the devargs set their size. A size that the user gave there is kept.
+    pub fn with_descriptors(mut self, descriptors: Option<u16>) -> PortSpec {
+        if let (Rings::Devargs { key, .. }, Some(frames)) = (self.driver().rings, descriptors)
+            && self.argument(key).is_none()
+        {
+            self.args.push_str(&format!(",{key}={frames}"));
+        }
+        self
+    }
+
+    /// Whether a frame arrives at the receive queue with the number of the queue that sent it (shared memory). At other ports, all frames of
+    /// a flow arrive at one queue, which a hash of its addresses and ports selects (RSS).
+    pub fn pairs_queues(&self) -> bool {
+        self.driver().receive_queue == ReceiveQueue::QueueOfSender
+    }
+
+    /// Whether frames to the port's own address reach the port.
+    pub fn is_reached_by_its_address(&self) -> bool {
+        self.driver().is_reached_by_its_address()
     }
 
     /// The same port with `queues` queues. Software ports need the number when they are created. A number that the user gave is kept.
@@ -93,14 +138,42 @@ impl PortSpec {
         self
     }
 
+    /// The same port with buffers for frames of up to `largest`. Ports that share buffers with the kernel need their size when they are created. A
+    /// size that the user gave is kept.
+    pub fn with_frames(mut self, largest: FrameSize) -> PortSpec {
+        if let Some(buffers) = self.driver().frame_buffers.filter(|buffers| self.argument(buffers.size_key).is_none()) {
+            let size = (largest.without_fcs() + buffers.overhead).next_power_of_two();
+            if size > buffers.default_size {
+                // rte_eth_af_packet.c, `rte_pmd_init_internals`: the driver expects no room between the last buffer of a block and the next block.
+                let block = size.max(page_size());
+                self.args.push_str(&format!(",{}={size},{}={block}", buffers.size_key, buffers.block_key));
+            }
+        }
+        self
+    }
+
+    /// The driver's buffers, where the port has some: their size, and the largest frame that they carry.
+    pub(super) fn frame_buffers(&self) -> Option<(u32, FrameSize)> {
+        let buffers = self.driver().frame_buffers?;
+        let size = self.argument(buffers.size_key).and_then(|size| size.parse().ok()).unwrap_or(buffers.default_size);
+        Some((size, FrameSize::new(size.saturating_sub(buffers.overhead) + FCS).unwrap_or(FrameSize::MIN)))
+    }
+
     /// One example for every kind of port, one a line.
     pub fn examples() -> String {
         Driver::software_examples().chain(HARDWARE).map(|example| format!("  {example}")).collect::<Vec<_>>().join("\n")
     }
 }
 
+/// Bytes of a page.
+fn page_size() -> u32 {
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u32::try_from(size).ok()).unwrap_or(65_536)
+}
+
 fn arguments(args: &str) -> impl Iterator<Item = (&str, &str)> {
-    args.split(',').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
+    // A list in brackets is one value: `representor=vf[0,1]`.
+    top_level_parts(args).filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 
 fn refuse(text: &str, why: impl Into<String>) -> DataplaneError {
@@ -119,6 +192,14 @@ impl FromStr for PortSpec {
         if trimmed.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(refuse(text, "a port contains no spaces"));
         }
+        if let Some(value) = arguments(args).find_map(|(key, value)| (key == "representor").then_some(value))
+            && Representor::all(value).is_none()
+        {
+            return Err(refuse(
+                text,
+                format!("`{value}` is not a representor: write vf0, sf4, pf1vf0, c1pf0vf0, or vf65535 for the host's physical function"),
+            ));
+        }
         if let Some(device) = name.strip_prefix("auxiliary:") {
             return if device.is_empty() {
                 Err(refuse(text, "`auxiliary:` needs a device name"))
@@ -126,7 +207,8 @@ impl FromStr for PortSpec {
                 Ok(PortSpec { bus: Bus::Auxiliary, name: device.to_owned(), args: args.to_owned() })
             };
         }
-        if let Some(address) = pci_address(name) {
+        // DPDK accepts the bus in front of the address.
+        if let Some(address) = pci_address(name.strip_prefix("pci:").unwrap_or(name)) {
             return Ok(PortSpec { bus: Bus::Pci, name: address, args: args.to_owned() });
         }
         let driver = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -194,9 +276,25 @@ mod tests {
             assert_eq!(text.parse::<PortSpec>().unwrap().to_string(), text);
         }
         let short: PortSpec = "03:00.1".parse().unwrap();
+        assert_eq!("pci:0000:03:00.1".parse::<PortSpec>().unwrap(), short);
+        let list: PortSpec = "03:00.0,representor=vf[0,4,6-7],dv_flow_en=2".parse().unwrap();
+        assert_eq!((list.argument("representor"), list.argument("dv_flow_en")), (Some("vf[0,4,6-7]"), Some("2")));
+        assert_eq!((list.representors().map(|all| all.len()), short.representors()), (Some(4), None));
         assert_eq!((short.name(), short.is_software()), ("0000:03:00.1", false));
         let vhost: PortSpec = "net_vhost0,iface=lr.sock,queues=1".parse().unwrap();
         assert_eq!((vhost.software_driver(), vhost.argument("iface"), vhost.argument("path")), (Some("net_vhost"), Some("lr.sock"), None));
+    }
+
+    #[test]
+    fn an_af_packet_port_gets_buffers_for_jumbo_frames_and_keeps_those_that_the_user_gave() {
+        let port = |text: &str, bytes| text.parse::<PortSpec>().unwrap().with_frames(FrameSize::new(bytes).unwrap());
+        assert_eq!(port("net_af_packet0,iface=veth0", 1518).to_string(), "net_af_packet0,iface=veth0");
+        let jumbo = port("net_af_packet0,iface=veth0", 9018);
+        assert_eq!((jumbo.argument("framesz"), jumbo.frame_buffers().unwrap().0), (Some("16384"), 16_384));
+        let block: u32 = jumbo.argument("blocksz").unwrap().parse().unwrap();
+        assert!(block.is_multiple_of(16_384) && block.is_multiple_of(page_size()), "{block}");
+        assert_eq!(port("net_af_packet0,iface=veth0,framesz=4096", 9018).frame_buffers().unwrap(), (4096, FrameSize::new(4004).unwrap()));
+        assert_eq!(port("net_vhost0,iface=lr.sock", 9018).to_string(), "net_vhost0,iface=lr.sock");
     }
 
     #[test]
@@ -211,6 +309,8 @@ mod tests {
             ("net_null0 -l 3", "no spaces"),
             ("auxiliary:", "device name"),
             ("0000:03:00", "neither"),
+            ("0000:03:00.0,representor=vf", "`vf` is not a representor"),
+            ("0000:03:00.0,representor=c1vf0", "`c1vf0` is not a representor"),
         ] {
             let error = text.parse::<PortSpec>().unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("net_virtio_user0,path="), "{text}: {error}");

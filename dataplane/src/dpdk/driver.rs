@@ -14,14 +14,25 @@ pub(crate) struct Driver {
     pub(super) software: Option<SoftwarePort>,
     /// What is at the other end of the port.
     pub(super) other_end: OtherEnd,
-    /// The frames in each ring, where the driver ignores the number of descriptors.
-    pub(super) fixed_ring: Option<FixedRing>,
+    /// The rings of its queues.
+    pub(super) rings: Rings,
+    /// The end of the name of the extended counter `rx_qN_…` that counts the frames that queue N missed because it had no descriptor; `None`
+    /// where no counter of a queue does.
+    pub(crate) queue_missed: Option<&'static str>,
     /// Which pool received mbufs belong to.
     pub(super) received_mbufs: ReceivedMbufs,
     /// Who writes received frames into memory.
     pub(super) received_frames: ReceivedFrames,
     /// Who reads sent frames from memory.
     pub(crate) sent_frames: SentFrames,
+    /// What decides at which receive queue a frame arrives.
+    pub(super) receive_queue: ReceiveQueue,
+    /// Whether frames to the port's own address reach it.
+    pub(super) own_address: OwnAddress,
+    /// Who sets the port's MTU.
+    pub(super) mtu: MtuSetting,
+    /// How the driver's buffers for larger frames are written.
+    pub(super) frame_buffers: Option<FrameBuffers>,
 }
 
 /// How a software port is written.
@@ -49,13 +60,46 @@ pub(super) enum OtherEnd {
     KernelInterface { key: &'static str },
 }
 
-/// The size of a ring that does not follow the number of descriptors.
+/// The rings of a driver's queues: where their size comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FixedRing {
-    /// The key that sets it.
-    pub(super) key: &'static str,
+pub(super) enum Rings {
+    /// They have as many descriptors as the port is set up with: by default these, or more where the driver's own default is larger.
+    Descriptors {
+        /// Of a receive queue.
+        rx: u16,
+        /// Of a transmit queue.
+        tx: u16,
+    },
+    /// The driver ignores the number of descriptors. A key of the devargs sets the size of all rings.
+    Devargs {
+        /// The key.
+        key: &'static str,
+        /// Its default.
+        frames: u16,
+    },
+    /// The peer of the shared memory creates the rings. Descriptors asked for are a statement about them.
+    Peers {
+        /// What peers create by default.
+        frames: u16,
+    },
+    /// The driver always creates rings for this many frames.
+    Fixed {
+        /// How many.
+        frames: u16,
+    },
+}
+
+/// Buffers that a driver shares with the kernel, each for one frame. Larger frames need larger ones, which are given when the port is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameBuffers {
+    /// The key that sets the bytes of a buffer.
+    pub(super) size_key: &'static str,
     /// Its default.
-    pub(super) frames: u16,
+    pub(super) default_size: u32,
+    /// Bytes of a buffer beyond the frame without FCS.
+    pub(super) overhead: u32,
+    /// The key that sets the bytes of a block of buffers, a multiple of the page size.
+    pub(super) block_key: &'static str,
 }
 
 /// Which pool received mbufs belong to.
@@ -85,8 +129,45 @@ pub(crate) enum SentFrames {
     ReadElsewhere,
 }
 
-/// Descriptors of a ring where neither the user nor the driver gives a number.
-pub(super) const DEFAULT_DESCRIPTORS: u16 = 1024;
+/// What decides at which of several receive queues a frame arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReceiveQueue {
+    /// A hash of its addresses and ports (RSS): all frames of a flow arrive at one queue.
+    HashOfFlow,
+    /// The queue that it was sent from.
+    QueueOfSender,
+}
+
+/// Whether a sender reaches a port with the port's own address (`rte_eth_macaddr_get`) as destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnAddress {
+    /// Yes. A device delivers no frames to other addresses unless it is promiscuous; software ports deliver all.
+    Reaches,
+    /// No: the kernel keeps these frames.
+    IsTheKernels,
+}
+
+/// Who sets the MTU of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MtuSetting {
+    /// The driver, from `rxmode.mtu` of `rte_eth_dev_configure`.
+    ByConfigure,
+    /// The driver, when `rte_eth_dev_set_mtu` is called: it ignores `rxmode.mtu`, at least in some versions.
+    ByCall,
+    /// linerate, in the kernel: the port sends and receives what its kernel interface carries, and the driver reports a maximum that is not its
+    /// own. ethdev would refuse a larger MTU because of it.
+    OfInterface,
+}
+
+/// Default descriptors of a NIC's receive queue. Many drivers ask for 256 (mlx5 up to two queues, i40e, ixgbe), which hold 7 µs of frames at
+/// 37 Mpps: less than a poll loop is interrupted for now and then. 4096 hold 110 µs, and most drivers allow no more.
+const NIC_RX: u16 = 4096;
+
+/// Default descriptors of a NIC's transmit queue. They need not bridge an interruption of the receiver.
+const NIC_TX: u16 = 2048;
+
+/// For software ports that accept any number.
+const SOFTWARE: Rings = Rings::Descriptors { rx: 1024, tx: 1024 };
 
 /// mlx5's counters of frames whose send time was over, or too far ahead, when they came to the port (mlx5_txpp.c). It sends them at once.
 pub(crate) const SEND_TIME_ERRORS: [&str; 2] = ["tx_pp_timestamp_past_errors", "tx_pp_timestamp_future_errors"];
@@ -100,14 +181,19 @@ const DEVICE: Driver = Driver {
     name: "",
     software: None,
     other_end: OtherEnd::Nothing,
-    fixed_ring: None,
+    rings: Rings::Descriptors { rx: NIC_RX, tx: NIC_TX },
+    queue_missed: None,
     received_mbufs: ReceivedMbufs::FromOwnPool,
     received_frames: ReceivedFrames::WrittenElsewhere,
     sent_frames: SentFrames::ReadElsewhere,
+    receive_queue: ReceiveQueue::HashOfFlow,
+    own_address: OwnAddress::Reaches,
+    mtu: MtuSetting::ByConfigure,
+    frame_buffers: None,
 };
 
 /// Drivers that differ from [`DEVICE`]. Software ports in the order in which they are listed to users.
-static TABLE: [Driver; 9] = [
+static TABLE: [Driver; 15] = [
     Driver {
         name: "net_null",
         software: Some(SoftwarePort {
@@ -115,8 +201,10 @@ static TABLE: [Driver; 9] = [
             queues_key: None,
             example: "net_null0 (accepts and delivers frames without moving them: measures linerate itself)",
         }),
+        rings: SOFTWARE,
         received_frames: ReceivedFrames::WrittenByPoller,
         sent_frames: SentFrames::ReadByPoller,
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -126,9 +214,12 @@ static TABLE: [Driver; 9] = [
             queues_key: None,
             example: "net_ring0 (returns every sent frame: measures the tester's share of a round trip)",
         }),
-        // drivers/net/ring/rte_eth_ring.c: the mbufs that were sent come back.
+        // drivers/net/ring/rte_eth_ring.c, `eth_dev_ring_create`: rings of 1024, of which rte_ring uses one less.
+        rings: Rings::Fixed { frames: 1023 },
+        // The same file: the mbufs that were sent come back.
         received_mbufs: ReceivedMbufs::FromAnyPool,
         sent_frames: SentFrames::ReadByPoller,
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -138,6 +229,7 @@ static TABLE: [Driver; 9] = [
             queues_key: None,
             example: "net_pcap0,tx_pcap=out.pcap (a capture file)",
         }),
+        rings: SOFTWARE,
         received_frames: ReceivedFrames::WrittenByPoller,
         sent_frames: SentFrames::ReadByPoller,
         ..DEVICE
@@ -150,7 +242,11 @@ static TABLE: [Driver; 9] = [
             example: "net_vhost0,iface=lr.sock (shared memory, the end that creates the socket; start it first)",
         }),
         other_end: OtherEnd::OwnSocket { key: "iface" },
+        // rte_eth_vhost.c: `nb_rx_desc __rte_unused`. virtio-user's `queue_size` and QEMU's `rx_queue_size` are 256 by default.
+        rings: Rings::Peers { frames: 256 },
         received_frames: ReceivedFrames::WrittenByPoller,
+        // Queue i of one end is queue i of the other.
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -161,7 +257,10 @@ static TABLE: [Driver; 9] = [
             example: "net_virtio_user0,path=lr.sock (shared memory, the other end)",
         }),
         other_end: OtherEnd::PeerSocket { key: "path" },
+        // virtio_user_ethdev.c: VIRTIO_USER_DEF_Q_SZ. virtio_rxtx.c caps the number of descriptors at it.
+        rings: Rings::Devargs { key: "queue_size", frames: 256 },
         // The vhost port at the other end copies the frames.
+        receive_queue: ReceiveQueue::QueueOfSender,
         ..DEVICE
     },
     Driver {
@@ -173,8 +272,13 @@ static TABLE: [Driver; 9] = [
         }),
         other_end: OtherEnd::KernelInterface { key: "iface" },
         // rte_eth_af_packet.c: `nb_rx_desc __rte_unused`, and DFLT_FRAME_COUNT is 512.
-        fixed_ring: Some(FixedRing { key: "framecnt", frames: 512 }),
+        rings: Rings::Devargs { key: "framecnt", frames: 512 },
         received_frames: ReceivedFrames::WrittenByPoller,
+        // `eth_dev_info`: max_rx_pktlen is RTE_ETHER_MAX_LEN, whatever the interface carries.
+        mtu: MtuSetting::OfInterface,
+        // DFLT_FRAME_SIZE. A received frame stands behind TPACKET2_HDRLEN and room for a header, aligned to 16 bytes (net/packet/af_packet.c,
+        // `tpacket_rcv`): 66 bytes, and 4 for a VLAN tag.
+        frame_buffers: Some(FrameBuffers { size_key: "framesz", default_size: 2048, overhead: 96, block_key: "blocksz" }),
         ..DEVICE
     },
     Driver {
@@ -185,14 +289,33 @@ static TABLE: [Driver; 9] = [
             example: "net_af_xdp0,iface=eth0 (a kernel interface, bypassing most of the kernel)",
         }),
         other_end: OtherEnd::KernelInterface { key: "iface" },
+        // Its own default is 2048 (ETH_AF_XDP_DFLT_NUM_DESCS).
+        rings: SOFTWARE,
         ..DEVICE
     },
     Driver {
         name: "net_tap",
         software: Some(SoftwarePort { required_keys: &[], queues_key: None, example: "net_tap0,iface=tap0 (creates a kernel interface)" }),
+        rings: SOFTWARE,
         received_frames: ReceivedFrames::WrittenByPoller,
+        // rte_eth_tap.c, `eth_dev_tap_create`: the kernel interface has the address of the port, so that the kernel, or a bridge that the
+        // interface is in, takes frames to it as its own.
+        own_address: OwnAddress::IsTheKernels,
+        // `tap_mtu_set` sets that of the kernel interface too.
+        mtu: MtuSetting::ByCall,
         ..DEVICE
     },
+    // mlx5_ethdev.c, `mlx5_dev_configure` sets the MTU since 24.07; before, and in mlx4, only `mtu_set` does.
+    Driver { name: "mlx5_pci", mtu: MtuSetting::ByCall, ..DEVICE },
+    Driver { name: "mlx5_auxiliary", mtu: MtuSetting::ByCall, ..DEVICE },
+    Driver { name: "net_mlx4", mtu: MtuSetting::ByCall, ..DEVICE },
+    // ixgbe_ethdev.c, `ixgbe_read_stats_registers`: QPRDC of each queue becomes `q_errors`.
+    Driver { name: "net_ixgbe", queue_missed: Some("errors"), ..DEVICE },
+    // vmxnet3_ethdev.c, `vmxnet3_rxq_stat_strings`.
+    // Each receive queue has two rings of this size (VMXNET3_RX_CMDRING_SIZE).
+    Driver { name: "net_vmxnet3", rings: Rings::Descriptors { rx: 2048, tx: NIC_TX }, queue_missed: Some("drop_total"), ..DEVICE },
+    // The device creates the rings (QEMU: `rx_queue_size`, 256 by default), and the driver uses no more descriptors.
+    Driver { name: "net_virtio", rings: Rings::Peers { frames: 256 }, ..DEVICE },
     // Passes on the mbufs of its member ports. Users cannot name it.
     Driver { name: "net_bonding", received_mbufs: ReceivedMbufs::FromAnyPool, ..DEVICE },
 ];
@@ -213,6 +336,11 @@ impl Driver {
         TABLE.iter().filter_map(|driver| Some(driver.software.as_ref()?.example))
     }
 
+    /// Whether frames to the port's own address reach the port.
+    pub(super) fn is_reached_by_its_address(&self) -> bool {
+        self.own_address == OwnAddress::Reaches
+    }
+
     /// The devargs key of the kernel interface that the port uses, where it uses one.
     pub(super) fn kernel_interface_key(&self) -> Option<&'static str> {
         match self.other_end {
@@ -225,7 +353,7 @@ impl Driver {
 /// Whether a driver sets [`PortCounters::rx_missed`](crate::PortCounters::rx_missed) in the DPDK version `dpdk`, such as `DPDK 24.11.2`. A
 /// driver that does not leaves it at 0.
 pub fn driver_sets_rx_missed(driver: &str, dpdk: &str) -> bool {
-    driver != "net_af_packet" || sys::Release::of(dpdk).is_some_and(|release| release >= sys::AF_PACKET_SETS_IMISSED)
+    driver != "net_af_packet" || sys::DpdkRelease::of(dpdk).is_some_and(|release| release >= sys::AF_PACKET_SETS_IMISSED)
 }
 
 #[cfg(test)]
@@ -239,7 +367,8 @@ mod tests {
         let names: BTreeSet<&str> = TABLE.iter().map(|driver| driver.name).collect();
         assert_eq!(names.len(), TABLE.len());
         assert_eq!(Driver::of("net_ring").received_mbufs, ReceivedMbufs::FromAnyPool);
-        assert_eq!(Driver::of("mlx5_pci"), &DEVICE);
+        assert_eq!(Driver::of("net_e1000_igb"), &DEVICE);
+        assert_eq!(DEVICE.rings, Rings::Descriptors { rx: 4096, tx: 2048 }, "a NIC whose own default is 256 gets more");
         assert!(Driver::software_port("net_bonding").is_none() && Driver::software_port("mlx5_pci").is_none());
     }
 

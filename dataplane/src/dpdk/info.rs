@@ -12,19 +12,29 @@ pub struct PortInfo {
     pub devargs: String,
     /// The driver's name, such as `net_vhost` or `mlx5_pci`.
     pub driver: String,
-    /// The speed of the link. `None` for software ports, whatever they report.
+    /// The speed of the link. `None` for software ports, whatever they report, and for a link that was not up when the speed was last read
+    /// ([`Port::wait_link_up`](crate::Port::wait_link_up) reads it).
     pub link_speed: Option<LinkSpeed>,
     /// The port's own address.
     pub mac: MacAddress,
+    /// Whether the port receives frames with any destination address.
+    #[serde(default)]
+    pub promiscuous: bool,
     /// The largest frame that the port was set up for.
     pub max_frame: FrameSize,
+    /// The MTU that the port was set up with; that of its kernel interface where it has one.
+    #[serde(default)]
+    pub mtu: u32,
+    /// The key of the hash that spreads frames over several receive queues (RSS), in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_key: Option<String>,
     /// The NUMA node of the device, where it has one.
     pub numa_node: Option<u32>,
     /// Number of receive queues, and of transmit queues.
     pub queues: u16,
-    /// Descriptors of each receive queue.
+    /// Descriptors of each receive queue, as the driver set them up.
     pub rx_descriptors: u16,
-    /// Descriptors of each transmit queue.
+    /// Descriptors of each transmit queue, as the driver set them up.
     pub tx_descriptors: u16,
     /// Offloads that are switched on.
     pub offloads: Vec<String>,

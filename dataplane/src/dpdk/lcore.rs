@@ -54,7 +54,7 @@ impl CpuClaim {
             Some(cpu) => cpu,
             None => allowed.iter().rev().copied().find(|cpu| !polling.contains(cpu)).or(allowed.last().copied()).unwrap_or(CpuId::new(0)),
         };
-        if !polling.insert(cpu) {
+        if !polling.insert(cpu) && !eal.shares_cpus() {
             return Err(DataplaneError::Cpu {
                 cpu,
                 why: "another poll loop of this process runs on it, and two loops on one CPU would disturb each other".to_owned(),

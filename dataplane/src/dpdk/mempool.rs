@@ -12,46 +12,78 @@ use super::errno::error_text;
 use super::mbuf::Mbuf;
 use crate::error::DataplaneError;
 
-/// Mbufs that each lcore's mempool cache can hold.
+/// Mbufs that each lcore's mempool cache is refilled to.
 const CACHE: u32 = 256;
+
+/// The most mbufs that the cache of one lcore can hold: it is flushed above this (rte_mempool.c, CACHE_FLUSHTHRESH_MULTIPLIER).
+const MOST_CACHED: u32 = CACHE * 3 / 2;
+
+/// What a pool has to hold at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolSize {
+    /// Mbufs in the rings of drivers and in bursts.
+    pub(crate) in_use: u32,
+    /// Poll loops of the port. Each is an lcore, and mbufs in the cache of one cannot be used by another. A poll loop of a later run can be
+    /// another lcore than that of an earlier one, so every pool needs room for all caches.
+    pub(crate) lcores: u32,
+}
+
+impl PoolSize {
+    fn mbufs(self) -> u32 {
+        self.in_use + self.lcores * MOST_CACHED
+    }
+}
 
 /// A pool of single-segment mbufs.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    memory: Arc<Memory>,
+}
+
+/// The memory of a pool. A driver can hold mbufs of it for longer than the pool is used: until its port is closed.
+#[derive(Debug)]
+pub(super) struct Memory {
     raw: NonNull<sys::rte_mempool>,
     _eal: Arc<Eal>,
 }
 
 // SAFETY: rte_mempool is made for use by several threads (multi-producer, multi-consumer ring and per-lcore caches).
-unsafe impl Send for Pool {}
+unsafe impl Send for Memory {}
 // SAFETY: as above.
-unsafe impl Sync for Pool {}
+unsafe impl Sync for Memory {}
 
 impl Pool {
     /// Bytes in front of every frame; drivers write their own headers there.
     const HEADROOM: u32 = sys::LR_MBUF_HEADROOM;
 
-    /// A pool of at least `frames` mbufs in addition to those in caches, each with room for `bytes` bytes of frame. Errors name `port`.
-    pub(crate) fn new(eal: &Arc<Eal>, port: &str, frames: u32, bytes: u32) -> Result<Pool, DataplaneError> {
+    /// A pool of mbufs, each with room for `bytes` bytes of frame, in the memory of NUMA node `node`; any node where none is given. Errors
+    /// name `port`.
+    pub(crate) fn new(eal: &Arc<Eal>, port: &str, size: PoolSize, bytes: u32, node: Option<u32>) -> Result<Pool, DataplaneError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        // 2^n − 1 uses the least memory for the pool's ring (rte_pktmbuf_pool_create).
-        let frames = (frames + 2 * CACHE).next_power_of_two() - 1;
+        let mbufs = size.mbufs();
         // Drivers expect at least 2 KiB (RTE_MBUF_DEFAULT_DATAROOM).
         let room = bytes.max(2048) + Self::HEADROOM;
-        let failed = |reason: String| DataplaneError::Mempool { name: port.to_owned(), objects: frames, bytes: room, reason };
+        let failed = |reason: String| DataplaneError::Mempool { name: port.to_owned(), objects: mbufs, bytes: room, reason };
         let name = CString::new(format!("lr{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
             .map_err(|_| failed("the pool's name has a NUL byte".to_owned()))?;
         let room16 = u16::try_from(room).map_err(|_| failed("a frame can have at most 64 KiB".to_owned()))?;
-        // SAFETY: EAL is initialised while `eal` lives; the name is copied by DPDK. SOCKET_ID_ANY is −1.
-        let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), frames, CACHE, 0, room16, -1) };
+        // SOCKET_ID_ANY is −1. Without huge pages, EAL has all memory as that of node 0.
+        let node = node.filter(|_| eal.has_huge_pages()).and_then(|node| i32::try_from(node).ok()).unwrap_or(-1);
+        // SAFETY: EAL is initialised while `eal` lives; the name is copied by DPDK.
+        let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, CACHE, 0, room16, node) };
         match NonNull::new(raw) {
-            Some(raw) => Ok(Pool { raw, _eal: Arc::clone(eal) }),
+            Some(raw) => Ok(Pool { memory: Arc::new(Memory { raw, _eal: Arc::clone(eal) }) }),
             None => Err(failed(error_text())),
         }
     }
 
     pub(crate) fn raw(&self) -> *mut sys::rte_mempool {
-        self.raw.as_ptr()
+        self.memory.raw.as_ptr()
+    }
+
+    /// The pool's memory, for the port whose driver uses it.
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     /// Writes a finished frame into every mbuf, including those that a driver still holds: nothing else writes to this pool's frames.
@@ -102,10 +134,10 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: created in `new` and freed once, here. No mbuf of it is in use: bursts borrow the pool, and a port drops its pools after
-        // its device was closed.
-        unsafe { sys::rte_mempool_free(self.raw()) };
+        // SAFETY: created in `new` and freed once, here. No mbuf of it is in use: bursts borrow the pool, and the claim of a port
+        // keeps the memory until the port is closed.
+        unsafe { sys::rte_mempool_free(self.raw.as_ptr()) };
     }
 }

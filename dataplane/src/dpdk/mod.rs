@@ -1,5 +1,6 @@
 //! DPDK behind a safe interface: EAL, mbufs, mempools, queues and ports. Nothing here knows an engine.
 
+mod claim;
 mod clock;
 mod counters;
 mod devargs;
@@ -7,24 +8,33 @@ mod device;
 mod driver;
 mod eal;
 mod errno;
+mod eswitch;
 mod info;
+mod isolation;
 mod lcore;
 mod link;
 mod log;
 mod mbuf;
 mod mempool;
+mod missing;
+mod mtu;
+mod pci_device;
 mod peer;
 mod port;
 mod port_options;
 mod probe;
 mod queue;
+mod rings;
+mod rss;
 mod setup;
 
 pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};
 pub use devargs::PortSpec;
 pub use driver::driver_sets_rx_missed;
 pub use eal::{DpdkVersion, EalOptions, Memory};
+pub use eswitch::{PortName, Represented};
 pub use info::PortInfo;
+pub use isolation::IsolatedFrames;
 pub use mbuf::Mbuf;
 pub use port::Port;
 pub use port_options::PortOptions;

@@ -1,22 +1,25 @@
 //! A port: opened, set up, started, and closed when it is dropped.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clock::PortClock;
 use super::counters::PortCounters;
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{DEFAULT_DESCRIPTORS, Driver, OtherEnd, ReceivedFrames, ReceivedMbufs};
+use super::driver::{Driver, OtherEnd, ReceivedFrames, ReceivedMbufs};
 use super::eal::Eal;
 use super::info::PortInfo;
-use super::link::Link;
+use super::link::{self, Link};
 use super::mbuf::TimeFields;
-use super::mempool::Pool;
+use super::mempool::{Pool, PoolSize};
 use super::port_options::PortOptions;
-use super::queue::{FreeTarget, RxQueue, TxQueue};
+use super::queue::{FreeTarget, MAX_BURST, RxQueue, TxQueue};
+use super::rings::Descriptors;
 use super::{log, setup};
 use crate::error::DataplaneError;
+use crate::frame::MacAddress;
 use crate::time::TickRate;
 
 /// A started port with as many receive as transmit queues.
@@ -39,6 +42,8 @@ pub struct Port {
 
 /// One queue in each direction, for one poll loop.
 pub(crate) struct QueuePair<'p> {
+    /// The number of both queues.
+    pub(crate) number: u16,
     pub(crate) rx: &'p mut RxQueue,
     pub(crate) tx: &'p mut TxQueue,
     /// Where received mbufs are freed to.
@@ -52,10 +57,16 @@ pub(crate) struct QueuePair<'p> {
 #[derive(Clone, Copy)]
 pub(crate) struct PortView<'p> {
     device: &'p Device,
+    info: &'p PortInfo,
     time_fields: TimeFields,
 }
 
 impl<'p> PortView<'p> {
+    /// Properties and setup of the port.
+    pub(crate) fn info(self) -> &'p PortInfo {
+        self.info
+    }
+
     pub(crate) fn link_is_up(self) -> bool {
         Link::of(self.device).is_up
     }
@@ -76,21 +87,32 @@ impl<'p> PortView<'p> {
 /// `virtio_rx_check_scatter`): 16 bytes more than the frame.
 const MBUF_ROOM: u32 = 24;
 
-/// Mbufs for a ring with this many descriptors and a few bursts.
-fn pool_size(descriptors: Option<u16>) -> u32 {
-    u32::from(descriptors.unwrap_or(DEFAULT_DESCRIPTORS)).max(512) + 512
+/// Mbufs in bursts at one queue: those that a poll loop has in hand, and those that a driver takes from the pool at once.
+const IN_BURSTS: u32 = 2 * MAX_BURST as u32;
+
+/// The size of the receive pool of a port. Received mbufs are in receive rings, and a reflector's in transmit rings too.
+fn rx_pool_size(descriptors: Descriptors, queues: u32) -> PoolSize {
+    let of_queue = u32::from(descriptors.rx) + u32::from(descriptors.tx) + IN_BURSTS;
+    PoolSize { in_use: of_queue * queues, lcores: queues }
+}
+
+/// The size of a transmit pool, which serves one queue.
+fn tx_pool_size(descriptors: u16, queues: u32) -> PoolSize {
+    PoolSize { in_use: u32::from(descriptors) + IN_BURSTS, lcores: queues }
 }
 
 impl Port {
     /// Opens, sets up and starts a port.
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
-        let device = Device::claim(eal, spec)?;
+        let _opening = eal.opening();
+        let mut device = Device::claim(eal, spec)?;
         // Checked before memory is reserved for queues that the port does not have.
-        setup::check_queues(&device, spec, &options)?;
-        let bytes = options.max_frame.without_fcs() + MBUF_ROOM;
-        let frames = pool_size(options.rx_descriptors) + pool_size(options.tx_descriptors);
-        let rx_pool = Pool::new(eal, spec.name(), frames * u32::from(options.queues.get()), bytes)?;
-        let (info, time_fields) = setup::start(&device, spec, &options, &rx_pool)?;
+        let descriptors = setup::check_queues(&device, spec, &options)?;
+        let bytes = (options.max_frame.without_fcs() + MBUF_ROOM).max(spec.frame_buffers().map_or(0, |(size, _)| size));
+        let queues = u32::from(options.queues.get());
+        let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues), bytes, device.numa_node())?;
+        device.keep(&rx_pool);
+        let (info, time_fields) = setup::start(&mut device, spec, &options, descriptors, &rx_pool)?;
         let id = device.id();
         let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
         // SAFETY: all queues are set up and the port is started while `device` exists, which a Port drops after its queues. A port is
@@ -99,6 +121,12 @@ impl Port {
         let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
         let tx_pools = queues.iter().map(|_| Vec::new()).collect();
         Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), time_fields, info })
+    }
+
+    /// The source address of the frames that the port sends: its own, so that returned frames reach it, or another where the kernel would keep
+    /// them.
+    pub(crate) fn source_address(&self) -> MacAddress {
+        if self.driver().is_reached_by_its_address() { self.info.mac } else { MacAddress::local(1) }
     }
 
     /// Properties and setup of the port.
@@ -116,16 +144,17 @@ impl Port {
         Link::of(&self.device).is_up
     }
 
-    /// Waits until the link is up. For vhost and virtio-user this means that the other end is connected.
-    pub fn wait_link_up(&self, timeout: Duration) -> Result<(), DataplaneError> {
+    /// Waits until the link is up, and reads its speed then ([`PortInfo::link_speed`]). For vhost and virtio-user this means that the other end
+    /// is connected.
+    pub fn wait_link_up(&mut self, timeout: Duration) -> Result<(), DataplaneError> {
         let begin = Instant::now();
-        while !self.link_is_up() {
-            if begin.elapsed() >= timeout {
-                return Err(DataplaneError::NoLink { name: self.info.name.clone(), waited: timeout });
+        match link::wait_until_up(timeout, || Link::of(&self.device), || begin.elapsed(), thread::sleep) {
+            Some(link) => {
+                self.info.link_speed = link.speed;
+                Ok(())
             }
-            std::thread::sleep(Duration::from_millis(1));
+            None => Err(DataplaneError::NoLink { name: self.info.name.clone(), waited: timeout }),
         }
-        Ok(())
     }
 
     pub(crate) fn eal(&self) -> &Arc<Eal> {
@@ -151,9 +180,9 @@ impl Port {
     pub(crate) fn queue_pairs(&mut self) -> Vec<QueuePair<'_>> {
         let only_this_pool = self.driver().received_mbufs == ReceivedMbufs::FromOwnPool;
         let free_target = FreeTarget::new(&self.rx_pool, only_this_pool);
-        let port = PortView { device: &self.device, time_fields: self.time_fields };
-        let queues = self.queues.iter_mut().zip(&self.tx_pools);
-        queues.map(|((rx, tx), tx_pools)| QueuePair { rx, tx, free_target, tx_pools, port }).collect()
+        let port = PortView { device: &self.device, info: &self.info, time_fields: self.time_fields };
+        let queues = self.queues.iter_mut().zip(&self.tx_pools).zip(0..);
+        queues.map(|(((rx, tx), tx_pools), number)| QueuePair { number, rx, tx, free_target, tx_pools, port }).collect()
     }
 
     /// Limits the rate of each of the first `queues` queues, in Mbit/s; 0 removes the limits.
@@ -177,10 +206,13 @@ impl Port {
             });
         }
         let bytes = self.info.max_frame.without_fcs() + MBUF_ROOM;
+        let size = tx_pool_size(self.info.tx_descriptors, u32::from(self.info.queues));
         for pools in &mut self.tx_pools {
             for (at, template) in templates.iter().enumerate() {
                 if pools.len() == at {
-                    pools.push(Pool::new(&self.eal, &self.info.name, pool_size(Some(self.info.tx_descriptors)), bytes)?);
+                    let pool = Pool::new(&self.eal, &self.info.name, size, bytes, self.info.numa_node)?;
+                    self.device.keep(&pool);
+                    pools.push(pool);
                 }
                 if !pools[at].fill(template) {
                     return Err(DataplaneError::Plan {

@@ -3,6 +3,8 @@ use std::num::NonZeroU16;
 use methodology::units::FrameSize;
 use serde::{Deserialize, Serialize};
 
+use super::isolation::IsolatedFrames;
+
 /// How a port is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortOptions {
@@ -10,12 +12,16 @@ pub struct PortOptions {
     pub max_frame: FrameSize,
     /// Number of receive queues, and of transmit queues. Each has one poll loop.
     pub queues: NonZeroU16,
-    /// Receive descriptors of each queue; default the driver's own number, or 1024.
+    /// Receive descriptors of each queue; `None` for linerate's default for the driver. On a port whose peer creates the rings (net_vhost) this
+    /// says how large they are; where a key of the devargs sets the rings, see [`PortSpec::with_descriptors`](crate::PortSpec).
     pub rx_descriptors: Option<u16>,
-    /// Transmit descriptors of each queue; the same default.
+    /// Transmit descriptors of each queue, with the same default and meaning.
     pub tx_descriptors: Option<u16>,
-    /// Receive frames with any destination address.
+    /// Receive frames with any destination address. An error where the driver refuses it. Software ports receive all frames without it.
     pub promiscuous: bool,
+    /// Receive these test frames only, and leave other traffic of the NIC to the kernel (`rte_flow_isolate`). The port is not promiscuous then.
+    #[serde(default)]
+    pub isolate: Option<IsolatedFrames>,
     /// Use RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE where the port has it. It excludes frames of several sizes
     /// ([`SendPlan::traffic`](crate::SendPlan::traffic)), because each size has its own pool.
     pub fast_free: bool,
@@ -36,7 +42,8 @@ impl Default for PortOptions {
             queues: NonZeroU16::MIN,
             rx_descriptors: None,
             tx_descriptors: None,
-            promiscuous: true,
+            promiscuous: false,
+            isolate: None,
             fast_free: true,
             send_on_timestamp: false,
             arrival_times: false,

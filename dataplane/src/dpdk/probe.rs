@@ -28,31 +28,30 @@ pub(crate) fn probe(spec: &PortSpec) -> Result<(), DataplaneError> {
     }
 }
 
+/// DPDK's numbers of all ports.
+pub(super) fn ports() -> impl Iterator<Item = u16> {
+    // SAFETY: callers hold a Dataplane or an Eal, so EAL is initialised.
+    let next = |from: u16| Some(unsafe { sys::rte_eth_find_next(from) }).filter(|&port| port < u16::MAX && name_of(port).is_some());
+    std::iter::successors(next(0), move |&port| next(port + 1))
+}
+
+/// DPDK's name of a port.
+pub(super) fn name_of(port: u16) -> Option<String> {
+    let mut name = [0u8; sys::LR_NAME_LEN as usize];
+    // SAFETY: the buffer has RTE_ETH_NAME_MAX_LEN bytes, the most that the call writes, NUL included.
+    if unsafe { sys::rte_eth_dev_get_name_by_port(port, name.as_mut_ptr().cast()) } != 0 {
+        return None;
+    }
+    Some(CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
 /// The names of all ports.
 pub(crate) fn names() -> Vec<String> {
-    let mut names = Vec::new();
-    let mut next = 0u16;
-    loop {
-        // SAFETY: callers hold a Dataplane or an Eal, so EAL is initialised.
-        next = unsafe { sys::rte_eth_find_next(next) };
-        let mut name = [0u8; sys::LR_NAME_LEN as usize];
-        // SAFETY: the buffer has RTE_ETH_NAME_MAX_LEN bytes, the most that the call writes, NUL included.
-        if unsafe { sys::rte_eth_dev_get_name_by_port(next, name.as_mut_ptr().cast()) } != 0 {
-            return names;
-        }
-        names.push(CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
-        next += 1;
-    }
+    ports().filter_map(name_of).collect()
 }
 
-/// DPDK's number of the port, where it exists. A representor's port has a name of its own.
-pub(super) fn find(spec: &PortSpec) -> Option<u16> {
-    let Some(representor) = spec.argument("representor") else { return id_of(spec.name()) };
-    let name = names().into_iter().find(|name| sys::is_representor_name(name, spec.name(), representor))?;
-    id_of(&name)
-}
-
-fn id_of(name: &str) -> Option<u16> {
+/// DPDK's number of the port with this name, where it exists.
+pub(super) fn id_of(name: &str) -> Option<u16> {
     let name = CString::new(name).ok()?;
     let mut id = 0;
     // SAFETY: EAL is initialised; both pointers are valid for the call.

@@ -62,15 +62,19 @@ pub struct Burst<'s> {
 }
 
 impl<'s> Burst<'s> {
-    /// Takes `count` mbufs from `pool` with their contents unchanged; `None` where the pool has fewer.
+    /// Takes at most `count` mbufs from `pool` with their contents unchanged: fewer where the pool has fewer, and `None` where it has none. A
+    /// driver frees sent mbufs when it is given the next ones, so a loop that waited for a whole burst could wait forever.
     #[inline(always)]
     pub(crate) fn take(pool: &'s Pool, slots: &'s mut Slots, count: usize) -> Option<Self> {
-        let mbufs = &mut slots.0[..count.min(MAX_BURST)];
-        pool.get_raw(mbufs).then(|| Burst { mbufs, free_target: FreeTarget::new(pool, true) })
+        let mut count = count.min(MAX_BURST);
+        while !pool.get_raw(&mut slots.0[..count]) {
+            count = fewer(count)?;
+        }
+        Some(Burst { mbufs: &mut slots.0[..count], free_target: FreeTarget::new(pool, true) })
     }
 
-    /// Takes `count` mbufs, each from the pool whose index `next` gives; `None` where a pool has too few, or where `next` gives an index
-    /// that no pool has.
+    /// Takes at most `count` mbufs as [`take`](Self::take) does, each from the pool whose index `next` gives, which is called `count` times.
+    /// `None` also where `next` gives an index that no pool has.
     #[inline(never)]
     pub(crate) fn take_each(pools: &'s [Pool], slots: &'s mut Slots, count: usize, next: impl FnMut() -> usize) -> Option<Self> {
         let free_target = FreeTarget::new(pools.first()?, false);
@@ -78,22 +82,11 @@ impl<'s> Burst<'s> {
         let mut order = [0u8; MAX_BURST];
         let mut taken = [std::ptr::null_mut(); MAX_BURST];
         choose_pools(pools.len(), &mut order[..count], next)?;
-        let mut begin = 0;
-        for (pool, number) in pools.iter().zip(0u8..) {
-            let wanted = order[..count].iter().filter(|&&chosen| chosen == number).count();
-            if !pool.get_raw(&mut taken[begin..begin + wanted]) {
-                // SAFETY: these came from their pools for this burst alone; with `only_this_pool` false each is freed to its own pool.
-                unsafe { free_target.free(&mut taken[..begin]) };
-                return None;
-            }
-            let mut of_pool = taken[begin..begin + wanted].iter();
-            for (slot, _) in slots.0.iter_mut().zip(&order[..count]).filter(|(_, chosen)| **chosen == number) {
-                // `of_pool` has exactly as many as were counted above.
-                *slot = of_pool.next().copied().unwrap_or(std::ptr::null_mut());
-            }
-            begin += wanted;
+        let mut count = count;
+        // SAFETY: with `only_this_pool` false, each mbuf is freed to its own pool.
+        while !unsafe { take_in_order(pools, &order[..count], &mut taken, slots, free_target) } {
+            count = fewer(count)?;
         }
-        // Every slot up to `count` was written: each number in `order` is the index of a pool, by `choose_pools`.
         Some(Burst { mbufs: &mut slots.0[..count], free_target })
     }
 
@@ -163,6 +156,43 @@ impl Drop for Burst<'_> {
     }
 }
 
+/// The next smaller number of mbufs to try; `None` where none is left.
+#[cold]
+fn fewer(count: usize) -> Option<usize> {
+    (count > 1).then_some(count / 2)
+}
+
+/// Fills the first slots with mbufs of the pools in `order`, each of which is the index of a pool. Where a pool has too few, everything is put
+/// back and the result is false.
+///
+/// # Safety
+/// `free_target` frees each mbuf to its own pool.
+unsafe fn take_in_order(
+    pools: &[Pool],
+    order: &[u8],
+    taken: &mut [*mut sys::rte_mbuf; MAX_BURST],
+    slots: &mut Slots,
+    free_target: FreeTarget<'_>,
+) -> bool {
+    let mut begin = 0;
+    for (pool, number) in pools.iter().zip(0u8..) {
+        let wanted = order.iter().filter(|&&chosen| chosen == number).count();
+        if !pool.get_raw(&mut taken[begin..begin + wanted]) {
+            // SAFETY: these came from their pools for this call alone, and are freed to them by the caller's contract.
+            unsafe { free_target.free(&mut taken[..begin]) };
+            return false;
+        }
+        let mut of_pool = taken[begin..begin + wanted].iter();
+        for (slot, _) in slots.0.iter_mut().zip(order).filter(|(_, chosen)| **chosen == number) {
+            // `of_pool` has exactly as many as were counted above.
+            *slot = of_pool.next().copied().unwrap_or(std::ptr::null_mut());
+        }
+        begin += wanted;
+    }
+    // Every slot was written: each number in `order` is the index of a pool.
+    true
+}
+
 /// Fills `order` with pool indices from `next`; `None` where one of them is not below `pools`.
 fn choose_pools(pools: usize, order: &mut [u8], mut next: impl FnMut() -> usize) -> Option<()> {
     for chosen in order {
@@ -209,6 +239,14 @@ impl TxQueue {
     /// As for [`RxQueue::new`], for transmit queue `number`.
     pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
         TxQueue { port, number }
+    }
+
+    /// Makes the driver free the mbufs that it has sent, where it can (`rte_eth_tx_done_cleanup`); others free them when they are given the next
+    /// frames.
+    #[cold]
+    pub(crate) fn reclaim(&mut self) {
+        // SAFETY: the queue is set up by the contract of `new`, and `&mut` makes this thread its only user. 0: all of them.
+        unsafe { sys::rte_eth_tx_done_cleanup(self.port, self.number, 0) };
     }
 }
 

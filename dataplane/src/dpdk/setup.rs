@@ -1,20 +1,23 @@
 //! Setting up and starting a port: queues, descriptors, MTU and offloads.
 
 use std::ffi::CStr;
-use std::fs;
 
 use dpdk_sys as sys;
-use methodology::units::FrameSize;
+use nix::net::if_::if_indextoname;
 
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{DEFAULT_DESCRIPTORS, SEND_TIME_ADVICE};
+use super::driver::{Driver, MtuSetting, SEND_TIME_ADVICE};
 use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
+use super::isolation;
 use super::link::Link;
 use super::log;
 use super::mbuf::{TimeField, TimeFields};
 use super::mempool::Pool;
+use super::mtu::{self, InterfaceMtu};
 use super::port_options::PortOptions;
+use super::rings::{self, Descriptors};
+use super::{errno, rss};
 use crate::error::DataplaneError;
 use crate::frame::MacAddress;
 
@@ -39,6 +42,12 @@ impl Capabilities {
         unsafe { CStr::from_ptr(self.0.driver_name) }.to_string_lossy().into_owned()
     }
 
+    /// The kernel interface of the same port, where there is one: the interface that `spec` names, or that of a bifurcated driver.
+    fn interface(&self, spec: &PortSpec) -> Option<String> {
+        let named = spec.kernel_interface().map(str::to_owned);
+        named.or_else(|| if_indextoname(self.0.if_index).ok()?.into_string().ok())
+    }
+
     /// The transmit offload `bit` as a mask; 0 where the port does not have it.
     fn tx_offload(&self, bit: sys::lr_offload_bit) -> u64 {
         self.0.tx_offload_capa & (1 << bit)
@@ -50,63 +59,107 @@ impl Capabilities {
     }
 }
 
-/// An error where the port has fewer queues than `options` asks for.
-pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<(), DataplaneError> {
-    let info = Capabilities::of(device)?.0;
+/// Checks the queues that `options` asks for, and returns how many descriptors each gets. An error where the port does not have them.
+pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<Descriptors, DataplaneError> {
+    let capabilities = Capabilities::of(device)?;
+    let info = capabilities.0;
     let most = info.max_rx_queues.min(info.max_tx_queues);
-    if options.queues.get() <= most {
-        return Ok(());
+    if options.queues.get() > most {
+        let advice = match spec.queues_key() {
+            Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
+            None => "use fewer queues".to_owned(),
+        };
+        return Err(DataplaneError::Plan {
+            what: "the number of queues",
+            why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
+        });
     }
-    let advice = match spec.queues_key() {
-        Some(key) => format!("create the port with `{key}={}`, at both ends", options.queues),
-        None => "use fewer queues".to_owned(),
-    };
-    Err(DataplaneError::Plan {
-        what: "the number of queues",
-        why: format!("{} has at most {most} queues, not {}: {advice}", device.name(), options.queues),
-    })
+    let Descriptors { mut rx, mut tx } = rings::wanted(spec, options, &capabilities.driver_name(), &info)?;
+    // SAFETY: the port exists; the call brings both numbers within the driver's limits and alignment. It fails only where rte_eth_dev_info_get
+    // fails, which has just succeeded.
+    unsafe { sys::rte_eth_dev_adjust_nb_rx_tx_desc(device.id(), &mut rx, &mut tx) };
+    Ok(Descriptors { rx, tx })
 }
 
 /// Configures the port and its queues, and starts it.
 pub(super) fn start(
-    device: &Device,
+    device: &mut Device,
     spec: &PortSpec,
     options: &PortOptions,
+    descriptors: Descriptors,
     rx_pool: &Pool,
 ) -> Result<(PortInfo, TimeFields), DataplaneError> {
     log::take();
     let capabilities = Capabilities::of(device)?;
-    let mtu = mtu(device, spec, options.max_frame, &capabilities)?;
+    let driver = Driver::of(&capabilities.driver_name());
+    let largest = mtu::largest(capabilities.0.max_mtu, capabilities.0.max_rx_pktlen);
+    let mtu = mtu::to_configure(device.name(), options.max_frame, largest, driver)?;
+    if let Some((_, limit)) = spec.frame_buffers().filter(|(_, limit)| options.max_frame > *limit) {
+        // The driver would drop larger frames and count them as sent (rte_eth_af_packet.c, `eth_af_packet_tx`).
+        return Err(DataplaneError::FrameTooLarge { name: device.name().to_owned(), size: options.max_frame, limit });
+    }
     let time_fields = time_fields(device, options, &capabilities)?;
     // Fast free needs all mbufs of a queue to be of one pool, with one reference each; `Port::fill_tx_pools` sees to it.
     let fast_free = if options.fast_free { capabilities.tx_offload(sys::LR_TX_FAST_FREE_BIT) } else { 0 };
     let send_on_timestamp = time_fields.send.map_or(0, |_| 1 << sys::LR_TX_SEND_ON_TIMESTAMP_BIT);
-    let descriptors = |wanted: Option<u16>, of_driver: u16| wanted.unwrap_or(if of_driver == 0 { DEFAULT_DESCRIPTORS } else { of_driver });
+    let mut rss_key = rss::key(capabilities.0.hash_key_size);
+    // Saved before the driver can change it; the device puts it back when it is closed, also after an error.
+    let interface_mtu = capabilities.interface(spec).and_then(|interface| InterfaceMtu::save(&interface));
+    if let Some(interface_mtu) = interface_mtu {
+        let interface_mtu = device.put_back_when_closed(interface_mtu);
+        if driver.mtu == MtuSetting::OfInterface {
+            interface_mtu.raise(spec.name(), options.max_frame)?;
+        }
+    }
     let mut setup = sys::lr_setup {
         rx_offloads: time_fields.arrival.map_or(0, |_| 1 << sys::LR_RX_TIMESTAMP_BIT),
         tx_offloads: fast_free | send_on_timestamp,
         mtu: u32::from(mtu),
         queues: options.queues.get(),
-        rx_desc: descriptors(options.rx_descriptors, capabilities.0.default_rx_desc),
-        tx_desc: descriptors(options.tx_descriptors, capabilities.0.default_tx_desc),
+        rx_desc: descriptors.rx,
+        tx_desc: descriptors.tx,
         rx_pool: rx_pool.raw(),
+        rss_key: if rss_key.is_empty() { std::ptr::null_mut() } else { rss_key.as_mut_ptr() },
+        rss_key_len: capabilities.0.hash_key_size,
     };
+    if options.isolate.is_some() {
+        isolation::isolate(device, &capabilities.driver_name())?;
+    }
     let mut failed = std::ptr::null();
-    // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first.
+    // SAFETY: the port exists and is not started; the pool outlives it, since a Port drops its device first. The RSS key lives until the
+    // end of this function, and ethdev copies it (rte_eth_dev_configure).
     let error = unsafe { sys::lr_port_setup(device.id(), &mut setup, &mut failed) };
     if error != 0 {
-        return Err(device.error("setting up", error, "The driver's message names the argument that it refuses; see `linerate ports`"));
+        return Err(device.error("setting up", error, &rings::advice(&setup, &capabilities.0)));
     }
-    if options.promiscuous {
-        // SAFETY: the port is configured. Drivers without promiscuous mode return an error and receive all frames.
-        unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
+    if driver.mtu == MtuSetting::ByCall {
+        // SAFETY: the port is configured and not started.
+        let error = unsafe { sys::rte_eth_dev_set_mtu(device.id(), mtu) };
+        if error != 0 && error != -(nix::errno::Errno::EOPNOTSUPP as i32) {
+            return Err(device.error("setting the MTU", error, "Send smaller frames, or set the MTU of the interface with `ip link`"));
+        }
+    }
+    if options.promiscuous && options.isolate.is_none() {
+        // SAFETY: the port is configured.
+        let error = unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
+        if error != 0 {
+            return Err(DataplaneError::Promiscuous {
+                name: device.name().to_owned(),
+                driver: capabilities.driver_name(),
+                mac: mac(device),
+                reason: errno::text_of(error),
+            });
+        }
     }
     // SAFETY: configured above, with all queues set up.
     let error = unsafe { sys::rte_eth_dev_start(device.id()) };
     if error != 0 {
         return Err(device.error("starting", error, "Check whether another process uses the device"));
     }
-    Ok((describe(device, spec, options, &capabilities, &setup), time_fields))
+    if let Some(frames) = options.isolate {
+        isolation::take_test_frames(device, &capabilities.driver_name(), frames, options.queues.get())?;
+    }
+    Ok((describe(device, spec, options, &capabilities, &setup, mtu), time_fields))
 }
 
 /// Registers the time fields that `options` asks for. This happens before the port starts, because mlx5 looks for them then.
@@ -130,45 +183,40 @@ fn time_fields(device: &Device, options: &PortOptions, capabilities: &Capabiliti
     })
 }
 
-/// The MTU to set, or an error where the port does not carry frames of `size`.
-fn mtu(device: &Device, spec: &PortSpec, size: FrameSize, capabilities: &Capabilities) -> Result<u16, DataplaneError> {
-    let too_large = |limit: u32| DataplaneError::FrameTooLarge {
-        name: device.name().to_owned(),
-        size,
-        limit: FrameSize::new(limit + 18).unwrap_or(FrameSize::MIN),
-    };
-    // A kernel interface has its own MTU, which linerate does not change.
-    let kernel_mtu =
-        spec.kernel_interface().and_then(|name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok());
-    if let Some(limit) = kernel_mtu.filter(|&limit: &u32| limit < size.mtu()) {
-        return Err(too_large(limit));
-    }
-    // Drivers without a limit report 0 or the largest number.
-    let limit = if capabilities.0.max_mtu == 0 { u16::MAX } else { capabilities.0.max_mtu };
-    if size.mtu() > u32::from(limit) {
-        return Err(too_large(u32::from(limit)));
-    }
-    // Not below 1500: a smaller MTU gains nothing, and drivers have a minimum.
-    Ok(u16::try_from(size.mtu().max(1500)).unwrap_or(u16::MAX).min(limit))
-}
-
-fn describe(device: &Device, spec: &PortSpec, options: &PortOptions, capabilities: &Capabilities, setup: &sys::lr_setup) -> PortInfo {
+/// The port's own address.
+fn mac(device: &Device) -> MacAddress {
     let mut mac = sys::rte_ether_addr::default();
     // SAFETY: the port exists; the call writes the whole address.
     unsafe { sys::rte_eth_macaddr_get(device.id(), &mut mac) };
-    // SAFETY: the port exists.
-    let node = unsafe { sys::rte_eth_dev_socket_id(device.id()) };
+    MacAddress(mac.addr_bytes)
+}
+
+fn describe(
+    device: &Device,
+    spec: &PortSpec,
+    options: &PortOptions,
+    capabilities: &Capabilities,
+    setup: &sys::lr_setup,
+    mtu: u16,
+) -> PortInfo {
     let info = &capabilities.0;
+    let mut in_use = sys::lr_rings::default();
+    // SAFETY: the port is set up with at least one queue in each direction; the call writes the whole structure.
+    unsafe { sys::lr_rings_get(device.id(), &mut in_use) };
+    let ring = |reported: u16, asked: u16| if reported > 0 { reported } else { spec.fixed_ring().unwrap_or(asked) };
     PortInfo {
         name: device.name().to_owned(),
         devargs: spec.devargs(),
         driver: capabilities.driver_name(),
-        link_speed: if device.is_software() { None } else { Link::of(device).speed },
-        mac: MacAddress(mac.addr_bytes),
+        link_speed: Link::of(device).speed,
+        mac: mac(device),
+        promiscuous: options.promiscuous,
         max_frame: options.max_frame,
-        numa_node: u32::try_from(node).ok(),
-        rx_descriptors: spec.fixed_ring().unwrap_or(setup.rx_desc),
-        tx_descriptors: spec.fixed_ring().unwrap_or(setup.tx_desc),
+        mtu: device.interface_mtu().unwrap_or(u32::from(mtu)),
+        rss_key: (setup.queues > 1 && !spec.pairs_queues()).then(|| rss::name(setup.rss_key_len)),
+        numa_node: device.numa_node(),
+        rx_descriptors: ring(in_use.rx, setup.rx_desc),
+        tx_descriptors: ring(in_use.tx, setup.tx_desc),
         queues: setup.queues,
         offloads: offloads(setup),
         rx_burst_mode: burst_mode(device, sys::rte_eth_rx_burst_mode_get),

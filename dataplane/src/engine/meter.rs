@@ -7,13 +7,14 @@ use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::seconds;
-use crate::account::hiccup::{HiccupRecorder, HiccupReport};
+use crate::account::hiccup::HiccupRecorder;
 use crate::cpu::{CpuId, Steal};
 use crate::dpdk::Port;
 use crate::error::DataplaneError;
 use crate::time::{TickRate, ticks};
 
-/// Default hiccup threshold: a ring of 1024 descriptors buffers 25 µs at 40 Mpps.
+/// Default hiccup threshold: a longer iteration is a hiccup even where the ring absorbed it, because it delays frames. The ring and the rate
+/// can make shorter iterations hiccups too ([`HiccupRecorder::report`]).
 pub(super) const HICCUP_THRESHOLD: Duration = Duration::from_micros(25);
 
 /// What every poll loop measures of itself: hiccups, and how its time is spent.
@@ -34,12 +35,14 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(rate: TickRate, threshold: Duration) -> Self {
+    /// A meter for a poll loop of a receive ring of `descriptors` that begins now. Iterations longer than `threshold` are hiccups, and shorter
+    /// ones that could overflow the ring.
+    pub(super) fn new(rate: TickRate, threshold: Duration, descriptors: u16) -> Self {
         // The thread is pinned, so its CPU stays the same. Read before the loop begins, because reading takes time.
         let cpu = CpuId::current();
         let stolen_before = cpu.and_then(Steal::of);
         let begin = ticks();
-        let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), begin);
+        let hiccups = HiccupRecorder::new(rate, nanoseconds(threshold), descriptors, begin);
         Meter {
             rate,
             begin,
@@ -99,8 +102,14 @@ impl Meter {
         ticks_in(self.rate, duration)
     }
 
-    pub(super) fn hiccups(&self) -> HiccupReport {
-        self.hiccups.report()
+    /// The CPU that the loop runs on.
+    pub(super) fn cpu(&self) -> Option<CpuId> {
+        self.cpu
+    }
+
+    /// The hiccups so far.
+    pub(super) fn hiccups(&self) -> HiccupRecorder {
+        self.hiccups.clone()
     }
 
     /// CPU time of the loop's thread since the loop began.

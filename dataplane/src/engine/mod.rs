@@ -4,6 +4,7 @@
 mod counters;
 mod ending;
 mod meter;
+mod queue_report;
 mod reflect;
 mod running;
 mod seconds;
@@ -11,6 +12,7 @@ mod send;
 mod sink;
 
 pub use meter::CycleReport;
+pub use queue_report::{BusiestQueue, QueueReport};
 pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot};
 pub use running::{EngineReport, Running};
 pub use send::{

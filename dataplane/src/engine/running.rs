@@ -2,7 +2,7 @@
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -23,8 +23,9 @@ pub trait EngineReport: Send + Sized + 'static {
     #[doc(hidden)]
     type Counters: Counters;
 
+    /// A snapshot from the sums of the counters of `loops` poll loops.
     #[doc(hidden)]
-    fn snapshot(counters: Self::Counters, elapsed: Duration) -> Self::Snapshot;
+    fn snapshot(counters: Self::Counters, loops: usize, elapsed: Duration) -> Self::Snapshot;
 }
 
 /// The user asked the loop to stop, or another loop of the engine failed.
@@ -115,7 +116,7 @@ impl<R: EngineReport> Running<R> {
 
     /// The counters now, summed over all loops. Costs the poll loops nothing.
     pub fn snapshot(&self) -> R::Snapshot {
-        R::snapshot(total(&self.shared), self.started.elapsed())
+        R::snapshot(total(&self.shared), self.shared.len(), self.started.elapsed())
     }
 
     /// Asks the engine to stop: a sender stops at once, a sink and a reflector after the frames in flight have arrived.
@@ -160,7 +161,7 @@ pub(super) struct WatchedLink<'p, C> {
 }
 
 /// Runs one poll loop for each item of `work` and waits for all of them. Each loop has a thread of its own that is pinned and registered
-/// with EAL. All loops begin together. When one fails or panics, the others are stopped and the first failure is returned. When the link
+/// with EAL, in the order of `work`. All loops begin together. When one fails or panics, the others are stopped and the first failure is returned. When the link
 /// of `watched` goes down, all loops are stopped.
 pub(super) fn run_loops<W: Send, T: Send, C: Counters>(
     eal: &Arc<Eal>,
@@ -185,8 +186,9 @@ fn run_on_threads<W: Send, T: Send, C: Counters, P>(
     poll: impl Fn(W, &Shared<C>) -> Result<T, DataplaneError> + Sync,
 ) -> Result<Vec<T>, DataplaneError> {
     let all_prepared = Barrier::new(work.len());
-    let run_loop = |work: W, cpu: Option<CpuId>, own: &Shared<C>| {
+    let run_loop = |work: W, cpu: Option<CpuId>, own: &Shared<C>, is_prepared: Sender<()>| {
         let prepared = prepare(cpu);
+        drop(is_prepared);
         // A loop that failed to prepare waits too; otherwise the others would wait for it forever.
         all_prepared.wait();
         let _stop = StopOnPanic(shared);
@@ -202,10 +204,15 @@ fn run_on_threads<W: Send, T: Send, C: Counters, P>(
         let (alive, ended) = channel::<()>();
         let start = |((work, cpu), own)| {
             let alive = alive.clone();
-            scope.spawn(move || {
+            let (is_prepared, prepared) = channel();
+            let thread = scope.spawn(move || {
                 let _alive = alive;
-                run_loop(work, cpu, own)
-            })
+                run_loop(work, cpu, own, is_prepared)
+            });
+            // One after the other: EAL gives a thread the lowest free lcore id, so that a queue has the same one in every run. Mbufs that an
+            // earlier run left in the cache of an lcore are then found there again.
+            let _ = prepared.recv();
+            thread
         };
         let loops: Vec<_> = work.into_iter().zip(shared).map(start).collect();
         drop(alive);
@@ -310,6 +317,24 @@ mod tests {
     fn a_loop_that_fails_stops_the_others_and_its_error_is_returned() {
         let result = run(&three(), |number, own| if number == 1 { Err(failure()) } else { Ok(until_stopped(own)) });
         assert_eq!(result, Err(failure()));
+    }
+
+    #[test]
+    fn loops_are_prepared_in_order_so_that_each_has_the_same_lcore_in_every_run() {
+        let shared: Vec<Shared<Frames>> = (0..8).map(|_| Shared::default()).collect();
+        for _ in 0..20 {
+            let order = std::sync::Mutex::new(Vec::new());
+            let prepare = |cpu: Option<CpuId>| {
+                // The later ones would overtake the earlier ones.
+                let number = cpu.map_or(0, CpuId::number);
+                thread::sleep(Duration::from_micros(u64::from(8 - number) * 100));
+                order.lock().unwrap().push(number);
+                Ok(())
+            };
+            let work = (0..8).map(|number| ((), Some(CpuId::new(number)))).collect();
+            run_on_threads(work, &shared, None, prepare, |(), _| Ok(())).unwrap();
+            assert_eq!(order.into_inner().unwrap(), (0..8).collect::<Vec<_>>());
+        }
     }
 
     #[test]

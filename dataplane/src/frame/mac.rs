@@ -14,6 +14,12 @@ impl MacAddress {
     /// Every station on the segment.
     pub const BROADCAST: MacAddress = MacAddress([0xff; 6]);
 
+    /// Whether this is the address of one station: no group address (IEEE 802, the lowest bit of the first byte), and not all zero.
+    pub const fn is_unicast(self) -> bool {
+        let [first, b, c, d, e, f] = self.0;
+        first & 1 == 0 && (first | b | c | d | e | f) != 0
+    }
+
     /// A locally administered unicast address, `02:00:00:00:00:last`, for frames that need none in particular.
     pub const fn local(last: u8) -> MacAddress {
         MacAddress([0x02, 0, 0, 0, 0, last])
@@ -59,6 +65,21 @@ impl fmt::Display for MacAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn group_addresses_and_zero_are_not_unicast() {
+        for (text, unicast) in [
+            ("02:00:00:00:00:01", true),
+            ("52:54:00:00:00:01", true),
+            ("00:00:00:00:01:00", true),
+            ("00:00:00:00:00:00", false),
+            ("01:00:5e:00:00:01", false),
+            ("33:33:00:00:00:01", false),
+            ("ff:ff:ff:ff:ff:ff", false),
+        ] {
+            assert_eq!(text.parse::<MacAddress>().unwrap().is_unicast(), unicast, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_survive_being_written_and_bad_ones_are_refused() {

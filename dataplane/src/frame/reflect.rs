@@ -4,6 +4,7 @@
 //! one's complement sum, and the checksum does not cover the TTL.
 
 use super::layout::{Layout, Protocol};
+use super::mac::MacAddress;
 
 /// The result for one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,16 @@ pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
         // SAFETY: the caller vouches for the 16 bytes; this takes 12.
         unsafe { swap_macs_scalar(data(frame)) };
     }
+}
+
+/// Writes the destination address of a frame. No checksum covers it.
+///
+/// # Safety
+/// `data` is valid for writing 6 bytes, and no one else uses them meanwhile.
+#[inline]
+pub unsafe fn set_destination(data: *mut u8, destination: MacAddress) {
+    // SAFETY: the caller vouches for the 6 bytes.
+    unsafe { data.cast::<[u8; 6]>().write_unaligned(destination.0) };
 }
 
 /// Reflects a burst at layers 2, 3 and 4: swaps Ethernet addresses, IP addresses and ports, decrements the TTL or hop limit, and updates the

@@ -7,7 +7,7 @@ use super::layout::{
     Layout, Network, Protocol, Tagging,
 };
 use super::mac::MacAddress;
-use super::tag::{StreamId, TAG_SUM, Tag};
+use super::tag::{RawTag, StreamId, TAG_LEN, TAG_SUM, Tag};
 
 /// Least bytes behind the tag of a checked payload: four that balance the UDP sum and four of CRC.
 const CHECKED_FILL: usize = 8;
@@ -133,6 +133,21 @@ impl Template {
     /// The frame from the destination address to the last byte before the FCS: L − 4 bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The frame as it is before it is stamped: no receiver takes it for a test frame, because its tag is marked as that of a replayed frame.
+    /// A stamp replaces the whole tag.
+    ///
+    /// A sender's mbufs are filled with these bytes. A driver can still hold mbufs of an earlier run then, such as frames that waited behind a
+    /// pause or a lost link; they leave unstamped, and must not count in the new run.
+    pub fn unstamped(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        let tag = self.layout().tag_offset();
+        if let Some(tag) = bytes.get_mut(tag..tag + TAG_LEN) {
+            // SAFETY: the slice is 18 readable and writable bytes.
+            unsafe { RawTag::read(tag.as_ptr()).replayed().write(tag.as_mut_ptr()) };
+        }
+        bytes
     }
 
     /// The frame's size, FCS included.

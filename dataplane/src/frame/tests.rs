@@ -173,6 +173,23 @@ fn a_size_that_the_layout_does_not_fit_into_recognises_no_frame() {
 
 proptest! {
     #[test]
+    fn an_unstamped_frame_is_foreign_and_its_stamp_makes_it_whole(spec in any_spec(), size in any_size(), sequence: u64, time: u64) {
+        let size = size.max(spec.least_size());
+        prop_assume!(Template::build(&spec, size).is_ok());
+        let template = Template::build(&spec, size).unwrap();
+        let (mut of_pool, mut expected) = (template.unstamped(), template.bytes().to_vec());
+        let classifier = Classifier::for_template(&template);
+        prop_assert_eq!(classifier.classify(&of_pool), Class::Foreign);
+        for frame in [&mut of_pool, &mut expected] {
+            Stamper::new(template.layout(), spec.stream, sequence).stamp_slice(frame, time);
+        }
+        prop_assert_eq!(&of_pool, &expected);
+        prop_assert!(classifier.classify(&of_pool).is_test());
+    }
+}
+
+proptest! {
+    #[test]
     fn every_template_has_right_lengths_and_checksums(spec in any_spec(), size in any_size()) {
         if let Ok(template) = Template::build(&spec, size) {
             prop_assert_eq!(template.bytes().len() as u32, size.without_fcs());

@@ -24,17 +24,17 @@ fn read_clocks() -> Option<Reading> {
 
 /// The start of a calibration. The rate is more precise the longer ago it was.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Calibration {
+pub(crate) struct TickCalibration {
     begin: Option<Reading>,
 }
 
-impl Calibration {
+impl TickCalibration {
     /// Shortest time to calibrate over: a reading has an error of about 30 ns, which is a fraction of 1 ppm of 200 ms.
     const SHORTEST: Duration = Duration::from_millis(200);
 
     /// Begins now.
     pub(crate) fn begin() -> Self {
-        Calibration { begin: read_clocks() }
+        TickCalibration { begin: read_clocks() }
     }
 
     /// Ticks per second from the start until now; waits until [`SHORTEST`](Self::SHORTEST) has passed. `None` where the kernel has no raw
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_counter_runs_as_the_raw_clock_does() {
-        let rate = Calibration::begin().rate().unwrap();
+        let rate = TickCalibration::begin().rate().unwrap();
         let (begin, start) = (ticks(), std::time::Instant::now());
         std::thread::sleep(Duration::from_millis(20));
         let ticked = rate.nanoseconds(ticks() - begin);

@@ -64,9 +64,11 @@ impl LateBound {
     }
 }
 
-/// Records the lateness of releases. A release more than 1 µs late counts as late.
+/// What a schedule has released and skipped, and how late. A release more than 1 µs late counts as late.
 #[derive(Debug, Clone)]
-pub(crate) struct Lateness {
+pub struct ReleaseLog {
+    released: u64,
+    skipped: u64,
     ticks: TickRate,
     threshold: u64,
     releases: u64,
@@ -75,9 +77,46 @@ pub(crate) struct Lateness {
     total: u128,
 }
 
-impl Lateness {
-    pub(crate) fn new(ticks: TickRate) -> Lateness {
-        Lateness { ticks, threshold: ticks.ticks(Nanoseconds::new(1000)), releases: 0, late: 0, longest: 0, total: 0 }
+impl ReleaseLog {
+    pub(crate) fn new(ticks: TickRate) -> ReleaseLog {
+        ReleaseLog {
+            released: 0,
+            skipped: 0,
+            ticks,
+            threshold: ticks.ticks(Nanoseconds::new(1000)),
+            releases: 0,
+            late: 0,
+            longest: 0,
+            total: 0,
+        }
+    }
+
+    /// Frames released so far.
+    pub fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Frames skipped so far.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Frames that have left the schedule, one way or the other.
+    pub fn past(&self) -> u64 {
+        self.released + self.skipped
+    }
+
+    /// Adds frames that were released and skipped.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, release: Release) -> Release {
+        self.released += u64::from(release.frames);
+        self.skipped += release.skipped;
+        release
+    }
+
+    /// The error of a policy that ends the run at a frame which is `late` ticks late.
+    pub(crate) fn too_late(&self, late: u64) -> TooLate {
+        TooLate { frame: self.past(), late: self.ticks.nanoseconds(late) }
     }
 
     /// Records a release whose first frame was `late` ticks late.
@@ -89,7 +128,8 @@ impl Lateness {
         self.total += u128::from(late);
     }
 
-    pub(crate) fn report(&self) -> LatenessReport {
+    /// The lateness of all releases.
+    pub fn lateness(&self) -> LatenessReport {
         let mean_ticks = if self.releases == 0 { 0.0 } else { self.total as f64 / self.releases as f64 };
         LatenessReport {
             late_bursts: self.late,

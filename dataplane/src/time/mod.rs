@@ -9,13 +9,13 @@ mod tick_rate;
 mod ticks;
 
 pub use boot_id::BootId;
-pub use lateness::{LatePolicy, LatenessReport, Release, TooLate};
+pub use lateness::{LatePolicy, LatenessReport, Release, ReleaseLog, TooLate};
 pub use schedule::{PaceError, Schedule};
 pub use tick_rate::TickRate;
 
-pub(crate) use calibration::Calibration;
+pub(crate) use calibration::TickCalibration;
 pub(crate) use clock_map::{ClockMap, Reading};
-pub(crate) use lateness::{LateBound, Lateness};
+pub(crate) use lateness::LateBound;
 pub(crate) use ticks::ticks;
 
 #[cfg(test)]

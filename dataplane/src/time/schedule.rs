@@ -9,7 +9,7 @@ use std::sync::Arc;
 use methodology::units::{PacketRate, Seconds};
 use thiserror::Error;
 
-use super::lateness::{LateBound, LatePolicy, Lateness, LatenessReport, Release, TooLate};
+use super::lateness::{LateBound, LatePolicy, Release, ReleaseLog, TooLate};
 use super::tick_rate::TickRate;
 
 /// A rate that cannot be scheduled.
@@ -39,9 +39,7 @@ pub struct Schedule {
     lead: u64,
     bound: LateBound,
     late_policy: LatePolicy,
-    released: u64,
-    skipped: u64,
-    lateness: Lateness,
+    log: ReleaseLog,
     ticks: TickRate,
 }
 
@@ -94,9 +92,7 @@ impl Schedule {
             lead: 0,
             bound: LateBound::new(policy, gap, ticks),
             late_policy: policy,
-            released: 0,
-            skipped: 0,
-            lateness: Lateness::new(ticks),
+            log: ReleaseLog::new(ticks),
             ticks,
         })
     }
@@ -136,7 +132,7 @@ impl Schedule {
             None => Schedule::new(self.ticks, rate, start, self.late_policy)?,
             Some(sized) => Schedule::sized(self.ticks, rate, start, self.late_policy, Arc::clone(&sized.wire_bytes))?,
         };
-        *self = Schedule { lead: self.lead, released: self.released, skipped: self.skipped, lateness: self.lateness.clone(), ..next };
+        *self = Schedule { lead: self.lead, log: self.log.clone(), ..next };
         Ok(())
     }
 
@@ -202,28 +198,18 @@ impl Schedule {
         Seconds::from_whole(1) * (((frames / in_a_round) as f64 + of_a_round) * in_a_round as f64 / self.rate.pps())
     }
 
-    /// Frames released so far.
-    pub fn released(&self) -> u64 {
-        self.released
-    }
-
-    /// Frames skipped so far.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    /// The lateness of all releases.
-    pub fn lateness(&self) -> LatenessReport {
-        self.lateness.report()
+    /// What was released and skipped so far.
+    pub fn log(&self) -> &ReleaseLog {
+        &self.log
     }
 
     #[inline]
     fn release(&mut self, until: u64, late: u64, room: u32) -> Result<Release, TooLate> {
-        self.lateness.note(late);
+        self.log.note(late);
         let mut skipped = 0;
         if late >= self.bound.ticks {
             if self.bound.aborts {
-                return Err(TooLate { frame: self.released + self.skipped, late: self.ticks.nanoseconds(late) });
+                return Err(self.log.too_late(late));
             }
             skipped = if self.sized.is_some() { self.skip_late_sized(late) } else { self.skip_late(late) };
         }
@@ -232,8 +218,7 @@ impl Schedule {
             self.step();
             frames += 1;
         }
-        self.released += u64::from(frames);
-        Ok(Release { frames, skipped })
+        Ok(self.log.add(Release { frames, skipped }))
     }
 
     #[inline(always)]
@@ -262,7 +247,6 @@ impl Schedule {
         let ticks = exact.div_ceil(u128::from(self.numerator));
         self.fraction = (ticks * u128::from(self.numerator) - exact) as u64;
         self.due = self.due.wrapping_add(ticks as u64);
-        self.skipped += skipped as u64;
         skipped as u64
     }
 
@@ -275,7 +259,6 @@ impl Schedule {
             self.step();
             skipped += 1;
         }
-        self.skipped += skipped;
         skipped
     }
 }

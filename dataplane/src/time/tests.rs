@@ -41,7 +41,7 @@ proptest! {
             elapsed += poll;
             let release = schedule.due(start.wrapping_add(elapsed), u32::MAX).unwrap();
             prop_assert_eq!(release.skipped, 0);
-            prop_assert_eq!(u128::from(schedule.released()), exactly_due(elapsed, pps, hz));
+            prop_assert_eq!(u128::from(schedule.log().released()), exactly_due(elapsed, pps, hz));
         }
     }
 
@@ -58,7 +58,7 @@ proptest! {
             prop_assert_eq!(ahead.due(elapsed, u32::MAX).unwrap().frames, plain.due(elapsed, u32::MAX).unwrap().frames);
             prop_assert_eq!(ahead.next_due(), plain.next_due() + lead);
         }
-        let late = |schedule: &Schedule| schedule.lateness().max_ns.ns();
+        let late = |schedule: &Schedule| schedule.log().lateness().max_ns.ns();
         let (ahead, plain, lead) = (late(&ahead), late(&plain), clock(hz).nanoseconds(lead).ns());
         prop_assert!(ahead.abs_diff(plain.saturating_sub(lead)) <= 1, "{} {} {}", ahead, plain, lead);
     }
@@ -83,7 +83,7 @@ proptest! {
             prop_assert!(frames <= room);
             if frames == 0 { break }
         }
-        prop_assert_eq!(u128::from(schedule.released()), exactly_due(elapsed, pps, 2_600_000_000));
+        prop_assert_eq!(u128::from(schedule.log().released()), exactly_due(elapsed, pps, 2_600_000_000));
     }
 
     #[test]
@@ -99,8 +99,8 @@ proptest! {
             let release = schedule.due(now, u32::MAX).unwrap();
             skipped += release.skipped;
             let due = exactly_due(now, pps, hz);
-            prop_assert_eq!(u128::from(schedule.released() + skipped), due);
-            prop_assert_eq!(schedule.skipped(), skipped);
+            prop_assert_eq!(u128::from(schedule.log().released() + skipped), due);
+            prop_assert_eq!(schedule.log().skipped(), skipped);
             // Frames due in the last `bound` ticks are sent, older ones are not.
             if release.skipped > 0 {
                 let too_late = exactly_due(now.saturating_sub(bound), pps, hz);
@@ -122,7 +122,7 @@ fn there_is_no_drift_over_ten_to_the_twelve_ticks() {
             now += step;
             schedule.due(now, u32::MAX).unwrap();
         }
-        assert_eq!(u128::from(schedule.released()), exactly_due(now, pps, hz), "{pps}");
+        assert_eq!(u128::from(schedule.log().released()), exactly_due(now, pps, hz), "{pps}");
     }
 }
 
@@ -146,7 +146,7 @@ fn lateness_is_recorded_for_every_release() {
     for now in [1000, 2100, 5500] {
         schedule.due(now, 64).unwrap();
     }
-    let lateness = schedule.lateness();
+    let lateness = schedule.log().lateness();
     assert_eq!((lateness.late_bursts, lateness.max_ns, lateness.mean_ns), (1, Nanoseconds::new(2500), (100.0 + 2500.0) / 3.0));
 }
 

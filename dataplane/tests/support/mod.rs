@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
 
+pub mod veth;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -33,6 +35,21 @@ impl Engine {
     pub fn start_in(namespace: &str, job: &Value) -> Engine {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_engine")]);
+        Engine::start_with(command, job)
+    }
+
+    /// Starts one with a shared library in it, such as a driver.
+    pub fn start_preloaded(library: &Path, job: &Value) -> Engine {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
+        command.env("LD_PRELOAD", library);
+        Engine::start_with(command, job)
+    }
+
+    /// Starts one with a driver in it, on a machine whose buses are those of the folder `buses` instead of /sys/bus. The driver writes to `log`.
+    pub fn start_with_buses(driver: &Path, buses: &Path, log: &Path, job: &Value) -> Engine {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /sys/bus && LD_PRELOAD="$1" exec "$2" "$3""#]).arg(buses).arg(driver);
+        command.env("LRSWITCH_LOG", log).arg(env!("CARGO_BIN_EXE_engine"));
         Engine::start_with(command, job)
     }
 

@@ -44,7 +44,7 @@ pub struct MethodReport {
     pub trials: Vec<Trial>,
     /// Every departure from the clauses the method names.
     pub deviations: Vec<Deviation>,
-    /// What it is worth.
+    /// Its verdict.
     pub verdict: MethodVerdict,
 }
 

@@ -54,7 +54,7 @@ impl<'s, 'b, M: Measurer> Probe<'s, 'b, M> {
         Probe { bench, history: History::default(), started, before, time_limit }
     }
 
-    /// One trial, filed. A trial that stays invalid is filed as a disturbance and judged by nobody.
+    /// One trial, filed. A trial that stays invalid is filed as a disturbance and is not judged.
     fn measure(&mut self, load: PacketRate, duration: Seconds) -> Result<(), NoOutcome<M::Error>> {
         let trial = self.bench.trial(TrialInput::constant(load, duration), TrialPurpose::Search)?;
         self.history.file(load, &trial);

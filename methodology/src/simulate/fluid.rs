@@ -12,7 +12,7 @@ pub(super) struct Segment {
 
 /// What became of the arrivals.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
+pub(super) struct FluidFlow {
     /// Arrivals the buffer could not take, each segment.
     pub overflow: Vec<f64>,
     /// When the last of them came.
@@ -46,8 +46,8 @@ const FRAMES: f64 = 1e-6;
 const MOMENT: f64 = 1e-12;
 
 /// Follows the buffer through the segments. `phase` is absolute time at the trial's start, for the stall.
-pub(super) fn follow(segments: &[Segment], buffer: f64, stall: Option<Periodic>, phase: f64) -> Flow {
-    let mut flow = Flow::default();
+pub(super) fn follow(segments: &[Segment], buffer: f64, stall: Option<Periodic>, phase: f64) -> FluidFlow {
+    let mut flow = FluidFlow::default();
     let (mut level, mut begin) = (0.0, 0.0);
     for segment in segments {
         let overflow = follow_segment(segment, buffer, stall, phase, begin, &mut level, &mut flow);
@@ -65,7 +65,7 @@ fn follow_segment(
     phase: f64,
     begin: f64,
     level: &mut f64,
-    flow: &mut Flow,
+    flow: &mut FluidFlow,
 ) -> f64 {
     let end = begin + segment.duration;
     let (mut now, mut lost) = (begin, 0.0);
@@ -120,7 +120,7 @@ fn follow_segment(
 
 /// From `now` to `until` nothing changes but the level, which may reach an end of the buffer once.
 #[allow(clippy::too_many_arguments, reason = "one step of one loop, taken out of it for reading")]
-fn step(rate: f64, service: f64, buffer: f64, now: f64, until: f64, stalled_until: f64, level: &mut f64, flow: &mut Flow) -> f64 {
+fn step(rate: f64, service: f64, buffer: f64, now: f64, until: f64, stalled_until: f64, level: &mut f64, flow: &mut FluidFlow) -> f64 {
     let slope = rate - service;
     flow.pieces.push(Piece { start: now, level: *level, slope, service, stalled_until });
     let room = if slope > 0.0 { (buffer - *level) / slope } else { f64::INFINITY };
@@ -144,7 +144,7 @@ fn step(rate: f64, service: f64, buffer: f64, now: f64, until: f64, stalled_unti
     }
 }
 
-impl Flow {
+impl FluidFlow {
     /// How long a frame that arrives at `moment` and is taken waits: until a stall is over, then for the frames before it.
     pub fn wait(&self, moment: f64) -> f64 {
         let moment = match self.holes.iter().find(|hole| (hole.start..hole.end).contains(&moment)) {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::units::Seconds;
 
-    fn one(rate: f64, service: f64, duration: f64, buffer: f64) -> Flow {
+    fn one(rate: f64, service: f64, duration: f64, buffer: f64) -> FluidFlow {
         follow(&[Segment { rate, service, duration }], buffer, None, 0.0)
     }
 

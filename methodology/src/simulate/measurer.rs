@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial, Distribution};
 
 use super::Device;
-use super::fluid::{Flow, Segment, follow};
+use super::fluid::{FluidFlow, Segment, follow};
 use crate::statistics::summarise_delays;
 use crate::trial::{DelayDefinition, Direction, DirectionOutcome, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome};
 use crate::units::{Nanoseconds, Pace, PacketRate, Seconds};
@@ -91,7 +91,7 @@ impl SimulatedMeasurer {
         Binomial::new(frames, chance).map_or(0, |binomial| binomial.sample(&mut self.rng).min(frames))
     }
 
-    /// How often the tester's loop is away during the trial, as far as its queue cannot hide it, and the frames each time costs.
+    /// How often the tester's loop is interrupted during the trial for longer than its queue holds frames, and the frames each time costs.
     fn hiccups(&self, rate: f64, begin: f64, duration: f64) -> (u64, u64, Seconds) {
         let Some(hiccup) = self.device.hiccup else { return (0, 0, Seconds::ZERO) };
         let missed = rate * hiccup.length.seconds() - TESTER_QUEUE;
@@ -198,7 +198,7 @@ impl SimulatedMeasurer {
         (length > 0.0).then_some((from, from + length))
     }
 
-    fn delays(&mut self, flow: &Flow, sent: u64, duration: f64, after: f64) -> Option<crate::trial::DelaySummary> {
+    fn delays(&mut self, flow: &FluidFlow, sent: u64, duration: f64, after: f64) -> Option<crate::trial::DelaySummary> {
         let span = duration - after;
         let frames = (sent as f64 * (span / duration).max(0.0)) as u64;
         let samples = frames.min(DELAYS);

@@ -107,7 +107,7 @@ fn sending_time(trial: &Trial) -> Seconds {
     }
 }
 
-/// What a trial is worth, and the loss a search may judge it by.
+/// The verdict of a trial, and the loss that a search judges.
 ///
 /// Loss is (sent − received)/sent (RFC 2544 §26.3). Where the tester offered less than intended beyond `slack`, the missing frames
 /// count as lost, so that a load is never claimed that was not offered (CSIT counts unsent frames so; MLRsearch draft §"Measurer").

@@ -2,8 +2,8 @@ use super::{TrialInput, TrialOutcome};
 
 /// Does one trial at a time: load and duration in, outcome out (draft-ietf-bmwg-mlrsearch-15 §"Measurer").
 ///
-/// An implementation keeps the phases that the input asks for, sends, waits for stragglers, and only then reads both
-/// ends. It reports what happened and judges nothing. It fails where there is no outcome at all: an endpoint died, a
+/// An implementation keeps the phases that the input asks for, sends, drains, and only then reads both
+/// ends. It reports what happened and judges nothing. It fails where there is no outcome at all: an endpoint failed, a
 /// stimulus that it cannot make was asked for.
 pub trait Measurer {
     /// Why there is no outcome.

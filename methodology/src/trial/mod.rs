@@ -1,4 +1,4 @@
-//! One trial: what is sent, what came back, and whether it may be believed.
+//! One trial: what is sent, what came back, and whether it is valid.
 //!
 //! A [`Measurer`] is the only thing a search or a procedure knows of the world. The testbed implements it over real
 //! endpoints, [`crate::simulate`] over a device whose answer is known.
@@ -16,7 +16,10 @@ pub use bench::{Bench, NoOutcome, judge};
 pub use delay::{DelayDefinition, DelayHistogram, DelaySummary, IpdvSummary};
 pub use input::{ResetKind, Stimulus, TrialInput};
 pub use measurer::Measurer;
-pub use outcome::{Direction, DirectionOutcome, Engine, Fault, Hiccups, LossDomains, MOST_DUPLICATES, TrialOutcome, too_many_duplicates};
+pub use outcome::{
+    Direction, DirectionOutcome, Engine, Fault, Hiccups, LossDomains, MOST_DUPLICATES, MOST_FOREIGN, TrialOutcome, too_many_duplicates,
+    too_many_foreign,
+};
 pub use phases::{Deviation, TrialPhases};
 pub use record::{Trial, TrialPurpose, TrialReason, TrialState, TrialVerdict};
 pub use tester_rule::TesterRule;

@@ -82,7 +82,7 @@ pub struct LossDomains {
     pub foreign: u64,
 }
 
-/// A poll loop that was away longer than its queue can hide.
+/// A poll loop that was interrupted for longer than its queue holds frames.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hiccups {
@@ -142,8 +142,15 @@ pub enum Fault {
         /// Distinct frames that came.
         received: u64,
     },
-    /// Another sender used a stream of this trial, so that its frames were counted too.
+    /// Another sender used the same path: its frames took a part of the capacity, and may have been counted.
     SeveralSenders,
+    /// More frames arrived that are no test frames than a path carries by itself; see [`too_many_foreign`].
+    ForeignFrames {
+        /// Such frames.
+        frames: u64,
+        /// Distinct test frames that came.
+        received: u64,
+    },
     /// Frames had not come when the wait for them ended: the path takes longer than that, or they are lost.
     InFlight {
         /// How many.
@@ -166,6 +173,18 @@ pub const MOST_DUPLICATES: f64 = 1e-3;
 /// The fault of `frames` copies of `received` frames, where they are too many.
 pub fn too_many_duplicates(frames: u64, received: u64) -> Option<Fault> {
     (frames as f64 > MOST_DUPLICATES * received as f64).then_some(Fault::Duplicates { frames, received })
+}
+
+/// Frames that are no test frames and change no result: ARP, neighbour discovery, LLDP and spanning tree send a few a second each
+/// (RFC 2544 §11.3 adds about as many on purpose).
+const FEW_FOREIGN: u64 = 10;
+
+/// The largest share of foreign frames among the test frames of a valid trial: the accuracy that results are given with.
+pub const MOST_FOREIGN: f64 = 0.01;
+
+/// Whether so many foreign frames beside distinct test frames are other traffic, which takes a part of the path's capacity.
+pub fn too_many_foreign(frames: u64, received: u64) -> Option<Fault> {
+    (frames > FEW_FOREIGN && frames as f64 > MOST_FOREIGN * received as f64).then_some(Fault::ForeignFrames { frames, received })
 }
 
 /// A part of the tester that sends or receives test frames.
@@ -193,7 +212,10 @@ impl fmt::Display for Engine {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::LinkDown { port } => write!(f, "the link of {port} was down when the trial began"),
+            Fault::LinkDown { port } => write!(
+                f,
+                "the link of {port} was down before and after the trial: check the cable and the other end, or the port's state with `ip link`"
+            ),
             Fault::LinkChange { port } => write!(f, "the link of {port} changed during the trial"),
             Fault::PauseFrames { count } => write!(f, "{count} pause frames were counted: flow control limited the rate"),
             Fault::SizeNotIntended { intended, counted_milli } => {
@@ -204,9 +226,10 @@ impl fmt::Display for Fault {
             Fault::Duplicates { frames, received } => {
                 write!(f, "{frames} copies of {received} frames arrived: something on the path or beside it multiplies frames")
             }
-            Fault::SeveralSenders => {
-                f.write_str("frames of another sender with the same stream number arrived: another run uses the same path")
+            Fault::ForeignFrames { frames, received } => {
+                write!(f, "{frames} frames that are no test frames arrived beside {received} test frames: other traffic uses the same path")
             }
+            Fault::SeveralSenders => f.write_str("test frames of another sender arrived: another run uses the same path"),
             Fault::InFlight { frames, waited } => {
                 write!(f, "{frames} frames had not returned {waited} after the last one was sent: they are lost or still in flight")
             }

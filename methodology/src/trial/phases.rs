@@ -56,7 +56,7 @@ impl TrialPhases {
     }
 }
 
-/// Where a measurement departs from the clause it names. A result says so; it does not hide it.
+/// Where a measurement departs from the clause it names. The result names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deviation {
     /// The clause, e.g. `RFC 2544 §24`.

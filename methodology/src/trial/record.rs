@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fault, TrialInput, TrialOutcome};
 use crate::units::{LossRatio, Seconds};
 
-/// One trial as it is kept: what was asked, what happened, and what it is worth.
+/// One trial as it is kept: what was asked, what happened, and its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Counts from 1 within one run of a method.
@@ -18,7 +18,7 @@ pub struct Trial {
     pub input: TrialInput,
     /// What happened.
     pub outcome: TrialOutcome,
-    /// What it is worth.
+    /// Its verdict.
     pub verdict: TrialVerdict,
     /// The loss a search judges: frames lost or, beyond the tolerance, not offered, over frames intended.
     pub loss_ratio: LossRatio,
@@ -28,7 +28,7 @@ pub struct Trial {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrialPurpose {
-    /// To learn what the tester can offer; judged by nobody.
+    /// To learn what the tester can offer; it is not judged.
     Calibration,
     /// A step of a search.
     Search,
@@ -36,16 +36,16 @@ pub enum TrialPurpose {
     Measurement,
 }
 
-/// Whether a trial may be believed, and why not.
+/// Whether a trial is valid, and the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialVerdict {
-    /// In a word.
+    /// Valid or not.
     pub state: TrialState,
     /// Everything that was noticed; may be non-empty on a valid trial too.
     pub reasons: Vec<TrialReason>,
 }
 
-/// In a word, whether a trial may be believed.
+/// Whether a trial is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrialState {

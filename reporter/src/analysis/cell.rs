@@ -72,7 +72,7 @@ impl fmt::Display for SizeKey {
 pub struct Cell<'a> {
     /// What they have in common.
     pub key: CellKey,
-    /// Those that can be believed.
+    /// Those that can be trusted.
     pub valid: Vec<&'a Record>,
     /// Those that were measured but are spoilt.
     pub invalid: Vec<&'a Record>,

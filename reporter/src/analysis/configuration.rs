@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Amount, Unit};
+use crate::amount::{Amount, Unit};
 use crate::record::Record;
 
 /// What tells apart measurements that are alike in pair, stack, method, size and load: who measured, with how many queues, in which bursts, over

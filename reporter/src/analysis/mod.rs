@@ -18,7 +18,6 @@ mod plateau;
 mod quantity;
 mod ratio;
 mod tuning;
-mod words;
 
 use serde::Serialize;
 
@@ -36,13 +35,11 @@ pub use level::LEVEL;
 pub use overview::{Overview, ReasonCount, VerdictCounts};
 pub use percentiles::{Distribution, Percentile, PercentileCurve, UnreadHistogram, percentile_curves, shortest_round_trips};
 pub use percentiles_under_load::{LoadedCurve, percentiles_under_load};
-pub use placement::{Best, End, Offload, Placement, placement};
+pub use placement::{Best, Offload, PairEnd, Placement, placement};
 pub use plateau::{Plateau, PlateauOf, plateaus};
-pub use quantity::{Amount, Quantity, Unit};
-pub(crate) use quantity::{scaled, three_digits};
+pub use quantity::Quantity;
 pub use ratio::{Basis, LatencyRatio, Ratio, latency_ratios, throughput_ratios};
 pub use tuning::{Fastest, TunedRate, Tuning, tunings};
-pub(crate) use words::{counted, signed_percent};
 
 /// Everything the report says beyond the records themselves.
 #[derive(Debug, Clone, Serialize)]

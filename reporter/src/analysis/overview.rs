@@ -9,7 +9,7 @@ use crate::record::{Pair, Record, Stack, State};
 /// How many records of each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct VerdictCounts {
-    /// Can be believed.
+    /// Can be trusted.
     pub valid: usize,
     /// Measured, but spoilt.
     pub invalid: usize,

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Amount, Cells, Group, Quantity, statistics};
+use super::{Cells, Group, Quantity, statistics};
+use crate::amount::Amount;
 use crate::record::{EndpointId, Metric, Pair, Stack};
 
 /// What to place where.
@@ -36,7 +37,7 @@ pub struct Best {
 /// Which end moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum PairEnd {
     /// The sender.
     Sender,
     /// The receiver.
@@ -55,7 +56,7 @@ pub struct Offload {
     /// At which size, in bytes.
     pub bytes: u32,
     /// Which end moves.
-    pub end: End,
+    pub end: PairEnd,
     /// SmartNIC over CPU: geometric mean of the matched pairs' ratios.
     pub change: f64,
     /// Lowest of those ratios.
@@ -92,7 +93,7 @@ pub fn placement(cells: &Cells<'_>) -> Placement {
     let mut found = Placement::default();
     for ((_, stack, quantity, bytes), results) in &table {
         found.best.extend(best_of(*stack, *quantity, *bytes, results));
-        for end in [End::Sender, End::Receiver, End::Both] {
+        for end in [PairEnd::Sender, PairEnd::Receiver, PairEnd::Both] {
             found.offload.extend(offload_of(*stack, *quantity, *bytes, end, results));
         }
     }
@@ -114,15 +115,15 @@ fn best_of(stack: Stack, quantity: Quantity, bytes: u32, results: &BTreeMap<Pair
     })
 }
 
-fn offload_of(stack: Stack, quantity: Quantity, bytes: u32, end: End, results: &BTreeMap<Pair, f64>) -> Option<Offload> {
+fn offload_of(stack: Stack, quantity: Quantity, bytes: u32, end: PairEnd, results: &BTreeMap<Pair, f64>) -> Option<Offload> {
     let to_dpu = |endpoint: &EndpointId| (endpoint.kind() == "cpu").then(|| EndpointId(format!("{}-dpu", endpoint.system())));
     let ratios: Vec<f64> = results
         .iter()
         .filter_map(|(pair, on_cpu)| {
             let moved = match end {
-                End::Sender => Pair { from: to_dpu(&pair.from)?, to: pair.to.clone() },
-                End::Receiver => Pair { from: pair.from.clone(), to: to_dpu(&pair.to)? },
-                End::Both => Pair { from: to_dpu(&pair.from)?, to: to_dpu(&pair.to)? },
+                PairEnd::Sender => Pair { from: to_dpu(&pair.from)?, to: pair.to.clone() },
+                PairEnd::Receiver => Pair { from: pair.from.clone(), to: to_dpu(&pair.to)? },
+                PairEnd::Both => Pair { from: to_dpu(&pair.from)?, to: to_dpu(&pair.to)? },
             };
             let on_dpu = results.get(&moved)?;
             (*on_cpu > 0.0).then_some(on_dpu / on_cpu)

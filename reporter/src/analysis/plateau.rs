@@ -1,7 +1,8 @@
 use serde::Serialize;
 
 use super::statistics::{LogDifference, NoInterval, geometric_mean, geometric_mean_interval, ratio_interval, ratio_of_geometric_means};
-use super::{Amount, Cell, Cells, LEVEL, Quantity};
+use super::{Cell, Cells, LEVEL, Quantity};
+use crate::amount::Amount;
 use crate::record::{CeilingKind, Pair, ReportView, Stack};
 
 /// A share of the ceiling, or of the highest rate, that counts as having reached it. Line rate itself is never quite reached: RFC 8239 §2.2

@@ -47,7 +47,7 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
-    /// Sorts an operating system's error into the ones that a person can mend.
+    /// Sorts an operating system's error into those that a user can fix.
     pub(crate) fn io(file: &Path, action: &'static str, source: io::Error) -> Self {
         let file = file.to_owned();
         match source.kind() {

@@ -7,7 +7,7 @@ use crate::analysis::{CellKey, Quantity, Sample};
 /// The answer for one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Finding {
+pub enum Judgement {
     /// Differs beyond noise, for the better.
     Better,
     /// Differs beyond noise, for the worse.
@@ -20,15 +20,15 @@ pub enum Finding {
     NotValid,
 }
 
-impl Finding {
+impl Judgement {
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
-            Finding::Better => "better",
-            Finding::Worse => "worse",
-            Finding::WithinNoise => "within noise",
-            Finding::CannotJudge => "noise unknown",
-            Finding::NotValid => "not valid",
+            Judgement::Better => "better",
+            Judgement::Worse => "worse",
+            Judgement::WithinNoise => "within noise",
+            Judgement::CannotJudge => "noise unknown",
+            Judgement::NotValid => "not valid",
         }
     }
 }
@@ -55,7 +55,7 @@ pub struct Change {
     /// Corrected for the number of comparisons.
     pub p_corrected: Option<f64>,
     /// The answer.
-    pub finding: Finding,
+    pub finding: Judgement,
     /// Why there was no test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_judged: Option<NoInterval>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, Correction, Finding, NoiseOf, Visible};
+use super::{Change, Correction, Judgement, NoiseOf, Visible};
 use crate::analysis::LEVEL;
 use crate::analysis::statistics::{LogDifference, LogSpread, NoInterval, SharedNoise};
 
@@ -16,7 +16,7 @@ const EQUAL: f64 = 1e-9;
 pub(super) fn test(changes: &mut [Change], noise: NoiseOf) {
     match noise {
         NoiseOf::WithinARun => within_a_run(changes),
-        NoiseOf::BetweenRuns => changes.iter_mut().filter(|c| c.finding != Finding::NotValid).for_each(|c| settle(c, between_runs(c))),
+        NoiseOf::BetweenRuns => changes.iter_mut().filter(|c| c.finding != Judgement::NotValid).for_each(|c| settle(c, between_runs(c))),
     }
 }
 
@@ -24,7 +24,7 @@ pub(super) fn test(changes: &mut [Change], noise: NoiseOf) {
 fn within_a_run(changes: &mut [Change]) {
     let shared = |change: &Change| -> Option<LogSpread> {
         let (n, m) = (change.base.values.len(), change.new.values.len());
-        let alike = n.min(m) > 1 && n.max(m) < UNEQUAL * n.min(m) && change.finding != Finding::NotValid;
+        let alike = n.min(m) > 1 && n.max(m) < UNEQUAL * n.min(m) && change.finding != Judgement::NotValid;
         LogSpread::pooled(&change.new.values, &change.base.values).ok().filter(|_| alike)
     };
     // The kind of a result: its repetitions vary as those of its like.
@@ -34,7 +34,7 @@ fn within_a_run(changes: &mut [Change]) {
         spreads.entry(kind(change)).or_default().extend(shared(change));
     }
     let common: BTreeMap<_, SharedNoise> = spreads.into_iter().filter_map(|(kind, of)| Some((kind, SharedNoise::of(&of)?))).collect();
-    for change in changes.iter_mut().filter(|change| change.finding != Finding::NotValid) {
+    for change in changes.iter_mut().filter(|change| change.finding != Judgement::NotValid) {
         let (new, base) = (&change.new.values, &change.base.values);
         let test = match (shared(change), common.get(&kind(change))) {
             (Some(own), Some(common)) => LogDifference::student(new, base, common.moderate(own)),
@@ -80,9 +80,9 @@ pub(super) fn correct(changes: &mut [Change], correction: Correction) {
         change.visible = change.visible.map(|visible| visible.among(comparisons));
         change.p_corrected = Some(p);
         change.finding = match (p < LEVEL, change.worse_by() > 0.0) {
-            (false, _) => Finding::WithinNoise,
-            (true, true) => Finding::Worse,
-            (true, false) => Finding::Better,
+            (false, _) => Judgement::WithinNoise,
+            (true, true) => Judgement::Worse,
+            (true, false) => Judgement::Better,
         };
     }
 }

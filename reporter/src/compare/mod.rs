@@ -20,7 +20,7 @@ use crate::record::Metric;
 use matching::{Matches, SideCell};
 
 pub(crate) use change::result_name;
-pub use change::{Change, Finding};
+pub use change::{Change, Judgement};
 pub use correction::Correction;
 pub use environment::{EnvironmentDifference, environment_differences};
 pub(crate) use environment::{facts, flatten};
@@ -108,7 +108,7 @@ pub(crate) fn quantities(key: &CellKey) -> &'static [Quantity] {
 fn change(before: &SideCell<'_, '_>, after: &SideCell<'_, '_>, quantity: Quantity, noise: NoiseOf) -> Option<Change> {
     let (base, new) = (before.sample(quantity, noise)?, after.sample(quantity, noise)?);
     let ratio = ratio_of_geometric_means(&new.values, &base.values)?;
-    let finding = if base.trusted && new.trusted { Finding::CannotJudge } else { Finding::NotValid };
+    let finding = if base.trusted && new.trusted { Judgement::CannotJudge } else { Judgement::NotValid };
     let interval = ratio_interval(&new.values, &base.values).ok();
     let key = after.key.clone();
     Some(Change {

@@ -1,8 +1,8 @@
 //! A comparison in words.
 
-use super::{Change, Comparison, Finding, NoiseOf, VisibleByKind};
+use super::{Change, Comparison, Judgement, NoiseOf, VisibleByKind};
+use crate::amount::{Amount, Unit};
 use crate::analysis::statistics::NoInterval;
-use crate::analysis::{Amount, Unit};
 
 impl NoiseOf {
     /// The test, for people.
@@ -32,7 +32,7 @@ impl Change {
     /// The finding in words, with the reason where it is that nothing can be said.
     pub fn finding_in_words(&self) -> String {
         match (self.finding, self.not_judged) {
-            (Finding::CannotJudge, Some(why)) => format!("noise unknown: {why}"),
+            (Judgement::CannotJudge, Some(why)) => format!("noise unknown: {why}"),
             (finding, _) => finding.words().to_owned(),
         }
     }
@@ -40,7 +40,7 @@ impl Change {
 
 impl Comparison {
     /// How many results have this answer.
-    pub fn count(&self, finding: Finding) -> usize {
+    pub fn count(&self, finding: Judgement) -> usize {
         self.changes.iter().filter(|c| c.finding == finding).count()
     }
 
@@ -50,7 +50,7 @@ impl Comparison {
     }
 
     fn not_judged(&self, why: NoInterval) -> usize {
-        self.changes.iter().filter(|c| c.finding == Finding::CannotJudge && c.not_judged == Some(why)).count()
+        self.changes.iter().filter(|c| c.finding == Judgement::CannotJudge && c.not_judged == Some(why)).count()
     }
 
     /// What could have been seen, a sentence for each kind of result.
@@ -98,10 +98,10 @@ impl Comparison {
         let mut summary = format!(
             "Of {} results in common, {} are worse and {} better beyond {}; {} are within it.",
             self.changes.len(),
-            self.count(Finding::Worse),
-            self.count(Finding::Better),
+            self.count(Judgement::Worse),
+            self.count(Judgement::Better),
             self.noise.words(),
-            self.count(Finding::WithinNoise),
+            self.count(Judgement::WithinNoise),
         );
         if self.noise == NoiseOf::WithinARun {
             summary.push_str(" Two runs of one system differ by more than their repetitions do: several runs a side (--base, --new) tell.");
@@ -123,7 +123,7 @@ impl Comparison {
         if self.not_compared > 0 {
             summary.push_str(&format!(" {} more are in both and hold no single number to compare.", self.not_compared));
         }
-        let invalid = self.count(Finding::NotValid);
+        let invalid = self.count(Judgement::NotValid);
         if invalid > 0 {
             summary.push_str(&format!(" {invalid} are not valid on a side."));
         }

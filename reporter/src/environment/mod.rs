@@ -225,7 +225,7 @@ pub struct Finding {
     pub severity: Severity,
     /// What was found, with figures.
     pub what: String,
-    /// The command that mends it, where one does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    /// The command that fixes it, where there is one.
+    #[serde(rename = "mend", default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }

@@ -1,5 +1,5 @@
-use crate::analysis::Unit;
-use crate::compare::{Change, Comparison, Finding};
+use crate::amount::Unit;
+use crate::compare::{Change, Comparison, Judgement};
 
 use super::{Axis, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown};
 
@@ -9,17 +9,17 @@ const ROWS: usize = 40;
 /// The changes between two runs, one row a result: those beyond noise first, then the largest.
 pub fn changes(comparison: &Comparison) -> Option<Figure> {
     let mut rows: Vec<&Change> = comparison.changes.iter().collect();
-    let beyond = |c: &Change| matches!(c.finding, Finding::Better | Finding::Worse);
+    let beyond = |c: &Change| matches!(c.finding, Judgement::Better | Judgement::Worse);
     rows.sort_by(|a, b| beyond(b).cmp(&beyond(a)).then((b.ratio - 1.0).abs().total_cmp(&(a.ratio - 1.0).abs())));
     rows.truncate(ROWS);
     // Within the picture from worst to best.
     rows.sort_by(|a, b| b.worse_by().total_cmp(&a.worse_by()));
     let looks = [
-        (Finding::Worse, "worse", Style { hue: Hue(1), marker: Marker::TriangleDown, dash: Dash::Solid, filled: true }),
-        (Finding::Better, "better", Style { hue: Hue(0), marker: Marker::Triangle, dash: Dash::Solid, filled: true }),
-        (Finding::WithinNoise, "within noise", Style { hue: Hue(6), marker: Marker::Circle, dash: Dash::Dashed, filled: false }),
-        (Finding::CannotJudge, "noise unknown", Style { hue: Hue(6), marker: Marker::Diamond, dash: Dash::Dashed, filled: false }),
-        (Finding::NotValid, "not valid", Style { hue: Hue(6), marker: Marker::Bar, dash: Dash::Dashed, filled: false }),
+        (Judgement::Worse, "worse", Style { hue: Hue(1), marker: Marker::TriangleDown, dash: Dash::Solid, filled: true }),
+        (Judgement::Better, "better", Style { hue: Hue(0), marker: Marker::Triangle, dash: Dash::Solid, filled: true }),
+        (Judgement::WithinNoise, "within noise", Style { hue: Hue(6), marker: Marker::Circle, dash: Dash::Dashed, filled: false }),
+        (Judgement::CannotJudge, "noise unknown", Style { hue: Hue(6), marker: Marker::Diamond, dash: Dash::Dashed, filled: false }),
+        (Judgement::NotValid, "not valid", Style { hue: Hue(6), marker: Marker::Bar, dash: Dash::Dashed, filled: false }),
     ];
     let series = looks
         .into_iter()
@@ -66,7 +66,7 @@ fn point(row: usize, change: &Change) -> Point {
         x: percent(change.ratio),
         y: row as f64,
         spread: change.interval.map(|i| (percent(i.low).max(-100.0), percent(i.high).min(400.0))),
-        trusted: change.finding != Finding::NotValid,
+        trusted: change.finding != Judgement::NotValid,
         hover,
     }
 }

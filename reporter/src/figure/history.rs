@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Axis, AxisKind, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown, slug, ticks};
-use crate::analysis::{Quantity, Unit, signed_percent, statistics};
+use crate::amount::{Unit, signed_percent};
+use crate::analysis::{Quantity, statistics};
 use crate::history::{Event, FactChange, History, Trend};
 use crate::record::Stack;
 

@@ -1,4 +1,5 @@
-use crate::analysis::{Cell, Cells, Quantity, Unit};
+use crate::amount::Unit;
+use crate::analysis::{Cell, Cells, Quantity};
 use crate::record::{Metric, ReportView, Stack};
 
 use super::throughput::doubts;

@@ -1,4 +1,5 @@
-use crate::analysis::{Cells, Group, Unit, statistics};
+use crate::amount::Unit;
+use crate::analysis::{Cells, Group, statistics};
 use crate::record::Stack;
 
 use super::throughput::{capitalised, doubts};

@@ -29,7 +29,7 @@ pub use series_style::{Dash, Hue, Marker, Style, Styles};
 pub use throughput::{throughput_by_size, views};
 pub use tuning::rate_by_configuration;
 
-use crate::analysis::{Amount, Unit};
+use crate::amount::{Amount, Unit};
 
 /// One picture: a pair of axes and what stands on them.
 #[derive(Debug, Clone)]

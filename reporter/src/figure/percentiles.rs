@@ -1,6 +1,7 @@
 use methodology::method::LoadPoint;
 
-use crate::analysis::{Distribution, Group, LoadedCurve, Percentile, PercentileCurve, SizeKey, Unit};
+use crate::amount::Unit;
+use crate::analysis::{Distribution, Group, LoadedCurve, Percentile, PercentileCurve, SizeKey};
 use crate::record::{Pair, Stack};
 
 use super::throughput::capitalised;

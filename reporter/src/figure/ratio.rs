@@ -1,4 +1,5 @@
-use crate::analysis::{Basis, Group, Ratio, Unit};
+use crate::amount::Unit;
+use crate::analysis::{Basis, Group, Ratio};
 use crate::record::Stack;
 
 use super::throughput::capitalised;

@@ -1,4 +1,5 @@
-use crate::analysis::{Cell, Cells, Group, Quantity, Unit};
+use crate::amount::Unit;
+use crate::analysis::{Cell, Cells, Group, Quantity};
 use crate::record::{CeilingKind, Pair, ReportView, SizeKind, Stack, View};
 
 use super::{Axis, AxisKind, Dash, Figure, Limit, Point, Scale, Series, Styles, share_values, shown, slug};

@@ -1,4 +1,5 @@
-use crate::analysis::{TunedRate, Tuning, Unit};
+use crate::amount::Unit;
+use crate::analysis::{TunedRate, Tuning};
 
 use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown, slug};
 

@@ -1,7 +1,7 @@
 //! A history in words.
 
 use super::{Event, FactChange, History, HistoryRun, NotJudged, Trend};
-use crate::analysis::{Amount, Unit, counted, signed_percent};
+use crate::amount::{Amount, Unit, counted, signed_percent};
 
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 4;

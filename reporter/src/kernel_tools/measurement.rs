@@ -44,9 +44,9 @@ pub struct Measurement {
     pub values: Values,
     /// What the tool says beyond that: streams, congestion control, its own CPU figures, jitter …
     pub parameters: Map<String, Value>,
-    /// Why it cannot be believed; empty where nothing speaks against it.
+    /// Why it cannot be trusted; empty where it can.
     pub doubts: Vec<Reason>,
-    /// What a reader should know though it can be believed.
+    /// Remarks on a measurement that can be trusted.
     pub remarks: Vec<Reason>,
 }
 

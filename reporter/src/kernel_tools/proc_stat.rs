@@ -10,7 +10,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The processor times of one machine at one moment, from `/proc/stat`.
 ///
-/// The tools' own CPU figures count their process only. Most of the kernel's work for a packet happens in softirq, in nobody's
+/// The tools' own CPU figures count their process only. Most of the kernel's work for a packet happens in softirq, in no process's
 /// process: the whole machine is the only honest bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuSnapshot {

@@ -1,39 +1,40 @@
 //! What every tool offers, by its name: command lines, parsing, recognition of its output.
 
 use super::decode::plain;
-use super::tool::{Limits, Tool, ToolSource};
+use super::tool::{Tool, ToolLimits, ToolSource};
 use super::tools::TOOLS;
 use super::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, SpecError, ToolError, ToolExit, Transport};
 
 impl KernelTool {
     fn tool(self) -> &'static dyn Tool {
         // Only modules of `tools` make a KernelTool, and a test finds each of them in the list; the first entry stands for none of them.
-        TOOLS.iter().copied().find(|tool| tool.id() == self).unwrap_or(TOOLS[0])
+        TOOLS.iter().copied().find(|tool| tool.facts().id == self).unwrap_or(TOOLS[0])
     }
 
     /// One clause: "it measures …".
     pub fn purpose(self) -> &'static str {
-        self.tool().purpose()
+        self.tool().facts().purpose
     }
 
     /// Where a user gets it.
     pub fn source(self) -> ToolSource {
-        self.tool().source()
+        self.tool().facts().source
     }
 
     /// The programs it consists of, at both ends.
     pub fn programs(self) -> &'static [&'static str] {
-        self.tool().programs()
+        self.tool().facts().programs
     }
 
     /// How the name of a kept raw file should end.
     pub fn raw_extension(self) -> &'static str {
-        self.tool().raw_extension()
+        self.tool().facts().raw_extension
     }
 
     /// Prints the tool's version. The version is the first word with a digit and a dot.
     pub fn version_command(self) -> CommandLine {
-        self.tool().version_command()
+        let facts = self.tool().facts();
+        CommandLine::new(facts.programs[0], facts.version_arguments.iter().copied())
     }
 
     /// What a reader must know about a version, such as `3.12`.
@@ -80,7 +81,7 @@ impl KernelTool {
 
     /// Every tool, in order of preference.
     pub fn all() -> impl Iterator<Item = KernelTool> {
-        TOOLS.iter().map(|tool| tool.id())
+        TOOLS.iter().map(|tool| tool.facts().id)
     }
 
     /// The tool of a record or a plan.
@@ -114,7 +115,7 @@ fn check(spec: &KernelSpec, tool: KernelTool) -> Result<(), SpecError> {
         return refuse(format!("{method} over {transport}"), format!("use {}", choice(KernelTool::able(method, transport))));
     }
     let limits = tool.tool().limits(method, transport);
-    let that = |allows: fn(&Limits) -> bool| {
+    let that = |allows: fn(&ToolLimits) -> bool| {
         choice(KernelTool::able(method, transport).filter(|tool| allows(&tool.tool().limits(method, transport))))
     };
     match spec.extent {
@@ -173,7 +174,7 @@ mod tests {
     fn names_and_programs_are_unique() {
         let names: BTreeSet<&str> = KernelTool::all().map(KernelTool::name).collect();
         assert_eq!(names.len(), TOOLS.len());
-        assert!(KernelTool::all().all(|tool| tool.tool().id() == tool));
+        assert!(KernelTool::all().all(|tool| tool.tool().facts().id == tool));
         let programs: Vec<&str> = KernelTool::all().flat_map(|tool| tool.programs()).copied().collect();
         assert_eq!(programs.iter().collect::<BTreeSet<_>>().len(), programs.len());
     }

@@ -1,24 +1,12 @@
 use std::ops::RangeInclusive;
 
-use super::{CommandLine, Commands, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use super::{Commands, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// What linerate must know about a tool. A tool is one file (or folder) that implements this, and one entry in the
 /// [registry](super::tools).
 pub(super) trait Tool: Sync {
-    /// Which tool it is.
-    fn id(&self) -> KernelTool;
-
-    /// One clause: "it measures …".
-    fn purpose(&self) -> &'static str;
-
-    /// Where a user gets it.
-    fn source(&self) -> ToolSource;
-
-    /// The programs it consists of, at both ends.
-    fn programs(&self) -> &'static [&'static str];
-
-    /// Prints the version. The version is the first word with a digit and a dot.
-    fn version_command(&self) -> CommandLine;
+    /// What it is.
+    fn facts(&self) -> &'static ToolFacts;
 
     /// What a reader must know about a version, such as `3.12`.
     fn version_note(&self, _version: &str) -> Option<&'static str> {
@@ -30,16 +18,11 @@ pub(super) trait Tool: Sync {
         false
     }
 
-    /// How the name of a kept raw file should end.
-    fn raw_extension(&self) -> &'static str {
-        "txt"
-    }
-
     /// Whether the tool's driver offers this at all.
     fn can(&self, method: Method, transport: Transport) -> bool;
 
     /// The limits of a measurement that the tool [can](Tool::can) do.
-    fn limits(&self, method: Method, transport: Transport) -> Limits;
+    fn limits(&self, method: Method, transport: Transport) -> ToolLimits;
 
     /// The command lines of a measurement within the limits.
     fn commands(&self, spec: &KernelSpec) -> Commands;
@@ -56,6 +39,22 @@ pub(super) trait Tool: Sync {
     fn parse(&self, text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError>;
 }
 
+/// What a tool is, apart from what it can do.
+pub(super) struct ToolFacts {
+    /// Which tool it is.
+    pub id: KernelTool,
+    /// One clause: "it measures …".
+    pub purpose: &'static str,
+    /// Where a user gets it.
+    pub source: ToolSource,
+    /// The programs it consists of, at both ends; the first is the client's.
+    pub programs: &'static [&'static str],
+    /// With these, the first program prints the version: the first word with a digit and a dot.
+    pub version_arguments: &'static [&'static str],
+    /// How the name of a kept raw file ends.
+    pub raw_extension: &'static str,
+}
+
 /// Where a tool comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolSource {
@@ -67,7 +66,7 @@ pub enum ToolSource {
 
 /// What a tool's driver allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct ToolLimits {
     /// Bytes of a message.
     pub sizes: RangeInclusive<u32>,
     /// Most connections at once.
@@ -80,20 +79,20 @@ pub(super) struct Limits {
     pub by_messages: bool,
 }
 
-impl Limits {
+impl ToolLimits {
     /// The payload of the largest IPv4 datagram: 65535 − 20 − 8 bytes (RFC 791, RFC 768).
     pub(super) const DATAGRAM: u32 = 65_507;
 
     /// One connection, from client to server, for a time.
     pub(super) const fn sizes(least: u32, most: u32) -> Self {
-        Limits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false }
+        ToolLimits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false }
     }
 
     /// One connection, from client to server, for a time, with every size that the transport can carry.
     pub(super) const fn of(transport: Transport) -> Self {
         match transport {
-            Transport::Tcp => Limits::sizes(1, u32::MAX),
-            Transport::Udp | Transport::Icmp => Limits::sizes(1, Limits::DATAGRAM),
+            Transport::Tcp => ToolLimits::sizes(1, u32::MAX),
+            Transport::Udp | Transport::Icmp => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
         }
     }
 }

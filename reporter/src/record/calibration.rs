@@ -43,7 +43,7 @@ pub struct CalibrationMethod {
     pub duration_s: Option<f64>,
 }
 
-/// What a calibration is worth.
+/// How far a calibration can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CalibrationState {

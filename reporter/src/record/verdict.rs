@@ -3,7 +3,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether a measurement can be believed, and if not, why.
+/// Whether a measurement can be trusted, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The short answer.
@@ -44,7 +44,7 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Can be believed.
+    /// Can be trusted.
     Valid,
     /// Was measured, and something spoils it.
     Invalid,
@@ -106,7 +106,7 @@ reason_kinds! {
     LinkChange = "link-change",
     /// Two ways of counting the same thing differ.
     CountersDisagree = "counters-disagree",
-    /// A poll loop was away longer than its queue can hide.
+    /// A poll loop was interrupted for longer than its queue holds frames.
     Hiccup = "hiccup",
     /// More arrived than was sent.
     MoreThanSent = "more-than-sent",
@@ -120,7 +120,7 @@ reason_kinds! {
     ToolFailed = "tool-failed",
     /// A tool did not end in time.
     TimedOut = "timed-out",
-    /// The agent at an endpoint died.
+    /// The agent at an endpoint exited.
     AgentLost = "agent-lost",
     /// The user ended the run.
     Interrupted = "interrupted",
@@ -128,7 +128,7 @@ reason_kinds! {
     NothingReceived = "nothing-received",
     /// More frames came twice than a path doubles by accident.
     Duplicates = "duplicates",
-    /// Another sender used the same stream numbers on the same path.
+    /// Another sender used the same path.
     SeveralSenders = "several-senders",
     /// Frames had not come when the wait for them ended.
     InFlight = "in-flight",

@@ -8,8 +8,8 @@ use minijinja::context;
 use super::document::{Section, Table};
 use super::formats::{FIGURE_FORMATS, escape, html, markdown, terminal};
 use super::write::{RenderError, Rendered, write, write_exports};
-use crate::analysis::{Amount, Unit};
-use crate::compare::{Change, Comparison, Finding};
+use crate::amount::{Amount, Unit};
+use crate::compare::{Change, Comparison, Judgement};
 use crate::figure;
 use crate::render::format;
 
@@ -61,7 +61,7 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
 
 /// Beyond noise; where noise cannot be judged at all, everything.
 fn interesting(comparison: &Comparison, change: &Change) -> bool {
-    matches!(change.finding, Finding::Better | Finding::Worse) || !comparison.can_judge()
+    matches!(change.finding, Judgement::Better | Judgement::Worse) || !comparison.can_judge()
 }
 
 /// Writes `compare.html`, `compare.md` and the figure into a directory, which is made where it is missing.

@@ -1,8 +1,9 @@
 //! Numbers and counts as text. [`Amount`] writes a value with its unit; the functions here write what surrounds it.
 
+use crate::amount::{Amount, Unit, three_digits};
+pub(crate) use crate::amount::{counted, signed_percent};
+use crate::analysis::Sample;
 use crate::analysis::statistics::{Interval, NoInterval};
-use crate::analysis::{Amount, Sample, Unit, three_digits};
-pub(crate) use crate::analysis::{counted, signed_percent};
 
 /// Stands where there is no value.
 pub const ABSENT: &str = "–";

@@ -7,7 +7,7 @@ use super::figure_ids::number_equal_ids;
 use super::formats::{FIGURE_FORMATS, escape, terminal};
 use super::overview::{self, Overview};
 use super::write::{RenderError, Rendered, write, write_exports};
-use crate::analysis::Amount;
+use crate::amount::Amount;
 use crate::figure;
 use crate::history::{History, Trend};
 use crate::render::format;

@@ -1,9 +1,10 @@
 //! Turns analysis results into sentences. A result without statistical support produces none.
 
+use crate::amount::three_digits;
 use crate::analysis::statistics::{NoEffectTest, NoInterval};
 use crate::analysis::{
-    Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, End, LEVEL, Offload, Plateau, PlateauOf, Quantity, Response,
-    ResponseKind, Setup, Tuning, three_digits,
+    Analysis, Best, ConfigurationChoice, Effect, EffectSource, Effects, LEVEL, Offload, PairEnd, Plateau, PlateauOf, Quantity, Response,
+    ResponseKind, Setup, Tuning,
 };
 use crate::archive::Archive;
 use crate::environment::EMULATED_NOTE;
@@ -152,11 +153,11 @@ pub fn best(best: &Best) -> String {
 }
 
 /// Which end moves to the SmartNIC.
-pub fn end(end: End) -> &'static str {
+pub fn end(end: PairEnd) -> &'static str {
     match end {
-        End::Sender => "sender",
-        End::Receiver => "receiver",
-        End::Both => "both ends",
+        PairEnd::Sender => "sender",
+        PairEnd::Receiver => "receiver",
+        PairEnd::Both => "both ends",
     }
 }
 

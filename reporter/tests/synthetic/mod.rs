@@ -116,7 +116,7 @@ pub fn records(truth: &Truth) -> Vec<Record> {
             record.verdict = Verdict::failed(ReasonKind::ToolFailed, "iperf3: unable to connect to server: Connection refused");
             record.values = Values::default();
         } else if draw < truth.failed + truth.invalid {
-            let detail = "the receive loop was away for 412 µs, its queue hides 60 µs".to_owned();
+            let detail = "the receive loop was away for 412 µs, its queue holds 60 µs".to_owned();
             record.verdict = Verdict::invalid(vec![Reason { kind: ReasonKind::Hiccup, detail }]);
         }
     }
@@ -230,7 +230,7 @@ pub fn archive(directory: &Path, records: &[Record]) -> Archive {
     cpu.findings = vec![Finding {
         severity: Severity::Warning,
         what: "no processor is isolated: the scheduler can take a poll loop's core".to_owned(),
-        mend: Some("boot with isolcpus=1 nohz_full=1".to_owned()),
+        fix: Some("boot with isolcpus=1 nohz_full=1".to_owned()),
     }];
     let endpoints: BTreeMap<_, _> =
         ["a-cpu", "a-dpu", "b-cpu", "b-dpu"].iter().map(|name| (EndpointId((*name).to_owned()), cpu.clone())).collect();

@@ -80,7 +80,7 @@ pub enum AgentError {
     },
     /// It is another version of linerate, or its replies are out of step.
     #[error("endpoint {endpoint}: the agent is not compatible: {detail}; install the same version of linerate there")]
-    Stranger {
+    Incompatible {
         /// Where.
         endpoint: EndpointId,
         /// What was expected, and what came.
@@ -126,12 +126,12 @@ impl Agent {
     /// Waits for its greeting, and checks that it is the same linerate.
     pub fn greet(&mut self, wait: WaitLimit<'_>) -> Result<(), AgentError> {
         let line = self.next_line("start", WaitLimit { limit: GREETING_LIMIT, ..wait })?;
-        let stranger = |detail: String| AgentError::Stranger { endpoint: self.endpoint.clone(), detail };
-        let greeting: Greeting = serde_json::from_str(&line).map_err(|_| stranger(format!("its greeting is `{line}`")))?;
+        let incompatible = |detail: String| AgentError::Incompatible { endpoint: self.endpoint.clone(), detail };
+        let greeting: Greeting = serde_json::from_str(&line).map_err(|_| incompatible(format!("its greeting is `{line}`")))?;
         let version = env!("CARGO_PKG_VERSION");
         if greeting.protocol != PROTOCOL || greeting.linerate != version {
             let theirs = format!("version {} (protocol {})", greeting.linerate, greeting.protocol);
-            return Err(stranger(format!("it is {theirs}, this is version {version} (protocol {PROTOCOL})")));
+            return Err(incompatible(format!("it is {theirs}, this is version {version} (protocol {PROTOCOL})")));
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Agent {
         match serde_json::from_str(&line) {
             Ok(Reply::Failed { error }) => Err(AgentError::Refused { endpoint: self.endpoint.clone(), error }),
             Ok(reply) => Ok(reply),
-            Err(_) => Err(AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("its reply is `{line}`") }),
+            Err(_) => Err(AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply is `{line}`") }),
         }
     }
 
@@ -190,7 +190,7 @@ impl Agent {
 
     /// A reply that belongs to another request: the agent is out of step and cannot be used any more.
     pub fn unexpected(&self, reply: &Reply) -> AgentError {
-        AgentError::Stranger { endpoint: self.endpoint.clone(), detail: format!("its reply {reply:?} belongs to another request") }
+        AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply {reply:?} belongs to another request") }
     }
 
     /// The error of a lost agent, where its process has ended. It comes before errors of the other end, which are its consequences.

@@ -11,10 +11,20 @@ use reporter::environment::{
 use crate::preflight::{self, Check, Machine, PlannedRun};
 use crate::process::{CommandSpec, Location, run};
 
-/// This machine, and one kernel interface of it. What cannot be found out is left out.
-pub(super) fn describe(interface: &str) -> EndpointEnvironment {
+/// This machine, and the kernel interface of it that carries kernel traffic. What cannot be found out is left out.
+pub(super) fn describe(interface: Option<&str>) -> EndpointEnvironment {
     let mut environment = EndpointEnvironment::collect(Path::new("/"));
     environment.dpdk = Some(Dpdk { version: Dataplane::version().running, eal_arguments: Vec::new() });
+    let nic = interface.map(|interface| describe_interface(interface, &mut environment));
+    let planned = PlannedRun { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
+    let checks = preflight::check(&Machine::here(), &planned);
+    environment.findings = checks.iter().filter_map(Check::finding).collect();
+    // Only the interface that was measured: the others of the machine say nothing about the result.
+    environment.nics = nic.into_iter().collect();
+    environment
+}
+
+fn describe_interface(interface: &str, environment: &mut EndpointEnvironment) -> Nic {
     let known = environment.nics.iter().position(|nic| nic.name == interface);
     let mut nic = match known {
         Some(at) => environment.nics.swap_remove(at),
@@ -28,12 +38,7 @@ pub(super) fn describe(interface: &str) -> EndpointEnvironment {
     }
     nic.pause = ethtool(&["--json", "-a"], interface).and_then(|text| parse_ethtool_pause(&text));
     nic.rings = ethtool(&["-g"], interface).and_then(|text| parse_ethtool_rings(&text));
-    let planned = PlannedRun { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
-    let checks = preflight::check(&Machine::here(), &planned);
-    environment.findings = checks.iter().filter_map(Check::finding).collect();
-    // Only the interface that was measured: the others of the machine say nothing about the result.
-    environment.nics = vec![nic];
-    environment
+    nic
 }
 
 fn ethtool(options: &[&str], interface: &str) -> Option<String> {

@@ -9,5 +9,5 @@ mod protocol;
 mod server;
 
 pub use client::{Agent, AgentError, WaitLimit};
-pub use protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
+pub use protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 pub use server::{ServeError, serve};

@@ -1,11 +1,14 @@
+use std::time::Duration;
+
 use dataplane::{
     DpdkVersion, PortInfo, PortOptions, PortSpec, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport,
 };
+use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The first line an agent prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +27,16 @@ pub struct Greeting {
 pub enum Request {
     /// Say what the machine is, and this kernel interface of it.
     Describe {
-        /// The interface that carries kernel traffic.
-        interface: String,
+        /// The interface that carries kernel traffic; none for an endpoint that only DPDK measures use.
+        interface: Option<String>,
     },
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
+    /// Wait until the link is up.
+    AwaitLink {
+        /// How long at most.
+        limit: Duration,
+    },
     /// Send test frames; the reply comes when the last is sent.
     Send(SendPlan),
     /// Begin to receive; the reply comes when the poll loop runs.
@@ -56,14 +64,19 @@ pub enum Reply {
     Described(Box<EndpointEnvironment>),
     /// The port is open.
     Opened(Box<Opened>),
+    /// The link is up, or the limit is over.
+    Link {
+        /// Its speed; none where it is down or the port knows no speed.
+        speed: Option<LinkSpeed>,
+    },
     /// The poll loop runs.
     Started,
     /// What the sender did.
-    Sent(Trial<SendReport>),
+    Sent(TrialReply<SendReport>),
     /// What the sink saw.
-    Received(Trial<ReceiveReport>),
+    Received(TrialReply<ReceiveReport>),
     /// What the reflector did.
-    Reflected(Trial<ReflectReport>),
+    Reflected(TrialReply<ReflectReport>),
     /// It could not be done; the text says what failed, on what, and what to do.
     Failed {
         /// The error.
@@ -73,7 +86,7 @@ pub enum Reply {
 
 /// One end of a trial: what the engine reports, and what the agent saw around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trial<R> {
+pub struct TrialReply<R> {
     /// The engine's report.
     pub report: Box<R>,
     /// The port's link.

@@ -4,11 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use dataplane::{Dataplane, DataplaneError, EalOptions, EngineReport, Port, ReceiveReport, ReflectReport, Running};
+use dataplane::{
+    CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, Port, PortInfo, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport,
+    Running, SendPlan,
+};
 use thiserror::Error;
 
 use super::describe::describe;
-use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, Trial};
+use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 
 /// The connection to the conductor failed.
 #[derive(Debug, Error)]
@@ -78,7 +81,7 @@ enum State {
 impl State {
     fn answer(self, request: Request, gone: &AtomicBool) -> (State, Reply) {
         match (self, request) {
-            (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(&interface)))),
+            (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(interface.as_deref())))),
             (State::Empty, Request::Open(open)) => match opened(&open) {
                 Ok((port, dataplane)) => {
                     let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk: Dataplane::version() }));
@@ -86,7 +89,14 @@ impl State {
                 }
                 Err(error) => (State::Empty, failed(&error)),
             },
-            (State::Idle { port, dataplane }, Request::Send(plan)) => {
+            (State::Idle { mut port, dataplane }, Request::AwaitLink { limit }) => {
+                // A link that stays down is reported by the trials.
+                let _ = port.wait_link_up(limit);
+                let speed = port.info().link_speed;
+                (State::Idle { port, dataplane }, Reply::Link { speed })
+            }
+            (State::Idle { mut port, dataplane }, Request::Send(plan)) => {
+                let plan = SendPlan { cpus: cpus(plan.cpus, &port), ..plan };
                 let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
                 match port.send(plan) {
                     Ok(running) => {
@@ -101,11 +111,13 @@ impl State {
                     Err(error) => (State::Empty, failed(&error)),
                 }
             }
-            (State::Idle { port, dataplane }, Request::Receive(plan)) => {
+            (State::Idle { mut port, dataplane }, Request::Receive(plan)) => {
+                let plan = ReceivePlan { cpus: cpus(plan.cpus, &port), ..plan };
                 let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
                 (State::Receiving { loop_: port.receive(plan), up_before, dataplane }, Reply::Started)
             }
-            (State::Idle { port, dataplane }, Request::Reflect(plan)) => {
+            (State::Idle { mut port, dataplane }, Request::Reflect(plan)) => {
+                let plan = ReflectPlan { cpus: cpus(plan.cpus, &port), ..plan };
                 let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
                 (State::Reflecting { loop_: port.reflect(plan), up_before, dataplane }, Reply::Started)
             }
@@ -135,11 +147,17 @@ impl State {
 }
 
 /// Takes the port back from an engine, with its report.
-fn ended<R: EngineReport>(loop_: Running<R>, up_before: bool, dataplane: Dataplane, reply: fn(Trial<R>) -> Reply) -> (State, Reply) {
+fn ended<R: EngineReport>(loop_: Running<R>, up_before: bool, dataplane: Dataplane, reply: fn(TrialReply<R>) -> Reply) -> (State, Reply) {
     let (port, report) = loop_.join();
     let link = LinkSeen { up_before, up_after: port.link_is_up() };
-    let reply = report.map_or_else(|error| failed(&error), |report| reply(Trial { report: Box::new(report), link }));
+    let reply = report.map_or_else(|error| failed(&error), |report| reply(TrialReply { report: Box::new(report), link }));
     (State::Idle { port: Box::new(port), dataplane }, reply)
+}
+
+/// The CPUs of the poll loops: those given, otherwise the best for the port's NUMA node.
+fn cpus(given: Vec<CpuId>, port: &Port) -> Vec<CpuId> {
+    let PortInfo { numa_node, queues, .. } = port.info();
+    if given.is_empty() { CpuId::allowed_near(*numa_node).into_iter().take(usize::from(*queues)).collect() } else { given }
 }
 
 fn opened(open: &OpenPort) -> Result<(Port, Dataplane), DataplaneError> {

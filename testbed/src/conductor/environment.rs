@@ -35,7 +35,7 @@ pub fn describe(testbed: &Testbed, interrupted: &AtomicBool) -> Result<Environme
 
 fn ask(agent: &mut Agent, endpoint: &Endpoint, wait: WaitLimit<'_>) -> Result<EndpointEnvironment, AgentError> {
     agent.greet(wait)?;
-    let request = Request::Describe { interface: endpoint.interface.clone() };
+    let request = Request::Describe { interface: endpoint.kernel.as_ref().map(|kernel| kernel.interface.clone()) };
     match agent.ask(&request, "describe the machine", wait)? {
         Reply::Described(found) => Ok(*found),
         other => Err(agent.unexpected(&other)),

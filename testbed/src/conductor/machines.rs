@@ -39,8 +39,13 @@ impl Machines {
 
     /// Whether both ends of a pair are on one machine.
     pub(super) fn are_shared(&self, pair: &Pair) -> bool {
+        self.share(&pair.from, &pair.to)
+    }
+
+    /// Whether two endpoints are on one machine.
+    pub(super) fn share(&self, one: &EndpointId, other: &EndpointId) -> bool {
         let machine = |id| self.by_endpoint.get(id);
-        machine(&pair.from).is_some() && machine(&pair.from) == machine(&pair.to)
+        machine(one).is_some() && machine(one) == machine(other)
     }
 }
 

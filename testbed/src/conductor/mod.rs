@@ -1,13 +1,16 @@
 //! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
 //!
+//! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
 //! - `kernel` and `bypass` measure one step and make its record;
 //! - `schedule` says which steps there are, [`Done`] which of them an earlier part of the run has measured.
 
 mod bypass;
+mod claim;
 mod context;
 mod done;
 mod environment;
+mod fits;
 mod kernel;
 mod machines;
 mod observer;
@@ -15,6 +18,7 @@ mod record;
 mod run;
 mod schedule;
 
+pub use claim::{ClaimError, Claims};
 pub use done::Done;
 pub use environment::describe;
 pub use observer::{Observer, StepInfo};

@@ -7,7 +7,8 @@ use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
 use reporter::record::{Pair, RecordId};
 
-use crate::plan::{Measure, MeasureKind, PairSelection, Plan, PortTuning};
+use super::fits;
+use crate::plan::{Measure, MeasureKind, Plan, PortTuning};
 use crate::topology::{Testbed, TestbedError};
 
 /// One measurement that makes one record.
@@ -38,7 +39,7 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     let mut groups = Vec::new();
     for repetition in 1..=plan.repetitions {
         for pair in all_pairs(plan, testbed)? {
-            check_cpus(plan, testbed, &pair)?;
+            fits::check(plan, testbed, &pair)?;
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(&pair));
             let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
             let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
@@ -58,15 +59,6 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     Ok(groups)
 }
 
-/// Whether both ends of a pair have a CPU for each queue that the plan asks for.
-fn check_cpus(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
-    let bypass = plan.measures.iter().filter(|measure| measure.is_for(pair) && !measure.kind.stack().is_kernel());
-    match bypass.map(|measure| measure.tuning.queues).max() {
-        Some(queues) => testbed.cpus(pair, queues).map(|_| ()),
-        None => Ok(()),
-    }
-}
-
 fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
     let every = testbed.all_pairs();
     for pair in plan.measures.iter().filter_map(|measure| measure.pairs.only()).flatten() {
@@ -74,21 +66,6 @@ fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> 
         testbed.endpoint(&pair.to)?;
     }
     Ok(every.into_iter().filter(|pair| plan.measures.iter().any(|measure| measure.is_for(pair))).collect())
-}
-
-impl PairSelection {
-    fn only(&self) -> Option<&[Pair]> {
-        match self {
-            PairSelection::All => None,
-            PairSelection::Only(pairs) => Some(pairs),
-        }
-    }
-}
-
-impl Measure {
-    fn is_for(&self, pair: &Pair) -> bool {
-        self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
-    }
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {

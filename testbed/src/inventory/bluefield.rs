@@ -4,7 +4,7 @@ use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 use super::pci::PciPort;
-use super::port_name::Represented;
+use dataplane::Represented;
 
 /// What can be said of a BlueField's mode from where this runs (NVIDIA, "Modes of Operation").
 /// Results that were measured in different modes are not comparable.

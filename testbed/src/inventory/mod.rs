@@ -5,7 +5,6 @@
 
 mod bluefield;
 mod pci;
-mod port_name;
 mod software;
 mod subfunction;
 
@@ -15,8 +14,8 @@ use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 pub use bluefield::BlueFieldView;
+pub use dataplane::{PortName, Represented};
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
-pub use port_name::{PortName, Represented};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};
 pub use subfunction::Subfunction;
 

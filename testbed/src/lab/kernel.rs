@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, setns};
 use serde::Deserialize;
 
 use super::error::LabError;
-use super::layout::{ESWITCH, Layout};
+use super::layout::{ESWITCH, LabLayout};
 use crate::process::{CommandSpec, Input, Location, NamespaceName, run};
 
 /// No `ip` command takes a tenth of this.
@@ -17,7 +17,7 @@ const IP_LIMIT: Duration = Duration::from_secs(20);
 const FORWARDING_LIMIT: Duration = Duration::from_secs(10);
 
 /// Makes the namespaces, cables and bridges of a lab, and returns when they forward.
-pub(super) fn build(layout: &Layout) -> Result<(), LabError> {
+pub(super) fn build(layout: &LabLayout) -> Result<(), LabError> {
     ip_batch(None, "make the lab's namespaces", &layout.namespace_script())?;
     for endpoint in layout.endpoints() {
         turn_off_ipv6(&endpoint.namespace)?;
@@ -83,7 +83,7 @@ struct BridgePort {
     state: String,
 }
 
-fn wait_for_forwarding(layout: &Layout, namespace: &NamespaceName, ports: usize) -> Result<(), LabError> {
+fn wait_for_forwarding(layout: &LabLayout, namespace: &NamespaceName, ports: usize) -> Result<(), LabError> {
     let spec = CommandSpec::new(Location::Here, ["bridge", "-n", namespace.as_str(), "-json", "link"]).with_timeout(IP_LIMIT);
     let deadline = Instant::now() + FORWARDING_LIMIT;
     loop {

@@ -36,7 +36,7 @@ pub struct LabEndpoint {
 
 /// What a lab of a name consists of. Everything follows from the name, so that nothing else can be removed by mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct LabLayout {
     name: LabName,
     a: System,
     b: System,
@@ -48,7 +48,7 @@ struct System {
     dpu: LabEndpoint,
 }
 
-impl Layout {
+impl LabLayout {
     pub(super) fn of(name: &LabName) -> Self {
         let endpoint = |id: &str, last: u8, interface: &str| LabEndpoint {
             id: EndpointId(id.to_owned()),
@@ -57,7 +57,7 @@ impl Layout {
             interface: interface.to_owned(),
             socket_dir: register::directory(name),
         };
-        Layout {
+        LabLayout {
             name: name.clone(),
             a: System { cpu: endpoint("a-cpu", 1, HOST_PF), dpu: endpoint("a-dpu", 2, ESWITCH) },
             b: System { cpu: endpoint("b-cpu", 3, HOST_PF), dpu: endpoint("b-dpu", 4, ESWITCH) },

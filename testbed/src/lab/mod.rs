@@ -29,7 +29,7 @@ pub use name::{LabName, NotALabName};
 pub(crate) use permission::missing_capabilities;
 pub use status::{LabState, LabStatus};
 
-use layout::Layout;
+use layout::LabLayout;
 use register::{Locked, Owner, Registration};
 
 /// How to make a lab.
@@ -44,7 +44,7 @@ pub struct LabOptions {
 /// A lab that is up.
 #[derive(Debug)]
 pub struct Lab {
-    layout: Layout,
+    layout: LabLayout,
     /// Taken down when dropped.
     owned: bool,
 }
@@ -66,13 +66,13 @@ impl Lab {
         let status = Lab::status(name)?;
         match status.state {
             LabState::Broken { reason } => Err(LabError::Broken { name: name.clone(), reason }),
-            LabState::Kept | LabState::InUse { .. } => Ok(Lab { layout: Layout::of(name), owned: false }),
+            LabState::Kept | LabState::InUse { .. } => Ok(Lab { layout: LabLayout::of(name), owned: false }),
         }
     }
 
     /// The endpoints that a lab will have, of a lab that is not made.
     pub fn planned() -> Vec<LabEndpoint> {
-        Layout::of(&LabName::random()).endpoints()
+        LabLayout::of(&LabName::random()).endpoints()
     }
 
     /// Its name.
@@ -144,9 +144,9 @@ impl Lab {
     }
 
     /// `build` is a parameter so that a test can fail in its middle.
-    fn up_with(options: LabOptions, build: impl FnOnce(&Layout) -> Result<(), LabError>) -> Result<Lab, LabError> {
+    fn up_with(options: LabOptions, build: impl FnOnce(&LabLayout) -> Result<(), LabError>) -> Result<Lab, LabError> {
         permission::check()?;
-        let layout = Layout::of(&options.name.unwrap_or_else(LabName::random));
+        let layout = LabLayout::of(&options.name.unwrap_or_else(LabName::random));
         let locked = Locked::lock()?;
         sweep(&locked)?;
         if let Some(taken) = layout.endpoints().into_iter().find(|endpoint| endpoint.namespace.exists()) {

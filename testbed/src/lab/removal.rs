@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use super::error::LabError;
 use super::kernel;
-use super::layout::Layout;
+use super::layout::LabLayout;
 use super::name::LabName;
 use super::register::Locked;
 use crate::process::{NamespaceName, ProcessIdentity, process_numbers};
@@ -21,7 +21,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Removes a lab: the processes inside it, its namespaces (the links go with them), its directory.
 pub(super) fn remove(locked: &Locked, name: &LabName) -> Result<(), LabError> {
-    let namespaces: Vec<NamespaceName> = Layout::of(name).endpoints().into_iter().map(|endpoint| endpoint.namespace).collect();
+    let namespaces: Vec<NamespaceName> = LabLayout::of(name).endpoints().into_iter().map(|endpoint| endpoint.namespace).collect();
     end_processes(&namespaces);
     let message = kernel::delete_namespaces(namespaces.iter().filter(|namespace| namespace.exists()))?;
     match namespaces.into_iter().find(NamespaceName::exists) {

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::layout::{LabEndpoint, Layout};
+use super::layout::{LabEndpoint, LabLayout};
 use super::name::LabName;
 use super::register::{Owner, Registration};
 use super::removal;
@@ -37,7 +37,7 @@ pub enum LabState {
 }
 
 pub(super) fn of(registration: &Registration) -> LabStatus {
-    let endpoints = Layout::of(&registration.name).endpoints();
+    let endpoints = LabLayout::of(&registration.name).endpoints();
     let namespaces: Vec<_> = endpoints.iter().map(|endpoint| endpoint.namespace.clone()).collect();
     LabStatus {
         name: registration.name.clone(),

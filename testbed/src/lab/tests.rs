@@ -14,7 +14,7 @@ fn name(text: &str) -> LabName {
 }
 
 fn traces(name: &LabName) -> Vec<String> {
-    let endpoints = Layout::of(name).endpoints();
+    let endpoints = LabLayout::of(name).endpoints();
     let namespaces = endpoints.iter().filter(|endpoint| endpoint.namespace.exists()).map(|endpoint| endpoint.namespace.to_string());
     let registered = directory(name).exists().then(|| directory(name).display().to_string());
     namespaces.chain(registered).collect()
@@ -73,7 +73,7 @@ fn a_refusal_by_ip_is_told_and_leaves_nothing() {
 fn a_lab_of_a_dead_process_is_swept_with_what_runs_inside() {
     let name = name("dead");
     abandon(&name);
-    let inside = Layout::of(&name).endpoints()[0].namespace.clone();
+    let inside = LabLayout::of(&name).endpoints()[0].namespace.clone();
     let mut orphan = spawn(&CommandSpec::new(Location::Namespace(inside), ["sh", "-c", "echo inside; exec sleep 600"])).unwrap();
     BufReader::new(orphan.take_stdout().unwrap()).read_line(&mut String::new()).unwrap();
     // This process has the number of the owner, but it started at another time. From here on any other test's lab may sweep it.
@@ -107,7 +107,7 @@ fn a_registration_that_cannot_be_read_is_shown_kept_and_removed_only_when_asked(
 #[test]
 fn a_namespace_that_no_lab_made_is_left_alone() {
     let name = name("alien");
-    let alien = Layout::of(&name).endpoints()[2].namespace.clone();
+    let alien = LabLayout::of(&name).endpoints()[2].namespace.clone();
     run(&CommandSpec::new(Location::Here, ["ip", "netns", "add", alien.as_str()])).unwrap();
     let refused = Lab::up(options(&name));
     assert!(matches!(refused, Err(LabError::NamespaceTaken { .. })));

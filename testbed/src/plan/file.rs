@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-use super::tuning::{Keys, OneOrMany, PortTuning};
+use super::tuning::{FarQueues, Keys, OneOrMany, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Plan {
@@ -70,6 +70,9 @@ struct FileMeasure {
     event: Option<ResetKind>,
     command: Option<Vec<String>>,
     queues: Option<OneOrMany<u16>>,
+    sender_queues: Option<OneOrMany<u16>>,
+    receiver_queues: Option<OneOrMany<u16>>,
+    reflector_queues: Option<OneOrMany<u16>>,
     burst: Option<OneOrMany<u16>>,
     flows: Option<OneOrMany<u32>>,
     pacing: Option<OneOrMany<Pacing>>,
@@ -139,7 +142,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
             }
         };
         let kind = source.kind(measure, &sizes)?;
-        for tuning in source.tunings(measure)? {
+        for tuning in source.tunings(measure, &kind)? {
             let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
             source.only_once(&measure, &measures)?;
             measures.push(measure);
@@ -153,9 +156,25 @@ impl Source<'_> {
         wrong(self.text, self.path, span.or_else(|| Some(self.table.clone())), message)
     }
 
-    fn tunings(&self, measure: &FileMeasure) -> Result<Vec<PortTuning>, FileProblem> {
-        let FileMeasure { queues, burst, flows, pacing, .. } = measure;
-        let keys = Keys { queues: queues.as_ref(), burst: burst.as_ref(), flows: flows.as_ref(), pacing: pacing.as_ref() };
+    fn tunings(&self, measure: &FileMeasure, kind: &MeasureKind) -> Result<Vec<PortTuning>, FileProblem> {
+        let FileMeasure { queues, sender_queues, receiver_queues, reflector_queues, burst, flows, pacing, .. } = measure;
+        let (far, unused) = if kind.measures_delays() {
+            (("reflector-queues", reflector_queues), ("receiver-queues", receiver_queues))
+        } else {
+            (("receiver-queues", receiver_queues), ("reflector-queues", reflector_queues))
+        };
+        if unused.1.is_some() {
+            let why = format!("method \"{}\" has no key `{}`: its far end has `{}`", kind.method(), unused.0, far.0);
+            return Err(self.wrong(self.span_of(unused.0), why));
+        }
+        let keys = Keys {
+            queues: queues.as_ref(),
+            sender_queues: sender_queues.as_ref(),
+            far_queues: FarQueues { key: far.0, given: far.1.as_ref() },
+            burst: burst.as_ref(),
+            flows: flows.as_ref(),
+            pacing: pacing.as_ref(),
+        };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
             let why = "method \"mrr\" sends at maximum rate: it has no rate, so `pacing` has no effect; remove it";
@@ -236,7 +255,7 @@ impl Source<'_> {
                 Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
-                self.only(measure, &["duration", "rate", "queues", "burst", "flows", "pacing"])?;
+                self.only(measure, &["duration", "rate", "queues", "sender-queues", "reflector-queues", "burst", "flows", "pacing"])?;
                 Ok(MeasureKind::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
@@ -354,6 +373,9 @@ impl Source<'_> {
             ("event", measure.event.is_some()),
             ("command", measure.command.is_some()),
             ("queues", measure.queues.is_some()),
+            ("sender-queues", measure.sender_queues.is_some()),
+            ("receiver-queues", measure.receiver_queues.is_some()),
+            ("reflector-queues", measure.reflector_queues.is_some()),
             ("burst", measure.burst.is_some()),
             ("flows", measure.flows.is_some()),
             ("pacing", measure.pacing.is_some()),

@@ -1,4 +1,4 @@
-use methodology::method::Method;
+use methodology::method::{Method, Procedure};
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
 use reporter::record::{Pair, Stack};
@@ -40,7 +40,22 @@ pub enum PairSelection {
     Only(Vec<Pair>),
 }
 
+impl Measure {
+    /// Whether it is measured between this pair.
+    pub fn is_for(&self, pair: &Pair) -> bool {
+        self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
+    }
+}
+
 impl PairSelection {
+    /// The pairs that are named; none where it is all of them.
+    pub fn only(&self) -> Option<&[Pair]> {
+        match self {
+            PairSelection::All => None,
+            PairSelection::Only(pairs) => Some(pairs),
+        }
+    }
+
     /// Whether some pair is in both.
     pub fn overlaps(&self, other: &PairSelection) -> bool {
         match (self, other) {
@@ -131,6 +146,15 @@ impl MeasureKind {
         match self {
             MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => Some(*tool),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
+        }
+    }
+
+    /// Whether frames return to the sender, which measures their delays.
+    pub fn measures_delays(&self) -> bool {
+        match self {
+            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => false,
+            MeasureKind::RoundTrip { .. } => true,
+            MeasureKind::Procedure { method, .. } => matches!(method.procedure, Procedure::Latency { .. } | Procedure::Pdv { .. }),
         }
     }
 

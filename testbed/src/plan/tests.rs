@@ -45,6 +45,11 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = 0"), 6, "1 or more"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = \"two\""), 6, "one value, or a list"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 2\nqueues = 4"), 7, "`queues` sets both ends"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nreflector-queues = 2"), 6, "its far end has `receiver-queues`"),
+        (measure("stack = \"dpdk\"\nmethod = \"latency\"\nreceiver-queues = 2"), 6, "its far end has `reflector-queues`"),
+        (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nreceiver-queues = 2"), 6, "its keys are"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nsender-queues = 2"), 6, "has no key `sender-queues`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 257]"), 6, "not 257"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nflows = []"), 6, "measures nothing"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"hardware\""), 6, "one value, or a list"),
@@ -76,6 +81,12 @@ fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_
     let parameters = serde_json::Value::Object(plan.measures[2].tuning.parameters().into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
     let expected = serde_json::json!({ "sender_queues": 2, "receiver_queues": 2, "burst": 16, "flows": 1000, "pacing": "queue-rate" });
     assert_eq!(parameters, expected);
+    let apart = "stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 8\nreceiver-queues = [2, 8]";
+    let apart: Vec<_> = parse(&measure(apart), Path::new("plan.toml")).unwrap().measures.iter().map(|measure| measure.tuning).collect();
+    assert_eq!(apart.iter().map(|tuning| tuning.label().unwrap()).collect::<Vec<_>>(), ["q8to2", "q8"]);
+    assert_eq!(apart[0].in_words().as_deref(), Some("8 → 2 queues"));
+    let parameters: serde_json::Map<_, _> = apart[0].parameters().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    assert_eq!(serde_json::Value::Object(parameters), serde_json::json!({ "sender_queues": 8, "receiver_queues": 2 }));
     let plain = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\""), Path::new("plan.toml")).unwrap().measures[0].tuning;
     assert_eq!((plain.label(), plain.in_words(), plain.parameters().len()), (None, None, 0));
 }

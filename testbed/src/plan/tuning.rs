@@ -4,11 +4,18 @@ use dataplane::Pacing;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::topology::PairQueues;
+
+/// Flows for each receive queue that a plan needs at least. A hash gives each flow a queue as if at random: with 64 flows a queue, the share of
+/// a queue has a standard deviation of 1/√64, an eighth, and four of these stay below the limit of an imbalance that is reported
+/// (`reporter::record::UNEVEN`).
+pub const FLOWS_PER_QUEUE: u32 = 64;
+
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortTuning {
-    /// Queues of each port, each with a poll loop and a CPU of its own.
-    pub queues: NonZeroU16,
+    /// Queues of the two ports, each with a poll loop and a CPU of its own.
+    pub queues: PairQueues,
     /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
     pub burst: Option<u16>,
     /// Flows that the frames are spread over.
@@ -19,13 +26,13 @@ pub struct PortTuning {
 
 impl Default for PortTuning {
     fn default() -> Self {
-        PortTuning { queues: NonZeroU16::MIN, burst: None, flows: 1, pacing: Pacing::Software }
+        PortTuning { queues: PairQueues::ONE, burst: None, flows: 1, pacing: Pacing::Software }
     }
 }
 
 /// One setting that differs from the default.
 enum Difference {
-    Queues(NonZeroU16),
+    Queues(PairQueues),
     Burst(u16),
     Flows(u32),
     Pacing(Pacing),
@@ -35,7 +42,8 @@ impl PortTuning {
     /// What differs from the default, as a part of a record's id: `q2-b32`; none where everything is the default.
     pub fn label(&self) -> Option<String> {
         self.joined("-", |difference| match difference {
-            Difference::Queues(queues) => format!("q{queues}"),
+            Difference::Queues(PairQueues { sender, receiver }) if sender == receiver => format!("q{sender}"),
+            Difference::Queues(PairQueues { sender, receiver }) => format!("q{sender}to{receiver}"),
             Difference::Burst(burst) => format!("b{burst}"),
             Difference::Flows(flows) => format!("f{flows}"),
             Difference::Pacing(Pacing::SendOnTimestamp) => "send-on-timestamp".to_owned(),
@@ -47,7 +55,8 @@ impl PortTuning {
     /// What differs from the default, for people: `2 queues, burst 32`.
     pub fn in_words(&self) -> Option<String> {
         self.joined(", ", |difference| match difference {
-            Difference::Queues(queues) => format!("{queues} queues"),
+            Difference::Queues(PairQueues { sender, receiver }) if sender == receiver => format!("{sender} queues"),
+            Difference::Queues(PairQueues { sender, receiver }) => format!("{sender} → {receiver} queues"),
             Difference::Burst(burst) => format!("burst {burst}"),
             Difference::Flows(flows) => format!("{flows} flows"),
             Difference::Pacing(Pacing::SendOnTimestamp) => "sent on timestamp".to_owned(),
@@ -59,7 +68,9 @@ impl PortTuning {
     /// What differs from the default, as keys of a record's `parameters`.
     pub fn parameters(&self) -> Vec<(&'static str, serde_json::Value)> {
         let keys = self.differences().map(|difference| match difference {
-            Difference::Queues(queues) => vec![("sender_queues", json!(queues)), ("receiver_queues", json!(queues))],
+            Difference::Queues(queues) => {
+                vec![("sender_queues", json!(queues.sender)), ("receiver_queues", json!(queues.receiver))]
+            }
             Difference::Burst(burst) => vec![("burst", json!(burst))],
             Difference::Flows(flows) => vec![("flows", json!(flows))],
             Difference::Pacing(pacing) => vec![("pacing", json!(pacing))],
@@ -107,9 +118,18 @@ impl<T: Clone> OneOrMany<T> {
     }
 }
 
+/// The queues of the far end: those of the reflector where the method measures delays, otherwise those of the sink.
+pub(super) struct FarQueues<'k> {
+    /// The key that sets them.
+    pub(super) key: &'static str,
+    pub(super) given: Option<&'k OneOrMany<u16>>,
+}
+
 /// The keys of one `[[measure]]` that tune it.
 pub(super) struct Keys<'k> {
     pub(super) queues: Option<&'k OneOrMany<u16>>,
+    pub(super) sender_queues: Option<&'k OneOrMany<u16>>,
+    pub(super) far_queues: FarQueues<'k>,
     pub(super) burst: Option<&'k OneOrMany<u16>>,
     pub(super) flows: Option<&'k OneOrMany<u32>>,
     pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
@@ -118,9 +138,15 @@ pub(super) struct Keys<'k> {
 impl Keys<'_> {
     /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
     pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
-        let queues = values("queues", self.queues, |&queues| {
-            NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned())
-        })?;
+        let count = |&queues: &u16| NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned());
+        let both = values("queues", self.queues, count)?;
+        let sender_queues = values("sender-queues", self.sender_queues, count)?;
+        let far_queues = values(self.far_queues.key, self.far_queues.given, count)?;
+        let ends_apart = !sender_queues.is_empty() || !far_queues.is_empty();
+        if !both.is_empty() && ends_apart {
+            let why = format!("`queues` sets both ends: use either `queues`, or `sender-queues` and `{}`", self.far_queues.key);
+            return Err(("queues", why));
+        }
         let burst = values("burst", self.burst, |&burst| match burst {
             1..=256 => Ok(Some(burst)),
             _ => Err(format!("a burst has 1 to 256 frames, not {burst}")),
@@ -131,7 +157,9 @@ impl Keys<'_> {
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
         let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
-        let all = each(&all, &queues, |tuning, queues| PortTuning { queues, ..tuning });
+        let all = each(&all, &both, |tuning, both| PortTuning { queues: PairQueues { sender: both, receiver: both }, ..tuning });
+        let all = each(&all, &sender_queues, |tuning, sender| PortTuning { queues: PairQueues { sender, ..tuning.queues }, ..tuning });
+        let all = each(&all, &far_queues, |tuning, receiver| PortTuning { queues: PairQueues { receiver, ..tuning.queues }, ..tuning });
         let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
         Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))
     }

@@ -53,6 +53,6 @@ impl Check {
             CheckLevel::Warning => Severity::Warning,
             CheckLevel::Problem => Severity::Error,
         };
-        Some(Finding { severity, what: format!("{}: {}; {}", self.subject, self.seen, self.why), mend: self.fix.clone() })
+        Some(Finding { severity, what: format!("{}: {}; {}", self.subject, self.seen, self.why), fix: self.fix.clone() })
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::model::{Endpoint, Testbed, Wiring};
+use super::model::{Endpoint, KernelAddress, Testbed, Wiring};
 use crate::lab::{Lab, LabEndpoint};
 use crate::process::Location;
 
@@ -29,9 +29,9 @@ impl Testbed {
             .map(|endpoint| Endpoint {
                 id: endpoint.id.clone(),
                 location: Location::Namespace(endpoint.namespace.clone()),
-                address: IpAddr::V4(endpoint.address),
-                interface: endpoint.interface.clone(),
+                kernel: Some(KernelAddress { address: IpAddr::V4(endpoint.address), interface: endpoint.interface.clone() }),
                 port: None,
+                promiscuous: false,
                 cpus: Vec::new(),
                 program: program.to_owned(),
                 link: None,
@@ -40,7 +40,7 @@ impl Testbed {
         // All endpoints of a lab share one private directory.
         let sockets = lab.first().map(|endpoint| endpoint.socket_dir.clone()).unwrap_or_default();
         let mut source = format!("{LAB_TITLE}\nname = \"lab\"\nemulated = true\n");
-        for endpoint in &endpoints {
+        for endpoint in lab {
             source.push_str(&format!(
                 "\n[[endpoint]]\nid = \"{}\"\naddress = \"{}\"\ninterface = \"{}\"\n",
                 endpoint.id, endpoint.address, endpoint.interface

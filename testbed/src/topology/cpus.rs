@@ -6,6 +6,7 @@ use dataplane::CpuId;
 use reporter::record::Pair;
 
 use super::model::{Endpoint, Testbed, TestbedError, Wiring};
+use super::pair_queues::{PairNodes, PairQueues};
 
 /// The CPUs of a pair's poll loops, one a queue; none where an end chooses itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,16 +18,17 @@ pub struct PairCpus {
 }
 
 impl Testbed {
-    /// The CPUs of both ends' poll loops, one a queue, or an error where there are too few. An end that is given none chooses itself.
+    /// The CPUs of both ends' poll loops, one a queue, or an error where there are too few. An end that is given none chooses itself: CPUs
+    /// on the NUMA node of its port. What is chosen here follows `nodes` in the same way.
     ///
     /// With one queue an end, two ends on one machine share its only CPU where it has no other: that works, badly, and every trial says so.
-    pub fn cpus(&self, pair: &Pair, queues: NonZeroU16) -> Result<PairCpus, TestbedError> {
+    pub fn cpus(&self, pair: &Pair, queues: PairQueues, nodes: PairNodes) -> Result<PairCpus, TestbedError> {
         let (from, to) = (self.endpoint(&pair.from)?, self.endpoint(&pair.to)?);
         let unnamed = from.cpus.is_empty() && to.cpus.is_empty() && from.is_here() && to.is_here();
         if unnamed || matches!(self.wiring, Wiring::SharedMemory { .. }) {
-            return cpus_of_one_machine(&CpuId::allowed(), pair, queues);
+            return cpus_of_one_machine([nodes.sender, nodes.receiver].map(CpuId::allowed_near), pair, queues);
         }
-        let first = |endpoint: &Endpoint| match endpoint.cpus.get(..usize::from(queues.get())) {
+        let first = |endpoint: &Endpoint, queues: NonZeroU16| match endpoint.cpus.get(..usize::from(queues.get())) {
             _ if endpoint.cpus.is_empty() => Ok(Vec::new()),
             Some(cpus) => Ok(cpus.to_vec()),
             None => {
@@ -34,15 +36,15 @@ impl Testbed {
                 Err(TestbedError::TooFewCpus { id, testbed, cpus, queues })
             }
         };
-        let mut cpus = PairCpus { sender: first(from)?, receiver: first(to)? };
+        let mut cpus = PairCpus { sender: first(from, queues.sender)?, receiver: first(to, queues.receiver)? };
         // Left to itself, an end that names none might take one that the other end of this machine was given.
         if from.is_here() && to.is_here() {
-            let free = |taken: &[CpuId]| {
-                CpuId::allowed().into_iter().rev().filter(|cpu| !taken.contains(cpu)).take(usize::from(queues.get())).collect()
+            let free = |taken: &[CpuId], node: Option<u32>, queues: NonZeroU16| {
+                CpuId::allowed_near(node).into_iter().filter(|cpu| !taken.contains(cpu)).take(usize::from(queues.get())).collect()
             };
             match (cpus.sender.is_empty(), cpus.receiver.is_empty()) {
-                (true, false) => cpus.sender = free(&cpus.receiver),
-                (false, true) => cpus.receiver = free(&cpus.sender),
+                (true, false) => cpus.sender = free(&cpus.receiver, nodes.sender, queues.sender),
+                (false, true) => cpus.receiver = free(&cpus.sender, nodes.receiver, queues.receiver),
                 _ => {}
             }
         }
@@ -55,15 +57,19 @@ impl Testbed {
     }
 }
 
-/// Poll loops on one machine must not share a CPU; the first CPU gets most interrupts, so it is used last.
-fn cpus_of_one_machine(allowed: &[CpuId], pair: &Pair, queues: NonZeroU16) -> Result<PairCpus, TestbedError> {
-    let each = usize::from(queues.get());
-    let from_the_end: Vec<CpuId> = allowed.iter().rev().copied().collect();
-    match from_the_end.get(..2 * each) {
-        Some(cpus) => Ok(PairCpus { sender: cpus[..each].to_vec(), receiver: cpus[each..].to_vec() }),
-        None if each == 1 => Ok(PairCpus { sender: from_the_end.clone(), receiver: from_the_end }),
-        None => Err(TestbedError::TooSmallMachine { pair: pair.clone(), queues, needed: 2 * each, cpus: allowed.len() }),
+/// Poll loops on one machine must not share a CPU. `best_first` is the order in which the sender and the receiver take CPUs.
+fn cpus_of_one_machine(best_first: [Vec<CpuId>; 2], pair: &Pair, queues: PairQueues) -> Result<PairCpus, TestbedError> {
+    let [of_sender, of_receiver] = best_first;
+    let [sender_loops, receiver_loops] = [queues.sender, queues.receiver].map(|queues| usize::from(queues.get()));
+    if of_sender.len() >= sender_loops + receiver_loops {
+        let sender: Vec<CpuId> = of_sender.into_iter().take(sender_loops).collect();
+        let receiver = of_receiver.into_iter().filter(|cpu| !sender.contains(cpu)).take(receiver_loops).collect();
+        return Ok(PairCpus { sender, receiver });
     }
+    if queues == PairQueues::ONE {
+        return Ok(PairCpus { sender: of_sender, receiver: of_receiver });
+    }
+    Err(TestbedError::TooSmallMachine { pair: pair.clone(), needed: sender_loops + receiver_loops, cpus: of_sender.len() })
 }
 
 #[cfg(test)]
@@ -77,14 +83,22 @@ mod tests {
         numbers.iter().copied().map(CpuId::new).collect()
     }
 
+    fn queues(sender: u16, receiver: u16) -> PairQueues {
+        PairQueues { sender: NonZeroU16::new(sender).unwrap(), receiver: NonZeroU16::new(receiver).unwrap() }
+    }
+
     #[test]
     fn both_ends_on_one_machine_have_cpus_of_their_own_and_the_first_is_used_last() {
         let pair: Pair = "a-cpu:a-dpu".parse().unwrap();
-        let of = |allowed: &[u32], queues: u16| cpus_of_one_machine(&cpus(allowed), &pair, NonZeroU16::new(queues).unwrap());
-        assert_eq!(of(&[0, 1], 1).unwrap(), PairCpus { sender: cpus(&[1]), receiver: cpus(&[0]) });
-        assert_eq!(of(&[0, 1, 4, 5, 6], 2).unwrap(), PairCpus { sender: cpus(&[6, 5]), receiver: cpus(&[4, 1]) });
-        assert_eq!(of(&[3], 1).unwrap(), PairCpus { sender: cpus(&[3]), receiver: cpus(&[3]) });
-        let refused = of(&[0, 1], 2).unwrap_err().to_string();
+        let of = |best: &[u32], sender, receiver| cpus_of_one_machine([cpus(best), cpus(best)], &pair, queues(sender, receiver));
+        assert_eq!(of(&[1, 0], 1, 1).unwrap(), PairCpus { sender: cpus(&[1]), receiver: cpus(&[0]) });
+        assert_eq!(of(&[6, 5, 4, 1, 0], 2, 2).unwrap(), PairCpus { sender: cpus(&[6, 5]), receiver: cpus(&[4, 1]) });
+        assert_eq!(of(&[6, 5, 4, 1, 0], 3, 1).unwrap(), PairCpus { sender: cpus(&[6, 5, 4]), receiver: cpus(&[1]) });
+        assert_eq!(of(&[3], 1, 1).unwrap(), PairCpus { sender: cpus(&[3]), receiver: cpus(&[3]) });
+        // The two ports are on different NUMA nodes.
+        let nodes = cpus_of_one_machine([cpus(&[3, 2, 1, 0]), cpus(&[1, 0, 3, 2])], &pair, queues(1, 1)).unwrap();
+        assert_eq!(nodes, PairCpus { sender: cpus(&[3]), receiver: cpus(&[1]) });
+        let refused = of(&[1, 0], 2, 2).unwrap_err().to_string();
         assert!(refused.contains("4 poll loops") && refused.contains("2 CPUs"), "{refused}");
     }
 
@@ -96,10 +110,12 @@ mod tests {
                  [[endpoint]]\nid = \"a-dpu\"\naddress = \"192.0.2.2\"\ninterface = \"e1\"\nport = \"net_null1\"\ncpu = {to}\n"
             )
         };
-        let of = |from: &str, to: &str, queues: u16| {
+        let of_queues = |from: &str, to: &str, queues: PairQueues| {
             let testbed = file::parse(&text(from, to), Path::new("testbed.toml")).unwrap();
-            testbed.cpus(&"a-cpu:a-dpu".parse().unwrap(), NonZeroU16::new(queues).unwrap())
+            testbed.cpus(&"a-cpu:a-dpu".parse().unwrap(), queues, PairNodes::default())
         };
+        let of = |from: &str, to: &str, both: u16| of_queues(from, to, queues(both, both));
+        assert_eq!(of_queues("[2, 3]", "4", queues(2, 1)).unwrap(), PairCpus { sender: cpus(&[2, 3]), receiver: cpus(&[4]) });
         assert_eq!(of("[2, 3]", "[4, 5]", 2).unwrap(), PairCpus { sender: cpus(&[2, 3]), receiver: cpus(&[4, 5]) });
         assert_eq!(of("[2, 3]", "4", 1).unwrap(), PairCpus { sender: cpus(&[2]), receiver: cpus(&[4]) });
         let too_few = of("[2, 3]", "4", 2).unwrap_err().to_string();

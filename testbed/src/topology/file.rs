@@ -7,7 +7,7 @@ use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::model::{Endpoint, Testbed, TestbedError, Wiring};
+use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
 use crate::process::{Location, SshTarget};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
@@ -36,9 +36,11 @@ struct FileEndpoint {
     id: String,
     #[serde(default)]
     reach: Reach,
-    address: IpAddr,
-    interface: String,
+    address: Option<IpAddr>,
+    interface: Option<String>,
     port: Option<PortSpec>,
+    #[serde(default)]
+    promiscuous: bool,
     #[serde(default)]
     cpu: Cpus,
     program: Option<PathBuf>,
@@ -124,6 +126,18 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             .map(str::parse)
             .transpose()
             .map_err(|error: methodology::units::UnitError| wrong(text, path, Some(span.clone()), error.to_string()))?;
+        let kernel = match (endpoint.address, endpoint.interface) {
+            (Some(address), Some(interface)) => Some(KernelAddress { address, interface }),
+            (None, None) => None,
+            (given, _) => {
+                let missing = if given.is_some() { "interface" } else { "address" };
+                let why = format!(
+                    "endpoint `{}` has no `{missing}`: kernel measures need `address` and `interface`; give both, or neither for DPDK measures only",
+                    endpoint.id
+                );
+                return Err(wrong(text, path, Some(span), why));
+            }
+        };
         let location = match endpoint.reach {
             Reach::Local => Location::Here,
             Reach::Namespace(name) => Location::Namespace(
@@ -136,9 +150,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             id: EndpointId(endpoint.id),
             program: program(endpoint.program, &location),
             location,
-            address: endpoint.address,
-            interface: endpoint.interface,
+            kernel,
             port: endpoint.port,
+            promiscuous: endpoint.promiscuous,
             cpus: endpoint.cpu.ids(),
             link,
         });
@@ -192,6 +206,20 @@ link = "25G"
         let ports = testbed.ports(&"a-cpu:a-dpu".parse().unwrap()).unwrap();
         assert_eq!(ports.receiver.to_string(), "auxiliary:mlx5_core.sf.4");
         assert_eq!(testbed.endpoints[1].program, Path::new("linerate"));
+    }
+
+    #[test]
+    fn an_endpoint_for_dpdk_only_needs_no_address_and_half_an_address_is_refused() {
+        let without = |keys: &[&str]| keys.iter().fold(TWO.to_owned(), |text, key| text.replace(key, ""));
+        let (address, interface) = ("address = \"192.0.2.3\"\n", "interface = \"enp3s0f0s0\"\n");
+        let testbed = parse(&without(&[address, interface]), Path::new("testbed.toml")).unwrap();
+        assert!(testbed.endpoints[0].kernel.is_some() && testbed.endpoints[1].kernel.is_none());
+        let refused = testbed.kernel_endpoint(&testbed.endpoints[1].id).unwrap_err().to_string();
+        assert!(refused.contains("`a-dpu`") && refused.contains("`address`"), "{refused}");
+        let half = problem(&without(&[interface]));
+        assert!(half.starts_with("testbed.toml:11:") && half.contains("no `interface`"), "{half}");
+        let half = problem(&without(&[address]));
+        assert!(half.contains("no `address`"), "{half}");
     }
 
     #[test]

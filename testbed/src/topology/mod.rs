@@ -6,8 +6,10 @@ mod built_in;
 mod cpus;
 mod file;
 mod model;
+mod pair_queues;
 mod ports;
 
 pub use cpus::PairCpus;
-pub use model::{Endpoint, Testbed, TestbedError, Wiring};
+pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
+pub use pair_queues::{PairNodes, PairQueues};
 pub use ports::PairPorts;

@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use dataplane::{CpuId, PortSpec};
@@ -7,6 +8,7 @@ use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
+use super::pair_queues::PairQueues;
 use crate::process::Location;
 use crate::text_file::FileProblem;
 
@@ -32,18 +34,45 @@ pub struct Endpoint {
     pub id: EndpointId,
     /// Where its commands run.
     pub location: Location,
-    /// Where kernel traffic to it goes.
-    pub address: IpAddr,
-    /// The kernel interface that this address is on, for counters and offloads.
-    pub interface: String,
+    /// Where kernel traffic to it goes; none for an endpoint that only DPDK measures use.
+    pub kernel: Option<KernelAddress>,
     /// Its DPDK port; none in the lab, where a pair makes its own.
     pub port: Option<PortSpec>,
+    /// Its DPDK port receives frames with any destination address.
+    pub promiscuous: bool,
     /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given.
     pub cpus: Vec<CpuId>,
     /// The linerate program there.
     pub program: PathBuf,
     /// The link's speed where the port does not know it.
     pub link: Option<LinkSpeed>,
+}
+
+/// Where kernel traffic to an endpoint goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelAddress {
+    /// The address that tools connect to.
+    pub address: IpAddr,
+    /// The kernel interface that this address is on, for counters and offloads.
+    pub interface: String,
+}
+
+/// An endpoint that kernel measures can use.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelEndpoint<'a> {
+    endpoint: &'a Endpoint,
+    /// The address that tools connect to.
+    pub address: IpAddr,
+    /// The kernel interface that this address is on.
+    pub interface: &'a str,
+}
+
+impl Deref for KernelEndpoint<'_> {
+    type Target = Endpoint;
+
+    fn deref(&self) -> &Endpoint {
+        self.endpoint
+    }
 }
 
 /// How the two DPDK ports of a pair are found.
@@ -103,22 +132,58 @@ pub enum TestbedError {
         queues: NonZeroU16,
     },
     /// Both ends of a pair are on this machine, and it has too few CPUs.
-    #[error(
-        "{queues} queues at both ends of `{pair}` are {needed} poll loops, and this machine has {cpus} CPUs for them: ask for fewer queues"
-    )]
+    #[error("the queues of both ends of `{pair}` need {needed} poll loops, and this machine has {cpus} CPUs for them: use fewer queues")]
     TooSmallMachine {
         /// The pair.
         pair: Pair,
-        /// Queues of each end.
-        queues: NonZeroU16,
         /// Poll loops of both.
         needed: usize,
         /// CPUs that this process may use.
         cpus: usize,
     },
+    /// The ports of a pair exchange frames queue by queue, and would have different numbers of queues.
+    #[error(
+        "`{pair}` uses shared memory, where both ends need the same number of queues, and the plan has {} for the sender and {} for the receiver: use `queues`",
+        queues.sender,
+        queues.receiver
+    )]
+    UnequalQueues {
+        /// The pair.
+        pair: Pair,
+        /// The queues that the plan asks for.
+        queues: PairQueues,
+    },
+    /// Too few flows to share frames between receive queues.
+    #[error(
+        "measure \"{method}\" for `{pair}`: {queues} receive queues at endpoint `{id}` need at least {needed} flows, and the plan has {flows}: all frames of a flow arrive at one queue; use flows = {needed} or more"
+    )]
+    TooFewFlows {
+        /// The method of the measure.
+        method: &'static str,
+        /// The pair.
+        pair: Pair,
+        /// The endpoint that receives.
+        id: EndpointId,
+        /// Its receive queues.
+        queues: NonZeroU16,
+        /// Flows of the plan.
+        flows: u32,
+        /// Flows that the queues need.
+        needed: u32,
+    },
     /// An endpoint has no DPDK port.
     #[error("endpoint `{id}` of testbed `{testbed}` has no `port`: add one, such as port = \"0000:03:00.0\" (`linerate ports` lists them)")]
     NoPort {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+    },
+    /// An endpoint has no address for kernel measures.
+    #[error(
+        "endpoint `{id}` of testbed `{testbed}` has no `address` and no `interface`, and the plan has kernel measures for it: add both keys, or limit these measures to other endpoints with `pairs`"
+    )]
+    NoAddress {
         /// The endpoint.
         id: EndpointId,
         /// The testbed.
@@ -144,6 +209,15 @@ impl Testbed {
             testbed: self.name.clone(),
             known: self.endpoints.iter().map(|endpoint| endpoint.id.to_string()).collect::<Vec<_>>().join(", "),
         })
+    }
+
+    /// The endpoint of this name, for a kernel measure.
+    pub fn kernel_endpoint(&self, id: &EndpointId) -> Result<KernelEndpoint<'_>, TestbedError> {
+        let endpoint = self.endpoint(id)?;
+        match &endpoint.kernel {
+            Some(KernelAddress { address, interface }) => Ok(KernelEndpoint { endpoint, address: *address, interface }),
+            None => Err(TestbedError::NoAddress { id: id.clone(), testbed: self.name.clone() }),
+        }
     }
 
     /// Every ordered pair of two different endpoints: first those between systems, then those inside one.

@@ -1,13 +1,15 @@
 use std::fs;
 
+use super::allow_list;
 use super::options::{EalOptions, Memory};
 use crate::cpu::CpuId;
 use crate::dpdk::devargs::Bus;
+use crate::error::DataplaneError;
 
 /// Free huge pages that `Memory::Auto` needs, in MiB: pools for a few ports.
 const AUTO_HUGE_MB: u64 = 256;
 /// Ordinary memory that `Memory::Auto` reserves, in MiB. Only the used part becomes resident.
-const AUTO_ORDINARY_MB: u32 = 256;
+const AUTO_ORDINARY_MB: u32 = 512;
 
 /// Free huge pages of the default size, in MiB, from /proc/meminfo.
 pub(super) fn free_huge_megabytes() -> u64 {
@@ -29,7 +31,8 @@ pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
 }
 
 /// EAL's command line (DPDK, "EAL parameters").
-pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Vec<String> {
+pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Result<Vec<String>, DataplaneError> {
+    let allowed = allow_list::allowed(&options.devices)?;
     let mut arguments = vec!["linerate".to_owned(), format!("--lcores=0@{main_cpu}")];
     let mut push = |text: &str| arguments.push(text.to_owned());
     // linerate does not use DPDK's telemetry socket, and two processes of one user must not collide in /var/run/dpdk.
@@ -51,18 +54,24 @@ pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Ve
         }
         Memory::Auto => {}
     }
-    let hardware: Vec<_> = options.devices.iter().filter(|device| device.bus() != Bus::Vdev).collect();
-    if hardware.is_empty() {
+    // DPDK probes every device of a bus for which nothing is allowed (eal_common_bus.c and eal_common_devargs.c, `scan_mode`).
+    if options.devices.iter().all(|device| device.bus() != Bus::Pci) {
         push("--no-pci");
+    }
+    if options.devices.iter().all(|device| device.bus() != Bus::Auxiliary) {
+        // A name that no device has (auxiliary_common.c, `auxiliary_parse`).
+        push("--allow=auxiliary:");
+    }
+    if options.devices.iter().all(|device| device.bus() == Bus::Vdev) {
         push("--iova-mode=va");
     }
-    for device in hardware {
-        push(&format!("--allow={}", device.devargs()));
+    for device in allowed {
+        push(&format!("--allow={device}"));
     }
     // Without shared files the prefix only names a directory, so processes can share it.
     push(&format!("--file-prefix={}", options.file_prefix.as_deref().unwrap_or("linerate")));
     options.extra.iter().for_each(|extra| push(extra));
-    arguments
+    Ok(arguments)
 }
 
 #[cfg(test)]
@@ -70,7 +79,7 @@ mod tests {
     use super::*;
 
     fn line(options: &EalOptions, memory: Memory) -> String {
-        build(options, memory, CpuId::new(3)).join(" ")
+        build(options, memory, CpuId::new(3)).unwrap().join(" ")
     }
 
     #[test]
@@ -85,6 +94,10 @@ mod tests {
         options.devices.push("03:00.0,representor=vf0".parse().unwrap());
         let hardware = line(&options, Memory::HugePages { megabytes: 0 });
         assert!(hardware.contains("--allow=0000:03:00.0,representor=vf0") && !hardware.contains("--no-pci"), "{hardware}");
+        assert!(software.contains("--allow=auxiliary: ") && hardware.contains("--allow=auxiliary: "), "{software}\n{hardware}");
+        let subfunction = EalOptions { devices: vec!["auxiliary:mlx5_core.sf.4".parse().unwrap()], ..EalOptions::default() };
+        let subfunction = line(&subfunction, Memory::HugePages { megabytes: 0 });
+        assert!(subfunction.contains("--no-pci --allow=auxiliary:mlx5_core.sf.4") && !subfunction.contains("iova-mode"), "{subfunction}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The environment abstraction layer: DPDK's memory, CPUs and devices, once per process.
 
+mod allow_list;
 mod arguments;
 mod options;
 
@@ -14,12 +15,13 @@ use dpdk_sys as sys;
 use nix::sched::{sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use super::claim::Claims;
 use super::devargs::PortSpec;
 use super::errno::error_text;
 use super::log;
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
-use crate::time::Calibration;
+use crate::time::TickCalibration;
 
 /// Versions of DPDK.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,10 +43,15 @@ impl DpdkVersion {
 /// Proof that EAL is initialised. Ports and pools hold a reference, so EAL is cleaned up after all ports are closed and all pools freed.
 #[derive(Debug)]
 pub(crate) struct Eal {
-    open: Mutex<BTreeSet<String>>,
+    claims: Mutex<Claims>,
+    closed: Mutex<BTreeSet<String>>,
+    opening: Mutex<()>,
     polling: Mutex<BTreeSet<CpuId>>,
-    calibration: Calibration,
+    calibration: TickCalibration,
     huge_pages: bool,
+    shared_cpus: bool,
+    /// What DPDK logged while it looked for devices.
+    startup_log: String,
 }
 
 /// `rte_eal_init` works once in a process, even after `rte_eal_cleanup` (DPDK eal.c, `run_once`).
@@ -56,22 +63,46 @@ impl Eal {
         sys::check_version().map_err(|mismatch| DataplaneError::Version { built: mismatch.built, running: mismatch.running })?;
         refuse_duplicates(&options.devices)?;
         let main_cpu = main_cpu(options.main_cpu)?;
+        let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
+        let arguments = arguments::build(options, memory, main_cpu)?;
         if INITIALISED.swap(true, Ordering::SeqCst) {
             return Err(DataplaneError::AlreadyInitialised);
         }
-        let calibration = Calibration::begin();
-        let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
+        let calibration = TickCalibration::begin();
         log::capture();
-        init_eal(arguments::build(options, memory, main_cpu), main_cpu, memory)?;
+        init_eal(arguments, main_cpu, memory)?;
         let huge_pages = matches!(memory, Memory::HugePages { .. });
-        let eal = Arc::new(Eal { open: Mutex::default(), polling: Mutex::default(), calibration, huge_pages });
-        log::take();
-        Ok(eal)
+        let startup_log = log::as_clause();
+        Ok(Arc::new(Eal {
+            claims: Mutex::default(),
+            closed: Mutex::default(),
+            opening: Mutex::default(),
+            polling: Mutex::default(),
+            calibration,
+            huge_pages,
+            shared_cpus: options.shared_cpus,
+            startup_log,
+        }))
     }
 
-    /// Names of the open ports. The lock is held while a port is opened or closed: DPDK's device calls are not thread-safe.
-    pub(crate) fn open_ports(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The ports that this process uses. The lock is held while a port is closed: DPDK's device calls are not thread-safe.
+    pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ports of devices that this process has closed. DPDK removes such a port (`rte_eth_dev_close`).
+    pub(super) fn closed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while a port is opened, so that a port that is claimed is also started.
+    pub(super) fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What DPDK logged while it looked for devices, as a clause for an error message.
+    pub(super) fn startup_log(&self) -> &str {
+        &self.startup_log
     }
 
     /// CPUs with a poll loop.
@@ -79,8 +110,13 @@ impl Eal {
         self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn calibration(&self) -> Calibration {
+    pub(crate) fn calibration(&self) -> TickCalibration {
         self.calibration
+    }
+
+    /// Whether several poll loops may run on one CPU.
+    pub(super) fn shares_cpus(&self) -> bool {
+        self.shared_cpus
     }
 
     pub(crate) fn has_huge_pages(&self) -> bool {
@@ -100,10 +136,14 @@ impl Drop for Eal {
 }
 
 fn refuse_duplicates(devices: &[PortSpec]) -> Result<(), DataplaneError> {
-    let mut names = BTreeSet::new();
-    // One PCI device can have several representors, each with its own devargs; the same devargs twice are an error.
-    match devices.iter().find(|device| !names.insert(if device.is_software() { device.name().to_owned() } else { device.devargs() })) {
-        Some(twice) => Err(DataplaneError::DuplicatePort { name: twice.name().to_owned() }),
+    let mut ports = BTreeSet::new();
+    // One device can have several representors. Another spelling, or other arguments, do not make another port.
+    let mut keys = devices.iter().flat_map(|device| {
+        let representors = device.representors().map_or_else(|| vec![None], |all| all.into_iter().map(Some).collect());
+        representors.into_iter().map(move |representor| (device, representor))
+    });
+    match keys.find(|(device, representor)| !ports.insert((device.name(), *representor))) {
+        Some((twice, _)) => Err(DataplaneError::DuplicatePort { name: twice.label() }),
         None => Ok(()),
     }
 }

@@ -14,6 +14,9 @@ pub struct EalOptions {
     pub file_prefix: Option<String>,
     /// CPU of DPDK's main thread, which does not poll; default the lowest allowed CPU.
     pub main_cpu: Option<CpuId>,
+    /// Let several poll loops run on one CPU. They take turns, so that times mean nothing: for tests of counts with more queues than CPUs.
+    #[serde(default)]
+    pub shared_cpus: bool,
     /// Further EAL arguments, passed on unchanged.
     pub extra: Vec<String>,
 }

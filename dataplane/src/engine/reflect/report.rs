@@ -10,6 +10,7 @@ use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
+use crate::engine::queue_report::QueueReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 
@@ -38,6 +39,9 @@ pub struct ReflectReport {
     pub hiccups: HiccupReport,
     /// How the poll loops' time was spent.
     pub cycles: CycleReport,
+    /// What each queue did.
+    #[serde(default)]
+    pub queues: Vec<QueueReport>,
     /// The port's counters before and after the run.
     pub counters: CounterPair,
     /// The reason, where the run ended early.
@@ -50,7 +54,7 @@ pub struct ReflectReport {
 }
 
 impl ReflectReport {
-    /// The sum of two poll loops of one reflector. `rate`, `residence` and `counters` describe the whole reflector and are not summed here.
+    /// The sum of two poll loops of one reflector. What describes the whole reflector, such as `rate` and `queues`, is not summed here.
     pub(super) fn plus(self, other: ReflectReport) -> ReflectReport {
         ReflectReport {
             frames_received: self.frames_received + other.frames_received,
@@ -58,8 +62,6 @@ impl ReflectReport {
             unsent: self.unsent + other.unsent,
             foreign: self.foreign + other.foreign,
             duration: self.duration.max(other.duration),
-            hiccups: self.hiccups.plus(&other.hiccups),
-            cycles: self.cycles.plus(&other.cycles),
             ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
@@ -100,7 +102,7 @@ impl EngineReport for ReflectReport {
     type Snapshot = ReflectSnapshot;
     type Counters = ReflectCounters;
 
-    fn snapshot(counters: ReflectCounters, elapsed: Duration) -> ReflectSnapshot {
+    fn snapshot(counters: ReflectCounters, _loops: usize, elapsed: Duration) -> ReflectSnapshot {
         let ReflectCounters { frames_received, frames_sent, unsent, foreign } = counters;
         ReflectSnapshot { frames_received, frames_sent, unsent, foreign, elapsed }
     }

@@ -11,9 +11,10 @@ use crate::account::latency::{RttRecorder, RttReport};
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::{self, Meter};
+use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
 use crate::engine::running::{self, Running};
 use crate::error::DataplaneError;
-use crate::frame::reflect::reflect_frames;
+use crate::frame::reflect::{reflect_frames, set_destination};
 use crate::frame::{Classifier, Layout, prefetch_for_write};
 use crate::time::{TickRate, ticks};
 
@@ -41,7 +42,8 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, shared));
     let results = running::run_loops(&eal, &name, &plan.cpus, port.queue_pairs(), shared, None, poll)?;
     port.has_sent();
-    let report = summed(results, CounterPair { before, after: port.counters() });
+    let missed_counter = port.driver().queue_missed;
+    let report = summed(results, plan.expected_rate, CounterPair { before, after: port.counters() }, missed_counter);
     let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
     Ok(ReflectReport { peer_left, ..report })
 }
@@ -50,26 +52,44 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
 struct LoopResult {
     residence: RttRecorder,
     report: ReflectReport,
+    queue: QueueResult,
 }
 
 /// The report of all loops.
-fn summed(results: Vec<LoopResult>, counters: CounterPair) -> ReflectReport {
-    let sum = results.into_iter().reduce(|mut sum, result| {
-        sum.residence.merge(&result.residence);
-        LoopResult { report: sum.report.plus(result.report), ..sum }
-    });
-    let Some(LoopResult { residence, report }) = sum else { return ReflectReport::default() };
+fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: CounterPair, missed_counter: Option<&str>) -> ReflectReport {
+    let mut queues = Vec::new();
+    let mut sum: Option<(RttRecorder, ReflectReport)> = None;
+    for LoopResult { residence, report, queue } in results {
+        queues.push(queue);
+        sum = Some(match sum {
+            None => (residence, report),
+            Some((mut all, reports)) => {
+                all.merge(&residence);
+                (all, reports.plus(report))
+            }
+        });
+    }
+    let Some((residence, report)) = sum else { return ReflectReport::default() };
+    let queues = judged(queues, expected, &counters, missed_counter);
     let rate = PacketRate::between(report.frames_sent, report.duration.as_secs_f64());
-    ReflectReport { residence: RttReport::from_recorder(&residence), rate, counters, ..report }
+    ReflectReport {
+        residence: RttReport::from_recorder(&residence),
+        rate,
+        counters,
+        hiccups: all_hiccups(&queues),
+        cycles: all_cycles(&queues),
+        queues,
+        ..report
+    }
 }
 
 fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Shared) -> LoopResult {
-    let QueuePair { rx, tx, free_target, port, .. } = queue;
+    let QueuePair { number, rx, tx, free_target, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = Classifier::new(layout);
     let mut residence = RttRecorder::new(rate);
     let mut slots = Slots::new();
-    let mut meter = Meter::new(rate, plan.hiccup_threshold);
+    let mut meter = Meter::new(rate, plan.hiccup_threshold, port.info().rx_descriptors);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
     let retry = meter.ticks(RETRY);
     let mut counts = ReflectCounters::default();
@@ -109,6 +129,10 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
                     },
                 );
             }
+            if let Some(destination) = plan.destination {
+                // SAFETY: as above: each frame has its Ethernet header in the first segment.
+                burst.mbufs().iter().for_each(|mbuf| unsafe { set_destination(mbuf.data(), destination) });
+            }
             if expired > 0 {
                 counts.unsent += expired;
                 burst.retain(|index, _| reflected[index]);
@@ -143,16 +167,21 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
     };
     let end_of_loop = meter.next_iteration();
     let ReflectCounters { frames_received, frames_sent, unsent, foreign } = counts;
+    let duration = meter.duration(first.map_or(0, |first| last.wrapping_sub(first)));
+    let cycles = meter.cycles(end_of_loop, meter.on_cpu(), frames_received);
+    let mut queue = QueueResult::new(number, meter.cpu(), port, meter.hiccups(), cycles);
+    (queue.report.frames_received, queue.report.frames_sent) = (frames_received, frames_sent);
+    queue
+        .rings
+        .push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames_received, duration.as_secs_f64()) });
     let report = ReflectReport {
         frames_received,
         frames_sent,
         unsent,
         foreign,
-        duration: meter.duration(first.map_or(0, |first| last.wrapping_sub(first))),
-        hiccups: meter.hiccups(),
-        cycles: meter.cycles(end_of_loop, meter.on_cpu(), frames_received),
+        duration,
         ended_early: end.ended_early(),
         ..ReflectReport::default()
     };
-    LoopResult { residence, report }
+    LoopResult { residence, report, queue }
 }

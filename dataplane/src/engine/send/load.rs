@@ -147,7 +147,7 @@ impl Load {
                 Action::Send { count: count as usize, due: now, left_out: 0 }
             }
             When::Schedule(schedule) => {
-                let past = schedule.released() + schedule.skipped();
+                let past = schedule.log().past();
                 if past >= self.frames {
                     return self.change_rate();
                 }
@@ -174,7 +174,7 @@ impl Load {
                 }
             }
             When::Captured { timing, end } => {
-                let past = timing.released() + timing.skipped();
+                let past = timing.log().past();
                 if now.wrapping_sub(*end) as i64 >= 0 || past >= self.frames {
                     return Action::End;
                 }
@@ -231,8 +231,8 @@ impl Load {
     /// Frames that were due until now; without a schedule, those `offered` to the port.
     pub(super) fn intended(&self, offered: u64) -> u64 {
         match &self.when {
-            When::Schedule(schedule) => self.frames.min(schedule.released() + schedule.skipped()),
-            When::Captured { timing, .. } => timing.released() + timing.skipped(),
+            When::Schedule(schedule) => self.frames.min(schedule.log().past()),
+            When::Captured { timing, .. } => timing.log().past(),
             When::Max { .. } => offered,
         }
     }
@@ -247,9 +247,7 @@ impl Load {
         match &self.when {
             When::Schedule(_) => unless_later(self.intended_time.duration()),
             // Ended by its number of frames: each with the gap behind it.
-            When::Captured { timing, .. } if timing.released() + timing.skipped() >= self.frames => {
-                unless_later(timing.time_so_far().duration())
-            }
+            When::Captured { timing, .. } if timing.log().past() >= self.frames => unless_later(timing.time_so_far().duration()),
             When::Max { .. } | When::Captured { .. } => end,
         }
     }
@@ -265,8 +263,8 @@ impl Load {
 
     pub(super) fn lateness(&self) -> Option<LatenessReport> {
         match &self.when {
-            When::Schedule(schedule) => Some(schedule.lateness()),
-            When::Captured { timing, .. } => Some(timing.lateness()),
+            When::Schedule(schedule) => Some(schedule.log().lateness()),
+            When::Captured { timing, .. } => Some(timing.log().lateness()),
             When::Max { .. } => None,
         }
     }

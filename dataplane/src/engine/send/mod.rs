@@ -1,5 +1,7 @@
 //! The generator: sends frames when they are due, and accounts for every one that was.
 
+mod drain;
+mod in_flight;
 mod load;
 mod pacer;
 mod pacing;

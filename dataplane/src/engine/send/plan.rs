@@ -118,7 +118,8 @@ pub struct SendPlan {
     /// Continue while the link is down instead of ending early (RFC 2544 §26.6: the device is reset during the trial).
     #[serde(default)]
     pub outlast_link: bool,
-    /// An iteration of a poll loop that takes longer than this is a hiccup.
+    /// An iteration of a poll loop that takes longer than this is a hiccup. A shorter one is a hiccup too if it could overflow the queue's
+    /// ring at the rate of the run.
     pub hiccup_threshold: Duration,
 }
 

@@ -1,12 +1,10 @@
 //! A stream at a low rate beside the load. Its round-trip times are those of the path under that load.
 
 use super::plan::SendPlan;
-use super::report::SendCounters;
-use super::returns::{Returned, Returns};
+use super::returns::Returns;
 use super::source::Source;
 use crate::dpdk::{Pool, Slots, TxQueue};
 use crate::engine::meter::Meter;
-use crate::engine::running::Shared;
 use crate::error::DataplaneError;
 use crate::time::{LatePolicy, Schedule};
 
@@ -17,9 +15,18 @@ const TRIES: u32 = 16;
 pub(super) struct Probe<'p> {
     source: Source,
     schedule: Schedule,
-    /// The probe's own queues where the port has them; otherwise it shares those of the load.
-    own: Option<(&'p mut TxQueue, Option<Returns<'p>>)>,
+    /// The probe's own queue where the port has one; otherwise it shares that of the load.
+    own: Option<OwnQueue<'p>>,
     sent: ProbeCounts,
+}
+
+/// A queue that only the probe stream uses.
+pub(super) struct OwnQueue<'p> {
+    pub(super) tx: &'p mut TxQueue,
+    /// The queue's own mbufs. With RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, all mbufs that a queue ever sends must be of one pool: drivers such as
+    /// i40e and ice return a batch of them to the pool of the first.
+    pub(super) pools: &'p [Pool],
+    pub(super) returns: Option<Returns<'p>>,
 }
 
 /// Frames of a probe stream.
@@ -30,15 +37,16 @@ pub(super) struct ProbeCounts {
 }
 
 impl<'p> Probe<'p> {
-    /// Begins with the loop. A late probe frame is skipped, because it would measure another moment than the one intended.
+    /// Begins with the loop; `begin` is when the sender began. A late probe frame is skipped, because it would measure another moment than the one intended.
     pub(super) fn new(
         plan: &SendPlan,
         source: Source,
-        mut own: Option<(&'p mut TxQueue, Option<Returns<'p>>)>,
+        mut own: Option<OwnQueue<'p>>,
         meter: &Meter,
+        begin: u64,
     ) -> Result<Probe<'p>, DataplaneError> {
-        if let Some((_, Some(returns))) = &mut own {
-            returns.begin(plan, meter);
+        if let Some(OwnQueue { returns: Some(returns), .. }) = &mut own {
+            returns.begin(plan, meter, begin);
         }
         let refuse = |why: String| DataplaneError::Plan { what: "the probe stream", why };
         let rate = plan.probe.ok_or_else(|| refuse("it has no rate".to_owned()))?;
@@ -55,14 +63,20 @@ impl<'p> Probe<'p> {
         self.sent.accepted * u64::from(self.source.fixed_length().unwrap_or(0) + methodology::units::FCS)
     }
 
-    pub(super) fn has_own_queue(&self) -> bool {
-        self.own.is_some()
+    /// What returned on the probe's own queue.
+    pub(super) fn own_returns(&mut self) -> Option<&mut Returns<'p>> {
+        self.own.as_mut()?.returns.as_mut()
+    }
+
+    /// Gives back what returned on the probe's own queue.
+    pub(super) fn into_own_returns(self) -> Option<Returns<'p>> {
+        self.own?.returns
     }
 
     /// Sends the next frame if it is due at `now`, and receives returned frames on the probe's own queue.
     #[inline(always)]
     pub(super) fn poll(&mut self, now: u64, load: &mut TxQueue, pools: &[Pool], slots: &mut Slots) {
-        if let Some((_, Some(returns))) = &mut self.own {
+        if let Some(OwnQueue { returns: Some(returns), .. }) = &mut self.own {
             returns.collect();
         }
         if self.schedule.due(now, 1).is_ok_and(|release| release.frames > 0) {
@@ -72,9 +86,9 @@ impl<'p> Probe<'p> {
 
     #[cold]
     fn send(&mut self, now: u64, load: &mut TxQueue, pools: &[Pool], slots: &mut Slots) {
-        let queue = match &mut self.own {
-            Some((own, _)) => own,
-            None => load,
+        let (queue, pools) = match &mut self.own {
+            Some(own) => (&mut *own.tx, own.pools),
+            None => (load, pools),
         };
         if let Some(mut burst) = self.source.take(pools, slots, 1) {
             self.source.write(burst.mbufs(), now);
@@ -89,11 +103,5 @@ impl<'p> Probe<'p> {
             self.source.rewind(1, false);
         }
         self.sent.unsent += 1;
-    }
-
-    /// Waits for the frames in flight, where the probe has its own queue.
-    pub(super) fn drain(self, plan: &SendPlan, meter: &mut Meter, shared: &Shared<SendCounters>) -> Option<Returned> {
-        let (_, returns) = self.own?;
-        Some(returns?.drain(plan, self.sent.accepted, meter, shared))
     }
 }

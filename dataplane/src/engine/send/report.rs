@@ -13,6 +13,7 @@ use crate::account::latency::RttReport;
 use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
+use crate::engine::queue_report::QueueReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
@@ -73,6 +74,9 @@ pub struct SendReport {
     pub hiccups: HiccupReport,
     /// How the poll loops' time was spent.
     pub cycles: CycleReport,
+    /// What each queue did.
+    #[serde(default)]
+    pub queues: Vec<QueueReport>,
     /// The port's counters before and after the run.
     pub counters: CounterPair,
     /// The reason, where the run ended early.
@@ -152,7 +156,7 @@ impl EngineReport for SendReport {
     type Snapshot = SendSnapshot;
     type Counters = SendCounters;
 
-    fn snapshot(counters: SendCounters, elapsed: Duration) -> SendSnapshot {
+    fn snapshot(counters: SendCounters, _loops: usize, elapsed: Duration) -> SendSnapshot {
         let SendCounters { frames_sent, frames_unsent, frames_returned } = counters;
         SendSnapshot { frames_sent, frames_unsent, frames_returned, elapsed }
     }

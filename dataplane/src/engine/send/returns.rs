@@ -1,14 +1,12 @@
 //! Frames that return to the sender, and their round-trip times.
 
-use std::time::Duration;
-
+use super::in_flight::Waited;
 use super::plan::SendPlan;
-use super::report::{ReturnedFrames, SendCounters, SentStream};
+use super::report::{ReturnedFrames, SentStream};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::account::sequence::{Stamps, StreamStart, StreamTracker, Window};
 use crate::dpdk::{Burst, FreeTarget, MAX_BURST, Mbuf, PortClock, PortView, RxQueue, Slots, TimeField};
 use crate::engine::meter::Meter;
-use crate::engine::running::Shared;
 use crate::error::DataplaneError;
 use crate::frame::{Class, Classifier, StreamId, TagRun, prefetch_for_read};
 use crate::time::{TickRate, ticks};
@@ -26,7 +24,8 @@ pub(super) struct Returns<'p> {
     timed: Option<StreamId>,
     /// Frames sent before this tick are not timed; `None` where all are.
     timed_from: Option<u64>,
-    /// When the trial began, in ticks: a frame that was stamped before it is of another sender's run.
+    /// When the sender began, in ticks: a frame that was stamped before it is of another sender's run. Not when this loop began: a frame of a
+    /// loop that began earlier can return on this queue.
     begin: u64,
     trackers: Vec<StreamTracker>,
     times: RttRecorder,
@@ -37,7 +36,14 @@ pub(super) struct Returns<'p> {
     untimed: u64,
     corrupt: u64,
     foreign: u64,
+    /// Frames of any class.
+    frames: u64,
+    /// As many bursts as the ring holds.
+    most_bursts: u16,
 }
+
+/// The largest burst to receive.
+const COLLECTED: usize = MAX_BURST / 4;
 
 /// Which clock gives the arrival time of a frame.
 pub(super) enum ArrivalClock<'p> {
@@ -88,50 +94,8 @@ pub(super) struct Returned {
     cut_short: bool,
 }
 
-/// The wait for frames in flight after the last one was sent.
-///
-/// It ends when all have returned; when none has returned for so long that those that are missing are lost; or at its limit. Only its limit
-/// bounds it while no frame has returned, because nothing is known of the path then.
-#[derive(Debug, Clone, Copy)]
-struct Drain {
-    begin: u64,
-    /// The plan's limit.
-    limit: u64,
-    /// A silence shorter than this proves nothing.
-    shortest_silence: u64,
-}
-
-/// Why a [`Drain`] ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drained {
-    /// All frames have returned.
-    Complete,
-    /// No frame has returned for longer than four times the longest round trip: the missing ones are lost.
-    Silent,
-    /// The limit is over.
-    Limit,
-}
-
-/// RFC 2544 §23 waits two seconds for the last frames of a trial.
-const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
-
-impl Drain {
-    /// Whether the wait ends at `now`, where frames have returned, the last one at `last_return` and none after more than `longest` ticks.
-    fn ended(&self, now: u64, complete: bool, any: bool, last_return: u64, longest: u64) -> Option<Drained> {
-        if complete {
-            return Some(Drained::Complete);
-        }
-        // Silence counts from the last frame sent, where none returned after it.
-        let since_return = now.wrapping_sub(last_return).min(now.wrapping_sub(self.begin));
-        if any && since_return > longest.saturating_mul(4).max(self.shortest_silence) {
-            return Some(Drained::Silent);
-        }
-        (now.wrapping_sub(self.begin) > self.limit).then_some(Drained::Limit)
-    }
-}
-
 impl<'p> Returns<'p> {
-    /// `loops` is the number of load streams; the probe stream has the number after them.
+    /// `loops` is the number of load streams; the probe stream has the number after them. The queue has `descriptors`.
     pub(super) fn new(
         plan: &SendPlan,
         loops: u16,
@@ -139,6 +103,7 @@ impl<'p> Returns<'p> {
         arrival: ArrivalClock<'p>,
         queue: &'p mut RxQueue,
         free_target: FreeTarget<'p>,
+        descriptors: u16,
     ) -> Self {
         let streams = loops + u16::from(plan.probe.is_some());
         Returns {
@@ -158,12 +123,14 @@ impl<'p> Returns<'p> {
             untimed: 0,
             corrupt: 0,
             foreign: 0,
+            frames: 0,
+            most_bursts: descriptors / COLLECTED as u16,
         }
     }
 
     /// Starts the part of the trial that is not timed, at the same moment as the meter.
-    pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter) {
-        self.begin = meter.begin();
+    pub(super) fn begin(&mut self, plan: &SendPlan, meter: &Meter, begin: u64) {
+        self.begin = begin;
         self.timed_from = (!plan.timed_after.is_zero()).then(|| meter.begin().wrapping_add(meter.ticks(plan.timed_after)));
     }
 
@@ -171,9 +138,30 @@ impl<'p> Returns<'p> {
         self.trackers.iter().map(|tracker| tracker.counts().received).sum()
     }
 
-    /// Receives one burst. The time is taken after the queue was read, so that no frame gets an arrival time before its arrival.
+    /// Receives until a burst comes back short: after an interruption of the loop the ring is full, and it overflows if it is emptied one burst
+    /// at a time while more frames arrive.
     #[inline(always)]
     pub(super) fn collect(&mut self) {
+        if self.collect_burst() == COLLECTED {
+            self.collect_more();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn collect_more(&mut self) {
+        // At most what the ring holds: frames that arrive meanwhile must not keep the loop from sending.
+        for _ in 0..self.most_bursts {
+            if self.collect_burst() < COLLECTED {
+                return;
+            }
+        }
+    }
+
+    /// Receives one burst and returns its size. The time is taken after the queue was read, so that no frame gets an arrival time before its
+    /// arrival.
+    #[inline(always)]
+    fn collect_burst(&mut self) -> usize {
         let Returns {
             queue,
             free_target,
@@ -191,11 +179,14 @@ impl<'p> Returns<'p> {
             untimed,
             corrupt,
             foreign,
+            frames: delivered,
+            ..
         } = self;
-        let burst = Burst::receive(queue, *free_target, slots, MAX_BURST / 4);
+        let burst = Burst::receive(queue, *free_target, slots, COLLECTED);
         if burst.is_empty() {
-            return;
+            return 0;
         }
+        *delivered += burst.len() as u64;
         let now = ticks();
         if let ArrivalClock::Port { clock, .. } = arrival {
             clock.follow(now);
@@ -246,25 +237,33 @@ impl<'p> Returns<'p> {
                 times.record_many(round_trip, frames);
             }
         }
+        burst.len()
     }
 
-    /// Waits for frames in flight until the `sent` frames of this loop have returned, and sums up; see [`Drain`]. The loop's meter goes on: a
-    /// hiccup during the drain can lose frames as one before it can.
-    pub(super) fn drain(mut self, plan: &SendPlan, sent: u64, meter: &mut Meter, shared: &Shared<SendCounters>) -> Returned {
-        let begin = meter.next_iteration();
-        let drain = Drain { begin, limit: meter.ticks(plan.drain), shortest_silence: meter.ticks(SHORTEST_SILENCE.min(plan.drain)) };
-        let (ended, waited) = loop {
-            let now = meter.next_iteration();
-            let received = self.received();
-            let ended = drain.ended(now, received >= sent, received > 0, self.last_return, self.longest);
-            if ended.is_some() || shared.stop_asked() {
-                break (ended, now.wrapping_sub(begin));
-            }
-            self.collect();
+    /// When a frame returned last, in ticks; 0 where none has.
+    pub(super) fn last_return(&self) -> u64 {
+        self.last_return
+    }
+
+    /// The longest round trip, in ticks.
+    pub(super) fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    /// How many frames the queue delivered, of any class.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Sums up, after the wait for frames in flight.
+    pub(super) fn finish(self, waited: Waited) -> Returned {
+        let mut frames = ReturnedFrames {
+            untimed: self.untimed,
+            corrupt: self.corrupt,
+            foreign: self.foreign,
+            waited: waited.time,
+            ..ReturnedFrames::default()
         };
-        let waited = meter.duration(waited);
-        let mut frames =
-            ReturnedFrames { untimed: self.untimed, corrupt: self.corrupt, foreign: self.foreign, waited, ..ReturnedFrames::default() };
         for tracker in &self.trackers {
             let counts = tracker.counts();
             frames.received += counts.received;
@@ -274,8 +273,7 @@ impl<'p> Returns<'p> {
             frames.several_senders |= tracker.runs().count() > 1;
         }
         let highest = self.trackers.iter().map(|tracker| tracker.runs().next().map(|run| run.highest)).collect();
-        let cut_short = !matches!(ended, Some(Drained::Complete | Drained::Silent));
-        Returned { frames, times: self.times, highest, cut_short }
+        Returned { frames, times: self.times, highest, cut_short: waited.was_cut_short() }
     }
 }
 
@@ -329,32 +327,6 @@ impl Returned {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Ticks are milliseconds.
-    const DRAIN: Drain = Drain { begin: 1000, limit: 5000, shortest_silence: 2000 };
-
-    /// When the wait ends, where frames return at these moments after as many milliseconds as `longest`.
-    fn end(returns: &[u64], longest: u64) -> (u64, Drained) {
-        (1000..)
-            .find_map(|now| {
-                let last = returns.iter().copied().filter(|at| *at <= now).max();
-                DRAIN.ended(now, false, last.is_some(), last.unwrap_or(0), longest).map(|ended| (now, ended))
-            })
-            .unwrap()
-    }
-
-    #[test]
-    fn the_wait_for_frames_in_flight_ends_by_silence_or_at_its_limit() {
-        assert_eq!(DRAIN.ended(1000, true, true, 900, 10), Some(Drained::Complete));
-        // Nothing has returned: nothing is known of the path.
-        assert_eq!(end(&[], 0), (6001, Drained::Limit));
-        // A short path: two seconds of silence after the last frame was sent, or after one returned.
-        assert_eq!(end(&[900], 1), (3001, Drained::Silent));
-        assert_eq!(end(&[900, 1500, 2900], 1), (4901, Drained::Silent));
-        // A long one: four round trips of silence, within the limit.
-        assert_eq!(end(&[900], 700), (3801, Drained::Silent));
-        assert_eq!(end(&[900], 1500), (6001, Drained::Limit));
-    }
 
     fn returned(received: u64, highest: Option<u64>, cut_short: bool) -> ReturnedFrames {
         let frames = ReturnedFrames { received, ..ReturnedFrames::default() };

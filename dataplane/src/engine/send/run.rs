@@ -3,25 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use methodology::units::{L1Rate, L2Rate, Pace, PacketRate};
+use methodology::units::{L1Rate, L2Rate, Nanoseconds, Pace, PacketRate};
 
+use super::drain::drain;
+use super::in_flight::InFlight;
 use super::load::{Action, Load};
 use super::pacer::{self, Pacer};
 use super::plan::SendPlan;
-use super::probe::{Probe, ProbeCounts};
+use super::probe::{OwnQueue, Probe, ProbeCounts};
 use super::report::{SendCounters, SendReport, SentStream};
 use super::returns::{ArrivalClock, Returned, Returns};
 use super::source::{self, Source, Sources};
 use crate::account::gaps::GapReport;
-use crate::account::hiccup::HiccupReport;
+use crate::account::hiccup::HiccupRecorder;
 use crate::dpdk::{Burst, CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::ending::LINK_LOST;
 use crate::engine::meter::{self, CycleReport, Meter};
+use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
 use crate::engine::running::{self, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::frame::pcap::Capture;
-use crate::time::{BootId, LatenessReport, TickRate};
+use crate::time::{BootId, LatenessReport, TickRate, ticks};
 
 type Shared = running::Shared<SendCounters>;
 
@@ -69,9 +72,9 @@ struct LoopResult {
     duration: Duration,
     lateness: Option<LatenessReport>,
     gaps: GapReport,
-    hiccups: HiccupReport,
-    cycles: CycleReport,
     returned: Option<Returned>,
+    /// This loop's queue, and the probe's own queue where it drives one.
+    queues: Vec<QueueResult>,
     ended_early: Option<String>,
 }
 
@@ -98,6 +101,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         let _ = port.limit_queues(loops, 0);
         return Err(refused);
     }
+    let missed_counter = port.driver().queue_missed;
     let before = port.counters();
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let mut queues = port.queue_pairs();
@@ -112,7 +116,8 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         loops,
         probe: probe.take().map(|source| (source, probe_queue.take())),
     });
-    let trial = Trial { plan, rate, classifier, capture: capture.as_deref() };
+    let in_flight = InFlight::new(loops, ticks());
+    let trial = Trial { plan, rate, classifier, capture: capture.as_deref(), in_flight: &in_flight };
     let results = running::run_loops(&eal, &name, &plan.cpus, work.collect(), shared, watched, |work, shared| trial.run_loop(work, shared));
     port.has_sent();
     pacer::wait_until_sent(plan);
@@ -120,7 +125,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     if limit.is_some() {
         port.limit_queues(loops, 0)?;
     }
-    Ok(summed(plan, results?, CounterPair { before, after }))
+    Ok(summed(plan, results?, CounterPair { before, after }, missed_counter))
 }
 
 /// The work of one poll loop.
@@ -139,6 +144,7 @@ struct Trial<'t> {
     rate: TickRate,
     classifier: Option<Classifier>,
     capture: Option<&'t Capture>,
+    in_flight: &'t InFlight,
 }
 
 impl Trial<'_> {
@@ -151,28 +157,34 @@ impl Trial<'_> {
     ) -> Result<Option<Returns<'p>>, DataplaneError> {
         let Some(classifier) = self.classifier.filter(|_| self.plan.rtt) else { return Ok(None) };
         let arrival = ArrivalClock::new(port, self.rate)?;
-        Ok(Some(Returns::new(self.plan, loops, classifier, arrival, rx, free_target)))
+        Ok(Some(Returns::new(self.plan, loops, classifier, arrival, rx, free_target, port.info().rx_descriptors)))
     }
 
     fn run_loop(&self, work: LoopWork<'_>, shared: &Shared) -> Result<LoopResult, DataplaneError> {
         let plan = self.plan;
-        let LoopWork { mut source, queue: QueuePair { rx, tx, free_target, tx_pools: pools, port }, number, loops, probe } = work;
+        let LoopWork { mut source, queue, number, loops, probe } = work;
+        let QueuePair { number: queue, rx, tx, free_target, tx_pools: pools, port } = queue;
         let mut returns = self.returns(loops, rx, free_target, port)?;
         let mut slots = Slots::new();
         let mut pacer = Pacer::new(plan, port, self.rate)?;
         // Port clocks are read for a while to calibrate them; that ends before the meter starts.
+        let mut probe_queue = None;
         let probe = match probe {
             None => None,
             Some((source, own)) => {
-                let own = own.map(|queue| Ok((queue.tx, self.returns(loops, queue.rx, queue.free_target, queue.port)?))).transpose()?;
-                Some((source, own))
+                let own = own.map(|queue| {
+                    probe_queue = Some(queue.number);
+                    let returns = self.returns(loops, queue.rx, queue.free_target, queue.port)?;
+                    Ok(OwnQueue { tx: queue.tx, pools: queue.tx_pools, returns })
+                });
+                Some((source, own.transpose()?))
             }
         };
         let most = pacer.largest_burst(plan);
-        let mut meter = Meter::new(self.rate, plan.hiccup_threshold);
-        returns.iter_mut().for_each(|returns| returns.begin(plan, &meter));
+        let mut meter = Meter::new(self.rate, plan.hiccup_threshold, port.info().rx_descriptors.min(port.info().tx_descriptors));
+        returns.iter_mut().for_each(|returns| returns.begin(plan, &meter, self.in_flight.begin()));
         let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
-        let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter)).transpose()?;
+        let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter, self.in_flight.begin())).transpose()?;
         let mut sent = SentCounts::default();
         let mut ended_early = None;
         let mut last_sent = meter.begin();
@@ -215,13 +227,21 @@ impl Trial<'_> {
                 }
             };
             let Some(mut burst) = source.take(pools, &mut slots, count) else {
-                // The driver holds every mbuf of the pool. It frees some when the next frames are sent.
+                // The driver holds every mbuf of the pool.
+                tx.reclaim();
                 sent.unsent += load.missed(count as u64);
                 if timed {
                     source.leave_out(count as u64);
                 }
                 continue;
             };
+            if burst.len() < count {
+                let missing = (count - burst.len()) as u64;
+                sent.unsent += load.missed(missing);
+                if timed {
+                    source.leave_out(missing);
+                }
+            }
             let stamp_time = pacer.set_send_times(burst.mbufs(), now, due, load.gap());
             source.write(burst.mbufs(), stamp_time);
             meter.mark_busy();
@@ -257,36 +277,63 @@ impl Trial<'_> {
         let on_cpu = meter.on_cpu();
         let probes = probe.as_ref().map_or(ProbeCounts::default(), Probe::sent);
         let probe_bytes = probe.as_ref().map_or(0, Probe::bytes);
-        let probes_here = if probe.as_ref().is_some_and(Probe::has_own_queue) { 0 } else { probes.accepted };
-        let returned = returns.map(|returns| returns.drain(plan, sent.accepted + probes_here, &mut meter, shared));
-        let returned_to_probe = probe.and_then(|probe| probe.drain(plan, &mut meter, shared));
+        let waited = returns.as_mut().map(|returns| {
+            let mut queues = vec![returns];
+            queues.extend(probe.as_mut().and_then(Probe::own_returns));
+            drain(plan, self.in_flight, sent.accepted + probes.accepted, &mut queues, &mut meter, shared)
+        });
         // Checked after the drain: the link may go down during it.
         ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
         let since_begin = |tick: u64| meter.duration(tick.wrapping_sub(meter.begin()));
         let duration = if completed { load.offered_time(since_begin(last_sent), since_begin(end)) } else { since_begin(end) };
         sent.bytes += fixed_length.map_or(0, |length| sent.accepted * u64::from(length));
+
+        let cycles = meter.cycles(end, on_cpu, sent.accepted);
+        let rate_of = |frames: u64| Some(PacketRate::from_count(frames, since_begin(end).as_secs_f64()));
+        let mut own_queue = QueueResult::new(queue, meter.cpu(), port, meter.hiccups(), cycles);
+        own_queue.report.frames_sent = sent.accepted + if probe_queue.is_some() { 0 } else { probes.accepted };
+        if plan.pace == Pace::Max {
+            // While the loop is interrupted, the port sends what is in its ring.
+            own_queue.rings.push(LoadedRing { descriptors: port.info().tx_descriptors, rate: rate_of(own_queue.report.frames_sent) });
+        }
+        if let Some(returns) = &returns {
+            own_queue.report.frames_received = returns.frames();
+            own_queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: rate_of(returns.frames()) });
+        }
+        let mut queues = vec![own_queue];
+        let probe_returns = probe.and_then(Probe::into_own_returns);
+        if let Some(number) = probe_queue {
+            // The same loop serves it: its hiccups and cycles are counted once, and judged by both rings.
+            let nothing = HiccupRecorder::new(self.rate, Nanoseconds::new(0), port.info().rx_descriptors, end);
+            let frames = probe_returns.as_ref().map_or(0, Returns::frames);
+            queues[0].rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: rate_of(frames) });
+            let mut queue = QueueResult::new(number, meter.cpu(), port, nothing, CycleReport::default());
+            (queue.report.frames_sent, queue.report.frames_received) = (probes.accepted, frames);
+            queues.push(queue);
+        }
+        let all_returns = returns.into_iter().chain(probe_returns);
         Ok(LoopResult {
             intended: load.intended(sent.accepted + sent.unsent),
             duration,
             bytes: sent.bytes + sent.accepted * u64::from(methodology::units::FCS) + probe_bytes,
             lateness: load.lateness(),
             gaps: load.gaps(),
-            hiccups: meter.hiccups(),
-            cycles: meter.cycles(end, on_cpu, sent.accepted),
             sent,
             probes,
-            returned: Returned::sum(returned.into_iter().chain(returned_to_probe)),
+            returned: waited.and_then(|waited| Returned::sum(all_returns.into_iter().map(|returns| returns.finish(waited)))),
+            queues,
             ended_early,
         })
     }
 }
 
 /// The report of all loops.
-fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> SendReport {
+fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair, missed_counter: Option<&str>) -> SendReport {
     let loops = results.len() as u16;
     let (stream, clock, checksums) = (plan.stream, BootId::of_this_machine(), plan.checksums());
     let mut report = SendReport { stream, clock, checksums, counters, ..SendReport::default() };
     let mut returned: Option<Returned> = None;
+    let mut queues = Vec::new();
     for (result, number) in results.into_iter().zip(0..) {
         let LoopResult { sent, probes, .. } = result;
         report.frames_sent += sent.accepted + probes.accepted;
@@ -304,11 +351,17 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
             (all, one) => all.or(one),
         };
         report.gaps = report.gaps.plus(&result.gaps);
-        report.hiccups = report.hiccups.plus(&result.hiccups);
-        report.cycles = report.cycles.plus(&result.cycles);
+        queues.extend(result.queues);
         returned = Returned::sum(returned.into_iter().chain(result.returned));
         report.ended_early = report.ended_early.or(result.ended_early);
     }
+    let highest_rate = match plan.pace {
+        Pace::Rate(rate) => Some(plan.then.map_or(rate, |step| if step.rate > rate { step.rate } else { rate })),
+        Pace::Max => None,
+    };
+    report.queues = judged(queues, highest_rate, &report.counters, missed_counter);
+    report.hiccups = all_hiccups(&report.queues);
+    report.cycles = all_cycles(&report.queues);
     report.pacing = pacer::report(plan, loops, &report.counters);
     let seconds = report.duration.as_secs_f64();
     report.rate = PacketRate::from_count(report.frames_sent, seconds);

@@ -71,7 +71,7 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
         let (name, limit) = (port.info().name.clone(), port.info().max_frame);
         return Err(DataplaneError::FrameTooLarge { name, size: largest, limit });
     }
-    let spec = plan.frame_spec(port.info().mac);
+    let spec = plan.frame_spec(port.source_address());
     let build = |&size: &FrameSize| Template::build(&spec, size).map_err(|error| refuse("the frame", error));
     let templates = sizes.distinct().iter().map(build).collect::<Result<Vec<_>, _>>()?;
     let first = templates.first().ok_or_else(|| refuse("the frame", "the mix of sizes is empty"))?;
@@ -86,7 +86,8 @@ fn tagged(port: &mut Port, plan: &SendPlan, frames: &Frames) -> Result<Sources, 
             Some(Arc::new(table))
         }
     };
-    port.fill_tx_pools(&templates.iter().map(Template::bytes).collect::<Vec<_>>())?;
+    let unstamped: Vec<Vec<u8>> = templates.iter().map(Template::unstamped).collect();
+    port.fill_tx_pools(&unstamped.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
     let loops = plan.loops(port.info().queues);
     let layout = first.layout();
     let read_elsewhere = port.driver().sent_frames == SentFrames::ReadElsewhere;
@@ -138,15 +139,17 @@ fn replay(port: &mut Port, plan: &SendPlan, capture: Capture) -> Result<Sources,
 const LEAST_BYTES: usize = 60;
 
 impl Source {
-    /// Takes mbufs for the next `count` frames; `None` where a pool has too few. [`write`](Self::write) completes them.
+    /// Takes mbufs for the next `count` frames: for fewer of them where a pool has fewer, and `None` where it has none.
+    /// [`write`](Self::write) completes them.
     #[inline(always)]
     pub(super) fn take<'s>(&mut self, pools: &'s [Pool], slots: &'s mut Slots, count: usize) -> Option<Burst<'s>> {
         match self {
             Source::Tagged(Tagged { sizes: None, .. }) | Source::Replay(_) => Burst::take(pools.first()?, slots, count),
             Source::Tagged(Tagged { sizes: Some(sizes), .. }) => {
                 let burst = Burst::take_each(pools, slots, count, || sizes.next_index());
-                if burst.is_none() {
-                    sizes.rewind(count as u64);
+                let missing = count - burst.as_ref().map_or(0, Burst::len);
+                if missing > 0 {
+                    sizes.rewind(missing as u64);
                 }
                 burst
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use methodology::units::FrameSize;
+use methodology::units::{FrameSize, PacketRate};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::CpuId;
@@ -37,8 +37,12 @@ pub struct ReceivePlan {
     /// Continue while the link is down, as [`SendPlan::outlast_link`](crate::SendPlan::outlast_link) does.
     #[serde(default)]
     pub outlast_link: bool,
-    /// An iteration of a poll loop that takes longer than this is a hiccup.
+    /// An iteration of a poll loop that takes longer than this is a hiccup. A shorter one is a hiccup too if it could overflow the queue's
+    /// ring at the rate of the run.
     pub hiccup_threshold: Duration,
+    /// The highest rate of all queues together during the run, where it is known: hiccups are judged by it where it is above the mean rate.
+    #[serde(default)]
+    pub expected_rate: Option<PacketRate>,
 }
 
 impl Default for ReceivePlan {
@@ -56,6 +60,7 @@ impl Default for ReceivePlan {
             one_way: None,
             outlast_link: false,
             hiccup_threshold: HICCUP_THRESHOLD,
+            expected_rate: None,
         }
     }
 }

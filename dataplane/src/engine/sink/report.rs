@@ -11,6 +11,7 @@ use crate::account::sequence::Stamps;
 use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
 use crate::engine::meter::CycleReport;
+use crate::engine::queue_report::QueueReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
@@ -60,6 +61,9 @@ pub struct ReceiveReport {
     pub hiccups: HiccupReport,
     /// How the poll loops' time was spent.
     pub cycles: CycleReport,
+    /// What each queue did.
+    #[serde(default)]
+    pub queues: Vec<QueueReport>,
     /// The port's counters before and after the run.
     pub counters: CounterPair,
     /// The reason, where the run ended early.
@@ -109,7 +113,7 @@ pub struct StreamReport {
 }
 
 impl ReceiveReport {
-    /// The sum of two poll loops of one sink. `duration`, `rate` and `counters` describe the whole sink and are not summed here.
+    /// The sum of two poll loops of one sink. What describes the whole sink, such as `duration` and `queues`, is not summed here.
     ///
     /// RSS can spread a stream over several queues. Each loop misses the frames of the others, so the loss is counted from the highest
     /// number that any of them received. A duplicate has the same addresses and ports and so arrives at the same queue.
@@ -130,8 +134,6 @@ impl ReceiveReport {
             bytes: self.bytes + other.bytes,
             longest_gap: self.longest_gap.max(other.longest_gap),
             window_exceeded: self.window_exceeded + other.window_exceeded,
-            hiccups: self.hiccups.plus(&other.hiccups),
-            cycles: self.cycles.plus(&other.cycles),
             ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
@@ -173,8 +175,9 @@ pub struct ReceiveSnapshot {
     pub frames_received: u64,
     /// Bytes of the test frames, FCS included.
     pub bytes: u64,
-    /// Sequence numbers missing below the highest received so far.
-    pub lost: u64,
+    /// Sequence numbers missing below the highest received so far. `None` (null) with several queues: each receives a part of every stream, so
+    /// that the numbers that another queue received look missing. The report has the loss.
+    pub lost: Option<u64>,
     /// Test frames whose sequence number had arrived already.
     pub duplicate: u64,
     /// Test frames that arrived after one with a higher sequence number.
@@ -212,8 +215,9 @@ impl EngineReport for ReceiveReport {
     type Snapshot = ReceiveSnapshot;
     type Counters = ReceiveCounters;
 
-    fn snapshot(counters: ReceiveCounters, elapsed: Duration) -> ReceiveSnapshot {
+    fn snapshot(counters: ReceiveCounters, loops: usize, elapsed: Duration) -> ReceiveSnapshot {
         let ReceiveCounters { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign } = counters;
+        let lost = (loops == 1).then_some(lost);
         ReceiveSnapshot { frames_received, bytes, lost, duplicate, reordered, corrupt, foreign, elapsed }
     }
 }

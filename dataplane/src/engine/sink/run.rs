@@ -1,6 +1,7 @@
 //! The sink's poll loops, and the report of all of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use methodology::units::PacketRate;
 
@@ -12,6 +13,7 @@ use crate::account::sequence::Window;
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::{self, Meter};
+use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
 use crate::engine::running::{self, Running};
 use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
@@ -38,7 +40,9 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, window, shared));
     let results = running::run_loops(&eal, &name, &plan.cpus, port.queue_pairs(), shared, None, poll)?;
-    let report = summed(results, rate, CounterPair { before, after: port.counters() });
+    let missed_counter = port.driver().queue_missed;
+    let counters = CounterPair { before, after: port.counters() };
+    let report = summed(results, rate, plan.expected_rate, counters, missed_counter);
     let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
     Ok(ReceiveReport { peer_left, ..report })
 }
@@ -63,16 +67,17 @@ struct LoopResult {
     /// One-way delays, where the plan asked for them.
     delays: Option<RttRecorder>,
     report: ReceiveReport,
+    queue: QueueResult,
 }
 
 fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> LoopResult {
-    let QueuePair { rx, free_target, port, .. } = queue;
+    let QueuePair { number, rx, free_target, port, .. } = queue;
     let layout = Layout::new(plan.tagging, plan.frame.network());
     let classifier = plan.size.map_or(Classifier::new(layout), |size| Classifier::of_size(layout, size));
     let mut arrivals = Arrivals::new(classifier, window, plan.check_payload);
     let mut delays = plan.one_way.as_ref().map(|_| RttRecorder::new(rate));
     let mut slots = Slots::new();
-    let mut meter = Meter::new(rate, plan.hiccup_threshold);
+    let mut meter = Meter::new(rate, plan.hiccup_threshold, port.info().rx_descriptors);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
     shared.begin();
 
@@ -105,30 +110,42 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     };
     let end_of_loop = meter.next_iteration();
     shared.show(arrivals.counters());
-    let report = ReceiveReport {
-        hiccups: meter.hiccups(),
-        cycles: meter.cycles(end_of_loop, meter.on_cpu(), arrivals.frames()),
-        ended_early: end.ended_early(),
-        ..arrivals.report(rate)
-    };
-    LoopResult { span: arrivals.span(), delays, report }
+    let frames = arrivals.frames();
+    let cycles = meter.cycles(end_of_loop, meter.on_cpu(), frames);
+    let mut queue = QueueResult::new(number, meter.cpu(), port, meter.hiccups(), cycles);
+    queue.report.frames_received = frames;
+    let received_for = arrivals.span().map_or(Duration::ZERO, |(first, last)| meter.duration(last.wrapping_sub(first)));
+    queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames, received_for.as_secs_f64()) });
+    let report = ReceiveReport { ended_early: end.ended_early(), ..arrivals.report(rate) };
+    LoopResult { span: arrivals.span(), delays, report, queue }
 }
 
 /// The report of all loops.
-fn summed(results: Vec<LoopResult>, rate: TickRate, counters: CounterPair) -> ReceiveReport {
+fn summed(
+    results: Vec<LoopResult>,
+    rate: TickRate,
+    expected: Option<PacketRate>,
+    counters: CounterPair,
+    missed_counter: Option<&str>,
+) -> ReceiveReport {
     let (duration, idle) = combined_span(results.iter().filter_map(|result| result.span).collect());
     let duration = meter::duration(rate, duration);
     let delays = results.iter().filter_map(|result| result.delays.clone()).reduce(|mut sum, delays| {
         sum.merge(&delays);
         sum
     });
-    let sum = results.into_iter().map(|result| result.report).reduce(ReceiveReport::plus).unwrap_or_default();
+    let (reports, queues): (Vec<_>, Vec<_>) = results.into_iter().map(|result| (result.report, result.queue)).unzip();
+    let queues = judged(queues, expected, &counters, missed_counter);
+    let sum = reports.into_iter().reduce(ReceiveReport::plus).unwrap_or_default();
     ReceiveReport {
         duration,
         rate: PacketRate::between(sum.frames_received, duration.as_secs_f64()),
         longest_gap: sum.longest_gap.max(meter::duration(rate, idle)),
         one_way: delays.as_ref().and_then(RttReport::from_recorder),
         counters,
+        hiccups: all_hiccups(&queues),
+        cycles: all_cycles(&queues),
+        queues,
         ..sum
     }
 }

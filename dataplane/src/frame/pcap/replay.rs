@@ -1,7 +1,7 @@
 use methodology::units::Seconds;
 
 use super::capture::Capture;
-use crate::time::{LateBound, LatePolicy, Lateness, LatenessReport, Release, TickRate, TooLate};
+use crate::time::{LateBound, LatePolicy, Release, ReleaseLog, TickRate, TooLate};
 
 /// Replays a capture with the timing of the capture, repeatedly. (For a given rate use [`crate::time::Schedule`].)
 ///
@@ -15,9 +15,7 @@ pub struct OwnTiming {
     round_start: u64,
     next: usize,
     bound: LateBound,
-    released: u64,
-    skipped: u64,
-    lateness: Lateness,
+    log: ReleaseLog,
     ticks: TickRate,
 }
 
@@ -36,9 +34,7 @@ impl OwnTiming {
             round_start: start,
             next: 0,
             bound: LateBound::new(policy, gap, ticks),
-            released: 0,
-            skipped: 0,
-            lateness: Lateness::new(ticks),
+            log: ReleaseLog::new(ticks),
             ticks,
         }
     }
@@ -51,11 +47,11 @@ impl OwnTiming {
         if late.cast_signed() < 0 || room == 0 {
             return Ok(Release::default());
         }
-        self.lateness.note(late);
+        self.log.note(late);
         let mut skipped = 0;
         if late >= self.bound.ticks {
             if self.bound.aborts {
-                return Err(TooLate { frame: self.released + self.skipped, late: self.ticks.nanoseconds(late) });
+                return Err(self.log.too_late(late));
             }
             skipped = self.skip_late(now);
         }
@@ -64,8 +60,7 @@ impl OwnTiming {
         let begun = since.cast_signed() >= 0;
         let ready = self.offsets[self.next..].iter().take(room as usize).take_while(|&&offset| begun && offset <= since).count();
         self.advance(ready);
-        self.released += ready as u64;
-        Ok(Release { frames: ready as u32, skipped })
+        Ok(self.log.add(Release { frames: ready as u32, skipped }))
     }
 
     /// When the next frame is due.
@@ -74,19 +69,9 @@ impl OwnTiming {
         self.round_start.wrapping_add(self.offsets[self.next])
     }
 
-    /// Frames released so far.
-    pub fn released(&self) -> u64 {
-        self.released
-    }
-
-    /// Frames skipped so far.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    /// The lateness of all releases.
-    pub fn lateness(&self) -> LatenessReport {
-        self.lateness.report()
+    /// What was released and skipped so far.
+    pub fn log(&self) -> &ReleaseLog {
+        &self.log
     }
 
     /// From the start until the next frame is due: what the frames until now take in the capture's timing, each with the gap behind it.
@@ -102,7 +87,6 @@ impl OwnTiming {
             self.advance(1);
             skipped += 1;
         }
-        self.skipped += skipped;
         skipped
     }
 

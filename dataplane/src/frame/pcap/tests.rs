@@ -220,7 +220,7 @@ fn own_timing_releases_each_frame_when_it_is_due_in_every_round() {
     let mut due = |at: u64, room| timing.due(start.wrapping_add(at), room).unwrap().frames;
     assert_eq!((due(u64::MAX, 8), due(0, 8), due(99, 8), due(100, 8), due(399, 8), due(400, 8)), (0, 1, 0, 2, 0, 1));
     assert_eq!((due(532, 8), due(533, 8), due(5000, 1), due(5000, 8), due(5000, 8)), (0, 1, 1, 2, 4));
-    assert_eq!((timing.released(), timing.skipped(), timing.time_so_far().nanoseconds().ns()), (12, 0, 3 * 533));
+    assert_eq!((timing.log().released(), timing.log().skipped(), timing.time_so_far().nanoseconds().ns()), (12, 0, 3 * 533));
 }
 
 #[test]
@@ -238,8 +238,8 @@ fn a_late_replay_says_so_and_skips_or_aborts_as_its_policy_is() {
     while timing.next_due() <= 500_000 {
         sent += u64::from(timing.due(500_000, 8).unwrap().frames);
     }
-    assert_eq!((sent, timing.released(), timing.skipped()), (11, 11, 490));
-    let lateness = timing.lateness();
+    assert_eq!((sent, timing.log().released(), timing.log().skipped()), (11, 11, 490));
+    let lateness = timing.log().lateness();
     assert_eq!((lateness.max_ns, first.skipped), (Nanoseconds::new(499_000), 490), "{lateness:?}");
     assert!(lateness.late_bursts > 0 && lateness.mean_ns > 0.0, "{lateness:?}");
 

@@ -2,7 +2,8 @@ use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult};
 
 use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
-use crate::analysis::{Group, Unit};
+use crate::amount::Unit;
+use crate::analysis::Group;
 use crate::figure::throughput::capitalised;
 use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_values, slug};
 

@@ -1,7 +1,8 @@
 use methodology::procedures::Measured;
 
 use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
-use crate::analysis::{SizeKey, Unit};
+use crate::amount::Unit;
+use crate::analysis::SizeKey;
 use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Styles, loss, shown, slug};
 
 /// Loss against load, a line a frame size (RFC 2544 §26.3 draws it so): a figure a pair, on the same scales.

@@ -3,7 +3,7 @@ use methodology::trial::{DelayDefinition, DelaySummary};
 use methodology::units::Nanoseconds;
 
 use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook, pairs_of, sizes_of};
-use crate::analysis::Unit;
+use crate::amount::Unit;
 use crate::figure::{Axis, Dash, Figure, Scale, Styles, share_both, shown, slug};
 
 /// What is drawn of a distribution.

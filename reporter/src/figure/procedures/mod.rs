@@ -14,7 +14,8 @@ use methodology::procedures::Measured;
 use methodology::statistics::RepetitionSummary;
 
 use super::{Marker, Point, Series, Style, shown};
-use crate::analysis::{Cells, Group, SizeKey, Unit};
+use crate::amount::Unit;
+use crate::analysis::{Cells, Group, SizeKey};
 use crate::record::{Pair, ReportView, Stack};
 
 /// What one procedure found at one size, once.

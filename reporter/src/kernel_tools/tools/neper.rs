@@ -1,6 +1,6 @@
 //! neper 1.1 (github.com/google/neper): request/response and stream, printed as `key=value`.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -12,35 +12,26 @@ const TOOL: KernelTool = KernelTool::new("neper");
 pub(super) struct Neper;
 
 impl Tool for Neper {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures round trips with percentiles, and goodput, over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Repository("https://github.com/google/neper")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["tcp_rr", "tcp_stream", "udp_rr", "udp_stream"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("tcp_rr", ["--nolog", "--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures round trips with percentiles, and goodput, over TCP and UDP",
+            source: ToolSource::Repository("https://github.com/google/neper"),
+            programs: &["tcp_rr", "tcp_stream", "udp_rr", "udp_stream"],
+            version_arguments: &["--nolog", "--version"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, _method: Method, transport: Transport) -> bool {
         matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // request_size and buffer_size are C ints.
         match transport {
-            Transport::Tcp => Limits::sizes(1, i32::MAX as u32),
-            Transport::Udp | Transport::Icmp => Limits::of(transport),
+            Transport::Tcp => ToolLimits::sizes(1, i32::MAX as u32),
+            Transport::Udp | Transport::Icmp => ToolLimits::of(transport),
         }
     }
 

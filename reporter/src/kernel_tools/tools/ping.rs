@@ -1,6 +1,6 @@
 //! ping: ICMP round trips. The driver is for iputils; the outputs of macOS, BSD and BusyBox are read too.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -12,33 +12,24 @@ const TOOL: KernelTool = KernelTool::new("ping");
 pub(super) struct Ping;
 
 impl Tool for Ping {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures ICMP round trips"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("iputils-ping")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["ping"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("ping", ["-V"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures ICMP round trips",
+            source: ToolSource::Package("iputils-ping"),
+            programs: &["ping"],
+            version_arguments: &["-V"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {
         (method, transport) == (Method::PingPong, Transport::Icmp)
     }
 
-    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, _transport: Transport) -> ToolLimits {
         // Below 16 bytes of payload ping has no room for the time stamp and prints no round trips.
-        Limits { by_messages: true, ..Limits::sizes(16, Limits::DATAGRAM) }
+        ToolLimits { by_messages: true, ..ToolLimits::sizes(16, ToolLimits::DATAGRAM) }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

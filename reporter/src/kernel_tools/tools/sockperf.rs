@@ -1,6 +1,6 @@
 //! sockperf 3: round trips with percentiles.
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
     CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
@@ -15,33 +15,24 @@ const TOOL: KernelTool = KernelTool::new("sockperf");
 pub(super) struct Sockperf;
 
 impl Tool for Sockperf {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures round trips with percentiles over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("sockperf")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["sockperf"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("sockperf", ["--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures round trips with percentiles over TCP and UDP",
+            source: ToolSource::Package("sockperf"),
+            programs: &["sockperf"],
+            version_arguments: &["--version"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {
         method == Method::PingPong && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, _transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, _transport: Transport) -> ToolLimits {
         // A message begins with a 14-byte header; MAX_PAYLOAD_SIZE of defs.h limits TCP messages too.
-        Limits::sizes(14, Limits::DATAGRAM)
+        ToolLimits::sizes(14, ToolLimits::DATAGRAM)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

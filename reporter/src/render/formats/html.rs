@@ -14,7 +14,7 @@ use crate::figure::{AxisKind, Dash, Figure, Scale};
 use crate::record::{EndpointId, Metric, Record, Stack, State};
 
 use super::figure_numbers::numbers;
-use super::svg::{Layout, inline, legend_mark};
+use super::svg::{PlotLayout, inline, legend_mark};
 use super::{ExportError, Exporter, Report};
 use crate::analysis::{Configuration, LatencyRatio, Quantity};
 use crate::render::document::{Page, Section, Table};
@@ -127,7 +127,7 @@ const SHORT_CELL: usize = 12;
 
 /// A figure in each width and on each scale; the style sheet shows one of them.
 fn drawn(figure: &Figure, alone: bool) -> Value {
-    let wide = if alone { Layout::FULL } else { Layout::WIDE };
+    let wide = if alone { PlotLayout::FULL } else { PlotLayout::WIDE };
     let mut variants = Vec::new();
     for (scale, name) in [(Scale::Log, "log"), (Scale::Linear, "linear")] {
         let rescaled = figure.rescaled(scale);
@@ -137,7 +137,7 @@ fn drawn(figure: &Figure, alone: bool) -> Value {
         }
         let scaled = rescaled.unwrap_or_else(|| figure.clone());
         let scale_name = if figure.rescaled(scale).is_some() { name } else { "any" };
-        for (width, layout) in [("wide", wide), ("narrow", Layout::NARROW)] {
+        for (width, layout) in [("wide", wide), ("narrow", PlotLayout::NARROW)] {
             variants.push(context! { width, scale => scale_name, svg => Value::from_safe_string(inline(&scaled, layout)) });
         }
     }
@@ -215,13 +215,13 @@ fn findings(archive: &Archive) -> Vec<Value> {
     for (endpoint, seen) in archive.environment.iter().flat_map(|e| &e.endpoints) {
         for finding in &seen.findings {
             let severity = serde_json::to_value(finding.severity).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-            match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.mend) {
+            match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.fix) {
                 Some(group) => group.3.push(endpoint.to_string()),
-                None => grouped.push((severity, finding.what.clone(), finding.mend.clone(), vec![endpoint.to_string()])),
+                None => grouped.push((severity, finding.what.clone(), finding.fix.clone(), vec![endpoint.to_string()])),
             }
         }
     }
-    grouped.into_iter().map(|(severity, what, mend, at)| context! { severity, what, mend, at => at.join(", ") }).collect()
+    grouped.into_iter().map(|(severity, what, fix, at)| context! { severity, what, fix, at => at.join(", ") }).collect()
 }
 
 /// Paths and values.

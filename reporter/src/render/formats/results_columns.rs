@@ -6,11 +6,11 @@ use crate::analysis::Configuration;
 use crate::record::{EndCost, LossDomains, Record, RttSummary};
 
 /// A column: its name, which stays the same between versions, and what it holds.
-pub type Column = (&'static str, Values);
+pub type Column = (&'static str, ColumnValues);
 
 /// How a record's value is read, by the type of the value. None is "not measured", which is not zero.
 #[derive(Clone, Copy)]
-pub enum Values {
+pub enum ColumnValues {
     /// A moment.
     Time(fn(&Record) -> Timestamp),
     /// Names, sentences, commands.
@@ -21,7 +21,7 @@ pub enum Values {
     Count(fn(&Record) -> Option<u64>),
 }
 
-use Values::{Count, Number, Text, Time};
+use ColumnValues::{Count, Number, Text, Time};
 
 /// All columns in their order.
 pub const COLUMNS: &[Column] = &[

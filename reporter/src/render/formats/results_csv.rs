@@ -1,6 +1,6 @@
 use crate::record::Record;
 
-use super::results_columns::{COLUMNS, Values};
+use super::results_columns::{COLUMNS, ColumnValues};
 use super::{ExportError, Exporter, Report, escape};
 
 /// `results.csv`: the records for spreadsheets and scripts, with a header line.
@@ -25,11 +25,11 @@ impl Exporter<Report<'_>> for ResultsCsv {
     }
 }
 
-fn cell(values: Values, record: &Record) -> String {
+fn cell(values: ColumnValues, record: &Record) -> String {
     match values {
-        Values::Time(of) => of(record).to_string(),
-        Values::Text(of) => escape::csv_formula(of(record).unwrap_or_default()),
-        Values::Number(of) => of(record).map(|v| v.to_string()).unwrap_or_default(),
-        Values::Count(of) => of(record).map(|v| v.to_string()).unwrap_or_default(),
+        ColumnValues::Time(of) => of(record).to_string(),
+        ColumnValues::Text(of) => escape::csv_formula(of(record).unwrap_or_default()),
+        ColumnValues::Number(of) => of(record).map(|v| v.to_string()).unwrap_or_default(),
+        ColumnValues::Count(of) => of(record).map(|v| v.to_string()).unwrap_or_default(),
     }
 }

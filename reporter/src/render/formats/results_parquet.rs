@@ -9,7 +9,7 @@ use parquet::schema::types::{Type, TypePtr};
 
 use crate::record::Record;
 
-use super::results_columns::{COLUMNS, Column, Values};
+use super::results_columns::{COLUMNS, Column, ColumnValues};
 use super::{ExportError, Exporter, Report};
 
 /// `results.parquet`: the columns of `results.csv` with their types, for pandas, DuckDB, Spark and the like.
@@ -50,23 +50,23 @@ fn schema() -> Result<TypePtr, ParquetError> {
 fn column_type((name, values): &Column) -> Result<Type, ParquetError> {
     let (physical, logical) = match values {
         // jiff's time stamps have nanoseconds.
-        Values::Time(_) => (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
-        Values::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
-        Values::Number(_) => (PhysicalType::DOUBLE, None),
-        Values::Count(_) => (PhysicalType::INT64, Some(LogicalType::integer(64, false))),
+        ColumnValues::Time(_) => (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
+        ColumnValues::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnValues::Number(_) => (PhysicalType::DOUBLE, None),
+        ColumnValues::Count(_) => (PhysicalType::INT64, Some(LogicalType::integer(64, false))),
     };
     Type::primitive_type_builder(name, physical).with_logical_type(logical).with_repetition(Repetition::OPTIONAL).build()
 }
 
-fn write(column: &mut SerializedColumnWriter<'_>, values: Values, records: &[Record]) -> Result<(), ParquetError> {
+fn write(column: &mut SerializedColumnWriter<'_>, values: ColumnValues, records: &[Record]) -> Result<(), ParquetError> {
     let records = records.iter();
     match values {
         // Nanoseconds in 64 bits end in 1677 and 2262; a time stamp beyond has no value.
-        Values::Time(of) => put::<Int64Type>(column, records.map(|r| i64::try_from(of(r).as_nanosecond()).ok())),
-        Values::Text(of) => put::<ByteArrayType>(column, records.map(|r| of(r).map(|text| ByteArray::from(text.into_bytes())))),
-        Values::Number(of) => put::<DoubleType>(column, records.map(of)),
+        ColumnValues::Time(of) => put::<Int64Type>(column, records.map(|r| i64::try_from(of(r).as_nanosecond()).ok())),
+        ColumnValues::Text(of) => put::<ByteArrayType>(column, records.map(|r| of(r).map(|text| ByteArray::from(text.into_bytes())))),
+        ColumnValues::Number(of) => put::<DoubleType>(column, records.map(of)),
         // An unsigned 64-bit column keeps the bits of the number in a signed one (Parquet's LogicalTypes.md, "Unsigned integers").
-        Values::Count(of) => put::<Int64Type>(column, records.map(|r| of(r).map(u64::cast_signed))),
+        ColumnValues::Count(of) => put::<Int64Type>(column, records.map(|r| of(r).map(u64::cast_signed))),
     }
 }
 

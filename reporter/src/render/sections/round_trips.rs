@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Input;
 use super::stacks::{pairs_of_each_bypass, subject};
+use crate::amount::{Amount, Unit};
 use crate::analysis::statistics::mean;
-use crate::analysis::{Amount, Cell, Cells, Unit, shortest_round_trips};
+use crate::analysis::{Cell, Cells, shortest_round_trips};
 use crate::figure;
 use crate::record::{CalibrationMethod, CalibrationState, Record, ReportView};
 use crate::render::document::{Section, Table};

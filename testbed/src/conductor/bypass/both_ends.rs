@@ -1,6 +1,6 @@
 //! The two ports of a pair, and what both ends report of one trial.
 
-use dataplane::{ReceiveReport, ReflectReport, SendReport, StreamReport};
+use dataplane::{ReceiveReport, ReflectReport, SendReport, StreamId, StreamReport};
 
 use crate::agent::{LinkSeen, Opened};
 
@@ -22,6 +22,34 @@ pub struct OneWay {
     pub received: ReceiveReport,
     /// Their links.
     pub links: Links,
+    /// The streams of this trial and of those before.
+    pub streams: UsedStreams,
+}
+
+/// The stream numbers that the trials of a pair have used. They begin anywhere, so that two runs on one path have different ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedStreams {
+    first: StreamId,
+    next: StreamId,
+}
+
+impl UsedStreams {
+    /// None yet.
+    pub fn beginning_at(first: StreamId) -> Self {
+        UsedStreams { first, next: first }
+    }
+
+    /// The first of so many further streams. They begin anew after 65,536.
+    pub fn take(&mut self, streams: u16) -> StreamId {
+        let taken = self.next;
+        self.next = StreamId(taken.0.wrapping_add(streams));
+        taken
+    }
+
+    /// Whether a trial of this pair used it.
+    fn has(self, stream: StreamId) -> bool {
+        stream.0.wrapping_sub(self.first.0) < self.next.0.wrapping_sub(self.first.0)
+    }
 }
 
 /// The links of both ends around a trial.
@@ -34,8 +62,12 @@ pub struct Links {
 }
 
 impl OneWay {
-    /// What the sink saw of the streams that were sent, together: all zero where nothing came. Other streams are stragglers of an earlier
-    /// trial.
+    /// Frames of streams that no trial of this pair sent. Frames of an earlier trial are only late.
+    pub fn of_other_senders(&self) -> u64 {
+        self.received.streams.iter().filter(|seen| !self.streams.has(seen.stream)).map(|seen| seen.received + seen.duplicate).sum()
+    }
+
+    /// What the sink saw of the streams that were sent, together: all zero where nothing came.
     pub fn of_streams(&self) -> StreamReport {
         let ours = |seen: &&StreamReport| self.sent.streams.iter().any(|sent| sent.stream == seen.stream);
         let none = StreamReport { stream: self.sent.stream, ..StreamReport::default() };
@@ -65,4 +97,17 @@ pub struct RoundTrips {
     pub reflected: ReflectReport,
     /// Their links.
     pub links: Links,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_of_earlier_trials_are_this_pairs_and_all_others_are_not() {
+        let mut used = UsedStreams::beginning_at(StreamId(65_533));
+        assert!(!used.has(StreamId(65_533)), "none was sent yet");
+        assert_eq!([used.take(2), used.take(2)], [StreamId(65_533), StreamId(65_535)]);
+        assert_eq!([65_532, 65_533, 65_534, 65_535, 0, 1].map(|n| used.has(StreamId(n))), [false, true, true, true, true, false]);
+    }
 }

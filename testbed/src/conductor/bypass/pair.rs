@@ -3,18 +3,21 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dataplane::{CpuId, Pacing, PortOptions, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
+use dataplane::{CpuId, MacAddress, Pacing, PortOptions, PortSpec, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::Pair;
 use thiserror::Error;
 
-use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips};
-use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, Trial, WaitLimit};
+use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
+use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::plan::PortTuning;
-use crate::topology::{Endpoint, PairCpus, Testbed, TestbedError};
+use crate::topology::{Endpoint, PairCpus, PairNodes, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a link may take to come up after its port was started: NICs train their links for a few seconds, some for almost ten.
+const LINK_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long a reply may take beyond the trial itself.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -25,9 +28,11 @@ pub struct BypassPair {
     sender: Agent,
     receiver: Agent,
     cpus: PairCpus,
+    /// The receiver's address, where frames to it reach the receiver.
+    destination: Option<MacAddress>,
     tuning: PortTuning,
-    /// The stream of the last trial: each has its own, so that a straggler of one is never counted in the next.
-    stream: StreamId,
+    /// The streams of all trials until now: each has its own, so that a straggler of one is never counted in the next.
+    streams: UsedStreams,
     /// Its two ports.
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
@@ -79,10 +84,12 @@ impl Listening {
         interrupted: &AtomicBool,
     ) -> Result<Listening, BypassError> {
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
-        let mut receiver = Agent::start(testbed.endpoint(&pair.to)?)?;
+        let to = testbed.endpoint(&pair.to)?;
+        let mut receiver = Agent::start(to)?;
         receiver.greet(wait)?;
-        let options = PortOptions { max_frame, queues: tuning.queues, ..PortOptions::default() };
-        let port = testbed.ports(pair)?.receiver.with_queues(tuning.queues);
+        let queues = tuning.queues.receiver;
+        let options = PortOptions { max_frame, queues, promiscuous: to.promiscuous, ..PortOptions::default() };
+        let port = testbed.ports(pair)?.receiver.with_queues(queues).with_frames(max_frame);
         let receiver_port = receiver.open(OpenPort { port, options }, wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
@@ -99,30 +106,55 @@ impl Listening {
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
         sender.greet(wait)?;
+        let (queues, max_frame) = (tuning.queues.sender, receiver_port.port.max_frame);
         let options = PortOptions {
-            max_frame: receiver_port.port.max_frame,
-            queues: tuning.queues,
+            max_frame,
+            queues,
+            promiscuous: from.promiscuous,
             send_on_timestamp: tuning.pacing == Pacing::SendOnTimestamp,
             ..PortOptions::default()
         };
-        let port = testbed.ports(pair)?.sender.with_queues(tuning.queues);
+        let ports = testbed.ports(pair)?;
+        let port = ports.sender.with_queues(queues).with_frames(max_frame);
         let opened = sender.open(OpenPort { port, options }, wait);
         // If the receiver has exited, the sender's error is only a consequence.
-        let sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
+        let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
+        let mut receiver_port = receiver_port;
+        // Only a link that is up has a speed, and both must be open for that.
+        sender_port.port.link_speed = link_speed(&mut sender, interrupted)?;
+        receiver_port.port.link_speed = link_speed(&mut receiver, interrupted)?;
         // The slower end is the limit; what the file says counts before what a port reports.
         let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
         let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
-        let cpus = testbed.cpus(pair, tuning.queues)?;
+        let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
+        let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
+        let destination = destination(&ports.receiver, &receiver_port);
         Ok(BypassPair {
             sender,
             receiver,
             cpus,
+            destination,
             tuning,
-            stream: StreamId::default(),
+            streams: UsedStreams::beginning_at(StreamId(rand::random())),
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
         })
     }
+}
+
+/// The speed of an agent's link when it is up; none where it stays down. Trials report a link that is down.
+fn link_speed(agent: &mut Agent, interrupted: &AtomicBool) -> Result<Option<LinkSpeed>, AgentError> {
+    let wait = WaitLimit { limit: LINK_LIMIT + GRACE, interrupted };
+    match agent.ask(&Request::AwaitLink { limit: LINK_LIMIT }, "wait for the link", wait)? {
+        Reply::Link { speed } => Ok(speed),
+        other => Err(agent.unexpected(&other)),
+    }
+}
+
+/// The destination of test frames: the address of the receiving port. A NIC delivers no other frames unless it is promiscuous, and a switch sends
+/// them to one port only. None for ports whose frames the kernel would keep then.
+fn destination(receiver: &PortSpec, opened: &Opened) -> Option<MacAddress> {
+    Some(opened.port.mac).filter(|mac| mac.is_unicast() && receiver.is_reached_by_its_address())
 }
 
 impl BypassPair {
@@ -165,7 +197,7 @@ impl BypassPair {
         match self.receiver.ask(&Request::Stop, "stop receiving", wait)? {
             Reply::Received(received) => {
                 let links = Links { sender: sent.link, receiver: received.link };
-                Ok(OneWay { sent: *sent.report, received: *received.report, links })
+                Ok(OneWay { sent: *sent.report, received: *received.report, links, streams: self.streams })
             }
             other => Err(self.receiver.unexpected(&other).into()),
         }
@@ -190,14 +222,15 @@ impl BypassPair {
         }
     }
 
-    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<Trial<SendReport>, BypassError> {
+    fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        // Past every stream of the trial before: one a queue, and a probe's.
-        self.stream = StreamId(self.stream.0.wrapping_add(self.ports.sender.port.queues + 1));
+        // One a queue, and a probe's.
+        let stream = self.streams.take(self.ports.sender.port.queues + 1);
         let PortTuning { burst, flows, pacing, .. } = self.tuning;
         let plan = SendPlan {
             cpus: self.cpus.sender.clone(),
-            stream: self.stream,
+            stream,
+            destination: plan.destination.or(self.destination),
             burst: burst.unwrap_or(plan.burst),
             flows,
             pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },

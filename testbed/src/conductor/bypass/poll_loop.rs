@@ -1,7 +1,7 @@
 //! What a poll loop reports against its own measurement.
 
 use dataplane::{CycleReport, HiccupReport, ReflectReport, ReturnedFrames, SendReport};
-use methodology::trial::{Engine, Fault, too_many_duplicates};
+use methodology::trial::{Engine, Fault, too_many_duplicates, too_many_foreign};
 use methodology::units::Seconds;
 use reporter::record::{Reason, ReasonKind};
 
@@ -23,7 +23,9 @@ pub(super) fn returned_faults(returned: &ReturnedFrames) -> impl Iterator<Item =
     let in_flight = (returned.in_flight > 0)
         .then(|| Fault::InFlight { frames: returned.in_flight, waited: Seconds::from(returned.waited).nanoseconds() });
     let several_senders = returned.several_senders.then_some(Fault::SeveralSenders);
-    too_many_duplicates(returned.duplicate, returned.received).into_iter().chain(several_senders).chain(in_flight)
+    let multiplied = too_many_duplicates(returned.duplicate, returned.received);
+    let foreign = too_many_foreign(returned.foreign, returned.received);
+    multiplied.into_iter().chain(foreign).chain(several_senders).chain(in_flight)
 }
 
 /// Why the round trips that a sender timed are not valid; `returned` frames were received back.

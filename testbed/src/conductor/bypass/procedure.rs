@@ -28,7 +28,7 @@ pub(super) fn measure(
     let observer = &mut *context.observer;
     let mut note = |trial: &Trial| {
         let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
-        observer.trial(&format!("trial {}: {load}, loss {}", trial.number, trial.loss_ratio));
+        observer.trial(&format!("trial {}: {load}, loss {}", trial.number, trial.outcome.loss_ratio()));
     };
     let report = methodology::procedures::run(method, &conditions, &mut measurer, &mut note);
     let last = measurer.last.take();

@@ -50,6 +50,7 @@ fn kind_of_fault(fault: &Fault) -> ReasonKind {
         Fault::WindowExceeded { .. } => ReasonKind::WindowExceeded,
         Fault::Duplicates { .. } => ReasonKind::Duplicates,
         Fault::SeveralSenders => ReasonKind::SeveralSenders,
+        Fault::ForeignFrames { .. } => ReasonKind::ForeignFrames,
         Fault::InFlight { .. } => ReasonKind::InFlight,
         Fault::ReflectorUnsent { .. } | Fault::EndedEarly { .. } => ReasonKind::Other,
     }
@@ -91,6 +92,7 @@ mod tests {
             (fault(Fault::ReflectorUnsent { frames: 5 }), ReasonKind::Other),
             (fault(Fault::Duplicates { frames: 800, received: 200 }), ReasonKind::Duplicates),
             (fault(Fault::SeveralSenders), ReasonKind::SeveralSenders),
+            (fault(Fault::ForeignFrames { frames: 500, received: 200 }), ReasonKind::ForeignFrames),
             (fault(Fault::InFlight { frames: 81, waited: second.nanoseconds() }), ReasonKind::InFlight),
             // The text of an engine names other kinds' words; it is not read.
             (fault(Fault::EndedEarly { engine: Engine::Sink, reason: "the link of p0 was away, offered".to_owned() }), ReasonKind::Other),

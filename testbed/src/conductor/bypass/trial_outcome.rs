@@ -5,6 +5,7 @@ use std::time::Duration;
 use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan};
 use methodology::trial::{
     DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Engine, Fault, Hiccups, TrialOutcome, too_many_duplicates,
+    too_many_foreign,
 };
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
@@ -43,7 +44,8 @@ impl OutcomeOf<'_> {
         };
         let mut outcome = TrialOutcome::one_way(direction);
         outcome.faults.extend(too_many_duplicates(came.duplicate, came.received));
-        outcome.faults.extend(came.several_senders.then_some(Fault::SeveralSenders));
+        outcome.faults.extend(too_many_foreign(received.foreign, came.received));
+        outcome.faults.extend((came.several_senders || trial.of_other_senders() > 0).then_some(Fault::SeveralSenders));
         outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
         outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
@@ -150,7 +152,7 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 mod tests {
     use dataplane::{Bucket, ReceiveReport, SendReport, SentStream, StreamId, StreamReport};
 
-    use super::super::both_ends::Links;
+    use super::super::both_ends::{Links, UsedStreams};
     use super::*;
     use crate::agent::LinkSeen;
 
@@ -176,6 +178,7 @@ mod tests {
                 sent: SendReport { stream, streams: vec![sent], ..SendReport::default() },
                 received: ReceiveReport { streams: vec![seen], ..ReceiveReport::default() },
                 links: Links { sender: UP, receiver: UP },
+                streams: UsedStreams::beginning_at(stream),
             }
         };
         let at = |last_lost, highest| recovery(&trial(last_lost, highest), PacketRate::new(1000.0).unwrap()).map(Seconds::seconds);

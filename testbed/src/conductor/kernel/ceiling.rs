@@ -6,10 +6,10 @@ use reporter::record::{Ceiling, CeilingKind};
 
 use super::command::command;
 use crate::process::{Output, run};
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
-pub(super) fn ceiling(from: &Endpoint, to: &Endpoint, transport: Transport) -> Ceiling {
+pub(super) fn ceiling(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>, transport: Transport) -> Ceiling {
     // The slower end is the limit.
     let Some(link) = [from.link, to.link].into_iter().flatten().min() else {
         return Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None };
@@ -23,7 +23,7 @@ pub(super) fn ceiling(from: &Endpoint, to: &Endpoint, transport: Transport) -> C
 }
 
 /// The MTU of the interface that an endpoint's kernel traffic leaves by.
-fn mtu(endpoint: &Endpoint) -> Option<u32> {
+fn mtu(endpoint: KernelEndpoint<'_>) -> Option<u32> {
     let file = CommandLine::new("cat", [format!("/sys/class/net/{}/mtu", endpoint.interface)]);
     let output = run(&command(&endpoint.location, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
     output.stdout_text().trim().parse().ok()

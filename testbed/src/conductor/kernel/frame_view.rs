@@ -3,7 +3,7 @@
 use methodology::units::{FrameSize, PacketRate};
 use reporter::record::{ReasonKind, Record, Size, State, View};
 
-use super::interface::Traffic;
+use super::interface::PacketsAndBytes;
 
 /// What else crosses the interface during a stream: the tool's own control connection and ARP, a few dozen packets in
 /// tens of thousands. More than one part in a hundred is another frame size.
@@ -11,7 +11,7 @@ const TOLERANCE: f64 = 0.01;
 
 /// Makes the record of a UDP stream one of the frame view: its size is the frame's, its rate is counted in frames, and bytes
 /// per frame are what the receiver's interface counted. A record whose frames had another size is invalid.
-pub(super) fn prove(record: &mut Record, size: FrameSize, received: Option<Traffic>) {
+pub(super) fn prove(record: &mut Record, size: FrameSize, received: Option<PacketsAndBytes>) {
     record.view = Some(View::Frame);
     record.size = Size::frame(size);
     if let Some(rate) =
@@ -24,7 +24,7 @@ pub(super) fn prove(record: &mut Record, size: FrameSize, received: Option<Traff
     if record.verdict.state == State::Failed {
         return;
     }
-    let detail = match received.and_then(Traffic::bytes_per_frame) {
+    let detail = match received.and_then(PacketsAndBytes::bytes_per_frame) {
         Some(bytes) => {
             record.values.wire_bytes_per_frame = Some(bytes);
             let wrong = (bytes / f64::from(size.bytes()) - 1.0).abs() > TOLERANCE;

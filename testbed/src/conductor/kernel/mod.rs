@@ -37,7 +37,7 @@ impl KernelTools {
     /// # Errors
     /// The run directory cannot be written; the testbed has no such endpoint.
     pub(super) fn measure(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<Record, KernelError> {
-        let ends = (context.testbed.endpoint(&step.pair.from)?, context.testbed.endpoint(&step.pair.to)?);
+        let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
         let KernelTools { seen, versions } = self;
         Ok(match *step.kind {
             MeasureKind::KernelStream { protocol, tool, duration } => {

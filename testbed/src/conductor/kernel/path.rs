@@ -1,17 +1,16 @@
-//! The proof that a tool's traffic crossed the interfaces that the testbed names.
+//! The proof that a tool's traffic crossed the interfaces that the testbed names, over links that stayed up.
 
 use reporter::kernel_tools::Extent;
 use reporter::record::{ReasonKind, Record, State};
 
 use super::interface::PathCounters;
 use super::processes::Job;
-use crate::topology::Endpoint;
 
 /// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Makes a record invalid whose traffic did not cross the interfaces that the testbed names, or is not proven to.
+/// Makes a record invalid whose traffic did not cross the interfaces that the testbed names, or is not proven to, or whose links changed.
 ///
 /// Two endpoints of one machine exchange their traffic over the loopback interface, whatever addresses they have: such a pair is valid
 /// with `interface = "lo"` only.
@@ -20,9 +19,18 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
         return;
     }
     let ends = [(job.from, counted.sent, "sent"), (job.to, counted.received, "received")];
+    // TCP waits for a link and goes on: its rate is then an average over a time without a link.
+    for (endpoint, counted, _) in ends {
+        let (id, interface) = (&endpoint.id, endpoint.interface);
+        let changes = counted.map_or(0, |counted| counted.carrier_changes);
+        if changes > 0 {
+            let detail = format!("endpoint {id}: the link of interface {interface} changed {changes} times during the measurement");
+            record.verdict.invalidate(ReasonKind::LinkChange, detail);
+        }
+    }
     let moved = payload(record, job);
     let details = ends.into_iter().filter_map(|(endpoint, counted, way)| {
-        let Endpoint { id, interface, .. } = endpoint;
+        let (id, interface) = (&endpoint.id, endpoint.interface);
         let Some(counted) = counted else {
             return Some(format!(
                 "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \
@@ -30,11 +38,11 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
             ));
         };
         let moved = moved?;
-        ((counted.bytes as f64) < LEAST_SHARE * moved).then(|| {
+        ((counted.traffic.bytes as f64) < LEAST_SHARE * moved).then(|| {
             format!(
                 "endpoint {id}: interface {interface} {way} {} bytes while {} moved {moved:.0}: the traffic took another path; \
                  check `interface` and `address` in the testbed, and `ip route get {}` at {}",
-                counted.bytes, job.tool, job.to.address, job.from.id
+                counted.traffic.bytes, job.tool, job.to.address, job.from.id
             )
         })
     });

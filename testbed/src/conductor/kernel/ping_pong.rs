@@ -14,12 +14,12 @@ use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
 use crate::plan::Protocol;
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
-    (from, to): (&Endpoint, &Endpoint),
+    (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
     (protocol, tool): (Protocol, KernelTool),
     duration: Seconds,
     versions: &mut Versions,

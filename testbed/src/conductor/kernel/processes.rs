@@ -13,7 +13,7 @@ use reporter::record::CpuCost;
 use super::command::command;
 use super::interface::PathCounters;
 use crate::process::{Child, Location, Output, ProcessError, run, spawn};
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// How often a wait for a client checks whether the user ended the run.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,8 +25,8 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Job<'a> {
     pub(super) tool: KernelTool,
     pub(super) spec: KernelSpec,
-    pub(super) from: &'a Endpoint,
-    pub(super) to: &'a Endpoint,
+    pub(super) from: KernelEndpoint<'a>,
+    pub(super) to: KernelEndpoint<'a>,
     pub(super) shared_machine: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Ran {
 
 /// Why a tool did not run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RunError {
+pub(super) enum ToolRunError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
@@ -54,11 +54,11 @@ pub(super) enum RunError {
 
 impl Job<'_> {
     /// The same measurement with another end.
-    pub(super) fn run_for(&self, extent: Extent, interrupted: &AtomicBool) -> Result<Ran, RunError> {
+    pub(super) fn run_for(&self, extent: Extent, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
         Job { spec: KernelSpec { extent, ..self.spec.clone() }, ..*self }.run(interrupted)
     }
 
-    pub(super) fn run(&self, interrupted: &AtomicBool) -> Result<Ran, RunError> {
+    pub(super) fn run(&self, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
         let commands = self.tool.commands(&self.spec)?;
         let _server = self.server(&commands)?;
         let counted = PathCounters::read(self.from, self.to);
@@ -69,7 +69,7 @@ impl Job<'_> {
         let deadline = started + commands.timeout;
         while client.wait_timeout(POLL_INTERVAL)?.is_none() && Instant::now() < deadline {
             if interrupted.load(Ordering::Relaxed) {
-                return Err(RunError::Interrupted);
+                return Err(ToolRunError::Interrupted);
             }
         }
         let output = client.finish(Duration::ZERO)?;
@@ -89,7 +89,7 @@ impl Job<'_> {
     }
 
     /// The server, listening. It ends when it is dropped.
-    fn server(&self, commands: &Commands) -> Result<Option<Child>, RunError> {
+    fn server(&self, commands: &Commands) -> Result<Option<Child>, ToolRunError> {
         let Some(line) = &commands.server else { return Ok(None) };
         let mut server = spawn(&command(&self.to.location, line, commands.timeout + READY_LIMIT))?;
         server.collect_stdout();
@@ -103,7 +103,7 @@ impl Job<'_> {
             if ended.is_some() || Instant::now() >= deadline {
                 let said = server.stderr_so_far();
                 let said = said.lines().last().unwrap_or("it printed no error").to_owned();
-                return Err(RunError::NotReady { command: line.to_string(), location: self.to.location.to_string(), port, said });
+                return Err(ToolRunError::NotReady { command: line.to_string(), location: self.to.location.to_string(), port, said });
             }
             std::thread::sleep(Duration::from_millis(2));
         }

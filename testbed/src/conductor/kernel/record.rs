@@ -3,7 +3,7 @@ use reporter::kernel_tools::{KernelSpec, KernelTool, Measurement, RecordContext,
 use reporter::record::{ReasonKind, Record, View};
 
 use super::ceiling::ceiling;
-use super::processes::{Job, Ran, RunError};
+use super::processes::{Job, Ran, ToolRunError};
 use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
@@ -13,7 +13,7 @@ pub(super) fn keep(
     step: &Step<'_>,
     job: &Job<'_>,
     version: Option<String>,
-    ran: Result<Ran, RunError>,
+    ran: Result<Ran, ToolRunError>,
     run: &Context<'_>,
 ) -> Result<Record, ArchiveError> {
     let mut context = RecordContext::new(step.id.clone(), jiff::Timestamp::now(), step.pair.clone());
@@ -34,9 +34,9 @@ pub(super) fn keep(
         }
         Err(error) => {
             let kind = match error {
-                RunError::NotReady { .. } => ReasonKind::TimedOut,
-                RunError::Interrupted => ReasonKind::Interrupted,
-                RunError::Process(_) | RunError::Spec(_) => ReasonKind::ToolFailed,
+                ToolRunError::NotReady { .. } => ReasonKind::TimedOut,
+                ToolRunError::Interrupted => ReasonKind::Interrupted,
+                ToolRunError::Process(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
             };
             Ok(failed(step, run.directory, kind, &error.to_string()))
         }

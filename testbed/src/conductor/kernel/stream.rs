@@ -16,12 +16,12 @@ use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
 use crate::plan::Protocol;
-use crate::topology::Endpoint;
+use crate::topology::KernelEndpoint;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
-    (from, to): (&Endpoint, &Endpoint),
+    (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
     (protocol, tool): (Protocol, KernelTool),
     wanted: Seconds,
     (seen, versions): (&mut SeenGoodput, &mut Versions),
@@ -67,7 +67,7 @@ pub(super) fn measure(
     if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
         if protocol == Protocol::Udp {
-            frame_view::prove(&mut record, step.size, counted.received);
+            frame_view::prove(&mut record, step.size, counted.received.map(|counted| counted.traffic));
         }
         prove_path(&mut record, &job, counted);
     }

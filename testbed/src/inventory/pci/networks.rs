@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::address::PciAddress;
 use super::interface::{Interface, default_route_interfaces};
-use crate::inventory::port_name::{PortName, Represented};
+use dataplane::{PortName, Represented};
 
 /// A port of an e-switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,11 +22,11 @@ pub struct Representor {
 /// All kernel interfaces, with what tells where they belong.
 #[derive(Debug)]
 pub(super) struct Networks {
-    all: Vec<Network>,
+    all: Vec<PciNetwork>,
 }
 
 #[derive(Debug)]
-pub(super) struct Network {
+pub(super) struct PciNetwork {
     pub(super) interface: Interface,
     port_name: Option<PortName>,
     switch_id: Option<String>,
@@ -37,7 +37,7 @@ impl Networks {
         let routed = default_route_interfaces(files);
         let read_one = |name: String| {
             let attribute = |attribute: &str| format!("sys/class/net/{name}/{attribute}");
-            Network {
+            PciNetwork {
                 port_name: files.text(&attribute("phys_port_name")).as_deref().and_then(PortName::parse),
                 switch_id: files.text(&attribute("phys_switch_id")),
                 interface: Interface {
@@ -54,11 +54,11 @@ impl Networks {
 
     /// The interfaces of a PCI function: those that the kernel hangs below it, and those on the e-switch that it manages. Which of the two
     /// a representor is depends on the kernel's version: some hang every representor below the function, some only the uplink.
-    pub(super) fn of_function(&self, files: &KernelFiles, address: &PciAddress) -> Vec<&Network> {
+    pub(super) fn of_function(&self, files: &KernelFiles, address: &PciAddress) -> Vec<&PciNetwork> {
         let below = below_function(files, &format!("sys/bus/pci/devices/{address}"));
-        let hung: Vec<&Network> = self.all.iter().filter(|network| below.contains(&network.interface.name)).collect();
+        let hung: Vec<&PciNetwork> = self.all.iter().filter(|network| below.contains(&network.interface.name)).collect();
         let uplink = hung.iter().find(|network| network.is_uplink());
-        let managed = |network: &&Network| {
+        let managed = |network: &&PciNetwork| {
             uplink.is_some_and(|uplink| {
                 network.switch_id.is_some()
                     && network.switch_id == uplink.switch_id
@@ -77,7 +77,7 @@ fn below_function(files: &KernelFiles, function: &str) -> Vec<String> {
     names
 }
 
-impl Network {
+impl PciNetwork {
     /// Its place on an e-switch; without `phys_switch_id` the e-switch is not in switchdev mode, and `p0` is an ordinary interface.
     pub(super) fn switch_port(&self) -> Option<(PortName, &str)> {
         self.port_name.zip(self.switch_id.as_deref())

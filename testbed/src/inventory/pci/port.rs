@@ -6,7 +6,7 @@ use super::id::PciId;
 use super::interface::Interface;
 use super::link::{self, PcieLink};
 use super::models::{self, MELLANOX};
-use super::networks::{Network, Networks, Representor};
+use super::networks::{Networks, PciNetwork, Representor};
 
 /// PCI base class "network controller", and its subclass "Ethernet" (pci.ids, class 02 00).
 const ETHERNET_CLASS: u32 = 0x0200;
@@ -75,7 +75,7 @@ fn port(files: &KernelFiles, networks: &Networks, address: PciAddress) -> Option
     let number = |name: &str| files.hexadecimal(&attribute(name)).and_then(|number| u16::try_from(number).ok());
     let id = PciId { vendor: number("vendor")?, device: number("device")? };
     let driver = files.link_name(&attribute("driver"));
-    let (switch_ports, own): (Vec<&Network>, Vec<&Network>) =
+    let (switch_ports, own): (Vec<&PciNetwork>, Vec<&PciNetwork>) =
         networks.of_function(files, &address).into_iter().partition(|network| network.switch_port().is_some());
     // The uplink is the function's own interface as well as a port of the e-switch.
     let uplinks = switch_ports.iter().filter(|network| network.is_uplink());

@@ -6,46 +6,33 @@ mod rows;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 pub(super) struct Iperf2;
 
 impl Tool for Iperf2 {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures goodput over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("iperf")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["iperf"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("iperf", ["-v"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures goodput over TCP and UDP",
+            source: ToolSource::Package("iperf"),
+            programs: &["iperf"],
+            version_arguments: &["-v"],
+            raw_extension: "csv",
+        }
     }
 
     fn ends_after_bytes(&self, _version: Option<&str>) -> bool {
         true
     }
 
-    fn raw_extension(&self) -> &'static str {
-        "csv"
-    }
-
     fn can(&self, method: Method, transport: Transport) -> bool {
         method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
-        Limits { streams: 128, by_bytes: true, ..Limits::of(transport) }
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
+        ToolLimits { streams: 128, by_bytes: true, ..ToolLimits::of(transport) }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

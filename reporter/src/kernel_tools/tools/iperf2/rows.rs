@@ -8,9 +8,9 @@ pub(super) struct Row<'a> {
     /// When it was printed, in seconds since some moment; none where the tool printed no usable time.
     pub stamp: Option<f64>,
     /// In plain CSV the end that printed the line; in the enhanced form (`-e`) the sender.
-    pub first: End<'a>,
+    pub first: RowEnd<'a>,
     /// The other end.
-    pub second: End<'a>,
+    pub second: RowEnd<'a>,
     /// The transfer; −1 is iperf's own sum of several.
     pub id: i64,
     /// Seconds since the test began.
@@ -27,7 +27,7 @@ pub(super) struct Row<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct End<'a> {
+pub(super) struct RowEnd<'a> {
     pub address: &'a str,
     pub port: &'a str,
 }
@@ -131,8 +131,8 @@ fn read<'a>(line: &'a str, columns: &Columns) -> Option<Row<'a>> {
     Some(Row {
         line,
         stamp: seconds_of(cells[0]),
-        first: End { address: cells[1], port: cells[2] },
-        second: End { address: cells[3], port: cells[4] },
+        first: RowEnd { address: cells[1], port: cells[2] },
+        second: RowEnd { address: cells[3], port: cells[4] },
         id: cells[5].parse().ok()?,
         begin,
         end,

@@ -8,8 +8,8 @@ mod version;
 use id::TOOL;
 use version::{ends_after_bytes, version_note};
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use documents::is_json;
 use parse::parse;
@@ -17,24 +17,15 @@ use parse::parse;
 pub(super) struct Iperf3;
 
 impl Tool for Iperf3 {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures goodput over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("iperf3")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["iperf3"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("iperf3", ["--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures goodput over TCP and UDP",
+            source: ToolSource::Package("iperf3"),
+            programs: &["iperf3"],
+            version_arguments: &["--version"],
+            raw_extension: "json",
+        }
     }
 
     fn version_note(&self, version: &str) -> Option<&'static str> {
@@ -45,18 +36,15 @@ impl Tool for Iperf3 {
         ends_after_bytes(version)
     }
 
-    fn raw_extension(&self) -> &'static str {
-        "json"
-    }
-
     fn can(&self, method: Method, transport: Transport) -> bool {
         method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE, MIN_UDP_BLOCKSIZE and MAX_STREAMS of iperf3's iperf.h.
-        let sizes = if transport == Transport::Udp { Limits::sizes(16, Limits::DATAGRAM) } else { Limits::sizes(1, 1024 * 1024) };
-        Limits { streams: 128, reverse: true, by_bytes: true, ..sizes }
+        let sizes =
+            if transport == Transport::Udp { ToolLimits::sizes(16, ToolLimits::DATAGRAM) } else { ToolLimits::sizes(1, 1024 * 1024) };
+        ToolLimits { streams: 128, reverse: true, by_bytes: true, ..sizes }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

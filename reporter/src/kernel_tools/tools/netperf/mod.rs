@@ -8,8 +8,8 @@ mod units;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
 const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
@@ -18,32 +18,23 @@ LOCAL_TRANSPORT_RETRANS,REQUEST_SIZE,RESPONSE_SIZE,BURST_SIZE,MEAN_LATENCY,MIN_L
 pub(super) struct Netperf;
 
 impl Tool for Netperf {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures round trips and goodput over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("netperf")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["netperf", "netserver"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("netperf", ["-V"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures round trips and goodput over TCP and UDP",
+            source: ToolSource::Package("netperf"),
+            programs: &["netperf", "netserver"],
+            version_arguments: &["-V"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
-        Limits::of(transport)
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
+        ToolLimits::of(transport)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

@@ -6,41 +6,32 @@ mod quantity;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Limits, Tool, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use parse::{is_block_header, parse};
 
 pub(super) struct Qperf;
 
 impl Tool for Qperf {
-    fn id(&self) -> KernelTool {
-        TOOL
-    }
-
-    fn purpose(&self) -> &'static str {
-        "it measures mean round trips and goodput over TCP and UDP"
-    }
-
-    fn source(&self) -> ToolSource {
-        ToolSource::Package("qperf")
-    }
-
-    fn programs(&self) -> &'static [&'static str] {
-        &["qperf"]
-    }
-
-    fn version_command(&self) -> CommandLine {
-        CommandLine::new("qperf", ["--version"])
+    fn facts(&self) -> &'static ToolFacts {
+        &ToolFacts {
+            id: TOOL,
+            purpose: "it measures mean round trips and goodput over TCP and UDP",
+            source: ToolSource::Package("qperf"),
+            programs: &["qperf"],
+            version_arguments: &["--version"],
+            raw_extension: "txt",
+        }
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> Limits {
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
         // -n is ignored by the socket tests (socket.c never calls left_to_send).
-        Limits::of(transport)
+        ToolLimits::of(transport)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {

@@ -1,5 +1,5 @@
 use super::id::TOOL;
-use super::quantity::Quantity;
+use super::quantity::TestField;
 use crate::kernel_tools::outcome::shortened;
 use crate::kernel_tools::{Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
@@ -43,8 +43,8 @@ struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// A value by name. Where both ends differ, qperf prints `loc_` and `rem_`: the client's counts.
-    fn get(&self, name: &str) -> Option<Quantity<'a>> {
-        Quantity::parse(self.text(name)?)
+    fn get(&self, name: &str) -> Option<TestField<'a>> {
+        TestField::parse(self.text(name)?)
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
@@ -96,13 +96,13 @@ fn test_of(line: &str) -> Option<(Transport, Method)> {
 fn measure(block: &Block<'_>) -> (bool, Measurement) {
     let mut measurement = Measurement::new(TOOL, block.method, block.transport);
     measurement.version = block.text("qperf").map(|version| version.trim_start_matches("qperf ").to_owned());
-    measurement.size = block.get("msg_size").and_then(Quantity::bytes).and_then(MessageSize::new);
-    if let Some(nanoseconds) = block.get("time").and_then(Quantity::nanoseconds) {
+    measurement.size = block.get("msg_size").and_then(TestField::bytes).and_then(MessageSize::new);
+    if let Some(nanoseconds) = block.get("time").and_then(TestField::nanoseconds) {
         measurement.set_duration(nanoseconds / 1e9);
     }
     // From /proc/stat of the whole machine, so that where client and server share one, each figure holds both.
     for (name, key) in [("send_cpus_used", "qperf_send_cores"), ("recv_cpus_used", "qperf_receive_cores"), ("cpus_used", "qperf_cores")] {
-        if let Some(cores) = block.get(name).and_then(Quantity::cores) {
+        if let Some(cores) = block.get(name).and_then(TestField::cores) {
             measurement.note(key, cores);
         }
     }
@@ -119,14 +119,14 @@ fn measure(block: &Block<'_>) -> (bool, Measurement) {
 
 /// qperf's latency is time over messages in both directions (calc_results in qperf.c): half a round trip, the mean.
 fn take_latency(block: &Block<'_>, measurement: &mut Measurement) -> bool {
-    let Some(nanoseconds) = block.get("latency").and_then(Quantity::nanoseconds) else { return false };
+    let Some(nanoseconds) = block.get("latency").and_then(TestField::nanoseconds) else { return false };
     measurement.set_latency(RttSummary { mean: Some(nanoseconds), ..RttSummary::default() }, LatencyDefinition::HalfRoundTripDoubled);
     true
 }
 
 /// UDP has two figures; what arrived counts.
 fn take_bandwidth(block: &Block<'_>, measurement: &mut Measurement) -> bool {
-    let rate = |name: &str| block.get(name).and_then(Quantity::bits_per_second);
+    let rate = |name: &str| block.get(name).and_then(TestField::bits_per_second);
     let Some(received) = rate("recv_bw").or_else(|| rate("bw")) else { return false };
     measurement.set_goodput(received);
     if let Some(sent) = rate("send_bw") {

@@ -1,13 +1,13 @@
 /// A value as qperf prints it: `37.4 us`, `12,297 /sec`, `4 KiB (4,096)`, `1.5 million`, `10001141760 bits/sec`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quantity<'a> {
+pub(super) struct TestField<'a> {
     number: f64,
     unit: &'a str,
     /// In parentheses: the same, exactly.
     exact: Option<f64>,
 }
 
-impl<'a> Quantity<'a> {
+impl<'a> TestField<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let (text, exact) = match text.split_once('(') {
@@ -15,7 +15,7 @@ impl<'a> Quantity<'a> {
             None => (text, None),
         };
         let (digits, unit) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        Some(Quantity { number: number(digits)?, unit: unit.trim(), exact })
+        Some(TestField { number: number(digits)?, unit: unit.trim(), exact })
     }
 
     /// Nanoseconds (view_time in qperf.c).
@@ -86,8 +86,8 @@ fn thousands(prefix: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn quantity(text: &str) -> Quantity<'_> {
-        Quantity::parse(text).unwrap()
+    fn quantity(text: &str) -> TestField<'_> {
+        TestField::parse(text).unwrap()
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(quantity("37.4 us").nanoseconds(), Some(37_400.0));
         assert_eq!(quantity("1,234.5 ns").nanoseconds(), Some(1234.5));
         assert_eq!(quantity("12,297").number, 12_297.0);
-        assert_eq!(Quantity::parse("nan us"), None);
-        assert_eq!(Quantity::parse(""), None);
+        assert_eq!(TestField::parse("nan us"), None);
+        assert_eq!(TestField::parse(""), None);
     }
 }

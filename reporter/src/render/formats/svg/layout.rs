@@ -1,6 +1,6 @@
 /// The measures of a drawing, in CSS pixels at its natural size.
 #[derive(Debug, Clone, Copy)]
-pub struct Layout {
+pub struct PlotLayout {
     /// From edge to edge.
     pub width: f64,
     /// From edge to edge, for figures with an axis of values upwards.
@@ -11,13 +11,13 @@ pub struct Layout {
     pub title: bool,
 }
 
-impl Layout {
+impl PlotLayout {
     /// A column of the report on a wide screen.
-    pub const WIDE: Layout = Layout { width: 560.0, height: 330.0, direct_labels: true, title: false };
+    pub const WIDE: PlotLayout = PlotLayout { width: 560.0, height: 330.0, direct_labels: true, title: false };
     /// A telephone.
-    pub const NARROW: Layout = Layout { width: 360.0, height: 300.0, direct_labels: false, title: false };
+    pub const NARROW: PlotLayout = PlotLayout { width: 360.0, height: 300.0, direct_labels: false, title: false };
     /// A figure that has the page's width to itself.
-    pub const FULL: Layout = Layout { width: 900.0, height: 380.0, direct_labels: true, title: false };
+    pub const FULL: PlotLayout = PlotLayout { width: 900.0, height: 380.0, direct_labels: true, title: false };
     /// A file for a paper.
-    pub const PAPER: Layout = Layout { width: 560.0, height: 380.0, direct_labels: true, title: true };
+    pub const PAPER: PlotLayout = PlotLayout { width: 560.0, height: 380.0, direct_labels: true, title: true };
 }

@@ -13,7 +13,7 @@ mod text;
 use crate::figure::Figure;
 
 use super::{ExportError, Exporter};
-pub use layout::Layout;
+pub use layout::PlotLayout;
 use plot::Plot;
 
 /// `figures/*.svg`: a drawing that stands alone, with its title and its own colours.
@@ -29,12 +29,12 @@ impl Exporter<Figure> for Svg {
     }
 
     fn export(&self, figure: &Figure) -> Result<Vec<u8>, ExportError> {
-        Ok(Plot::new(figure, Layout::PAPER).draw(Some(include_str!("../../../../assets/figure.css"))).into_bytes())
+        Ok(Plot::new(figure, PlotLayout::PAPER).draw(Some(include_str!("../../../../assets/figure.css"))).into_bytes())
     }
 }
 
 /// A drawing as a piece of a page whose style sheet colours it.
-pub fn inline(figure: &Figure, layout: Layout) -> String {
+pub fn inline(figure: &Figure, layout: PlotLayout) -> String {
     Plot::new(figure, layout).draw(None)
 }
 

@@ -1,10 +1,10 @@
 use std::fmt::Write;
 
-use crate::analysis::{Unit, scaled, three_digits};
+use crate::amount::{Unit, scaled, three_digits};
 use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Series, Tick, ticks};
 use crate::render::formats::escape::xml;
 
-use super::{Layout, marks, text};
+use super::{PlotLayout, marks, text};
 
 /// The height of a row of names.
 const ROW: f64 = 26.0;
@@ -15,7 +15,7 @@ const LINE_HEIGHT: f64 = 14.0;
 /// A figure with every measure decided.
 pub struct Plot<'a> {
     figure: &'a Figure,
-    layout: Layout,
+    layout: PlotLayout,
     x: Ruler,
     y: Ruler,
     rows: Option<&'a [String]>,
@@ -90,7 +90,7 @@ fn common_prefix(unit: Unit, scale: Scale, (low, high): (f64, f64)) -> (f64, Str
 }
 
 impl<'a> Plot<'a> {
-    pub fn new(figure: &'a Figure, layout: Layout) -> Self {
+    pub fn new(figure: &'a Figure, layout: PlotLayout) -> Self {
         let rows = match &figure.y.kind {
             AxisKind::Names(names) => Some(names.as_slice()),
             AxisKind::Values { .. } => None,
@@ -316,7 +316,7 @@ impl<'a> Plot<'a> {
 }
 
 /// How many characters a row's name may have, so that half of the drawing stays for the values.
-fn name_length(layout: Layout) -> usize {
+fn name_length(layout: PlotLayout) -> usize {
     ((layout.width * 0.5 - 18.0) / (0.6 * text::FONT)) as usize
 }
 

@@ -1,0 +1,118 @@
+"""What the cases need of the guest: cards and their drivers, requests to the host, and linerate's two ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+SHARE = Path("/share")
+LINERATE = str(SHARE / "linerate")
+PCI = Path("/sys/bus/pci/devices")
+
+
+def log(text):
+    print(text, flush=True)
+
+
+def read(path):
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def devices(vendor, *ids):
+    """Addresses of the cards with this vendor and one of these device ids, in the order of their slots."""
+    return [path.name for path in sorted(PCI.iterdir()) if read(path / "vendor") == vendor and read(path / "device") in ids]
+
+
+def bind(address, driver):
+    device = PCI / address
+    if (device / "driver").exists():
+        (device / "driver" / "unbind").write_text(address)
+    (device / "driver_override").write_text(driver)
+    Path("/sys/bus/pci/drivers_probe").write_text(address)
+
+
+def host(**request):
+    """Asks the host's monitor.py, and waits for its answer."""
+    answer = SHARE / "answer"
+    answer.unlink(missing_ok=True)
+    (SHARE / "request.new").write_text(json.dumps(request))
+    os.rename(SHARE / "request.new", SHARE / "request")
+    end = time.time() + 30
+    while not answer.exists():
+        if time.time() > end:
+            raise TimeoutError(f"the host did not answer {request}")
+        time.sleep(0.05)
+    return json.loads(answer.read_text())
+
+
+def wire_since(card, before):
+    """What the wire carried after `before`, by size and destination."""
+    now = host(wire=card)
+
+    def difference(key):
+        counts = {name: count - before[key].get(name, 0) for name, count in now[key].items()}
+        return {name: count for name, count in counts.items() if count}
+
+    return {"frames": now["frames"] - before["frames"], "sizes": difference("sizes"), "destinations": difference("destinations")}
+
+
+def last_json(text):
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    return json.loads(lines[-1]) if lines else {}
+
+
+class Role:
+    """One linerate process on one port."""
+
+    def __init__(self, role, port, *arguments):
+        self.name = role
+        command = [LINERATE, role, "--port", port, "--json", *[str(argument) for argument in arguments]]
+        log("$ " + " ".join(command))
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said = ""
+
+    def wait_ready(self, limit=60):
+        """Waits for the line that says that the port is open; the live lines follow on the same stream."""
+        os.set_blocking(self.process.stderr.fileno(), False)
+        end = time.time() + limit
+        while time.time() < end and self.process.poll() is None:
+            line = self.process.stderr.readline()
+            self.said += line
+            if any(word in line for word in ("receiving", "reflecting", "waiting", "sending")):
+                return
+            if not line:
+                time.sleep(0.05)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def finish(self, limit=180):
+        """Its report, its exit status and everything it said."""
+        os.set_blocking(self.process.stderr.fileno(), True)
+        try:
+            out, errors = self.process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, errors = self.process.communicate()
+            errors += "\n[killed: it did not end]"
+        self.said += errors
+        log(f"{self.name}: {out.strip()[-3000:]}\n{self.said.strip()[-2000:]}")
+        report = last_json(out)
+        report["exit"] = self.process.returncode
+        # Live lines: losses that were shown though no frame was lost.
+        report["shown_lost"] = max([int(number.replace(",", "")) for number in re.findall(r"([\d,]+) lost", self.said)], default=0)
+        return report
+
+
+def refused(*arguments, limit=120):
+    """Runs linerate, which should refuse: its exit status and its lines on standard error."""
+    log("$ linerate " + " ".join(str(argument) for argument in arguments))
+    ran = subprocess.run([LINERATE, *[str(argument) for argument in arguments]], capture_output=True, text=True, timeout=limit)
+    log(ran.stderr[-2000:])
+    return ran.returncode, [line for line in ran.stderr.splitlines() if line.strip()]

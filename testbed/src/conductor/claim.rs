@@ -1,0 +1,132 @@
+//! One run at a time on an interface: two runs that share one would count each other's frames and share its capacity.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use dataplane::PortSpec;
+use reporter::record::EndpointId;
+use thiserror::Error;
+
+use super::machines::Machines;
+use super::schedule;
+use crate::plan::Plan;
+use crate::process::{Child, CommandSpec, Input, Location, spawn};
+use crate::topology::{Endpoint, Testbed, TestbedError};
+
+/// How long a claim may take: a process start, or an ssh connection.
+const CLAIM_LIMIT: Duration = Duration::from_secs(20);
+
+/// What flock(1) ends with when another process has the lock.
+const TAKEN: i32 = 1;
+
+/// What `cat` returns once the lock is held.
+const HELD: &str = "held";
+
+/// A run cannot have its interfaces.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// Another run measures on one of them.
+    #[error(
+        "endpoint {endpoint}: another run of linerate measures on interface {interface} there; wait for its end (`fuser -v /sys/class/net/{interface}` shows its process)"
+    )]
+    InUse {
+        /// The endpoint whose interface it is.
+        endpoint: EndpointId,
+        /// The interface.
+        interface: String,
+    },
+    /// The plan and the testbed do not fit.
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}
+
+/// The interfaces of a run, claimed until this is dropped or this process ends in any way.
+///
+/// The claim is a lock (flock(2)) on the interface's folder in sysfs. That folder is the same for every process in the network namespace,
+/// whatever its mount namespace is, and leaves nothing behind. `flock` holds the lock for a `cat` that ends with its input.
+#[derive(Debug, Default)]
+pub struct Claims {
+    claims: Vec<Claim>,
+}
+
+/// The claim of one interface. The input is closed first: `cat` ends with it, also behind ssh.
+#[derive(Debug)]
+struct Claim {
+    _input: ChildStdin,
+    _holder: Child,
+}
+
+impl Claims {
+    /// Claims the interfaces of every endpoint that a plan measures, each interface once.
+    ///
+    /// # Errors
+    /// Another run has claimed one of them, or the plan names an endpoint that is not there. An interface that cannot be claimed for another
+    /// reason is left to the measurement, which fails with that reason.
+    pub fn of(plan: &Plan, testbed: &Testbed) -> Result<Claims, ClaimError> {
+        let machines = Machines::of(testbed);
+        let groups = schedule::groups(plan, testbed)?;
+        let ends: Vec<&EndpointId> = groups.iter().flatten().flat_map(|step| [&step.pair.from, &step.pair.to]).collect();
+        let mut claimed: Vec<&Endpoint> = Vec::new();
+        let mut all = Claims::default();
+        for endpoint in testbed.endpoints.iter().filter(|endpoint| ends.contains(&&endpoint.id)) {
+            // A port without a kernel interface is held by its driver: vfio opens a device once.
+            let Some(interface) = interface(endpoint) else { continue };
+            let same = |other: &&Endpoint| {
+                machines.share(&other.id, &endpoint.id)
+                    && self::interface(other) == Some(interface)
+                    && namespace(&other.location) == namespace(&endpoint.location)
+            };
+            if claimed.iter().any(same) {
+                continue;
+            }
+            claimed.push(endpoint);
+            all.claims.extend(claim(endpoint, interface)?);
+        }
+        Ok(all)
+    }
+}
+
+/// The kernel interface that an endpoint's traffic crosses: of its address, or below its DPDK port.
+fn interface(endpoint: &Endpoint) -> Option<&str> {
+    let kernel = endpoint.kernel.as_ref().map(|kernel| kernel.interface.as_str());
+    kernel.or_else(|| endpoint.port.as_ref().and_then(PortSpec::kernel_interface))
+}
+
+fn namespace(location: &Location) -> Option<&str> {
+    match location {
+        Location::Namespace(name) => Some(name.as_str()),
+        Location::Here | Location::Ssh(_) => None,
+    }
+}
+
+/// The claim of one endpoint's interface; none where it cannot be claimed and nobody is known to have it.
+fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimError> {
+    let folder = format!("/sys/class/net/{interface}");
+    let spec = CommandSpec::new(endpoint.location.clone(), ["flock", "-n", &folder, "cat"]).with_stdin(Input::Piped);
+    let Ok(mut holder) = spawn(&spec) else { return Ok(None) };
+    let (Some(input), Some(output)) = (holder.take_stdin(), holder.take_stdout()) else { return Ok(None) };
+    if answers(&input, output) {
+        return Ok(Some(Claim { _input: input, _holder: holder }));
+    }
+    drop(input);
+    match holder.stop().ok().and_then(|status| status.code()) {
+        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned() }),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the `cat` behind the lock repeats what it reads.
+fn answers(mut input: &ChildStdin, output: ChildStdout) -> bool {
+    // A process that has ended closed its end of the pipe, which its missing answer shows too.
+    let _ = writeln!(input, "{HELD}");
+    let (answer, answered) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(output).read_line(&mut line);
+        let _ = answer.send(line);
+    });
+    answered.recv_timeout(CLAIM_LIMIT).is_ok_and(|line| line.trim_end() == HELD)
+}
