@@ -6,8 +6,10 @@
 
 mod environment;
 mod group;
+mod judged;
 mod judging;
 mod odd_testbed;
+mod place;
 mod sentences;
 mod testbed;
 
@@ -18,8 +20,9 @@ use crate::runs::{Runs, Skipped};
 
 pub use environment::OddFact;
 pub use group::{Distribution, Group, Observation, PairKind};
-pub use judging::{Judged, PeerNoise};
-pub use odd_testbed::{OddTestbed, Place};
+pub use judged::{Judged, PeerNoise};
+pub use odd_testbed::OddTestbed;
+pub use place::Place;
 pub use testbed::{Testbed, Unusable};
 
 /// A fleet, judged.

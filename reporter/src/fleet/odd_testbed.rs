@@ -1,12 +1,11 @@
 //! Which testbed differs, in which results, and what those results have in common: a system, an endpoint, a stack.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::Serialize;
 
 use super::environment::{self, OddFact};
-use super::{Group, Observation, Testbed};
+use super::{Group, Observation, Place, Testbed};
 use crate::analysis::Quantity;
 use crate::analysis::statistics::median;
 use crate::record::{EndpointId, Stack};
@@ -32,34 +31,6 @@ pub struct OddTestbed {
     pub place: Option<Place>,
     /// In what its environment differs from that of most testbeds; facts of the place first, then those that fewest others share.
     pub facts: Vec<OddFact>,
-}
-
-/// A part of a testbed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// One endpoint: a processor or a card.
-    Endpoint(EndpointId),
-    /// One system: a server with its card.
-    System(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Endpoint(id) => write!(f, "endpoint {id}"),
-            Place::System(name) => write!(f, "system {name}"),
-        }
-    }
-}
-
-impl Place {
-    pub(super) fn holds(&self, endpoint: &EndpointId) -> bool {
-        match self {
-            Place::Endpoint(id) => endpoint == id,
-            Place::System(name) => endpoint.system() == name,
-        }
-    }
 }
 
 /// A place is named where results that cross it differ more often than the others by at least this share.

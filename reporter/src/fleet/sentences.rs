@@ -1,7 +1,7 @@
 //! A fleet in words.
 
 use super::{Fleet, OddFact, OddTestbed, PeerNoise};
-use crate::analysis::{Amount, Unit, counted};
+use crate::amount::{Amount, Unit, counted};
 
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 3;

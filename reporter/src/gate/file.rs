@@ -9,7 +9,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::target::Target;
-use crate::analysis::{CellKey, Quantity, SizeKey, Unit};
+use crate::amount::Unit;
+use crate::analysis::{CellKey, Quantity, SizeKey};
 use crate::compare::Threshold;
 use crate::record::{Metric, NotAPair, Pair, Size, SizeKind, Stack};
 use crate::runs::ResultKey;

@@ -7,7 +7,7 @@ use super::file::{ExpectFile, Expectation, GateError};
 use super::outcome::{Gate, Outcome, Verdict};
 use super::sample::{Measured, Results};
 use super::target::Target;
-use crate::analysis::signed_percent;
+use crate::amount::signed_percent;
 use crate::analysis::statistics::{Interval, IntervalMethod, LogDifference, LogSpread, NoInterval, geometric_mean};
 use crate::archive::Archive;
 use crate::history::History;

@@ -1,7 +1,8 @@
 use serde::Serialize;
 
+use crate::amount::Amount;
+use crate::analysis::Quantity;
 use crate::analysis::statistics::Interval;
-use crate::analysis::{Amount, Quantity};
 
 /// The expectations of a file, judged.
 #[derive(Debug, Clone, Serialize)]

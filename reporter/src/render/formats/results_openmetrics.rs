@@ -9,13 +9,15 @@ use super::{ExportError, Exporter, Report};
 /// nothing listens. There are no time stamps on samples, because the textfile collector refuses them: `linerate_record_time_seconds` has them.
 pub struct ResultsOpenMetrics;
 
-/// A metric family: name without the common prefix, unit (the name's last part), what it is, and its samples of a record: a quantile and a
-/// value in the unit.
+/// A quantile, where there are several, and a value in the family's unit.
+type Sample = (Option<&'static str>, Option<f64>);
+
+/// A metric family: name without the common prefix, unit (the name's last part), what it is, and its samples of a record.
 struct Family {
     name: &'static str,
     unit: &'static str,
     help: &'static str,
-    samples: fn(&Record) -> Vec<(Option<&'static str>, Option<f64>)>,
+    samples: fn(&Record) -> Vec<Sample>,
 }
 
 /// All families in their order.
