@@ -32,6 +32,12 @@ pub struct PortArgs {
     /// Few drivers support it, such as mlx5; others are refused
     #[arg(long)]
     pub isolate: bool,
+    /// Descriptors of each receive queue: frames that the port holds while the poll loop is interrupted [default: 4096 on most NICs]
+    #[arg(long, value_name = "COUNT", value_parser = descriptors)]
+    pub rx_descriptors: Option<u16>,
+    /// Descriptors of each transmit queue [default: 2048 on most NICs]
+    #[arg(long, value_name = "COUNT", value_parser = descriptors)]
+    pub tx_descriptors: Option<u16>,
     /// Do not use huge pages, even if some are free
     #[arg(long)]
     pub no_huge: bool,
@@ -45,6 +51,11 @@ pub struct PortArgs {
 
 fn queues(text: &str) -> Result<NonZeroU16, String> {
     text.parse().map_err(|_| format!("`{text}` is not a number of queues: use 1 to {}", u16::MAX))
+}
+
+fn descriptors(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|descriptors| *descriptors > 0);
+    number.ok_or_else(|| format!("`{text}` is not a number of descriptors: use 1 to {}", u16::MAX))
 }
 
 /// Which end of a path a poll loop is.
@@ -90,9 +101,10 @@ impl PortArgs {
         self.isolate.then(|| IsolatedFrames { format: frame.format(), tagging: frame.tagging() })
     }
 
-    /// The port, with its number of queues and the size of its frames in the devargs.
+    /// The port, with its number of queues, the size of its frames and its ring sizes in the devargs.
     pub fn spec(&self, largest: FrameSize) -> PortSpec {
-        self.port.clone().with_queues(self.queues).with_frames(largest)
+        let rings = self.rx_descriptors.or(self.tx_descriptors);
+        self.port.clone().with_queues(self.queues).with_frames(largest).with_descriptors(rings)
     }
 
     /// Waits until the socket that this port connects to exists, because the other end may still be starting.

@@ -45,7 +45,8 @@ impl PortSession {
     pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
         let interrupted = super::interrupt_flag()?;
-        let options = PortOptions { queues: args.queues, promiscuous: args.promiscuous, ..options };
+        let (rx_descriptors, tx_descriptors) = (args.rx_descriptors, args.tx_descriptors);
+        let options = PortOptions { queues: args.queues, rx_descriptors, tx_descriptors, promiscuous: args.promiscuous, ..options };
         let memory = if args.no_huge { Memory::NoHuge { megabytes: megabytes(&options) } } else { Memory::Auto };
         let spec = args.spec(options.max_frame);
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;

@@ -31,6 +31,10 @@ pub enum Setting {
     Flows,
     /// What spaced the frames, where it was not the tool.
     Pacing,
+    /// Descriptors of each receive queue, where the plan set them.
+    RxDescriptors,
+    /// Descriptors of each transmit queue, where the plan set them.
+    TxDescriptors,
     /// Parallel connections; absent is one.
     Streams,
     /// Traffic ran the other way at the same time.
@@ -54,12 +58,14 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 10] = [
+const KEYS: [(Setting, &str); 12] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
     (Setting::Flows, "flows"),
     (Setting::Pacing, "pacing"),
+    (Setting::RxDescriptors, "rx_descriptors"),
+    (Setting::TxDescriptors, "tx_descriptors"),
     (Setting::Streams, "streams"),
     (Setting::Bidirectional, "bidirectional"),
     (Setting::TargetRate, "target_bps"),
@@ -110,6 +116,8 @@ impl Configuration {
             (Setting::Burst, value) => Some(format!("burst {value}")),
             (Setting::Flows, value) => Some(format!("{value} flows")),
             (Setting::Pacing, value) => Some(format!("paced by {value}")),
+            (Setting::RxDescriptors, value) => Some(format!("{value} receive descriptors")),
+            (Setting::TxDescriptors, value) => Some(format!("{value} transmit descriptors")),
             (Setting::Streams, value) => Some(format!("{value} streams")),
             (Setting::Bidirectional, _) => Some("both directions at once".to_owned()),
             (Setting::TargetRate, SettingValue::Number(bps)) => {
@@ -128,8 +136,9 @@ impl Configuration {
 
     /// What is set up beside the burst: `2 → 4 queues, 1000 flows`.
     pub fn setup_in_words(&self) -> String {
-        let parts = [Some(self.queues_in_words()), self.part(Setting::Flows), self.part(Setting::Pacing)];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let settings = [Setting::Flows, Setting::Pacing, Setting::RxDescriptors, Setting::TxDescriptors];
+        let parts = [Some(self.queues_in_words())].into_iter().chain(settings.map(|setting| self.part(setting)));
+        parts.flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// `2 → 4 queues`: sender, receiver.

@@ -30,7 +30,7 @@ pub(super) fn check(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), T
 
 /// Refuses numbers of queues that the ports cannot have, and more receive queues than the flows can be shared between.
 fn check_queues(measure: &Measure, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
-    let (ports, queues) = (testbed.ports(pair)?, measure.tuning.queues);
+    let (ports, queues) = (testbed.ports(pair, measure.tuning.rings)?, measure.tuning.queues);
     if queues.sender != queues.receiver && ports.sender.pairs_queues() && ports.receiver.pairs_queues() {
         return Err(TestbedError::UnequalQueues { pair: pair.clone(), queues });
     }

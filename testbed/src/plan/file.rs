@@ -76,6 +76,8 @@ struct FileMeasure {
     burst: Option<OneOrMany<u16>>,
     flows: Option<OneOrMany<u32>>,
     pacing: Option<OneOrMany<Pacing>>,
+    rx_descriptors: Option<OneOrMany<u16>>,
+    tx_descriptors: Option<OneOrMany<u16>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -158,6 +160,7 @@ impl Source<'_> {
 
     fn tunings(&self, measure: &FileMeasure, kind: &MeasureKind) -> Result<Vec<PortTuning>, FileProblem> {
         let FileMeasure { queues, sender_queues, receiver_queues, reflector_queues, burst, flows, pacing, .. } = measure;
+        let FileMeasure { rx_descriptors, tx_descriptors, .. } = measure;
         let (far, unused) = if kind.measures_delays() {
             (("reflector-queues", reflector_queues), ("receiver-queues", receiver_queues))
         } else {
@@ -174,6 +177,8 @@ impl Source<'_> {
             burst: burst.as_ref(),
             flows: flows.as_ref(),
             pacing: pacing.as_ref(),
+            rx_descriptors: rx_descriptors.as_ref(),
+            tx_descriptors: tx_descriptors.as_ref(),
         };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
@@ -255,7 +260,8 @@ impl Source<'_> {
                 Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
             }
             (None, "round-trip") => {
-                self.only(measure, &["duration", "rate", "queues", "sender-queues", "reflector-queues", "burst", "flows", "pacing"])?;
+                let keys = ["duration", "rate", "queues", "sender-queues", "reflector-queues", "burst", "flows", "pacing"];
+                self.only(measure, &[&keys[..], &["rx-descriptors", "tx-descriptors"]].concat())?;
                 Ok(MeasureKind::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
@@ -379,6 +385,8 @@ impl Source<'_> {
             ("burst", measure.burst.is_some()),
             ("flows", measure.flows.is_some()),
             ("pacing", measure.pacing.is_some()),
+            ("rx-descriptors", measure.rx_descriptors.is_some()),
+            ("tx-descriptors", measure.tx_descriptors.is_some()),
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {

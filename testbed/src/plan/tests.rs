@@ -81,6 +81,14 @@ fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_
     let parameters = serde_json::Value::Object(plan.measures[2].tuning.parameters().into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
     let expected = serde_json::json!({ "sender_queues": 2, "receiver_queues": 2, "burst": 16, "flows": 1000, "pacing": "queue-rate" });
     assert_eq!(parameters, expected);
+    let rings = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrx-descriptors = [256, 4096]\ntx-descriptors = 512";
+    let plan = parse(&measure(rings), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.tuning.label().unwrap()).collect();
+    assert_eq!(labels, ["rx256-tx512", "rx4096-tx512"]);
+    let tuning = plan.measures[1].tuning;
+    assert_eq!(tuning.in_words().as_deref(), Some("4096 receive descriptors, 512 transmit descriptors"));
+    assert_eq!(tuning.parameters(), [("rx_descriptors", serde_json::json!(4096)), ("tx_descriptors", serde_json::json!(512))]);
+    assert!(!tuning.shares_ports_with(&plan.measures[0].tuning), "the ports are opened anew");
     let apart = "stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 8\nreceiver-queues = [2, 8]";
     let apart: Vec<_> = parse(&measure(apart), Path::new("plan.toml")).unwrap().measures.iter().map(|measure| measure.tuning).collect();
     assert_eq!(apart.iter().map(|tuning| tuning.label().unwrap()).collect::<Vec<_>>(), ["q8to2", "q8"]);

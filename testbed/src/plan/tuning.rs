@@ -4,7 +4,7 @@ use dataplane::Pacing;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::topology::PairQueues;
+use crate::topology::{PairQueues, RingSizes};
 
 /// Flows for each receive queue that a plan needs at least. A hash gives each flow a queue as if at random: with 64 flows a queue, the share of
 /// a queue has a standard deviation of 1/√64, an eighth, and four of these stay below the limit of an imbalance that is reported
@@ -22,11 +22,13 @@ pub struct PortTuning {
     pub flows: u32,
     /// What spaces the frames of a rate. Frames at maximum load are not spaced.
     pub pacing: Pacing,
+    /// Descriptors of the queues of both ports; the testbed's, or linerate's choice for the driver, where none are given.
+    pub rings: RingSizes,
 }
 
 impl Default for PortTuning {
     fn default() -> Self {
-        PortTuning { queues: PairQueues::ONE, burst: None, flows: 1, pacing: Pacing::Software }
+        PortTuning { queues: PairQueues::ONE, burst: None, flows: 1, pacing: Pacing::Software, rings: RingSizes::default() }
     }
 }
 
@@ -36,6 +38,8 @@ enum Difference {
     Burst(u16),
     Flows(u32),
     Pacing(Pacing),
+    RxDescriptors(u16),
+    TxDescriptors(u16),
 }
 
 impl PortTuning {
@@ -49,6 +53,8 @@ impl PortTuning {
             Difference::Pacing(Pacing::SendOnTimestamp) => "send-on-timestamp".to_owned(),
             Difference::Pacing(Pacing::QueueRate) => "queue-rate".to_owned(),
             Difference::Pacing(Pacing::Software) => "software".to_owned(),
+            Difference::RxDescriptors(descriptors) => format!("rx{descriptors}"),
+            Difference::TxDescriptors(descriptors) => format!("tx{descriptors}"),
         })
     }
 
@@ -62,6 +68,8 @@ impl PortTuning {
             Difference::Pacing(Pacing::SendOnTimestamp) => "sent on timestamp".to_owned(),
             Difference::Pacing(Pacing::QueueRate) => "queues limited".to_owned(),
             Difference::Pacing(Pacing::Software) => "paced by software".to_owned(),
+            Difference::RxDescriptors(descriptors) => format!("{descriptors} receive descriptors"),
+            Difference::TxDescriptors(descriptors) => format!("{descriptors} transmit descriptors"),
         })
     }
 
@@ -74,13 +82,15 @@ impl PortTuning {
             Difference::Burst(burst) => vec![("burst", json!(burst))],
             Difference::Flows(flows) => vec![("flows", json!(flows))],
             Difference::Pacing(pacing) => vec![("pacing", json!(pacing))],
+            Difference::RxDescriptors(descriptors) => vec![("rx_descriptors", json!(descriptors))],
+            Difference::TxDescriptors(descriptors) => vec![("tx_descriptors", json!(descriptors))],
         });
         keys.flatten().collect()
     }
 
     /// Whether the same ports, opened once, serve both.
     pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
-        self.queues == other.queues && self.pacing == other.pacing
+        self.queues == other.queues && self.pacing == other.pacing && self.rings == other.rings
     }
 
     fn differences(&self) -> impl Iterator<Item = Difference> {
@@ -90,6 +100,8 @@ impl PortTuning {
             self.burst.map(Difference::Burst),
             (self.flows != plain.flows).then_some(Difference::Flows(self.flows)),
             (self.pacing != plain.pacing).then_some(Difference::Pacing(self.pacing)),
+            self.rings.rx.map(Difference::RxDescriptors),
+            self.rings.tx.map(Difference::TxDescriptors),
         ]
         .into_iter()
         .flatten()
@@ -133,10 +145,12 @@ pub(super) struct Keys<'k> {
     pub(super) burst: Option<&'k OneOrMany<u16>>,
     pub(super) flows: Option<&'k OneOrMany<u32>>,
     pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
+    pub(super) rx_descriptors: Option<&'k OneOrMany<u16>>,
+    pub(super) tx_descriptors: Option<&'k OneOrMany<u16>>,
 }
 
 impl Keys<'_> {
-    /// Every combination of what the keys say, pacing and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
+    /// Every combination of what the keys say, pacing, rings and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
     pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
         let count = |&queues: &u16| NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned());
         let both = values("queues", self.queues, count)?;
@@ -156,7 +170,15 @@ impl Keys<'_> {
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
+        let descriptors = |&descriptors: &u16| match descriptors {
+            0 => Err("a queue has at least one descriptor: write a number such as 4096".to_owned()),
+            descriptors => Ok(Some(descriptors)),
+        };
+        let rx = values("rx-descriptors", self.rx_descriptors, descriptors)?;
+        let tx = values("tx-descriptors", self.tx_descriptors, descriptors)?;
         let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
+        let all = each(&all, &rx, |tuning, rx| PortTuning { rings: RingSizes { rx, ..tuning.rings }, ..tuning });
+        let all = each(&all, &tx, |tuning, tx| PortTuning { rings: RingSizes { tx, ..tuning.rings }, ..tuning });
         let all = each(&all, &both, |tuning, both| PortTuning { queues: PairQueues { sender: both, receiver: both }, ..tuning });
         let all = each(&all, &sender_queues, |tuning, sender| PortTuning { queues: PairQueues { sender, ..tuning.queues }, ..tuning });
         let all = each(&all, &far_queues, |tuning, receiver| PortTuning { queues: PairQueues { receiver, ..tuning.queues }, ..tuning });

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::model::{Endpoint, KernelAddress, Testbed, Wiring};
+use super::rings::RingSizes;
 use crate::lab::{Lab, LabEndpoint};
 use crate::process::Location;
 
@@ -29,6 +30,7 @@ impl Testbed {
             .map(|endpoint| Endpoint {
                 id: endpoint.id.clone(),
                 location: Location::Namespace(endpoint.namespace.clone()),
+                rings: RingSizes::default(),
                 kernel: Some(KernelAddress { address: IpAddr::V4(endpoint.address), interface: endpoint.interface.clone() }),
                 port: None,
                 promiscuous: false,

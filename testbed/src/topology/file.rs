@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
+use super::rings::RingSizes;
 use crate::process::{Location, SshTarget};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
@@ -43,6 +44,10 @@ struct FileEndpoint {
     promiscuous: bool,
     #[serde(default)]
     cpu: Cpus,
+    #[serde(rename = "rx-descriptors")]
+    rx_descriptors: Option<Spanned<u16>>,
+    #[serde(rename = "tx-descriptors")]
+    tx_descriptors: Option<Spanned<u16>>,
     program: Option<PathBuf>,
     link: Option<String>,
 }
@@ -146,6 +151,16 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             ),
             Reach::Ssh(destination) => Location::Ssh(SshTarget::new(destination)),
         };
+        let descriptors = |key: &str, given: Option<Spanned<u16>>| match given {
+            Some(zero) if *zero.get_ref() == 0 => {
+                Err(wrong(text, path, Some(zero.span()), format!("{key} = 0 is not a ring: write the number of descriptors, such as 4096")))
+            }
+            given => Ok(given.map(Spanned::into_inner)),
+        };
+        let rings = RingSizes {
+            rx: descriptors("rx-descriptors", endpoint.rx_descriptors)?,
+            tx: descriptors("tx-descriptors", endpoint.tx_descriptors)?,
+        };
         endpoints.push(Endpoint {
             id: EndpointId(endpoint.id),
             program: program(endpoint.program, &location),
@@ -154,6 +169,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
             port: endpoint.port,
             promiscuous: endpoint.promiscuous,
             cpus: endpoint.cpu.ids(),
+            rings,
             link,
         });
     }
@@ -203,9 +219,36 @@ link = "25G"
     fn a_testbed_of_two_servers_reads() {
         let testbed = parse(TWO, Path::new("testbed.toml")).unwrap();
         assert_eq!(testbed.all_pairs().len(), 2);
-        let ports = testbed.ports(&"a-cpu:a-dpu".parse().unwrap()).unwrap();
+        let ports = testbed.ports(&"a-cpu:a-dpu".parse().unwrap(), RingSizes::default()).unwrap();
         assert_eq!(ports.receiver.to_string(), "auxiliary:mlx5_core.sf.4");
+        assert_eq!((ports.sender_rings, ports.receiver_rings), (RingSizes::default(), RingSizes::default()));
         assert_eq!(testbed.endpoints[1].program, Path::new("linerate"));
+    }
+
+    #[test]
+    fn the_plans_ring_sizes_count_before_the_testbeds() {
+        let text = TWO.replace("cpu = 2", "rx-descriptors = 8192\ntx-descriptors = 512");
+        let testbed = parse(&text, Path::new("testbed.toml")).unwrap();
+        let rings = |planned| testbed.ports(&"a-cpu:a-dpu".parse().unwrap(), planned).unwrap().sender_rings;
+        assert_eq!(rings(RingSizes::default()), RingSizes { rx: Some(8192), tx: Some(512) });
+        assert_eq!(rings(RingSizes { rx: Some(256), tx: None }), RingSizes { rx: Some(256), tx: Some(512) });
+        let zero = problem(&TWO.replace("cpu = 2", "rx-descriptors = 0"));
+        assert!(zero.starts_with("testbed.toml:9:") && zero.contains("rx-descriptors = 0 is not a ring"), "{zero}");
+    }
+
+    #[test]
+    fn rings_of_a_kernel_interface_or_of_shared_memory_are_set_in_the_devargs_of_the_port_that_makes_them() {
+        let text = TWO.replace("0000:03:00.0", "net_af_packet0,iface=veth0").replace("cpu = 2", "rx-descriptors = 2048");
+        let testbed = parse(&text, Path::new("testbed.toml")).unwrap();
+        let ports = testbed.ports(&"a-cpu:a-dpu".parse().unwrap(), RingSizes::default()).unwrap();
+        assert_eq!(ports.sender.to_string(), "net_af_packet0,iface=veth0,framecnt=2048");
+        let shared = Testbed { wiring: Wiring::SharedMemory { sockets: PathBuf::from("/s") }, ..testbed };
+        for (planned, size) in [(RingSizes::default(), 1024), (RingSizes { rx: Some(256), tx: None }, 256)] {
+            let ports = shared.ports(&"a-cpu:a-dpu".parse().unwrap(), planned).unwrap();
+            let both = RingSizes { rx: Some(size), tx: Some(size) };
+            assert_eq!(ports.sender.to_string(), format!("net_virtio_user0,path=/s/a-cpu.a-dpu.sock,queue_size={size}"));
+            assert_eq!((ports.sender_rings, ports.receiver_rings), (both, both));
+        }
     }
 
     #[test]

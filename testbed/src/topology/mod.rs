@@ -8,8 +8,10 @@ mod file;
 mod model;
 mod pair_queues;
 mod ports;
+mod rings;
 
 pub use cpus::PairCpus;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use pair_queues::{PairNodes, PairQueues};
 pub use ports::PairPorts;
+pub use rings::RingSizes;

@@ -9,6 +9,7 @@ use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
 use super::pair_queues::PairQueues;
+use super::rings::RingSizes;
 use crate::process::Location;
 use crate::text_file::FileProblem;
 
@@ -42,6 +43,8 @@ pub struct Endpoint {
     pub promiscuous: bool,
     /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given.
     pub cpus: Vec<CpuId>,
+    /// Descriptors of its port's queues, where the testbed sets them.
+    pub rings: RingSizes,
     /// The linerate program there.
     pub program: PathBuf,
     /// The link's speed where the port does not know it.

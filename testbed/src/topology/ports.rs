@@ -2,6 +2,7 @@ use dataplane::PortSpec;
 use reporter::record::{EndpointId, Pair};
 
 use super::model::{Testbed, TestbedError, Wiring};
+use super::rings::RingSizes;
 
 /// The two DPDK ports of a pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,27 +11,38 @@ pub struct PairPorts {
     pub sender: PortSpec,
     /// At the receiver; opened first, because it may own what the sender connects to.
     pub receiver: PortSpec,
+    /// The sizes of the sender's rings.
+    pub sender_rings: RingSizes,
+    /// The sizes of the receiver's rings.
+    pub receiver_rings: RingSizes,
 }
 
 impl Testbed {
-    /// The two ports that join this pair.
-    pub fn ports(&self, pair: &Pair) -> Result<PairPorts, TestbedError> {
+    /// The two ports that join this pair, with rings of the size that the plan asks for, or else the testbed.
+    pub fn ports(&self, pair: &Pair, planned: RingSizes) -> Result<PairPorts, TestbedError> {
         match &self.wiring {
             Wiring::SharedMemory { sockets } => {
                 // One socket a pair: a stale one of another pair can then never be connected to.
                 let socket = sockets.join(format!("{}.{}.sock", pair.from, pair.to));
+                // Both ends use the rings that virtio-user creates.
+                let rings = planned.of_shared_memory();
+                let sender: PortSpec = format!("net_virtio_user0,path={}", socket.display()).parse()?;
                 Ok(PairPorts {
-                    // The ring is virtio-user's to choose; its default of 256 descriptors hides a quarter of the hiccups that 1024 hide.
-                    sender: format!("net_virtio_user0,path={},queue_size=1024", socket.display()).parse()?,
+                    sender: rings.in_devargs(sender),
                     receiver: format!("net_vhost0,iface={}", socket.display()).parse()?,
+                    sender_rings: rings,
+                    receiver_rings: rings,
                 })
             }
             Wiring::Ports => {
                 let port = |id: &EndpointId| {
                     let endpoint = self.endpoint(id)?;
-                    endpoint.port.clone().ok_or_else(|| TestbedError::NoPort { id: id.clone(), testbed: self.name.clone() })
+                    let port = endpoint.port.clone().ok_or_else(|| TestbedError::NoPort { id: id.clone(), testbed: self.name.clone() })?;
+                    let rings = planned.or(endpoint.rings);
+                    Ok::<_, TestbedError>((rings.in_devargs(port), rings))
                 };
-                Ok(PairPorts { sender: port(&pair.from)?, receiver: port(&pair.to)? })
+                let ((sender, sender_rings), (receiver, receiver_rings)) = (port(&pair.from)?, port(&pair.to)?);
+                Ok(PairPorts { sender, receiver, sender_rings, receiver_rings })
             }
         }
     }

@@ -175,6 +175,15 @@ impl SendPlan {
         }
     }
 
+    /// The highest rate of all loops together; `None` at maximum load.
+    pub fn highest_rate(&self) -> Option<PacketRate> {
+        match (self.pace, self.then) {
+            (Pace::Rate(rate), Some(step)) if step.rate > rate => Some(step.rate),
+            (Pace::Rate(rate), _) => Some(rate),
+            (Pace::Max, _) => None,
+        }
+    }
+
     /// How many poll loops carry the load on a port with `queues` queues.
     pub fn loops(&self, queues: u16) -> u16 {
         if self.probe.is_some() && queues > 1 { queues - 1 } else { queues }

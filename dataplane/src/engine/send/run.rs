@@ -355,11 +355,7 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair, miss
         returned = Returned::sum(returned.into_iter().chain(result.returned));
         report.ended_early = report.ended_early.or(result.ended_early);
     }
-    let highest_rate = match plan.pace {
-        Pace::Rate(rate) => Some(plan.then.map_or(rate, |step| if step.rate > rate { step.rate } else { rate })),
-        Pace::Max => None,
-    };
-    report.queues = judged(queues, highest_rate, &report.counters, missed_counter);
+    report.queues = judged(queues, plan.highest_rate(), &report.counters, missed_counter);
     report.hiccups = all_hiccups(&report.queues);
     report.cycles = all_cycles(&report.queues);
     report.pacing = pacer::report(plan, loops, &report.counters);

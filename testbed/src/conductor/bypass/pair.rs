@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use dataplane::account::hiccup::absorbed_for;
 use dataplane::{CpuId, MacAddress, Pacing, PortOptions, PortSpec, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::Pair;
@@ -89,7 +90,9 @@ impl Listening {
         receiver.greet(wait)?;
         let queues = tuning.queues.receiver;
         let options = PortOptions { max_frame, queues, promiscuous: to.promiscuous, ..PortOptions::default() };
-        let port = testbed.ports(pair)?.receiver.with_queues(queues).with_frames(max_frame);
+        let ports = testbed.ports(pair, tuning.rings)?;
+        let options = ports.receiver_rings.in_options(options);
+        let port = ports.receiver.with_queues(queues).with_frames(max_frame);
         let receiver_port = receiver.open(OpenPort { port, options }, wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
@@ -114,7 +117,8 @@ impl Listening {
             send_on_timestamp: tuning.pacing == Pacing::SendOnTimestamp,
             ..PortOptions::default()
         };
-        let ports = testbed.ports(pair)?;
+        let ports = testbed.ports(pair, tuning.rings)?;
+        let options = ports.sender_rings.in_options(options);
         let port = ports.sender.with_queues(queues).with_frames(max_frame);
         let opened = sender.open(OpenPort { port, options }, wait);
         // If the receiver has exited, the sender's error is only a consequence.
@@ -183,6 +187,7 @@ impl BypassPair {
             frame: plan.frame,
             tagging: plan.tagging,
             outlast_link: plan.outlast_link,
+            expected_rate: plan.highest_rate(),
             size: match &plan.traffic {
                 Traffic::Test(Frames::Fixed(size)) => Some(*size),
                 Traffic::Test(Frames::Mix(_)) | Traffic::Capture { .. } => None,
@@ -206,8 +211,13 @@ impl BypassPair {
     /// One trial with a reflector at the receiver.
     pub fn round_trips(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<RoundTrips, BypassError> {
         let wait = WaitLimit { limit: GRACE, interrupted };
-        let reflector =
-            ReflectPlan { cpus: self.cpus.receiver.clone(), frame: plan.frame, tagging: plan.tagging, ..ReflectPlan::default() };
+        let reflector = ReflectPlan {
+            cpus: self.cpus.receiver.clone(),
+            frame: plan.frame,
+            tagging: plan.tagging,
+            expected_rate: plan.highest_rate(),
+            ..ReflectPlan::default()
+        };
         match self.receiver.ask(&Request::Reflect(reflector), "reflect", wait)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
@@ -227,7 +237,11 @@ impl BypassPair {
         // One a queue, and a probe's.
         let stream = self.streams.take(self.ports.sender.port.queues + 1);
         let PortTuning { burst, flows, pacing, .. } = self.tuning;
+        // The sender catches up after an interruption: frames that the receiver's ring must hold.
+        let absorbed = plan.highest_rate().map(|rate| absorbed_for(self.ports.receiver.port.rx_descriptors, rate));
+        let absorbed = absorbed.map_or(Duration::MAX, |absorbed| absorbed.seconds().duration());
         let plan = SendPlan {
+            hiccup_threshold: plan.hiccup_threshold.min(absorbed),
             cpus: self.cpus.sender.clone(),
             stream,
             destination: plan.destination.or(self.destination),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dataplane::{HiccupReport, LatePolicy, RttReport, SendPlan};
+use dataplane::{HiccupReport, LatePolicy, QueueReport, RttReport, SendPlan, SendReport};
 use methodology::trial::{
     DelayDefinition, DelayHistogram, DelaySummary, Direction, DirectionOutcome, Engine, Fault, Hiccups, TrialOutcome, too_many_duplicates,
     too_many_foreign,
@@ -29,7 +29,6 @@ impl OutcomeOf<'_> {
         let (sent, received) = (&trial.sent, &trial.received);
         let came = trial.of_streams();
         let loss = loss_domains::of_one_way(trial, self.ports);
-        let hide = self.hide_time(sent.rate);
         let direction = DirectionOutcome {
             direction: Direction::Forward,
             intended: sent.intended_frames,
@@ -37,7 +36,7 @@ impl OutcomeOf<'_> {
             received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(self.generator_limit)), costly(&received.hiccups, hide)),
+            hiccups: together(of_generator(self.generator_limit, sent, &received.queues), overflowing(&received.queues)),
             delays: None,
             recovery: None,
             longest_gap: None,
@@ -62,7 +61,6 @@ impl OutcomeOf<'_> {
     pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
-        let hide = self.hide_time(sent.rate);
         let direction = DirectionOutcome {
             direction: Direction::Forward,
             intended: sent.intended_frames,
@@ -70,7 +68,7 @@ impl OutcomeOf<'_> {
             received: returned.received,
             loss: loss_domains::of_round_trips(trips, self.ports),
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(costly(&sent.hiccups, hide.min(self.generator_limit)), costly(&trips.reflected.hiccups, hide)),
+            hiccups: together(of_generator(self.generator_limit, sent, &trips.reflected.queues), overflowing(&trips.reflected.queues)),
             delays: sent.rtt.as_ref().map(delay_summary),
             recovery: None,
             longest_gap: None,
@@ -82,12 +80,22 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
         outcome
     }
+}
 
-    /// How long the receiver's ring can hold frames at this rate while it is not polled.
-    fn hide_time(&self, rate: PacketRate) -> Duration {
-        let descriptors = f64::from(self.ports.receiver.port.rx_descriptors);
-        if rate.pps() > 0.0 { Duration::from_secs_f64((descriptors / rate.pps()).min(3600.0)) } else { Duration::from_secs(3600) }
-    }
+/// The hiccups of the generator that distort a trial. After one, it sends the frames that are late at once. They distort the trial if they were
+/// longer than `schedule`, because its schedule gives frames up then; if the ring of a receiving queue may not hold the late frames; or if the
+/// generator's own ring could not bridge the time.
+fn of_generator(schedule: Duration, sent: &SendReport, receiving: &[QueueReport]) -> Hiccups {
+    let receiver = receiving.iter().filter_map(|queue| queue.absorbed).min();
+    let limit = receiver.into_iter().chain([Seconds::from(schedule).nanoseconds()]).min();
+    let of_queue = |queue: &QueueReport| hiccups_above(&queue.hiccups, limit.into_iter().chain(queue.absorbed).min()?).into();
+    sent.queues.iter().filter_map(of_queue).fold(Hiccups::default(), together)
+}
+
+/// The hiccups of a receiver that can have overflowed the ring of their queue, at the rate of that queue.
+fn overflowing(queues: &[QueueReport]) -> Hiccups {
+    let of_queue = |queue: &QueueReport| queue.absorbed.map(|absorbed| hiccups_above(&queue.hiccups, absorbed));
+    queues.iter().filter_map(of_queue).fold(Hiccups::default(), together)
 }
 
 /// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
@@ -115,16 +123,12 @@ pub(super) fn recovery(trial: &OneWay, then: PacketRate) -> Option<Seconds> {
     Some(then.time_of(lost_after))
 }
 
-/// The hiccups that were longer than a queue can hide. A bucket that reaches past `hide` counts: better one too many.
-fn costly(hiccups: &HiccupReport, hide: Duration) -> Hiccups {
-    let hide = Seconds::from(hide).nanoseconds();
-    let count = if hiccups.longest_ns <= hide {
-        0
-    } else {
-        hiccups.histogram.iter().filter(|bucket| bucket.below_ns > hide).map(|bucket| bucket.count).sum::<u64>().max(1)
-    };
-    let longest = if count == 0 { Seconds::ZERO } else { hiccups.longest_ns.seconds() };
-    Hiccups { count, longest }
+/// The hiccups longer than `limit`.
+fn hiccups_above(hiccups: &HiccupReport, limit: Nanoseconds) -> Hiccups {
+    match hiccups.longer_than(limit) {
+        0 => Hiccups::default(),
+        count => Hiccups { count, longest: hiccups.longest_ns.seconds() },
+    }
 }
 
 fn together(a: Hiccups, b: Hiccups) -> Hiccups {
@@ -150,7 +154,7 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 
 #[cfg(test)]
 mod tests {
-    use dataplane::{Bucket, ReceiveReport, SendReport, SentStream, StreamId, StreamReport};
+    use dataplane::{Bucket, ReceiveReport, SentStream, StreamId, StreamReport};
 
     use super::super::both_ends::{Links, UsedStreams};
     use super::*;
@@ -189,21 +193,35 @@ mod tests {
         assert_eq!(at(Some(1_499), 2_998), Some(2.0), "the last frame did not come: it had not recovered when the trial ended");
     }
 
-    #[test]
-    fn only_a_hiccup_longer_than_the_queue_can_hide_counts() {
+    /// A queue of a receiver with one interruption of 10 µs, at a rate at which its ring absorbs this many microseconds.
+    fn interrupted_for_10_us(absorbed_us: u64) -> QueueReport {
+        let ns = Nanoseconds::new;
         let hiccups = HiccupReport {
-            threshold_ns: Nanoseconds::new(5_000),
-            count: 12,
-            longest_ns: Nanoseconds::new(90_000),
-            total_ns: Nanoseconds::new(200_000),
-            histogram: vec![
-                Bucket { below_ns: Nanoseconds::new(8_192), count: 8 },
-                Bucket { below_ns: Nanoseconds::new(65_536), count: 3 },
-                Bucket { below_ns: Nanoseconds::new(131_072), count: 1 },
-            ],
+            threshold_ns: ns(5_000),
+            count: 1,
+            longest_ns: ns(10_000),
+            total_ns: ns(10_000),
+            histogram: vec![Bucket { below_ns: ns(11_585), count: 1 }],
         };
-        assert_eq!(costly(&hiccups, Duration::from_micros(100)), Hiccups::default());
-        assert_eq!(costly(&hiccups, Duration::from_micros(80)).count, 1);
-        assert_eq!(costly(&hiccups, Duration::from_micros(10)).count, 4);
+        QueueReport { absorbed: Some(ns(absorbed_us * 1000)), hiccups, ..QueueReport::default() }
+    }
+
+    #[test]
+    fn an_interruption_counts_by_the_ring_of_its_own_queue() {
+        // 256 descriptors at 32 Mpps absorb 6 µs, 4096 absorb 126 µs: see account::hiccup.
+        let small = overflowing(&[interrupted_for_10_us(6), interrupted_for_10_us(126)]);
+        assert_eq!(small, Hiccups { count: 1, longest: Nanoseconds::new(10_000).seconds() });
+        assert_eq!(overflowing(&[interrupted_for_10_us(126)]), Hiccups::default());
+        // Without frames, nothing was lost.
+        let idle = QueueReport { absorbed: None, ..interrupted_for_10_us(6) };
+        assert_eq!(overflowing(&[idle]), Hiccups::default());
+    }
+
+    #[test]
+    fn an_interruption_of_the_generator_counts_by_what_the_receiver_can_hold_and_by_its_schedule() {
+        let sent = SendReport { queues: vec![QueueReport { absorbed: None, ..interrupted_for_10_us(0) }], ..SendReport::default() };
+        let count = |limit: Duration, receiving_us: u64| of_generator(limit, &sent, &[interrupted_for_10_us(receiving_us)]).count;
+        assert_eq!((count(Duration::MAX, 6), count(Duration::MAX, 126)), (1, 0));
+        assert_eq!((count(Duration::from_micros(5), 126), count(Duration::from_millis(10), 126)), (1, 0));
     }
 }
