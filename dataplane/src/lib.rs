@@ -37,7 +37,7 @@ pub use engine::{
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};
-pub use time::{BootId, LatePolicy, LatenessReport};
+pub use time::{BootId, LatePolicy, LatenessReport, TickSource};
 
 use std::sync::Arc;
 

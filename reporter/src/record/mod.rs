@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
-pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost};
+pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub use stack::{DataPath, ReportView, Stack};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
