@@ -31,6 +31,8 @@ enum Command {
     Report(commands::report::ReportArgs),
     Compare(commands::compare::CompareArgs),
     History(commands::history::HistoryArgs),
+    Fleet(commands::fleet::FleetArgs),
+    Gate(commands::gate::GateArgs),
     #[cfg(feature = "dpdk")]
     Send(commands::send::SendArgs),
     #[cfg(feature = "dpdk")]
@@ -78,6 +80,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Report(args) => commands::report::run(args),
         Command::Compare(args) => commands::compare::run(args),
         Command::History(args) => commands::history::run(args),
+        Command::Fleet(args) => commands::fleet::run(args),
+        Command::Gate(args) => commands::gate::run(args),
         #[cfg(feature = "dpdk")]
         Command::Send(args) => commands::send::run(args),
         #[cfg(feature = "dpdk")]

@@ -30,16 +30,9 @@ pub enum DataplaneError {
         /// The name.
         name: String,
     },
-    /// The ABI of the loaded DPDK library differs from that of the headers at build time.
-    #[error(
-        "linerate was built against DPDK {built}, but the loaded DPDK library is {running}, with another ABI: rebuild linerate, or point LD_LIBRARY_PATH at {built}"
-    )]
-    Version {
-        /// Version of the headers at build time.
-        built: String,
-        /// Version of the library at run time.
-        running: String,
-    },
+    /// DPDK is missing, or is not the one that linerate was built with.
+    #[error(transparent)]
+    Dpdk(dpdk_sys::LoadError),
     /// EAL can be initialised once in a process (DPDK `rte_eal_init`, EALREADY).
     #[error("DPDK was initialised in this process already, which is possible only once: start a new process for other ports")]
     AlreadyInitialised,

@@ -27,8 +27,8 @@ pub use account::hiccup::HiccupReport;
 pub use account::latency::RttReport;
 pub use cpu::{CpuId, CpuIdError};
 pub use dpdk::{
-    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, IsolatedFrames, Mbuf, Memory, Port, PortCounters, PortInfo, PortName,
-    PortOptions, PortSpec, Represented, driver_sets_rx_missed,
+    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, IsolatedFrames, KernelDriver, Mbuf, Memory, Port, PortCounters, PortInfo,
+    PortName, PortOptions, PortSpec, Represented, driver_sets_rx_missed,
 };
 pub use engine::{
     Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan, ReceiveReport,
@@ -37,7 +37,7 @@ pub use engine::{
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};
-pub use time::{BootId, LatePolicy, LatenessReport};
+pub use time::{BootId, LatePolicy, LatenessReport, TickSource};
 
 use std::sync::Arc;
 
@@ -60,8 +60,8 @@ impl Dataplane {
         Ok(Dataplane { eal })
     }
 
-    /// Which DPDK this is.
-    pub fn version() -> DpdkVersion {
+    /// Which DPDK this is; an error where DPDK is missing, or is not the one that the program was built with.
+    pub fn version() -> Result<DpdkVersion, DataplaneError> {
         DpdkVersion::of_this_process()
     }
 

@@ -21,7 +21,9 @@ fn ports_that_do_not_exist() {
     refused("send", "net_virtio_user0,path=/tmp/linerate-no-such.sock", json!({}), &["no process listens on", "net_vhost0,iface="]);
     refused("send", "net_pcap0,rx_pcap=/tmp/linerate-no-such.pcap", json!({}), &["net_pcap0", "DPDK says"]);
     // With or without a PCI bus, there is no device at this address.
-    refused("send", "0000:ff:1f.7", json!({}), &["0000:ff:1f.7"]);
+    refused("send", "ff:1f.7", json!({}), &["there is no PCI device at 0000:ff:1f.7", "linerate ports"]);
+    refused("send", "ff:1f.7,representor=vf0", json!({}), &["there is no PCI device at 0000:ff:1f.7"]);
+    refused("send", "03:00.0,representor=vf", json!({}), &["`vf` is not a representor", "vf65535"]);
 }
 
 #[test]

@@ -196,6 +196,9 @@ fn a_representor_that_does_not_exist_is_answered_with_those_that_do() {
     let said = Engine::start_preloaded(&driver, &job).failure();
     assert!(said.contains("`0000:fe:00.0,representor=vf9`: the device has the representors vf0, vf3, vf65535."), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
+    // Their receive and transmit functions do nothing: every frame would count as lost.
+    let said = start(&driver, &folder.path().join("calls"), "fb:00.0,representor=vf1", json!({})).failure();
+    assert!(said.contains("0000:fb:00.0,representor=vf1 is a representor of net_i40e, whose representors carry no frames"), "{said}");
 }
 
 #[test]
@@ -269,8 +272,13 @@ fn only_the_named_device_is_probed_whichever_bus_it_is_on() {
         if probed.is_empty() {
             engine.running().stopped();
         } else {
-            // The driver makes no ports.
-            engine.failure();
+            // The driver makes no ports, so the device is still the kernel driver's.
+            let said = engine.failure();
+            assert!(
+                !port.starts_with("fc:")
+                    || said.contains("bound to the kernel driver lrswitch") && said.contains("dpdk-devbind.py -b vfio-pci 0000:fc:00.1"),
+                "{said}"
+            );
         }
         assert_eq!(calls.next(), probed, "{port}");
     }

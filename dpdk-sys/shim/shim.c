@@ -22,20 +22,6 @@ _Static_assert(RTE_ETH_RX_OFFLOAD_SCATTER == UINT64_C(1) << LR_RX_SCATTER_BIT, "
 _Static_assert(RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP == UINT64_C(1) << LR_TX_SEND_ON_TIMESTAMP_BIT, "SEND_ON_TIMESTAMP moved");
 _Static_assert(RTE_ETH_RX_OFFLOAD_TIMESTAMP == UINT64_C(1) << LR_RX_TIMESTAMP_BIT, "RX_TIMESTAMP moved");
 
-const char *lr_built_version(void)
-{
-	/* Not rte_version(): since 21.05 that is a function of the library, and so says which one is running. */
-	static char version[32];
-
-	if (RTE_VER_RELEASE == 99) {
-		snprintf(version, sizeof(version), "%d.%02d.%d", RTE_VER_YEAR, RTE_VER_MONTH, RTE_VER_MINOR);
-	} else {
-		snprintf(version, sizeof(version), "%d.%02d.%d%s%d", RTE_VER_YEAR, RTE_VER_MONTH, RTE_VER_MINOR, RTE_VER_SUFFIX,
-			 RTE_VER_RELEASE);
-	}
-	return version;
-}
-
 int lr_eal_init(int argc, char **argv)
 {
 	int saved, null, result;
@@ -54,6 +40,15 @@ int lr_eal_init(int argc, char **argv)
 	if (null >= 0)
 		close(null);
 	return result;
+}
+
+const char *lr_driver_directory(void)
+{
+#ifdef RTE_EAL_PMD_PATH
+	return RTE_EAL_PMD_PATH;
+#else
+	return "";
+#endif
 }
 
 int lr_errno(void)

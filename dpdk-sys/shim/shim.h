@@ -47,11 +47,15 @@ enum lr_limit {
 enum lr_built {
 	LR_BUILT_YEAR = RTE_VER_YEAR,
 	LR_BUILT_MONTH = RTE_VER_MONTH,
+	LR_BUILT_MINOR = RTE_VER_MINOR,
+	LR_BUILT_RELEASE = RTE_VER_RELEASE, /* 99: not a release candidate */
 };
-const char *lr_built_version(void);
 
 /* rte_eal_init() without its usage text, which it writes to standard output: that belongs to the program. */
 int lr_eal_init(int argc, char **argv);
+
+/* The folder that EAL loads drivers from; empty where DPDK has none. */
+const char *lr_driver_directory(void);
 
 /* Thread-local variables. */
 int lr_errno(void);

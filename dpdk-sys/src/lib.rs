@@ -1,13 +1,17 @@
 //! Raw bindings to DPDK: bindgen plus a C shim; the only crate that knows DPDK versions.
 //!
+//! DPDK is loaded by [`load`], which must succeed before any function is called.
 //! `rte_*` are DPDK's own functions; `lr_*` are the shim's (`shim/shim.h`), for what no binding generator can reach.
 //! The signatures and their rules are DPDK's: <https://doc.dpdk.org/api/>.
 
+mod installed;
+mod library;
 mod releases;
 mod version;
 
+pub use library::{LoadError, load, running};
 pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS, is_representor_name};
-pub use version::{Abi, VersionMismatch, check_version, versions};
+pub use version::{Abi, VersionMismatch, built};
 
 /// Generated at build time for the DPDK that is installed.
 #[allow(

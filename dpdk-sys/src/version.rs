@@ -42,27 +42,37 @@ impl Abi {
         }
     }
 
+    /// The number behind `.so.` in the names of the libraries.
+    pub(crate) fn major(self) -> u32 {
+        self.major
+    }
+
     /// Whether a program built for `self` runs with a library of ABI `library`: the same year's, and no older.
     pub fn runs_with(self, library: Abi) -> bool {
         self.major == library.major && self.minor <= library.minor
     }
 }
 
-/// The versions of the headers and of the loaded library, without DPDK's or a vendor's name.
-pub fn versions() -> (String, String) {
-    // SAFETY: both give a NUL-terminated string with static storage: the shim's buffer, and rte_version()'s, which keeps its answer
-    // for the life of the process. Neither needs EAL.
-    let (built, running) = unsafe { (CStr::from_ptr(crate::lr_built_version()), CStr::from_ptr(crate::rte_version())) };
-    (built.to_string_lossy().into_owned(), number(&running.to_string_lossy()).to_owned())
+/// The version of the headers that the program was built with, such as `22.11.11` or `24.11.0-rc1`.
+pub fn built() -> String {
+    let year_and_month = format!("{}.{:02}.{}", crate::LR_BUILT_YEAR, crate::LR_BUILT_MONTH, crate::LR_BUILT_MINOR);
+    // 99 is a release, and anything below a candidate (rte_version.h).
+    if crate::LR_BUILT_RELEASE == 99 { year_and_month } else { format!("{year_and_month}-rc{}", crate::LR_BUILT_RELEASE) }
+}
+
+/// The version of the loaded library, without DPDK's or a vendor's name. [`load`](crate::load) must have found DPDK.
+pub(crate) fn of_library() -> String {
+    // SAFETY: the caller has loaded DPDK; rte_version() gives a NUL-terminated string with static storage and does not need EAL.
+    let running = unsafe { CStr::from_ptr(crate::rte_version()) };
+    number(&running.to_string_lossy()).to_owned()
 }
 
 /// An error with both versions where the loaded library does not fit the headers.
 ///
-/// The sonames catch most mixes before this runs; this catches the rest (a static or preloaded library, another vendor's numbering)
-/// and names both versions.
-pub fn check_version() -> Result<(), VersionMismatch> {
-    let (built, running) = versions();
-    compare(&built, &running)
+/// The sonames catch most mixes before this runs; this catches the rest (a static or preloaded library, an older one of the same ABI, another
+/// vendor's numbering).
+pub(crate) fn check_version() -> Result<(), VersionMismatch> {
+    compare(&built(), &of_library())
 }
 
 /// `22.11.11` of "DPDK 22.11.11" and of a vendor's "MLNX_DPDK 22.11.2310.5.1".
@@ -83,9 +93,9 @@ mod tests {
 
     #[test]
     fn the_installed_library_fits_the_headers() {
-        check_version().unwrap();
-        let (built, running) = versions();
-        assert!(Abi::of(&built).is_some() && Abi::of(&running).is_some(), "{built} {running}");
+        crate::load().unwrap();
+        let running = of_library();
+        assert!(Abi::of(&built()).is_some() && Abi::of(&running).is_some(), "{} {running}", built());
     }
 
     #[test]

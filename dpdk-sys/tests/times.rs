@@ -9,6 +9,7 @@ use dpdk_sys as sys;
 /// EAL is initialised once a process, so this is one test.
 #[test]
 fn time_fields_are_within_the_mbuf_and_stay_where_they_are_and_a_port_without_clock_or_limit_says_so() {
+    sys::load().unwrap();
     let arguments = ["times", "--no-huge", "--no-shconf", "-m", "64", "--no-pci", "--no-telemetry", "--vdev=net_null0"];
     let arguments: Vec<CString> = arguments.into_iter().map(|argument| CString::new(argument).unwrap()).collect();
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();

@@ -108,16 +108,10 @@ impl Dpdk {
         self.link_paths.iter().map(PathBuf::as_path)
     }
 
-    /// Tells Cargo what to link and when to look again. For a build script.
-    pub fn print_cargo_lines(&self) {
+    /// Tells Cargo when to look again. For a build script.
+    pub fn print_rerun_lines(&self) {
         for variable in ["PKG_CONFIG", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"] {
             println!("cargo::rerun-if-env-changed={variable}");
-        }
-        for path in &self.link_paths {
-            println!("cargo::rustc-link-search=native={}", path.display());
-        }
-        for library in &self.libraries {
-            println!("cargo::rustc-link-lib=dylib={library}");
         }
     }
 }

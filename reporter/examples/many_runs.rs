@@ -4,7 +4,7 @@
 //! cargo run -p reporter --example many_runs -- history DIR RUNS   one testbed, one run a night
 //! cargo run -p reporter --example many_runs -- fleet DIR TESTBEDS one run of each testbed
 //! ```
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a tool for tests and documentation")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a tool for tests and documentation")]
 
 #[path = "../tests/synthetic/mod.rs"]
 mod synthetic;

@@ -11,6 +11,8 @@ pub mod compare;
 pub mod environment;
 pub mod figure;
 mod files;
+pub mod fleet;
+pub mod gate;
 pub mod history;
 pub mod import;
 pub mod kernel_tools;

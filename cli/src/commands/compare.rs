@@ -12,9 +12,9 @@ use serde_json::json;
 use super::{CommandError, terminal_width};
 
 /// Where a regression of the threshold or more was found.
-const REGRESSION: u8 = 1;
+pub(super) const REGRESSION: u8 = 1;
 /// Where a threshold was given and nothing could be judged: a gate must not pass because it was blind.
-const CANNOT_JUDGE: u8 = 3;
+pub(super) const CANNOT_JUDGE: u8 = 3;
 
 /// Compare two runs, or several runs a side: which results differ beyond noise.
 #[derive(Debug, Args)]

@@ -46,7 +46,8 @@ struct Diagnosis {
 
 /// Runs the command.
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
-    let planned = PlannedRun { dpdk: Some(Dataplane::version().running), runs: args.out.clone() };
+    let dpdk = Dataplane::version().map(|version| version.running).map_err(|error| error.to_string());
+    let planned = PlannedRun { dpdk: Some(dpdk), runs: args.out.clone() };
     let mut checks = preflight::check(&Machine::here(), &planned);
     let worst = checks.iter().map(|check| check.severity).max().unwrap_or(CheckLevel::Ok);
     checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 pub mod compare;
 pub mod completions;
+pub mod fleet;
+pub mod gate;
 pub mod history;
 pub mod import;
 pub mod man;

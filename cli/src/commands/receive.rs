@@ -8,7 +8,7 @@ use methodology::units::Seconds;
 
 use super::listener_args::ListenerArgs;
 use super::port_args::End;
-use super::status_line::{StatusLine, poll_loop_lines};
+use super::status_line::{StatusLine, poll_loop_lines, queue_lines};
 use super::{CommandError, Format};
 
 /// Receive test frames on a DPDK port, and count lost, duplicate and reordered frames
@@ -62,15 +62,22 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     };
     let running = session.port()?.receive(plan);
     session.say_ready("receiving", &running);
-    let outcome = session.watch(running, |now, before, interval| {
-        let line = StatusLine::new("received", now.elapsed).packets(now.frames_received - before.frames_received, interval);
-        // With several queues the loss is known at the end.
-        let line = match now.lost {
-            Some(lost) => line.count("lost", lost),
-            None => line,
-        };
-        line.count("duplicate", now.duplicate).count("reordered", now.reordered).count("corrupt", now.corrupt).count("foreign", now.foreign)
-    });
+    let outcome = session.watch(
+        running,
+        |now, before, interval| {
+            let line = StatusLine::new("received", now.elapsed).packets(now.frames_received - before.frames_received, interval);
+            // With several queues the loss is known at the end.
+            let line = match now.lost {
+                Some(lost) => line.count("lost", lost),
+                None => line,
+            };
+            line.count("duplicate", now.duplicate)
+                .count("reordered", now.reordered)
+                .count("corrupt", now.corrupt)
+                .count("foreign", now.foreign)
+        },
+        |queue| queue.frames_received,
+    );
     let report = outcome.report?;
     Format::of(listener.port.json).print(&report, || text(&report))?;
     session.conclude(report.ended_early.as_deref(), report.peer_left, listener.duration, outcome.exit)
@@ -133,5 +140,6 @@ fn text(report: &ReceiveReport) -> String {
         ));
     }
     lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
+    lines.extend(queue_lines(&report.queues, "received", |queue| queue.frames_received));
     lines.join("\n")
 }

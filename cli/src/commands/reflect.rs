@@ -9,7 +9,7 @@ use methodology::units::Seconds;
 use super::frame_args::unicast;
 use super::listener_args::ListenerArgs;
 use super::port_args::End;
-use super::status_line::{StatusLine, poll_loop_lines};
+use super::status_line::{StatusLine, poll_loop_lines, queue_lines};
 use super::{CommandError, Format};
 
 /// Send test frames back to their sender, so that `linerate send --rtt` can measure round-trip times
@@ -47,12 +47,16 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     };
     let running = session.port()?.reflect(plan);
     session.say_ready("reflecting", &running);
-    let outcome = session.watch(running, |now, before, interval| {
-        StatusLine::new("reflected", now.elapsed)
-            .packets(now.frames_sent - before.frames_sent, interval)
-            .count("unsent", now.unsent)
-            .count("foreign", now.foreign)
-    });
+    let outcome = session.watch(
+        running,
+        |now, before, interval| {
+            StatusLine::new("reflected", now.elapsed)
+                .packets(now.frames_sent - before.frames_sent, interval)
+                .count("unsent", now.unsent)
+                .count("foreign", now.foreign)
+        },
+        |queue| queue.frames_sent,
+    );
     let report = outcome.report?;
     Format::of(listener.port.json).print(&report, || text(&report))?;
     session.conclude(report.ended_early.as_deref(), report.peer_left, listener.duration, outcome.exit)
@@ -70,5 +74,6 @@ fn text(report: &ReflectReport) -> String {
         lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", residence.p50, residence.p99, residence.max));
     }
     lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
+    lines.extend(queue_lines(&report.queues, "received", |queue| queue.frames_received));
     lines.join("\n")
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{CommandError, terminal_width};
 
-/// Write report.html, report.md, results.csv, results.parquet and figures from a run directory
+/// Write report.html, report.md, results.csv, results.parquet, results.prom and figures from a run directory
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 FILES
@@ -20,6 +20,7 @@ FILES
   report.md        the same as Markdown
   results.csv      one line for each record
   results.parquet  the same with types, for pandas, DuckDB and Spark
+  results.prom     the same as OpenMetrics text, for Prometheus and Grafana
   figures/         each figure as SVG, and its numbers as CSV
 
 All files are derived from results.jsonl and can be written again at any time.

@@ -13,7 +13,7 @@ use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketR
 use super::frame_args::{FrameArgs, unicast};
 use super::port_args::{End, PortArgs};
 use super::session::PortSession;
-use super::status_line::{StatusLine, poll_loop_lines};
+use super::status_line::{StatusLine, poll_loop_lines, queue_lines};
 use super::{CommandError, Format};
 
 /// Send test frames from a DPDK port, each tagged with stream, sequence number and time
@@ -182,15 +182,19 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
         ..SendPlan::new(traffic.clone(), pace, args.duration.duration())
     };
     let running = session.port()?.send(plan)?;
-    let outcome = session.watch(running, |now, before, interval| {
-        let frames = now.frames_sent - before.frames_sent;
-        let live = StatusLine::new("sent", now.elapsed);
-        let live = match &args.pcap {
-            None => live.rate(frames, interval, &args.size),
-            Some(_) => live.packets(frames, interval),
-        };
-        live.count("unsent", now.frames_unsent)
-    });
+    let outcome = session.watch(
+        running,
+        |now, before, interval| {
+            let frames = now.frames_sent - before.frames_sent;
+            let live = StatusLine::new("sent", now.elapsed);
+            let live = match &args.pcap {
+                None => live.rate(frames, interval, &args.size),
+                Some(_) => live.packets(frames, interval),
+            };
+            live.count("unsent", now.frames_unsent)
+        },
+        |queue| queue.frames_sent,
+    );
     let mut report = outcome.report?;
     // A frame that was due and was not sent is unsent, whether the port refused it or the loop was too late to offer it. `frames_skipped`
     // counts the latter.
@@ -304,6 +308,11 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
         ));
     }
     lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
+    lines.extend(queue_lines(&report.queues, "sent", |queue| queue.frames_sent));
+    if report.returned.is_some() {
+        let uneven = queue_lines(&report.queues, "received", |queue| queue.frames_received);
+        lines.extend(uneven.into_iter().filter(|line| line.starts_with("UNEVEN")));
+    }
     lines.join("\n")
 }
 

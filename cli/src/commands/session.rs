@@ -100,11 +100,12 @@ impl PortSession {
         }
     }
 
-    /// Waits until the engine ends, and prints a status line each second. Ctrl-C and SIGTERM stop the engine.
+    /// Waits until the engine ends, and prints a status line each second, with the share of each queue in the `frames`. Ctrl-C and SIGTERM stop the engine.
     pub fn watch<R: EngineReport>(
         &mut self,
         running: Running<R>,
         line: impl Fn(&R::Snapshot, &R::Snapshot, Duration) -> StatusLine,
+        frames: impl Fn(&R::Snapshot) -> u64,
     ) -> Outcome<R> {
         let mut before = running.snapshot();
         let mut last = Instant::now();
@@ -119,7 +120,7 @@ impl PortSession {
             if interval >= Duration::from_secs(1) {
                 let now = running.snapshot();
                 if !self.quiet {
-                    eprintln!("{}", line(&now, &before, interval));
+                    eprintln!("{}", line(&now, &before, interval).shares(running.snapshots().iter().map(&frames)));
                 }
                 before = now;
                 last = Instant::now();

@@ -34,7 +34,7 @@ pub(super) fn bucket(ticks: u64) -> usize {
 /// The lowest value, in ticks, of the half-octave with this index.
 pub(super) fn lower_bound(index: usize) -> u64 {
     let octave = index / 2;
-    let bound = if index % 2 == 0 { 1u128 << octave } else { (1u128 << octave) + (1u128 << octave) / 2 };
+    let bound = if index.is_multiple_of(2) { 1u128 << octave } else { (1u128 << octave) + (1u128 << octave) / 2 };
     u64::try_from(bound).unwrap_or(u64::MAX)
 }
 

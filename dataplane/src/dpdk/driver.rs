@@ -176,6 +176,15 @@ pub(crate) const SEND_TIME_ERRORS: [&str; 2] = ["tx_pp_timestamp_past_errors", "
 pub(super) const SEND_TIME_ADVICE: &str =
     "A ConnectX-6 Dx or BlueField-2 supports it if its port is written with `,tx_pp=500`; otherwise pace by software";
 
+/// Drivers whose representors are for control only: their receive and transmit functions do nothing (i40e_vf_representor.c and
+/// ixgbe_vf_representor.c, "No data-path"; ice_dcf_vf_representor.c, `ice_dcf_vf_repr_rx_burst`; ipn3ke_representor.c).
+const REPRESENTORS_WITHOUT_FRAMES: [&str; 4] = ["net_i40e", "net_ixgbe", "net_ice_dcf", "net_ipn3ke"];
+
+/// Whether the representors of the driver carry frames.
+pub(super) fn representors_carry_frames(driver: &str) -> bool {
+    !REPRESENTORS_WITHOUT_FRAMES.contains(&driver)
+}
+
 /// A driver that is not in the table: a NIC.
 const DEVICE: Driver = Driver {
     name: "",

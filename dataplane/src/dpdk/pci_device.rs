@@ -3,11 +3,27 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Kernel drivers beside which DPDK's driver works (DPDK guides of mlx4, mlx5, mana and gve).
-const BIFURCATED: [&str; 3] = ["mlx5_core", "mlx4_core", "mana"];
+/// What the kernel driver of a device means for DPDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelDriver {
+    /// DPDK's driver works beside it (DPDK guides of mlx4, mlx5 and mana).
+    Bifurcated,
+    /// It gives the device to user space (DPDK, "Linux Drivers").
+    UserSpace,
+    /// It has the device for itself.
+    Exclusive,
+}
 
-/// Kernel drivers that give a device to user space (DPDK, "Linux Drivers").
-const USER_SPACE: [&str; 4] = ["vfio-pci", "igb_uio", "uio_pci_generic", "mlx5-vfio-pci"];
+impl KernelDriver {
+    /// What the driver `name` means.
+    pub fn of(name: &str) -> KernelDriver {
+        match name {
+            "mlx5_core" | "mlx4_core" | "mana" => KernelDriver::Bifurcated,
+            "vfio-pci" | "mlx5_vfio_pci" | "igb_uio" | "uio_pci_generic" => KernelDriver::UserSpace,
+            _ => KernelDriver::Exclusive,
+        }
+    }
+}
 
 /// Why DPDK may not have opened a PCI device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +48,18 @@ impl PciDevice {
             return PciDevice::Missing;
         }
         let Some(driver) = link_name(&device.join("driver")) else { return PciDevice::Unbound };
-        if USER_SPACE.contains(&driver.as_str()) {
-            return match user_of(root, &device) {
+        match KernelDriver::of(&driver) {
+            KernelDriver::Bifurcated => PciDevice::Available { driver },
+            KernelDriver::UserSpace => match user_of(root, &device) {
                 Some((process, program)) => PciDevice::InUse { process, program },
                 None => PciDevice::Available { driver },
-            };
+            },
+            KernelDriver::Exclusive => {
+                let mut interfaces = file_names(&device.join("net"));
+                interfaces.sort();
+                PciDevice::Kernel { driver, interfaces }
+            }
         }
-        if BIFURCATED.contains(&driver.as_str()) {
-            return PciDevice::Available { driver };
-        }
-        let mut interfaces = file_names(&device.join("net"));
-        interfaces.sort();
-        PciDevice::Kernel { driver, interfaces }
     }
 }
 

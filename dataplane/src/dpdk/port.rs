@@ -106,6 +106,7 @@ impl Port {
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
         let _opening = eal.opening();
         let mut device = Device::claim(eal, spec)?;
+        setup::check_representor(&device)?;
         // Checked before memory is reserved for queues that the port does not have.
         let descriptors = setup::check_queues(&device, spec, &options)?;
         let bytes = (options.max_frame.without_fcs() + MBUF_ROOM).max(spec.frame_buffers().map_or(0, |(size, _)| size));

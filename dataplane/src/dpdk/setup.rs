@@ -7,7 +7,7 @@ use nix::net::if_::if_indextoname;
 
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{Driver, MtuSetting, SEND_TIME_ADVICE};
+use super::driver::{Driver, MtuSetting, SEND_TIME_ADVICE, representors_carry_frames};
 use super::info::{FAST_FREE, PortInfo, RX_TIMESTAMP, SEND_ON_TIMESTAMP};
 use super::isolation;
 use super::link::Link;
@@ -57,6 +57,19 @@ impl Capabilities {
     fn rx_offload(&self, bit: sys::lr_offload_bit) -> u64 {
         self.0.rx_offload_capa & (1 << bit)
     }
+}
+
+/// An error where the port is a representor that carries no frames.
+pub(super) fn check_representor(device: &Device) -> Result<(), DataplaneError> {
+    let capabilities = Capabilities::of(device)?;
+    let driver = capabilities.driver_name();
+    if capabilities.0.is_representor == 0 || representors_carry_frames(&driver) {
+        return Ok(());
+    }
+    Err(DataplaneError::Plan {
+        what: "the port",
+        why: format!("{} is a representor of {driver}, whose representors carry no frames: open the VF that it stands for", device.name()),
+    })
 }
 
 /// Checks the queues that `options` asks for, and returns how many descriptors each gets. An error where the port does not have them.
@@ -210,7 +223,7 @@ fn describe(
         driver: capabilities.driver_name(),
         link_speed: Link::of(device).speed,
         mac: mac(device),
-        promiscuous: options.promiscuous,
+        promiscuous: options.promiscuous && options.isolate.is_none(),
         max_frame: options.max_frame,
         mtu: device.interface_mtu().unwrap_or(u32::from(mtu)),
         rss_key: (setup.queues > 1 && !spec.pairs_queues()).then(|| rss::name(setup.rss_key_len)),

@@ -11,7 +11,7 @@ use crate::account::hiccup::HiccupRecorder;
 use crate::cpu::{CpuId, Steal};
 use crate::dpdk::Port;
 use crate::error::DataplaneError;
-use crate::time::{TickRate, ticks};
+use crate::time::{TickRate, TickSource, ticks};
 
 /// Default hiccup threshold: a longer iteration is a hiccup even where the ring absorbed it, because it delays frames. The ring and the rate
 /// can make shorter iterations hiccups too ([`HiccupRecorder::report`]).
@@ -121,7 +121,17 @@ impl Meter {
     pub(super) fn cycles(&self, end: u64, on_cpu: Duration, frames: u64) -> CycleReport {
         let per_frame = if frames == 0 { 0.0 } else { self.busy as f64 / frames as f64 };
         let steal = self.stolen_before.zip(self.cpu.and_then(Steal::of)).map(|(before, after)| after.since(before));
-        CycleReport { hz: self.rate.hz(), total: end.wrapping_sub(self.begin), busy: self.busy, per_frame, on_cpu, steal }
+        let report = CycleReport {
+            hz: self.rate.hz(),
+            clock: TickSource::HERE,
+            total: end.wrapping_sub(self.begin),
+            busy: self.busy,
+            per_frame,
+            on_cpu,
+            steal,
+            ..CycleReport::default()
+        };
+        report.in_nanoseconds()
     }
 }
 
@@ -152,17 +162,23 @@ fn nanoseconds(duration: Duration) -> Nanoseconds {
     Nanoseconds::new(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// How the poll loops' time was spent, in TSC ticks, summed over all loops.
+/// How the poll loops' time was spent, in ticks of the CPU's time-stamp counter, summed over all loops.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CycleReport {
-    /// TSC frequency in Hz.
+    /// Ticks per second.
     pub hz: u64,
+    /// Which counter that is. Its ticks are cycles on x86 only.
+    #[serde(default)]
+    pub clock: TickSource,
     /// From the start of the loop to its end.
     pub total: u64,
     /// Iterations that moved at least one frame.
     pub busy: u64,
     /// `busy` over the frames moved.
     pub per_frame: f64,
+    /// The same in nanoseconds, which can be compared across CPUs.
+    #[serde(default)]
+    pub ns_per_frame: f64,
     /// CPU time of the loops. The difference to the whole time went to other threads.
     #[serde(rename = "on_cpu_s", with = "seconds")]
     pub on_cpu: Duration,
@@ -178,13 +194,21 @@ impl CycleReport {
         let frames = |cycles: &CycleReport| if cycles.per_frame > 0.0 { cycles.busy as f64 / cycles.per_frame } else { 0.0 };
         let all = frames(self) + frames(other);
         let busy = self.busy + other.busy;
-        CycleReport {
+        let sum = CycleReport {
             hz: self.hz.max(other.hz),
+            clock: other.clock,
             total: self.total + other.total,
             busy,
             per_frame: if all > 0.0 { busy as f64 / all } else { 0.0 },
             on_cpu: self.on_cpu + other.on_cpu,
             steal: [self.steal, other.steal].into_iter().flatten().reduce(|all, one| all + one),
-        }
+            ..CycleReport::default()
+        };
+        sum.in_nanoseconds()
+    }
+
+    fn in_nanoseconds(self) -> CycleReport {
+        let ns_per_frame = if self.hz == 0 { 0.0 } else { self.per_frame * 1e9 / self.hz as f64 };
+        CycleReport { ns_per_frame, ..self }
     }
 }

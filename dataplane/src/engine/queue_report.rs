@@ -70,6 +70,15 @@ impl BusiestQueue {
         })
     }
 
+    /// A queue with more than this many times its even share is reported. With 64 flows for each queue, the least that plans need, that is four
+    /// standard deviations of a good hash.
+    pub const UNEVEN: f64 = 1.5;
+
+    /// Whether its share is so large that its poll loop limits the rate of all queues.
+    pub fn is_uneven(&self) -> bool {
+        self.imbalance() > Self::UNEVEN
+    }
+
     /// How many times its even share the busiest queue had.
     pub fn imbalance(&self) -> f64 {
         self.share / self.even_share
@@ -198,6 +207,7 @@ mod tests {
         };
         let busiest = of(&[20, 20, 19, 41]).unwrap();
         assert_eq!((busiest.queue, busiest.share, busiest.even_share, busiest.imbalance()), (3, 0.41, 0.25, 1.64));
+        assert!(busiest.is_uneven() && !of(&[20, 22, 21, 37]).unwrap().is_uneven());
         assert_eq!((of(&[5]), of(&[0, 0])), (None, None));
     }
 

@@ -119,6 +119,12 @@ impl<R: EngineReport> Running<R> {
         R::snapshot(total(&self.shared), self.shared.len(), self.started.elapsed())
     }
 
+    /// The counters of each poll loop now, in the order of the queues.
+    pub fn snapshots(&self) -> Vec<R::Snapshot> {
+        let elapsed = self.started.elapsed();
+        self.shared.iter().map(|shared| R::snapshot(shared.counters(), 1, elapsed)).collect()
+    }
+
     /// Asks the engine to stop: a sender stops at once, a sink and a reflector after the frames in flight have arrived.
     pub fn stop(&self) {
         self.shared.iter().for_each(Shared::ask_to_stop);

@@ -12,6 +12,7 @@ pub use boot_id::BootId;
 pub use lateness::{LatePolicy, LatenessReport, Release, ReleaseLog, TooLate};
 pub use schedule::{PaceError, Schedule};
 pub use tick_rate::TickRate;
+pub use ticks::TickSource;
 
 pub(crate) use calibration::TickCalibration;
 pub(crate) use clock_map::{ClockMap, Reading};

@@ -1,10 +1,11 @@
 /*
  * A DPDK driver for tests: NICs with an embedded switch that exist in memory only. It writes each call that matters to a file.
  *
- * --vdev=net_lrswitch0,log=FILE makes a NIC for each PCI device on EAL's allow list whose address is on bus fe or fd:
+ * --vdev=net_lrswitch0,log=FILE makes a NIC for each PCI device on EAL's allow list whose address is on bus fe, fd or fb:
  *   0000:fe:…  numbers its representors in a table, names them as mlx5 does, and has one port that manages the switch, which must be started
  *              before and stopped after its representors (drivers/net/mlx5/mlx5_trigger.c)
  *   0000:fd:…  has no table and no such port, and names its representors as i40e does
+ *   0000:fb:…  is like fd, and calls itself net_i40e
  * The value of `representor` is read by DPDK's own parser. Representors 8 and above do not exist.
  * Built by scripts/switch-driver.
  */
@@ -279,6 +280,7 @@ static const struct eth_dev_ops port_ops = {
 };
 
 static struct rte_driver driver_name = { .name = "net_lrswitch" };
+static struct rte_driver i40e_name = { .name = "net_i40e" };
 
 static struct rte_eth_dev *make_port(struct card *card, const char *name, int is_representor, uint16_t id)
 {
@@ -322,7 +324,7 @@ static int make_card(const struct rte_devargs *allowed)
 		return -ENOMEM;
 	snprintf(card->name, sizeof(card->name), "%s", allowed->name);
 	card->device.name = card->name;
-	card->device.driver = &driver_name;
+	card->device.driver = strncmp(card->name, "0000:fb", 7) == 0 ? &i40e_name : &driver_name;
 	card->has_manager = strncmp(card->name, "0000:fe", 7) == 0;
 	memset(&wanted, 0, sizeof(wanted));
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
@@ -364,7 +366,8 @@ static int probe(struct rte_vdev_device *vdev)
 	if (log != NULL)
 		snprintf(log_file, sizeof(log_file), "%s", log + 4);
 	for (allowed = rte_devargs_next("pci", NULL); allowed != NULL; allowed = rte_devargs_next("pci", allowed)) {
-		if (strncmp(allowed->name, "0000:fe", 7) != 0 && strncmp(allowed->name, "0000:fd", 7) != 0)
+		if (strncmp(allowed->name, "0000:fe", 7) != 0 && strncmp(allowed->name, "0000:fd", 7) != 0 &&
+		    strncmp(allowed->name, "0000:fb", 7) != 0)
 			continue;
 		error = make_card(allowed);
 		if (error != 0)

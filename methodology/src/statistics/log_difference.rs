@@ -96,7 +96,12 @@ impl LogDifference {
 
     /// The 95 % interval of the ratio of the geometric means.
     pub fn interval(&self) -> Option<Interval> {
-        let reach = quantile_t(0.975, self.freedom)? * self.standard_error;
+        self.interval_at(0.95)
+    }
+
+    /// The interval of that ratio with this confidence.
+    pub fn interval_at(&self, confidence: f64) -> Option<Interval> {
+        let reach = quantile_t(f64::midpoint(1.0, confidence), self.freedom)? * self.standard_error;
         Some(Interval { low: (self.difference - reach).exp(), high: (self.difference + reach).exp(), method: self.method })
     }
 

@@ -9,6 +9,7 @@
 //! - `correction`: many tests at once
 //! - `kind_effects`: what the kinds of sender and receiver explain
 //! - `delays`: delay variation
+//! - `odd_ones`: values that do not belong with the others
 //! - `course`: steps, drifts and outliers of a result over many runs ([`Course`])
 
 mod confidence;
@@ -19,6 +20,7 @@ mod distribution;
 mod interval;
 mod kind_effects;
 mod log_difference;
+mod odd_ones;
 mod sample;
 mod shared_noise;
 mod summary;
@@ -30,6 +32,7 @@ pub use delays::{ipdv, pdv, summarise_delays};
 pub use interval::{Interval, IntervalMethod, NoInterval};
 pub use kind_effects::{KindEffect, KindEffects, NoEffectTest, NotEnoughPairs, PairObservation, kind_effects};
 pub use log_difference::{LogDifference, LogSpread, POWER};
+pub use odd_ones::{FEWEST_PEERS, p_of_odd_ones};
 pub use sample::{geometric_mean, logs, mean, median, median_of_sorted, percentile_of_sorted, ratio_of_geometric_means, slope, variance};
 pub use shared_noise::SharedNoise;
 pub use summary::RepetitionSummary;

@@ -1,12 +1,12 @@
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Unit};
 use crate::record::{Metric, Record, Stack};
 
 /// A number that records hold, by name: what the analysis compares and the figures draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quantity {
     /// Frames a second that arrived.
@@ -35,7 +35,9 @@ pub enum Quantity {
     RttMax,
     /// Cores in use, both ends together.
     Cores,
-    /// Busy cycles a frame at the receiver.
+    /// Time of the receiver's poll loops for each frame.
+    BusyPerFrame,
+    /// The same in cycles, where its clock counts cycles.
     CyclesPerFrame,
 }
 
@@ -78,6 +80,7 @@ impl Quantity {
                     (a, b) => a.or(b),
                 }
             }),
+            Quantity::BusyPerFrame => record.cpu.as_ref().and_then(|cpu| cpu.receiver.as_ref()?.busy_ns_per_frame()),
             Quantity::CyclesPerFrame => record.cpu.as_ref().and_then(|cpu| cpu.receiver.as_ref().and_then(|end| end.cycles_per_frame)),
         };
         value.filter(|v| v.is_finite() && *v >= 0.0)
@@ -120,6 +123,7 @@ impl Quantity {
             Quantity::RttP9999 => "p99.99 RTT",
             Quantity::RttMax => "longest RTT",
             Quantity::Cores => "cores in use",
+            Quantity::BusyPerFrame => "time a frame",
             Quantity::CyclesPerFrame => "cycles a frame",
         }
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod cost;
+mod fleet;
 mod history;
 mod latency;
 mod loss;
@@ -16,6 +17,7 @@ mod tuning;
 pub use change::changes;
 pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
+pub use fleet::fleet_by_size;
 pub use history::{kinds_by_run, result_by_run};
 pub use latency::round_trips;
 pub use loss::loss_by_size;

@@ -55,7 +55,11 @@ pub struct EndCost {
     /// Taken by the hypervisor, in cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steal_cores: Option<f64>,
-    /// Poll-loop cycles in iterations that found work.
+    /// Time of the poll loops in iterations that found frames, for each frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_per_frame: Option<f64>,
+    /// Poll-loop cycles in iterations that found work. Cycles are those of the TSC; absent on CPUs whose clock does not count cycles (Arm).
+    /// Older records of Arm endpoints have ticks of its generic timer there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_cycles: Option<u64>,
     /// All poll-loop cycles.
@@ -70,6 +74,9 @@ pub struct EndCost {
     /// The same by core, where the machine tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_core: Vec<CoreUse>,
+    /// What each queue of the DPDK port did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_queue: Vec<QueueUse>,
 }
 
 /// What one core did, as shares of the time.
@@ -83,4 +90,49 @@ pub struct CoreUse {
     pub softirq: f64,
     /// Taken by the hypervisor.
     pub steal: f64,
+}
+
+/// What one queue of a DPDK port did, and the poll loop that served it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QueueUse {
+    /// The queue's number.
+    pub queue: u32,
+    /// The core of its poll loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<u32>,
+    /// Frames that the receive queue delivered, of any kind.
+    pub frames_received: u64,
+    /// Frames that the transmit queue accepted.
+    pub frames_sent: u64,
+    /// Frames that the device dropped because the receive queue had no descriptor; absent where the driver does not count them for a queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+    /// Time of the poll loop in iterations that found frames, for each frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_per_frame: Option<f64>,
+    /// Interruptions of the poll loop above the threshold.
+    pub hiccups: u64,
+    /// The longest of them.
+    pub longest_hiccup_ns: u64,
+}
+
+impl EndCost {
+    /// Time of the poll loops for each frame. Older records have cycles only.
+    pub fn busy_ns_per_frame(&self) -> Option<f64> {
+        let from_cycles = || Some(self.cycles_per_frame? * 1e9 / self.cycles_hz.filter(|&hz| hz > 0)? as f64);
+        self.ns_per_frame.or_else(from_cycles)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_record_has_no_queues_and_its_cycles_are_a_time() {
+        let old: EndCost = serde_json::from_str(r#"{"cores":1.0,"cycles_hz":2500000000,"cycles_per_frame":100.0}"#).unwrap();
+        assert_eq!((old.busy_ns_per_frame(), old.by_queue.len()), (Some(40.0), 0));
+        let new = EndCost { ns_per_frame: Some(41.5), ..old };
+        assert_eq!(new.busy_ns_per_frame(), Some(41.5));
+    }
 }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
-pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost};
-pub use identity::{EndpointId, Metric, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
+pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
+pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub use stack::{DataPath, ReportView, Stack};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
 pub use verdict::{Reason, ReasonKind, State, Verdict};

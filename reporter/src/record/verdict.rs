@@ -34,6 +34,11 @@ impl Verdict {
         self.reasons.push(Reason { kind, detail: detail.into() });
     }
 
+    /// Adds what a reader should know and what does not change the state.
+    pub fn remark(&mut self, reason: Reason) {
+        self.reasons.push(reason);
+    }
+
     /// Valid without reasons, invalid with.
     pub fn from_reasons(reasons: Vec<Reason>) -> Self {
         if reasons.is_empty() { Verdict::valid() } else { Verdict::invalid(reasons) }
@@ -132,6 +137,8 @@ reason_kinds! {
     SeveralSenders = "several-senders",
     /// Frames had not come when the wait for them ended.
     InFlight = "in-flight",
+    /// The frames were not spread evenly over the queues: one poll loop limited the rate.
+    UnevenQueues = "uneven-queues",
     /// Anything else.
     Other = "other",
 }

@@ -23,6 +23,7 @@ const ORDER: &[fn(&Input<'_>) -> Section] = &[
     sections::back_to_back,
     sections::procedures,
     sections::cost,
+    sections::queues,
     sections::effects,
     sections::placement,
     sections::tuning,

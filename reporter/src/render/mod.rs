@@ -14,8 +14,10 @@ mod comparison;
 mod compose;
 mod document;
 mod figure_ids;
+mod fleet;
 mod format;
 mod formats;
+mod gate;
 mod history;
 mod overview;
 mod sections;
@@ -29,14 +31,16 @@ use std::path::Path;
 use crate::archive::Archive;
 
 pub use comparison::{render_comparison, terminal_text as comparison_text};
+pub use fleet::{render_fleet, terminal_text as fleet_text};
 pub use formats::{ExportError, terminal};
+pub use gate::{junit as gate_junit, terminal_text as gate_text};
 pub use history::{render_history, terminal_text as history_text};
 pub use write::{RenderError, Rendered};
 
 use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};
 use write::write_exports;
 
-/// Writes `report.html`, `report.md`, `results.csv`, `results.parquet` and `figures/*` into a directory, which is made where it is missing.
+/// Writes `report.html`, `report.md`, `results.csv`, `results.parquet`, `results.prom` and `figures/*` into a directory, which is made where it is missing.
 ///
 /// All of it is derived from the archive: the same archive gives the same files, byte for byte.
 pub fn render_run(archive: &Archive, into: &Path) -> Result<Rendered, RenderError> {

@@ -66,10 +66,10 @@ pub(super) fn markdown(overview: &Overview<'_>) -> String {
             let _ = write!(md, "![{}](figures/{}.svg)\n\n", text(&figure.title), figure.id);
         }
         for table in &section.tables {
-            let _ = write!(md, "{}\n", markdown::table(&table.table));
+            let _ = writeln!(md, "{}", markdown::table(&table.table));
         }
         if !section.method.is_empty() {
-            let _ = write!(md, "{}\n", text(&section.method));
+            let _ = writeln!(md, "{}", text(&section.method));
         }
     }
     if !overview.skipped.is_empty() {

@@ -60,6 +60,8 @@ pub struct RunDigest {
     pub verdicts: VerdictCounts,
     /// How many lines could not be read.
     pub damaged: usize,
+    /// Why the first record without a valid result has none.
+    pub trouble: Option<String>,
     /// The results that a comparison of runs judges.
     pub results: BTreeMap<ResultKey, RunValue>,
     /// Everything beside the results: endpoints, plan, testbed, tools.
@@ -87,6 +89,7 @@ impl RunDigest {
             started,
             verdicts: VerdictCounts::of(&archive.records),
             damaged: archive.damaged.len(),
+            trouble: archive.records.iter().find_map(|record| Some(record.verdict.reasons.first()?.to_string())),
             results,
             facts: facts(archive),
             testbed: archive.testbed.clone(),

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use thiserror::Error;
 
-use super::Skipped;
 use crate::archive::RESULTS_FILE;
 
 /// A run directory, and where it was found.
@@ -16,6 +16,15 @@ pub struct FoundRun {
     pub directory: PathBuf,
     /// The folder between the given directory and the run, where there is one: by convention the testbed's name.
     pub folder: Option<String>,
+}
+
+/// A directory that is not among the runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Which.
+    pub directory: PathBuf,
+    /// Why.
+    pub why: String,
 }
 
 /// A directory that was named cannot be listed.

@@ -11,12 +11,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use serde::Serialize;
-
 use crate::archive::Archive;
 
 pub use digest::{ResultKey, RunDigest, RunValue};
-pub use find::{FoundRun, NoDirectory};
+pub use find::{FoundRun, NoDirectory, Skipped};
 
 /// Runs in the order of time.
 #[derive(Debug, Clone, Default)]
@@ -25,15 +23,6 @@ pub struct Runs {
     pub runs: Vec<RunDigest>,
     /// What was not, in the order of names.
     pub skipped: Vec<Skipped>,
-}
-
-/// A directory that is not among the runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// Which.
-    pub directory: PathBuf,
-    /// Why.
-    pub why: String,
 }
 
 impl Runs {

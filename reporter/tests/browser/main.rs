@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod chromium;
+mod overviews;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
 

@@ -14,9 +14,10 @@ use crate::process::{CommandSpec, Location, run};
 /// This machine, and the kernel interface of it that carries kernel traffic. What cannot be found out is left out.
 pub(super) fn describe(interface: Option<&str>) -> EndpointEnvironment {
     let mut environment = EndpointEnvironment::collect(Path::new("/"));
-    environment.dpdk = Some(Dpdk { version: Dataplane::version().running, eal_arguments: Vec::new() });
+    let version = Dataplane::version().map(|version| version.running);
+    environment.dpdk = version.as_ref().ok().map(|version| Dpdk { version: version.clone(), eal_arguments: Vec::new() });
     let nic = interface.map(|interface| describe_interface(interface, &mut environment));
-    let planned = PlannedRun { dpdk: environment.dpdk.as_ref().map(|dpdk| dpdk.version.clone()), runs: PathBuf::from(".") };
+    let planned = PlannedRun { dpdk: Some(version.map_err(|error| error.to_string())), runs: PathBuf::from(".") };
     let checks = preflight::check(&Machine::here(), &planned);
     environment.findings = checks.iter().filter_map(Check::finding).collect();
     // Only the interface that was measured: the others of the machine say nothing about the result.

@@ -5,8 +5,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use dataplane::{
-    CpuId, Dataplane, DataplaneError, EalOptions, EngineReport, Port, PortInfo, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport,
-    Running, SendPlan,
+    CpuId, Dataplane, DataplaneError, DpdkVersion, EalOptions, EngineReport, Port, PortInfo, ReceivePlan, ReceiveReport, ReflectPlan,
+    ReflectReport, Running, SendPlan,
 };
 use thiserror::Error;
 
@@ -83,8 +83,8 @@ impl State {
         match (self, request) {
             (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(interface.as_deref())))),
             (State::Empty, Request::Open(open)) => match opened(&open) {
-                Ok((port, dataplane)) => {
-                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk: Dataplane::version() }));
+                Ok((port, dataplane, dpdk)) => {
+                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk }));
                     (State::Idle { port: Box::new(port), dataplane }, reply)
                 }
                 Err(error) => (State::Empty, failed(&error)),
@@ -160,10 +160,11 @@ fn cpus(given: Vec<CpuId>, port: &Port) -> Vec<CpuId> {
     if given.is_empty() { CpuId::allowed_near(*numa_node).into_iter().take(usize::from(*queues)).collect() } else { given }
 }
 
-fn opened(open: &OpenPort) -> Result<(Port, Dataplane), DataplaneError> {
+fn opened(open: &OpenPort) -> Result<(Port, Dataplane, DpdkVersion), DataplaneError> {
+    let version = Dataplane::version()?;
     let dataplane = Dataplane::init(EalOptions { devices: vec![open.port.clone()], ..EalOptions::default() })?;
     let port = dataplane.open(&open.port, open.options.clone())?;
-    Ok((port, dataplane))
+    Ok((port, dataplane, version))
 }
 
 fn failed(error: &DataplaneError) -> Reply {

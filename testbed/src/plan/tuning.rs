@@ -8,7 +8,7 @@ use crate::topology::{PairQueues, RingSizes};
 
 /// Flows for each receive queue that a plan needs at least. A hash gives each flow a queue as if at random: with 64 flows a queue, the share of
 /// a queue has a standard deviation of 1/√64, an eighth, and four of these stay below the limit of an imbalance that is reported
-/// (`reporter::record::UNEVEN`).
+/// ([`BusiestQueue::UNEVEN`](dataplane::BusiestQueue::UNEVEN)).
 pub const FLOWS_PER_QUEUE: u32 = 64;
 
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.

@@ -1,10 +1,11 @@
 use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
-/// `running` is what the program itself found when it asked the library; without it the machine is asked whether there is one.
-pub(super) fn check(machine: &Machine, running: Option<&str>) -> Vec<Check> {
+/// `running` is what the program itself found when it loaded the library; without it the machine is asked whether there is one.
+pub(super) fn check(machine: &Machine, running: Option<&Result<String, String>>) -> Vec<Check> {
     vec![match running {
-        Some(version) => Check::ok("DPDK", version),
+        Some(Ok(version)) => Check::ok("DPDK", version),
+        Some(Err(reason)) => Check::found(CheckLevel::Problem, "DPDK", reason, "nothing can be measured without the kernel"),
         None => installed(machine),
     }]
 }

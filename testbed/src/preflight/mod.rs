@@ -23,8 +23,8 @@ use std::path::PathBuf;
 /// What is going to be measured, as far as the checks depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlannedRun {
-    /// The version of the DPDK library that this program runs with, where it has one.
-    pub dpdk: Option<String>,
+    /// The version of the DPDK library that this program runs with, or why it can use none; `None` where that is not known.
+    pub dpdk: Option<Result<String, String>>,
     /// Where the results will be written; it need not exist yet.
     pub runs: PathBuf,
 }
@@ -37,7 +37,7 @@ pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
         load::check(machine),
         memory::check(machine),
         operating_system::check(machine),
-        dpdk::check(machine, planned.dpdk.as_deref()),
+        dpdk::check(machine, planned.dpdk.as_ref()),
         tools::check(machine),
         network_card::check(machine),
         storage::check(&planned.runs),

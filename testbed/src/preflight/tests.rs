@@ -61,7 +61,7 @@ fn a_machine_that_is_set_up_well_has_nothing_to_fix() {
         ("sys/bus/pci/devices/0000:18:00.0/device", "0x1592"),
     ]);
     let machine = planted.machine(|command| Some(if command[0] == "iperf3" { "iperf 3.18" } else { "1.2" }.to_owned()));
-    let checks = check(&machine, &PlannedRun { dpdk: Some("22.11.11".to_owned()), runs: planted.root.path().join("runs") });
+    let checks = check(&machine, &PlannedRun { dpdk: Some(Ok("22.11.11".to_owned())), runs: planted.root.path().join("runs") });
     // Every version of iperf3 has a note: both generations have their own way to end a transfer (`tools`).
     let wrong = |check: &&Check| check.severity != CheckLevel::Ok && !["results", "iperf3"].contains(&check.subject.as_str());
     let wrong: Vec<&Check> = checks.iter().filter(wrong).collect();
@@ -178,7 +178,9 @@ fn a_port_is_looked_at_from_the_slot_to_the_address() {
 #[test]
 fn dpdk_is_looked_for_only_where_the_program_has_none() {
     let planted = Planted::new(&[]);
-    assert_eq!(dpdk::check(&planted.silent(), Some("22.11.11"))[0].severity, CheckLevel::Ok);
+    assert_eq!(dpdk::check(&planted.silent(), Some(&Ok("22.11.11".to_owned())))[0].severity, CheckLevel::Ok);
+    let missing = &dpdk::check(&planted.silent(), Some(&Err("DPDK cannot be loaded".to_owned())))[0];
+    assert_eq!((missing.severity, missing.seen.as_str()), (CheckLevel::Problem, "DPDK cannot be loaded"));
     let library = planted
         .machine(|command| (command[0] == "ldconfig").then(|| "\tlibrte_eal.so.23 (libc6,x86-64) => /lib/librte_eal.so.23\n".to_owned()));
     let check = &dpdk::check(&library, None)[0];

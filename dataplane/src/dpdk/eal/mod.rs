@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::claim::Claims;
 use super::devargs::PortSpec;
 use super::errno::error_text;
-use super::log;
+use super::{installed_drivers, log};
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
 use crate::time::TickCalibration;
@@ -33,10 +33,10 @@ pub struct DpdkVersion {
 }
 
 impl DpdkVersion {
-    /// The versions of this process.
-    pub(crate) fn of_this_process() -> Self {
-        let (built, running) = sys::versions();
-        DpdkVersion { built, running }
+    /// The versions of this process. Loads DPDK first.
+    pub(crate) fn of_this_process() -> Result<Self, DataplaneError> {
+        let running = sys::running().map_err(DataplaneError::Dpdk)?;
+        Ok(DpdkVersion { built: sys::built(), running })
     }
 }
 
@@ -68,11 +68,11 @@ impl Eal {
 
     /// Initialises EAL: its memory, its main thread and the devices of `options`.
     pub(crate) fn start(options: &EalOptions) -> Result<Arc<Eal>, DataplaneError> {
-        sys::check_version().map_err(|mismatch| DataplaneError::Version { built: mismatch.built, running: mismatch.running })?;
+        sys::load().map_err(DataplaneError::Dpdk)?;
         refuse_duplicates(&options.devices)?;
         let main_cpu = main_cpu(options.main_cpu)?;
         let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
-        let arguments = arguments::build(options, memory, main_cpu)?;
+        let arguments = arguments::build(options, memory, main_cpu, installed_drivers::has("bus_auxiliary"))?;
         if INITIALISED.swap(true, Ordering::SeqCst) {
             return Err(DataplaneError::AlreadyInitialised);
         }

@@ -12,6 +12,7 @@ mod model;
 mod outliers;
 mod scan;
 mod segmentation;
+mod shortest_level;
 
 pub use model::{Course, Drift, Level, Step};
-pub use segmentation::SHORTEST_LEVEL;
+pub use shortest_level::SHORTEST_LEVEL;

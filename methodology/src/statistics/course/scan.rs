@@ -8,7 +8,7 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::super::distribution::lower_t;
-use super::segmentation::SHORTEST_LEVEL;
+use super::SHORTEST_LEVEL;
 
 /// The chance that the largest |t| of all splits of a flat stretch of this many values is at least this. Two-sided.
 pub(super) fn scan_p(t: f64, freedom: f64, values: usize) -> f64 {

@@ -6,10 +6,8 @@
 //! series looks as good. The weakest is removed until all do.
 
 use super::super::interval::NO_SPREAD;
+use super::SHORTEST_LEVEL;
 use super::scan::{scan_p, scan_p_of_two_edges};
-
-/// Fewer runs than this are no level: a bad night is not a step.
-pub const SHORTEST_LEVEL: usize = 3;
 
 /// The cost of a level among candidates, in variances: about where one flat series in four has a candidate. Tests decide, not this.
 const CANDIDATE_COST: f64 = 7.0;

@@ -8,6 +8,7 @@ pub mod html;
 pub mod markdown;
 mod results_columns;
 mod results_csv;
+mod results_openmetrics;
 mod results_parquet;
 mod svg;
 pub mod terminal;
@@ -17,8 +18,13 @@ use crate::figure::Figure;
 pub use exporter::{ExportError, Exporter, Report};
 
 /// The files of a report, the one to open first in front.
-pub const RUN_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] =
-    &[&html::Html, &markdown::Markdown, &results_csv::ResultsCsv, &results_parquet::ResultsParquet];
+pub const RUN_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] = &[
+    &html::Html,
+    &markdown::Markdown,
+    &results_csv::ResultsCsv,
+    &results_parquet::ResultsParquet,
+    &results_openmetrics::ResultsOpenMetrics,
+];
 
 /// The files of each figure.
 pub const FIGURE_FORMATS: &[&dyn Exporter<Figure>] = &[&svg::Svg, &figure_csv::FigureCsv];

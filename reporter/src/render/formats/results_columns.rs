@@ -81,6 +81,8 @@ pub const COLUMNS: &[Column] = &[
     ("ceiling_goodput_bps", Number(|r| r.ceiling.as_ref()?.goodput_bps)),
     ("sender_cores", Number(|r| sender(r)?.cores)),
     ("receiver_cores", Number(|r| receiver(r)?.cores)),
+    ("sender_ns_per_frame", Number(|r| sender(r)?.busy_ns_per_frame())),
+    ("receiver_ns_per_frame", Number(|r| receiver(r)?.busy_ns_per_frame())),
     ("sender_cycles_per_frame", Number(|r| sender(r)?.cycles_per_frame)),
     ("receiver_cycles_per_frame", Number(|r| receiver(r)?.cycles_per_frame)),
     ("raw", Text(|r| r.raw.clone())),

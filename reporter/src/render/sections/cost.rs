@@ -11,10 +11,11 @@ pub fn cost(input: &Input<'_>) -> Section {
         id: "cost",
         title: "CPU cost",
         figures: figure::goodput_per_core(input.cells).into_iter().collect(),
-        tables: table(input.cells).captioned("Cores and cycles at the smallest and the largest size").into_iter().collect(),
+        tables: table(input.cells).captioned("Cores, and time for each frame, at the smallest and the largest size").into_iter().collect(),
         method:
             "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: a core that polls counts as fully busy; its \
-                 busy cycles are those of iterations that found frames. If both ends share a machine, one figure covers both."
+                 busy time is that of iterations that found frames. Cycles are those of the x86 time-stamp counter; the clock of an Arm CPU \
+                 does not count cycles. If both ends share a machine, one figure covers both."
                 .to_owned(),
         ..Section::default()
     }
@@ -32,14 +33,15 @@ fn table(cells: &Cells<'_>) -> Table {
             rows.extend(ends.into_iter().filter_map(row));
         }
     }
-    Table::new(["pair", "stack", "size", "cores in use", "goodput a core", "busy cycles a frame, receiver"], rows)
+    Table::new(["pair", "stack", "size", "cores in use", "goodput a core", "busy time a frame, receiver", "the same in TSC cycles"], rows)
 }
 
 /// None where the cell has no cost.
 fn row(cell: &Cell<'_>) -> Option<Vec<String>> {
     let cores = cell.sample(Quantity::Cores);
+    let busy = cell.sample(Quantity::BusyPerFrame);
     let cycles = cell.sample(Quantity::CyclesPerFrame);
-    if cores.is_none() && cycles.is_none() {
+    if cores.is_none() && busy.is_none() && cycles.is_none() {
         return None;
     }
     let mean = |sample: Option<Sample>| format::or_absent(sample.map(|s| s.quantity.amount(s.centre()).to_string()));
@@ -49,6 +51,7 @@ fn row(cell: &Cell<'_>) -> Option<Vec<String>> {
         cell.key.size.to_string(),
         mean(cores),
         format::or_absent(figure::per_core(cell).map(|(rate, _)| Quantity::Goodput.amount(rate).to_string())),
+        mean(busy),
         mean(cycles),
     ])
 }

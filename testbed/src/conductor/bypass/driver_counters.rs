@@ -32,6 +32,17 @@ pub struct DriverCounters {
     pub pause_received: Domain,
     /// Pause frames sent.
     pub pause_sent: Domain,
+    /// Which frames' bytes it counts as received.
+    pub bytes: ByteCount,
+}
+
+/// Which frames are in a driver's count of received bytes (`ibytes`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByteCount {
+    /// Those that it counts as received (`ipackets`).
+    OfDeliveredFrames,
+    /// Those that it discarded too: while frames are discarded, bytes over frames says nothing about the size of a frame.
+    WithDiscards,
 }
 
 /// MeasureKind every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
@@ -55,7 +66,7 @@ const PRIORITY_PAUSE_SENT: Domain = Domain::Sum(&[
 
 const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);
 
-const TABLE: [DriverCounters; 8] = [
+const TABLE: [DriverCounters; 9] = [
     DriverCounters {
         drivers: &["mlx5_pci", "mlx5_auxiliary"],
         // drivers/net/mlx5/linux/mlx5_ethdev_os.c, `mlx5_counters_init`: the kernel's rx_discards_phy, and since 24.03 frames that waited for
@@ -67,6 +78,7 @@ const TABLE: [DriverCounters; 8] = [
         // No pause counter in any version: only the kernel has them (`ethtool -S`: rx_pause_ctrl_phy, tx_pause_ctrl_phy).
         pause_received: Domain::Uncounted,
         pause_sent: Domain::Uncounted,
+        bytes: ByteCount::OfDeliveredFrames,
     },
     DriverCounters {
         drivers: &["net_i40e"],
@@ -78,6 +90,8 @@ const TABLE: [DriverCounters; 8] = [
         // tx_priority*_xon_to_xoff_packets counts transitions, not frames.
         pause_received: PRIORITY_PAUSE_RECEIVED,
         pause_sent: PRIORITY_PAUSE_SENT,
+        // The same function: ipackets is without rx_discards (GLV_RDPC), ibytes is with them.
+        bytes: ByteCount::WithDiscards,
     },
     DriverCounters {
         drivers: &["net_ice"],
@@ -87,6 +101,20 @@ const TABLE: [DriverCounters; 8] = [
         no_mbuf: NO_MBUF,
         pause_received: Domain::Sum(&["xstats.rx_xon_packets", "xstats.rx_xoff_packets"]),
         pause_sent: Domain::Sum(&["xstats.tx_xon_packets", "xstats.tx_xoff_packets"]),
+        // `ice_stats_get`, as i40e.
+        bytes: ByteCount::WithDiscards,
+    },
+    DriverCounters {
+        drivers: &["net_iavf"],
+        // drivers/net/iavf/iavf_ethdev.c, `iavf_dev_stats_get`: imissed is rx_discards of the function, wherever the frames were dropped. Its
+        // driver sees no pause frames.
+        nic: Domain::Uncounted,
+        no_descriptor: MISSED,
+        no_mbuf: NO_MBUF,
+        pause_received: Domain::Uncounted,
+        pause_sent: Domain::Uncounted,
+        // The same function, as i40e.
+        bytes: ByteCount::WithDiscards,
     },
     DriverCounters {
         drivers: &["net_ixgbe"],
@@ -99,6 +127,7 @@ const TABLE: [DriverCounters; 8] = [
         // rx_flow_control_xon_packets and the like show the registers of rx_xon_packets a second time.
         pause_received: PRIORITY_PAUSE_RECEIVED,
         pause_sent: PRIORITY_PAUSE_SENT,
+        bytes: ByteCount::OfDeliveredFrames,
     },
     DriverCounters {
         drivers: &["net_virtio", "net_virtio_user"],
@@ -108,6 +137,7 @@ const TABLE: [DriverCounters; 8] = [
         no_mbuf: NO_MBUF,
         pause_received: Domain::Impossible,
         pause_sent: Domain::Impossible,
+        bytes: ByteCount::OfDeliveredFrames,
     },
     DriverCounters {
         drivers: &["net_vhost"],
@@ -119,6 +149,7 @@ const TABLE: [DriverCounters; 8] = [
         no_mbuf: Domain::Sum(&["xstats.rx_q*_mbuf_alloc_failed"]),
         pause_received: Domain::Impossible,
         pause_sent: Domain::Impossible,
+        bytes: ByteCount::OfDeliveredFrames,
     },
     DriverCounters {
         drivers: &["net_af_packet"],
@@ -129,6 +160,7 @@ const TABLE: [DriverCounters; 8] = [
         no_mbuf: NO_MBUF,
         pause_received: Domain::Uncounted,
         pause_sent: Domain::Uncounted,
+        bytes: ByteCount::OfDeliveredFrames,
     },
     DriverCounters {
         drivers: &["net_af_xdp"],
@@ -138,6 +170,7 @@ const TABLE: [DriverCounters; 8] = [
         no_mbuf: NO_MBUF,
         pause_received: Domain::Uncounted,
         pause_sent: Domain::Uncounted,
+        bytes: ByteCount::OfDeliveredFrames,
     },
 ];
 
@@ -149,6 +182,7 @@ const UNKNOWN: DriverCounters = DriverCounters {
     no_mbuf: NO_MBUF,
     pause_received: Domain::Uncounted,
     pause_sent: Domain::Uncounted,
+    bytes: ByteCount::OfDeliveredFrames,
 };
 
 impl DriverCounters {

@@ -8,15 +8,19 @@ use serde_json::{Map, Value, json};
 use super::accounting::{Discards, bytes_per_frame};
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::cost::poll_cost;
-use super::poll_loop::away;
+use super::poll_loop::{away, uneven};
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
 
 impl Results {
     /// Notes the cost, the proof of size and the reflector's residence of a trial with round trips.
     pub(super) fn add_round_trips(&mut self, trips: &RoundTrips, ports: &OpenPorts, size: FrameSize) {
-        self.cpu = Some(poll_cost((&trips.sent.cycles, ports.sender.port.queues), (&trips.reflected.cycles, ports.receiver.port.queues)));
-        self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, size);
+        let queues = (ports.sender.port.queues, ports.receiver.port.queues);
+        let (sent, reflected) = (&trips.sent, &trips.reflected);
+        self.cpu = Some(poll_cost((&sent.cycles, &sent.queues, queues.0), (&reflected.cycles, &reflected.queues, queues.1)));
+        self.remarks.extend(uneven(&sent.queues, Engine::Generator));
+        self.remarks.extend(uneven(&reflected.queues, Engine::Reflector));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, &ports.receiver, size);
         if let Some(residence) = &trips.reflected.residence {
             self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
         }
@@ -29,8 +33,11 @@ impl Results {
     /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
     pub(super) fn add_last_trial(&mut self, trial: &OneWay, ports: &OpenPorts, size: FrameSize) {
-        self.cpu = Some(poll_cost((&trial.sent.cycles, ports.sender.port.queues), (&trial.received.cycles, ports.receiver.port.queues)));
-        self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, size);
+        let queues = (ports.sender.port.queues, ports.receiver.port.queues);
+        let (sent, received) = (&trial.sent, &trial.received);
+        self.cpu = Some(poll_cost((&sent.cycles, &sent.queues, queues.0), (&received.cycles, &received.queues, queues.1)));
+        self.remarks.extend(uneven(&received.queues, Engine::Sink));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, &ports.receiver, size);
         let sender = away(&trial.sent.hiccups, &trial.sent.cycles, Engine::Generator);
         let receiver = away(&trial.received.hiccups, &trial.received.cycles, Engine::Sink);
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());

@@ -1,6 +1,6 @@
 //! What a poll loop reports against its own measurement.
 
-use dataplane::{CycleReport, HiccupReport, ReflectReport, ReturnedFrames, SendReport};
+use dataplane::{BusiestQueue, CycleReport, HiccupReport, QueueReport, ReflectReport, ReturnedFrames, SendReport};
 use methodology::trial::{Engine, Fault, too_many_duplicates, too_many_foreign};
 use methodology::units::Seconds;
 use reporter::record::{Reason, ReasonKind};
@@ -45,6 +45,25 @@ pub(super) fn sender_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     reasons
 }
 
+/// Fewer frames than this for each queue say little about their spread.
+const FEW_FRAMES: u64 = 1_000;
+
+/// That one queue got many more frames than the others: its poll loop limits the rate while the others have time. A remark, because the
+/// frames were counted all the same.
+pub(super) fn uneven(queues: &[QueueReport], engine: Engine) -> Option<Reason> {
+    let busiest = BusiestQueue::of(queues, |queue| queue.frames_received).filter(BusiestQueue::is_uneven)?;
+    let frames: u64 = queues.iter().map(|queue| queue.frames_received).sum();
+    (frames >= FEW_FRAMES * queues.len() as u64).then(|| Reason {
+        kind: ReasonKind::UnevenQueues,
+        detail: format!(
+            "queue {} of the {engine} received {:.0} % of the frames, and an even share is {:.0} %: its poll loop limits the rate; use more flows",
+            busiest.queue,
+            100.0 * busiest.share,
+            100.0 * busiest.even_share
+        ),
+    })
+}
+
 /// A poll loop that shared its CPU measured the scheduler. An idle virtual machine takes about a hundredth of the time from a loop; a
 /// twentieth is something else that runs there.
 const MOST_AWAY: f64 = 0.05;
@@ -64,4 +83,26 @@ pub(super) fn away(hiccups: &HiccupReport, cycles: &CycleReport, engine: Engine)
             hiccups.longest_ns,
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_with_far_more_than_its_share_is_a_remark_unless_there_were_few_frames() {
+        let queues = |frames: &[u64]| {
+            let queue = |(queue, &frames_received)| QueueReport { queue, frames_received, ..QueueReport::default() };
+            (0..).zip(frames).map(queue).collect::<Vec<_>>()
+        };
+        let remark = uneven(&queues(&[2_000, 2_000, 1_900, 4_100]), Engine::Sink).unwrap();
+        assert_eq!(remark.kind, ReasonKind::UnevenQueues);
+        assert!(
+            remark.detail.contains("queue 3") && remark.detail.contains("41 %") && remark.detail.contains("even share is 25 %"),
+            "{remark}"
+        );
+        for even in [&[2_000, 2_200, 2_100, 3_700][..], &[20, 20, 19, 41], &[10_000], &[]] {
+            assert_eq!(uneven(&queues(even), Engine::Sink), None, "{even:?}");
+        }
+    }
 }

@@ -20,7 +20,10 @@ pub(super) struct Results {
     pub ceiling: Option<Ceiling>,
     pub cpu: Option<CpuCost>,
     pub view: Option<View>,
+    /// Why the result is invalid.
     pub reasons: Vec<Reason>,
+    /// What a reader should know of a valid result too.
+    pub remarks: Vec<Reason>,
 }
 
 impl Results {
@@ -33,7 +36,8 @@ impl Results {
         };
         self.parameters.insert("sender_port".to_owned(), port(&ports.sender));
         self.parameters.insert("receiver_port".to_owned(), port(&ports.receiver));
-        let verdict = Verdict::from_reasons(self.reasons);
+        let mut verdict = Verdict::from_reasons(self.reasons);
+        self.remarks.into_iter().for_each(|remark| verdict.remark(remark));
         Record {
             values: self.values,
             parameters: parameters_of(step).into_iter().chain(self.parameters).collect(),

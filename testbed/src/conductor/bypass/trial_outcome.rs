@@ -49,7 +49,7 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
         outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
         outcome.faults.extend(ended_early(Engine::Sink, received.ended_early.as_ref()));
-        if let Some(bytes) = bytes_per_frame(&received.counters, self.size).filter(|_| received.foreign == 0)
+        if let Some(bytes) = bytes_per_frame(&received.counters, &self.ports.receiver, self.size).filter(|_| received.foreign == 0)
             && (bytes - f64::from(self.size.bytes())).abs() > 0.001
         {
             outcome.faults.push(Fault::SizeNotIntended { intended: self.size.bytes(), counted_milli: (bytes * 1000.0).round() as u64 });

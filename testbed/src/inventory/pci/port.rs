@@ -1,3 +1,4 @@
+use dataplane::KernelDriver;
 use reporter::environment::KernelFiles;
 use serde::Serialize;
 
@@ -97,12 +98,10 @@ fn port(files: &KernelFiles, networks: &Networks, address: PciAddress) -> Option
 
 fn readiness(address: &PciAddress, id: PciId, driver: Option<&str>, interfaces: &[Interface]) -> Readiness {
     let routed = interfaces.iter().find(|interface| interface.has_default_route);
-    // The mlx5 driver of DPDK works through the kernel's, which keeps the function ("bifurcated").
-    let bifurcated = id.vendor == MELLANOX && driver.is_some_and(|driver| driver == "mlx5_core");
-    let in_user_space = driver.is_some_and(|driver| matches!(driver, "vfio-pci" | "igb_uio" | "uio_pci_generic"));
     match routed {
         Some(interface) => Readiness::InUse { interface: interface.name.clone() },
-        None if bifurcated || in_user_space => Readiness::Ready,
+        // Bifurcated: DPDK's driver works through the kernel's, which keeps the function.
+        None if matches!(driver.map(KernelDriver::of), Some(KernelDriver::Bifurcated | KernelDriver::UserSpace)) => Readiness::Ready,
         None if id.vendor == MELLANOX => Readiness::Bind { command: "sudo modprobe mlx5_core mlx5_ib".to_owned() },
         None => Readiness::Bind { command: format!("sudo modprobe vfio-pci && sudo dpdk-devbind.py --bind=vfio-pci {address}") },
     }

@@ -1,4 +1,9 @@
 //! Compiles the shim and generates the declarations, both with the very same flags.
+//!
+//! The shim becomes a shared library that needs DPDK's. It is embedded in the program and loaded at run time, so that the program starts where
+//! DPDK is missing (docs/architecture.md, "DPDK versions").
+
+mod functions;
 
 use std::env;
 use std::error::Error;
@@ -53,21 +58,35 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=shim");
+    println!("cargo::rerun-if-changed=build");
     let dpdk = Dpdk::find()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    compile_shim(&dpdk);
-    // After the shim, which needs them: the linker drops what it has not missed yet.
-    dpdk.print_cargo_lines();
+    dpdk.print_rerun_lines();
+    link_shim(&dpdk, &out)?;
     generate(&dpdk, &out)
 }
 
-fn compile_shim(dpdk: &Dpdk) {
+fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut build = cc::Build::new();
-    build.file("shim/shim.c").file("shim/eswitch.c").opt_level(3).warnings(true).flag("-Wno-deprecated-declarations");
+    build.file("shim/shim.c").file("shim/eswitch.c").opt_level(3).pic(true).warnings(true).flag("-Wno-deprecated-declarations");
     for flag in dpdk.cflags() {
         build.flag(flag);
     }
-    build.compile("linerate_shim");
+    let objects = build.try_compile_intermediates()?;
+    // Undefined symbols must be found now, not when the library is loaded.
+    let mut link = build.try_get_compiler()?.to_command();
+    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-Wl,--as-needed", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
+    for path in dpdk.link_paths() {
+        link.arg("-L").arg(path);
+    }
+    link.args(dpdk.libraries().iter().map(|library| format!("-l{library}")));
+    // pthread is a library of its own before glibc 2.34 (Ubuntu 20.04).
+    link.arg("-lpthread");
+    let output = link.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("the shim could not be linked with DPDK {}: {}", dpdk.version(), String::from_utf8_lossy(&output.stderr)).into())
 }
 
 fn generate(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
@@ -85,6 +104,7 @@ fn generate(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     for function in FUNCTIONS {
         builder = builder.allowlist_function(function);
     }
-    builder.generate()?.write_to_file(out.join("bindings.rs"))?;
+    let bindings = functions::look_up_at_run_time(&builder.generate()?.to_string())?;
+    std::fs::write(out.join("bindings.rs"), bindings)?;
     Ok(())
 }

@@ -1,0 +1,68 @@
+//! `linerate fleet`: the runs of many testbeds, and which testbed differs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reporter::fleet::Fleet;
+use reporter::render::{fleet_text, render_fleet};
+use reporter::runs::Runs;
+use serde_json::json;
+
+use super::history::refuse_nothing;
+use super::{CommandError, terminal_width};
+
+/// Show the runs of many testbeds: how results are distributed, which testbed or card differs, and in what its environment differs
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+DIRECTORIES
+  DIR holds a folder for each testbed with its runs, or the runs themselves. A testbed is named by its folder, or by the
+  name in testbed.toml, or by its run. Several runs of a testbed count together. What is no run is named and skipped; a
+  testbed without a valid result is named too.
+
+THE TEST
+  Results are grouped by the kinds of their ends (cpu→dpu), stack, method, size, load and configuration. Each pair of each
+  testbed is held against the spread of the others with Student's t of logarithms, after the most extreme were set aside
+  (Rosner 1983); with fewer than five values or three testbeds, against the noise within runs. p is corrected for the number of values
+  (Benjamini-Hochberg, 5 %). Where the results that differ all cross one endpoint or system, and the others do not, it is
+  named. Facts of the environment that most testbeds have otherwise stand beside it.
+
+EXAMPLES
+  linerate fleet racks/
+  linerate fleet racks/ --out fleet
+  linerate fleet racks/ --json | jq '.fleet.odd[] | {testbed, differing, place}'")]
+pub struct FleetArgs {
+    /// Directories with the runs of many testbeds
+    #[arg(value_name = "DIR", required = true)]
+    directories: Vec<PathBuf>,
+    /// Print the distribution of every result too
+    #[arg(long)]
+    all: bool,
+    /// Also write fleet.html, fleet.md and the figures there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &FleetArgs) -> Result<ExitCode, CommandError> {
+    let runs = Runs::read(&args.directories)?;
+    refuse_nothing(&runs)?;
+    let fleet = Fleet::of(&runs);
+    let name = args.directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
+    let files = match &args.out {
+        Some(into) => render_fleet(&fleet, &name, into)?.files,
+        None => Vec::new(),
+    };
+    if args.json {
+        println!("{}", json!({ "fleet": fleet, "headline": fleet.headline(), "findings": fleet.findings(), "files": files }));
+    } else {
+        print!("{}", fleet_text(&fleet, terminal_width(), args.all));
+        for file in files.iter().take(1) {
+            println!("{}", file.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,2 @@
+/// Fewer runs than this are no level: a bad night is not a step.
+pub const SHORTEST_LEVEL: usize = 3;

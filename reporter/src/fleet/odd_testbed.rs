@@ -1,0 +1,93 @@
+//! Which testbed differs, in which results, and what those results have in common: a system, an endpoint, a stack.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::environment::{self, OddFact};
+use super::{Group, Observation, Place, Testbed};
+use crate::analysis::Quantity;
+use crate::analysis::statistics::median;
+use crate::record::{EndpointId, Stack};
+
+/// A testbed with results that differ from those of the others.
+#[derive(Debug, Clone, Serialize)]
+pub struct OddTestbed {
+    /// Place among the testbeds.
+    pub testbed: usize,
+    /// How many of its results were judged.
+    pub judged: usize,
+    /// How many differ.
+    pub differing: usize,
+    /// Of those, how many are worse.
+    pub worse: usize,
+    /// The median of how much worse than usual those are; 0.05 for 5 %.
+    pub worse_by: Option<f64>,
+    /// The median of how much better the others are.
+    pub better_by: Option<f64>,
+    /// Stacks and quantities that differ.
+    pub kinds: Vec<(Stack, Quantity)>,
+    /// What the results that differ have in common, and the others have not.
+    pub place: Option<Place>,
+    /// In what its environment differs from that of most testbeds; facts of the place first, then those that fewest others share.
+    pub facts: Vec<OddFact>,
+}
+
+/// A place is named where results that cross it differ more often than the others by at least this share.
+const TELLING: f64 = 0.5;
+
+/// Testbeds that differ, those with the most results first.
+pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTestbed> {
+    let differs = |value: &Observation| value.judged.is_some_and(|judged| judged.differs);
+    let odd_ones: BTreeSet<usize> = groups.iter().flat_map(|g| &g.values).filter(|v| differs(v)).map(|v| v.testbed).collect();
+    let mut odd: Vec<OddTestbed> = odd_ones
+        .iter()
+        .map(|&testbed| {
+            let judged: Vec<(&Group, &Observation)> = groups
+                .iter()
+                .flat_map(|group| group.values.iter().map(move |value| (group, value)))
+                .filter(|(_, value)| value.testbed == testbed && value.judged.is_some())
+                .collect();
+            let differing: Vec<&(&Group, &Observation)> = judged.iter().filter(|(_, value)| differs(value)).collect();
+            let (worse, better): (Vec<f64>, Vec<f64>) = differing.iter().map(|(group, v)| group.worse_by(v)).partition(|by| *by > 0.0);
+            let kinds: BTreeSet<(Stack, Quantity)> = differing.iter().map(|(group, _)| (group.key.stack, group.quantity)).collect();
+            let of_kinds: Vec<(bool, &Observation)> = judged
+                .iter()
+                .filter(|(group, _)| kinds.contains(&(group.key.stack, group.quantity)))
+                .map(|(_, value)| (differs(value), *value))
+                .collect();
+            let place = place(&of_kinds);
+            OddTestbed {
+                testbed,
+                judged: judged.len(),
+                differing: differing.len(),
+                worse: worse.len(),
+                worse_by: median(&worse),
+                better_by: median(&better).map(|by| -by),
+                kinds: kinds.into_iter().collect(),
+                facts: environment::odd_facts(testbeds, testbed, &odd_ones, place.as_ref()),
+                place,
+            }
+        })
+        .collect();
+    odd.sort_by(|a, b| b.differing.cmp(&a.differing).then(a.testbed.cmp(&b.testbed)));
+    odd
+}
+
+/// The place that the results that differ cross, and the others do not.
+fn place(results: &[(bool, &Observation)]) -> Option<Place> {
+    let endpoints: BTreeSet<&EndpointId> = results.iter().flat_map(|(_, value)| [&value.pair.from, &value.pair.to]).collect();
+    let systems: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.system()).filter(|system| !system.is_empty()).collect();
+    let candidates =
+        endpoints.iter().map(|id| Place::Endpoint((*id).clone())).chain(systems.iter().map(|name| Place::System((*name).to_owned())));
+    let crosses = |place: &Place, value: &Observation| place.holds(&value.pair.from) || place.holds(&value.pair.to);
+    let share = |place: &Place, crossing: bool| {
+        let of: Vec<bool> = results.iter().filter(|(_, value)| crosses(place, value) == crossing).map(|(differs, _)| *differs).collect();
+        (!of.is_empty()).then(|| of.iter().filter(|differs| **differs).count() as f64 / of.len() as f64)
+    };
+    candidates
+        .filter_map(|place| Some((share(&place, true)? - share(&place, false)?, place)))
+        .filter(|(telling, _)| *telling >= TELLING)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
+        .map(|(_, place)| place)
+}

@@ -1,0 +1,122 @@
+//! A fleet in words.
+
+use super::{Fleet, OddFact, OddTestbed, PeerNoise};
+use crate::amount::{Amount, Unit, counted};
+
+/// How many facts a sentence names; the table has all.
+const NAMED: usize = 3;
+
+impl OddFact {
+    /// `firmware of b-dpu: 24.35.1012 (24.39.2048 at 11 of 12)`.
+    pub fn words(&self, testbeds: usize) -> String {
+        let of = self.endpoint.as_ref().map(|endpoint| format!(" of {endpoint}")).unwrap_or_default();
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
+        format!("{}{of}: {} ({} at {} of {testbeds})", self.what, side(&self.here), side(&self.usual), self.usual_at)
+    }
+}
+
+impl Fleet {
+    /// The answer in one sentence.
+    pub fn headline(&self) -> String {
+        let without = match self.unusable.len() {
+            0 => String::new(),
+            count => format!("; {} no valid result", counted_have(count)),
+        };
+        match self.odd.first() {
+            _ if self.tested == 0 => format!("{} cannot be held against each other{without}", counted(self.testbeds.len(), "testbed")),
+            None => format!(
+                "{} of {}: none differs from the others beyond noise{without}",
+                counted(self.groups.len(), "result"),
+                counted(self.testbeds.len(), "testbed")
+            ),
+            Some(most) => {
+                let differ = if self.odd.len() == 1 { "differs" } else { "differ" };
+                format!(
+                    "{} of {} {differ} beyond noise: {} most, {}{without}",
+                    self.odd.len(),
+                    counted(self.testbeds.len(), "testbed"),
+                    self.name(most),
+                    self.what_differs(most)
+                )
+            }
+        }
+    }
+
+    /// Each testbed that differs, then those without a result.
+    pub fn findings(&self) -> Vec<String> {
+        let odd = self.odd.iter().map(|odd| self.finding(odd));
+        let unusable = self.unusable.iter().map(|unusable| format!("{}: {}.", unusable.name, unusable.why));
+        odd.chain(unusable).collect()
+    }
+
+    /// What the findings rest on.
+    pub fn basis(&self) -> String {
+        let runs: usize = self.testbeds.iter().map(|testbed| testbed.runs.len()).sum();
+        let mut text = format!(
+            "{} of {}, {} values of {} tested",
+            counted(runs, "run"),
+            counted(self.testbeds.len(), "testbed"),
+            self.tested,
+            counted(self.groups.len(), "result")
+        );
+        if !self.skipped.is_empty() {
+            text.push_str(&format!(
+                "; {} skipped",
+                if self.skipped.len() == 1 { "1 directory".to_owned() } else { format!("{} directories", self.skipped.len()) }
+            ));
+        }
+        text.push('.');
+        text
+    }
+
+    /// How differences were told from noise.
+    pub fn method(&self) -> String {
+        let within = self.groups.iter().any(|group| group.noise == Some(PeerNoise::WithinRuns));
+        let few = if within {
+            " Results of fewer than five pairs or three testbeds are held against the noise within runs; testbeds differ by more than their repetitions do, so such a \
+             difference is real and may be usual."
+        } else {
+            ""
+        };
+        format!(
+            "Results are alike in the kinds of their ends, stack, method, size, load and configuration. A value is one pair of one testbed, the \
+             geometric mean of its repetitions. Each is held against the spread of the others with Student's t of logarithms, after the most extreme \
+             were set aside (Rosner 1983). Benjamini-Hochberg correction over {} values, level {:.0} %.{few}",
+            self.tested,
+            self.level * 100.0
+        )
+    }
+
+    /// The name of a testbed that differs.
+    pub fn name(&self, odd: &OddTestbed) -> &str {
+        self.testbeds.get(odd.testbed).map_or("", |testbed| &testbed.name)
+    }
+
+    fn finding(&self, odd: &OddTestbed) -> String {
+        let kinds: Vec<String> = odd.kinds.iter().map(|(stack, quantity)| format!("{} {quantity}", stack.label())).collect();
+        let mut text = format!("{}: {} ({}).", self.name(odd), self.what_differs(odd), kinds.join(", "));
+        if let Some(place) = &odd.place {
+            text.push_str(&format!(" Results that cross {place} differ, the others mostly do not."));
+        }
+        let facts: Vec<String> = odd.facts.iter().take(NAMED).map(|fact| fact.words(self.testbeds.len())).collect();
+        match (facts.is_empty(), odd.facts.len().saturating_sub(NAMED)) {
+            (true, _) => text.push_str(" Its recorded environment is as that of most testbeds."),
+            (false, 0) => text.push_str(&format!(" Its environment differs: {}.", facts.join("; "))),
+            (false, more) => text.push_str(&format!(" Its environment differs: {}; and {more} more.", facts.join("; "))),
+        }
+        text
+    }
+
+    fn what_differs(&self, odd: &OddTestbed) -> String {
+        let part = |count: usize, by: Option<f64>, word: &str| {
+            let by = Amount { unit: Unit::Percent, value: by.unwrap_or(0.0) * 100.0 };
+            (count > 0).then(|| format!("{count} of {} results {word} by {by}{}", odd.judged, if count > 1 { " (median)" } else { "" }))
+        };
+        let parts = [part(odd.worse, odd.worse_by, "worse"), part(odd.differing - odd.worse, odd.better_by, "better")];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn counted_have(count: usize) -> String {
+    if count == 1 { "1 more has".to_owned() } else { format!("{count} more have") }
+}
