@@ -107,7 +107,9 @@ impl RawTag {
         // As in `successor`: so much more in the sequence is so much less in the check, modulo 65535.
         let (difference, borrow) = earlier.check.overflowing_sub(ahead as u16);
         let expected = difference.wrapping_sub(u16::from(borrow));
-        self.stamp == earlier.stamp && ahead.wrapping_sub(1) < 65534 && self.check == expected
+        // Across the wrap the check would be one more.
+        let is_ahead = self.sequence > earlier.sequence && ahead < 65535;
+        self.stamp == earlier.stamp && is_ahead && self.check == expected
     }
 
     #[inline(always)]
