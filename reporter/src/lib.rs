@@ -16,6 +16,7 @@ pub mod gate;
 pub mod history;
 pub mod import;
 pub mod kernel_tools;
+mod parallel;
 pub mod record;
 pub mod render;
 pub mod runs;

@@ -11,6 +11,9 @@ use crate::record::Stack;
 /// More marks of environment changes than this hide the drawing.
 const MARKS: usize = 8;
 
+/// The series of runs that stand out.
+const STANDS_OUT: &str = "stands out";
+
 /// Each kind of result relative to its first runs: what the whole testbed did.
 pub fn kinds_by_run(history: &History) -> Option<Figure> {
     let mut kinds: BTreeMap<(Stack, Quantity), BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
@@ -78,7 +81,7 @@ pub fn result_by_run(history: &History, trend: &Trend) -> Figure {
     };
     let mut series = vec![single("run", style(6, Marker::Circle, false), dots(&usual, ""))];
     if !out.is_empty() {
-        series.push(single("stands out", style(1, Marker::Diamond, false), dots(&out, "stands out: ")));
+        series.push(single(STANDS_OUT, style(1, Marker::Diamond, false), dots(&out, "stands out: ")));
     }
     for (place, level) in trend.levels.iter().enumerate() {
         let expected = |run: usize| trend.points.iter().find(|p| p.run == run).map_or(level.mean, |p| p.expected);
@@ -88,14 +91,21 @@ pub fn result_by_run(history: &History, trend: &Trend) -> Figure {
         let label = if place + 1 == trend.levels.len() { shown(unit, expected(level.last)) } else { String::new() };
         series.push(Series { label, joined: true, ..single("level", style(0, Marker::Bar, true), points) });
     }
-    let values: Vec<f64> = series.iter().flat_map(|s| &s.points).map(|p| p.y).collect();
-    let extent = extent(&values);
+    // A run that stands out must not press the levels together: it is drawn at the edge, with its value under the pointer.
+    let of_levels: Vec<f64> = series.iter().filter(|s| s.name != STANDS_OUT).flat_map(|s| &s.points).map(|p| p.y).collect();
+    let extent = extent(&of_levels);
+    for point in series.iter_mut().filter(|s| s.name == STANDS_OUT).flat_map(|s| &mut s.points) {
+        point.y = point.y.clamp(extent.0, extent.1);
+    }
     let events: Vec<&Event> = history.events.iter().filter(|event| trend.shifts.iter().any(|s| s.run.abs_diff(event.run) <= 1)).collect();
     let beside: Vec<FactChange> = events.iter().flat_map(|event| event.environment.clone()).collect();
     Figure {
         id: format!("result-{}", slug(&trend.name())),
         title: trend.name(),
-        caption: format!("A mark is a run, a line is a level; the axis does not begin at 0. {}", of_marks(history)),
+        caption: format!(
+            "A mark is a run, a line is a level; the axis does not begin at 0. A run that stands out far is drawn at the edge. {}",
+            of_marks(history)
+        ),
         x: run_axis(history),
         y: tight_axis(trend.quantity.name(), unit, extent),
         series,

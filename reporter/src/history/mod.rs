@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::analysis::statistics::benjamini_hochberg;
 use crate::analysis::{LEVEL, VerdictCounts};
+use crate::parallel;
 use crate::runs::{Runs, Skipped};
 
 pub use environment::FactChange;
@@ -69,7 +70,7 @@ impl History {
         let (environment, restless) = environment::changes(&facts);
         let series: Vec<_> = collected.into_iter().map(|collected| collected.series).collect();
         // First all at the level itself, for p; then each at what the correction leaves of it.
-        let first: Vec<Trend> = series.iter().map(|series| Trend::of(series, LEVEL)).collect();
+        let first: Vec<Trend> = parallel::map(&series, |series| Trend::of(series, LEVEL));
         let p: Vec<f64> = first.iter().filter_map(|trend| trend.p).collect();
         let corrected = benjamini_hochberg(&p);
         let rejected = corrected.iter().filter(|p| **p <= LEVEL).count();
@@ -79,7 +80,11 @@ impl History {
         for (series, mut trend) in series.iter().zip(first) {
             if trend.p.is_some() {
                 let p = corrected.next().unwrap_or(1.0);
-                trend = Trend::of(series, if p <= LEVEL { left } else { 0.0 });
+                let level = if p <= LEVEL { left } else { 0.0 };
+                // What stands at the stricter level too needs no second look.
+                if trend.weakest_p().is_some_and(|weakest| weakest > level) {
+                    trend = Trend { p: trend.p, not_judged: trend.not_judged, ..Trend::of(series, level) };
+                }
                 trend.p_corrected = Some(p);
             }
             trends.push(trend);

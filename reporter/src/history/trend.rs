@@ -178,6 +178,11 @@ impl Trend {
         (self.levels.len() > 1).then(|| last.mean / first.mean)
     }
 
+    /// The largest p of any step or slope; none where there is none.
+    pub(super) fn weakest_p(&self) -> Option<f64> {
+        self.shifts.iter().map(|shift| shift.p).chain(self.slope.map(|slope| slope.p)).reduce(f64::max)
+    }
+
     /// The most that it changed, in standard deviations of its noise: by a step, or by its slope.
     pub fn strength(&self) -> f64 {
         let noise = self.noise.unwrap_or(0.0).max(1e-9);

@@ -7,11 +7,9 @@ mod digest;
 mod find;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use crate::archive::Archive;
+use crate::parallel;
 
 pub use digest::{ResultKey, RunDigest, RunValue};
 pub use find::{FoundRun, NoDirectory, Skipped};
@@ -29,28 +27,14 @@ impl Runs {
     /// Reads the runs in these directories: each is a run itself, or holds runs, also one folder deeper.
     pub fn read(directories: &[PathBuf]) -> Result<Runs, NoDirectory> {
         let (found, mut skipped) = find::find(directories)?;
-        let next = AtomicUsize::new(0);
-        let read: Mutex<Vec<RunDigest>> = Mutex::default();
-        let failed: Mutex<Vec<Skipped>> = Mutex::default();
-        let work = || {
-            while let Some(run) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
-                // A poisoned lock means that another reader panicked, and the scope below panics for it.
-                match digest_of(run) {
-                    Ok(digest) => read.lock().map(|mut list| list.push(digest)).unwrap_or_default(),
-                    Err(why) => {
-                        failed.lock().map(|mut list| list.push(Skipped { directory: run.directory.clone(), why })).unwrap_or_default()
-                    }
-                }
+        let mut runs = Vec::new();
+        for (run, read) in found.iter().zip(parallel::map(&found, digest_of)) {
+            match read {
+                Ok(digest) => runs.push(digest),
+                Err(why) => skipped.push(Skipped { directory: run.directory.clone(), why }),
             }
-        };
-        thread::scope(|scope| {
-            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-                scope.spawn(work);
-            }
-        });
-        let mut runs = read.into_inner().unwrap_or_default();
+        }
         runs.sort_by(|a, b| (a.started, &a.directory).cmp(&(b.started, &b.directory)));
-        skipped.extend(failed.into_inner().unwrap_or_default());
         skipped.sort_by(|a, b| a.directory.cmp(&b.directory));
         Ok(Runs { runs, skipped })
     }

@@ -87,12 +87,13 @@ impl Course {
         let steps = segment(&kept, deviation, allowed);
         let mut fits = vec![Fit::of(&x, &kept, &steps, false)];
         let line = Fit::of(&x, &kept, &Segmentation::default(), true);
-        for start in [line.slope, Fit::of(&x, &kept, &steps, true).slope] {
-            fits.push(with_slope(&x, &kept, deviation, allowed, start));
+        // A model counts only where each of its parts is shown.
+        let shown = |fit: &Fit| !fit.sloped || fit.slope_p().is_some_and(|p| p <= allowed);
+        for start in [&line, &Fit::of(&x, &kept, &steps, true)].into_iter().filter(|fit| shown(fit)) {
+            fits.push(with_slope(&x, &kept, deviation, allowed, start.slope));
         }
         fits.push(line.clone());
-        // A model counts only where each of its parts is shown.
-        fits.retain(|fit| !fit.sloped || fit.slope_p().is_some_and(|p| p <= allowed));
+        fits.retain(shown);
         fits.push(flat);
         let all_equal =
             fits.iter().any(|fit| !fit.sloped && fit.segmentation.starts.is_empty() && fit.left <= NO_SPREAD * kept.len() as f64);
