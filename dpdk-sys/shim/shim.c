@@ -42,6 +42,15 @@ int lr_eal_init(int argc, char **argv)
 	return result;
 }
 
+const char *lr_driver_directory(void)
+{
+#ifdef RTE_EAL_PMD_PATH
+	return RTE_EAL_PMD_PATH;
+#else
+	return "";
+#endif
+}
+
 int lr_errno(void)
 {
 	return rte_errno;

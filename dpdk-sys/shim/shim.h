@@ -54,6 +54,9 @@ enum lr_built {
 /* rte_eal_init() without its usage text, which it writes to standard output: that belongs to the program. */
 int lr_eal_init(int argc, char **argv);
 
+/* The folder that EAL loads drivers from; empty where DPDK has none. */
+const char *lr_driver_directory(void);
+
 /* Thread-local variables. */
 int lr_errno(void);
 unsigned int lr_lcore_id(void);

@@ -9,9 +9,9 @@ mod library;
 mod releases;
 mod version;
 
-pub use library::{LoadError, load};
+pub use library::{LoadError, load, running};
 pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS, is_representor_name};
-pub use version::{Abi, VersionMismatch, built, running};
+pub use version::{Abi, VersionMismatch, built};
 
 /// Generated at build time for the DPDK that is installed.
 #[allow(

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::bindings::NAMES;
 use crate::installed::{Installed, directories_in_use, installed};
-use crate::version::{Abi, built, check_version};
+use crate::version::{Abi, built, check_version, of_library};
 
 /// The shim, linked with DPDK.
 static SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/liblinerate_dpdk.so"));
@@ -37,7 +37,7 @@ pub(crate) fn address(at: usize) -> *mut c_void {
 pub enum LoadError {
     /// A library of DPDK is missing, or is no library that this program can use.
     #[error(
-        "DPDK cannot be loaded: linerate was built with DPDK {built}, whose libraries end in .so.{abi}, and {reason}. Installed here: {installed}. \
+        "DPDK cannot be loaded: linerate was built with DPDK {built}, whose libraries end in .so.{abi}, and the loader says: {reason}. Installed here: {installed}. \
          Install the runtime of DPDK {built}, point LD_LIBRARY_PATH at it, or build linerate with the DPDK that is here"
     )]
     Missing {
@@ -80,6 +80,11 @@ pub enum LoadError {
 pub fn load() -> Result<(), LoadError> {
     static RESULT: OnceLock<Result<(), LoadError>> = OnceLock::new();
     RESULT.get_or_init(load_once).clone()
+}
+
+/// The version of the library. Loads DPDK first.
+pub fn running() -> Result<String, LoadError> {
+    load().map(|()| of_library())
 }
 
 fn load_once() -> Result<(), LoadError> {

@@ -9,6 +9,7 @@ use dpdk_sys as sys;
 
 use super::eal::Eal;
 use super::errno::error_text;
+use super::installed_drivers;
 use super::mbuf::Mbuf;
 use crate::error::DataplaneError;
 
@@ -73,7 +74,8 @@ impl Pool {
         let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, CACHE, 0, room16, node) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Pool { memory: Arc::new(Memory { raw, _eal: Arc::clone(eal) }) }),
-            None => Err(failed(error_text())),
+            // Pools are rings, by a driver of their own.
+            None => Err(failed(installed_drivers::note_if_missing("mempool_ring").unwrap_or_else(error_text))),
         }
     }
 

@@ -10,6 +10,7 @@ mod eal;
 mod errno;
 mod eswitch;
 mod info;
+mod installed_drivers;
 mod isolation;
 mod lcore;
 mod link;

@@ -5,19 +5,19 @@ use std::ffi::{CStr, CString};
 use dpdk_sys as sys;
 
 use super::devargs::PortSpec;
-use super::{errno, log, peer};
+use super::{errno, installed_drivers, log, peer};
 use crate::error::DataplaneError;
 
 /// Creates a software port in DPDK.
 pub(crate) fn probe(spec: &PortSpec) -> Result<(), DataplaneError> {
     peer::check(spec)?;
+    let none = |log: String, advice: &str| DataplaneError::NoSuchPort { name: spec.name().to_owned(), log, advice: advice.to_owned() };
     let failed = |reason: &str| {
-        DataplaneError::NoSuchPort {
-        name: spec.name().to_owned(),
-        log: format!(" ({reason}{})", log::as_clause()),
-        advice: "Check its arguments, that its interface exists, and that you have the rights to use it (root, or CAP_NET_RAW and CAP_NET_ADMIN)"
-            .to_owned(),
-    }
+        const ADVICE: &str = "Check its arguments, that its interface exists, and that you have the rights to use it (root, or CAP_NET_RAW and CAP_NET_ADMIN)";
+        match spec.software_driver().and_then(installed_drivers::note_if_missing) {
+            Some(missing) => none(format!(": {missing}"), "`linerate doctor` checks the installation"),
+            None => none(format!(" ({reason}{})", log::as_clause()), ADVICE),
+        }
     };
     log::take();
     let devargs = CString::new(spec.devargs()).map_err(|_| failed("its name has a NUL byte"))?;

@@ -19,32 +19,67 @@ pub fn p_of_odd_ones(values: &[f64]) -> Option<Vec<f64>> {
     if values.len() < FEWEST_PEERS || variance(values)? <= 0.0 {
         return None;
     }
-    let mut rest: Vec<usize> = (0..values.len()).collect();
-    let (mut aside, mut odd) = (Vec::new(), 0);
-    while aside.len() < values.len() / 3 && rest.len() > 3 {
-        let far = |place: &usize| against(values, &rest, *place).unwrap_or(1.0);
-        let extreme = rest.iter().copied().min_by(|a, b| far(a).total_cmp(&far(b)))?;
-        let p = far(&extreme) * rest.len() as f64;
-        rest.retain(|place| *place != extreme);
-        aside.push(extreme);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    // Around their mean, so that differences of large sums keep their digits.
+    let centre = mean(values)?;
+    let away: Vec<f64> = values.iter().map(|value| value - centre).collect();
+    // The most extreme value is the lowest or the highest of those that are left.
+    let (mut low, mut high) = (0, values.len());
+    let (mut odd, mut peers) = ((low, high), Sums::of(&away));
+    let mut rest = peers;
+    for _ in 0..values.len() / 3 {
+        let (lowest, highest) = (away[order[low]], away[order[high - 1]]);
+        let (p_low, p_high) = (rest.without(lowest).p(lowest), rest.without(highest).p(highest));
+        let p = p_low.min(p_high) * rest.count;
+        if p_low <= p_high {
+            (low, rest) = (low + 1, rest.without(lowest));
+        } else {
+            (high, rest) = (high - 1, rest.without(highest));
+        }
         if p <= NO_PEER {
-            odd = aside.len();
+            (odd, peers) = ((low, high), rest);
         }
     }
-    let peers: Vec<usize> = (0..values.len()).filter(|place| !aside[..odd].contains(place)).collect();
-    Some((0..values.len()).map(|place| against(values, &peers, place).unwrap_or(1.0)).collect())
+    let mut p = vec![1.0; values.len()];
+    for (rank, &place) in order.iter().enumerate() {
+        let is_peer = (odd.0..odd.1).contains(&rank);
+        p[place] = if is_peer { peers.without(away[place]).p(away[place]) } else { peers.p(away[place]) };
+    }
+    Some(p)
 }
 
-/// p of one value, held against peers without it.
-fn against(values: &[f64], peers: &[usize], place: usize) -> Option<f64> {
-    let others: Vec<f64> = peers.iter().filter(|peer| **peer != place).map(|peer| values[*peer]).collect();
-    let (centre, spread) = (mean(&others)?, variance(&others)?);
-    let away = (values[place] - centre).abs();
-    let error = (spread * (1.0 + 1.0 / others.len() as f64)).sqrt();
-    match (away > 0.0, error > 0.0) {
-        (false, _) => Some(1.0),
-        (true, false) => Some(0.0),
-        (true, true) => Some((2.0 * lower_t(-away / error, others.len() as f64 - 1.0)?).min(1.0)),
+/// What a sample's mean and variance are made of.
+#[derive(Clone, Copy)]
+struct Sums {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Sums {
+    fn of(values: &[f64]) -> Self {
+        let squares = values.iter().map(|value| value * value).sum();
+        Sums { count: values.len() as f64, sum: values.iter().sum(), squares }
+    }
+
+    fn without(self, value: f64) -> Self {
+        Sums { count: self.count - 1.0, sum: self.sum - value, squares: self.squares - value * value }
+    }
+
+    /// p of a value that is not among them.
+    fn p(self, value: f64) -> f64 {
+        let centre = self.sum / self.count;
+        let rounding = 1e-13 * self.squares.max(value * value);
+        let within = self.squares - self.sum * centre;
+        let variance = if within > rounding { within / (self.count - 1.0) } else { 0.0 };
+        let away = (value - centre).abs();
+        let error = (variance * (1.0 + 1.0 / self.count)).sqrt();
+        match (away * away > rounding, error > 0.0) {
+            (false, _) => 1.0,
+            (true, false) => 0.0,
+            (true, true) => lower_t(-away / error, self.count - 1.0).map_or(1.0, |p| (2.0 * p).min(1.0)),
+        }
     }
 }
 

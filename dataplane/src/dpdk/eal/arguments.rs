@@ -30,8 +30,8 @@ pub(super) fn decide(memory: Memory, free_huge: u64) -> Memory {
     }
 }
 
-/// EAL's command line (DPDK, "EAL parameters").
-pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Result<Vec<String>, DataplaneError> {
+/// EAL's command line (DPDK, "EAL parameters"). EAL refuses to start where it does not know a bus that is named.
+pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId, has_auxiliary_bus: bool) -> Result<Vec<String>, DataplaneError> {
     let allowed = allow_list::allowed(&options.devices)?;
     let mut arguments = vec!["linerate".to_owned(), format!("--lcores=0@{main_cpu}")];
     let mut push = |text: &str| arguments.push(text.to_owned());
@@ -58,7 +58,7 @@ pub(super) fn build(options: &EalOptions, memory: Memory, main_cpu: CpuId) -> Re
     if options.devices.iter().all(|device| device.bus() != Bus::Pci) {
         push("--no-pci");
     }
-    if options.devices.iter().all(|device| device.bus() != Bus::Auxiliary) {
+    if has_auxiliary_bus && options.devices.iter().all(|device| device.bus() != Bus::Auxiliary) {
         // A name that no device has (auxiliary_common.c, `auxiliary_parse`).
         push("--allow=auxiliary:");
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn line(options: &EalOptions, memory: Memory) -> String {
-        build(options, memory, CpuId::new(3)).unwrap().join(" ")
+        build(options, memory, CpuId::new(3), true).unwrap().join(" ")
     }
 
     #[test]

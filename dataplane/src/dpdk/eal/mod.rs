@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::claim::Claims;
 use super::devargs::PortSpec;
 use super::errno::error_text;
-use super::log;
+use super::{installed_drivers, log};
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
 use crate::time::TickCalibration;
@@ -64,7 +64,7 @@ impl Eal {
         refuse_duplicates(&options.devices)?;
         let main_cpu = main_cpu(options.main_cpu)?;
         let memory = arguments::decide(options.memory, arguments::free_huge_megabytes());
-        let arguments = arguments::build(options, memory, main_cpu)?;
+        let arguments = arguments::build(options, memory, main_cpu, installed_drivers::has("bus_auxiliary"))?;
         if INITIALISED.swap(true, Ordering::SeqCst) {
             return Err(DataplaneError::AlreadyInitialised);
         }
