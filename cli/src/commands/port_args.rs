@@ -38,6 +38,9 @@ pub struct PortArgs {
     /// Descriptors of each transmit queue [default: 2048 on most NICs]
     #[arg(long, value_name = "COUNT", value_parser = descriptors)]
     pub tx_descriptors: Option<u16>,
+    /// Use this port although it carries the default route or the current ssh session; PORT must be that of --port
+    #[arg(long, value_name = "PORT")]
+    pub force: Option<PortSpec>,
     /// Do not use huge pages, even if some are free
     #[arg(long)]
     pub no_huge: bool,
@@ -80,6 +83,18 @@ impl PortArgs {
             End::Receiver if highest.len() >= 2 * loops => highest.into_iter().skip(loops).take(loops).collect(),
             End::Receiver if loops == 1 => highest.get(1).or(highest.first()).copied().into_iter().collect(),
             End::Sender | End::Receiver => highest.into_iter().take(loops).collect(),
+        }
+    }
+
+    /// Refuses a port whose traffic must not stop, unless --force names it. An isolated port leaves that traffic to the kernel.
+    pub fn check_port(&self) -> Result<(), CommandError> {
+        match &self.force {
+            Some(forced) if forced.name() == self.port.name() => Ok(()),
+            Some(forced) => {
+                Err(CommandError::new(format!("--force names {}, and the port is {}: name the same port", forced.name(), self.port.name())))
+            }
+            None if self.isolate => Ok(()),
+            None => Ok(testbed::inventory::check_port(&self.port)?),
         }
     }
 

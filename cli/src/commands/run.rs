@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use dataplane::PortSpec;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
@@ -70,6 +71,9 @@ pub struct RunArgs {
     /// Continue an interrupted run with its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "full", "plan", "out"])]
     resume: Option<PathBuf>,
+    /// Measure on this port although it carries the default route or the ssh session of its machine
+    #[arg(long, value_name = "PORT")]
+    force: Vec<PortSpec>,
     /// Print what would be measured, and stop
     #[arg(long)]
     dry_run: bool,
@@ -120,7 +124,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     };
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    let environment = match describe(&testbed, &interrupted) {
+    let environment = match describe(&testbed, &args.force, &interrupted) {
         Ok(environment) => Some(environment),
         // Ctrl-C has the same effect before the first measurement as during one.
         Err(AgentError::Interrupted { .. }) => None,

@@ -44,6 +44,7 @@ impl PortSession {
     /// Initialises DPDK and opens the port with the queues of `args`, and with `options` otherwise.
     pub fn open(args: &PortArgs, options: PortOptions) -> Result<PortSession, CommandError> {
         args.check_cpus()?;
+        args.check_port()?;
         let interrupted = super::interrupt_flag()?;
         let (rx_descriptors, tx_descriptors) = (args.rx_descriptors, args.tx_descriptors);
         let options = PortOptions { queues: args.queues, rx_descriptors, tx_descriptors, promiscuous: args.promiscuous, ..options };

@@ -30,6 +30,11 @@ pub enum Request {
         /// The interface that carries kernel traffic; none for an endpoint that only DPDK measures use.
         interface: Option<String>,
     },
+    /// Refuse this port if it carries the default route or the ssh session.
+    CheckPort {
+        /// The port.
+        port: PortSpec,
+    },
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
     /// Wait until the link is up.
@@ -62,6 +67,8 @@ pub struct OpenPort {
 pub enum Reply {
     /// What the machine is.
     Described(Box<EndpointEnvironment>),
+    /// The port carries nothing that must not stop.
+    PortChecked,
     /// The port is open.
     Opened(Box<Opened>),
     /// The link is up, or the limit is over.

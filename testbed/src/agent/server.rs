@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::describe::describe;
 use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
+use crate::inventory::check_port;
 
 /// The connection to the conductor failed.
 #[derive(Debug, Error)]
@@ -82,6 +83,13 @@ impl State {
     fn answer(self, request: Request, gone: &AtomicBool) -> (State, Reply) {
         match (self, request) {
             (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(interface.as_deref())))),
+            (state, Request::CheckPort { port }) => {
+                let reply = match check_port(&port) {
+                    Ok(()) => Reply::PortChecked,
+                    Err(in_use) => Reply::Failed { error: in_use.to_string() },
+                };
+                (state, reply)
+            }
             (State::Empty, Request::Open(open)) => match opened(&open) {
                 Ok((port, dataplane, dpdk)) => {
                     let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk }));

@@ -5,6 +5,7 @@
 
 mod bluefield;
 mod pci;
+mod shared_interface;
 mod software;
 mod subfunction;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 pub use bluefield::BlueFieldView;
 pub use dataplane::{PortName, Represented};
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
+pub use shared_interface::{PortInUse, Traffic, check_port};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};
 pub use subfunction::Subfunction;
 
