@@ -8,7 +8,7 @@ mod program;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use program::veth::{Veth, ip};
+use program::veth::Veth;
 use program::{errors, linerate, run};
 
 fn refused(arguments: &[&str], words: &[&str]) {

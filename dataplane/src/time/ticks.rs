@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which counter `ticks` reads.
+/// Which time-stamp counter a CPU has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TickSource {
