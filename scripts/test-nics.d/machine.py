@@ -76,14 +76,17 @@ class Role:
         log("$ " + " ".join(command))
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.said = ""
+        self.address = None
 
     def wait_ready(self, limit=60):
-        """Waits for the line that says that the port is open; the live lines follow on the same stream."""
+        """Waits for the line that says that the port is open, and its address; the live lines follow on the same stream."""
         os.set_blocking(self.process.stderr.fileno(), False)
         end = time.time() + limit
         while time.time() < end and self.process.poll() is None:
             line = self.process.stderr.readline()
             self.said += line
+            found = re.search(r"address ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})", line)
+            self.address = found[1] if found else self.address
             if any(word in line for word in ("receiving", "reflecting", "waiting", "sending")):
                 return
             if not line:

@@ -156,7 +156,7 @@ impl PortSpec {
     pub(super) fn frame_buffers(&self) -> Option<(u32, FrameSize)> {
         let buffers = self.driver().frame_buffers?;
         let size = self.argument(buffers.size_key).and_then(|size| size.parse().ok()).unwrap_or(buffers.default_size);
-        Some((size, FrameSize::new(size.saturating_sub(buffers.overhead) + FCS).unwrap_or(FrameSize::MIN)))
+        Some((size, FrameSize::nearest(size.saturating_sub(buffers.overhead) + FCS)))
     }
 
     /// One example for every kind of port, one a line.

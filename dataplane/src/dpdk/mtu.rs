@@ -23,7 +23,7 @@ pub(super) fn largest(max_mtu: u16, max_rx_pktlen: u32) -> u32 {
 /// The MTU for `rte_eth_dev_configure`, or an error where the port `name` does not carry frames of `size`. `largest` is the port's maximum.
 pub(super) fn to_configure(name: &str, size: FrameSize, largest: u32, driver: &Driver) -> Result<u16, DataplaneError> {
     if size.mtu() > largest && driver.mtu != MtuSetting::OfInterface {
-        let limit = FrameSize::new(largest + 18).unwrap_or(FrameSize::MIN);
+        let limit = FrameSize::nearest(largest + 18);
         return Err(DataplaneError::FrameTooLarge { name: name.to_owned(), size, limit });
     }
     // Not below 1500: a smaller MTU gains nothing, and drivers have a minimum.

@@ -14,6 +14,24 @@ pub enum TickSource {
 }
 
 impl TickSource {
+    /// Why the counter of this machine may not advance steadily; `None` where it does. Without these flags of the CPU, the TSC follows the CPU's
+    /// frequency or stops in deep sleep (Intel SDM 19.17.1, "Invariant TSC"; Linux: arch/x86/include/asm/cpufeatures.h). The generic timer of Arm
+    /// always is steady.
+    pub fn unsteady() -> Option<String> {
+        match TickSource::HERE {
+            TickSource::Tsc => TickSource::unsteady_by(&std::fs::read_to_string("/proc/cpuinfo").ok()?),
+            TickSource::GenericTimer => None,
+        }
+    }
+
+    fn unsteady_by(cpuinfo: &str) -> Option<String> {
+        let flags = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
+        let missing: Vec<&str> =
+            ["constant_tsc", "nonstop_tsc"].into_iter().filter(|wanted| !flags.split_whitespace().any(|flag| flag == *wanted)).collect();
+        (!missing.is_empty())
+            .then(|| format!("the CPU does not report {}: its time-stamp counter may not advance steadily", missing.join(" and ")))
+    }
+
     /// The counter of this build.
     pub const HERE: TickSource = if cfg!(target_arch = "aarch64") { TickSource::GenericTimer } else { TickSource::Tsc };
 }
@@ -35,5 +53,19 @@ pub fn ticks() -> u64 {
         // the order too.
         unsafe { std::arch::asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack, preserves_flags)) };
         ticks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_is_not_invariant_is_named() {
+        let of = |flags: &str| TickSource::unsteady_by(&format!("processor\t: 0\nflags\t\t: {flags}\n"));
+        assert_eq!(of("fpu tsc constant_tsc nonstop_tsc"), None);
+        assert!(of("fpu tsc constant_tsc").unwrap().contains("does not report nonstop_tsc"));
+        assert!(of("fpu tsc").unwrap().contains("constant_tsc and nonstop_tsc"));
+        assert_eq!(TickSource::unsteady_by("processor\t: 0\n"), None, "a kernel that lists no flags");
     }
 }

@@ -46,6 +46,15 @@ impl FrameSize {
     /// The smallest test frame over IPv6/UDP: 18 + 40 + 8 bytes of headers and FCS, and the 18-byte tag (RFC 8219 §5.1.1 says 84 too).
     pub const MIN_TEST_V6: FrameSize = FrameSize(84);
 
+    /// The frame size nearest to `bytes` bytes, FCS included: a limit above every size that is built is [`MAX`](Self::MAX).
+    pub const fn nearest(bytes: u32) -> FrameSize {
+        match bytes {
+            ..64 => Self::MIN,
+            16_001.. => Self::MAX,
+            _ => FrameSize(bytes),
+        }
+    }
+
     /// A frame of `bytes` bytes, FCS included.
     pub fn new(bytes: u32) -> Result<Self, UnitError> {
         if (Self::MIN.0..=Self::MAX.0).contains(&bytes) {
@@ -137,6 +146,14 @@ impl fmt::Display for FrameSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_beyond_every_size_is_the_largest_size() {
+        assert_eq!(
+            [0, 63, 64, 9018, 16_000, 16_001, u32::MAX].map(|bytes| FrameSize::nearest(bytes).bytes()),
+            [64, 64, 64, 9018, 16_000, 16_000, 16_000]
+        );
+    }
 
     #[test]
     fn a_64_byte_frame_is_a_60_byte_mbuf_with_18_bytes_of_udp_payload() {

@@ -21,7 +21,7 @@ use super::errno::error_text;
 use super::{installed_drivers, log};
 use crate::cpu::CpuId;
 use crate::error::DataplaneError;
-use crate::time::TickCalibration;
+use crate::time::{TickCalibration, TickSource};
 
 /// Versions of DPDK.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -77,6 +77,9 @@ impl Eal {
             return Err(DataplaneError::AlreadyInitialised);
         }
         let calibration = TickCalibration::begin();
+        if let Some(why) = TickSource::unsteady() {
+            tracing::warn!("{why}; rates and delays can be wrong: see `linerate doctor`");
+        }
         log::capture();
         init_eal(arguments, main_cpu, memory)?;
         let huge_pages = matches!(memory, Memory::HugePages { .. });
