@@ -32,7 +32,7 @@ pub use delays::{ipdv, pdv, summarise_delays};
 pub use interval::{Interval, IntervalMethod, NoInterval};
 pub use kind_effects::{KindEffect, KindEffects, NoEffectTest, NotEnoughPairs, PairObservation, kind_effects};
 pub use log_difference::{LogDifference, LogSpread, POWER};
-pub use odd_ones::{FEWEST_PEERS, p_of_odd_ones};
+pub use odd_ones::{FEWEST_PEERS, p_of_odd_ones, p_of_so_many};
 pub use sample::{geometric_mean, logs, mean, median, median_of_sorted, percentile_of_sorted, ratio_of_geometric_means, slope, variance};
 pub use shared_noise::SharedNoise;
 pub use summary::RepetitionSummary;

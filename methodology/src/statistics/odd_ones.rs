@@ -1,5 +1,7 @@
 //! Which of several values does not belong with the others.
 
+use statrs::distribution::{Binomial, DiscreteCDF};
+
 use super::distribution::lower_t;
 use super::{mean, variance};
 
@@ -47,6 +49,12 @@ pub fn p_of_odd_ones(values: &[f64]) -> Option<Vec<f64>> {
         p[place] = if is_peer { peers.without(away[place]).p(away[place]) } else { peers.p(away[place]) };
     }
     Some(p)
+}
+
+/// The chance that at least so many of several results have a p of `rate` or less where nothing differs and the results are independent.
+pub fn p_of_so_many(found: usize, of: usize, rate: f64) -> f64 {
+    let Some(fewer) = found.checked_sub(1) else { return 1.0 };
+    Binomial::new(rate.clamp(0.0, 1.0), of as u64).map_or(1.0, |chance| chance.sf(fewer as u64))
 }
 
 /// What a sample's mean and variance are made of.
@@ -102,6 +110,14 @@ mod tests {
             let rate = below as f64 / (repeats * count) as f64;
             assert!(rate < 0.014, "{rate} of {count} values at 1 %");
         }
+    }
+
+    #[test]
+    fn many_small_p_are_rarer_than_one() {
+        // 1 − 0.99^100 and 1 − 0.99^100 − 100·0.01·0.99^99.
+        assert!((p_of_so_many(1, 100, 0.01) - 0.633_97).abs() < 1e-5);
+        assert!((p_of_so_many(2, 100, 0.01) - 0.264_24).abs() < 1e-5);
+        assert_eq!(p_of_so_many(0, 100, 0.01), 1.0);
     }
 
     #[test]

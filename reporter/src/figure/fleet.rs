@@ -58,7 +58,7 @@ fn figure(fleet: &Fleet, styles: &Styles, quantity: Quantity, stack: Stack, insi
     });
     let odd: Vec<Point> = odd.collect();
     if !odd.is_empty() {
-        let style = Style { hue: Hue(1), marker: Marker::TriangleDown, dash: Dash::Solid, filled: true };
+        let style = Style { hue: Hue(6), marker: Marker::Plus, dash: Dash::Solid, filled: true };
         let name = "differs beyond noise".to_owned();
         series.push(Series { label: String::new(), keys: vec![name.clone()], name, style, joined: false, points: odd });
     }

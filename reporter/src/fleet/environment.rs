@@ -49,7 +49,7 @@ pub(super) fn odd_facts(testbeds: &[Testbed], here: usize, odd: &BTreeSet<usize>
             what: name.1.clone(),
             here: Some((*value).clone()),
             usual: Some((*usual).clone()),
-            usual_at: at.len(),
+            usual_at: at.iter().filter(|testbed| of_name.iter().all(|(other, at)| other == usual || !at.contains(testbed))).count(),
             also_at: of_name.get(value).map_or(0, |at| at.difference(odd).count()),
         });
     }

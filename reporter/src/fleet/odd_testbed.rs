@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::environment::{self, OddFact};
 use super::{Group, Observation, Place, Testbed};
+use crate::analysis::LEVEL;
 use crate::analysis::Quantity;
-use crate::analysis::statistics::median;
+use crate::analysis::statistics::{holm, median, p_of_so_many};
 use crate::record::{EndpointId, Stack};
 
 /// A testbed with results that differ from those of the others.
@@ -36,18 +37,36 @@ pub struct OddTestbed {
 /// A place is named where results that cross it differ more often than the others by at least this share.
 const TELLING: f64 = 0.5;
 
-/// Testbeds that differ, those with the most results first.
+/// p of a testbed: that so many of its results, or one so clearly, differ by chance.
+fn p_of(judged: &[(&Group, &Observation)], differing: usize, rate: f64) -> f64 {
+    let clearest = judged.iter().filter_map(|(_, value)| value.judged).map(|judged| judged.p).fold(1.0, f64::min);
+    let many = p_of_so_many(differing, judged.len(), rate);
+    (2.0 * many.min(clearest * judged.len() as f64)).min(1.0)
+}
+
+/// Testbeds that differ, those with the most results first. Of all results that differ a share is wrong, and it is spread over all testbeds: one or
+/// two of hundreds name none.
 pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTestbed> {
     let differs = |value: &Observation| value.judged.is_some_and(|judged| judged.differs);
     let odd_ones: BTreeSet<usize> = groups.iter().flat_map(|g| &g.values).filter(|v| differs(v)).map(|v| v.testbed).collect();
+    // The p up to which results count as different.
+    let rate = groups.iter().flat_map(|g| &g.values).filter(|v| differs(v)).filter_map(|v| v.judged).map(|j| j.p).fold(0.0, f64::max);
+    let of = |testbed: usize| -> Vec<(&Group, &Observation)> {
+        let values = groups.iter().flat_map(|group| group.values.iter().map(move |value| (group, value)));
+        values.filter(|(_, value)| value.testbed == testbed && value.judged.is_some()).collect()
+    };
+    let p: Vec<f64> = (0..testbeds.len())
+        .map(|testbed| {
+            let judged = of(testbed);
+            p_of(&judged, judged.iter().filter(|(_, value)| differs(value)).count(), rate)
+        })
+        .collect();
+    let corrected = holm(&p);
+    let odd_ones: BTreeSet<usize> = odd_ones.into_iter().filter(|&testbed| corrected[testbed] < LEVEL).collect();
     let mut odd: Vec<OddTestbed> = odd_ones
         .iter()
         .map(|&testbed| {
-            let judged: Vec<(&Group, &Observation)> = groups
-                .iter()
-                .flat_map(|group| group.values.iter().map(move |value| (group, value)))
-                .filter(|(_, value)| value.testbed == testbed && value.judged.is_some())
-                .collect();
+            let judged = of(testbed);
             let differing: Vec<&(&Group, &Observation)> = judged.iter().filter(|(_, value)| differs(value)).collect();
             let (worse, better): (Vec<f64>, Vec<f64>) = differing.iter().map(|(group, v)| group.worse_by(v)).partition(|by| *by > 0.0);
             let kinds: BTreeSet<(Stack, Quantity)> = differing.iter().map(|(group, _)| (group.key.stack, group.quantity)).collect();

@@ -6,13 +6,23 @@ use crate::amount::{Amount, Unit, counted};
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 3;
 
-impl OddFact {
-    /// `firmware of b-dpu: 24.35.1012 (24.39.2048 at 11 of 12)`.
-    pub fn words(&self, testbeds: usize) -> String {
-        let of = self.endpoint.as_ref().map(|endpoint| format!(" of {endpoint}")).unwrap_or_default();
-        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
-        format!("{}{of}: {} ({} at {} of {testbeds})", self.what, side(&self.here), side(&self.usual), self.usual_at)
+/// Facts as text, those that several endpoints share once: `kernel of a-cpu, b-cpu: 5.10 (6.1 at 11 of 12)`.
+fn in_words(facts: &[OddFact], testbeds: usize) -> Vec<String> {
+    let mut groups: Vec<(&OddFact, Vec<String>)> = Vec::new();
+    for fact in facts {
+        let alike = |other: &OddFact| other.what == fact.what && other.here == fact.here && other.usual == fact.usual;
+        let endpoint = fact.endpoint.iter().map(ToString::to_string);
+        match groups.iter_mut().find(|(other, _)| alike(other)) {
+            Some((_, endpoints)) => endpoints.extend(endpoint),
+            None => groups.push((fact, endpoint.collect())),
+        }
     }
+    let words = |(fact, endpoints): &(&OddFact, Vec<String>)| {
+        let of = if endpoints.is_empty() { String::new() } else { format!(" of {}", endpoints.join(", ")) };
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
+        format!("{}{of}: {} ({} at {} of {testbeds})", fact.what, side(&fact.here), side(&fact.usual), fact.usual_at)
+    };
+    groups.iter().map(words).collect()
 }
 
 impl Fleet {
@@ -46,7 +56,16 @@ impl Fleet {
     pub fn findings(&self) -> Vec<String> {
         let odd = self.odd.iter().map(|odd| self.finding(odd));
         let unusable = self.unusable.iter().map(|unusable| format!("{}: {}.", unusable.name, unusable.why));
-        odd.chain(unusable).collect()
+        odd.chain(unusable).chain(self.single_results()).collect()
+    }
+
+    /// Results that differ at testbeds that are not named.
+    fn single_results(&self) -> Option<String> {
+        let named = |testbed: usize| self.odd.iter().any(|odd| odd.testbed == testbed);
+        let differs = |value: &&super::Observation| value.judged.is_some_and(|judged| judged.differs) && !named(value.testbed);
+        let others = self.groups.iter().flat_map(|group| &group.values).filter(differs).count();
+        (others > 0)
+            .then(|| format!("{} at the other testbeds differ too: so few of so many may do so by chance.", counted(others, "result")))
     }
 
     /// What the findings rest on.
@@ -81,7 +100,8 @@ impl Fleet {
         format!(
             "Results are alike in the kinds of their ends, stack, method, size, load and configuration. A value is one pair of one testbed, the \
              geometric mean of its repetitions. Each is held against the spread of the others with Student's t of logarithms, after the most extreme \
-             were set aside (Rosner 1983). Benjamini-Hochberg correction over {} values, level {:.0} %.{few}",
+             were set aside (Rosner 1983). Benjamini-Hochberg correction over {} values, level {:.0} %. A testbed is named where so many of its results, or one so clearly, \
+             seldom differ by chance (Holm correction over the testbeds).{few}",
             self.tested,
             self.level * 100.0
         )
@@ -98,8 +118,10 @@ impl Fleet {
         if let Some(place) = &odd.place {
             text.push_str(&format!(" Results that cross {place} differ, the others mostly do not."));
         }
-        let facts: Vec<String> = odd.facts.iter().take(NAMED).map(|fact| fact.words(self.testbeds.len())).collect();
-        match (facts.is_empty(), odd.facts.len().saturating_sub(NAMED)) {
+        let mut facts = in_words(&odd.facts, self.testbeds.len());
+        let more = facts.len().saturating_sub(NAMED);
+        facts.truncate(NAMED);
+        match (facts.is_empty(), more) {
             (true, _) => text.push_str(" Its recorded environment is as that of most testbeds."),
             (false, 0) => text.push_str(&format!(" Its environment differs: {}.", facts.join("; "))),
             (false, more) => text.push_str(&format!(" Its environment differs: {}; and {more} more.", facts.join("; "))),
