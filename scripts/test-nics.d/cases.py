@@ -93,7 +93,7 @@ def on_the_wire(sent, wire, size, card):
 
 def per_queue(received, queues):
     """Every queue's frames add up to the port's, and flows that spread reach every queue."""
-    each = [queue.get("frames") or 0 for queue in received.get("queues") or []]
+    each = [queue.get("frames_received") or 0 for queue in received.get("queues") or []]
     if queues == 1 or not each:
         return "" if queues == 1 else "the report has no counts for each queue"
     if len(each) != queues or sum(each) != received.get("frames_received") or min(each) == 0:

@@ -5,9 +5,6 @@ use std::time::Duration;
 use super::meter::ticks_in;
 use crate::time::TickRate;
 
-/// Reading the link is a system call on some ports: done only after this long without a frame, and no more often.
-const LINK_INTERVAL: Duration = Duration::from_millis(250);
-
 /// The longest drain, in multiples of the idle time that ends one.
 const LONGEST_DRAIN: u64 = 10;
 
@@ -39,9 +36,7 @@ pub(super) struct Ending {
     begin: u64,
     limit: Option<u64>,
     drain: u64,
-    link_interval: u64,
     last_frame: u64,
-    last_link_check: u64,
     stopped: Option<u64>,
 }
 
@@ -50,19 +45,11 @@ impl Ending {
     /// frame has arrived for `drain`.
     pub(super) fn new(rate: TickRate, begin: u64, duration: Option<Duration>, drain: Duration) -> Self {
         let ticks = |duration| ticks_in(rate, duration);
-        Ending {
-            begin,
-            limit: duration.map(ticks),
-            drain: ticks(drain),
-            link_interval: ticks(LINK_INTERVAL),
-            last_frame: begin,
-            last_link_check: begin,
-            stopped: None,
-        }
+        Ending { begin, limit: duration.map(ticks), drain: ticks(drain), last_frame: begin, stopped: None }
     }
 
-    /// Whether the loop ends after the iteration that began at `now`; `received` says whether it received frames. `link_lost` is called
-    /// seldom.
+    /// Whether the loop ends after the iteration that began at `now`; `received` says whether it received frames. `link_lost` says whether it
+    /// was asked to stop because the link went down.
     #[inline(always)]
     pub(super) fn after(&mut self, now: u64, received: bool, stop_asked: bool, link_lost: impl FnOnce() -> bool) -> Option<End> {
         // Checked first: the loop ends on time even while frames arrive continuously.
@@ -73,12 +60,8 @@ impl Ending {
             self.last_frame = now;
         }
         if stop_asked {
-            return self.drained(now);
-        }
-        let interval_since = |tick: u64| now.wrapping_sub(tick) > self.link_interval;
-        if !received && interval_since(self.last_frame) && interval_since(self.last_link_check) {
-            self.last_link_check = now;
-            return link_lost().then_some(End::LinkLost);
+            // Nothing is in flight on a link that is down.
+            return if link_lost() { Some(End::LinkLost) } else { self.drained(now) };
         }
         None
     }
@@ -108,7 +91,11 @@ mod tests {
     const DRAIN: Duration = Duration::from_millis(50);
 
     fn never() -> bool {
-        panic!("the link is read")
+        panic!("asked before the loop was asked to stop")
+    }
+
+    fn link_is_up() -> bool {
+        false
     }
 
     #[test]
@@ -125,48 +112,37 @@ mod tests {
     fn after_a_stop_it_drains_for_an_idle_time_that_begins_with_the_stop() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
         // Idle for 200 ms before the stop: that is not part of the drain.
-        assert_eq!(ending.after(200 * MS, false, true, never), None);
-        assert_eq!(ending.after(250 * MS, false, true, never), None);
-        assert_eq!(ending.after(250 * MS, true, true, never), None);
-        assert_eq!(ending.after(300 * MS, false, true, never), None);
-        assert_eq!(ending.after(300 * MS + 1, false, true, never), Some(End::Stopped));
+        assert_eq!(ending.after(200 * MS, false, true, link_is_up), None);
+        assert_eq!(ending.after(250 * MS, false, true, link_is_up), None);
+        assert_eq!(ending.after(250 * MS, true, true, link_is_up), None);
+        assert_eq!(ending.after(300 * MS, false, true, link_is_up), None);
+        assert_eq!(ending.after(300 * MS + 1, false, true, link_is_up), Some(End::Stopped));
         assert_eq!(End::Stopped.ended_early(), None);
     }
 
     #[test]
     fn frames_without_end_do_not_keep_it_from_stopping() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
-        let end = (0..).map(|ms| (ms, ending.after(ms * MS, true, true, never))).find(|(_, end)| end.is_some());
+        let end = (0..).map(|ms| (ms, ending.after(ms * MS, true, true, link_is_up))).find(|(_, end)| end.is_some());
         assert_eq!(end, Some((501, Some(End::Stopped))));
     }
 
     #[test]
-    fn the_link_is_read_after_an_idle_time_and_seldom() {
+    fn a_lost_link_ends_it_at_once() {
         let mut ending = Ending::new(CLOCK, 0, None, DRAIN);
-        let mut reads = Vec::new();
-        for ms in 0..2000 {
-            // Frames until one second, then none.
-            let end = ending.after(ms * MS, ms < 1000, false, || {
-                reads.push(ms);
-                ms > 1600
-            });
-            if end.is_some() {
-                assert_eq!((end, ms), (Some(End::LinkLost), 1752));
-                break;
-            }
-        }
-        assert_eq!(reads, [1250, 1501, 1752]);
+        assert_eq!(ending.after(MS, true, false, never), None);
+        assert_eq!(ending.after(2 * MS, true, true, || true), Some(End::LinkLost));
         assert!(End::LinkLost.ended_early().is_some());
     }
 
     proptest! {
         #[test]
-        fn before_its_time_and_unasked_it_only_ends_with_the_link(begin: u64, iterations in prop::collection::vec((0u64..400 * MS, any::<bool>()), 0..100)) {
+        fn before_its_time_and_unasked_it_does_not_end(begin: u64, iterations in prop::collection::vec((0u64..400 * MS, any::<bool>()), 0..100)) {
             let mut ending = Ending::new(CLOCK, begin, Some(Duration::from_secs(3600)), DRAIN);
             let mut now = begin;
             for (length, received) in iterations {
                 now = now.wrapping_add(length);
-                prop_assert_eq!(ending.after(now, received, false, || false), None);
+                prop_assert_eq!(ending.after(now, received, false, never), None);
             }
         }
     }

@@ -159,16 +159,27 @@ impl<R: EngineReport> Drop for Running<R> {
     }
 }
 
-/// A port whose link is watched while a sender runs.
+/// A port whose link is watched while its poll loops run.
 pub(super) struct WatchedLink<'p, C> {
     pub(super) port: PortView<'p>,
-    /// How many frames the port has accepted, from the counters.
-    pub(super) accepted: fn(C) -> u64,
+    /// How many frames the port has accepted or received, from the counters.
+    pub(super) frames: fn(C) -> u64,
+    /// Which end of the link it is.
+    pub(super) end: LinkEnd,
+}
+
+/// When a link that is down ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkEnd {
+    /// At once when it goes down. A link that was never up is lost when the port accepts no frame during one interval.
+    Sender,
+    /// When no frame has arrived during one interval, and some had before: until then the other end may not have begun.
+    Receiver,
 }
 
 /// Runs one poll loop for each item of `work` and waits for all of them. Each loop has a thread of its own that is pinned and registered
-/// with EAL, in the order of `work`. All loops begin together. When one fails or panics, the others are stopped and the first failure is returned. When the link
-/// of `watched` goes down, all loops are stopped.
+/// with EAL, in the order of `work`. All loops begin together. When one fails or panics, the others are stopped and the first failure is
+/// returned. When the link of `watched` is lost, all loops are stopped.
 pub(super) fn run_loops<W: Send, T: Send, C: Counters>(
     eal: &Arc<Eal>,
     port: &str,
@@ -243,22 +254,30 @@ impl<C: Counters> Drop for StopOnPanic<'_, C> {
 /// How often the link of a sender's port is read.
 const LINK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Stops the loops when the link goes down, or when it is down and the port accepted no frame during one interval.
+/// Stops the loops when the link is down, by the rule of [`LinkEnd`].
 ///
-/// The loops do not read the link themselves, because that is a system call on some ports. Accepted frames alone prove nothing: some
-/// drivers accept frames while the link is down (net_af_packet: the kernel drops frames for an interface without a carrier).
+/// One thread reads the link, and no poll loop does: it is a system call on some ports and many reads of registers on others, and the link
+/// functions of drivers are not thread-safe (igb takes a hardware semaphore, e1000_phy.c). Accepted frames alone prove nothing: some drivers
+/// accept frames while the link is down (net_af_packet: the kernel drops frames for an interface without a carrier).
 fn watch<C: Counters>(watched: &WatchedLink<'_, C>, shared: &[Shared<C>], still_running: impl Fn(Duration) -> bool) {
-    let accepted = || (watched.accepted)(total(shared));
-    let (mut was_up, mut before) = (watched.port.link_is_up(), accepted());
+    let frames = || (watched.frames)(total(shared));
+    let (mut was_up, mut before) = (watched.end == LinkEnd::Sender && watched.port.link_is_up(), frames());
     while still_running(LINK_INTERVAL) {
-        let (up, now) = (watched.port.link_is_up(), accepted());
-        if !up && (was_up || now == before) {
+        let now = frames();
+        let lost = match watched.end {
+            LinkEnd::Sender => {
+                let up = watched.port.link_is_up();
+                !up && (std::mem::replace(&mut was_up, up) || now == before)
+            }
+            LinkEnd::Receiver => now > 0 && now == before && !watched.port.link_is_up(),
+        };
+        if lost {
             shared.iter().for_each(|shared| {
                 shared.stop.fetch_or(LINK_LOST, Ordering::Relaxed);
             });
             return;
         }
-        (was_up, before) = (up, now);
+        before = now;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
-use crate::engine::running::{self, Running};
+use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::reflect::{reflect_frames, set_destination};
 use crate::frame::{Classifier, Layout, prefetch_for_write};
@@ -40,7 +40,11 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
     let before = port.counters();
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, shared));
-    let results = running::run_loops(&eal, &name, &plan.cpus, port.queue_pairs(), shared, None, poll)?;
+    let queues = port.queue_pairs();
+    let watched = queues.first().map(|queue| queue.port);
+    let watched =
+        watched.map(|port| WatchedLink { port, frames: |counters: ReflectCounters| counters.frames_received, end: LinkEnd::Receiver });
+    let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
     port.has_sent();
     let missed_counter = port.driver().queue_missed;
     let report = summed(results, plan.expected_rate, CounterPair { before, after: port.counters() }, missed_counter);
@@ -161,7 +165,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
             }
             shared.show(counts);
         }
-        if let Some(end) = ending.after(now, received, shared.stop_asked(), || counts.frames_received > 0 && !port.link_is_up()) {
+        if let Some(end) = ending.after(now, received, shared.stop_asked(), || shared.link_was_lost()) {
             break end;
         }
     };

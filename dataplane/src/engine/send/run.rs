@@ -20,7 +20,7 @@ use crate::dpdk::{Burst, CounterPair, FreeTarget, MAX_BURST, Port, PortView, Que
 use crate::engine::ending::LINK_LOST;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
-use crate::engine::running::{self, Running, WatchedLink};
+use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::frame::pcap::Capture;
@@ -106,7 +106,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let mut queues = port.queue_pairs();
     let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
-    let watched = watched.map(|port| WatchedLink { port, accepted: |counters: SendCounters| counters.frames_sent });
+    let watched = watched.map(|port| WatchedLink { port, frames: |counters: SendCounters| counters.frames_sent, end: LinkEnd::Sender });
     // If there are more queues than loops, the last queue is the probe's.
     let mut probe_queue = (queues.len() > each.len()).then(|| queues.pop()).flatten();
     let work = each.into_iter().zip(queues).zip(0..).map(|((source, queue), number)| LoopWork {

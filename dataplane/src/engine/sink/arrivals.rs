@@ -209,11 +209,6 @@ impl Arrivals {
         }
     }
 
-    /// Whether a test frame has arrived.
-    pub fn any(&self) -> bool {
-        self.first.is_some()
-    }
-
     /// How many frames have arrived, of any class.
     pub fn frames(&self) -> u64 {
         self.frames

@@ -14,7 +14,7 @@ use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
-use crate::engine::running::{self, Running};
+use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
 use crate::time::{BootId, TickRate, ticks};
@@ -39,7 +39,11 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     let before = port.counters();
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, window, shared));
-    let results = running::run_loops(&eal, &name, &plan.cpus, port.queue_pairs(), shared, None, poll)?;
+    let queues = port.queue_pairs();
+    let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
+    let watched =
+        watched.map(|port| WatchedLink { port, frames: |counters: ReceiveCounters| counters.frames_received, end: LinkEnd::Receiver });
+    let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
     let missed_counter = port.driver().queue_missed;
     let counters = CounterPair { before, after: port.counters() };
     let report = summed(results, rate, plan.expected_rate, counters, missed_counter);
@@ -105,7 +109,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
                 shared.show(arrivals.counters());
             }
         }
-        if let Some(end) = ending.after(now, received, shared.stop_asked(), || !plan.outlast_link && arrivals.any() && !port.link_is_up()) {
+        if let Some(end) = ending.after(now, received, shared.stop_asked(), || shared.link_was_lost()) {
             break end;
         }
     };
