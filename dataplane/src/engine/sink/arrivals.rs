@@ -278,7 +278,7 @@ impl Arrivals {
     fn was_ours(&self, frame: &[u8], how: Corruption) -> bool {
         match how {
             Corruption::Length | Corruption::Payload | Corruption::HeaderChecksum | Corruption::UdpChecksum => true,
-            Corruption::Truncated => self.any() || self.classifier.has_senders_headers(frame),
+            Corruption::Truncated => self.first.is_some() || self.classifier.has_senders_headers(frame),
             Corruption::Tag => {
                 let remains_match =
                     |(stream, sequence)| self.streams.iter().any(|(known, tracker)| *known == stream || tracker.is_near(sequence, NEAR));
