@@ -10,31 +10,38 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::super::distribution::lower_t;
 use super::SHORTEST_LEVEL;
 
+/// The approximations hold in the tail: below these distances the number of independent places grows faster than the chance of one falls, and
+/// the product would rise with t. One edge: z · φ(z)/(1 − Φ(z)) is 2 at 1.2; two edges: 4 at 1.85.
+const TAIL_OF_ONE_EDGE: f64 = 1.2;
+const TAIL_OF_TWO_EDGES: f64 = 1.85;
+
 /// The chance that the largest |t| of all splits of a flat stretch of this many values is at least this. Two-sided.
 pub(super) fn scan_p(t: f64, freedom: f64, values: usize) -> f64 {
-    let one = if t.is_finite() { (2.0 * lower_t(-t.abs(), freedom).unwrap_or(0.5)).min(1.0) } else { 0.0 };
-    if one <= f64::MIN_POSITIVE || values < 2 * SHORTEST_LEVEL {
-        return one;
-    }
-    let Ok(normal) = Normal::new(0.0, 1.0) else { return 1.0 };
-    let far = -normal.inverse_cdf(one / 2.0);
-    let neighbours: f64 = (SHORTEST_LEVEL + 1..=values - SHORTEST_LEVEL).map(|left| independent(far, left, values, &normal)).sum();
-    (one * (1.0 + neighbours)).min(1.0)
+    of_many_places(t, freedom, values, TAIL_OF_ONE_EDGE, |far, normal| {
+        (SHORTEST_LEVEL + 1..=values - SHORTEST_LEVEL).map(|left| independent(far, left, values, normal)).sum()
+    })
 }
 
 /// The same of all stretches with a level of their own within so many values: two edges are searched for instead of one (Yao 1993,
 /// Biometrika 80:179; Olshen et al. 2004, Biostatistics 5:557).
 pub(super) fn scan_p_of_two_edges(t: f64, freedom: f64, values: usize) -> f64 {
+    of_many_places(t, freedom, values, TAIL_OF_TWO_EDGES, |far, normal| {
+        let pairs = |length| (values - length) as f64 * independent(far, length, values, normal).powi(2);
+        (SHORTEST_LEVEL..=values - SHORTEST_LEVEL).map(pairs).sum()
+    })
+}
+
+/// The chance of one place times 1 and the number of further independent `places` at the same distance in normal deviations. Nearer than
+/// `tail` it is that at `tail`, or the chance of one place where that is larger.
+fn of_many_places(t: f64, freedom: f64, values: usize, tail: f64, places: impl Fn(f64, &Normal) -> f64) -> f64 {
     let one = if t.is_finite() { (2.0 * lower_t(-t.abs(), freedom).unwrap_or(0.5)).min(1.0) } else { 0.0 };
     if one <= f64::MIN_POSITIVE || values < 2 * SHORTEST_LEVEL {
         return one;
     }
     let Ok(normal) = Normal::new(0.0, 1.0) else { return 1.0 };
     let far = -normal.inverse_cdf(one / 2.0);
-    let pairs: f64 = (SHORTEST_LEVEL..=values - SHORTEST_LEVEL)
-        .map(|length| (values - length) as f64 * independent(far, length, values, &normal).powi(2))
-        .sum();
-    (one * (1.0 + pairs)).min(1.0)
+    let (far, of_one) = if far < tail { (tail, 2.0 * normal.cdf(-tail)) } else { (far, one) };
+    (of_one * (1.0 + places(far, &normal))).min(1.0).max(one)
 }
 
 /// By how much the chance grows with the next place of an edge beside `left` of the values: 1 where places are independent.
@@ -74,8 +81,10 @@ mod tests {
         #[test]
         fn it_falls_with_t_and_is_a_probability(t in 0.0..40.0_f64, more in 0.0..5.0_f64, values in 6..600_usize) {
             let freedom = (values - 2) as f64;
-            let (near, far) = (scan_p(t, freedom, values), scan_p(t + more, freedom, values));
-            prop_assert!((0.0..=1.0).contains(&near) && far <= near + 1e-9, "{} {}", near, far);
+            for chance in [scan_p, scan_p_of_two_edges] {
+                let (near, far) = (chance(t, freedom, values), chance(t + more, freedom, values));
+                prop_assert!((0.0..=1.0).contains(&near) && far <= near + 1e-9, "{} {}", near, far);
+            }
         }
     }
 }
