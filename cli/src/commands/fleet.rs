@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use reporter::fleet::Fleet;
 use reporter::render::{fleet_text, render_fleet};
-use reporter::runs::Runs;
 use serde_json::json;
 
-use super::history::refuse_nothing;
-use super::{CommandError, terminal_width};
+use super::{CommandError, many_runs, terminal_width};
 
 /// Show the runs of many testbeds: how results are distributed, which testbed or card differs, and in what its environment differs
 #[derive(Debug, Args)]
@@ -48,21 +46,16 @@ pub struct FleetArgs {
 
 /// Runs the command.
 pub fn run(args: &FleetArgs) -> Result<ExitCode, CommandError> {
-    let runs = Runs::read(&args.directories)?;
-    refuse_nothing(&runs)?;
+    let runs = many_runs::read(&args.directories)?;
     let fleet = Fleet::of(&runs);
-    let name = args.directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
     let files = match &args.out {
-        Some(into) => render_fleet(&fleet, &name, into)?.files,
+        Some(into) => render_fleet(&fleet, &many_runs::name(&args.directories), into)?.files,
         None => Vec::new(),
     };
     if args.json {
         println!("{}", json!({ "fleet": fleet, "headline": fleet.headline(), "findings": fleet.findings(), "files": files }));
     } else {
-        print!("{}", fleet_text(&fleet, terminal_width(), args.all));
-        for file in files.iter().take(1) {
-            println!("{}", file.display());
-        }
+        many_runs::print_text(&fleet_text(&fleet, terminal_width(), args.all), &files);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use reporter::history::History;
 use reporter::render::{history_text, render_history};
-use reporter::runs::Runs;
 use serde_json::json;
 
-use super::{CommandError, terminal_width};
+use super::{CommandError, many_runs, terminal_width};
 
 /// Show the runs of a testbed over time: what changed, when, by how much, and what else changed then
 #[derive(Debug, Args)]
@@ -50,31 +49,16 @@ pub struct HistoryArgs {
 
 /// Runs the command.
 pub fn run(args: &HistoryArgs) -> Result<ExitCode, CommandError> {
-    let runs = Runs::read(&args.directories)?;
-    refuse_nothing(&runs)?;
+    let runs = many_runs::read(&args.directories)?;
     let history = History::of(&runs);
-    let name = args.directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
     let files = match &args.out {
-        Some(into) => render_history(&history, &name, into)?.files,
+        Some(into) => render_history(&history, &many_runs::name(&args.directories), into)?.files,
         None => Vec::new(),
     };
     if args.json {
         println!("{}", json!({ "history": history, "headline": history.headline(), "findings": history.findings(), "files": files }));
     } else {
-        print!("{}", history_text(&history, terminal_width(), args.all));
-        for file in files.iter().take(1) {
-            println!("{}", file.display());
-        }
+        many_runs::print_text(&history_text(&history, terminal_width(), args.all), &files);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Without a single run there is nothing to say; what was skipped says why.
-pub(super) fn refuse_nothing(runs: &Runs) -> Result<(), CommandError> {
-    if !runs.runs.is_empty() {
-        return Ok(());
-    }
-    let skipped: Vec<String> = runs.skipped.iter().map(|s| format!("{}: {}", s.directory.display(), s.why)).collect();
-    let why = if skipped.is_empty() { "the directories are empty".to_owned() } else { skipped.join("; ") };
-    Err(CommandError::new(format!("no run to read: {why}; give run directories, or a directory that contains run directories")))
 }

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod history;
 pub mod import;
 pub mod man;
+mod many_runs;
 pub mod report;
 pub mod simulate;
 

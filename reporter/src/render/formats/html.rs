@@ -20,6 +20,7 @@ use crate::analysis::{Configuration, LatencyRatio, Quantity};
 use crate::render::document::{Page, Section, Table};
 use crate::render::{format, sentences};
 
+const FRAME: &str = include_str!("../../../assets/frame.html");
 const PARTS: &str = include_str!("../../../assets/parts.html");
 const TEMPLATE: &str = include_str!("../../../assets/report.html");
 const SCRIPT: &str = include_str!("../../../assets/report.js");
@@ -50,6 +51,7 @@ pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> 
     environment.set_syntax(syntax);
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", template)?;
+    environment.add_template("frame.html", FRAME)?;
     environment.add_template("parts.html", PARTS)?;
     let hash = BASE64.encode(Sha256::digest(SCRIPT.as_bytes()));
     let style = format!("{FIGURE_STYLE}{PAGE_STYLE}");
