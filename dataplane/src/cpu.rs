@@ -46,13 +46,13 @@ impl CpuId {
         fs::read_to_string(format!("/sys/devices/system/node/node{node}/cpulist")).map_or(Vec::new(), |list| CpuId::read_list(&list))
     }
 
-    /// Reads a list of CPUs as sysfs writes it, such as `0-3,8-11`.
-    fn read_list(list: &str) -> Vec<CpuId> {
+    /// Reads a list of CPUs as sysfs writes it, such as `0-3,8-11`. Parts that are not numbers are left out.
+    pub fn read_list(list: &str) -> Vec<CpuId> {
         let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
             Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)
         };
-        list.trim().split(',').filter_map(range).flatten().map(CpuId).collect()
+        list.split(',').filter_map(range).flatten().map(CpuId).collect()
     }
 
     /// The CPU that the calling thread runs on now.

@@ -72,7 +72,7 @@ impl Calls {
     }
 }
 
-/// The four calls in which a port is set up and closed, for the ports of `names` in this order.
+/// The calls `what`, as the driver writes them for the port `name`.
 fn steps(what: [&str; 2], name: &str) -> Vec<String> {
     what.iter().map(|step| format!("{step} {name}")).collect()
 }

@@ -33,7 +33,6 @@ int lr_switch_port_get(uint16_t port, struct lr_switch_port *on_switch)
 #endif
 	}
 	snprintf(on_switch->device, sizeof(on_switch->device), "%s", name);
-	on_switch->domain = from.switch_info.domain_id;
 	on_switch->port = from.switch_info.port_id;
 	on_switch->is_representor = from.dev_flags != NULL && (*from.dev_flags & RTE_ETH_DEV_REPRESENTOR) != 0;
 	return 0;

@@ -13,7 +13,6 @@
 /* What identifies a port on its switch. */
 struct lr_switch_port {
 	char device[RTE_DEV_NAME_MAX_LEN]; /* the device that the port belongs to, such as 0000:03:00.0 */
-	uint16_t domain;                   /* UINT16_MAX: the port is on no switch */
 	uint16_t port;                     /* rte_eth_switch_info.port_id */
 	uint8_t is_representor;
 };

@@ -85,11 +85,11 @@ struct lr_dev_info {
 	const char *driver_name;
 	uint64_t rx_offload_capa, tx_offload_capa;
 	uint32_t max_rx_pktlen;
-	uint16_t min_mtu, max_mtu;
+	uint16_t max_mtu;
 	uint16_t max_rx_queues, max_tx_queues;
 	uint16_t default_rx_desc, default_tx_desc; /* 0: the driver has no choice of its own */
 	struct lr_desc_limits {
-		uint16_t min, max, align; /* max 0: no limit; align 0: any number */
+		uint16_t min, max; /* max 0: no limit */
 	} rx_desc, tx_desc;
 	uint16_t switch_domain; /* UINT16_MAX: none */
 	uint8_t is_representor;

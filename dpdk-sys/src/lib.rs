@@ -10,8 +10,8 @@ mod releases;
 mod version;
 
 pub use library::{LoadError, load, running};
-pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS, is_representor_name};
-pub use version::{Abi, VersionMismatch, built};
+pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS};
+pub use version::{Abi, built};
 
 /// Generated at build time for the DPDK that is installed.
 #[allow(

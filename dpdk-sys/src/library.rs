@@ -35,7 +35,7 @@ pub(crate) fn address(at: usize) -> *mut c_void {
 /// DPDK cannot be used. Each message names the DPDK of the build and the one that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LoadError {
-    /// A library of DPDK is missing, or is no library that this program can use.
+    /// A library of DPDK is missing, or cannot be loaded.
     #[error(
         "DPDK cannot be loaded: linerate was built with DPDK {built}, whose libraries end in .so.{abi}, and the loader says: {reason}. Installed here: {installed}. \
          Install the runtime of DPDK {built}, point LD_LIBRARY_PATH at it, or build linerate with the DPDK that is here"

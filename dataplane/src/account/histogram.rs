@@ -40,11 +40,7 @@ pub(super) fn lower_bound(index: usize) -> u64 {
 
 /// The filled buckets of a half-octave histogram, in nanoseconds.
 pub(super) fn buckets(histogram: &[u64], ticks: TickRate) -> Vec<Bucket> {
-    let below = |index: usize| {
-        let (octave, upper) = (index / 2, index % 2);
-        let bound = if upper == 0 { (1u128 << octave) + (1u128 << octave) / 2 } else { 2u128 << octave };
-        ticks.nanoseconds(u64::try_from(bound.max(2)).unwrap_or(u64::MAX))
-    };
+    let below = |index: usize| ticks.nanoseconds(lower_bound(index + 1).max(2));
     let filled = histogram.iter().enumerate().filter(|(_, count)| **count > 0);
     filled.map(|(index, &count)| Bucket { below_ns: below(index), count }).collect()
 }

@@ -285,7 +285,7 @@ static TABLE: [Driver; 15] = [
         received_frames: ReceivedFrames::WrittenByPoller,
         // `eth_dev_info`: max_rx_pktlen is RTE_ETHER_MAX_LEN, whatever the interface carries.
         mtu: MtuSetting::OfInterface,
-        // DFLT_FRAME_SIZE. A received frame stands behind TPACKET2_HDRLEN and room for a header, aligned to 16 bytes (net/packet/af_packet.c,
+        // DFLT_FRAME_SIZE. In a buffer, a received frame follows TPACKET2_HDRLEN and room for a header, aligned to 16 bytes (net/packet/af_packet.c,
         // `tpacket_rcv`): 66 bytes, and 4 for a VLAN tag.
         frame_buffers: Some(FrameBuffers { size_key: "framesz", default_size: 2048, overhead: 96, block_key: "blocksz" }),
         ..DEVICE

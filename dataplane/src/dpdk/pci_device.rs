@@ -92,7 +92,8 @@ fn link_name(path: &Path) -> Option<String> {
     Some(fs::read_link(path).ok()?.file_name()?.to_string_lossy().into_owned())
 }
 
-fn file_names(folder: &Path) -> Vec<String> {
+/// The names of the files and folders in a folder; none where it cannot be read.
+pub(super) fn file_names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 

@@ -67,6 +67,11 @@ impl<'p> PortView<'p> {
         self.info
     }
 
+    /// What is known about the port's driver.
+    pub(crate) fn driver(self) -> &'static Driver {
+        Driver::of(&self.info.driver)
+    }
+
     pub(crate) fn link_is_up(self) -> bool {
         Link::of(self.device).is_up
     }
@@ -106,9 +111,8 @@ impl Port {
     pub(crate) fn open(eal: &Arc<Eal>, spec: &PortSpec, options: PortOptions) -> Result<Port, DataplaneError> {
         let _opening = eal.opening();
         let mut device = Device::claim(eal, spec)?;
-        setup::check_representor(&device)?;
         // Checked before memory is reserved for queues that the port does not have.
-        let descriptors = setup::check_queues(&device, spec, &options)?;
+        let descriptors = setup::check(&device, spec, &options)?;
         let bytes = (options.max_frame.without_fcs() + MBUF_ROOM).max(spec.frame_buffers().map_or(0, |(size, _)| size));
         let queues = u32::from(options.queues.get());
         let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues), bytes, device.numa_node())?;
@@ -278,7 +282,7 @@ mod tests {
     #[test]
     fn a_pool_that_has_fewer_mbufs_than_a_burst_gives_those() {
         let eal = Eal::for_tests();
-        // This thread is no lcore and has no cache.
+        // This thread is not an lcore, so it has no cache.
         let pools = [Pool::new(&eal, "a test", PoolSize { in_use: 390, lcores: 0 }, 64, None).unwrap()];
         let mut held: Vec<Slots> = (0..6).map(|_| Slots::new()).collect();
         let most: Vec<Burst<'_>> = held.iter_mut().filter_map(|slots| Burst::take(&pools[0], slots, 64)).collect();

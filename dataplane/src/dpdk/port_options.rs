@@ -35,6 +35,13 @@ pub struct PortOptions {
     pub arrival_times: bool,
 }
 
+impl PortOptions {
+    /// Whether the port is set to promiscuous mode: never in isolated mode.
+    pub(super) fn is_promiscuous(&self) -> bool {
+        self.promiscuous && self.isolate.is_none()
+    }
+}
+
 impl Default for PortOptions {
     fn default() -> Self {
         PortOptions {

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn info(default: u16, max: u16) -> sys::lr_dev_info {
-        let limits = sys::lr_dev_info_lr_desc_limits { min: 64, max, align: 32 };
+        let limits = sys::lr_dev_info_lr_desc_limits { min: 64, max };
         sys::lr_dev_info { default_rx_desc: default, default_tx_desc: default, rx_desc: limits, tx_desc: limits, ..Default::default() }
     }
 

@@ -60,8 +60,7 @@ impl Capabilities {
 }
 
 /// An error where the port is a representor that carries no frames.
-pub(super) fn check_representor(device: &Device) -> Result<(), DataplaneError> {
-    let capabilities = Capabilities::of(device)?;
+fn check_representor(device: &Device, capabilities: &Capabilities) -> Result<(), DataplaneError> {
     let driver = capabilities.driver_name();
     if capabilities.0.is_representor == 0 || representors_carry_frames(&driver) {
         return Ok(());
@@ -72,9 +71,10 @@ pub(super) fn check_representor(device: &Device) -> Result<(), DataplaneError> {
     })
 }
 
-/// Checks the queues that `options` asks for, and returns how many descriptors each gets. An error where the port does not have them.
-pub(super) fn check_queues(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<Descriptors, DataplaneError> {
+/// Checks that the port can carry frames and has the queues that `options` asks for, and returns how many descriptors each queue gets.
+pub(super) fn check(device: &Device, spec: &PortSpec, options: &PortOptions) -> Result<Descriptors, DataplaneError> {
     let capabilities = Capabilities::of(device)?;
+    check_representor(device, &capabilities)?;
     let info = capabilities.0;
     let most = info.max_rx_queues.min(info.max_tx_queues);
     if options.queues.get() > most {
@@ -152,7 +152,7 @@ pub(super) fn start(
             return Err(device.error("setting the MTU", error, "Send smaller frames, or set the MTU of the interface with `ip link`"));
         }
     }
-    if options.promiscuous && options.isolate.is_none() {
+    if options.is_promiscuous() {
         // SAFETY: the port is configured.
         let error = unsafe { sys::rte_eth_promiscuous_enable(device.id()) };
         if error != 0 {
@@ -172,7 +172,7 @@ pub(super) fn start(
     if let Some(frames) = options.isolate {
         isolation::take_test_frames(device, &capabilities.driver_name(), frames, options.queues.get())?;
     }
-    Ok((describe(device, spec, options, &capabilities, &setup, mtu), time_fields))
+    Ok((describe(device, spec, options, &capabilities, &setup), time_fields))
 }
 
 /// Registers the time fields that `options` asks for. This happens before the port starts, because mlx5 looks for them then.
@@ -204,14 +204,7 @@ fn mac(device: &Device) -> MacAddress {
     MacAddress(mac.addr_bytes)
 }
 
-fn describe(
-    device: &Device,
-    spec: &PortSpec,
-    options: &PortOptions,
-    capabilities: &Capabilities,
-    setup: &sys::lr_setup,
-    mtu: u16,
-) -> PortInfo {
+fn describe(device: &Device, spec: &PortSpec, options: &PortOptions, capabilities: &Capabilities, setup: &sys::lr_setup) -> PortInfo {
     let info = &capabilities.0;
     let mut in_use = sys::lr_rings::default();
     // SAFETY: the port is set up with at least one queue in each direction; the call writes the whole structure.
@@ -223,9 +216,9 @@ fn describe(
         driver: capabilities.driver_name(),
         link_speed: Link::of(device).speed,
         mac: mac(device),
-        promiscuous: options.promiscuous && options.isolate.is_none(),
+        promiscuous: options.is_promiscuous(),
         max_frame: options.max_frame,
-        mtu: device.interface_mtu().unwrap_or(u32::from(mtu)),
+        mtu: device.interface_mtu().unwrap_or(setup.mtu),
         rss_key: (setup.queues > 1 && !spec.pairs_queues()).then(|| rss::name(setup.rss_key_len)),
         numa_node: device.numa_node(),
         rx_descriptors: ring(in_use.rx, setup.rx_desc),

@@ -79,6 +79,16 @@ impl BusiestQueue {
         self.imbalance() > Self::UNEVEN
     }
 
+    /// What an uneven spread means. `owner` follows the queue's number, such as ` of the sink`; `verb` is what happened to the frames.
+    pub fn in_words(&self, owner: &str, verb: &str) -> String {
+        format!(
+            "queue {}{owner} {verb} {:.0} % of the frames, and an even share is {:.0} %: its poll loop limits the rate; use more flows",
+            self.queue,
+            100.0 * self.share,
+            100.0 * self.even_share
+        )
+    }
+
     /// How many times its even share the busiest queue had.
     pub fn imbalance(&self) -> f64 {
         self.share / self.even_share
@@ -89,6 +99,8 @@ impl BusiestQueue {
 pub(super) struct QueueResult {
     pub(super) report: QueueReport,
     pub(super) hiccups: HiccupRecorder,
+    /// The end of the driver's name for a queue's missed frames, where it has such a counter.
+    pub(super) missed_counter: Option<&'static str>,
     /// What the poll loop's interruptions can overflow or drain.
     pub(super) rings: Vec<LoadedRing>,
 }
@@ -112,22 +124,17 @@ impl QueueResult {
             cycles,
             ..QueueReport::default()
         };
-        QueueResult { report, hiccups, rings: Vec::new() }
+        QueueResult { report, hiccups, missed_counter: port.driver().queue_missed, rings: Vec::new() }
     }
 }
 
 /// Judges the hiccups of every queue by the rate of its frames: the rate that it measured, or its share of the `expected` rate of all queues
 /// where that is higher. The mean of a run in which the rate changed is too low.
-pub(super) fn judged(
-    results: Vec<QueueResult>,
-    expected: Option<PacketRate>,
-    counters: &CounterPair,
-    missed_counter: Option<&str>,
-) -> Vec<QueueReport> {
+pub(super) fn judged(results: Vec<QueueResult>, expected: Option<PacketRate>, counters: &CounterPair) -> Vec<QueueReport> {
     let total: u64 = results.iter().map(|result| result.report.frames_received).sum();
     let grown = counters.difference();
     let judge = |result: QueueResult| {
-        let QueueResult { report, hiccups, rings } = result;
+        let QueueResult { report, hiccups, missed_counter, rings } = result;
         let share = if total == 0 { 0.0 } else { report.frames_received as f64 / total as f64 };
         let of_expected = expected.map_or(0.0, |rate| rate.pps() * share);
         let absorbed_by = |ring: &LoadedRing| {
@@ -173,11 +180,11 @@ mod tests {
         let mut hiccups = HiccupRecorder::new(CLOCK, Nanoseconds::new(25_000), descriptors, 0);
         hiccups.observe(10_000);
         let report = QueueReport { queue, frames_received: frames, rx_descriptors: descriptors, ..QueueReport::default() };
-        QueueResult { report, hiccups, rings: vec![LoadedRing { descriptors, rate }] }
+        QueueResult { report, hiccups, missed_counter: None, rings: vec![LoadedRing { descriptors, rate }] }
     }
 
     fn overflowing(results: Vec<QueueResult>, expected: Option<PacketRate>) -> Vec<u64> {
-        judged(results, expected, &CounterPair::default(), None).iter().map(QueueReport::overflowing_hiccups).collect()
+        judged(results, expected, &CounterPair::default()).iter().map(QueueReport::overflowing_hiccups).collect()
     }
 
     #[test]
@@ -217,7 +224,8 @@ mod tests {
         counters.before.extended = [("rx_q1_errors".to_owned(), 5)].into();
         counters.after.extended = [("rx_q0_errors".to_owned(), 0), ("rx_q1_errors".to_owned(), 8)].into();
         let missed = |suffix| -> Vec<Option<u64>> {
-            judged(vec![queue(0, 256, 1, None), queue(1, 256, 1, None)], None, &counters, suffix).iter().map(|queue| queue.missed).collect()
+            let of = |number| QueueResult { missed_counter: suffix, ..queue(number, 256, 1, None) };
+            judged(vec![of(0), of(1)], None, &counters).iter().map(|queue| queue.missed).collect()
         };
         assert_eq!(missed(Some("errors")), [Some(0), Some(3)]);
         assert_eq!(missed(None), [None, None]);

@@ -11,7 +11,7 @@ use crossbeam::utils::CachePadded;
 
 use super::counters::Counters;
 use crate::cpu::CpuId;
-use crate::dpdk::{Eal, Port, PortView, pin};
+use crate::dpdk::{Eal, Port, PortView, QueuePair, pin};
 use crate::error::DataplaneError;
 
 /// The final report of an engine, and the snapshot that it shows while it runs.
@@ -168,6 +168,13 @@ pub(super) struct WatchedLink<'p, C> {
     pub(super) end: LinkEnd,
 }
 
+impl<'p, C> WatchedLink<'p, C> {
+    /// The link of the port that these queues belong to.
+    pub(super) fn of(queues: &[QueuePair<'p>], end: LinkEnd, frames: fn(C) -> u64) -> Option<Self> {
+        queues.first().map(|queue| WatchedLink { port: queue.port, frames, end })
+    }
+}
+
 /// When a link that is down ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinkEnd {
@@ -251,7 +258,7 @@ impl<C: Counters> Drop for StopOnPanic<'_, C> {
     }
 }
 
-/// How often the link of a sender's port is read.
+/// How often the link of a watched port is read.
 const LINK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Stops the loops when the link is down, by the rule of [`LinkEnd`].

@@ -14,7 +14,7 @@ impl MacAddress {
     /// Every station on the segment.
     pub const BROADCAST: MacAddress = MacAddress([0xff; 6]);
 
-    /// Whether this is the address of one station: no group address (IEEE 802, the lowest bit of the first byte), and not all zero.
+    /// Whether this is the address of one station: neither a group address (IEEE 802, the lowest bit of the first byte) nor all zero.
     pub const fn is_unicast(self) -> bool {
         let [first, b, c, d, e, f] = self.0;
         first & 1 == 0 && (first | b | c | d | e | f) != 0

@@ -1,5 +1,8 @@
 //! The CPU's time-stamp counter.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
 use serde::{Deserialize, Serialize};
 
 /// Which time-stamp counter a CPU has.
@@ -19,15 +22,23 @@ impl TickSource {
     /// always is steady.
     pub fn unsteady() -> Option<String> {
         match TickSource::HERE {
-            TickSource::Tsc => TickSource::unsteady_by(&std::fs::read_to_string("/proc/cpuinfo").ok()?),
+            // The first processor's flags: the kernel makes the file anew for each reader, some KB for each processor.
+            TickSource::Tsc => {
+                let lines = BufReader::new(File::open("/proc/cpuinfo").ok()?).lines();
+                TickSource::unsteady_by(&lines.map_while(Result::ok).find(|line| line.starts_with("flags"))?)
+            }
             TickSource::GenericTimer => None,
         }
     }
 
+    /// The flags that an x86 CPU with a steady time-stamp counter has, and that this one does not have.
+    pub fn missing_flags(has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        ["constant_tsc", "nonstop_tsc"].into_iter().filter(|flag| !has(flag)).collect()
+    }
+
     fn unsteady_by(cpuinfo: &str) -> Option<String> {
         let flags = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
-        let missing: Vec<&str> =
-            ["constant_tsc", "nonstop_tsc"].into_iter().filter(|wanted| !flags.split_whitespace().any(|flag| flag == *wanted)).collect();
+        let missing = TickSource::missing_flags(|wanted| flags.split_whitespace().any(|flag| flag == wanted));
         (!missing.is_empty())
             .then(|| format!("the CPU does not report {}: its time-stamp counter may not advance steadily", missing.join(" and ")))
     }

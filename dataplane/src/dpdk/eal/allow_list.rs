@@ -7,7 +7,7 @@ use crate::dpdk::devargs::{Bus, PortSpec};
 use crate::dpdk::eswitch::{Kind, Representor};
 use crate::error::DataplaneError;
 
-/// The devargs of the devices that are no software ports.
+/// The devargs of all PCI and auxiliary devices, one entry for each.
 pub(super) fn allowed(ports: &[PortSpec]) -> Result<Vec<String>, DataplaneError> {
     let mut entries = Vec::new();
     let mut done = BTreeSet::new();

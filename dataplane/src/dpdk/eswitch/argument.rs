@@ -2,6 +2,7 @@
 //! several patterns in one list since 24.03, and `(pfX)vfY` since 25.11).
 
 use std::fmt;
+use std::str::FromStr;
 
 /// What a representor stands for. Numbers are those of DPDK's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,15 +135,16 @@ fn numbers(text: &str) -> Option<(Vec<u16>, &str)> {
 }
 
 fn range(text: &str) -> Option<(Vec<u16>, &str)> {
-    let (low, rest) = number(text)?;
-    match rest.strip_prefix('-').and_then(number) {
+    let (low, rest) = leading_number(text)?;
+    match rest.strip_prefix('-').and_then(leading_number) {
         Some((high, rest)) if low <= high => Some(((low..=high).collect(), rest)),
         Some(_) => None,
         None => Some((vec![low], rest)),
     }
 }
 
-fn number(text: &str) -> Option<(u16, &str)> {
+/// The decimal number that `text` begins with, and the rest.
+pub(super) fn leading_number<N: FromStr>(text: &str) -> Option<(N, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = text.split_at_checked(digits)?;
     Some((number.parse().ok()?, rest))

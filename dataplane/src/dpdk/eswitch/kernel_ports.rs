@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::port_name::PortName;
+use crate::dpdk::pci_device::file_names;
 
 /// The representors on the switch of the PCI device `address`, as the devargs key `representor` names them, in order. Empty where the device
 /// has no switch or is not bound to a kernel driver. `root` is `/` outside tests.
@@ -13,15 +14,11 @@ pub(in crate::dpdk) fn representors_of(root: &Path, address: &str) -> Vec<String
         let text = fs::read_to_string(interfaces.join(interface).join(file)).ok()?;
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     };
-    let names = |folder: &Path| -> Vec<String> {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-    };
     let port_of = |interface: &str| Some((text(interface, "phys_switch_id")?, PortName::parse(&text(interface, "phys_port_name")?)?));
     let own: Vec<(String, PortName)> =
-        names(&root.join(format!("sys/bus/pci/devices/{address}/net"))).iter().filter_map(|interface| port_of(interface)).collect();
+        file_names(&root.join(format!("sys/bus/pci/devices/{address}/net"))).iter().filter_map(|interface| port_of(interface)).collect();
     let Some((switch, uplink)) = own.iter().find(|(_, port)| port.representor().is_none()) else { return Vec::new() };
-    let on_switch = names(&interfaces).into_iter().filter_map(|interface| port_of(&interface));
+    let on_switch = file_names(&interfaces).into_iter().filter_map(|interface| port_of(&interface));
     let mut ports: Vec<PortName> = on_switch.filter(|(id, port)| id == switch && port.pf() == uplink.pf()).map(|(_, port)| port).collect();
     ports.sort_by_key(|port| (port.controller, format!("{:?}", port.represents)));
     let mut representors: Vec<String> = ports.into_iter().filter_map(PortName::representor).collect();

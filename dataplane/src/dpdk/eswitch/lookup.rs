@@ -98,7 +98,7 @@ fn named_representor(name: &str) -> Option<Representor> {
     Representor::only(&label.replace("4294967295", "65535"))
 }
 
-/// Whether the names mean the same: what one of them leaves out is no difference.
+/// Whether both name the same representor. A controller or physical function is compared only where both have it.
 fn is_same(named: Representor, wanted: Representor) -> bool {
     let same = |a: Option<u16>, b: Option<u16>| a.is_none() || b.is_none() || a == b;
     let pf = if named.kind == Kind::Pf { named.pf == wanted.pf } else { same(named.pf, wanted.pf) };

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::argument::leading_number;
+
 /// What a port of an e-switch is, by its `phys_port_name`: the names that the kernel's devlink gives
 /// (`__devlink_port_phys_port_name_get` in net/devlink/port.c) and that DPDK reads (`mlx5_translate_port_name` in mlx5_common_os.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -67,7 +69,7 @@ impl PortName {
         Some(PortName { controller, represents })
     }
 
-    /// The port of the wire, and the physical function, whose e-switch the port is on.
+    /// The number of the physical function whose e-switch the port is on. It is also the number of the uplink.
     pub fn pf(self) -> u32 {
         match self.represents {
             Represented::Uplink { port } => port,
@@ -99,12 +101,6 @@ impl fmt::Display for PortName {
             Represented::Sf { pf, sf } => write!(f, "representor of SF {sf} of PF {pf}"),
         }
     }
-}
-
-fn leading_number(text: &str) -> Option<(u32, &str)> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, rest) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, rest))
 }
 
 fn whole_number(text: &str) -> Option<u32> {

@@ -10,7 +10,7 @@ use crate::dpdk::mempool::{Pool, PoolSize};
 use crate::dpdk::{errno, log, probe};
 use crate::error::DataplaneError;
 
-/// Frames of a proxy that nobody polls.
+/// Mbufs of the proxy's pool. No poll loop reads its queue.
 const FRAMES: u32 = 512;
 
 /// Starts the transfer proxy of the representor `claim`, or takes the one that runs already. The claim keeps it.

@@ -41,13 +41,10 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, shared));
     let queues = port.queue_pairs();
-    let watched = queues.first().map(|queue| queue.port);
-    let watched =
-        watched.map(|port| WatchedLink { port, frames: |counters: ReflectCounters| counters.frames_received, end: LinkEnd::Receiver });
+    let watched = WatchedLink::of(&queues, LinkEnd::Receiver, |counters: ReflectCounters| counters.frames_received);
     let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
     port.has_sent();
-    let missed_counter = port.driver().queue_missed;
-    let report = summed(results, plan.expected_rate, CounterPair { before, after: port.counters() }, missed_counter);
+    let report = summed(results, plan.expected_rate, CounterPair { before, after: port.counters() });
     let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
     Ok(ReflectReport { peer_left, ..report })
 }
@@ -60,7 +57,7 @@ struct LoopResult {
 }
 
 /// The report of all loops.
-fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: CounterPair, missed_counter: Option<&str>) -> ReflectReport {
+fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: CounterPair) -> ReflectReport {
     let mut queues = Vec::new();
     let mut sum: Option<(RttRecorder, ReflectReport)> = None;
     for LoopResult { residence, report, queue } in results {
@@ -74,7 +71,7 @@ fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: Coun
         });
     }
     let Some((residence, report)) = sum else { return ReflectReport::default() };
-    let queues = judged(queues, expected, &counters, missed_counter);
+    let queues = judged(queues, expected, &counters);
     let rate = PacketRate::between(report.frames_sent, report.duration.as_secs_f64());
     ReflectReport {
         residence: RttReport::from_recorder(&residence),

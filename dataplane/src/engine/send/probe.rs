@@ -37,7 +37,8 @@ pub(super) struct ProbeCounts {
 }
 
 impl<'p> Probe<'p> {
-    /// Begins with the loop; `begin` is when the sender began. A late probe frame is skipped, because it would measure another moment than the one intended.
+    /// Begins with the loop. `begin` is when the sender began. A late probe frame is skipped: it would measure another moment than the
+    /// intended one.
     pub(super) fn new(
         plan: &SendPlan,
         source: Source,

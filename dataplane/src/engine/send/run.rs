@@ -101,12 +101,11 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
         let _ = port.limit_queues(loops, 0);
         return Err(refused);
     }
-    let missed_counter = port.driver().queue_missed;
     let before = port.counters();
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let mut queues = port.queue_pairs();
-    let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
-    let watched = watched.map(|port| WatchedLink { port, frames: |counters: SendCounters| counters.frames_sent, end: LinkEnd::Sender });
+    let watched = WatchedLink::of(&queues, LinkEnd::Sender, |counters: SendCounters| counters.frames_sent);
+    let watched = watched.filter(|_| !plan.outlast_link);
     // If there are more queues than loops, the last queue is the probe's.
     let mut probe_queue = (queues.len() > each.len()).then(|| queues.pop()).flatten();
     let work = each.into_iter().zip(queues).zip(0..).map(|((source, queue), number)| LoopWork {
@@ -125,7 +124,7 @@ fn run(port: &mut Port, plan: &SendPlan, sources: Sources, shared: &[Shared]) ->
     if limit.is_some() {
         port.limit_queues(loops, 0)?;
     }
-    Ok(summed(plan, results?, CounterPair { before, after }, missed_counter))
+    Ok(summed(plan, results?, CounterPair { before, after }))
 }
 
 /// The work of one poll loop.
@@ -328,7 +327,7 @@ impl Trial<'_> {
 }
 
 /// The report of all loops.
-fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair, missed_counter: Option<&str>) -> SendReport {
+fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> SendReport {
     let loops = results.len() as u16;
     let (stream, clock, checksums) = (plan.stream, BootId::of_this_machine(), plan.checksums());
     let mut report = SendReport { stream, clock, checksums, counters, ..SendReport::default() };
@@ -355,7 +354,7 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair, miss
         returned = Returned::sum(returned.into_iter().chain(result.returned));
         report.ended_early = report.ended_early.or(result.ended_early);
     }
-    report.queues = judged(queues, plan.highest_rate(), &report.counters, missed_counter);
+    report.queues = judged(queues, plan.highest_rate(), &report.counters);
     report.hiccups = all_hiccups(&report.queues);
     report.cycles = all_cycles(&report.queues);
     report.pacing = pacer::report(plan, loops, &report.counters);

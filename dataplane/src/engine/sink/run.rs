@@ -40,13 +40,11 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
     let poll = |queue: QueuePair<'_>, shared: &Shared| Ok(run_loop(queue, plan, rate, window, shared));
     let queues = port.queue_pairs();
-    let watched = queues.first().map(|queue| queue.port).filter(|_| !plan.outlast_link);
-    let watched =
-        watched.map(|port| WatchedLink { port, frames: |counters: ReceiveCounters| counters.frames_received, end: LinkEnd::Receiver });
+    let watched = WatchedLink::of(&queues, LinkEnd::Receiver, |counters: ReceiveCounters| counters.frames_received);
+    let watched = watched.filter(|_| !plan.outlast_link);
     let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
-    let missed_counter = port.driver().queue_missed;
     let counters = CounterPair { before, after: port.counters() };
-    let report = summed(results, rate, plan.expected_rate, counters, missed_counter);
+    let report = summed(results, rate, plan.expected_rate, counters);
     let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
     Ok(ReceiveReport { peer_left, ..report })
 }
@@ -126,13 +124,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
 }
 
 /// The report of all loops.
-fn summed(
-    results: Vec<LoopResult>,
-    rate: TickRate,
-    expected: Option<PacketRate>,
-    counters: CounterPair,
-    missed_counter: Option<&str>,
-) -> ReceiveReport {
+fn summed(results: Vec<LoopResult>, rate: TickRate, expected: Option<PacketRate>, counters: CounterPair) -> ReceiveReport {
     let (duration, idle) = combined_span(results.iter().filter_map(|result| result.span).collect());
     let duration = meter::duration(rate, duration);
     let delays = results.iter().filter_map(|result| result.delays.clone()).reduce(|mut sum, delays| {
@@ -140,7 +132,7 @@ fn summed(
         sum
     });
     let (reports, queues): (Vec<_>, Vec<_>) = results.into_iter().map(|result| (result.report, result.queue)).unzip();
-    let queues = judged(queues, expected, &counters, missed_counter);
+    let queues = judged(queues, expected, &counters);
     let sum = reports.into_iter().reduce(ReceiveReport::plus).unwrap_or_default();
     ReceiveReport {
         duration,
