@@ -15,15 +15,15 @@ use super::{CommandError, many_runs, terminal_width};
 #[command(after_long_help = "\
 DIRECTORIES
   DIR holds a folder for each testbed with its runs, or the runs themselves. A testbed is named by its folder, or by the
-  name in testbed.toml, or by its run. Several runs of a testbed count together. What is no run is named and skipped; a
-  testbed without a valid result is named too.
+  name in testbed.toml, or by its run. Several runs of a testbed count together. A directory that is not a run is named and
+  skipped, and so is a testbed without a valid result.
 
 THE TEST
   Results are grouped by the kinds of their ends (cpu→dpu), stack, method, size, load and configuration. Each pair of each
-  testbed is held against the spread of the others with Student's t of logarithms, after the most extreme were set aside
+  testbed is compared with the spread of the others with Student's t of logarithms, after the most extreme were set aside
   (Rosner 1983); with fewer than five values or three testbeds, against the noise within runs. p is corrected for the number of values
   (Benjamini-Hochberg, 5 %). Where the results that differ all cross one endpoint or system, and the others do not, it is
-  named. Facts of the environment that most testbeds have otherwise stand beside it.
+  named. Facts of the environment that differ from most testbeds are listed with it.
 
 EXAMPLES
   linerate fleet racks/

@@ -47,15 +47,11 @@ impl FrameArgs {
     }
 }
 
-/// Reads the address of one station.
+/// Reads a unicast Ethernet address.
 pub fn unicast(text: &str) -> Result<MacAddress, String> {
     let mac: MacAddress =
         text.parse().map_err(|_| format!("`{text}` is not an Ethernet address: write six bytes, such as 52:54:00:12:34:56"))?;
-    if mac.is_unicast() {
-        Ok(mac)
-    } else {
-        Err(format!("{mac} is not the address of one station (unicast): use the address of the other port"))
-    }
+    if mac.is_unicast() { Ok(mac) } else { Err(format!("{mac} is not a unicast address: use the address of the other port")) }
 }
 
 fn vlan_id(text: &str) -> Result<VlanId, String> {

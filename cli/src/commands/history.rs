@@ -16,17 +16,17 @@ use super::{CommandError, many_runs, terminal_width};
 WHAT IT SHOWS
   Each result is a series of one value a run. A series is split into levels where it steps; a drift within the levels and
   runs that stand out are named. Steps of several results at one run are one change. Facts of the environment (kernel,
-  firmware, offloads, plan, testbed, tools …) that changed at that run stand beside it.
+  firmware, offloads, plan, testbed, tools …) that changed at that run are listed with it.
 
 THE TEST
   A step is tested with Student's t of logarithms against the chance that the best place in a flat series looks as good,
   a drift with the t-test of its slope. The results of a run are many, so p is corrected (Benjamini-Hochberg, 5 %). A
-  level has at least three runs: one or two bad nights are no step. A step of three standard deviations of the noise is
+  level has at least three runs: one or two bad nights are not a step. A step of three standard deviations of the noise is
   found, and placed within one run, in 95 of 100 series of thirty runs or more. Noise is taken to be independent from
   run to run.
 
 DIRECTORIES
-  Each DIR is a run, or holds runs, also one folder deeper. What is no run, or cannot be read, is named and skipped.
+  Each DIR is a run, or holds runs, also one folder deeper. A directory that is not a run, or cannot be read, is named and skipped.
 
 EXAMPLES
   linerate history runs/

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use dataplane::{CpuId, IsolatedFrames, PortSpec};
 use methodology::units::FrameSize;
+use testbed::topology::RingSizes;
 
 use super::CommandError;
 use super::frame_args::FrameArgs;
@@ -28,8 +29,8 @@ pub struct PortArgs {
     /// ports receive all
     #[arg(long)]
     pub promiscuous: bool,
-    /// Take only test frames from the port, and leave other traffic to the kernel: a login over the same NIC survives (rte_flow_isolate).
-    /// Few drivers support it, such as mlx5; others are refused
+    /// Take only test frames from the port (rte_flow_isolate). Other traffic stays with the kernel, so a login over the same NIC keeps
+    /// working. Few drivers support this, such as mlx5; ports of other drivers are refused
     #[arg(long)]
     pub isolate: bool,
     /// Descriptors of each receive queue: frames that the port holds while the poll loop is interrupted [default: 4096 on most NICs]
@@ -116,10 +117,14 @@ impl PortArgs {
         self.isolate.then(|| IsolatedFrames { format: frame.format(), tagging: frame.tagging() })
     }
 
+    /// The ring sizes that the flags ask for.
+    pub fn rings(&self) -> RingSizes {
+        RingSizes { rx: self.rx_descriptors, tx: self.tx_descriptors }
+    }
+
     /// The port, with its number of queues, the size of its frames and its ring sizes in the devargs.
     pub fn spec(&self, largest: FrameSize) -> PortSpec {
-        let rings = self.rx_descriptors.or(self.tx_descriptors);
-        self.port.clone().with_queues(self.queues).with_frames(largest).with_descriptors(rings)
+        self.rings().in_devargs(self.port.clone().with_queues(self.queues).with_frames(largest))
     }
 
     /// Waits until the socket that this port connects to exists, because the other end may still be starting.

@@ -13,7 +13,7 @@ use methodology::units::{FrameSize, Frames, Imix, LinkSpeed, Load, Pace, PacketR
 use super::frame_args::{FrameArgs, unicast};
 use super::port_args::{End, PortArgs};
 use super::session::PortSession;
-use super::status_line::{StatusLine, poll_loop_lines, queue_lines};
+use super::status_line::{StatusLine, poll_loop_lines, queue_lines, uneven_line};
 use super::{CommandError, Format};
 
 /// Send test frames from a DPDK port, each tagged with stream, sequence number and time
@@ -310,8 +310,7 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
     lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
     lines.extend(queue_lines(&report.queues, "sent", |queue| queue.frames_sent));
     if report.returned.is_some() {
-        let uneven = queue_lines(&report.queues, "received", |queue| queue.frames_received);
-        lines.extend(uneven.into_iter().filter(|line| line.starts_with("UNEVEN")));
+        lines.extend(uneven_line(&report.queues, "received", |queue| queue.frames_received));
     }
     lines.join("\n")
 }

@@ -46,8 +46,7 @@ impl PortSession {
         args.check_cpus()?;
         args.check_port()?;
         let interrupted = super::interrupt_flag()?;
-        let (rx_descriptors, tx_descriptors) = (args.rx_descriptors, args.tx_descriptors);
-        let options = PortOptions { queues: args.queues, rx_descriptors, tx_descriptors, promiscuous: args.promiscuous, ..options };
+        let options = args.rings().in_options(PortOptions { queues: args.queues, promiscuous: args.promiscuous, ..options });
         let memory = if args.no_huge { Memory::NoHuge { megabytes: megabytes(&options) } } else { Memory::Auto };
         let spec = args.spec(options.max_frame);
         let dataplane = Dataplane::init(EalOptions { memory, devices: vec![spec.clone()], ..EalOptions::default() })?;

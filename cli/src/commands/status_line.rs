@@ -91,16 +91,13 @@ pub fn queue_lines(queues: &[QueueReport], verb: &str, frames: impl Fn(&QueueRep
             queue.hiccups.count
         )
     };
-    let mut lines: Vec<String> = queues.iter().map(line).collect();
-    if let Some(busiest) = BusiestQueue::of(queues, &frames).filter(BusiestQueue::is_uneven) {
-        lines.push(format!(
-            "UNEVEN      queue {} {verb} {:.0} % of the frames, and an even share is {:.0} %: its poll loop limits the rate; use more flows",
-            busiest.queue,
-            100.0 * busiest.share,
-            100.0 * busiest.even_share
-        ));
-    }
-    lines
+    queues.iter().map(line).chain(uneven_line(queues, verb, &frames)).collect()
+}
+
+/// The report line about a queue with many more of the `frames` than the others, where there is one.
+pub fn uneven_line(queues: &[QueueReport], verb: &str, frames: impl Fn(&QueueReport) -> u64) -> Option<String> {
+    let busiest = BusiestQueue::of(queues, frames).filter(BusiestQueue::is_uneven)?;
+    Some(format!("UNEVEN      {}", busiest.in_words("", verb)))
 }
 
 fn percent(part: u64, all: u64) -> f64 {

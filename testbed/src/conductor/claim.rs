@@ -1,5 +1,6 @@
 //! One run at a time on an interface: two runs that share one would count each other's frames and share its capacity.
 
+use std::cell::LazyCell;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::channel;
@@ -63,21 +64,22 @@ impl Claims {
     /// Claims the interfaces of every endpoint that a plan measures, each interface once.
     ///
     /// # Errors
-    /// Another run has claimed one of them, or the plan names an endpoint that is not there. An interface that cannot be claimed for another
-    /// reason is left to the measurement, which fails with that reason.
+    /// Another run has claimed one of them, or the plan names an endpoint that the testbed does not have. Where a lock cannot be tried, there
+    /// is no claim and no error: the measurement reports the cause.
     pub fn of(plan: &Plan, testbed: &Testbed) -> Result<Claims, ClaimError> {
-        let machines = Machines::of(testbed);
-        let groups = schedule::groups(plan, testbed)?;
-        let ends: Vec<&EndpointId> = groups.iter().flatten().flat_map(|step| [&step.pair.from, &step.pair.to]).collect();
+        // Every machine is asked, over ssh perhaps: only where two endpoints can share an interface.
+        let machines = LazyCell::new(|| Machines::of(testbed));
+        let pairs = schedule::all_pairs(plan, testbed)?;
+        let ends: Vec<&EndpointId> = pairs.iter().flat_map(|pair| [&pair.from, &pair.to]).collect();
         let mut claimed: Vec<&Endpoint> = Vec::new();
         let mut all = Claims::default();
         for endpoint in testbed.endpoints.iter().filter(|endpoint| ends.contains(&&endpoint.id)) {
             // A port without a kernel interface is held by its driver: vfio opens a device once.
             let Some(interface) = interface(endpoint) else { continue };
             let same = |other: &&Endpoint| {
-                machines.share(&other.id, &endpoint.id)
-                    && self::interface(other) == Some(interface)
+                self::interface(other) == Some(interface)
                     && namespace(&other.location) == namespace(&endpoint.location)
+                    && machines.share(&other.id, &endpoint.id)
             };
             if claimed.iter().any(same) {
                 continue;
@@ -102,7 +104,7 @@ fn namespace(location: &Location) -> Option<&str> {
     }
 }
 
-/// The claim of one endpoint's interface; none where it cannot be claimed and nobody is known to have it.
+/// Claims one endpoint's interface; `None` where the lock cannot be tried: no such interface, no `flock`, no connection.
 fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimError> {
     let folder = format!("/sys/class/net/{interface}");
     let spec = CommandSpec::new(endpoint.location.clone(), ["flock", "-n", &folder, "cat"]).with_stdin(Input::Piped);

@@ -16,16 +16,14 @@ pub(super) fn check(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), T
         testbed.kernel_endpoint(&pair.from)?;
         testbed.kernel_endpoint(&pair.to)?;
     }
-    let mut most = None;
-    for measure in bypass {
+    for measure in &bypass {
         check_queues(measure, testbed, pair)?;
-        most = Some(most.map_or(measure.tuning.queues, |most: PairQueues| most.max(measure.tuning.queues)));
     }
-    match most {
-        // The NUMA nodes decide which CPUs are chosen, not how many.
-        Some(queues) => testbed.cpus(pair, queues, PairNodes::default()).map(|_| ()),
-        None => Ok(()),
+    // The NUMA nodes decide which CPUs are chosen, not how many.
+    if let Some(queues) = bypass.iter().map(|measure| measure.tuning.queues).reduce(PairQueues::max) {
+        testbed.cpus(pair, queues, PairNodes::default())?;
     }
+    Ok(())
 }
 
 /// Refuses numbers of queues that the ports cannot have, and more receive queues than the flows can be shared between.

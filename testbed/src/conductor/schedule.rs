@@ -36,15 +36,18 @@ pub type Group<'p> = VecDeque<Step<'p>>;
 /// Everything the plan measures on this testbed, in order: repetition by repetition, so that a slow drift of the machine
 /// shows as spread and not as a difference between pairs.
 pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, TestbedError> {
+    let pairs = all_pairs(plan, testbed)?;
+    for pair in &pairs {
+        fits::check(plan, testbed, pair)?;
+    }
     let mut groups = Vec::new();
     for repetition in 1..=plan.repetitions {
-        for pair in all_pairs(plan, testbed)? {
-            fits::check(plan, testbed, &pair)?;
-            let wanted = plan.measures.iter().filter(|measure| measure.is_for(&pair));
+        for pair in &pairs {
+            let wanted = plan.measures.iter().filter(|measure| measure.is_for(pair));
             let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
             let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
                 measure.sizes.iter().map(|&size| Step {
-                    id: id(measure, &pair, size, repetition),
+                    id: id(measure, pair, size, repetition),
                     kind: &measure.kind,
                     pair: pair.clone(),
                     size,
@@ -59,7 +62,8 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     Ok(groups)
 }
 
-fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
+/// The pairs that a plan measures, in the order of the testbed. An error where it names an endpoint that the testbed does not have.
+pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
     let every = testbed.all_pairs();
     for pair in plan.measures.iter().filter_map(|measure| measure.pairs.only()).flatten() {
         testbed.endpoint(&pair.from)?;

@@ -15,7 +15,6 @@ use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 pub use bluefield::BlueFieldView;
-pub use dataplane::{PortName, Represented};
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
 pub use shared_interface::{PortInUse, Traffic, check_port};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};

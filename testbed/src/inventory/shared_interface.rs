@@ -4,12 +4,12 @@
 //! the middle of a trial.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dataplane::PortSpec;
 use nix::ifaddrs::getifaddrs;
+use reporter::environment::KernelFiles;
 use thiserror::Error;
 
 /// A port carries traffic that must not stop.
@@ -54,8 +54,8 @@ pub fn check_port(port: &PortSpec) -> Result<(), PortInUse> {
 
 /// What is read of a machine.
 struct Host {
-    /// Where its `/proc` and `/sys` are.
-    root: PathBuf,
+    /// Its `/proc` and `/sys`.
+    files: KernelFiles,
     /// The address of this machine that the ssh session is connected to.
     session: Option<IpAddr>,
     /// The addresses of interfaces.
@@ -64,8 +64,8 @@ struct Host {
 
 impl Host {
     fn here() -> Host {
-        let root = PathBuf::from("/");
-        let session = std::env::var("SSH_CONNECTION").ok().or_else(|| of_ancestors(&root, std::process::id()));
+        let files = KernelFiles::below(Path::new("/"));
+        let session = std::env::var("SSH_CONNECTION").ok().or_else(|| of_ancestors(&files, std::process::id()));
         let ip = |address: nix::sys::socket::SockaddrStorage| match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
             (Some(v4), _) => Some(IpAddr::V4(v4.ip())),
             (_, Some(v6)) => Some(IpAddr::V6(v6.ip())),
@@ -73,7 +73,7 @@ impl Host {
         };
         let all = getifaddrs().into_iter().flatten();
         let addresses = all.filter_map(|one| Some((one.interface_name, ip(one.address?)?))).collect();
-        Host { root, session: session.as_deref().and_then(server_address), addresses }
+        Host { files, session: session.as_deref().and_then(server_address), addresses }
     }
 
     fn check(&self, port: &PortSpec) -> Result<(), PortInUse> {
@@ -94,13 +94,12 @@ impl Host {
         if port.is_software() {
             return port.kernel_interface().map(str::to_owned).into_iter().collect();
         }
-        let buses = ["pci", "auxiliary"].map(|bus| self.root.join(format!("sys/bus/{bus}/devices/{}/net", port.name())));
-        buses.iter().flat_map(|folder| names(folder)).collect()
+        ["pci", "auxiliary"].iter().flat_map(|bus| self.files.names(&format!("sys/bus/{bus}/devices/{}/net", port.name()))).collect()
     }
 
     /// The interfaces that carry traffic which must not stop.
     fn carrying(&self) -> Vec<(String, Traffic)> {
-        let read = |file: &str| fs::read_to_string(self.root.join("proc/net").join(file)).unwrap_or_default();
+        let read = |file: &str| self.files.text(&format!("proc/net/{file}")).unwrap_or_default();
         let mut all: Vec<(String, Traffic)> = self
             .addresses
             .iter()
@@ -116,18 +115,13 @@ impl Host {
     fn with_lower(&self, interface: &str) -> BTreeSet<String> {
         let (mut found, mut waiting) = (BTreeSet::new(), vec![interface.to_owned()]);
         while let Some(name) = waiting.pop() {
-            let folder = self.root.join("sys/class/net").join(&name);
+            let names = self.files.names(&format!("sys/class/net/{name}"));
             if found.insert(name) {
-                waiting.extend(names(&folder).into_iter().filter_map(|name| name.strip_prefix("lower_").map(str::to_owned)));
+                waiting.extend(names.into_iter().filter_map(|name| name.strip_prefix("lower_").map(str::to_owned)));
             }
         }
         found
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// Flags of <linux/route.h>.
@@ -139,7 +133,7 @@ fn is_in_use(flags: &str) -> bool {
 }
 
 /// The interfaces of default routes in `/proc/net/route`: interface, destination, gateway, flags, three numbers, mask.
-fn default_routes4(routes: &str) -> impl Iterator<Item = String> {
+pub(super) fn default_routes4(routes: &str) -> impl Iterator<Item = String> {
     routes.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [interface, "00000000", _, flags, _, _, _, "00000000", ..] = fields[..] else { return None };
@@ -165,15 +159,14 @@ fn server_address(connection: &str) -> Option<IpAddr> {
 }
 
 /// `SSH_CONNECTION` of the nearest ancestor that has it: `sudo` removes it from the environment.
-fn of_ancestors(root: &Path, mut pid: u32) -> Option<String> {
+fn of_ancestors(files: &KernelFiles, mut pid: u32) -> Option<String> {
     while pid > 1 {
-        let folder = root.join(format!("proc/{pid}"));
-        let environment = fs::read(folder.join("environ")).unwrap_or_default();
-        let mut variables = environment.split(|&byte| byte == 0).map(String::from_utf8_lossy);
+        let environment = files.text(&format!("proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = environment.split('\0');
         if let Some(connection) = variables.find_map(|variable| variable.strip_prefix("SSH_CONNECTION=").map(str::to_owned)) {
             return Some(connection);
         }
-        let status = fs::read_to_string(folder.join("status")).ok()?;
+        let status = files.text(&format!("proc/{pid}/status"))?;
         pid = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()?;
     }
     None
@@ -181,6 +174,8 @@ fn of_ancestors(root: &Path, mut pid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const ROUTES: &str = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
@@ -204,7 +199,7 @@ mod tests {
         }
         folder("sys/bus/auxiliary/devices/mlx5_core.sf.2/net/eth2");
         let addresses = vec![("eth3".to_owned(), "192.0.2.7".parse().unwrap()), ("lo".to_owned(), "127.0.0.1".parse().unwrap())];
-        Host { root: root.to_owned(), session: server_address("198.51.100.1 50000 192.0.2.7 22"), addresses }
+        Host { files: KernelFiles::below(root), session: server_address("198.51.100.1 50000 192.0.2.7 22"), addresses }
     }
 
     #[test]
@@ -243,8 +238,8 @@ mod tests {
             fs::write(folder.join("environ"), environment).unwrap();
             fs::write(folder.join("status"), format!("Name:\tx\nPPid:\t{parent}\n")).unwrap();
         }
-        let connection = of_ancestors(root.path(), 30).unwrap();
+        let connection = of_ancestors(&KernelFiles::below(root.path()), 30).unwrap();
         assert_eq!(server_address(&connection), Some("fe80::2".parse().unwrap()));
-        assert_eq!(of_ancestors(root.path(), 1), None);
+        assert_eq!(of_ancestors(&KernelFiles::below(root.path()), 1), None);
     }
 }

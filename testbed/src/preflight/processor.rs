@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use dataplane::{CpuId, TickSource};
+
 use super::check::{Check, CheckLevel};
 use super::machine::Machine;
 
@@ -102,7 +104,7 @@ fn virtualised(flags: &BTreeSet<&str>) -> Option<Check> {
 fn clock(machine: &Machine, flags: &BTreeSet<&str>) -> Option<Check> {
     let source = machine.files.text("sys/devices/system/clocksource/clocksource0/current_clocksource");
     let source = source.as_deref().unwrap_or("unknown");
-    let missing: Vec<&str> = ["constant_tsc", "nonstop_tsc"].into_iter().filter(|flag| !flags.contains(flag)).collect();
+    let missing = TickSource::missing_flags(|flag| flags.contains(flag));
     Some(if !flags.contains("tsc") {
         Check::ok("clock", format!("no TSC; clock source {source}"))
     } else if !missing.is_empty() {
@@ -134,9 +136,5 @@ fn mitigations(machine: &Machine) -> Option<Check> {
 
 /// Reads `0-3,8` (cpuset(7), "List format").
 pub(super) fn cpu_list(text: &str) -> BTreeSet<u32> {
-    let span = |part: &str| -> Option<std::ops::RangeInclusive<u32>> {
-        let (first, last) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    };
-    text.split(',').filter_map(span).flatten().collect()
+    CpuId::read_list(text).into_iter().map(CpuId::number).collect()
 }

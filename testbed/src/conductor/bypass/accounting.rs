@@ -45,7 +45,8 @@ impl Discards {
     }
 }
 
-/// Bytes per received frame as the port counted them, FCS included; none where it counts no bytes, or also those of frames that it discarded.
+/// Bytes per received frame as the port counted them, FCS included. `None` where the port counts no bytes, or
+/// where it discarded frames and counts their bytes too.
 ///
 /// Most drivers leave the FCS out of their byte counters (mlx5, virtio, vhost) and some count it: within half a byte of
 /// L − 4 the FCS was left out, and is added here.
@@ -94,7 +95,7 @@ mod tests {
             counters
         };
         let of = |driver, missed| bytes_per_frame_of(&lossy(missed), DriverCounters::of(driver, "DPDK 24.11.2").bytes, FrameSize::MIN);
-        // A loss of 2 % is no frame of another size.
+        // A loss of 2 % does not show frames of another size.
         for driver in ["net_i40e", "net_ice", "net_iavf"] {
             assert_eq!((of(driver, 0), of(driver, 20)), (Some(64.0), None), "{driver}");
         }

@@ -37,7 +37,7 @@ fn queue_use(queue: &QueueReport) -> QueueUse {
     }
 }
 
-/// A loop that moved no frames has no cost for each.
+/// `None` where the loop moved no frames: there is no cost per frame then.
 fn positive(value: f64) -> Option<f64> {
     (value > 0.0).then_some(value)
 }

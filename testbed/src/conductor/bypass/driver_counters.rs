@@ -45,9 +45,13 @@ pub enum ByteCount {
     WithDiscards,
 }
 
-/// MeasureKind every driver has: `imissed` and `rx_nombuf` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h). The second is ethdev's own count of failed
-/// allocations wherever a driver does not set it (lib/ethdev/rte_ethdev.c, `rte_eth_stats_get`).
+/// Counted for every driver: `imissed` of `rte_eth_stats` (lib/ethdev/rte_ethdev.h).
 const MISSED: Domain = Domain::Sum(&["rx_missed"]);
+
+/// Counted for every driver: `rx_nombuf` of `rte_eth_stats`. Where a driver does not set it, it is ethdev's own count of failed allocations
+/// (lib/ethdev/rte_ethdev.c, `rte_eth_stats_get`).
+const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);
+
 /// Pause frames received, with those by priority, as i40e and ixgbe name them.
 const PRIORITY_PAUSE_RECEIVED: Domain = Domain::Sum(&[
     "xstats.rx_xon_packets",
@@ -63,8 +67,6 @@ const PRIORITY_PAUSE_SENT: Domain = Domain::Sum(&[
     "xstats.tx_priority*_xon_packets",
     "xstats.tx_priority*_xoff_packets",
 ]);
-
-const NO_MBUF: Domain = Domain::Sum(&["rx_no_mbuf"]);
 
 const TABLE: [DriverCounters; 9] = [
     DriverCounters {

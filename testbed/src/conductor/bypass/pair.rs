@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::plan::PortTuning;
-use crate::topology::{Endpoint, PairCpus, PairNodes, Testbed, TestbedError};
+use crate::topology::{Endpoint, PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -88,12 +88,9 @@ impl Listening {
         let to = testbed.endpoint(&pair.to)?;
         let mut receiver = Agent::start(to)?;
         receiver.greet(wait)?;
-        let queues = tuning.queues.receiver;
-        let options = PortOptions { max_frame, queues, promiscuous: to.promiscuous, ..PortOptions::default() };
+        let options = PortOptions { max_frame, queues: tuning.queues.receiver, promiscuous: to.promiscuous, ..PortOptions::default() };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let options = ports.receiver_rings.in_options(options);
-        let port = ports.receiver.with_queues(queues).with_frames(max_frame);
-        let receiver_port = receiver.open(OpenPort { port, options }, wait)?;
+        let receiver_port = receiver.open(port_of_end(ports.receiver, ports.receiver_rings, options), wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
 
@@ -104,26 +101,22 @@ impl Listening {
 
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
-        let Listening { mut receiver, receiver_port, tuning } = self;
+        let Listening { mut receiver, mut receiver_port, tuning } = self;
         let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
         sender.greet(wait)?;
-        let (queues, max_frame) = (tuning.queues.sender, receiver_port.port.max_frame);
         let options = PortOptions {
-            max_frame,
-            queues,
+            max_frame: receiver_port.port.max_frame,
+            queues: tuning.queues.sender,
             promiscuous: from.promiscuous,
             send_on_timestamp: tuning.pacing == Pacing::SendOnTimestamp,
             ..PortOptions::default()
         };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let options = ports.sender_rings.in_options(options);
-        let port = ports.sender.with_queues(queues).with_frames(max_frame);
-        let opened = sender.open(OpenPort { port, options }, wait);
+        let opened = sender.open(port_of_end(ports.sender, ports.sender_rings, options), wait);
         // If the receiver has exited, the sender's error is only a consequence.
         let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
-        let mut receiver_port = receiver_port;
         // Only a link that is up has a speed, and both must be open for that.
         sender_port.port.link_speed = link_speed(&mut sender, interrupted)?;
         receiver_port.port.link_speed = link_speed(&mut receiver, interrupted)?;
@@ -159,6 +152,11 @@ fn link_speed(agent: &mut Agent, interrupted: &AtomicBool) -> Result<Option<Link
 /// them to one port only. None for ports whose frames the kernel would keep then.
 fn destination(receiver: &PortSpec, opened: &Opened) -> Option<MacAddress> {
     Some(opened.port.mac).filter(|mac| mac.is_unicast() && receiver.is_reached_by_its_address())
+}
+
+/// The port of one end, with its queues, frames and rings in the devargs where its driver reads them there, and in the options.
+fn port_of_end(port: PortSpec, rings: RingSizes, options: PortOptions) -> OpenPort {
+    OpenPort { port: port.with_queues(options.queues).with_frames(options.max_frame), options: rings.in_options(options) }
 }
 
 impl BypassPair {

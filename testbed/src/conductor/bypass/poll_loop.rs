@@ -53,15 +53,8 @@ const FEW_FRAMES: u64 = 1_000;
 pub(super) fn uneven(queues: &[QueueReport], engine: Engine) -> Option<Reason> {
     let busiest = BusiestQueue::of(queues, |queue| queue.frames_received).filter(BusiestQueue::is_uneven)?;
     let frames: u64 = queues.iter().map(|queue| queue.frames_received).sum();
-    (frames >= FEW_FRAMES * queues.len() as u64).then(|| Reason {
-        kind: ReasonKind::UnevenQueues,
-        detail: format!(
-            "queue {} of the {engine} received {:.0} % of the frames, and an even share is {:.0} %: its poll loop limits the rate; use more flows",
-            busiest.queue,
-            100.0 * busiest.share,
-            100.0 * busiest.even_share
-        ),
-    })
+    (frames >= FEW_FRAMES * queues.len() as u64)
+        .then(|| Reason { kind: ReasonKind::UnevenQueues, detail: busiest.in_words(&format!(" of the {engine}"), "received") })
 }
 
 /// A poll loop that shared its CPU measured the scheduler. An idle virtual machine takes about a hundredth of the time from a loop; a

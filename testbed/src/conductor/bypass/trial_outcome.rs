@@ -86,10 +86,10 @@ impl OutcomeOf<'_> {
 /// longer than `schedule`, because its schedule gives frames up then; if the ring of a receiving queue may not hold the late frames; or if the
 /// generator's own ring could not bridge the time.
 fn of_generator(schedule: Duration, sent: &SendReport, receiving: &[QueueReport]) -> Hiccups {
-    let receiver = receiving.iter().filter_map(|queue| queue.absorbed).min();
-    let limit = receiver.into_iter().chain([Seconds::from(schedule).nanoseconds()]).min();
-    let of_queue = |queue: &QueueReport| hiccups_above(&queue.hiccups, limit.into_iter().chain(queue.absorbed).min()?).into();
-    sent.queues.iter().filter_map(of_queue).fold(Hiccups::default(), together)
+    let schedule = Seconds::from(schedule).nanoseconds();
+    let limit = receiving.iter().filter_map(|queue| queue.absorbed).fold(schedule, Nanoseconds::min);
+    let of_queue = |queue: &QueueReport| hiccups_above(&queue.hiccups, queue.absorbed.map_or(limit, |own| own.min(limit)));
+    sent.queues.iter().map(of_queue).fold(Hiccups::default(), together)
 }
 
 /// The hiccups of a receiver that can have overflowed the ring of their queue, at the rate of that queue.

@@ -46,7 +46,6 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
             )
         })
     });
-    let details: Vec<String> = details.collect();
     for detail in details {
         record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
     }

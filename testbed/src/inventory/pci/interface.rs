@@ -1,5 +1,4 @@
 use methodology::units::LinkSpeed;
-use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 /// A kernel interface.
@@ -13,12 +12,4 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// Whether the default route leaves through it.
     pub has_default_route: bool,
-}
-
-/// Interfaces with an IPv4 default route: destination and mask 0 in `/proc/net/route`.
-pub(super) fn default_route_interfaces(files: &KernelFiles) -> Vec<String> {
-    let table = files.text("proc/net/route").unwrap_or_default();
-    let is_default = |fields: &[&str]| fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000");
-    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|fields| is_default(fields)).filter_map(|fields| fields.first().map(|name| (*name).to_owned())).collect()
 }

@@ -1,10 +1,11 @@
+use dataplane::{PortName, Represented};
 use methodology::units::LinkSpeed;
 use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 use super::address::PciAddress;
-use super::interface::{Interface, default_route_interfaces};
-use dataplane::{PortName, Represented};
+use super::interface::Interface;
+use crate::inventory::shared_interface::default_routes4;
 
 /// A port of an e-switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,7 +35,7 @@ pub(super) struct PciNetwork {
 
 impl Networks {
     pub(super) fn read(files: &KernelFiles) -> Self {
-        let routed = default_route_interfaces(files);
+        let routed: Vec<String> = default_routes4(&files.text("proc/net/route").unwrap_or_default()).collect();
         let read_one = |name: String| {
             let attribute = |attribute: &str| format!("sys/class/net/{name}/{attribute}");
             PciNetwork {
