@@ -113,7 +113,12 @@ pub(crate) fn three_digits(value: f64) -> String {
 
 /// `1 trial`, `4 trials`.
 pub(crate) fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    counted_as(count, what, &format!("{what}s"))
+}
+
+/// `1 directory`, `4 directories`.
+pub(crate) fn counted_as(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A ratio as a change: `+4.50 %`, `-4.50 %`.

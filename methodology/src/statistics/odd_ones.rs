@@ -8,15 +8,15 @@ use super::{mean, variance};
 /// With fewer values than this nothing is known about how they vary.
 pub const FEWEST_PEERS: usize = 5;
 
-/// A value that stands out at this level, corrected for the number of values, is no peer of the others.
+/// A value that differs from the others at this level, corrected for the number of values, is left out of the comparison of the others.
 const NO_PEER: f64 = 0.01;
 
 /// p of each value: that it comes from the normal distribution of the others; two-sided, not corrected. None from fewer than
 /// [`FEWEST_PEERS`] values, and where all of them agree.
 ///
-/// Several odd values hide each other, because each widens the spread that the others are held against. So the most extreme are set aside
+/// Several odd values hide each other, because each widens the spread that the others are compared with. So the most extreme are set aside
 /// first, up to a third of all, as the generalised extreme studentised deviate does it (Rosner 1983, Technometrics 25:165), and every value is
-/// then held against those that are left.
+/// then compared with those that are left.
 pub fn p_of_odd_ones(values: &[f64]) -> Option<Vec<f64>> {
     if values.len() < FEWEST_PEERS || variance(values)? <= 0.0 {
         return None;

@@ -144,7 +144,7 @@ pub enum Fault {
     },
     /// Another sender used the same path: its frames took a part of the capacity, and may have been counted.
     SeveralSenders,
-    /// More frames arrived that are no test frames than a path carries by itself; see [`too_many_foreign`].
+    /// More frames arrived that are not test frames than a path carries by itself; see [`too_many_foreign`].
     ForeignFrames {
         /// Such frames.
         frames: u64,
@@ -175,7 +175,7 @@ pub fn too_many_duplicates(frames: u64, received: u64) -> Option<Fault> {
     (frames as f64 > MOST_DUPLICATES * received as f64).then_some(Fault::Duplicates { frames, received })
 }
 
-/// Frames that are no test frames and change no result: ARP, neighbour discovery, LLDP and spanning tree send a few a second each
+/// Frames that are not test frames and change no result: ARP, neighbour discovery, LLDP and spanning tree send a few a second each
 /// (RFC 2544 §11.3 adds about as many on purpose).
 const FEW_FOREIGN: u64 = 10;
 
@@ -227,7 +227,10 @@ impl fmt::Display for Fault {
                 write!(f, "{frames} copies of {received} frames arrived: something on the path or beside it multiplies frames")
             }
             Fault::ForeignFrames { frames, received } => {
-                write!(f, "{frames} frames that are no test frames arrived beside {received} test frames: other traffic uses the same path")
+                write!(
+                    f,
+                    "{frames} frames that are not test frames arrived in addition to {received} test frames: other traffic uses the same path"
+                )
             }
             Fault::SeveralSenders => f.write_str("test frames of another sender arrived: another run uses the same path"),
             Fault::InFlight { frames, waited } => {

@@ -133,6 +133,11 @@ impl Quantity {
         matches!(self.unit(), Unit::PacketsPerSecond | Unit::BitsPerSecond)
     }
 
+    /// How much worse a ratio of two values is, 0.05 for 5 %; negative where it is better.
+    pub fn worse_by(self, ratio: f64) -> f64 {
+        if self.higher_is_better() { 1.0 - ratio } else { ratio - 1.0 }
+    }
+
     /// A value of this quantity.
     pub const fn amount(self, value: f64) -> Amount {
         Amount { unit: self.unit(), value }

@@ -56,6 +56,11 @@ impl fmt::Display for DamagedLine {
 }
 
 impl Archive {
+    /// The run's name: its directory's, without the path.
+    pub fn name(&self) -> String {
+        self.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// Reads a run directory. A damaged line is named in [`damaged`](Self::damaged), and the rest is still read.
     ///
     /// Fails only where the directory or its `results.jsonl` cannot be read at all.

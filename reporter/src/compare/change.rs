@@ -66,7 +66,7 @@ pub struct Change {
 impl Change {
     /// How much worse, 0.05 for 5 %; negative where it is better. Half a rate and twice a delay are both 0.5 and 1.
     pub fn worse_by(&self) -> f64 {
-        if self.quantity.higher_is_better() { 1.0 - self.ratio } else { self.ratio - 1.0 }
+        self.quantity.worse_by(self.ratio)
     }
 
     /// The measurement's name on one line.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::analysis::statistics;
 
-/// How many comparisons are kept from raising false alarms by their number.
+/// How p is corrected for the number of comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Correction {

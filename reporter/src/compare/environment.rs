@@ -51,6 +51,11 @@ fn side(runs: &[&Archive]) -> BTreeMap<String, BTreeSet<String>> {
     side
 }
 
+/// The endpoint and the rest of the name of a fact that an endpoint has: `a-cpu` and `kernel` of `endpoints.a-cpu.kernel`.
+pub(crate) fn endpoint_of_fact(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("endpoints.")?.split_once('.')
+}
+
 /// Everything beside the results of a run, by name.
 pub(crate) fn facts(archive: &Archive) -> BTreeMap<String, String> {
     let mut list = Vec::new();

@@ -23,7 +23,7 @@ pub(crate) use change::result_name;
 pub use change::{Change, Judgement};
 pub use correction::Correction;
 pub use environment::{EnvironmentDifference, environment_differences};
-pub(crate) use environment::{facts, flatten};
+pub(crate) use environment::{endpoint_of_fact, facts, flatten};
 pub use noise::NoiseOf;
 pub use threshold::{NotAThreshold, Threshold};
 pub use visible::Visible;
@@ -50,7 +50,7 @@ pub struct Comparison {
     pub level: f64,
     /// The test, in words.
     pub test: &'static str,
-    /// Which noise differences are held against.
+    /// Which noise differences are compared with.
     pub noise: NoiseOf,
     /// How many runs each side has: base, new.
     pub runs: (usize, usize),

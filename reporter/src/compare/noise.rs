@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-/// Which noise a difference is held against.
+/// Which noise a difference is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoiseOf {

@@ -1,4 +1,4 @@
-//! Results that can be held against each other: alike in the kinds of their ends, stack, method, size, load and configuration.
+//! Results that can be compared with each other: alike in the kinds of their ends, stack, method, size, load and configuration.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,7 @@ pub struct Group {
     pub values: Vec<Observation>,
     /// How the values are distributed.
     pub distribution: Distribution,
-    /// What each value was held against.
+    /// What each value was compared with.
     pub noise: Option<PeerNoise>,
 }
 
@@ -59,7 +59,7 @@ pub struct Observation {
     pub pair: Pair,
     /// Geometric mean of all repetitions, in base units.
     pub value: f64,
-    /// What it was held against: the median of all values, or with few testbeds the geometric mean of the other testbeds.
+    /// What it was compared with: the median of all values, or with few testbeds the geometric mean of the other testbeds.
     pub usual: f64,
     /// All repetitions.
     #[serde(skip)]
@@ -99,10 +99,9 @@ impl Group {
         format!("{}{inside}", crate::compare::result_name(&self.key, self.quantity))
     }
 
-    /// How much worse a value is than what it was held against, 0.05 for 5 %; negative where it is better.
+    /// How much worse a value is than what it was compared with, 0.05 for 5 %; negative where it is better.
     pub fn worse_by(&self, value: &Observation) -> f64 {
-        let ratio = value.value / value.usual;
-        if self.quantity.higher_is_better() { 1.0 - ratio } else { ratio - 1.0 }
+        self.quantity.worse_by(value.value / value.usual)
     }
 }
 

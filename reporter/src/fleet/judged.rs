@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-/// What a value was held against.
+/// What a value was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerNoise {

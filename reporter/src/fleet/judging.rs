@@ -21,7 +21,7 @@ pub(super) fn judge(groups: &mut [Group]) -> usize {
     tested.len()
 }
 
-/// With two testbeds each is all that the other can be held against, however many pairs they have.
+/// With two testbeds each is all that the other can be compared with, however many pairs they have.
 const FEWEST_TESTBEDS: usize = 3;
 
 fn p_of(group: &mut Group) -> (Option<PeerNoise>, Vec<Option<f64>>) {

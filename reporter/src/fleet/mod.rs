@@ -1,7 +1,7 @@
 //! The runs of many testbeds: how results are distributed, and which testbed, system or card differs from the others.
 //!
 //! Endpoints of different testbeds are alike in kind, so results are grouped by the kinds of their ends. A value of a group is that of one pair
-//! of one testbed. With five values or more, of three testbeds or more, each is held against the spread of the others; with fewer, against
+//! of one testbed. With five values or more, of three testbeds or more, each is compared with the spread of the others; with fewer, against
 //! the noise within runs, as `compare` does with two runs.
 
 mod environment;

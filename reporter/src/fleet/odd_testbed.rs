@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::environment::{self, OddFact};
+use super::environment::{FleetFacts, OddFact};
 use super::{Group, Observation, Place, Testbed};
 use crate::analysis::LEVEL;
 use crate::analysis::Quantity;
@@ -51,22 +51,19 @@ pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTes
     let odd_ones: BTreeSet<usize> = groups.iter().flat_map(|g| &g.values).filter(|v| differs(v)).map(|v| v.testbed).collect();
     // The p up to which results count as different.
     let rate = groups.iter().flat_map(|g| &g.values).filter(|v| differs(v)).filter_map(|v| v.judged).map(|j| j.p).fold(0.0, f64::max);
-    let of = |testbed: usize| -> Vec<(&Group, &Observation)> {
-        let values = groups.iter().flat_map(|group| group.values.iter().map(move |value| (group, value)));
-        values.filter(|(_, value)| value.testbed == testbed && value.judged.is_some()).collect()
-    };
-    let p: Vec<f64> = (0..testbeds.len())
-        .map(|testbed| {
-            let judged = of(testbed);
-            p_of(&judged, judged.iter().filter(|(_, value)| differs(value)).count(), rate)
-        })
-        .collect();
+    // The judged values of each testbed.
+    let mut values: Vec<Vec<(&Group, &Observation)>> = vec![Vec::new(); testbeds.len()];
+    for group in groups {
+        group.values.iter().filter(|value| value.judged.is_some()).for_each(|value| values[value.testbed].push((group, value)));
+    }
+    let p: Vec<f64> = values.iter().map(|judged| p_of(judged, judged.iter().filter(|(_, value)| differs(value)).count(), rate)).collect();
     let corrected = holm(&p);
     let odd_ones: BTreeSet<usize> = odd_ones.into_iter().filter(|&testbed| corrected[testbed] < LEVEL).collect();
+    let facts = FleetFacts::of(testbeds);
     let mut odd: Vec<OddTestbed> = odd_ones
         .iter()
         .map(|&testbed| {
-            let judged = of(testbed);
+            let judged = &values[testbed];
             let differing: Vec<&(&Group, &Observation)> = judged.iter().filter(|(_, value)| differs(value)).collect();
             let (worse, better): (Vec<f64>, Vec<f64>) = differing.iter().map(|(group, v)| group.worse_by(v)).partition(|by| *by > 0.0);
             let kinds: BTreeSet<(Stack, Quantity)> = differing.iter().map(|(group, _)| (group.key.stack, group.quantity)).collect();
@@ -84,7 +81,7 @@ pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTes
                 worse_by: median(&worse),
                 better_by: median(&better).map(|by| -by),
                 kinds: kinds.into_iter().collect(),
-                facts: environment::odd_facts(testbeds, testbed, &odd_ones, place.as_ref()),
+                facts: facts.odd(testbed, &odd_ones, place.as_ref()),
                 place,
             }
         })

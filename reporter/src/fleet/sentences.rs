@@ -1,7 +1,7 @@
 //! A fleet in words.
 
 use super::{Fleet, OddFact, OddTestbed, PeerNoise};
-use crate::amount::{Amount, Unit, counted};
+use crate::amount::{Amount, Unit, counted, counted_as};
 
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 3;
@@ -19,8 +19,7 @@ fn in_words(facts: &[OddFact], testbeds: usize) -> Vec<String> {
     }
     let words = |(fact, endpoints): &(&OddFact, Vec<String>)| {
         let of = if endpoints.is_empty() { String::new() } else { format!(" of {}", endpoints.join(", ")) };
-        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
-        format!("{}{of}: {} ({} at {} of {testbeds})", fact.what, side(&fact.here), side(&fact.usual), fact.usual_at)
+        format!("{}{of}: {} ({} at {} of {testbeds})", fact.what, fact.here, fact.usual, fact.usual_at)
     };
     groups.iter().map(words).collect()
 }
@@ -30,10 +29,10 @@ impl Fleet {
     pub fn headline(&self) -> String {
         let without = match self.unusable.len() {
             0 => String::new(),
-            count => format!("; {} no valid result", counted_have(count)),
+            count => format!("; {} no valid result", counted_as(count, "more has", "more have")),
         };
         match self.odd.first() {
-            _ if self.tested == 0 => format!("{} cannot be held against each other{without}", counted(self.testbeds.len(), "testbed")),
+            _ if self.tested == 0 => format!("{} cannot be compared with each other{without}", counted(self.testbeds.len(), "testbed")),
             None => format!(
                 "{} of {}: none differs from the others beyond noise{without}",
                 counted(self.groups.len(), "result"),
@@ -64,8 +63,7 @@ impl Fleet {
         let named = |testbed: usize| self.odd.iter().any(|odd| odd.testbed == testbed);
         let differs = |value: &&super::Observation| value.judged.is_some_and(|judged| judged.differs) && !named(value.testbed);
         let others = self.groups.iter().flat_map(|group| &group.values).filter(differs).count();
-        (others > 0)
-            .then(|| format!("{} at the other testbeds differ too: so few of so many may do so by chance.", counted(others, "result")))
+        (others > 0).then(|| format!("{} at the other testbeds differ too. So few can differ by chance.", counted(others, "result")))
     }
 
     /// What the findings rest on.
@@ -79,10 +77,7 @@ impl Fleet {
             counted(self.groups.len(), "result")
         );
         if !self.skipped.is_empty() {
-            text.push_str(&format!(
-                "; {} skipped",
-                if self.skipped.len() == 1 { "1 directory".to_owned() } else { format!("{} directories", self.skipped.len()) }
-            ));
+            text.push_str(&format!("; {} skipped", counted_as(self.skipped.len(), "directory", "directories")));
         }
         text.push('.');
         text
@@ -92,14 +87,14 @@ impl Fleet {
     pub fn method(&self) -> String {
         let within = self.groups.iter().any(|group| group.noise == Some(PeerNoise::WithinRuns));
         let few = if within {
-            " Results of fewer than five pairs or three testbeds are held against the noise within runs; testbeds differ by more than their repetitions do, so such a \
+            " Results of fewer than five pairs or three testbeds are compared with the noise within runs; testbeds differ by more than their repetitions do, so such a \
              difference is real and may be usual."
         } else {
             ""
         };
         format!(
             "Results are alike in the kinds of their ends, stack, method, size, load and configuration. A value is one pair of one testbed, the \
-             geometric mean of its repetitions. Each is held against the spread of the others with Student's t of logarithms, after the most extreme \
+             geometric mean of its repetitions. Each is compared with the spread of the others with Student's t of logarithms, after the most extreme \
              were set aside (Rosner 1983). Benjamini-Hochberg correction over {} values, level {:.0} %. A testbed is named where so many of its results, or one so clearly, \
              seldom differ by chance (Holm correction over the testbeds).{few}",
             self.tested,
@@ -122,7 +117,7 @@ impl Fleet {
         let more = facts.len().saturating_sub(NAMED);
         facts.truncate(NAMED);
         match (facts.is_empty(), more) {
-            (true, _) => text.push_str(" Its recorded environment is as that of most testbeds."),
+            (true, _) => text.push_str(" Its recorded environment is the same as at most testbeds."),
             (false, 0) => text.push_str(&format!(" Its environment differs: {}.", facts.join("; "))),
             (false, more) => text.push_str(&format!(" Its environment differs: {}; and {more} more.", facts.join("; "))),
         }
@@ -137,8 +132,4 @@ impl Fleet {
         let parts = [part(odd.worse, odd.worse_by, "worse"), part(odd.differing - odd.worse, odd.better_by, "better")];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
-}
-
-fn counted_have(count: usize) -> String {
-    if count == 1 { "1 more has".to_owned() } else { format!("{count} more have") }
 }

@@ -21,7 +21,7 @@ pub struct Testbed {
     pub facts: BTreeMap<String, String>,
 }
 
-/// A testbed that cannot be held against the others.
+/// A testbed that cannot be compared with the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unusable {
     /// Its name.

@@ -4,16 +4,15 @@ use std::fmt::Write;
 
 use super::file::USUAL_TOLERANCE;
 use super::sample::{Measured, Results};
-use crate::analysis::Quantity;
 use crate::analysis::statistics::{IntervalMethod, LogDifference, geometric_mean};
 use crate::archive::Archive;
 use crate::compare::quantities;
-use crate::record::SizeKind;
+use crate::record::{SizeKind, json_name};
 
 /// The text of `expect.toml`: each valid result of a run as an absolute value. Where the run's own noise is too large for the usual tolerance,
 /// the tolerance is wider, so that the run passes its own gate.
 pub fn draft(archive: &Archive) -> String {
-    let name = archive.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = archive.name();
     let mut text = format!(
         "# Expectations of `linerate gate`, drafted from {}.\n\
          # Instead of at_least or at_most: line_rate = \"95%\", baseline = \"runs/good\" or history = \"runs\".\n\
@@ -59,15 +58,10 @@ fn write_expectation(text: &mut String, result: &Measured, tolerance: Option<f64
     line("\n[[expect]]\npair", quoted(&format!("{}:{}", key.pair.from, key.pair.to)));
     line("stack", quoted(key.stack.name()));
     line(if key.size.kind == SizeKind::Frame { "frame" } else { "message" }, key.size.bytes.to_string());
-    line("quantity", quoted(&name_in_file(quantity)));
+    line("quantity", quoted(&json_name(&quantity).unwrap_or_default()));
     line("method", quoted(&key.method));
     key.load.iter().for_each(|load| line("load", quoted(load)));
     key.configuration.settings_in_words().iter().for_each(|setup| line("setup", quoted(setup)));
     line(if quantity.higher_is_better() { "at_least" } else { "at_most" }, quoted(&quantity.amount(mean).to_string()));
     tolerance.iter().for_each(|share| line("tolerance", quoted(&format!("{}%", (share * 100.0).ceil().min(100.0)))));
-}
-
-/// The name that a quantity has in files.
-fn name_in_file(quantity: Quantity) -> String {
-    serde_json::to_value(quantity).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

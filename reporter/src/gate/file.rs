@@ -22,8 +22,6 @@ pub struct ExpectFile {
     pub expectations: Vec<Expectation>,
     /// The confidence of each verdict, 0.95 by default.
     pub confidence: f64,
-    /// What paths in it are relative to.
-    pub directory: PathBuf,
 }
 
 /// One `[[expect]]`.
@@ -50,7 +48,7 @@ pub struct Selector {
     pub setup: Option<String>,
 }
 
-/// A gate cannot be held.
+/// Why a run cannot be judged.
 #[derive(Debug, Error)]
 pub enum GateError {
     /// The file cannot be read.
@@ -195,7 +193,7 @@ impl ExpectFile {
                 line: line(at),
             });
         }
-        Ok(ExpectFile { expectations, confidence, directory: file.parent().unwrap_or(Path::new("")).to_owned() })
+        Ok(ExpectFile { expectations, confidence })
     }
 }
 

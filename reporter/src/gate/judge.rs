@@ -47,7 +47,7 @@ impl References {
             }
             Target::History(path) if !self.histories.contains_key(path) => {
                 let mut runs = Runs::read(std::slice::from_ref(path)).map_err(|error| failed(Box::new(error)))?;
-                // The run that is judged is no part of what it is held against.
+                // The judged run is not part of its own baseline.
                 let judged = archive.directory.canonicalize().unwrap_or_else(|_| archive.directory.clone());
                 runs.runs.retain(|run| run.directory.canonicalize().ok().is_none_or(|directory| directory != judged));
                 self.histories.insert(path.clone(), History::of(&runs));

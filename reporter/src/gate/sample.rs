@@ -38,10 +38,10 @@ impl Results {
             // The figure of a procedure is as good a target as those that comparisons judge.
             let judged = quantities(&cell.key).iter().chain(&[Quantity::Layer1, Quantity::Layer2, Quantity::Goodput]);
             let mut seen = Vec::new();
+            let ceiling = cell.shown().iter().find_map(|record| record.ceiling.as_ref()).filter(|of| of.kind == CeilingKind::LineRate);
             for &quantity in judged {
                 let Some(sample) = cell.sample(quantity).filter(|_| !seen.contains(&quantity)) else { continue };
                 seen.push(quantity);
-                let ceiling = cell.shown().iter().find_map(|record| record.ceiling.as_ref()).filter(|of| of.kind == CeilingKind::LineRate);
                 let line_rate = ceiling.and_then(|of| match quantity {
                     Quantity::ForwardingRate => of.pps,
                     Quantity::Layer1 => of.l1_bps,

@@ -1,4 +1,4 @@
-//! What a result is held against.
+//! What a result is compared with.
 
 use std::path::PathBuf;
 

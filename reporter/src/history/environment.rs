@@ -20,7 +20,7 @@ pub struct FactChange {
     pub after: Option<String>,
 }
 
-/// A fact that changes at more than this share of the runs is restless: a name that is made anew for each run, say.
+/// A fact that changes at more than this share of the runs is restless, for example a name that is new in each run.
 const RESTLESS: f64 = 0.25;
 /// That many changes may be in any series.
 const FEW: usize = 3;

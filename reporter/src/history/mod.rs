@@ -1,8 +1,8 @@
 //! The runs of one testbed over time: what changed, when, by how much, and what else changed then.
 //!
 //! Each result is a series of one value a run (the geometric mean of its repetitions). Its course has levels, steps, a drift and outliers
-//! ([`Course`](crate::analysis::statistics::Course)). Series are many, so their p is corrected (Benjamini and Hochberg), and what is left of
-//! the level is what each series is split with. Steps at the same run are one [`Event`].
+//! ([`Course`](crate::analysis::statistics::Course)). There are many series, so their p is corrected (Benjamini and
+//! Hochberg). Each series is then split at the level that the correction leaves. Steps at the same run are one [`Event`].
 
 mod environment;
 mod event;

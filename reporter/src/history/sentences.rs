@@ -1,7 +1,8 @@
 //! A history in words.
 
 use super::{Event, FactChange, History, HistoryRun, NotJudged, Trend};
-use crate::amount::{Amount, Unit, counted, signed_percent};
+use crate::amount::{Amount, Unit, counted, counted_as, signed_percent};
+use crate::compare::endpoint_of_fact;
 
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 4;
@@ -30,8 +31,8 @@ impl HistoryRun {
 fn in_words(changes: &[FactChange]) -> Vec<String> {
     let mut groups: Vec<(&str, &FactChange, Vec<&str>)> = Vec::new();
     for change in changes {
-        let of_endpoint = change.what.strip_prefix("endpoints.").and_then(|rest| rest.split_once('.'));
-        let (endpoint, fact) = of_endpoint.map_or((None, change.what.as_str()), |(endpoint, fact)| (Some(endpoint), fact));
+        let (endpoint, fact) =
+            endpoint_of_fact(&change.what).map_or((None, change.what.as_str()), |(endpoint, fact)| (Some(endpoint), fact));
         let alike = |other: &FactChange| other.before == change.before && other.after == change.after;
         match groups.iter_mut().find(|(known, other, endpoints)| *known == fact && alike(other) && !endpoints.is_empty()) {
             Some((_, _, endpoints)) => endpoints.extend(endpoint),
@@ -65,11 +66,9 @@ impl History {
             None if self.tested == 0 => format!("Nothing can be said of {}", counted(self.runs.len(), "run")),
             None => match self.drifting().count() {
                 0 => format!("No result changed beyond noise in {} runs", self.runs.len()),
-                drifting => format!(
-                    "No step in {} runs; {} beyond noise",
-                    self.runs.len(),
-                    counted_verb(drifting, "result drifts", "results drift")
-                ),
+                drifting => {
+                    format!("No step in {} runs; {} beyond noise", self.runs.len(), counted_as(drifting, "result drifts", "results drift"))
+                }
             },
         }
     }
@@ -95,7 +94,7 @@ impl History {
             let ratio = most.slope.map_or(1.0, |slope| slope.ratio);
             lines.push(format!(
                 "{} beyond noise; the clearest is {}: {} from the first run to the last.",
-                counted_verb(drifting.len(), "result drifts", "results drift"),
+                counted_as(drifting.len(), "result drifts", "results drift"),
                 most.name(),
                 signed_percent(ratio)
             ));
@@ -120,7 +119,7 @@ impl History {
             text.push_str(&format!(", {untested} not ({})", reasons.join(", ")));
         }
         if !self.skipped.is_empty() {
-            text.push_str(&format!("; {} skipped", counted_verb(self.skipped.len(), "directory", "directories")));
+            text.push_str(&format!("; {} skipped", counted_as(self.skipped.len(), "directory", "directories")));
         }
         text.push('.');
         text
@@ -178,8 +177,4 @@ impl History {
     fn weight(&self, event: &Event) -> f64 {
         event.shifts.iter().map(|(trend, ratio)| self.trends[*trend].worse_by(*ratio).abs()).sum()
     }
-}
-
-fn counted_verb(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -104,12 +104,12 @@ pub enum NotJudged {
 }
 
 /// A series needs two levels' worth of runs.
-pub const FEWEST_RUNS: usize = 2 * SHORTEST_LEVEL;
+const FEWEST_RUNS: usize = 2 * SHORTEST_LEVEL;
 
 impl Trend {
     /// The course of a series, with steps and slopes that are shown at this level.
     pub(super) fn of(series: &Series, level: f64) -> Trend {
-        // A rate of 0 has no logarithm, and is no level of a working path.
+        // A rate of 0 has no logarithm: the path did not work.
         let (usable, zero): (Vec<_>, Vec<_>) = series.values.iter().copied().partition(|(_, value)| *value > 0.0 && value.is_finite());
         let logs: Vec<f64> = usable.iter().map(|(_, value)| value.ln()).collect();
         let course = Course::of(&logs, level);
@@ -169,13 +169,7 @@ impl Trend {
 
     /// How much worse a ratio is, 0.05 for 5 %; negative where it is better.
     pub fn worse_by(&self, ratio: f64) -> f64 {
-        if self.quantity.higher_is_better() { 1.0 - ratio } else { ratio - 1.0 }
-    }
-
-    /// The newest level over the oldest; none without a step.
-    pub fn total(&self) -> Option<f64> {
-        let (first, last) = (self.levels.first()?, self.levels.last()?);
-        (self.levels.len() > 1).then(|| last.mean / first.mean)
+        self.quantity.worse_by(ratio)
     }
 
     /// The largest p of any step or slope; none where there is none.

@@ -5,6 +5,7 @@
 mod calibration;
 mod cost;
 mod identity;
+mod json_name;
 mod stack;
 mod values;
 mod verdict;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
+pub(crate) use json_name::json_name;
 pub use stack::{DataPath, ReportView, Stack};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
 pub use verdict::{Reason, ReasonKind, State, Verdict};

@@ -130,7 +130,7 @@ fn row(change: &Change) -> [String; 8] {
         format::signed_percent(change.ratio),
         format::or_absent(change.interval.map(|i| format!("{} to {}", format::signed_percent(i.low), format::signed_percent(i.high)))),
         format::or_absent(change.visible.map(|v| format!("±{}", Amount { unit: Unit::Percent, value: v.alone * 100.0 }))),
-        format::or_absent(change.p_corrected.map(|p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })),
+        format::or_absent(change.p_corrected.map(format::p_in_table)),
         change.finding_in_words(),
     ]
 }

@@ -3,19 +3,16 @@
 use std::path::Path;
 
 use super::document::{Section, Table};
-use super::formats::{FIGURE_FORMATS, escape, terminal};
+use super::formats::{escape, terminal};
 use super::overview::{self, Overview};
-use super::write::{RenderError, Rendered, write, write_exports};
+use super::write::{RenderError, Rendered};
 use crate::figure;
 use crate::fleet::{Fleet, Group};
 use crate::render::format;
 
 /// For a terminal of `width` columns: what differs, and with `all` the distribution of every result.
 pub fn terminal_text(fleet: &Fleet, width: u16, all: bool) -> String {
-    let mut text = format!("{}.\n{}\n", escape::terminal(&fleet.headline()), escape::terminal(&fleet.basis()));
-    for line in fleet.findings() {
-        text.push_str(&format!("  {}\n", escape::terminal(&line)));
-    }
+    let mut text = overview::terminal_head(&fleet.headline(), &fleet.basis(), &fleet.findings());
     for (table, wanted) in [(differing(fleet), true), (distribution(fleet), all)] {
         if wanted && !table.rows.is_empty() {
             let mut ruled = terminal::ruled(width, &table.header);
@@ -25,11 +22,7 @@ pub fn terminal_text(fleet: &Fleet, width: u16, all: bool) -> String {
             text.push_str(&format!("\n{ruled}\n"));
         }
     }
-    for skipped in &fleet.skipped {
-        text.push_str(&escape::terminal(&format!("skipped: {}: {}", skipped.directory.display(), skipped.why)));
-        text.push('\n');
-    }
-    text
+    text + &overview::terminal_skipped(&fleet.skipped)
 }
 
 /// Writes `fleet.html`, `fleet.md` and the figures into a directory, which is made where it is missing.
@@ -44,12 +37,7 @@ pub fn render_fleet(fleet: &Fleet, name: &str, into: &Path) -> Result<Rendered, 
         skipped: &fleet.skipped,
         footer: "Derived from the results.jsonl of each run. Every latency is a whole round trip.",
     };
-    let page = overview::html(&overview).map_err(|source| RenderError::Export { file: "fleet.html".to_owned(), source })?;
-    let mut files = vec![write(into, "fleet.html", page.as_bytes())?, write(into, "fleet.md", overview::markdown(&overview).as_bytes())?];
-    for figure in sections.iter().flat_map(|section| &section.figures) {
-        write_exports(into, FIGURE_FORMATS, figure, &mut files)?;
-    }
-    Ok(Rendered { files })
+    overview::write(&overview, "fleet", into)
 }
 
 fn sections(fleet: &Fleet) -> Vec<Section> {
@@ -70,7 +58,7 @@ fn sections(fleet: &Fleet) -> Vec<Section> {
         Section {
             id: "environment",
             title: "In what their environment differs",
-            tables: facts(fleet).captioned("Facts that most testbeds have otherwise").into_iter().collect(),
+            tables: facts(fleet).captioned("Facts that differ from those of most testbeds").into_iter().collect(),
             ..Section::default()
         },
         Section {
@@ -113,8 +101,8 @@ fn facts(fleet: &Fleet) -> Table {
                 fact.what.clone(),
                 fleet.name(odd).to_owned(),
                 format::or_absent(fact.endpoint.as_ref().map(ToString::to_string)),
-                format::or_absent(fact.here.clone()),
-                format::or_absent(fact.usual.clone()),
+                fact.here.clone(),
+                fact.usual.clone(),
                 format!("{} of {}", fact.usual_at, fleet.testbeds.len()),
                 fact.also_at.to_string(),
             ]
@@ -135,7 +123,7 @@ fn differing(fleet: &Fleet) -> Table {
                 amount(value.value),
                 amount(value.usual),
                 format::signed_percent(value.value / value.usual),
-                if judged.p_corrected < 0.001 { "< 0.001".to_owned() } else { format!("{:.3}", judged.p_corrected) },
+                format::p_in_table(judged.p_corrected),
             ]
         })
     });

@@ -4,10 +4,9 @@ use std::path::Path;
 
 use super::document::{Section, Table};
 use super::figure_ids::number_equal_ids;
-use super::formats::{FIGURE_FORMATS, escape, terminal};
+use super::formats::{escape, terminal};
 use super::overview::{self, Overview};
-use super::write::{RenderError, Rendered, write, write_exports};
-use crate::amount::Amount;
+use super::write::{RenderError, Rendered};
 use crate::figure;
 use crate::history::{History, Trend};
 use crate::render::format;
@@ -19,10 +18,7 @@ const LISTED: usize = 20;
 
 /// For a terminal of `width` columns: what changed, then the results that did, or all of them.
 pub fn terminal_text(history: &History, width: u16, all: bool) -> String {
-    let mut text = format!("{}.\n{}\n", escape::terminal(&history.headline()), escape::terminal(&history.basis()));
-    for line in history.findings() {
-        text.push_str(&format!("  {}\n", escape::terminal(&line)));
-    }
+    let mut text = overview::terminal_head(&history.headline(), &history.basis(), &history.findings());
     let mut rows: Vec<&Trend> = history.trends.iter().filter(|trend| all || changed(trend)).collect();
     let left_out = if all { 0 } else { rows.len().saturating_sub(LISTED) };
     rows.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
@@ -39,11 +35,7 @@ pub fn terminal_text(history: &History, width: u16, all: bool) -> String {
     if left_out > 0 {
         text.push_str(&format!("{left_out} more changed: --all prints every result.\n"));
     }
-    for skipped in &history.skipped {
-        text.push_str(&escape::terminal(&format!("skipped: {}: {}", skipped.directory.display(), skipped.why)));
-        text.push('\n');
-    }
-    text
+    text + &overview::terminal_skipped(&history.skipped)
 }
 
 /// Writes `history.html`, `history.md` and the figures into a directory, which is made where it is missing.
@@ -58,13 +50,7 @@ pub fn render_history(history: &History, name: &str, into: &Path) -> Result<Rend
         skipped: &history.skipped,
         footer: "Derived from the results.jsonl of each run. Runs are counted from 1 in the order of time.",
     };
-    let page = overview::html(&overview).map_err(|source| RenderError::Export { file: "history.html".to_owned(), source })?;
-    let mut files =
-        vec![write(into, "history.html", page.as_bytes())?, write(into, "history.md", overview::markdown(&overview).as_bytes())?];
-    for figure in sections.iter().flat_map(|section| &section.figures) {
-        write_exports(into, FIGURE_FORMATS, figure, &mut files)?;
-    }
-    Ok(Rendered { files })
+    overview::write(&overview, "history", into)
 }
 
 fn sections(history: &History) -> Vec<Section> {
@@ -121,10 +107,8 @@ fn changed(trend: &Trend) -> bool {
 const HEADER: [&str; 8] = ["result", "runs", "first level", "newest level", "steps", "drift", "noise", "p corrected"];
 
 fn row(history: &History, trend: &Trend) -> Vec<String> {
-    let level = |level: Option<&crate::history::Stretch>| {
-        let amount = |value: f64| Amount { unit: trend.quantity.unit(), value }.to_string();
-        format::or_absent(level.map(|level| amount(level.mean)))
-    };
+    let level =
+        |level: Option<&crate::history::Stretch>| format::or_absent(level.map(|level| trend.quantity.amount(level.mean).to_string()));
     let steps: Vec<String> = trend
         .shifts
         .iter()
@@ -142,10 +126,7 @@ fn row(history: &History, trend: &Trend) -> Vec<String> {
         format::or_absent((!steps.is_empty()).then(|| steps.join("; "))),
         format::or_absent(trend.slope.map(|slope| format::signed_percent(slope.ratio))),
         format::or_absent(trend.noise.map(format::percent)),
-        trend.not_judged.map_or_else(
-            || format::or_absent(trend.p_corrected.map(|p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })),
-            |why| why.words().to_owned(),
-        ),
+        trend.not_judged.map_or_else(|| format::or_absent(trend.p_corrected.map(format::p_in_table)), |why| why.words().to_owned()),
     ]
 }
 

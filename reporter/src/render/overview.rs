@@ -1,11 +1,13 @@
 //! A page about many runs: the answer first, then sections, then what was skipped. Histories and fleets are such pages.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use minijinja::{Value, context};
 
 use super::document::Section;
-use super::formats::{ExportError, escape, html, markdown};
+use super::formats::{ExportError, FIGURE_FORMATS, escape, html, markdown};
+use super::write::{self, RenderError, Rendered, write_exports};
 use crate::runs::Skipped;
 
 const TEMPLATE: &str = include_str!("../../assets/overview.html");
@@ -31,8 +33,33 @@ pub(super) struct Overview<'a> {
     pub footer: &'a str,
 }
 
+/// Writes `FILE.html`, `FILE.md` and the figures into a directory, which is made where it is missing.
+pub(super) fn write(overview: &Overview<'_>, file: &str, into: &Path) -> Result<Rendered, RenderError> {
+    let (page, text) = (format!("{file}.html"), format!("{file}.md"));
+    let html = html(overview).map_err(|source| RenderError::Export { file: page.clone(), source })?;
+    let mut files = vec![write::write(into, &page, html.as_bytes())?, write::write(into, &text, markdown(overview).as_bytes())?];
+    for figure in overview.sections.iter().flat_map(|section| &section.figures) {
+        write_exports(into, FIGURE_FORMATS, figure, &mut files)?;
+    }
+    Ok(Rendered { files })
+}
+
+/// The answer, what it rests on, and the findings, for a terminal.
+pub(super) fn terminal_head(headline: &str, basis: &str, findings: &[String]) -> String {
+    let mut text = format!("{}.\n{}\n", escape::terminal(headline), escape::terminal(basis));
+    for line in findings {
+        let _ = writeln!(text, "  {}", escape::terminal(line));
+    }
+    text
+}
+
+/// The directories that were skipped, for a terminal.
+pub(super) fn terminal_skipped(skipped: &[Skipped]) -> String {
+    skipped.iter().map(|s| escape::terminal(&format!("skipped: {}: {}", s.directory.display(), s.why)) + "\n").collect()
+}
+
 /// As one file that needs no network, reads and prints without script.
-pub(super) fn html(overview: &Overview<'_>) -> Result<String, ExportError> {
+fn html(overview: &Overview<'_>) -> Result<String, ExportError> {
     let content = context! {
         name => overview.name,
         headline => overview.headline.as_str(),
@@ -51,7 +78,7 @@ fn skipped(skipped: &Skipped) -> Value {
 }
 
 /// As text for places that show no HTML.
-pub(super) fn markdown(overview: &Overview<'_>) -> String {
+fn markdown(overview: &Overview<'_>) -> String {
     let text = escape::markdown;
     let mut md = format!("# {}\n\n{}\n\n", text(&overview.headline), text(&overview.basis));
     for line in &overview.findings {

@@ -35,7 +35,7 @@ pub struct NoDirectory {
     source: std::io::Error,
 }
 
-/// Finds the runs of each directory, and names what is none.
+/// Finds the runs of each directory, and lists the directories that are not runs.
 pub(super) fn find(directories: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<Skipped>), NoDirectory> {
     let mut search = Search::default();
     for directory in directories {
@@ -95,7 +95,7 @@ fn is_run(directory: &Path) -> bool {
     fs::symlink_metadata(directory.join(RESULTS_FILE)).is_ok()
 }
 
-/// The folders in a directory, in the order of their names. Hidden ones and files are nobody's runs.
+/// The folders in a directory, in the order of their names. Hidden folders and files are not runs.
 fn folders(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(directory)? {

@@ -2,9 +2,8 @@
 
 use super::super::distribution::{lower_t, quantile_t};
 use super::super::interval::NO_SPREAD;
-use super::outliers::outliers;
+use super::outliers::{outliers, robust_deviation};
 use super::segmentation::{self, Segmentation, Sums, segment, squares_within};
-use crate::statistics::median;
 
 /// What a series did.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,8 +61,6 @@ pub struct Step {
 pub struct Drift {
     /// Change from one place to the next.
     pub slope: f64,
-    /// Standard error of the slope.
-    pub standard_error: f64,
     /// Of the hypothesis that there is none.
     pub p: f64,
 }
@@ -81,7 +78,8 @@ impl Course {
         let places: Vec<usize> = (0..values.len()).filter(|place| outliers.binary_search(place).is_err()).collect();
         let kept: Vec<f64> = places.iter().map(|&place| values[place]).collect();
         let x: Vec<f64> = places.iter().map(|&place| place as f64).collect();
-        let deviation = deviation(&kept);
+        // A first guess of the noise.
+        let deviation = robust_deviation(&kept).unwrap_or(0.0);
         let allowed = level / WAYS;
         let flat = Fit::of(&x, &kept, &Segmentation::default(), false);
         let steps = segment(&kept, deviation, allowed);
@@ -122,12 +120,6 @@ impl Course {
     }
 }
 
-/// A first guess of the noise, from the differences of neighbours.
-fn deviation(values: &[f64]) -> f64 {
-    let differences: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
-    median(&differences).unwrap_or(0.0) / (0.674_489_75 * std::f64::consts::SQRT_2)
-}
-
 /// Levels around a slope: each is found with the other taken out.
 fn with_slope(x: &[f64], y: &[f64], deviation: f64, level: f64, start: f64) -> Fit {
     let mut slope = start;
@@ -162,7 +154,7 @@ struct Fit {
 impl Fit {
     /// Least squares with given levels, with one slope for all of them or none (analysis of covariance).
     fn of(x: &[f64], y: &[f64], segmentation: &Segmentation, sloped: bool) -> Fit {
-        let edges: Vec<usize> = std::iter::once(0).chain(segmentation.starts.iter().copied()).chain([y.len()]).collect();
+        let edges = segmentation::edges(&segmentation.starts, y.len());
         let (mut spread, mut product) = (0.0, 0.0);
         for edge in edges.windows(2).filter(|edge| edge[1] > edge[0]) {
             let count = (edge[1] - edge[0]) as f64;
@@ -215,7 +207,7 @@ impl Fit {
     }
 
     fn course(&self, places: &[usize], outliers: Vec<usize>, p: Option<f64>) -> Course {
-        let edges: Vec<usize> = std::iter::once(0).chain(self.segmentation.starts.iter().copied()).chain([self.y.len()]).collect();
+        let edges = segmentation::edges(&self.segmentation.starts, self.y.len());
         let levels: Vec<Level> = edges
             .windows(2)
             .filter(|edge| edge[1] > edge[0])
@@ -243,11 +235,7 @@ impl Fit {
                 }
             })
             .collect();
-        let drift = self.sloped.then(|| Drift {
-            slope: self.slope,
-            standard_error: self.slope_error(),
-            p: (WAYS * self.slope_p().unwrap_or(1.0)).min(1.0),
-        });
+        let drift = self.sloped.then(|| Drift { slope: self.slope, p: (WAYS * self.slope_p().unwrap_or(1.0)).min(1.0) });
         Course { outliers, levels, steps, drift, noise, freedom: self.freedom().max(0.0), p }
     }
 }

@@ -27,12 +27,20 @@ pub(super) fn outliers(values: &[f64]) -> Vec<usize> {
     if found.len() as f64 > MOST * count as f64 { Vec::new() } else { found }
 }
 
-/// The standard deviation from the differences of neighbours, which steps and outliers touch only where they are. The median of |d| is
-/// 0.6745·√2 standard deviations of normal noise; where most neighbours are equal, the mean of |d| stands in, which is 2/√π of them.
+/// |d| of neighbours, which steps and outliers change only where they are.
+fn differences(values: &[f64]) -> Vec<f64> {
+    values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect()
+}
+
+/// The standard deviation by the median of |d|, which is 0.6745·√2 standard deviations of normal noise.
+pub(super) fn robust_deviation(values: &[f64]) -> Option<f64> {
+    Some(median(&differences(values))? / (0.674_489_75 * std::f64::consts::SQRT_2))
+}
+
+/// The same; where most neighbours are equal, by the mean of |d|, which is 2/√π standard deviations.
 fn deviation(values: &[f64]) -> Option<f64> {
-    let differences: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
-    let robust = median(&differences)? / (0.674_489_75 * std::f64::consts::SQRT_2);
-    let deviation = if robust > 0.0 { robust } else { mean(&differences)? / std::f64::consts::FRAC_2_SQRT_PI };
+    let robust = robust_deviation(values)?;
+    let deviation = if robust > 0.0 { robust } else { mean(&differences(values))? / std::f64::consts::FRAC_2_SQRT_PI };
     (deviation > 0.0).then_some(deviation)
 }
 

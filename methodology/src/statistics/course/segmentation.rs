@@ -148,10 +148,14 @@ fn stretch(sums: &Sums, starts: &[usize], k: usize) -> (usize, usize) {
     (from, starts.get(k + 1).copied().unwrap_or(sums.count()))
 }
 
+/// Where levels begin and end, of `count` values with further levels that begin at `starts`.
+pub(super) fn edges(starts: &[usize], count: usize) -> Vec<usize> {
+    std::iter::once(0).chain(starts.iter().copied()).chain([count]).collect()
+}
+
 /// Squares within all levels.
 pub(super) fn squares_within(sums: &Sums, starts: &[usize]) -> f64 {
-    let edges: Vec<usize> = std::iter::once(0).chain(starts.iter().copied()).chain([sums.count()]).collect();
-    edges.windows(2).map(|edge| sums.within(edge[0], edge[1])).sum()
+    edges(starts, sums.count()).windows(2).map(|edge| sums.within(edge[0], edge[1])).sum()
 }
 
 /// p of each step: the noise of all levels together, the splits of the whole series.

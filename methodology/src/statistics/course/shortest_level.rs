@@ -1,2 +1,2 @@
-/// Fewer runs than this are no level: a bad night is not a step.
+/// Fewer runs than this are not a level: a bad night is not a step.
 pub const SHORTEST_LEVEL: usize = 3;

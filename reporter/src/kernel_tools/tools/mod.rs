@@ -1,4 +1,4 @@
-//! The registry: every tool, once. To add a tool, write its module declare the module and list it here.
+//! The registry: every tool, once. To add a tool, write its module, declare it here, and add it to `TOOLS`.
 
 mod iperf2;
 mod iperf3;

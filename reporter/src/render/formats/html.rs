@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::Archive;
 use crate::figure::{AxisKind, Dash, Figure, Scale};
-use crate::record::{EndpointId, Metric, Record, Stack, State};
+use crate::record::{EndpointId, Metric, Record, Stack, State, json_name};
 
 use super::figure_numbers::numbers;
 use super::svg::{PlotLayout, inline, legend_mark};
@@ -65,7 +65,7 @@ pub fn fill(template: &str, content: Value) -> Result<String, minijinja::Error> 
 
 fn page_of(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
     let overview = &page.analysis.overview;
-    let name = archive.directory.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = archive.name();
     let ended = archive.records.iter().map(|r| r.time).max().map(|t| t.strftime("%Y-%m-%d %H:%M UTC").to_string());
     fill(
         TEMPLATE,
@@ -216,7 +216,7 @@ fn findings(archive: &Archive) -> Vec<Value> {
     let mut grouped: Vec<(String, String, Option<String>, Vec<String>)> = Vec::new();
     for (endpoint, seen) in archive.environment.iter().flat_map(|e| &e.endpoints) {
         for finding in &seen.findings {
-            let severity = serde_json::to_value(finding.severity).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+            let severity = json_name(&finding.severity).unwrap_or_default();
             match grouped.iter_mut().find(|g| g.0 == severity && g.1 == finding.what && g.2 == finding.fix) {
                 Some(group) => group.3.push(endpoint.to_string()),
                 None => grouped.push((severity, finding.what.clone(), finding.fix.clone(), vec![endpoint.to_string()])),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::analysis::Configuration;
-use crate::record::{EndCost, LossDomains, Record, RttSummary};
+use crate::record::{EndCost, LossDomains, Record, RttSummary, json_name};
 
 /// A column: its name, which stays the same between versions, and what it holds.
 pub type Column = (&'static str, ColumnValues);
@@ -32,10 +32,10 @@ pub const COLUMNS: &[Column] = &[
     ("stack", Text(|r| Some(r.stack.name().to_owned()))),
     ("tool", Text(|r| Some(r.tool.name.clone()))),
     ("tool_version", Text(|r| Some(r.tool.version.clone()))),
-    ("metric", Text(|r| name_in_json(&r.metric))),
+    ("metric", Text(|r| json_name(&r.metric))),
     ("method", Text(|r| Some(r.method.clone()))),
-    ("view", Text(|r| r.view.as_ref().and_then(name_in_json))),
-    ("size_kind", Text(|r| name_in_json(&r.size.kind))),
+    ("view", Text(|r| r.view.as_ref().and_then(json_name))),
+    ("size_kind", Text(|r| json_name(&r.size.kind))),
     ("size_bytes", Count(|r| Some(r.size.bytes.into()))),
     ("load", Text(|r| r.load.clone())),
     ("configuration", Text(|r| Some(Configuration::of(r).to_string()))),
@@ -76,7 +76,7 @@ pub const COLUMNS: &[Column] = &[
     ("loss_foreign", Count(|r| Some(domains(r)?.foreign))),
     ("retransmits", Count(|r| r.values.retransmits)),
     ("wire_bytes_per_frame", Number(|r| r.values.wire_bytes_per_frame)),
-    ("ceiling_kind", Text(|r| name_in_json(&r.ceiling.as_ref()?.kind))),
+    ("ceiling_kind", Text(|r| json_name(&r.ceiling.as_ref()?.kind))),
     ("ceiling_l1_bps", Number(|r| r.ceiling.as_ref()?.l1_bps)),
     ("ceiling_goodput_bps", Number(|r| r.ceiling.as_ref()?.goodput_bps)),
     ("sender_cores", Number(|r| sender(r)?.cores)),
@@ -112,9 +112,4 @@ fn receiver(record: &Record) -> Option<&EndCost> {
 fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-/// The name that the value has in results.jsonl.
-fn name_in_json<T: serde::Serialize>(value: &T) -> Option<String> {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned))
 }

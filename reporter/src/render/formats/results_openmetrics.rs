@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use crate::analysis::Configuration;
-use crate::record::{Record, State};
+use crate::record::{Record, State, json_name};
 
 use super::{ExportError, Exporter, Report};
 
@@ -98,7 +98,7 @@ impl Exporter<Report<'_>> for ResultsOpenMetrics {
     }
 
     fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let run = report.archive.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let run = report.archive.name();
         let labels: Vec<String> = report.archive.records.iter().map(|record| labels(&run, record)).collect();
         let mut text = String::new();
         for family in FAMILIES {
@@ -123,7 +123,6 @@ impl Exporter<Report<'_>> for ResultsOpenMetrics {
 
 /// The id makes each set of labels unique.
 fn labels(run: &str, record: &Record) -> String {
-    let in_json = |value: serde_json::Result<serde_json::Value>| value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let labels = [
         ("run", run.to_owned()),
         ("id", record.id.0.clone()),
@@ -131,9 +130,9 @@ fn labels(run: &str, record: &Record) -> String {
         ("to", record.pair.to.0.clone()),
         ("stack", record.stack.name().to_owned()),
         ("tool", record.tool.name.clone()),
-        ("metric", in_json(serde_json::to_value(record.metric))),
+        ("metric", json_name(&record.metric).unwrap_or_default()),
         ("method", record.method.clone()),
-        ("size_kind", in_json(serde_json::to_value(record.size.kind))),
+        ("size_kind", json_name(&record.size.kind).unwrap_or_default()),
         ("size_bytes", record.size.bytes.to_string()),
         ("load", record.load.clone().unwrap_or_default()),
         ("configuration", Configuration::of(record).to_string()),
