@@ -164,7 +164,8 @@ impl HiccupReport {
     /// The sum of two loops.
     pub(crate) fn plus(&self, other: &HiccupReport) -> HiccupReport {
         HiccupReport {
-            threshold_ns: if self.threshold_ns.ns() == 0 { other.threshold_ns } else { self.threshold_ns.min(other.threshold_ns) },
+            // 0: the queue has no poll loop of its own, such as a probe's.
+            threshold_ns: [self.threshold_ns, other.threshold_ns].into_iter().filter(|own| own.ns() > 0).min().unwrap_or_default(),
             count: self.count + other.count,
             longest_ns: self.longest_ns.max(other.longest_ns),
             total_ns: Nanoseconds::new(self.total_ns.ns() + other.total_ns.ns()),
@@ -233,6 +234,13 @@ mod tests {
         recorder.resume(1 << 40);
         recorder.observe((1 << 40) + 100);
         assert_eq!(recorder.report(None), HiccupReport { threshold_ns: THRESHOLD, ..HiccupReport::default() });
+    }
+
+    #[test]
+    fn a_queue_without_a_poll_loop_does_not_set_the_threshold_of_the_sum() {
+        let of = |threshold| HiccupReport { threshold_ns: Nanoseconds::new(threshold), ..HiccupReport::default() };
+        let sum = |one, other| of(one).plus(&of(other)).threshold_ns.ns();
+        assert_eq!([sum(25_000, 0), sum(0, 25_000), sum(25_000, 9_000), sum(0, 0)], [25_000, 25_000, 9_000, 0]);
     }
 
     proptest! {

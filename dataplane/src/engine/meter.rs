@@ -196,7 +196,8 @@ impl CycleReport {
         let busy = self.busy + other.busy;
         let sum = CycleReport {
             hz: self.hz.max(other.hz),
-            clock: other.clock,
+            // A queue without a poll loop of its own has no clock, and is never the first.
+            clock: self.clock,
             total: self.total + other.total,
             busy,
             per_frame: if all > 0.0 { busy as f64 / all } else { 0.0 },
