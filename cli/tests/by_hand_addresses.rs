@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use program::veth::Veth;
+use program::veth::{Veth, ip, tcpdump};
 use program::{Background, errors, json, linerate, pcap, run};
 use serde_json::json;
 
@@ -17,28 +17,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The address of `veth0` in a namespace, as `ip` prints it.
 fn address(namespace: &str) -> String {
-    let output = Command::new("ip").args(["-n", namespace, "-br", "link", "show", "veth0"]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).split_whitespace().nth(2).unwrap().to_owned()
-}
-
-/// Captures the next `count` frames that arrive at `veth0` of a namespace into `file`, and ends.
-fn tcpdump(namespace: &str, file: &std::path::Path, count: u32) -> Background {
-    let mut command = Command::new("ip");
-    command
-        .args(["netns", "exec", namespace, "tcpdump", "-i", "veth0", "-Q", "in", "-U", "-B", "16384", "-c", &count.to_string(), "-w"])
-        .arg(file);
-    let tcpdump = Background::start(command);
-    tcpdump.wait_for_words("listening on", LIMIT);
-    tcpdump
-}
-
-fn mac(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+    ip(&["-n", namespace, "-br", "link", "show", "veth0"]).split_whitespace().nth(2).unwrap().to_owned()
 }
 
 /// Destination and source of each frame of a capture.
 fn addresses(capture: &std::path::Path) -> Vec<(String, String)> {
-    pcap::read(capture).iter().map(|frame| (mac(&frame.bytes[..6]), mac(&frame.bytes[6..12]))).collect()
+    pcap::read(capture).iter().map(|frame| (frame.destination(), frame.source())).collect()
 }
 
 #[test]
@@ -99,7 +83,7 @@ fn a_reflector_sends_to_the_address_that_it_was_given() {
 }
 
 #[test]
-fn an_address_that_is_no_stations_is_refused() {
+fn an_address_that_is_not_unicast_is_refused() {
     for (address, word) in
         [("ff:ff:ff:ff:ff:ff", "unicast"), ("01:00:5e:00:00:01", "unicast"), ("00:00:00:00:00:00", "unicast"), ("02:00", "six bytes")]
     {

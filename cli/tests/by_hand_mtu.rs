@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use program::veth::Veth;
+use program::veth::{Veth, ip};
 use program::{Background, errors, json, linerate, run};
 use serde_json::json;
 
@@ -17,8 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn mtu(namespace: &str, interface: &str) -> u32 {
     let file = format!("/sys/class/net/{interface}/mtu");
-    let output = Command::new("ip").args(["netns", "exec", namespace, "cat", &file]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap()
+    ip(&["netns", "exec", namespace, "cat", &file]).trim().parse().unwrap()
 }
 
 #[test]
@@ -63,11 +62,9 @@ fn the_mtu_is_put_back_after_an_error_too_and_a_larger_one_is_kept() {
         "--frames",
         "1",
     ]);
-    let output = command.output().unwrap();
-    let _ = output;
+    command.output().unwrap();
     assert_eq!(mtu(&veth.near, "veth0"), 1500);
-    let set = Command::new("ip").args(["-n", &veth.near, "link", "set", "veth0", "mtu", "9000"]).status().unwrap();
-    assert!(set.success());
+    ip(&["-n", &veth.near, "link", "set", "veth0", "mtu", "9000"]);
     let output = Veth::linerate(&veth.near, "send", &["--frames", "1", "--no-huge", "--quiet", "--json"]).output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     assert_eq!(mtu(&veth.near, "veth0"), 9000);

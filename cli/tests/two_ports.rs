@@ -6,12 +6,12 @@
 mod program;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use program::veth::{PORT, Veth, ip};
-use program::{Background, errors, json, linerate, pcap, records, wait_for};
+use program::veth::{PORT, Veth, ip, tcpdump};
+use program::{errors, json, linerate, pcap, records, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -40,10 +40,7 @@ fn the_conductor_sends_to_the_receivers_address_and_endpoints_for_dpdk_need_no_a
     let veth = Veth::up("pair");
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("far.pcap");
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", &veth.far, "tcpdump", "-i", "veth0", "-Q", "in", "-U", "-c", "20", "-w"]).arg(&capture);
-    let dump = Background::start(command);
-    dump.wait_for_words("listening on", LIMIT);
+    let dump = tcpdump(&veth.far, &capture, 20);
     let output = run_plan(folder.path(), &veth, ROUND_TRIPS, &[]);
     assert!(output.status.success(), "{}", errors(&output));
     dump.finish(LIMIT);
@@ -53,8 +50,7 @@ fn the_conductor_sends_to_the_receivers_address_and_endpoints_for_dpdk_need_no_a
     // The address that the kernel reports, and that of each frame on the wire.
     assert!(ip(&["-n", &veth.far, "link", "show", "veth0"]).contains(mac), "{mac}");
     for frame in pcap::read(&capture) {
-        let destination: Vec<String> = frame.bytes[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(destination.join(":"), mac);
+        assert_eq!(frame.destination(), mac);
     }
     assert!(record["values"]["frames_received"].as_u64().unwrap() > 0, "{record}");
     // Each end says what its queue did, and on which core.
@@ -138,19 +134,10 @@ fn a_link_that_comes_up_after_three_seconds_is_waited_for_and_one_that_stays_dow
 #[test]
 fn a_receiver_shows_the_share_of_each_queue() {
     let veth = Veth::up("shares");
-    let start = |role: &str, namespace: &str, more: &[&str]| {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace]).arg(linerate().get_program());
-        command.args([role, "--port", PORT, "--no-huge"]).args(more);
-        Background::start(command)
-    };
-    let receiver = start("receive", &veth.far, &["--queues", "2", "--cpu", "0,1"]);
+    let receiver = Veth::start(&veth.far, "receive", &["--no-huge", "--queues", "2", "--cpu", "0,1"]);
     receiver.wait_for_words("receiving on", LIMIT);
-    let sender = start(
-        "send",
-        &veth.near,
-        &["--flows", "256", "--frames", "2000", "--rate", "1kpps", "--late-bound", "60s", "--cpu", "1", "--quiet"],
-    );
+    let send = ["--no-huge", "--flows", "256", "--frames", "2000", "--rate", "1kpps", "--late-bound", "60s", "--cpu", "1", "--quiet"];
+    let sender = Veth::start(&veth.near, "send", &send);
     receiver.wait_for_words(", by queue ", LIMIT);
     assert!(sender.finish(LIMIT).status.success());
     receiver.signal(Signal::SIGINT);

@@ -13,6 +13,22 @@ pub struct Captured {
     pub bytes: Vec<u8>,
 }
 
+impl Captured {
+    /// The destination address, as `ip` prints addresses.
+    pub fn destination(&self) -> String {
+        mac(&self.bytes[..6])
+    }
+
+    /// The source address.
+    pub fn source(&self) -> String {
+        mac(&self.bytes[6..12])
+    }
+}
+
+fn mac(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}
+
 /// The frames of a file.
 pub fn read(path: &Path) -> Vec<Captured> {
     let file = std::fs::read(path).unwrap();

@@ -1,6 +1,8 @@
 //! A link of the kernel's between two network namespaces. Needs root.
 
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{Background, errors, linerate};
 
@@ -41,6 +43,17 @@ impl Veth {
     pub fn start(namespace: &str, role: &str, more: &[&str]) -> Background {
         Background::start(Veth::linerate(namespace, role, more))
     }
+}
+
+/// Captures the next `count` frames that arrive at `veth0` of a namespace into `file`, and ends.
+pub fn tcpdump(namespace: &str, file: &Path, count: u32) -> Background {
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", namespace, "tcpdump", "-i", "veth0", "-Q", "in", "-U", "-B", "16384", "-c", &count.to_string(), "-w"])
+        .arg(file);
+    let tcpdump = Background::start(command);
+    tcpdump.wait_for_words("listening on", Duration::from_secs(60));
+    tcpdump
 }
 
 impl Drop for Veth {

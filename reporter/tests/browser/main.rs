@@ -15,6 +15,17 @@ use reporter::render::render_run;
 use serde_json::json;
 use synthetic::{Truth, hostile, records};
 
+/// How many drawings of each figure are visible.
+const DRAWINGS: &str = "[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('.v')]
+    .filter(v => v.getBoundingClientRect().height > 100 && v.querySelector('.pt')).length)";
+
+/// Texts of visible figures that are not inside their figure.
+const TEXT_OUTSIDE: &str = "[...document.querySelectorAll('.v .figure')].filter(s => s.getBoundingClientRect().width).flatMap(svg => {
+    const frame = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
+        return b.left < frame.left - 1 || b.right > frame.right + 1 || b.top < frame.top - 1 || b.bottom > frame.bottom + 1;
+    }).map(t => t.textContent); })";
+
 /// A rendered report, with hostile records among the others, and a browser; none where no browser is installed.
 fn opened(name: &str) -> Option<(tempfile::TempDir, PathBuf, Chromium)> {
     let Some(program) = chromium::installed() else {
@@ -62,22 +73,14 @@ const DRAWN: [&str; 12] = [
 #[test]
 fn it_draws_without_a_complaint_and_asks_for_nothing() {
     let Some((_directory, file, mut browser)) = opened("it_draws_without_a_complaint_and_asks_for_nothing") else { return };
-    let visible = "[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('.v')]
-        .filter(v => v.getBoundingClientRect().height > 100 && v.querySelector('.pt')).length)";
-    let drawn = browser.value(visible);
+    let drawn = browser.value(DRAWINGS);
     let drawn = drawn.as_array().unwrap();
     assert!(drawn.len() >= 22 && drawn.iter().all(|n| *n == json!(1)), "one drawing a figure: {drawn:?}");
     for section in DRAWN {
         let figures = browser.value(&format!("document.querySelectorAll('#{section} figure').length"));
         assert!(figures.as_u64().unwrap() > 0, "no figure in {section}");
     }
-    let outside = browser.value(
-        "[...document.querySelectorAll('.v .figure')].filter(s => s.getBoundingClientRect().width).flatMap(svg => {
-            const frame = svg.getBoundingClientRect();
-            return [...svg.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
-                return b.left < frame.left - 1 || b.right > frame.right + 1 || b.top < frame.top - 1 || b.bottom > frame.bottom + 1;
-            }).map(t => t.textContent); })",
-    );
+    let outside = browser.value(TEXT_OUTSIDE);
     assert_eq!(outside, json!([]), "text outside its figure");
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
     assert_eq!(browser.requests(), [format!("file://{}", file.display())]);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::chromium::{self, Chromium};
 use crate::synthetic::many;
+use crate::{DRAWINGS, TEXT_OUTSIDE};
 
 /// Both pages, and a browser; none where no browser is installed.
 fn opened(name: &str) -> Option<(tempfile::TempDir, [std::path::PathBuf; 2], Chromium)> {
@@ -36,19 +37,10 @@ fn overviews_draw_without_a_complaint_ask_for_nothing_and_run_nothing() {
     for page in &pages {
         browser.width(1280);
         browser.open(page);
-        let drawn = browser.value(
-            "[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('.v')]
-                .filter(v => v.getBoundingClientRect().height > 100 && v.querySelector('.pt')).length)",
-        );
+        let drawn = browser.value(DRAWINGS);
         let drawn = drawn.as_array().unwrap();
         assert!(drawn.len() >= 5 && drawn.iter().all(|n| *n == json!(1)), "{}: one drawing a figure: {drawn:?}", page.display());
-        let outside = browser.value(
-            "[...document.querySelectorAll('.v .figure')].filter(s => s.getBoundingClientRect().width).flatMap(svg => {
-                const frame = svg.getBoundingClientRect();
-                return [...svg.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
-                    return b.left < frame.left - 1 || b.right > frame.right + 1 || b.top < frame.top - 1 || b.bottom > frame.bottom + 1;
-                }).map(t => t.textContent); })",
-        );
+        let outside = browser.value(TEXT_OUTSIDE);
         assert_eq!(outside, json!([]), "{}: text outside its figure", page.display());
         assert_eq!(browser.value("window.pwned === undefined && document.querySelectorAll('img').length === 0"), json!(true));
         let first = "document.querySelector('.findings').getBoundingClientRect().top < 600";
