@@ -109,6 +109,9 @@ def exact_counts(pair):
         pair.one_way(f"jumbo, {size} B", 200, ["--size", size, "--rate", "200pps"], ["--max-size", size], size=size)
     for queues in CARDS[pair.card]["queues"][1:]:
         pair.one_way("1,000 flows", 1000, ["--size", 64, "--rate", "500pps", "--flows", 1000], queues=queues, size=64)
+
+
+def round_trips(pair):
     for queues in CARDS[pair.card]["queues"]:
         # One poll loop has one CPU: with eight loops at the sender, the reflector has one.
         pair.round_trips(queues, queues if queues < 8 else 1, 1000 if queues > 1 else 1)
@@ -271,7 +274,10 @@ def measure(card, host_id):
         return pair.record("-", "two ports", f"{len(ports)} ports found")
     for address in ports[:2]:
         bind(address, "vfio-pci")
-    for cases in (exact_counts, rate_by_speed, links, refusals, whole_run, unplug):
+    chosen = read(SHARE / "chosen").split()
+    for cases in (exact_counts, round_trips, rate_by_speed, links, refusals, whole_run, unplug):
+        if chosen and cases.__name__ not in chosen:
+            continue
         if cases in (links, unplug) and not CARDS[card]["link"]:
             continue
         # The cards of virtual functions are needed after igb's own cases.

@@ -169,7 +169,7 @@ fn method(state: CalibrationState, detail: Option<String>, cpu: Option<CpuId>) -
 
 #[cfg(test)]
 mod tests {
-    use dataplane::{CycleReport, HiccupReport, ReturnedFrames, RttReport};
+    use dataplane::{CycleReport, HiccupReport, LoopsReport, ReturnedFrames, RttReport};
     use methodology::units::Nanoseconds;
 
     use super::*;
@@ -203,12 +203,15 @@ mod tests {
             intended_frames: 1_000,
             duration: Duration::from_secs(1),
             rate: PacketRate::from_count(frames, 1.0),
-            hiccups: HiccupReport {
-                total_ns: ns(away.as_nanos() as u64),
-                longest_ns: ns(away.as_nanos() as u64),
-                ..HiccupReport::default()
+            loops: LoopsReport {
+                hiccups: HiccupReport {
+                    total_ns: ns(away.as_nanos() as u64),
+                    longest_ns: ns(away.as_nanos() as u64),
+                    ..HiccupReport::default()
+                },
+                cycles: CycleReport { total: hz, hz, on_cpu: Duration::from_secs(1) - away, ..CycleReport::default() },
+                ..LoopsReport::default()
             },
-            cycles: CycleReport { total: hz, hz, on_cpu: Duration::from_secs(1) - away, ..CycleReport::default() },
             returned: Some(ReturnedFrames { received: returned, ..ReturnedFrames::default() }),
             rtt: (returned > 0).then_some(rtt),
             ..SendReport::default()
