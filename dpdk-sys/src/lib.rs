@@ -6,6 +6,7 @@
 
 mod installed;
 mod library;
+mod processor;
 mod releases;
 mod version;
 
