@@ -10,7 +10,14 @@ use meson_helpers::{Dpdk, Linkage};
 pub fn write(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     let flags = cpu_flags(dpdk, out)?;
     let is_static = dpdk.linkage() == Linkage::Static;
-    let text = format!("pub(crate) const CPU_FLAGS: &[&str] = &{flags:?};\npub(crate) const IS_STATIC: bool = {is_static};\n");
+    // Drivers are among them.
+    let inside = |argument: &String| argument.strip_prefix("-l:librte_")?.strip_suffix(".a").map(str::to_owned);
+    let libraries: Vec<String> = dpdk.link_arguments().iter().filter(|_| is_static).filter_map(inside).collect();
+    let text = format!(
+        "pub(crate) const CPU_FLAGS: &[&str] = &{flags:?};\n\
+         pub(crate) const IS_STATIC: bool = {is_static};\n\
+         pub(crate) const STATIC_LIBRARIES: &[&str] = &{libraries:?};\n"
+    );
     Ok(fs::write(out.join("facts.rs"), text)?)
 }
 

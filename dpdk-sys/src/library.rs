@@ -117,6 +117,11 @@ pub fn running() -> Result<String, LoadError> {
     load().map(|()| of_library())
 }
 
+/// The libraries and drivers of a DPDK that is inside the program, such as `net_null`; `None` where DPDK is loaded from files.
+pub fn static_libraries() -> Option<&'static [&'static str]> {
+    facts::IS_STATIC.then_some(facts::STATIC_LIBRARIES)
+}
+
 fn load_once() -> Result<(), LoadError> {
     let built = built();
     let instructions = processor::missing(facts::CPU_FLAGS);
