@@ -3,21 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use meson_helpers::{BuildOptions, Dpdk, Linkage, Places, Platform, Search, SourcePackage, SourceTree};
+use meson_helpers::{BuildOptions, Dpdk, Places, Platform, Search, SourcePackage, SourceTree};
 
 const USAGE: &str = "\
 usage: meson-helpers find
-       meson-helpers build --prefix DIR [--source DIR|TARBALL] [--work DIR] [--drivers LIST] [--for PLATFORM] [--static]
+       meson-helpers build --prefix DIR [--source DIR|TARBALL] [--work DIR] [--drivers LIST] [--for PLATFORM]
        meson-helpers source DIR
 
 find    Prints the DPDK that linerate is built with, why that one, and which others there are.
-build   Builds a DPDK, and installs it below DIR.
+build   Builds a DPDK, shared and static, and installs it below DIR.
         --source DIR|TARBALL  a source tree, or a release from https://core.dpdk.org/download/; without it: the source package of the
                               distribution's DPDK, which apt fetches
         --work DIR            where a tarball or package is unpacked and built (default: PREFIX/source)
         --drivers LIST        only these drivers, such as net/mlx5,common/mlx5,bus/pci,bus/auxiliary (default: all that linerate can use)
         --for PLATFORM        native (default), generic, arm64, bluefield-2 or bluefield-3; the last three with aarch64-linux-gnu-gcc
-        --static              static libraries, which become part of linerate
 source  Fetches and unpacks the source package of the distribution's DPDK in DIR, and prints the path of the tree.";
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -72,13 +71,9 @@ struct Request {
 impl Request {
     fn read(arguments: &[&str]) -> Result<Self, String> {
         let (mut source, mut work, mut prefix) = (None, None, None);
-        let (mut platform, mut linkage, mut drivers) = (Platform::Native, Linkage::Shared, None);
+        let (mut platform, mut drivers) = (Platform::Native, None);
         let mut rest = arguments.iter();
         while let Some(&name) = rest.next() {
-            if name == "--static" {
-                linkage = Linkage::Static;
-                continue;
-            }
             if !["--prefix", "--source", "--work", "--drivers", "--for"].contains(&name) {
                 return Err(format!("build has no option {name:?}"));
             }
@@ -95,7 +90,7 @@ impl Request {
         }
         let prefix = prefix.ok_or("build needs --prefix DIR")?;
         let work = work.unwrap_or_else(|| prefix.join("source"));
-        Ok(Request { source, work, options: BuildOptions { prefix, platform, linkage, drivers } })
+        Ok(Request { source, work, options: BuildOptions { prefix, platform, drivers } })
     }
 }
 
@@ -106,10 +101,9 @@ fn build(request: &Request) -> Outcome {
         None => SourceTree::open(fetch(&request.work)?)?,
     };
     tree.build(&request.options)?;
-    println!(
-        "DPDK is in {0}. Build linerate with it: LINERATE_DPDK={0} cargo build --release -p cli",
-        one_word(&request.options.prefix.display().to_string())
-    );
+    let prefix = one_word(&request.options.prefix.display().to_string());
+    println!("DPDK is in {prefix}. Build linerate with it: LINERATE_DPDK={prefix} cargo build --release -p cli");
+    println!("With DPDK inside the program: LINERATE_DPDK={prefix} LINERATE_DPDK_LINK=static cargo build --release -p cli");
     Ok(())
 }
 
@@ -134,11 +128,11 @@ mod tests {
 
     #[test]
     fn arguments_are_read_and_wrong_ones_are_named() {
-        let request = Request::read(&["--prefix", "/opt/d", "--drivers", "net/null", "--for", "bluefield-3", "--static"]).unwrap();
-        assert_eq!((request.options.platform, request.options.linkage), (Platform::BlueField3, Linkage::Static));
+        let request = Request::read(&["--prefix", "/opt/d", "--drivers", "net/null", "--for", "bluefield-3"]).unwrap();
+        assert_eq!(request.options.platform, Platform::BlueField3);
         assert_eq!((request.work, request.source), (PathBuf::from("/opt/d/source"), None));
         for (arguments, part) in [
-            (&["--static"][..], "--prefix DIR"),
+            (&["--for", "native"][..], "--prefix DIR"),
             (&["--prefix"], "needs a value"),
             (&["--fast"], "no option \"--fast\""),
             (&["--prefix", "/d", "--for", "pentium"], "bluefield-2"),

@@ -7,7 +7,6 @@ use std::process::Command;
 use thiserror::Error;
 
 use crate::drivers::DriverList;
-use crate::flags::Linkage;
 use crate::platform::{COMPILER, Platform};
 
 /// An unpacked DPDK.
@@ -23,8 +22,6 @@ pub struct BuildOptions {
     pub prefix: PathBuf,
     /// What it runs on.
     pub platform: Platform,
-    /// The form of its libraries.
-    pub linkage: Linkage,
     /// The drivers; `None` for all that linerate can use and whose own dependencies are installed.
     pub drivers: Option<DriverList>,
 }
@@ -82,6 +79,10 @@ pub enum BuildError {
     },
 }
 
+/// Libraries that neither linerate nor a network driver needs. DPDK keeps those that it does not do without.
+const LIBRARIES_LEFT_OUT: &str =
+    "bitratestats,flow_classify,gpudev,graph,jobstats,kni,latencystats,metrics,node,pdump,pipeline,port,power,table";
+
 /// What linerate does without: faster to build, and nothing it could load by accident.
 const LEFT_OUT: &str = "baseband/*,crypto/*,compress/*,event/*,raw/*,regex/*,ml/*,vdpa/*,gpu/*,dma/*";
 
@@ -101,9 +102,9 @@ impl SourceTree {
         SourceTree::open(into)
     }
 
-    /// Configures, builds and installs it; gives back the directory for PKG_CONFIG_PATH.
+    /// Configures, builds and installs it, in both forms; gives back the directory for PKG_CONFIG_PATH.
     pub fn build(&self, options: &BuildOptions) -> Result<PathBuf, BuildError> {
-        let build = self.root.join(format!("build-{}-{}", options.platform, options.linkage));
+        let build = self.root.join(format!("build-{}", options.platform));
         for command in self.commands(options, &build)? {
             run(command)?;
         }
@@ -118,9 +119,10 @@ impl SourceTree {
         let known = self.options()?;
         let mut setup = Command::new("meson");
         setup.arg("setup").arg(build).arg(&self.root).arg(format!("--prefix={}", options.prefix.display()));
-        setup.args(["--libdir=lib", "--buildtype=release"]).arg(format!("--default-library={}", options.linkage));
+        // DPDK always makes both forms of its libraries. This is about its own programs, which are left out.
+        setup.args(["--libdir=lib", "--buildtype=release", "--default-library=shared"]);
         // Versions differ in what can be left out.
-        for (name, value) in [("tests", "false"), ("enable_docs", "false"), ("disable_apps", "*")] {
+        for (name, value) in [("tests", "false"), ("enable_docs", "false"), ("disable_apps", "*"), ("disable_libs", LIBRARIES_LEFT_OUT)] {
             if known.contains(&format!("'{name}'")) {
                 setup.arg(format!("-D{name}={value}"));
             }
@@ -197,29 +199,23 @@ mod tests {
         SourceTree::open(folder).unwrap()
     }
 
-    fn options(platform: Platform, linkage: Linkage, drivers: Option<&str>) -> BuildOptions {
-        BuildOptions { prefix: PathBuf::from("/opt/dpdk"), platform, linkage, drivers: drivers.map(|names| names.parse().unwrap()) }
+    fn options(platform: Platform, drivers: Option<&str>) -> BuildOptions {
+        BuildOptions { prefix: PathBuf::from("/opt/dpdk"), platform, drivers: drivers.map(|names| names.parse().unwrap()) }
     }
 
     #[test]
-    fn the_tree_is_asked_for_the_drivers_the_form_and_only_the_options_that_it_has() {
+    fn the_tree_is_asked_for_the_drivers_and_only_the_options_that_it_has() {
         let folder = tempfile::tempdir().unwrap();
         let tree = tree(folder.path());
-        let [setup, install] = tree.commands(&options(Platform::Native, Linkage::Static, Some("net/null")), Path::new("/b")).unwrap();
+        let [setup, install] = tree.commands(&options(Platform::Native, Some("net/null")), Path::new("/b")).unwrap();
         let setup = format!("{setup:?}");
-        let parts = [
-            "--prefix=/opt/dpdk",
-            "--default-library=static",
-            "-Denable_drivers=bus/vdev,mempool/ring,net/null",
-            "-Dplatform=native",
-            "-Dtests=false",
-        ];
+        let parts = ["--prefix=/opt/dpdk", "-Denable_drivers=bus/vdev,mempool/ring,net/null", "-Dplatform=native", "-Dtests=false"];
         for part in parts {
             assert!(setup.contains(part), "{part}: {setup}");
         }
         assert!(!setup.contains("disable_apps") && !setup.contains("--cross-file"), "{setup}");
         assert!(format!("{install:?}").contains("install"));
-        let [setup, _] = tree.commands(&options(Platform::Generic, Linkage::Shared, None), Path::new("/b")).unwrap();
+        let [setup, _] = tree.commands(&options(Platform::Generic, None), Path::new("/b")).unwrap();
         let setup = format!("{setup:?}");
         assert!(setup.contains("-Ddisable_drivers=baseband/*") && setup.contains("-Dplatform=generic"), "{setup}");
     }
@@ -229,12 +225,12 @@ mod tests {
     fn bluefield_is_built_with_cross_files_if_the_tree_knows_it() {
         let folder = tempfile::tempdir().unwrap();
         let tree = tree(folder.path());
-        let [setup, _] = tree.commands(&options(Platform::BlueField2, Linkage::Shared, None), Path::new("/b")).unwrap();
+        let [setup, _] = tree.commands(&options(Platform::BlueField2, None), Path::new("/b")).unwrap();
         let setup = format!("{setup:?}");
         let files: Vec<&str> = setup.split('"').filter(|part| part.ends_with(".ini")).collect();
         let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
         assert!(text.contains("aarch64-linux-gnu-gcc") && text.contains("platform = 'bluefield'"), "{setup}: {text}");
-        let error = tree.commands(&options(Platform::BlueField3, Linkage::Shared, None), Path::new("/b")).unwrap_err().to_string();
+        let error = tree.commands(&options(Platform::BlueField3, None), Path::new("/b")).unwrap_err().to_string();
         assert!(error.contains("bluefield-3") && error.contains("`bluefield3`") && error.contains("arm64"), "{error}");
     }
 }
