@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use thiserror::Error;
 
 use crate::OLDEST;
-use crate::search::{Installation, Places, Search};
+use crate::linkage::Linkage;
+use crate::search::{self, Installation, Places, Search};
 
 /// A DPDK with its flags, as pkg-config describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +19,6 @@ pub struct Dpdk {
     linkage: Linkage,
     link_arguments: Vec<String>,
     search: Search,
-}
-
-/// In which form DPDK's libraries are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Linkage {
-    /// Loaded at run time.
-    Shared,
-    /// Part of the program, with every driver.
-    Static,
 }
 
 /// Why there is no DPDK to build with, and how to get one.
@@ -101,30 +92,6 @@ pub enum FindError {
     },
 }
 
-impl Linkage {
-    /// The forms of the libraries in a directory, the preferred one first.
-    pub(crate) fn of_directory(directory: &Path) -> Vec<Linkage> {
-        [Linkage::Shared, Linkage::Static].into_iter().filter(|form| form.file(directory, "rte_eal").is_file()).collect()
-    }
-
-    fn file(self, directory: &Path, library: &str) -> PathBuf {
-        let ending = match self {
-            Linkage::Shared => "so",
-            Linkage::Static => "a",
-        };
-        directory.join(format!("lib{library}.{ending}"))
-    }
-}
-
-impl fmt::Display for Linkage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Linkage::Shared => "shared",
-            Linkage::Static => "static",
-        })
-    }
-}
-
 impl Dpdk {
     /// The DPDK that [`Search`] takes. Honours PKG_CONFIG, PKG_CONFIG_PATH, PKG_CONFIG_LIBDIR and PKG_CONFIG_SYSROOT_DIR, as pkg-config does, and
     /// LINERATE_DPDK (a prefix) and LINERATE_DPDK_LINK (`shared` or `static`).
@@ -189,11 +156,6 @@ pub fn print_rerun_lines() {
     }
 }
 
-/// The program that PKG_CONFIG names.
-pub(crate) fn pkg_config_program() -> String {
-    env::var("PKG_CONFIG").unwrap_or_else(|_| "pkg-config".to_owned())
-}
-
 /// TARGET and HOST are set in build scripts.
 fn refuse_other_machine() -> Result<(), FindError> {
     let (Ok(target), Ok(host)) = (env::var("TARGET"), env::var("HOST")) else { return Ok(()) };
@@ -205,7 +167,7 @@ fn refuse_other_machine() -> Result<(), FindError> {
 
 /// Asks pkg-config, which is made to look at the DPDK that was taken first.
 fn ask(taken: &Installation, arguments: &[&str]) -> Result<String, FindError> {
-    let program = pkg_config_program();
+    let program = search::pkg_config_program();
     let path = env::var_os("PKG_CONFIG_PATH").unwrap_or_default();
     let first = std::iter::once(taken.directory.clone()).chain(env::split_paths(&path));
     let mut command = Command::new(&program);

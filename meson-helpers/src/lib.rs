@@ -5,13 +5,15 @@
 
 mod drivers;
 mod flags;
+mod linkage;
 mod package;
 mod platform;
 mod search;
 mod source;
 
 pub use drivers::DriverList;
-pub use flags::{Dpdk, FindError, Linkage, print_rerun_lines};
+pub use flags::{Dpdk, FindError, print_rerun_lines};
+pub use linkage::Linkage;
 pub use package::{PackageError, SourcePackage};
 pub use platform::Platform;
 pub use search::{Installation, Origin, Places, Search};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::OLDEST;
-use crate::flags::Linkage;
+use crate::linkage::Linkage;
 
 /// Where NVIDIA's packages for BlueField and ConnectX install DPDK.
 const MELLANOX: &str = "/opt/mellanox/dpdk";
@@ -82,9 +82,14 @@ impl Places {
     }
 }
 
+/// The program that PKG_CONFIG names.
+pub(crate) fn pkg_config_program() -> String {
+    env::var("PKG_CONFIG").unwrap_or_else(|_| "pkg-config".to_owned())
+}
+
 /// The directories that are built into pkg-config.
 fn directories_of_pkg_config() -> Vec<PathBuf> {
-    let program = crate::flags::pkg_config_program();
+    let program = pkg_config_program();
     let output = Command::new(program).args(["--variable", "pc_path", "pkg-config"]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     env::split_paths(&text).filter(|path| !path.as_os_str().is_empty()).collect()
