@@ -8,6 +8,7 @@
 //! - [`search`]: goals, load classification, MLRsearch, bisection
 //! - [`procedures`]: the methods carried out: [`procedures::run`]
 //! - [`statistics`]: how sure a result is
+//! - [`tune`]: a search for the best setting over noisy trials
 #![forbid(unsafe_code)]
 
 pub mod method;
@@ -16,4 +17,5 @@ pub mod search;
 pub mod simulate;
 pub mod statistics;
 pub mod trial;
+pub mod tune;
 pub mod units;

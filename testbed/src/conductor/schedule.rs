@@ -51,7 +51,7 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
                     kind: &measure.kind,
                     pair: pair.clone(),
                     size,
-                    tuning: measure.tuning,
+                    tuning: measure.tuning.clone(),
                     repetition,
                     expected: expected(&measure.kind),
                 })
@@ -73,7 +73,8 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let tuning = measure.tuning.label().map(|label| format!("-{label}")).unwrap_or_default();
+    let streams = Some(measure.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| format!("-s{streams}"));
+    let tuning = measure.tuning.label().map(|label| format!("-{label}")).or(streams).unwrap_or_default();
     let (stack, method) = (measure.kind.stack(), measure.kind.method());
     // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
     RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))

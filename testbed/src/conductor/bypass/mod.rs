@@ -66,7 +66,7 @@ impl Bypass {
         let first = group.iter().find(|step| !step.kind.stack().is_kernel()).filter(|_| mixed && shared);
         // An error here occurs again when the port is needed, and is reported then.
         self.ends = first
-            .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted).ok())
+            .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted).ok())
             .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)));
     }
 
@@ -85,7 +85,7 @@ impl Bypass {
             Ok(pair) => pair,
             Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
         };
-        pair.tune(step.tuning);
+        pair.tune(step.tuning.clone());
         let measured = match step.kind {
             MeasureKind::RoundTrip { rate, duration } => {
                 round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context)
@@ -123,7 +123,7 @@ impl Bypass {
             other => {
                 // What has other queues ends before its ports are opened anew.
                 drop(other);
-                Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted)
+                Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted)
                     .and_then(|listening| listening.connect(testbed, &step.pair, interrupted))
             }
         }
