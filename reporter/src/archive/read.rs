@@ -13,6 +13,7 @@ use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_F
 use crate::environment::Environment;
 use crate::files::read_regular;
 use crate::record::{Record, RecordId, SchemaVersion};
+use crate::tuned::{TUNE_FILE, TuneRun};
 
 /// Twenty million records.
 pub(super) const RESULTS_LIMIT: u64 = 64 << 30;
@@ -34,6 +35,8 @@ pub struct Archive {
     pub plan: Option<String>,
     /// `testbed.toml` as it was given.
     pub testbed: Option<String>,
+    /// The search whose trials the records are; absent where they are those of a plan.
+    pub tuned: Option<TuneRun>,
     /// Where it was read from.
     pub directory: PathBuf,
 }
@@ -74,7 +77,8 @@ impl Archive {
         let environment = read_environment(directory, &mut damaged)?;
         let plan = read_optional(directory, PLAN_FILE, &mut damaged)?;
         let testbed = read_optional(directory, TESTBED_FILE, &mut damaged)?;
-        Ok(Archive { records, damaged, environment, plan, testbed, directory: directory.to_owned() })
+        let tuned = read_tuned(directory, &mut damaged)?;
+        Ok(Archive { records, damaged, environment, plan, testbed, tuned, directory: directory.to_owned() })
     }
 
     /// The tool's own output that a record points to; absent where it points to none.
@@ -200,6 +204,17 @@ fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<
         }
         Err(error) => {
             damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: error.line(), why: without_line(&error) });
+            Ok(None)
+        }
+    }
+}
+
+fn read_tuned(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<Option<TuneRun>, ArchiveError> {
+    let Some(text) = read_optional(directory, TUNE_FILE, damaged)? else { return Ok(None) };
+    match serde_json::from_str(&text) {
+        Ok(tuned) => Ok(Some(tuned)),
+        Err(error) => {
+            damaged.push(DamagedLine { file: TUNE_FILE.to_owned(), line: error.line(), why: without_line(&error) });
             Ok(None)
         }
     }

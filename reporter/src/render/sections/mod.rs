@@ -13,6 +13,7 @@ mod ratio;
 mod round_trips;
 mod stacks;
 mod throughput;
+mod tuned;
 mod tuning;
 
 pub use cost::cost;
@@ -27,4 +28,5 @@ pub use queues::queues;
 pub use ratio::ratio;
 pub use round_trips::round_trips;
 pub use throughput::{application_view, frame_view};
+pub use tuned::tuned;
 pub use tuning::tuning;
