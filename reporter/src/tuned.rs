@@ -1,5 +1,6 @@
 //! What `linerate tune` searched and found: `tune.json` of its run directory.
 
+use methodology::bottleneck::Finding;
 use methodology::tune::{Aim, Axis, Gain, Stage, StopReason};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use crate::record::{Pair, Record, Stack};
 
 /// The file's name in a run directory.
 pub const TUNE_FILE: &str = "tune.json";
+
+/// The file of [`Scaling`] in a run directory.
+pub const SCALING_FILE: &str = "scaling.json";
 
 /// The key of a record's `parameters` that says which trial of a search it is.
 pub const TUNE_KEY: &str = "tune";
@@ -147,4 +151,62 @@ impl TuneTrial {
     pub fn of(record: &Record) -> Option<TuneTrial> {
         TuneTrial::deserialize(record.parameters.get(TUNE_KEY)?).ok()
     }
+}
+
+/// How the rate grows with queues and cores: `scaling.json` of `linerate tune --scaling`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scaling {
+    /// Between which endpoints.
+    pub pair: Pair,
+    /// The keys that all measurements share, as TOML.
+    pub base: String,
+    /// By queues, the fewest first.
+    pub points: Vec<ScalingPoint>,
+    /// Numbers of queues that were asked for and cannot be measured here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_measured: Vec<NotMeasured>,
+    /// The frames a second that the link carries, where that is known.
+    pub ceiling_pps: Option<f64>,
+    /// Time of the generator for each frame on a port that drops it at once (net_null): the generator's share of the sender's time.
+    pub generator_ns: Option<f64>,
+}
+
+/// One number of queues.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScalingPoint {
+    /// Queues of the sender's port.
+    pub sender_queues: u16,
+    /// Queues of the receiver's port.
+    pub receiver_queues: u16,
+    /// Cores that poll, at both ends.
+    pub cores: u32,
+    /// Trials with a value.
+    pub trials: usize,
+    /// Trials without one.
+    pub without_value: usize,
+    /// Frames a second: the median of the trials.
+    pub rate_pps: f64,
+    /// The lowest and the highest trial.
+    pub range_pps: (f64, f64),
+    /// The rate over that of the first point times the queues: 1 is perfect scaling.
+    pub of_perfect: f64,
+    /// The rate over what the link carries.
+    pub of_ceiling: Option<f64>,
+    /// Time of the sender's poll loops for each frame, in ns.
+    pub sender_ns: Option<f64>,
+    /// Time of the receiver's poll loops for each frame, in ns.
+    pub receiver_ns: Option<f64>,
+    /// What limits the rate: the finding of most trials.
+    pub limit: Finding,
+    /// How many trials have that finding.
+    pub agreeing: usize,
+}
+
+/// A number of queues that was asked for and not measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotMeasured {
+    /// How many.
+    pub queues: String,
+    /// Why.
+    pub why: String,
 }

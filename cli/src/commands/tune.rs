@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,13 +13,13 @@ use methodology::units::Seconds;
 use reporter::archive::{Archive, RunDirectory, TESTBED_FILE};
 use reporter::compare::Threshold;
 use reporter::record::{Pair, Record, Stack, State};
-use reporter::tuned::{TuneBudget, TuneRun, TuneTrial};
+use reporter::tuned::{Scaling, TuneBudget, TuneRun, TuneTrial};
 use serde::{Deserialize, Serialize};
 use testbed::agent::AgentError;
 use testbed::conductor::{Claims, Observer, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
 use testbed::topology::Testbed;
-use testbed::tuner::{Goal, Knob, Prepared, TUNE_PLAN_FILE, TuneObserver, TuneRequest, Tuner};
+use testbed::tuner::{Goal, Knob, Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneObserver, TuneRequest, Tuner};
 
 use super::{CommandError, Format, terminal_width};
 
@@ -39,6 +39,8 @@ EXAMPLES
     linerate tune --stack kernel-tcp --knob streams=1,2,4,8
   The shortest 99th percentile of round trips at a load:
     linerate tune --goal rtt-p99 --rate 100kpps
+  How the rate grows with queues, and what limits it:
+    linerate tune --scaling --testbed testbed.toml --knob queues=1,2,4
   Use what was found:
     linerate run --plan runs/TIME-tune/tune.toml
 
@@ -83,6 +85,9 @@ pub struct TuneArgs {
     /// A plan key with one value for all settings; can be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Knob>,
+    /// Measure the rate by queues and cores instead of searching, and name what limits it
+    #[arg(long, conflicts_with_all = ["resume", "goal"])]
+    scaling: bool,
     /// How long to search
     #[arg(long, value_name = "TIME", conflicts_with = "trials", default_value = "2m")]
     budget: Seconds,
@@ -150,7 +155,54 @@ struct Summary<'a> {
     #[serde(skip)]
     last_reasons: String,
     #[serde(flatten)]
-    run: &'a TuneRun,
+    outcome: &'a Outcome,
+}
+
+/// What is measured.
+enum Work {
+    Search(Box<Prepared>),
+    Scaling(Box<ScalingRequest>),
+}
+
+/// What was found.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Search(Box<TuneRun>),
+    Scaling(Box<Scaling>),
+}
+
+impl Work {
+    fn prepare(args: &TuneArgs, request: &TuneRequest, testbed: &Testbed) -> Result<Work, CommandError> {
+        Ok(match args.scaling {
+            true => Work::Scaling(Box::new(ScalingRequest::new(request, testbed)?)),
+            false => Work::Search(Box::new(request.prepare(testbed)?)),
+        })
+    }
+
+    /// The plan that measures everything that this may measure.
+    fn plan(&self) -> String {
+        match self {
+            Work::Search(prepared) => prepared.candidates.grid(),
+            Work::Scaling(request) => request.grid(),
+        }
+    }
+}
+
+impl Outcome {
+    fn is_complete(&self, interrupted: bool) -> bool {
+        match self {
+            Outcome::Search(run) => run.found.as_ref().is_some_and(|found| found.stop.is_some()),
+            Outcome::Scaling(_) => !interrupted,
+        }
+    }
+
+    fn found_something(&self) -> bool {
+        match self {
+            Outcome::Search(run) => run.found.is_some(),
+            Outcome::Scaling(scaling) => !scaling.points.is_empty(),
+        }
+    }
 }
 
 /// Runs the command.
@@ -161,14 +213,14 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let given = given_testbed(args)?;
     let program = std::env::current_exe()?;
     // What can be refused is refused before anything is created.
-    let prepared = request.prepare(&given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program)))?;
+    let work = Work::prepare(args, &request, &given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program)))?;
     if args.dry_run {
-        return dry_run(args, &prepared);
+        return dry_run(args, &work);
     }
     if given.is_none() {
         Lab::sweep_dead()?;
     }
-    let plan = testbed::plan::Plan::reread(&prepared.candidates.grid(), &PathBuf::from("tune"))?;
+    let plan = testbed::plan::Plan::reread(&work.plan(), &PathBuf::from("tune"))?;
     let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed)).transpose()?;
     let (mut directory, known) = directory(args)?;
     let (lab, testbed) = match given {
@@ -179,18 +231,16 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
             (Some(lab), testbed)
         }
     };
-    // The sockets of a lab have its name: the settings are prepared for this one.
-    let prepared = request.prepare(&testbed)?;
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
     std::fs::write(directory.path().join(REQUEST_FILE), serde_json::to_vec_pretty(&kept)?)?;
     let started = Instant::now();
-    let tuned = match describe(&testbed, &args.force, &interrupted) {
+    let outcome = match describe(&testbed, &args.force, &interrupted) {
         Ok(environment) => {
             directory.write_environment(&environment)?;
-            search(&prepared, &testbed, &mut directory, &interrupted, &known, args.json)
+            measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
         }
-        Err(AgentError::Interrupted { .. }) => Ok(prepared.run.clone()),
+        Err(AgentError::Interrupted { .. }) => Err(CommandError::new("interrupted; nothing was measured")),
         Err(error) => Err(CommandError::new(format!("{error}; nothing was measured"))),
     };
     let measured = started.elapsed();
@@ -199,41 +249,50 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     directory.sync()?;
     let archive = Archive::read(&path)?;
     let rendered = if archive.records.is_empty() { None } else { Some(reporter::render::render_run(&archive, &path)) };
-    let run = tuned?;
-    let complete = run.found.as_ref().is_some_and(|found| found.stop.is_some());
+    let outcome = outcome?;
+    let stopped = interrupted.load(Ordering::Relaxed);
+    let complete = outcome.is_complete(stopped);
     let summary = Summary {
         report: rendered.as_ref().is_some_and(Result::is_ok).then(|| path.join("report.html")),
-        plan: run.found.is_some().then(|| path.join(TUNE_PLAN_FILE)),
+        plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
         directory: path,
         complete,
         measured_s: measured.as_secs_f64(),
         records: archive.records.len(),
         last_reasons: archive.records.last().map(reasons).unwrap_or_default(),
-        run: &run,
+        outcome: &outcome,
     };
     Format::of(args.json).print(&summary, || text(&summary))?;
     rendered.transpose()?;
     lab_gone?;
-    Ok(match &run.found {
-        Some(_) if complete => ExitCode::SUCCESS,
-        Some(_) => ExitCode::from(130),
-        None if interrupted.load(std::sync::atomic::Ordering::Relaxed) => ExitCode::from(130),
-        None => ExitCode::FAILURE,
+    Ok(match (stopped && !complete, outcome.found_something()) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
     })
 }
 
-fn search(
-    prepared: &Prepared,
+fn measure(
+    work: &Work,
     testbed: &Testbed,
     directory: &mut RunDirectory,
     interrupted: &AtomicBool,
     known: &[Record],
     quiet: bool,
-) -> Result<TuneRun, CommandError> {
-    let mut bar = Bar::new(quiet, prepared.run.budget);
-    let run = Tuner { prepared, testbed, directory, interrupted, observer: &mut bar }.run(known);
+) -> Result<Outcome, CommandError> {
+    let budget = match work {
+        Work::Search(prepared) => prepared.run.budget,
+        Work::Scaling(request) => request.budget(),
+    };
+    let mut bar = Bar::new(quiet, budget);
+    let outcome = match work {
+        Work::Search(prepared) => {
+            Tuner { prepared, testbed, directory, interrupted, observer: &mut bar }.run(known).map(|run| Outcome::Search(Box::new(run)))
+        }
+        Work::Scaling(request) => request.run(testbed, directory, interrupted, &mut bar).map(|scaling| Outcome::Scaling(Box::new(scaling))),
+    };
     bar.bar.finish_and_clear();
-    Ok(run?)
+    Ok(outcome?)
 }
 
 fn stack(text: &str) -> Result<Stack, String> {
@@ -383,11 +442,13 @@ fn words(axes: &[Axis], setting: &[String]) -> String {
 }
 
 fn text(summary: &Summary<'_>) -> String {
-    let run = summary.run;
-    let mut text = match &run.found {
-        Some(found) => reporter::render::tuned_text(run, found, terminal_width()),
-        None if summary.records == 0 => "nothing was measured\n".to_owned(),
-        None => format!(
+    let mut text = match summary.outcome {
+        Outcome::Search(run) if run.found.is_some() => {
+            run.found.as_ref().map(|found| reporter::render::tuned_text(run, found, terminal_width())).unwrap_or_default()
+        }
+        Outcome::Scaling(scaling) if !scaling.points.is_empty() => reporter::render::scaling_text(scaling, terminal_width()),
+        _ if summary.records == 0 => "nothing was measured\n".to_owned(),
+        _ => format!(
             "none of {} trials was valid, the last because of this: {}\n`linerate doctor` names what disturbs this machine; --accept-disturbed uses such trials all the same\n",
             summary.records, summary.last_reasons
         ),
@@ -410,7 +471,21 @@ struct DryRun<'a> {
     run: &'a TuneRun,
 }
 
-fn dry_run(args: &TuneArgs, prepared: &Prepared) -> Result<ExitCode, CommandError> {
+fn dry_run(args: &TuneArgs, work: &Work) -> Result<ExitCode, CommandError> {
+    let prepared = match work {
+        Work::Search(prepared) => prepared,
+        Work::Scaling(request) => {
+            Format::of(args.json).print(&serde_json::json!({ "plan": request.grid(), "not_measured": request.not_measured() }), || {
+                let mut text = request.grid();
+                for missing in request.not_measured() {
+                    text.push_str(&format!("# {} queues cannot be measured here: {}\n", missing.queues, missing.why));
+                }
+                text.push_str("nothing was measured or created");
+                text
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let run = &prepared.run;
     let space = &prepared.candidates.space;
     Format::of(args.json).print(&DryRun { settings: space.len(), run }, || {

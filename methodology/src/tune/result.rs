@@ -78,8 +78,11 @@ pub(super) fn result(known: Known<'_>) -> TuneResult {
     let equal: Vec<Candidate> =
         order.iter().copied().filter(|&candidate| candidate == winner || !worse(candidate)).map(Candidate).collect();
     let fewest = equal.iter().map(|&candidate| space.cores(candidate)).min();
-    let cheapest = equal.iter().copied().find(|&candidate| Some(space.cores(candidate)) == fewest).unwrap_or(Candidate(winner));
     let chosen = if better { Candidate(winner) } else { default };
+    // Of several that take the fewest, the chosen one, or the best.
+    let of_fewest = |candidate: &Candidate| Some(space.cores(*candidate)) == fewest;
+    let cheapest = [chosen].into_iter().filter(|chosen| equal.contains(chosen)).chain(equal.iter().copied()).find(of_fewest);
+    let cheapest = cheapest.unwrap_or(Candidate(winner));
     TuneResult {
         chosen,
         winner: Candidate(winner),

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::histogram::decode_histogram;
@@ -13,7 +14,7 @@ use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_F
 use crate::environment::Environment;
 use crate::files::read_regular;
 use crate::record::{Record, RecordId, SchemaVersion};
-use crate::tuned::{TUNE_FILE, TuneRun};
+use crate::tuned::{SCALING_FILE, Scaling, TUNE_FILE, TuneRun};
 
 /// Twenty million records.
 pub(super) const RESULTS_LIMIT: u64 = 64 << 30;
@@ -37,6 +38,8 @@ pub struct Archive {
     pub testbed: Option<String>,
     /// The search whose trials the records are; absent where they are those of a plan.
     pub tuned: Option<TuneRun>,
+    /// How the rate grew with queues; absent where the run does not say.
+    pub scaling: Option<Scaling>,
     /// Where it was read from.
     pub directory: PathBuf,
 }
@@ -77,8 +80,9 @@ impl Archive {
         let environment = read_environment(directory, &mut damaged)?;
         let plan = read_optional(directory, PLAN_FILE, &mut damaged)?;
         let testbed = read_optional(directory, TESTBED_FILE, &mut damaged)?;
-        let tuned = read_tuned(directory, &mut damaged)?;
-        Ok(Archive { records, damaged, environment, plan, testbed, tuned, directory: directory.to_owned() })
+        let tuned = read_json(directory, TUNE_FILE, &mut damaged)?;
+        let scaling = read_json(directory, SCALING_FILE, &mut damaged)?;
+        Ok(Archive { records, damaged, environment, plan, testbed, tuned, scaling, directory: directory.to_owned() })
     }
 
     /// The tool's own output that a record points to; absent where it points to none.
@@ -209,12 +213,12 @@ fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<
     }
 }
 
-fn read_tuned(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<Option<TuneRun>, ArchiveError> {
-    let Some(text) = read_optional(directory, TUNE_FILE, damaged)? else { return Ok(None) };
+fn read_json<T: DeserializeOwned>(directory: &Path, name: &str, damaged: &mut Vec<DamagedLine>) -> Result<Option<T>, ArchiveError> {
+    let Some(text) = read_optional(directory, name, damaged)? else { return Ok(None) };
     match serde_json::from_str(&text) {
-        Ok(tuned) => Ok(Some(tuned)),
+        Ok(value) => Ok(Some(value)),
         Err(error) => {
-            damaged.push(DamagedLine { file: TUNE_FILE.to_owned(), line: error.line(), why: without_line(&error) });
+            damaged.push(DamagedLine { file: name.to_owned(), line: error.line(), why: without_line(&error) });
             Ok(None)
         }
     }

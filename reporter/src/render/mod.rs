@@ -20,6 +20,8 @@ mod formats;
 mod gate;
 mod history;
 mod overview;
+mod scaling;
+mod scaling_words;
 mod sections;
 mod sentences;
 #[cfg(test)]
@@ -37,6 +39,7 @@ pub use fleet::{render_fleet, terminal_text as fleet_text};
 pub use formats::{ExportError, terminal};
 pub use gate::{junit as gate_junit, terminal_text as gate_text};
 pub use history::{render_history, terminal_text as history_text};
+pub use scaling::terminal_text as scaling_text;
 pub use tuned::terminal_text as tuned_text;
 pub use write::{RenderError, Rendered};
 

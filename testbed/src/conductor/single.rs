@@ -73,9 +73,14 @@ impl<'a> Measurements<'a> {
     /// measures.
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
         let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.stack().is_kernel()) else { return Ok(()) };
-        let context =
-            Context { testbed: self.testbed, machines: &self.machines, directory: self.directory, interrupted: self.interrupted, observer };
-        self.bypass.open_only(&step, &context)
+        let Measurements { bypass, machines, .. } = self;
+        let context = Context { testbed: self.testbed, machines, directory: self.directory, interrupted: self.interrupted, observer };
+        bypass.open_only(&step, &context)
+    }
+
+    /// What the sender's generator needs for a frame without a driver that moves it, in ns; none where that cannot be measured.
+    pub fn generator_ns(&mut self, measure: &Measure, pair: &Pair) -> Option<f64> {
+        self.bypass.generator_ns(&step(measure, pair, 1)?, self.testbed, self.interrupted)
     }
 }
 

@@ -101,8 +101,12 @@ impl Candidates {
         for candidate in all.candidates() {
             let setting = all.setting(candidate);
             match check(&base, &axes, setting, testbed) {
-                Ok(cores) => drop(costs.insert(setting.to_vec(), cores)),
-                Err(why) => drop(refusals.insert(setting.to_vec(), why)),
+                Ok(cores) => {
+                    costs.insert(setting.to_vec(), cores);
+                }
+                Err(why) => {
+                    refusals.insert(setting.to_vec(), why);
+                }
             }
         }
         if let Some(why) = refusals.get(&default) {

@@ -4,22 +4,27 @@
 //! - [`Knob`]: a plan key and the values to try
 //! - [`Candidates`]: the settings as plans, and the refusal of a space that cannot be measured
 //! - [`Tuner`]: the trials, each of them a record
+//! - [`ScalingRequest`]: the rate by queues, and what limits it
 //! - `output`: `tune.json`, and `tune.toml` for a plan
 
 mod candidates;
+mod evidence;
 mod goal;
 mod knob;
 mod output;
 mod request;
 mod run;
+mod scaling;
 mod usual_knobs;
 
 pub use candidates::{Base, Candidates};
+pub use evidence::evidence;
 pub use goal::Goal;
 pub use knob::{DEFAULT, Knob};
 pub use output::{TUNE_PLAN_FILE, fragment};
 pub use request::{Prepared, TuneRequest};
 pub use run::{TuneObserver, Tuner};
+pub use scaling::ScalingRequest;
 pub use usual_knobs::usual_knobs;
 
 use methodology::tune::SpaceError;

@@ -57,35 +57,11 @@ impl TuneRequest {
     /// # Errors
     /// The testbed has no such pair, the stack no such goal, or a value cannot be measured there.
     pub fn prepare(&self, testbed: &Testbed) -> Result<Prepared, TuneError> {
-        let pair = match &self.pair {
-            Some(pair) => pair.clone(),
-            None => testbed.all_pairs().into_iter().next().ok_or_else(|| TuneError::Refused("the testbed has no pair".to_owned()))?,
-        };
-        testbed.endpoint(&pair.from)?;
-        testbed.endpoint(&pair.to)?;
         let goal = self.goal.unwrap_or(Goal::usual(self.stack));
-        let kernel = self.stack.is_kernel();
-        let size = self.size.unwrap_or(match self.stack {
-            Stack::KernelTcp => 1460,
-            Stack::KernelUdp => 1518,
-            _ => 64,
-        });
-        let trial = self.trial.unwrap_or(if kernel { Seconds::from_whole(1) } else { Seconds::from_millis(250) });
-        let mut keys: Vec<(String, String)> =
-            goal.keys(self.stack, trial, self.rate.as_deref())?.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        for fixed in &self.fixed {
-            let [value] = &fixed.values[..] else {
-                return Err(TuneError::Refused(format!("`{fixed}` has several values: use --knob to try each, or give one")));
-            };
-            keys.retain(|(key, _)| *key != fixed.key);
-            keys.push((fixed.key.clone(), as_toml(&fixed.key, value)));
-        }
+        let pair = self.pair_of(testbed)?;
         let mut knobs = if self.knobs.is_empty() { usual_knobs(self.stack, goal, &pair, testbed)? } else { self.knobs.clone() };
         knobs.retain(|knob| !self.fixed.iter().any(|fixed| fixed.key == knob.key));
-        if let Some(flows) = flows_for(&knobs, &keys, &pair, testbed)? {
-            keys.push(("flows".to_owned(), flows.to_string()));
-        }
-        let base = Base { pair: pair.clone(), stack: self.stack, size, keys };
+        let base = self.base(&knobs, testbed)?;
         let candidates = Candidates::new(base, &knobs, testbed)?;
         let space = &candidates.space;
         if space.len() < 2 {
@@ -110,6 +86,42 @@ impl TuneRequest {
             found: None,
         };
         Ok(Prepared { run, goal, candidates })
+    }
+
+    /// The pair that is asked for, or the first of the testbed.
+    fn pair_of(&self, testbed: &Testbed) -> Result<Pair, TuneError> {
+        let pair = match &self.pair {
+            Some(pair) => pair.clone(),
+            None => testbed.all_pairs().into_iter().next().ok_or_else(|| TuneError::Refused("the testbed has no pair".to_owned()))?,
+        };
+        testbed.endpoint(&pair.from)?;
+        testbed.endpoint(&pair.to)?;
+        Ok(pair)
+    }
+
+    /// What all settings share, where these knobs vary.
+    pub(super) fn base(&self, knobs: &[Knob], testbed: &Testbed) -> Result<Base, TuneError> {
+        let pair = self.pair_of(testbed)?;
+        let goal = self.goal.unwrap_or(Goal::usual(self.stack));
+        let size = self.size.unwrap_or(match self.stack {
+            Stack::KernelTcp => 1460,
+            Stack::KernelUdp => 1518,
+            _ => 64,
+        });
+        let usual = if self.stack.is_kernel() { Seconds::from_whole(1) } else { Seconds::from_millis(250) };
+        let keys = goal.keys(self.stack, self.trial.unwrap_or(usual), self.rate.as_deref())?;
+        let mut keys: Vec<(String, String)> = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        for fixed in &self.fixed {
+            let [value] = &fixed.values[..] else {
+                return Err(TuneError::Refused(format!("`{fixed}` has several values: use --knob to try each, or give one")));
+            };
+            keys.retain(|(key, _)| *key != fixed.key);
+            keys.push((fixed.key.clone(), as_toml(&fixed.key, value)));
+        }
+        if let Some(flows) = flows_for(knobs, &keys, &pair, testbed)? {
+            keys.push(("flows".to_owned(), flows.to_string()));
+        }
+        Ok(Base { pair, stack: self.stack, size, keys })
     }
 }
 

@@ -1,4 +1,5 @@
 use super::Input;
+use crate::figure;
 use crate::render::document::{Section, Table};
 use crate::render::tuned_words as words;
 
@@ -9,6 +10,7 @@ pub fn tuned(input: &Input<'_>) -> Section {
     let failures = Table::new(["setting", "what it said"], words::failures(run, found));
     Section {
         lead: words::sentences(run, found),
+        figures: [figure::map_of_settings(run, found), figure::settings_as_lines(run, found)].into_iter().flatten().collect(),
         tables: words::table(run, found)
             .captioned("Settings by result")
             .into_iter()

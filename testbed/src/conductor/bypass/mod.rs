@@ -6,6 +6,7 @@ mod calibration;
 mod cost;
 mod driver_counters;
 mod end_reports;
+mod generator;
 mod histograms;
 mod loss_domains;
 mod measurer;
@@ -120,6 +121,12 @@ impl Bypass {
         let pair = self.open(step, context).map_err(|error| error.to_string())?;
         self.ends = Ends::Open(Box::new(pair));
         Ok(())
+    }
+
+    /// What the sender's generator needs for a frame without a driver that moves it; none where that cannot be measured. Both ends are closed.
+    pub(super) fn generator_ns(&mut self, step: &Step<'_>, testbed: &Testbed, interrupted: &AtomicBool) -> Option<f64> {
+        self.end_pair();
+        generator::ns_per_frame(step, testbed, interrupted).ok().flatten()
     }
 
     fn open(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<BypassPair, BypassError> {
