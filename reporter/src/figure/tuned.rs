@@ -144,7 +144,7 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
             ranges.join("; ")
         ),
         series,
-        x: Axis::names("axis", names),
+        x: Axis::names("", names),
         y: Axis { label: "from first to last value".to_owned(), kind: whole, shared: Vec::new() },
         limits: Vec::new(),
     })

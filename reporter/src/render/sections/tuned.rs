@@ -22,4 +22,5 @@ pub fn tuned(input: &Input<'_>) -> Section {
 
 const METHOD: &str = "linerate tune measured many settings, dropped those that are clearly worse than the best, and measured the rest again in rounds, \
 so that a drift of the machine meets all of them. Values are free of drift between blocks of trials, and an outlier moves them by a bounded amount. The \
-gain is from pairs of trials that were made after the choice. docs/tuning.md describes the search.";
+gain is from pairs of trials that were made after the choice. In the figure with lines, each setting is a line through its value of each axis, the first \
+value at the bottom, to its result, the best at the top. docs/tuning.md describes the search.";
