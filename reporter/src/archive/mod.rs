@@ -18,8 +18,8 @@ mod versions;
 
 pub use error::ArchiveError;
 pub use histogram::HistogramError;
-pub(crate) use read::{read_raw, read_stopped};
 pub use read::{Archive, DamagedLine};
+pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 
 /// One record a line; the file that everything else is derived from.

@@ -189,7 +189,8 @@ impl Inventory {
         }
         // A table of texts, numbers and lists: nothing that TOML cannot hold.
         let tables = toml::to_string(&file).unwrap_or_default();
-        let text = format!("# Made from the Ansible inventory, group `{group}`, by `linerate testbed from-inventory`: change it there.\n{tables}");
+        let text =
+            format!("# Made from the Ansible inventory, group `{group}`, by `linerate testbed from-inventory`: change it there.\n{tables}");
         file::parse(&text, Path::new(&format!("{group}.toml")))
             .map_err(|problem| InventoryError::Refused { group: group.to_owned(), problem })?;
         Ok(InventoryTestbed { name: group.to_owned(), hosts: hosts.iter().map(|&host| host.to_owned()).collect(), text, notes })
@@ -394,7 +395,10 @@ mod tests {
         assert_eq!((a.location.machine(), b.location.machine()), (Some("root@192.0.2.11"), Some("192.0.2.12")));
         assert_eq!((a.program.to_str(), b.program.to_str()), (Some("/opt/linerate/bin/linerate"), Some("linerate")));
         assert_eq!(a.cpus.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2", "3"]);
-        assert_eq!((a.rings.rx, a.promiscuous, a.link.is_some(), a.kernel.is_some(), b.kernel.is_none()), (Some(8192), true, true, true, true));
+        assert_eq!(
+            (a.rings.rx, a.promiscuous, a.link.is_some(), a.kernel.is_some(), b.kernel.is_none()),
+            (Some(8192), true, true, true, true)
+        );
         assert_eq!(a.port.as_ref().unwrap().to_string(), "0000:03:00.0,txqs_min_inline=8");
     }
 

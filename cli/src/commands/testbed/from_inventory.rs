@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::testbed::topology::{InventoryTestbed, testbeds_of_inventory};
 use clap::Args;
 use serde::Serialize;
-use ::testbed::topology::{InventoryTestbed, testbeds_of_inventory};
 
 use crate::commands::{CommandError, Format};
 
@@ -81,7 +81,8 @@ pub fn run(args: &FromInventoryArgs) -> Result<ExitCode, CommandError> {
 
 fn read(inventory: &Path) -> Result<String, CommandError> {
     if inventory.as_os_str() == "-" {
-        return io::read_to_string(io::stdin().lock()).map_err(|error| CommandError::new(format!("the inventory on standard input: {error}")));
+        return io::read_to_string(io::stdin().lock())
+            .map_err(|error| CommandError::new(format!("the inventory on standard input: {error}")));
     }
     let mut text = String::new();
     fs::File::open(inventory)
