@@ -27,6 +27,9 @@ const SILENT: &str = "rack3";
 
 const RACKS: [&str; 3] = ["rack1", SLOW, SILENT];
 
+/// A file that one host has before.
+const OWN_PROGRAM: &str = "/usr/local/bin/linerate";
+
 const PLAN: &str = r#"
 name = "fleet"
 pairs = "all"
@@ -299,10 +302,15 @@ fn three_testbeds_are_prepared_measured_judged_and_left_as_they_were() {
     let pages = huge_pages();
     let _put_back = HugePages(pages);
     let mut fleet = Fleet::up(python);
+    // A file that is in the way is put back.
+    fleet.hosts[5].write(OWN_PROGRAM, "of the user");
+    let before: Vec<Vec<String>> = fleet.hosts.iter().map(Host::changed).collect();
 
     let check = fleet.play("install", &["--check", "--limit", "*-a-cpu:desk"]).succeeded();
     assert!(check.recap.iter().all(|(host, _)| check.counts(host, "changed") > 0), "{}", check.text);
-    fleet.hosts.iter().for_each(|host| assert_eq!(host.changed(), [""; 0], "{}: a check changed something", host.name));
+    let is_as_before =
+        |fleet: &Fleet| fleet.hosts.iter().zip(&before).for_each(|(host, before)| assert_eq!(host.changed(), *before, "{}", host.name));
+    is_as_before(&fleet);
     assert!(!fleet.path("desk").exists());
 
     fleet.play("install", &[]).succeeded();
@@ -353,8 +361,9 @@ fn three_testbeds_are_prepared_measured_judged_and_left_as_they_were() {
     let keys = Keys { folder: fleet.path("keys") };
     fleet.hosts[5].listen(&keys);
     fleet.play("uninstall", &["-e", "linerate_remove_results=true"]).succeeded();
+    is_as_before(&fleet);
+    assert_eq!(fleet.hosts[5].text(OWN_PROGRAM).as_deref(), Some("of the user"));
     for host in &fleet.hosts {
-        assert_eq!(host.changed(), [""; 0], "{}", host.name);
         let packages = host.text("/var/lib/dpkg/status").unwrap();
         assert!(!packages.contains("\nPackage: linerate\n"), "{}", host.name);
     }

@@ -1,6 +1,6 @@
 //! Crucible: the documents of `export.cdm.ndjson`, and the scripts of `integrations/crucible`. With LINERATE_CRUCIBLE, the path of a folder with
 //! checkouts of perftool-incubator's rickshaw, toolbox and CommonDataModel, all are also held against their schemas and run with their libraries.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod synthetic;
 

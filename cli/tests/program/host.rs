@@ -128,6 +128,12 @@ impl Host {
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }
 
+    /// Writes a file of this host.
+    pub fn write(&self, path: &str, text: &str) {
+        let status = self.command(true).args(["sh", "-c", "printf %s \"$2\" >\"$1\"", "sh", path, text]).status().unwrap();
+        assert!(status.success(), "{path}");
+    }
+
     /// Every file and folder that this host has or lacks, and this machine does not: what was changed on it.
     pub fn changed(&self) -> Vec<String> {
         let upper = self.place.join("upper");
