@@ -48,6 +48,8 @@ enum Command {
     Doctor(commands::doctor::DoctorArgs),
     Import(commands::import::ImportArgs),
     #[cfg(feature = "dpdk")]
+    Testbed(commands::testbed::TestbedArgs),
+    #[cfg(feature = "dpdk")]
     Lab(commands::lab::LabArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
@@ -102,6 +104,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         #[cfg(feature = "dpdk")]
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Import(args) => commands::import::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Testbed(args) => commands::testbed::run(args),
         #[cfg(feature = "dpdk")]
         Command::Lab(args) => commands::lab::run(args),
         Command::Completions(args) => commands::completions::run(args, &Cli::command()),
