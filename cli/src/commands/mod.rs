@@ -43,6 +43,8 @@ pub mod run;
 #[cfg(feature = "dpdk")]
 pub mod send;
 #[cfg(feature = "dpdk")]
+pub mod testbed;
+#[cfg(feature = "dpdk")]
 pub mod tune;
 
 /// The error of a command: what failed, on what, why, and what to do.

@@ -129,6 +129,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
         // Ctrl-C has the same effect before the first measurement as during one.
         Err(AgentError::Interrupted { .. }) => None,
         Err(error) => {
+            directory.write_stopped(&error.to_string())?;
             return Err(CommandError::new(format!(
                 "{error}; nothing was measured: fix this, then start with `linerate run --resume {}`",
                 directory.path().display()

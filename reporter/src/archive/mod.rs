@@ -6,6 +6,7 @@
 //!   environment.json         per endpoint
 //!   results.jsonl            one record a line: authoritative
 //!   raw/                     the tools' own output
+//!   stopped.txt              why nothing was measured, where a run stopped before its first measurement
 //! ```
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
@@ -17,8 +18,8 @@ mod versions;
 
 pub use error::ArchiveError;
 pub use histogram::HistogramError;
-pub(crate) use read::read_raw;
 pub use read::{Archive, DamagedLine};
+pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 
 /// One record a line; the file that everything else is derived from.
@@ -29,5 +30,7 @@ pub const PLAN_FILE: &str = "plan.toml";
 pub const TESTBED_FILE: &str = "testbed.toml";
 /// What each endpoint was when the run began.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
+/// Why a run stopped before its first measurement.
+pub const STOPPED_FILE: &str = "stopped.txt";
 /// The folder of the tools' own output.
 pub const RAW_FOLDER: &str = "raw";

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::accounting::{Discards, bytes_per_frame};
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::cost::poll_cost;
-use super::poll_loop::{away, uneven};
+use super::poll_loop::{interrupted, uneven};
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
 
@@ -33,7 +33,7 @@ impl Results {
 
     /// Notes the cost and the proof of size of the last trial.
     ///
-    /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
+    /// A loop that was interrupted makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
     pub(super) fn add_last_trial(&mut self, trial: &OneWay, ports: &OpenPorts, size: FrameSize) {
         let queues = (ports.sender.port.queues, ports.receiver.port.queues);
@@ -42,8 +42,8 @@ impl Results {
             Some(poll_cost((&sent.loops.cycles, &sent.loops.queues, queues.0), (&received.loops.cycles, &received.loops.queues, queues.1)));
         self.remarks.extend(uneven(&received.loops.queues, Engine::Sink));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.loops.counters, &ports.receiver, size);
-        let sender = away(&trial.sent.loops.hiccups, &trial.sent.loops.cycles, Engine::Generator);
-        let receiver = away(&trial.received.loops.hiccups, &trial.received.loops.cycles, Engine::Sink);
+        let sender = interrupted(&trial.sent.loops.hiccups, &trial.sent.loops.cycles, Engine::Generator);
+        let receiver = interrupted(&trial.received.loops.hiccups, &trial.received.loops.cycles, Engine::Sink);
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
         match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),
@@ -52,8 +52,8 @@ impl Results {
         self.note_uncounted(&Discards::of(&trial.received.loops.counters, &ports.receiver));
         note_generator(&mut self.parameters, &trial.sent);
         self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.loops.hiccups));
-        let away = trial.sent.loops.hiccups.total_ns.seconds() + trial.received.loops.hiccups.total_ns.seconds();
-        self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
+        let interrupted_s = trial.sent.loops.hiccups.total_ns.seconds() + trial.received.loops.hiccups.total_ns.seconds();
+        self.parameters.insert("hiccup_time_s".to_owned(), json!(interrupted_s));
     }
 
     /// Notes the domains that the receiving port's driver does not count: a 0 in the record means nothing there.

@@ -12,7 +12,7 @@ use super::histograms;
 use super::loss_domains;
 use super::measurer::MeasureError;
 use super::pair::BypassPair;
-use super::poll_loop::{away, reflector_faults, sender_reasons};
+use super::poll_loop::{interrupted, reflector_faults, sender_reasons};
 use super::reason_kind::reason_of_fault;
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
@@ -66,7 +66,7 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
     results.add_round_trips(trips, ports, size);
     results.note_uncounted(&discards);
     results.reasons = sender_reasons(sent, returned.received);
-    results.reasons.extend(away(&trips.reflected.loops.hiccups, &trips.reflected.loops.cycles, Engine::Reflector));
+    results.reasons.extend(interrupted(&trips.reflected.loops.hiccups, &trips.reflected.loops.cycles, Engine::Reflector));
     let faults = WireProof::round_trips(trips, ports).faults().into_iter().chain(reflector_faults(&trips.reflected));
     results.reasons.extend(faults.map(|fault| reason_of_fault(&fault)));
     results

@@ -19,7 +19,7 @@ use super::wire_proof::WireProof;
 pub(super) struct OutcomeOf<'a> {
     pub(super) ports: &'a OpenPorts,
     pub(super) size: FrameSize,
-    /// How long the generator may be away: see [`generator_limit`].
+    /// How long the generator may be interrupted: see [`generator_limit`].
     pub(super) generator_limit: Duration,
 }
 
@@ -101,7 +101,7 @@ fn overflowing(queues: &[QueueReport]) -> Hiccups {
     queues.iter().filter_map(of_queue).fold(Hiccups::default(), together)
 }
 
-/// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
+/// How long the generator may be interrupted before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
 pub(super) fn generator_limit(plan: &SendPlan) -> Duration {
     match (plan.pace, plan.late) {
         (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
