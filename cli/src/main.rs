@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     #[cfg(feature = "dpdk")]
     Run(commands::run::RunArgs),
+    #[cfg(feature = "dpdk")]
+    Tune(Box<commands::tune::TuneArgs>),
     Report(commands::report::ReportArgs),
     Compare(commands::compare::CompareArgs),
     History(commands::history::HistoryArgs),
@@ -87,6 +89,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
         #[cfg(feature = "dpdk")]
         Command::Run(args) => commands::run::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Tune(args) => commands::tune::run(args),
         Command::Report(args) => commands::report::run(args),
         Command::Compare(args) => commands::compare::run(args),
         Command::History(args) => commands::history::run(args),

@@ -9,5 +9,6 @@ pub mod preflight;
 pub mod process;
 mod text_file;
 pub mod topology;
+pub mod tuner;
 
 pub use text_file::FileProblem;

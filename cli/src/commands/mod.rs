@@ -44,6 +44,8 @@ pub mod run;
 pub mod send;
 #[cfg(feature = "dpdk")]
 pub mod testbed;
+#[cfg(feature = "dpdk")]
+pub mod tune;
 
 /// The error of a command: what failed, on what, why, and what to do.
 pub struct CommandError(String);

@@ -20,10 +20,14 @@ mod formats;
 mod gate;
 mod history;
 mod overview;
+mod scaling;
+mod scaling_words;
 mod sections;
 mod sentences;
 #[cfg(test)]
 mod stack_views;
+mod tuned;
+mod tuned_words;
 mod write;
 
 use std::path::Path;
@@ -35,6 +39,8 @@ pub use fleet::{render_fleet, terminal_text as fleet_text};
 pub use formats::{Export, ExportError, terminal};
 pub use gate::{junit as gate_junit, terminal_text as gate_text};
 pub use history::{render_history, terminal_text as history_text};
+pub use scaling::terminal_text as scaling_text;
+pub use tuned::terminal_text as tuned_text;
 pub use write::{RenderError, Rendered};
 
 use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};

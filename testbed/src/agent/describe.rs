@@ -14,6 +14,7 @@ use crate::process::{CommandSpec, Location, run};
 /// This machine, and the kernel interface of it that carries kernel traffic. What cannot be found out is left out.
 pub(super) fn describe(interface: Option<&str>) -> EndpointEnvironment {
     let mut environment = EndpointEnvironment::collect(Path::new("/"));
+    environment.cpu.architecture = Some(std::env::consts::ARCH.to_owned());
     let version = Dataplane::version().map(|version| version.running);
     environment.dpdk = version.as_ref().ok().map(|version| Dpdk { version: version.clone(), eal_arguments: Vec::new() });
     let nic = interface.map(|interface| describe_interface(interface, &mut environment));

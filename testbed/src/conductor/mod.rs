@@ -2,6 +2,7 @@
 //!
 //! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
+//! - [`Measurements`] measures single measures in an order that is found on the way;
 //! - `kernel` and `bypass` measure one step and make its record;
 //! - `schedule` says which steps there are, [`Done`] which of them an earlier part of the run has measured.
 
@@ -17,9 +18,11 @@ mod observer;
 mod record;
 mod run;
 mod schedule;
+mod single;
 
 pub use claim::{ClaimError, Claims};
 pub use done::Done;
 pub use environment::describe;
 pub use observer::{Observer, StepInfo};
 pub use run::{ConductError, Conductor, RunEnd, count};
+pub use single::{Measurements, Outcome};

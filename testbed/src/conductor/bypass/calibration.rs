@@ -40,7 +40,7 @@ pub struct Calibrations {
 }
 
 /// Who sends what in the measurement that wants a calibration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Configuration<'a> {
     pub sender: &'a EndpointId,
     /// Of its first poll loop: a calibration has one.
@@ -58,7 +58,7 @@ impl<'a> Configuration<'a> {
         Configuration {
             sender: &step.pair.from,
             cpu: pair.sender_cpus().first().copied(),
-            tuning: step.tuning,
+            tuning: step.tuning.clone(),
             size: step.size,
             rate,
             max_frame: pair.ports.sender.port.max_frame,

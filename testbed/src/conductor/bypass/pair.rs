@@ -90,7 +90,8 @@ impl Listening {
         receiver.greet(wait)?;
         let options = PortOptions { max_frame, queues: tuning.queues.receiver, promiscuous: to.promiscuous, ..PortOptions::default() };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let receiver_port = receiver.open(port_of_end(ports.receiver, ports.receiver_rings, options), wait)?;
+        let receiver_port = receiver
+            .open(port_of_end(tuning.receiver_devargs.on(ports.receiver)?, ports.receiver_rings, tuning.in_options(options)), wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
 
@@ -114,7 +115,8 @@ impl Listening {
             ..PortOptions::default()
         };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let opened = sender.open(port_of_end(ports.sender, ports.sender_rings, options), wait);
+        let opened =
+            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
         let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // Only a link that is up has a speed, and both must be open for that.

@@ -40,7 +40,7 @@ impl KernelTools {
         let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
         let KernelTools { seen, versions } = self;
         Ok(match *step.kind {
-            MeasureKind::KernelStream { protocol, tool, duration } => {
+            MeasureKind::KernelStream { protocol, tool, duration, .. } => {
                 stream::measure(step, ends, (protocol, tool), duration, (seen, versions), context)?
             }
             MeasureKind::KernelPingPong { protocol, tool, duration } => {

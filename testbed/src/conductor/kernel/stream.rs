@@ -38,7 +38,7 @@ pub(super) fn measure(
         Extent::For(wanted.duration())
     };
     let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
-    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let spec = KernelSpec { client_address: Some(from.address), streams: step.kind.streams(), ..spec };
     let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let mut ran = job.run(context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
