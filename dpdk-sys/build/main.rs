@@ -79,7 +79,8 @@ fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     // Undefined symbols must be found now, not when the library is loaded.
     let mut link = build.try_get_compiler()?.to_command();
     link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
-    link.args(dpdk.link_arguments());
+    let compiler = build.try_get_compiler()?;
+    link.args(dpdk.link_arguments().iter().filter(|argument| is_there(&compiler, argument)));
     // pthread is a library of its own before glibc 2.34 (Ubuntu 20.04).
     link.arg("-lpthread");
     let output = link.output()?;
@@ -87,6 +88,19 @@ fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     Err(format!("the shim could not be linked with DPDK {}: {}", dpdk.version(), String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// Whether the linker finds the library of a `-l` argument. For a static DPDK, pkg-config also names what the shared libraries of other projects need
+/// in turn (libpcap, then libdbus, then libsystemd): these bring it themselves, and its development files are often not installed.
+fn is_there(compiler: &cc::Tool, argument: &str) -> bool {
+    let Some(name) = argument.strip_prefix("-l").filter(|name| !name.starts_with(':') && !name.starts_with("rte_")) else { return true };
+    let found = |ending: &str| {
+        let file = format!("lib{name}.{ending}");
+        let answer = compiler.to_command().arg(format!("-print-file-name={file}")).output();
+        // A file that is not found is printed as it was asked for.
+        answer.map_or(true, |output| String::from_utf8_lossy(&output.stdout).trim() != file)
+    };
+    found("so") || found("a")
 }
 
 fn generate(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {

@@ -226,11 +226,13 @@ fn refuse_mix(directory: &Path, libraries: &BTreeSet<String>) -> Result<(), Find
 }
 
 /// Only DPDK's own libraries: what they need in turn (libbsd …) they load themselves. A DPDK that the dynamic loader does not find by itself is
-/// named in the program, and all its libraries with it, because those that its drivers need would not be found either.
+/// named in the program, and all that its drivers need with it: libraries, buses and what drivers share. EAL loads drivers by their paths, but the
+/// loader looks for what they need in its own directories, where another DPDK may be, and a second copy of a bus ends in a panic.
 fn shared_arguments(flags: &[String]) -> Vec<String> {
     let directories: Vec<&str> = flags.iter().filter_map(|flag| flag.strip_prefix("-L")).collect();
     let mut arguments = vec![if directories.is_empty() { "-Wl,--as-needed" } else { "-Wl,--no-as-needed" }.to_owned()];
     let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let own = directories.clone();
     for directory in directories {
         if seen.insert(directory) {
             // RUNPATH: LD_LIBRARY_PATH comes first.
@@ -242,7 +244,20 @@ fn shared_arguments(flags: &[String]) -> Vec<String> {
             arguments.push(flag.clone());
         }
     }
+    arguments.extend(own.iter().flat_map(|directory| shared_by_drivers(Path::new(directory))));
     arguments
+}
+
+/// The libraries in a directory that several drivers need. DPDK's installation links them there from the folder of drivers.
+fn shared_by_drivers(directory: &Path) -> Vec<String> {
+    let name = |file: std::fs::DirEntry| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let name = name.strip_prefix("lib")?.strip_suffix(".so")?;
+        ["rte_bus_", "rte_common_", "rte_mempool_"].iter().any(|class| name.starts_with(class)).then(|| format!("-l{name}"))
+    };
+    let mut names: Vec<String> = std::fs::read_dir(directory).into_iter().flatten().flatten().filter_map(name).collect();
+    names.sort();
+    names
 }
 
 /// Every object, because drivers register themselves and nothing refers to them. `-lrte_*` would add a shared copy where there is one.
@@ -296,6 +311,16 @@ mod tests {
         let rpath = "-Wl,--enable-new-dtags,-rpath,/opt/my dpdk/lib";
         assert_eq!(own, ["-Wl,--no-as-needed", "-L/opt/my dpdk/lib", rpath, "-lrte_ethdev", "-lrte_eal"]);
         assert_eq!(shared_arguments(&split_flags("-lrte_eal -lbsd")), ["-Wl,--as-needed", "-lrte_eal"]);
+    }
+
+    #[test]
+    fn what_several_drivers_need_is_taken_from_the_same_dpdk() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["librte_bus_pci.so", "librte_bus_pci.so.23", "librte_common_mlx5.so", "librte_net_null.so", "librte_mempool_ring.a"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let arguments = shared_arguments(&[format!("-L{}", folder.path().display()), "-lrte_eal".to_owned()]);
+        assert_eq!(arguments[3..], ["-lrte_eal", "-lrte_bus_pci", "-lrte_common_mlx5"]);
     }
 
     #[test]

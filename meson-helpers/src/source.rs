@@ -1,6 +1,7 @@
 //! Builds a DPDK from its source.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,6 +54,12 @@ pub enum BuildError {
         /// meson's log.
         log: PathBuf,
     },
+    /// Other users could change the drivers.
+    #[error("everyone may write in {}, so EAL would refuse the drivers below it (\"world-writable and insecure\"): choose another prefix", directory.display())]
+    WorldWritable {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -104,6 +111,7 @@ impl SourceTree {
 
     /// Configures, builds and installs it, in both forms; gives back the directory for PKG_CONFIG_PATH.
     pub fn build(&self, options: &BuildOptions) -> Result<PathBuf, BuildError> {
+        refuse_world_writable(&options.prefix)?;
         let build = self.root.join(format!("build-{}", options.platform));
         for command in self.commands(options, &build)? {
             run(command)?;
@@ -175,6 +183,15 @@ impl SourceTree {
     }
 }
 
+/// EAL checks every directory on the way to its drivers (lib/eal/common/eal_common_options.c, `verify_perms`).
+fn refuse_world_writable(prefix: &Path) -> Result<(), BuildError> {
+    let is_open = |directory: &&Path| fs::metadata(directory).is_ok_and(|data| data.permissions().mode() & 0o002 != 0);
+    match prefix.ancestors().find(is_open) {
+        Some(directory) => Err(BuildError::WorldWritable { directory: directory.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 fn run(mut command: Command) -> Result<(), BuildError> {
     let shown = format!("{command:?}");
     let status = command.status().map_err(|source| BuildError::NotRun { command: shown.clone(), source })?;
@@ -218,6 +235,15 @@ mod tests {
         let [setup, _] = tree.commands(&options(Platform::Generic, None), Path::new("/b")).unwrap();
         let setup = format!("{setup:?}");
         assert!(setup.contains("-Ddisable_drivers=baseband/*") && setup.contains("-Dplatform=generic"), "{setup}");
+    }
+
+    #[test]
+    fn a_prefix_that_eal_refuses_drivers_from_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = refuse_world_writable(&folder.path().join("dpdk/new")).unwrap_err().to_string();
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+        refuse_world_writable(Path::new("/usr/lib/dpdk")).unwrap();
     }
 
     #[test]
