@@ -100,7 +100,7 @@ fn interface(endpoint: &Endpoint) -> Option<&str> {
 fn namespace(location: &Location) -> Option<&str> {
     match location {
         Location::Namespace(name) => Some(name.as_str()),
-        Location::Here | Location::Ssh(_) => None,
+        Location::Here | Location::Ssh(_) | Location::Container(_) => None,
     }
 }
 

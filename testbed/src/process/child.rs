@@ -25,6 +25,11 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// enough for the thread that reads it to take what is left, on a machine that is busy too: half an output would be a wrong result.
 const PIPE_LIMIT: Duration = Duration::from_secs(5);
 
+/// The most that is kept of a program's standard output: far above what any tool writes, and far below a machine's memory.
+const STDOUT_LIMIT: usize = 256 << 20;
+/// The most that is kept of its standard error.
+const STDERR_LIMIT: usize = 4 << 20;
+
 /// A program that is running, in a process group of its own. Dropping it ends it, and everything it started.
 ///
 /// What it writes to standard error is collected all the time. What it writes to standard output is for
@@ -90,7 +95,15 @@ impl Output {
 
 impl Child {
     pub(super) fn start(spec: &CommandSpec) -> Result<Self, ProcessError> {
-        let words = spec.local_words()?;
+        Child::with_words(&spec.local_words()?, spec)
+    }
+
+    /// A program of this machine by its words, which are executed as they are. `program` is its name in errors.
+    pub(super) fn of_words(words: &[String], program: &str) -> Result<Self, ProcessError> {
+        Child::with_words(words, &CommandSpec::new(Location::Here, [program]))
+    }
+
+    fn with_words(words: &[String], spec: &CommandSpec) -> Result<Self, ProcessError> {
         let (first, rest) = words.split_first().ok_or(ProcessError::Empty)?;
         let mut command = Command::new(first);
         // Tools translate their output and write decimal commas otherwise.
@@ -135,7 +148,7 @@ impl Child {
     /// From now on reads its standard output into memory, for [`finish`](Self::finish) to give.
     pub fn collect_stdout(&mut self) {
         if let Some(pipe) = self.inner.stdout.take() {
-            self.stdout = Some(Collected::new(pipe));
+            self.stdout = Some(Collected::new(pipe, STDOUT_LIMIT));
         }
     }
 
@@ -226,6 +239,9 @@ impl Child {
         let elapsed = self.ended.map_or_else(|| self.started.elapsed(), |(_, elapsed)| elapsed);
         let stdout = self.stdout.take().map(Collected::all).unwrap_or_default();
         let stderr = self.stderr.take().map(Collected::all).unwrap_or_default();
+        if stdout.len() > STDOUT_LIMIT {
+            return Err(ProcessError::TooMuchOutput { command: self.command.clone(), limit_mib: STDOUT_LIMIT >> 20 });
+        }
         let output = Output { stdout, stderr, status, elapsed, timed_out };
         self.blame_ssh(&output)?;
         Ok(output)
@@ -233,15 +249,15 @@ impl Child {
 
     /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
     fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
-        let Location::Ssh(target) = &self.location else { return Ok(()) };
-        match output.status.code().filter(|_| !output.timed_out) {
-            Some(255) => Err(ProcessError::Ssh {
-                destination: target.destination.clone(),
-                message: output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned(),
-            }),
-            Some(127) => Err(ProcessError::MissingProgram {
+        let code = output.status.code().filter(|_| !output.timed_out);
+        match (&self.location, code) {
+            (Location::Ssh(target), Some(255)) => {
+                let said = output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned();
+                Err(target.unreachable(target.lost_connection().unwrap_or(said)))
+            }
+            (Location::Ssh(_) | Location::Container(_), Some(127)) => Err(ProcessError::MissingProgram {
                 program: self.program.clone(),
-                location: target.destination.clone(),
+                location: self.location.to_string(),
                 package: package_of(&self.program),
             }),
             _ => Ok(()),
@@ -287,10 +303,11 @@ struct Collected {
 
 impl Collected {
     fn from_stderr(pipe: ChildStderr) -> Self {
-        Collected::new(pipe)
+        Collected::new(pipe, STDERR_LIMIT)
     }
 
-    fn new(mut pipe: impl Read + Send + 'static) -> Self {
+    /// What is beyond the limit is read and dropped.
+    fn new(mut pipe: impl Read + Send + 'static, limit: usize) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let filled = Arc::clone(&bytes);
         let (end, ended) = channel();
@@ -300,7 +317,9 @@ impl Collected {
                 match pipe.read(&mut chunk) {
                     Ok(0) => break,
                     Ok(count) => {
-                        filled.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(chunk.get(..count).unwrap_or_default())
+                        let mut filled = filled.lock().unwrap_or_else(PoisonError::into_inner);
+                        let taken = count.min(limit.saturating_add(1).saturating_sub(filled.len()));
+                        filled.extend_from_slice(chunk.get(..taken).unwrap_or_default());
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => break,

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::container::Container;
+use super::ssh::SshTarget;
 
 /// Where `ip netns` keeps its named namespaces (ip-netns(8)).
 const NAMESPACES: &str = "/run/netns";
@@ -17,14 +19,30 @@ pub enum Location {
     Namespace(NamespaceName),
     /// On another machine.
     Ssh(SshTarget),
+    /// In a container or a pod.
+    Container(Container),
 }
 
 impl Location {
     /// The machine: `None` for this one, however it is entered.
-    pub fn machine(&self) -> Option<&str> {
+    pub fn machine(&self) -> Option<String> {
         match self {
             Location::Here | Location::Namespace(_) => None,
-            Location::Ssh(target) => Some(&target.destination),
+            Location::Ssh(_) | Location::Container(_) => Some(self.to_string()),
+        }
+    }
+
+    /// Whether programs there are processes of this machine that this process can see, signal and wait for.
+    pub fn is_here(&self) -> bool {
+        matches!(self, Location::Here | Location::Namespace(_))
+    }
+
+    /// The words that go before each command there, to run it as another user. None on this machine.
+    pub fn become_words(&self) -> &[String] {
+        match self {
+            Location::Here | Location::Namespace(_) => &[],
+            Location::Ssh(target) => &target.r#become,
+            Location::Container(container) => &container.r#become,
         }
     }
 }
@@ -34,28 +52,9 @@ impl fmt::Display for Location {
         match self {
             Location::Here => f.write_str("this machine"),
             Location::Namespace(name) => write!(f, "network namespace {name}"),
-            Location::Ssh(target) => f.write_str(&target.destination),
+            Location::Ssh(target) => target.fmt(f),
+            Location::Container(container) => container.fmt(f),
         }
-    }
-}
-
-/// A machine that OpenSSH reaches. Keys, host keys and aliases are the user's own, from `~/.ssh`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshTarget {
-    /// `user@host`, or a `Host` of `~/.ssh/config`.
-    pub destination: String,
-    /// Further arguments of ssh, such as `-p`, `2222` or `-i`, `key`.
-    pub options: Vec<String>,
-    /// How long the connection may take to come up, in whole seconds.
-    pub connect_timeout: Duration,
-    /// The network namespace that the ssh client itself runs in, when the machine is reached from one.
-    pub from: Option<NamespaceName>,
-}
-
-impl SshTarget {
-    /// A machine reached with the user's own ssh configuration, within ten seconds.
-    pub fn new(destination: impl Into<String>) -> Self {
-        SshTarget { destination: destination.into(), options: Vec::new(), connect_timeout: Duration::from_secs(10), from: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs programs where an endpoint is: here, inside a network namespace, or on another machine over `ssh`.
+//! Runs programs where an endpoint is: here, inside a network namespace, on another machine over `ssh`, or in a container.
 //!
 //! [`run`] waits for the end and gives what was printed. [`spawn`] gives a [`Child`] whose pipes can be used line by line.
 //! Nothing started here outlives what started it: a [`Child`] ends, with everything it started, when it is dropped or
@@ -7,20 +7,24 @@
 mod boot;
 mod child;
 mod command;
+mod container;
 mod error;
 mod identity;
 mod location;
 mod program;
 mod spawner;
+mod ssh;
 
 pub(crate) use boot::BootId;
 pub use child::{Child, Output};
 pub use command::{CommandSpec, Input};
+pub use container::{Container, ContainerEngine, NotAContainerName};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
 pub(crate) use identity::process_numbers;
-pub use location::{Location, NamespaceName, NotANamespaceName, SshTarget};
+pub use location::{Location, NamespaceName, NotANamespaceName};
 pub use program::{find_program, package_of};
+pub use ssh::{InvokingUser, NotADestination, SshDestination, SshOptionError, SshTarget, check_ssh_options};
 
 /// Runs a program to its end, or to its time limit, and gives what it printed.
 ///

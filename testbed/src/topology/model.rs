@@ -200,7 +200,7 @@ pub enum TestbedError {
 impl Endpoint {
     /// Whether its processes run on this machine.
     pub fn is_here(&self) -> bool {
-        matches!(self.location, Location::Here | Location::Namespace(_))
+        self.location.is_here()
     }
 }
 

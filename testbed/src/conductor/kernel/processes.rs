@@ -118,7 +118,7 @@ impl Job<'_> {
                 let read = |file: String| std::fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_default();
                 read(name.to_owned()) + &read(format!("{name}6"))
             }
-            Location::Ssh(_) => {
+            Location::Ssh(_) | Location::Container(_) => {
                 let cat = CommandLine::new("cat", [format!("/proc/net/{name}"), format!("/proc/net/{name}6")]);
                 run(&command(&self.to.location, &cat, Duration::from_secs(5))).map(|output| output.stdout_text()).unwrap_or_default()
             }
@@ -148,7 +148,7 @@ fn exit(output: &Output, limit: Duration) -> ToolExit {
 fn cpu_times(location: &Location) -> Option<CpuSnapshot> {
     let text = match location {
         Location::Here | Location::Namespace(_) => std::fs::read_to_string("/proc/stat").ok()?,
-        Location::Ssh(_) => run(&command(location, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
+        Location::Ssh(_) | Location::Container(_) => run(&command(location, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
     };
     CpuSnapshot::parse(&text).ok()
 }
