@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod conductor;
 pub mod inventory;
+pub mod kernel_end;
 pub mod lab;
 pub mod plan;
 pub mod preflight;

@@ -1,23 +1,27 @@
 //! `linerate run`: measures all pairs of a testbed and writes the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::PortSpec;
+use dataplane::{DataplaneError, PortSpec};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
-use testbed::conductor::{Claims, Conductor, Done, Observer, RunEnd, StepInfo, describe};
+use testbed::conductor::{
+    Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
+};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
+use testbed::preflight::CheckLevel;
 use testbed::topology::Testbed;
 
-use super::{CommandError, Format, terminal_width};
+use super::{CommandError, Format, endpoints, terminal_width};
 
 /// Measure every pair of endpoints with DPDK and with the kernel, and write one report
 #[derive(Debug, Args)]
@@ -71,15 +75,43 @@ pub struct RunArgs {
     /// Continue an interrupted run with its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "full", "plan", "out"])]
     resume: Option<PathBuf>,
-    /// Measure on this port although it carries the default route or the ssh session of its machine
-    #[arg(long, value_name = "PORT")]
-    force: Vec<PortSpec>,
+    /// Measure although a check found a problem; with a port, measure on this port although it carries the default route or the ssh session of its
+    /// machine
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "")]
+    force: Vec<Force>,
     /// Print what would be measured, and stop
     #[arg(long)]
     dry_run: bool,
     /// Print the outcome as one JSON object on standard output
     #[arg(long)]
     json: bool,
+}
+
+/// What `--force` allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Force {
+    /// Problems that the checks of the testbed found.
+    Problems,
+    /// A port that carries traffic which must not stop.
+    Port(PortSpec),
+}
+
+impl FromStr for Force {
+    type Err = DataplaneError;
+
+    fn from_str(text: &str) -> Result<Self, DataplaneError> {
+        if text.is_empty() { Ok(Force::Problems) } else { text.parse().map(Force::Port) }
+    }
+}
+
+impl RunArgs {
+    fn forced_ports(&self) -> Vec<PortSpec> {
+        let ports = self.force.iter().filter_map(|force| match force {
+            Force::Port(port) => Some(port.clone()),
+            Force::Problems => None,
+        });
+        ports.collect()
+    }
 }
 
 /// What `--json` prints.
@@ -98,7 +130,7 @@ struct Summary {
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
-    // Plan, testbed, run directory, lab and endpoints are checked before anything is measured.
+    // Plan, testbed, endpoints, run directory and lab are checked before anything is measured.
     let plan = plan(args)?;
     let given = given_testbed(args)?;
     let program = std::env::current_exe()?;
@@ -107,60 +139,131 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     if args.dry_run {
         return dry_run(args, &plan, given.as_ref(), measurements);
     }
-    if given.is_none() {
-        // The lab needs root. Without it this fails, before the run directory is created.
-        Lab::sweep_dead()?;
+    match given {
+        Some(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
+        None => in_the_lab(args, &plan, &program, &interrupted),
     }
-    // A lab belongs to its run alone; the interfaces of a testbed can be asked for by two runs at once.
-    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed)).transpose()?;
-    let (mut directory, done) = directory(args, &plan)?;
-    let (lab, testbed) = match given {
-        Some(testbed) => (None, testbed),
-        None => {
-            let lab = Lab::up(LabOptions::default())?;
-            let testbed = Testbed::of_lab(&lab, &program);
-            (Some(lab), testbed)
-        }
+}
+
+/// A run on the endpoints of a file. Nothing is written before each of them is ready.
+fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+    let Some(mut agents) = endpoints::agents(testbed, interrupted).map_err(nothing_measured)? else { return Ok(ended_early()) };
+    // The interfaces of a testbed can be asked for by two runs at once.
+    let _claims = Claims::of(plan, testbed, &mut agents, interrupted)?;
+    let environment = describe(testbed, &args.forced_ports(), &mut agents, interrupted);
+    let environment = match environment {
+        Err(AgentError::Interrupted { .. }) => return Ok(ended_early()),
+        other => other.map_err(CommandError::from).map_err(nothing_measured)?,
     };
+    let places = check_testbed(testbed, Some(plan), &mut agents, &[], interrupted);
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(ended_early());
+    }
+    stop_for_problems(&places, args.force.contains(&Force::Problems))?;
+    agents.end_local(testbed);
+    let (mut directory, done) = directory(args, plan)?;
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    let environment = match describe(&testbed, &args.force, &interrupted) {
-        Ok(environment) => Some(environment),
-        // Ctrl-C has the same effect before the first measurement as during one.
-        Err(AgentError::Interrupted { .. }) => None,
-        Err(error) => {
-            return Err(CommandError::new(format!(
-                "{error}; nothing was measured: fix this, then start with `linerate run --resume {}`",
-                directory.path().display()
-            )));
-        }
-    };
-
+    directory.write_environment(&environment)?;
     let started = Instant::now();
-    let end = match &environment {
-        Some(environment) => {
-            directory.write_environment(environment)?;
-            measure(&plan, &testbed, &mut directory, &interrupted, &done, args.json)
+    let end = measure(plan, testbed, &mut agents, &mut directory, interrupted, &done, args.json);
+    agents.end();
+    finish(args, directory, end, started.elapsed(), Ok(()))
+}
+
+/// A run in the lab, which belongs to it alone.
+fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+    // The lab needs root. Without it this fails, before the run directory is created.
+    Lab::sweep_dead()?;
+    let (mut directory, done) = directory(args, plan)?;
+    let lab = Lab::up(LabOptions::default())?;
+    let testbed = Testbed::of_lab(&lab, program);
+    directory.write_plan(&plan.source)?;
+    directory.write_testbed(&testbed.source)?;
+    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.path().display());
+    let described = match endpoints::agents(&testbed, interrupted) {
+        Ok(Some(mut agents)) => match describe(&testbed, &args.forced_ports(), &mut agents, interrupted) {
+            Ok(environment) => {
+                agents.end_local(&testbed);
+                Ok(Some((environment, agents)))
+            }
+            // Ctrl-C has the same effect before the first measurement as during one.
+            Err(AgentError::Interrupted { .. }) => Ok(None),
+            Err(error) => Err(CommandError::from(error)),
+        },
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let described = described.map_err(|error| CommandError::new(format!("{error}; nothing was measured: {resume}")))?;
+    let started = Instant::now();
+    let end = match described {
+        Some((environment, mut agents)) => {
+            directory.write_environment(&environment)?;
+            measure(plan, &testbed, &mut agents, &mut directory, interrupted, &done, args.json)
         }
         None => Ok(RunEnd::Interrupted),
     };
     let measured = started.elapsed();
     // The lab is removed before anything else can fail.
-    let lab_gone = lab.map_or(Ok(()), Lab::down);
+    let lab_gone = lab.down().map_err(CommandError::from);
+    finish(args, directory, end, measured, lab_gone)
+}
+
+/// Writes the report of what was measured, however the run ended.
+fn finish(
+    args: &RunArgs,
+    directory: RunDirectory,
+    end: Result<RunEnd, ConductError>,
+    measured: Duration,
+    removed: Result<(), CommandError>,
+) -> Result<ExitCode, CommandError> {
     let records_kept = directory.path().to_owned();
     directory.sync()?;
     let archive = Archive::read(&records_kept)?;
     let rendered = reporter::render::render_run(&archive, &records_kept);
     print(args, &archive, rendered.is_ok(), &end, measured)?;
-    let end = end?;
+    let resume = format!("continue with `linerate run --resume {}`", records_kept.display());
+    let end = end.map_err(|error| CommandError::new(format!("{}; every finished record is kept: {resume}", CommandError::from(error))))?;
     rendered?;
-    lab_gone?;
+    removed?;
     let measured = archive.records.iter().any(|record| record.verdict.state != State::Failed);
     Ok(match end {
         RunEnd::Complete if measured => ExitCode::SUCCESS,
         RunEnd::Complete => ExitCode::FAILURE,
-        RunEnd::Interrupted => ExitCode::from(130),
+        RunEnd::Interrupted => {
+            eprintln!("linerate: interrupted: {resume}");
+            ExitCode::from(130)
+        }
     })
+}
+
+/// The user ended the run before its directory was made.
+fn ended_early() -> ExitCode {
+    eprintln!("linerate: interrupted before the first measurement; nothing was written");
+    ExitCode::from(130)
+}
+
+fn nothing_measured(error: CommandError) -> CommandError {
+    CommandError::new(format!("{error}; nothing was measured"))
+}
+
+/// Prints the warnings of a testbed. A problem stops the run, unless the user forces it.
+fn stop_for_problems(places: &[PlaceChecks], forced: bool) -> Result<(), CommandError> {
+    for place in places {
+        for check in place.checks.iter().filter(|check| check.severity == CheckLevel::Warning) {
+            eprintln!("warning: {}", endpoints::in_one_line(&place.place, check));
+        }
+    }
+    let problems: Vec<String> =
+        places.iter().flat_map(|place| place.problems().map(|check| endpoints::in_one_line(&place.place, check))).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    if forced {
+        problems.iter().for_each(|problem| eprintln!("problem: {problem}"));
+        return Ok(());
+    }
+    Err(CommandError::new(format!("{}; nothing was measured (--force measures all the same)", problems.join("\nlinerate: "))))
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
@@ -207,13 +310,14 @@ fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done), Comman
 fn measure(
     plan: &Plan,
     testbed: &Testbed,
+    agents: &mut EndpointAgents,
     directory: &mut RunDirectory,
     interrupted: &AtomicBool,
     done: &Done,
     quiet: bool,
-) -> Result<RunEnd, testbed::conductor::ConductError> {
+) -> Result<RunEnd, ConductError> {
     let mut bar = Bar::new(quiet);
-    let end = Conductor { plan, testbed, directory, interrupted, observer: &mut bar }.run(done);
+    let end = Conductor { plan, testbed, agents, directory, interrupted, observer: &mut bar }.run(done);
     bar.bar.finish_and_clear();
     end
 }
@@ -268,7 +372,7 @@ fn print(
     args: &RunArgs,
     archive: &Archive,
     rendered: bool,
-    end: &Result<RunEnd, testbed::conductor::ConductError>,
+    end: &Result<RunEnd, ConductError>,
     measured: Duration,
 ) -> Result<(), CommandError> {
     let count = |state: State| archive.records.iter().filter(|record| record.verdict.state == state).count();

@@ -1,5 +1,6 @@
 //! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
 //!
+//! - [`EndpointAgents`] holds an agent at each endpoint, [`check_testbed`] has them check whether it is ready;
 //! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
 //! - `kernel` and `bypass` measure one step and make its record;
@@ -8,7 +9,9 @@
 mod bypass;
 mod claim;
 mod context;
+mod doctor;
 mod done;
+mod endpoint_agents;
 mod environment;
 mod fits;
 mod kernel;
@@ -19,7 +22,9 @@ mod run;
 mod schedule;
 
 pub use claim::{ClaimError, Claims};
+pub use doctor::{PlaceChecks, check_testbed};
 pub use done::Done;
+pub use endpoint_agents::EndpointAgents;
 pub use environment::describe;
 pub use observer::{Observer, StepInfo};
 pub use run::{ConductError, Conductor, RunEnd, count};

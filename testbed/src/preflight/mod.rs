@@ -7,6 +7,7 @@ mod dpdk;
 mod load;
 mod machine;
 mod memory;
+mod needs;
 mod network_card;
 mod operating_system;
 mod pci_express;
@@ -17,6 +18,7 @@ mod tools;
 
 pub use check::{Check, CheckLevel};
 pub use machine::Machine;
+pub use needs::Needs;
 
 use std::path::PathBuf;
 
@@ -27,11 +29,13 @@ pub struct PlannedRun {
     pub dpdk: Option<Result<String, String>>,
     /// Where the results will be written; it need not exist yet.
     pub runs: PathBuf,
+    /// Which parts of linerate it uses.
+    pub needs: Needs,
 }
 
 /// Every check, in the order in which a person would look. It takes half a second, because load is measured.
 pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
-    [
+    let checks = [
         rights::check(machine),
         processor::check(machine),
         load::check(machine),
@@ -41,8 +45,8 @@ pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
         tools::check(machine),
         network_card::check(machine),
         storage::check(&planned.runs),
-    ]
-    .concat()
+    ];
+    checks.concat().into_iter().map(|check| planned.needs.judge(check)).collect()
 }
 
 #[cfg(test)]

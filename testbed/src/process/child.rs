@@ -253,7 +253,7 @@ impl Child {
         match (&self.location, code) {
             (Location::Ssh(target), Some(255)) => {
                 let said = output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned();
-                Err(target.unreachable(target.lost_connection().unwrap_or(said)))
+                Err(target.lost(&said))
             }
             (Location::Ssh(_) | Location::Container(_), Some(127)) => Err(ProcessError::MissingProgram {
                 program: self.program.clone(),

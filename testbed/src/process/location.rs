@@ -37,6 +37,14 @@ impl Location {
         matches!(self, Location::Here | Location::Namespace(_))
     }
 
+    /// Whether a command can be run there without a new login.
+    pub(crate) fn is_connected(&self) -> bool {
+        match self {
+            Location::Here | Location::Namespace(_) | Location::Container(_) => true,
+            Location::Ssh(target) => target.is_connected(),
+        }
+    }
+
     /// The words that go before each command there, to run it as another user. None on this machine.
     pub fn become_words(&self) -> &[String] {
         match self {

@@ -24,11 +24,8 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 
 /// The path of a program of this machine, or the error that says which package has it.
 pub(super) fn found(program: &str) -> Result<String, ProcessError> {
-    let missing = || ProcessError::MissingProgram {
-        program: program.to_owned(),
-        location: "this machine".to_owned(),
-        package: package_of(program),
-    };
+    let missing =
+        || ProcessError::MissingProgram { program: program.to_owned(), location: "this machine".to_owned(), package: package_of(program) };
     find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
 }
 

@@ -98,7 +98,9 @@ impl TryFrom<String> for Reach {
     fn try_from(text: String) -> Result<Self, String> {
         let shown = text.escape_debug();
         let unknown = || {
-            format!("`{shown}` is not a valid `reach`: write \"local\", \"netns:NAME\", \"ssh:USER@HOST\", \"podman:NAME\", \"docker:NAME\" or \"kubectl:POD\"")
+            format!(
+                "`{shown}` is not a valid `reach`: write \"local\", \"netns:NAME\", \"ssh:USER@HOST\", \"podman:NAME\", \"docker:NAME\" or \"kubectl:POD\""
+            )
         };
         let wrong = |error: &dyn std::fmt::Display| format!("`{shown}` is not a valid `reach`: {error}");
         match text.split_once(':') {
@@ -195,7 +197,10 @@ fn location(
         None => Vec::new(),
         Some(words) => match (&reach, shlex::split(words.get_ref())) {
             (Reach::Local | Reach::Namespace(_), _) => {
-                return Err((words.span(), "`become` is for endpoints on other machines; here, start linerate itself with sudo".to_owned()));
+                return Err((
+                    words.span(),
+                    "`become` is for endpoints on other machines; here, start linerate itself with sudo".to_owned(),
+                ));
             }
             (_, Some(split)) if split.first().is_some_and(|program| !program.is_empty()) => split,
             _ => return Err((words.span(), "`become` is not a command: write its words, such as become = \"sudo -n\"".to_owned())),

@@ -70,6 +70,14 @@ impl Connection {
         ended.map(|_| reason(&master.client.stderr_so_far()))
     }
 
+    /// Whether there is a connection now.
+    pub(super) fn is_open(&self) -> bool {
+        match &mut *self.lock() {
+            State::Open(master) => matches!(master.client.try_wait(), Ok(None)),
+            State::Closed => false,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,6 +129,7 @@ impl Master {
             if ended.is_some() {
                 // Its last words may still be in the pipe.
                 std::thread::sleep(Duration::from_millis(20));
+                tracing::debug!(%target, "ssh did not connect: {}", client.stderr_so_far());
                 return Err(target.unreachable(format!("{} (after {:.1} s)", reason(&client.stderr_so_far()), took.as_secs_f64())));
             }
             if took > limit {

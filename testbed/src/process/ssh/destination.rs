@@ -52,7 +52,8 @@ impl FromStr for SshDestination {
         if !place.starts_with('[') && !is_name(host) {
             return Err(wrong("the host has other characters than letters, digits, `.`, `_` and `-`, or begins with `-`"));
         }
-        let port = port.map(|port| port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("the port is not a number from 1 to 65535")));
+        let port = port
+            .map(|port| port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("the port is not a number from 1 to 65535")));
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         Ok(SshDestination { user_and_host: format!("{user}{host}"), port: port.transpose()? })
     }
@@ -77,7 +78,22 @@ mod tests {
 
     #[test]
     fn what_an_option_a_shell_or_a_terminal_could_read_is_refused() {
-        let bad = ["", "-oProxyCommand=x", "a b", "a;b", "u@-h", "$(x)@h", "h:0", "h:70000", "fe80::1", "[::1", "[x]:1", "[::1]22", "h\u{1b}[2J", "%h"];
+        let bad = [
+            "",
+            "-oProxyCommand=x",
+            "a b",
+            "a;b",
+            "u@-h",
+            "$(x)@h",
+            "h:0",
+            "h:70000",
+            "fe80::1",
+            "[::1",
+            "[x]:1",
+            "[::1]22",
+            "h\u{1b}[2J",
+            "%h",
+        ];
         for text in bad {
             assert!(text.parse::<SshDestination>().is_err(), "{text}");
         }

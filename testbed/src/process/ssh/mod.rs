@@ -59,18 +59,30 @@ impl SshTarget {
         let mut words = connection::local_prefix(self.identity.as_ref())?;
         // Without a connection the session fails at once, and does not open one of its own: the proxy is a program that does nothing.
         // -F none: the settings of the user are those of the connection.
-        words.extend([ssh, "-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes", "-S"].map(str::to_owned));
+        words.extend(
+            [ssh, "-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes", "-S"].map(str::to_owned),
+        );
         words.extend([socket, "-T".to_owned(), "--".to_owned(), self.destination.clone(), remote_line]);
         Ok(words)
     }
 
     /// What ssh reported when the connection ended, if it did.
-    pub(super) fn lost_connection(&self) -> Option<String> {
+    pub(crate) fn lost_reason(&self) -> Option<String> {
         self.connection.end()
     }
 
+    /// The error of a command whose ssh failed: what the connection reported, or else what the command's own ssh said.
+    pub(crate) fn lost(&self, said: &str) -> ProcessError {
+        self.unreachable(self.lost_reason().unwrap_or_else(|| said.to_owned()))
+    }
+
+    /// Whether a command can be run without a new login.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_open()
+    }
+
     /// The error of a machine that cannot be reached.
-    pub(super) fn unreachable(&self, message: impl Into<String>) -> ProcessError {
+    fn unreachable(&self, message: impl Into<String>) -> ProcessError {
         ProcessError::Ssh { destination: self.to_string(), message: message.into() }
     }
 }

@@ -23,7 +23,8 @@ pub enum SshOptionError {
 pub fn check_ssh_options(options: &[String]) -> Result<(), SshOptionError> {
     let mut words = options.iter();
     while let Some(word) = words.next() {
-        let mut letters = word.strip_prefix('-').filter(|rest| !rest.is_empty()).ok_or_else(|| SshOptionError::NotAnOption(word.clone()))?.chars();
+        let mut letters =
+            word.strip_prefix('-').filter(|rest| !rest.is_empty()).ok_or_else(|| SshOptionError::NotAnOption(word.clone()))?.chars();
         while let Some(letter) = letters.next() {
             if FLAGS.contains(letter) {
                 continue;
