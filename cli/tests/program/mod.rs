@@ -4,6 +4,7 @@
 
 pub mod device;
 pub mod pcap;
+pub mod sshd;
 pub mod veth;
 
 use std::io::{BufRead, BufReader};
