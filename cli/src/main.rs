@@ -47,6 +47,8 @@ enum Command {
     Import(commands::import::ImportArgs),
     #[cfg(feature = "dpdk")]
     Lab(commands::lab::LabArgs),
+    #[cfg(feature = "dpdk")]
+    Testbed(commands::testbed::TestbedArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     #[cfg(feature = "dpdk")]
@@ -96,6 +98,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Import(args) => commands::import::run(args),
         #[cfg(feature = "dpdk")]
         Command::Lab(args) => commands::lab::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Testbed(args) => commands::testbed::run(args),
         Command::Completions(args) => commands::completions::run(args, &Cli::command()),
         Command::Man(args) => commands::man::run(args, Cli::command()),
         #[cfg(feature = "dpdk")]

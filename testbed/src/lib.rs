@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod conductor;
+pub mod install;
 pub mod inventory;
 pub mod kernel_end;
 pub mod lab;

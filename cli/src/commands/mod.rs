@@ -44,6 +44,8 @@ pub mod reflect;
 pub mod run;
 #[cfg(feature = "dpdk")]
 pub mod send;
+#[cfg(feature = "dpdk")]
+pub mod testbed;
 
 /// The error of a command: what failed, on what, why, and what to do.
 pub struct CommandError(String);

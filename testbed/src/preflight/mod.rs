@@ -3,6 +3,7 @@
 //! [`check`] looks and measures the load for half a second; it changes nothing.
 
 mod check;
+mod distribution;
 mod dpdk;
 mod load;
 mod machine;
@@ -17,6 +18,7 @@ mod storage;
 mod tools;
 
 pub use check::{Check, CheckLevel};
+use distribution::Distribution;
 pub use machine::Machine;
 pub use needs::Needs;
 
@@ -46,7 +48,9 @@ pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
         network_card::check(machine),
         storage::check(&planned.runs),
     ];
-    checks.concat().into_iter().map(|check| planned.needs.judge(check)).collect()
+    let distribution = Distribution::from_os_release(&machine.files.text("etc/os-release").unwrap_or_default());
+    let adapted = |check: Check| Check { fix: check.fix.map(|command| distribution.command(&command)), ..check };
+    checks.concat().into_iter().map(|check| adapted(planned.needs.judge(check))).collect()
 }
 
 #[cfg(test)]
