@@ -3,7 +3,6 @@ use std::time::Duration;
 use methodology::units::FCS;
 use serde::{Deserialize, Serialize};
 
-use super::Counted;
 use crate::process::{CommandSpec, Location, run};
 
 /// Which way frames cross an interface.
@@ -14,6 +13,16 @@ pub enum Way {
     Sent,
     /// Into it.
     Received,
+}
+
+/// An interface, and which way its frames are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// Its name.
+    pub interface: String,
+    /// Sent or received.
+    pub way: Way,
 }
 
 /// Packets and bytes of one interface, one way, as the kernel counts them: frames without FCS.

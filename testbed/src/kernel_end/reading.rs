@@ -4,8 +4,7 @@ use reporter::kernel_tools::CpuSnapshot;
 use reporter::record::EndCost;
 use serde::{Deserialize, Serialize};
 
-use super::Counted;
-use super::interface::InterfaceCounters;
+use super::interface::{Counted, InterfaceCounters};
 use crate::process::Location;
 
 /// The counters of an interface and the processor times of the machine at one moment.

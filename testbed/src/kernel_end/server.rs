@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use reporter::kernel_tools::{Transport, listening_sockets, shell_line};
 use serde::{Deserialize, Serialize};
 
+use super::error::KernelEndError;
 use super::reading::{Reading, Spent};
-use super::{KernelEndError, ToolCommand};
+use super::tool::ToolCommand;
 use crate::process::{Child, CommandSpec, Location, process_numbers, spawn};
 
 /// How long a server may take to listen.

@@ -4,12 +4,25 @@ use std::time::{Duration, Instant};
 use reporter::kernel_tools::{ToolExit, raw_text};
 use serde::{Deserialize, Serialize};
 
+use super::error::KernelEndError;
+use super::interface::Counted;
 use super::reading::{Reading, Spent};
-use super::{KernelEndError, ToolCommand};
 use crate::process::{CommandSpec, Location, Output, spawn};
 
 /// How often a wait for a tool checks whether the user ended the run.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A tool's command, and the interface that its traffic crosses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolCommand {
+    /// The program and its arguments, as they are: no shell reads them.
+    pub argv: Vec<String>,
+    /// When it is ended.
+    pub timeout: Duration,
+    /// The interface whose counters are read before and after; none where nothing is to be counted.
+    pub counted: Option<Counted>,
+}
 
 /// What a finished tool left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,11 +10,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use super::command::{CommandSpec, Input};
 use super::error::ProcessError;
 use super::identity::ProcessIdentity;
-use super::location::Location;
-use super::program::package_of;
+use super::input::Input;
 use super::spawner;
 
 /// How long a program that is asked to end (SIGTERM) has before it is killed.
@@ -39,12 +37,20 @@ pub struct Child {
     inner: process::Child,
     identity: Option<ProcessIdentity>,
     command: String,
-    program: String,
-    location: Location,
+    blame: Option<Blame>,
     started: Instant,
     ended: Option<(ExitStatus, Duration)>,
     stdout: Option<Collected>,
     stderr: Option<Collected>,
+}
+
+/// Tells a failure to run the program from the program's own failure, by what it left.
+struct Blame(Box<dyn Fn(&Output) -> Option<ProcessError> + Send + Sync>);
+
+impl std::fmt::Debug for Blame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Blame")
+    }
 }
 
 /// The output and the exit of a program.
@@ -94,35 +100,31 @@ impl Output {
 }
 
 impl Child {
-    pub(super) fn start(spec: &CommandSpec) -> Result<Self, ProcessError> {
-        Child::with_words(&spec.local_words()?, spec)
-    }
-
-    /// A program of this machine by its words, which are executed as they are. `program` is its name in errors.
-    pub(super) fn of_words(words: &[String], program: &str) -> Result<Self, ProcessError> {
-        Child::with_words(words, &CommandSpec::new(Location::Here, [program]))
-    }
-
-    fn with_words(words: &[String], spec: &CommandSpec) -> Result<Self, ProcessError> {
+    /// Starts a program of this machine by its words, which are executed as they are. `text` is the command in errors.
+    pub(super) fn of_words(
+        words: &[String],
+        stdin: &Input,
+        text: String,
+        blame: Option<impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static>,
+    ) -> Result<Self, ProcessError> {
         let (first, rest) = words.split_first().ok_or(ProcessError::Empty)?;
         let mut command = Command::new(first);
         // Tools translate their output and write decimal commas otherwise.
         command.args(rest).env("LC_ALL", "C").stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(if spec.stdin == Input::Nothing { Stdio::null() } else { Stdio::piped() });
+        command.stdin(if *stdin == Input::Nothing { Stdio::null() } else { Stdio::piped() });
         // Its own group: Ctrl-C on the terminal reaches us alone, and all of it can be ended at once.
         command.process_group(0);
         let started = Instant::now();
-        let mut inner = spawner::start(command).map_err(|source| ProcessError::Start { command: spec.to_string(), source })?;
-        if let (Input::Bytes(bytes), Some(pipe)) = (&spec.stdin, inner.stdin.take_if(|_| matches!(spec.stdin, Input::Bytes(_)))) {
+        let mut inner = spawner::start(command).map_err(|source| ProcessError::Start { command: text.clone(), source })?;
+        if let (Input::Bytes(bytes), Some(pipe)) = (stdin, inner.stdin.take_if(|_| matches!(stdin, Input::Bytes(_)))) {
             write_in_background(pipe, bytes.clone());
         }
         let stderr = inner.stderr.take().map(Collected::from_stderr);
         Ok(Child {
             identity: ProcessIdentity::of(inner.id()),
             inner,
-            command: spec.to_string(),
-            program: spec.program()?.to_owned(),
-            location: spec.location.clone(),
+            command: text,
+            blame: blame.map(|blame| Blame(Box::new(blame))),
             started,
             ended: None,
             stdout: None,
@@ -243,24 +245,9 @@ impl Child {
             return Err(ProcessError::TooMuchOutput { command: self.command.clone(), limit_mib: STDOUT_LIMIT >> 20 });
         }
         let output = Output { stdout, stderr, status, elapsed, timed_out };
-        self.blame_ssh(&output)?;
-        Ok(output)
-    }
-
-    /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
-    fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
-        let code = output.status.code().filter(|_| !output.timed_out);
-        match (&self.location, code) {
-            (Location::Ssh(target), Some(255)) => {
-                let said = output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned();
-                Err(target.lost(&said))
-            }
-            (Location::Ssh(_) | Location::Container(_), Some(127)) => Err(ProcessError::MissingProgram {
-                program: self.program.clone(),
-                location: self.location.to_string(),
-                package: package_of(&self.program),
-            }),
-            _ => Ok(()),
+        match self.blame.as_ref().and_then(|blame| (blame.0)(&output)) {
+            Some(error) => Err(error),
+            None => Ok(output),
         }
     }
 

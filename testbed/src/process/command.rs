@@ -2,18 +2,15 @@ use std::time::Duration;
 
 use reporter::kernel_tools::shell_line;
 
+use super::child::{Child, Output};
 use super::error::ProcessError;
-use super::location::{Location, NamespaceName};
-use super::program::{find_program, found};
+use super::guard::guarded;
+use super::input::Input;
+use super::location::Location;
+use super::program::{found, package_of};
 
 /// How long a command may run when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
-/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
-/// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
-/// another parent than the one it was started by, and ends by itself.
-const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// A command, and where and how to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +25,6 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// What it reads.
     pub stdin: Input,
-}
-
-/// What a program reads from its standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Nothing: `/dev/null`.
-    Nothing,
-    /// These bytes, then the end.
-    Bytes(Vec<u8>),
-    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) the pipe is empty.
-    Piped,
 }
 
 impl CommandSpec {
@@ -63,15 +49,26 @@ impl CommandSpec {
         CommandSpec { stdin, ..self }
     }
 
+    /// Starts it.
+    pub(super) fn start(&self) -> Result<Child, ProcessError> {
+        let words = self.local_words()?;
+        let blame = (!self.location.is_here()).then(|| Blame { location: self.location.clone(), program: self.program_name() });
+        Child::of_words(&words, &self.stdin, self.to_string(), blame.map(Blame::of_output))
+    }
+
+    fn program_name(&self) -> String {
+        self.argv.first().cloned().unwrap_or_default()
+    }
+
     /// The program, as it was given.
-    pub(super) fn program(&self) -> Result<&str, ProcessError> {
+    fn program(&self) -> Result<&str, ProcessError> {
         self.argv.first().filter(|program| !program.is_empty()).map(String::as_str).ok_or(ProcessError::Empty)
     }
 
     /// The words to execute on this machine. Programs and namespaces on this machine are looked up first, because
     /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found. To another machine the connection
     /// is opened where there is none.
-    pub(super) fn local_words(&self) -> Result<Vec<String>, ProcessError> {
+    fn local_words(&self) -> Result<Vec<String>, ProcessError> {
         let program = self.program()?;
         let inside = match &self.location {
             Location::Here | Location::Container(_) => None,
@@ -122,20 +119,27 @@ impl CommandSpec {
     }
 }
 
-/// The words before a program on this machine that ends with this process, in a network namespace if one is given. `program` is for the error.
-pub(super) fn guarded(inside: Option<&NamespaceName>, program: &str) -> Result<Vec<String>, ProcessError> {
-    let mut words = Vec::new();
-    if let Some(setpriv) = find_program("setpriv") {
-        words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
-        words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
-    }
-    if let Some(namespace) = inside {
-        if !namespace.exists() {
-            return Err(ProcessError::NoSuchNamespace { namespace: namespace.clone(), program: program.to_owned() });
+/// What an exit status at another machine means.
+struct Blame {
+    location: Location,
+    program: String,
+}
+
+impl Blame {
+    /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
+    fn of_output(self) -> impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static {
+        move |output| match (&self.location, output.status.code().filter(|_| !output.timed_out)) {
+            (Location::Ssh(target), Some(255)) => {
+                Some(target.lost(output.stderr_text().lines().last().unwrap_or("it gave no reason").trim()))
+            }
+            (Location::Ssh(_) | Location::Container(_), Some(127)) => Some(ProcessError::MissingProgram {
+                program: self.program.clone(),
+                location: self.location.to_string(),
+                package: package_of(&self.program),
+            }),
+            _ => None,
         }
-        words.extend([found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
     }
-    Ok(words)
 }
 
 impl std::fmt::Display for CommandSpec {

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::location::NamespaceName;
+use super::namespace::NamespaceName;
 
 /// A program could not be run.
 #[derive(Debug, thiserror::Error)]

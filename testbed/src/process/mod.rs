@@ -9,20 +9,25 @@ mod child;
 mod command;
 mod container;
 mod error;
+mod guard;
 mod identity;
+mod input;
 mod location;
+mod namespace;
 mod program;
 mod spawner;
 mod ssh;
 
 pub(crate) use boot::BootId;
 pub use child::{Child, Output};
-pub use command::{CommandSpec, Input};
+pub use command::CommandSpec;
 pub use container::{Container, ContainerEngine, NotAContainerName};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
 pub(crate) use identity::process_numbers;
-pub use location::{Location, NamespaceName, NotANamespaceName};
+pub use input::Input;
+pub use location::Location;
+pub use namespace::{NamespaceName, NotANamespaceName};
 pub use program::{find_program, package_of};
 pub use ssh::{InvokingUser, NotADestination, SshDestination, SshOptionError, SshTarget, check_ssh_options};
 
@@ -44,5 +49,5 @@ pub fn run(spec: &CommandSpec) -> Result<Output, ProcessError> {
 /// # Errors
 /// The program or the place does not exist, or the program could not be started.
 pub fn spawn(spec: &CommandSpec) -> Result<Child, ProcessError> {
-    Child::start(spec)
+    spec.start()
 }

@@ -3,15 +3,7 @@
 use reporter::kernel_tools::Extent;
 use reporter::record::{ReasonKind, Record, State};
 
-use super::processes::Job;
-use crate::kernel_end::InterfaceCounters;
-
-/// The counters of the sender's interface on its way out and of the receiver's on its way in. None where they cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PathCounters {
-    pub(super) sent: Option<InterfaceCounters>,
-    pub(super) received: Option<InterfaceCounters>,
-}
+use super::processes::{Job, PathCounters};
 
 /// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.

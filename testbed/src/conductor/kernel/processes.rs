@@ -7,10 +7,9 @@ use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
 use reporter::record::CpuCost;
 
-use super::path::PathCounters;
 use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
-use crate::kernel_end::{Counted, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, Way, run_tool};
+use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, Way, run_tool};
 use crate::topology::KernelEndpoint;
 
 /// How long the reply of an agent may take beyond the tool itself.
@@ -32,6 +31,13 @@ pub(super) struct Ran {
     pub(super) cost: Option<CpuCost>,
     pub(super) counted: PathCounters,
     pub(super) commands: Vec<String>,
+}
+
+/// The counters of the sender's interface on its way out and of the receiver's on its way in. None where they cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PathCounters {
+    pub(super) sent: Option<InterfaceCounters>,
+    pub(super) received: Option<InterfaceCounters>,
 }
 
 /// Why a tool did not run.

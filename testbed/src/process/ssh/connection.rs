@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{chown, mkdtemp};
 
-use super::super::child::Child;
-use super::super::command::guarded;
+use super::super::child::{Child, Output};
 use super::super::error::ProcessError;
+use super::super::guard::guarded;
+use super::super::input::Input;
+use super::super::namespace::NamespaceName;
 use super::super::program::found;
-use super::{InvokingUser, SshTarget};
+use super::user::InvokingUser;
 
 /// ssh asks a machine that is silent so often, and gives the connection up after so many questions: 8 s. It is as long as the lease of an
 /// agent, so that both ends of a cut connection end at about the same time, and longer than TCP needs to go on after a cut of 5 s.
@@ -24,6 +26,30 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(20);
 
 /// Removes the folder of the control socket when this process has ended in any way, also by SIGKILL: its input ends then.
 const CLEANER: &str = r#"cat > /dev/null; rm -rf -- "$0""#;
+
+/// What a login needs to know.
+#[derive(Debug)]
+pub(super) struct Login<'a> {
+    /// The target in errors.
+    pub(super) name: &'a str,
+    /// `user@host`.
+    pub(super) destination: &'a str,
+    pub(super) port: Option<u16>,
+    /// The user's options.
+    pub(super) options: &'a [String],
+    /// How long the connection may take to come up.
+    pub(super) limit: Duration,
+    /// The namespace that ssh runs in.
+    pub(super) from: Option<&'a NamespaceName>,
+    /// The user that ssh runs as.
+    pub(super) identity: Option<&'a InvokingUser>,
+}
+
+impl Login<'_> {
+    fn failed(&self, message: impl Into<String>) -> ProcessError {
+        ProcessError::Ssh { destination: self.name.to_owned(), message: message.into() }
+    }
+}
 
 /// The connection of a target, shared by its clones. It is opened with the first use.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +73,7 @@ struct Master {
 
 impl Connection {
     /// The control socket of the connection, opened where there is none or where it was lost. One attempt.
-    pub(super) fn socket(&self, target: &SshTarget, ssh: &str) -> Result<String, ProcessError> {
+    pub(super) fn socket(&self, login: &Login<'_>, ssh: &str) -> Result<String, ProcessError> {
         let mut state = self.lock();
         if let State::Open(master) = &mut *state
             && master.client.try_wait()?.is_none()
@@ -55,7 +81,7 @@ impl Connection {
             return Ok(master.folder.socket());
         }
         *state = State::Closed;
-        let master = Master::open(target, ssh)?;
+        let master = Master::open(login, ssh)?;
         let socket = master.folder.socket();
         *state = State::Open(master);
         Ok(socket)
@@ -84,12 +110,12 @@ impl Connection {
 }
 
 impl Master {
-    fn open(target: &SshTarget, ssh: &str) -> Result<Self, ProcessError> {
-        let folder = SocketFolder::make(target.identity.as_ref()).map_err(|error| {
-            target.unreachable(format!("a private folder for the connection cannot be made in {}: {error}", std::env::temp_dir().display()))
+    fn open(login: &Login<'_>, ssh: &str) -> Result<Self, ProcessError> {
+        let folder = SocketFolder::make(login.identity).map_err(|error| {
+            login.failed(format!("a private folder for the connection cannot be made in {}: {error}", std::env::temp_dir().display()))
         })?;
-        let mut words = guarded(target.from.as_ref(), "ssh")?;
-        words.extend(local_prefix(target.identity.as_ref())?);
+        let mut words = guarded(login.from, "ssh")?;
+        words.extend(local_prefix(login.identity)?);
         words.push(ssh.to_owned());
         // First of all: ssh takes the first value of each setting.
         let mut ours = vec![
@@ -103,22 +129,22 @@ impl Master {
             "RemoteCommand=none".to_owned(),
             "PermitLocalCommand=no".to_owned(),
         ];
-        if let Some(port) = target.port {
+        if let Some(port) = login.port {
             ours.push(format!("Port={port}"));
         }
         words.extend(ours.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-        words.extend(target.options.iter().cloned());
+        words.extend(login.options.iter().cloned());
         let theirs = [
-            format!("ConnectTimeout={}", target.connect_timeout.as_secs().max(1)),
+            format!("ConnectTimeout={}", login.limit.as_secs().max(1)),
             format!("ServerAliveInterval={ALIVE_INTERVAL_S}"),
             format!("ServerAliveCountMax={ALIVE_COUNT}"),
         ];
         words.extend(theirs.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-        words.extend(["-N", "-T", "--", &target.destination].map(str::to_owned));
+        words.extend(["-N", "-T", "--", login.destination].map(str::to_owned));
         let started = Instant::now();
-        let mut client = Child::of_words(&words, "ssh")?;
+        let mut client = Child::of_words(&words, &Input::Nothing, "ssh".to_owned(), None::<fn(&Output) -> Option<ProcessError>>)?;
         let socket = PathBuf::from(folder.socket());
-        let limit = target.connect_timeout + LOGIN_LIMIT;
+        let limit = login.limit + LOGIN_LIMIT;
         loop {
             // ssh makes the socket under another name and links it when it listens (mux.c, muxserver_listen).
             if socket.exists() {
@@ -129,11 +155,11 @@ impl Master {
             if ended.is_some() {
                 // Its last words may still be in the pipe.
                 std::thread::sleep(Duration::from_millis(20));
-                tracing::debug!(%target, "ssh did not connect: {}", client.stderr_so_far());
-                return Err(target.unreachable(format!("{} (after {:.1} s)", reason(&client.stderr_so_far()), took.as_secs_f64())));
+                tracing::debug!(target = login.name, "ssh did not connect: {}", client.stderr_so_far());
+                return Err(login.failed(format!("{} (after {:.1} s)", reason(&client.stderr_so_far()), took.as_secs_f64())));
             }
             if took > limit {
-                return Err(target.unreachable(format!("the login did not end within {} s", limit.as_secs())));
+                return Err(login.failed(format!("the login did not end within {} s", limit.as_secs())));
             }
         }
     }
