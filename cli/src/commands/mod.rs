@@ -16,6 +16,8 @@ pub mod report;
 pub mod simulate;
 
 #[cfg(feature = "dpdk")]
+mod foreign;
+#[cfg(feature = "dpdk")]
 mod frame_args;
 #[cfg(feature = "dpdk")]
 mod listener_args;

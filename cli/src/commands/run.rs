@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use dataplane::{DataplaneError, PortSpec};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reporter::archive::{Archive, RunDirectory};
+use reporter::archive::{Archive, RunDirectory, RunLock, changed_input};
+use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
@@ -19,9 +20,10 @@ use testbed::conductor::{
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::preflight::CheckLevel;
-use testbed::topology::Testbed;
+use testbed::topology::{Testbed, measured_difference};
 
-use super::{CommandError, Format, endpoints, terminal_width};
+use super::{CommandError, Format, endpoints, foreign, terminal_width};
+use crate::output::printable;
 
 /// Measure every pair of endpoints with DPDK and with the kernel, and write one report
 #[derive(Debug, Args)]
@@ -130,6 +132,9 @@ struct Summary {
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
+    if let Some(directory) = &args.resume {
+        foreign::ask_before_executing(directory)?;
+    }
     // Plan, testbed, endpoints, run directory and lab are checked before anything is measured.
     let plan = plan(args)?;
     let given = given_testbed(args)?;
@@ -145,42 +150,69 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
-/// A run on the endpoints of a file. Nothing is written before each of them is ready.
+/// A run on the endpoints of a file. Nothing is measured before each of them is ready.
 fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
-    let Some(mut agents) = endpoints::agents(testbed, interrupted).map_err(nothing_measured)? else { return Ok(ended_early()) };
-    // The interfaces of a testbed can be asked for by two runs at once.
-    let _claims = Claims::of(plan, testbed, &mut agents, interrupted)?;
-    let environment = describe(testbed, &args.forced_ports(), &mut agents, interrupted);
-    let environment = match environment {
-        Err(AgentError::Interrupted { .. }) => return Ok(ended_early()),
-        other => other.map_err(CommandError::from).map_err(nothing_measured)?,
+    let started = endpoints::agents(testbed, interrupted);
+    // The interfaces of a testbed can be asked for by two runs at once. Where that is refused, nothing is written.
+    let (agents, claims) = match started {
+        Ok(None) => return Ok(ended_early()),
+        Ok(Some(mut agents)) => {
+            let claims = Claims::of(plan, testbed, &mut agents, interrupted)?;
+            (Ok(agents), claims)
+        }
+        Err(error) => (Err(error), Claims::default()),
     };
-    let places = check_testbed(testbed, Some(plan), &mut agents, &[], interrupted);
-    if interrupted.load(Ordering::Relaxed) {
-        return Ok(ended_early());
-    }
-    stop_for_problems(&places, args.force.contains(&Force::Problems))?;
-    agents.end_local(testbed);
-    let (mut directory, done) = directory(args, plan)?;
+    let (mut directory, done, lock) = directory(args, plan)?;
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    directory.write_environment(&environment)?;
+    let ready = agents.and_then(|mut agents| Ok((describe_ready(args, plan, testbed, &mut agents, interrupted)?, agents)));
+    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, directory.path()))?;
+    agents.end_local(testbed);
     let started = Instant::now();
-    let end = measure(plan, testbed, &mut agents, &mut directory, interrupted, &done, args.json);
+    let end = match environment {
+        Some(environment) => {
+            directory.write_environment(&environment)?;
+            measure(plan, testbed, &mut agents, &mut directory, interrupted, &done, args.json)
+        }
+        None => Ok(RunEnd::Interrupted),
+    };
     agents.end();
+    drop((claims, lock));
     finish(args, directory, end, started.elapsed(), Ok(()))
+}
+
+/// What each endpoint is, after the checks of the testbed. `None`: the user ended it.
+fn describe_ready(
+    args: &RunArgs,
+    plan: &Plan,
+    testbed: &Testbed,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Option<Environment>, CommandError> {
+    let places = check_testbed(testbed, Some(plan), agents, &[], interrupted);
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    match describe(testbed, &args.forced_ports(), agents, interrupted) {
+        Err(AgentError::Interrupted { .. }) => return Ok(None),
+        // Before the problems: it names the port that would cut a machine off.
+        Err(error) => return Err(error.into()),
+        Ok(environment) => {
+            stop_for_problems(&places, args.force.contains(&Force::Problems))?;
+            Ok(Some(environment))
+        }
+    }
 }
 
 /// A run in the lab, which belongs to it alone.
 fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
-    let (mut directory, done) = directory(args, plan)?;
+    let (mut directory, done, lock) = directory(args, plan)?;
     let lab = Lab::up(LabOptions::default())?;
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.path().display());
     let described = match endpoints::agents(&testbed, interrupted) {
         Ok(Some(mut agents)) => match describe(&testbed, &args.forced_ports(), &mut agents, interrupted) {
             Ok(environment) => {
@@ -194,7 +226,7 @@ fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicB
         Ok(None) => Ok(None),
         Err(error) => Err(error),
     };
-    let described = described.map_err(|error| CommandError::new(format!("{error}; nothing was measured: {resume}")))?;
+    let described = described.map_err(|error| nothing_measured(&error, directory.path()))?;
     let started = Instant::now();
     let end = match described {
         Some((environment, mut agents)) => {
@@ -206,6 +238,7 @@ fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicB
     let measured = started.elapsed();
     // The lab is removed before anything else can fail.
     let lab_gone = lab.down().map_err(CommandError::from);
+    drop(lock);
     finish(args, directory, end, measured, lab_gone)
 }
 
@@ -221,6 +254,7 @@ fn finish(
     directory.sync()?;
     let archive = Archive::read(&records_kept)?;
     let rendered = reporter::render::render_run(&archive, &records_kept);
+    foreign::give_back(&records_kept);
     print(args, &archive, rendered.is_ok(), &end, measured)?;
     let resume = format!("continue with `linerate run --resume {}`", records_kept.display());
     let end = end.map_err(|error| CommandError::new(format!("{}; every finished record is kept: {resume}", CommandError::from(error))))?;
@@ -243,8 +277,9 @@ fn ended_early() -> ExitCode {
     ExitCode::from(130)
 }
 
-fn nothing_measured(error: CommandError) -> CommandError {
-    CommandError::new(format!("{error}; nothing was measured"))
+fn nothing_measured(error: &CommandError, directory: &Path) -> CommandError {
+    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.display());
+    CommandError::new(format!("{error}; nothing was measured: {resume} (and --testbed FILE if the testbed file was wrong)"))
 }
 
 /// Prints the warnings of a testbed. A problem stops the run, unless the user forces it.
@@ -263,7 +298,7 @@ fn stop_for_problems(places: &[PlaceChecks], forced: bool) -> Result<(), Command
         problems.iter().for_each(|problem| eprintln!("problem: {problem}"));
         return Ok(());
     }
-    Err(CommandError::new(format!("{}; nothing was measured (--force measures all the same)", problems.join("\nlinerate: "))))
+    Err(CommandError::new(format!("{} (--force measures all the same)", problems.join("\nlinerate: "))))
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
@@ -279,32 +314,41 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-/// The testbed of `--testbed`; for a resumed run, the testbed that it started on. `None` is the built-in lab.
+/// The testbed of `--testbed`; for a resumed run, the testbed that it started on, with corrections that `--testbed` makes to the way to its endpoints.
+/// `None` is the built-in lab.
 fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
     let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
     let Some(directory) = &args.resume else { return Ok(named) };
     let kept = Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))?;
-    match named {
-        Some(named) if named.source != kept.source => Err(CommandError::new(format!(
-            "{}: the run started on another testbed (`{}`), and a run has one testbed: leave out --testbed to continue it, or start a new run",
+    let Some(named) = named else { return Ok((!kept.is_the_lab()).then_some(kept)) };
+    let has_records = !Archive::read(directory)?.records.is_empty();
+    match measured_difference(&kept, &named).filter(|_| has_records) {
+        Some(difference) => Err(CommandError::new(format!(
+            "{}: the run started on another testbed (`{}`): {difference}; a run has one testbed: leave out --testbed to continue it, or start a new run",
             directory.display(),
             kept.name
         ))),
-        _ if kept.is_the_lab() => Ok(None),
-        _ => Ok(Some(kept)),
+        None => Ok((!named.is_the_lab()).then_some(named)),
     }
 }
 
-fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done), CommandError> {
+/// The run directory, what is measured in it, and the lock that keeps others from writing to it.
+fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done, RunLock), CommandError> {
     if let Some(path) = &args.resume {
+        let lock = RunLock::take(path)?;
         let (directory, records) = RunDirectory::resume(path)?;
-        return Ok((directory, Done::of(&records)));
+        if let Some(changed) = changed_input(path, &records)? {
+            return Err(changed.into());
+        }
+        return Ok((directory, Done::of(&records), lock));
     }
     let path = args.out.clone().unwrap_or_else(|| {
         let now = jiff::Zoned::now();
         PathBuf::from("runs").join(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), plan.name))
     });
-    Ok((RunDirectory::create(&path)?, Done::default()))
+    let directory = RunDirectory::create(&path)?;
+    let lock = RunLock::take(&path)?;
+    Ok((directory, Done::default(), lock))
 }
 
 fn measure(
@@ -359,7 +403,7 @@ impl Observer for Bar {
         if record.verdict.state == State::Failed {
             let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
             let line = format!("failed: {}: {}", self.title, reasons.join("; "));
-            if self.lines { eprintln!("{line}") } else { self.bar.println(line) }
+            if self.lines { eprintln!("{line}") } else { self.bar.println(printable(&line)) }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod built_in;
 mod cpus;
+mod difference;
 mod file;
 mod model;
 mod pair_queues;
@@ -11,6 +12,7 @@ mod ports;
 mod rings;
 
 pub use cpus::PairCpus;
+pub use difference::measured_difference;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use pair_queues::{PairNodes, PairQueues};
 pub use ports::PairPorts;
