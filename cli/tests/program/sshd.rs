@@ -54,6 +54,15 @@ impl Machine {
         all.filter(|(_, command)| !command.is_empty() && !command.contains("sshd")).collect()
     }
 
+    /// Numbers of the agents in it, the oldest first.
+    pub fn agents(&self) -> Vec<u32> {
+        let program = Path::new(env!("CARGO_BIN_EXE_linerate")).canonicalize().unwrap();
+        let is_agent = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+        let mut agents: Vec<u32> = self.processes().into_iter().map(|(pid, _)| pid).filter(|pid| is_agent(*pid)).collect();
+        agents.sort_unstable();
+        agents
+    }
+
     /// The number of the process whose command line has these words, when it is there.
     pub fn process(&self, words: &str) -> Option<u32> {
         self.processes().into_iter().find(|(_, command)| command.contains(words)).map(|(pid, _)| pid)
@@ -78,6 +87,11 @@ pub struct Bed {
 impl Bed {
     /// `name` tells it from others of this process.
     pub fn up(name: &str) -> Bed {
+        Bed::up_without(name, "")
+    }
+
+    /// The same with machines on which a program is not installed: its file is hidden from them.
+    pub fn up_without(name: &str, hidden: &str) -> Bed {
         fs::create_dir_all("/run/sshd").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let namespace = |role: &str| format!("lrt-{name}-{role}-{}", std::process::id());
@@ -107,13 +121,14 @@ impl Bed {
         }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
         let mut known = String::new();
         let mut machine = |name: &'static str, namespace: String, number: u32| {
             let host = format!("192.0.2.{}", number * 4 + 2);
             let key = fs::read_to_string(folder.path().join(format!("host-{name}.pub"))).unwrap();
             known += &format!("{host} {key}");
             let log = folder.path().join(format!("sshd-{name}.log"));
-            let server = server(&namespace, &host, folder.path(), name, &programs, &log);
+            let server = server(&namespace, &host, folder.path(), name, &log, hidden);
             Machine { name, namespace, host, address: format!("198.18.9.{number}"), log, server }
         };
         let (a, b) = (machine("a", a, 1), machine("b", b, 2));
@@ -181,7 +196,12 @@ impl Bed {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.controller, env!("CARGO_BIN_EXE_linerate")]).args(arguments);
         // The keys are those of the test, and not of the user who started it with sudo.
-        command.env_remove("SUDO_UID").env_remove("SSH_CONNECTION").stdin(Stdio::null()).current_dir(self.folder.path());
+        command
+            .env_remove("SUDO_UID")
+            .env_remove("SSH_CONNECTION")
+            .env("TMPDIR", self.path("tmp"))
+            .stdin(Stdio::null())
+            .current_dir(self.folder.path());
         command
     }
 
@@ -211,8 +231,8 @@ impl Bed {
                 left.push(format!("{}: {DATA} is claimed", machine.name));
             }
         }
-        let temporary = fs::read_dir(std::env::temp_dir()).unwrap().flatten().map(|entry| entry.path().display().to_string());
-        left.extend(temporary.filter(|path| path.contains("linerate-ssh-")));
+        let temporary = fs::read_dir(self.path("tmp")).unwrap().flatten().map(|entry| entry.path().display().to_string());
+        left.extend(temporary);
         let pids = Command::new("ip").args(["netns", "pids", &self.controller]).output().unwrap();
         let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
         left.extend(pids.split_whitespace().map(|pid| {
@@ -222,6 +242,39 @@ impl Bed {
             )
         }));
         left
+    }
+
+    /// The process of linerate that runs now, and not the programs that it started.
+    pub fn controller_process(&self) -> Option<u32> {
+        let pids = Command::new("ip").args(["netns", "pids", &self.controller]).output().unwrap();
+        let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
+        let program = Path::new(env!("CARGO_BIN_EXE_linerate")).canonicalize().unwrap();
+        pids.split_whitespace()
+            .map(|pid| pid.parse().unwrap())
+            .find(|pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program))
+    }
+
+    /// Ends everything at b at once, its ssh server too, as a machine does that loses its power: nobody says goodbye.
+    pub fn power_off_b(&mut self) {
+        self.b.link(MANAGEMENT, "down");
+        let _ = self.b.server.kill();
+        let _ = self.b.server.wait();
+        self.kill_all(&self.b.namespace);
+        self.b.link(MANAGEMENT, "up");
+    }
+
+    /// Starts its ssh server again.
+    pub fn power_on_b(&mut self) {
+        self.b.server = server(&self.b.namespace, &self.b.host, self.folder.path(), "b", &self.b.log, "");
+        wait_for("sshd", Duration::from_secs(20), || !self.b.command(&["ss", "-Hlnt", "sport = :22"]).output().unwrap().stdout.is_empty());
+    }
+
+    fn kill_all(&self, namespace: &str) {
+        let pids = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
+        for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
+            // In a namespace of this test alone.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), nix::sys::signal::Signal::SIGKILL);
+        }
     }
 
     /// Nothing is left at any machine within ten seconds.
@@ -245,18 +298,15 @@ impl Drop for Bed {
             let _ = machine.server.wait();
         }
         for namespace in [&self.controller, &self.a.namespace, &self.b.namespace] {
-            let pids = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
-            for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
-                // In a namespace of this test alone.
-                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), nix::sys::signal::Signal::SIGKILL);
-            }
+            self.kill_all(namespace);
             let _ = Command::new("ip").args(["netns", "delete", namespace]).status();
         }
     }
 }
 
-fn server(namespace: &str, host: &str, folder: &Path, name: &str, programs: &Path, log: &Path) -> Child {
+fn server(namespace: &str, host: &str, folder: &Path, name: &str, log: &Path, hidden: &str) -> Child {
     let at = |file: &str| folder.join(file).display().to_string();
+    let programs = folder.join("programs");
     let options = [
         format!("ListenAddress={host}"),
         format!("HostKey={}", at(&format!("host-{name}"))),
@@ -268,8 +318,10 @@ fn server(namespace: &str, host: &str, folder: &Path, name: &str, programs: &Pat
         "PermitRootLogin=yes".to_owned(),
     ];
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"]);
+    // `ip netns exec` gives each server a mount namespace of its own.
+    let start = r#"[ -z "$0" ] || mount --bind /dev/null "$0"; exec "$@""#;
+    command.args(["netns", "exec", namespace, "sh", "-c", start, hidden, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"]);
     command.args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-    let log = fs::File::create(log).unwrap();
+    let log = fs::File::options().create(true).append(true).open(log).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }

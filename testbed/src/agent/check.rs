@@ -26,12 +26,12 @@ pub(super) fn check(request: &CheckRequest) -> Checked {
     }
     if let Some(spec) = &request.port {
         checks.push(port(&files, &inventory, spec));
-        if let Some(interface) = spec.kernel_interface() {
+        let known = request.kernel.as_ref().map(|kernel| kernel.interface.as_str());
+        if let Some(interface) = spec.kernel_interface().filter(|interface| Some(*interface) != known) {
             checks.push(link(&files, interface));
             speed = speed.or_else(|| speed_of(&files, interface));
         }
     }
-    checks.dedup();
     Checked { checks, speed, bluefield: inventory.bluefield, time: jiff::Timestamp::now() }
 }
 
@@ -73,9 +73,10 @@ fn link(files: &KernelFiles, interface: &str) -> Check {
         return Check::found(CheckLevel::Problem, subject, "no such interface", why).fixed_by("ip -br link");
     };
     let speed = speed_of(files, interface).map(|speed| format!(", {speed}")).unwrap_or_default();
+    // The state follows the carrier up to a second later (net/core/link_watch.c). The loopback interface and tunnels do not say.
+    let up = matches!(state.as_str(), "up" | "unknown") || files.number::<u8>(&format!("{folder}/carrier")) == Some(1);
     match state.as_str() {
-        // The loopback interface and tunnels do not say.
-        "up" | "unknown" => Check::ok(subject, format!("up{speed}")),
+        _ if up => Check::ok(subject, format!("up{speed}")),
         other => Check::found(CheckLevel::Problem, subject, other, "no frame crosses a link that is down")
             .fixed_by(format!("sudo ip link set {interface} up, and check the cable and the other end")),
     }

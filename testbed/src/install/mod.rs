@@ -142,7 +142,8 @@ pub fn install(endpoint: &Endpoint, binaries: &Binaries) -> Result<Installed, In
     if first_word(&old) == here.as_str() {
         return Ok(Installed::AlreadyThere { path });
     }
-    let part = format!("{text}.part");
+    // Another endpoint may be on the same machine.
+    let part = format!("{text}.part-{:08x}", rand::random::<u32>());
     let written = there.run(["sh", "-c", WRITE, "linerate", &part], Input::Bytes(bytes), COPY_LIMIT)?;
     let not_written =
         |output: &Output| InstallError::NotWritten { endpoint: endpoint.id.clone(), path: path.clone(), why: output.ending() };

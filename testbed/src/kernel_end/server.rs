@@ -72,10 +72,11 @@ fn wait_until_it_listens(server: &mut Child, command: &ToolCommand, ready: Ready
             return Ok(());
         }
         let ended = server.try_wait()?.is_some();
-        if ended && let Some(&socket) = sockets.first() {
-            return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
-        }
         if ended || Instant::now() >= deadline {
+            // Some servers try again and again.
+            if let Some(&socket) = sockets.first() {
+                return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
+            }
             let said = server.stderr_so_far();
             let said = said.lines().last().unwrap_or("it printed no error").to_owned();
             let command = shell_line(command.argv.iter().map(String::as_str));
