@@ -6,9 +6,11 @@ mod output;
 
 mod commands;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use commands::CommandError;
 
@@ -56,11 +58,17 @@ enum Command {
     Agent(commands::agent::AgentArgs),
 }
 
+/// Warnings go to standard error as plain lines. With `LINERATE_LOG`, each line also has its time and its module.
+fn log_to_stderr() {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    match EnvFilter::try_from_env("LINERATE_LOG") {
+        Ok(filter) => log.with_env_filter(filter).init(),
+        Err(_) => log.with_env_filter("warn").without_time().with_target(false).init(),
+    }
+}
+
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("LINERATE_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .init();
+    log_to_stderr();
     let result = dispatch(&Cli::parse().command);
     let code = result.unwrap_or_else(|error| {
         eprintln!("linerate: {error}");

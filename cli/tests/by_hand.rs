@@ -58,7 +58,7 @@ fn a_rate_is_met_and_the_sink_accounts_for_every_frame_by_sequence() {
     let received = stopped(sink);
     assert_eq!(count(&sent, "intended_frames"), 100_000);
     assert_eq!(count(&sent, "frames_sent") + count(&sent, "frames_unsent"), 100_000, "{sent}");
-    // What the port took and the sink did not see was lost, and only a poll loop that was away can lose it here.
+    // What the port took and the sink did not see was lost, and only a poll loop that was interrupted can lose it here.
     let missing = count(&sent, "frames_sent") - count(&received, "frames_received");
     assert!(missing == 0 || received["hiccups"]["count"] != 0, "{missing} frames are missing without a hiccup: {received}");
     assert_eq!((count(&received, "duplicate"), count(&received, "reordered"), count(&received, "corrupt")), (0, 0, 0));

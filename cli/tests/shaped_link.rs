@@ -21,7 +21,7 @@ use serde_json::Value;
 /// What the bucket is filled with, in bits per second.
 const RATE: f64 = 10e6;
 
-/// Bytes the bucket holds, and as many again wait in the queue: 50 ms each, so that neither a late timer nor a sender that was away
+/// Bytes the bucket holds, and as many again wait in the queue: 50 ms each, so that neither a late timer nor a sender that was interrupted
 /// for a moment costs the shaper tokens or frames.
 const BURST: f64 = 62_500.0;
 const LIMIT: f64 = 62_500.0;
@@ -99,7 +99,7 @@ impl ShapedLink {
     fn testbed(&self) -> String {
         let cpus = allowed_cpus();
         let endpoint = |id: &str, namespace: &str, address: &str, cpu: u32| {
-            // A ring of 4096 frames holds what comes while a poll loop is away for a tenth of a second.
+            // A ring of 4096 frames holds what comes while a poll loop is interrupted for a tenth of a second.
             format!(
                 r#"
 [[endpoint]]

@@ -31,9 +31,9 @@ pub use dpdk::{
     PortName, PortOptions, PortSpec, Represented, driver_sets_rx_missed,
 };
 pub use engine::{
-    Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan, ReceiveReport,
-    ReceiveSnapshot, ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport, SendSnapshot, SentStream,
-    Spacing, StreamReport, Traffic,
+    Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, LoopsReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan,
+    ReceiveReport, ReceiveSnapshot, ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport,
+    SendSnapshot, SentStream, Spacing, StreamReport, Traffic,
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};

@@ -1,4 +1,4 @@
-//! A poll loop that was away is noticed, at either end and at any moment.
+//! A poll loop that was interrupted is noticed, at either end and at any moment.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
 

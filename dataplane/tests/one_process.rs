@@ -53,7 +53,7 @@ fn ports_are_opened_used_again_and_closed_and_dpdk_is_initialised_once() {
     let (ring_port, received) = sink.join();
     let received = received.unwrap();
     assert_eq!((received.frames_received, received.duplicate, received.foreign, received.corrupt), (100, 0, 500, 0), "{received:?}");
-    assert_eq!(received.queues[0].frames_received, 600, "{received:?}");
+    assert_eq!(received.loops.queues[0].frames_received, 600, "{received:?}");
     drop(ring_port);
 
     // Two poll loops on one CPU would measure each other.

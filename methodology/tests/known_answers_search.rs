@@ -398,7 +398,7 @@ fn mlrsearch15_measurer_a_hiccup_is_repeated_and_never_the_devices_loss() {
     }
 }
 
-/// A tester that is away in every trial cannot decide anything, and the result says so.
+/// A tester that is interrupted in every trial cannot decide anything, and the result says so.
 #[test]
 fn mlrsearch15_irregular_goal_result_a_tester_that_always_stumbles() {
     let report = run("capacity=10Mpps,hiccup=5ms/500ms", &csit());

@@ -225,7 +225,7 @@ fn the_tester_alone_is_said_with_what_disturbed_it_or_why_it_is_not_known() {
         let parameters = &mut record.parameters;
         match record.pair.from.0.as_str() {
             "a-cpu" => {
-                parameters.insert("calibration".to_owned(), how("disturbed", "the generator was away <b>"));
+                parameters.insert("calibration".to_owned(), how("disturbed", "the generator was interrupted <b>"));
                 parameters.insert("calibration_rtt_ns".to_owned(), serde_json::json!({ "p50": 71.0 }));
             }
             "b-dpu" => {
@@ -240,7 +240,7 @@ fn the_tester_alone_is_said_with_what_disturbed_it_or_why_it_is_not_known() {
     assert!(md.contains("Tester alone: 52.0 ns to 71.0 ns (p50); not subtracted"), "{md}");
     assert_eq!(md.matches("The tester's own share at b-dpu is not known: no agent.").count(), 1, "said once for all its pairs: {md}");
     let html = file(&directory, "report.html");
-    assert!(html.contains("The calibration at a-cpu was disturbed: the generator was away &lt;b&gt;."), "said, and harmless");
+    assert!(html.contains("The calibration at a-cpu was disturbed: the generator was interrupted &lt;b&gt;."), "said, and harmless");
     let row = |pair: &str| md.lines().find(|line| line.starts_with(&format!("| {pair} | – |"))).unwrap().trim_end();
     assert!(row("b-dpu→a-cpu").ends_with("| – |"), "not zero: {}", row("b-dpu→a-cpu"));
     assert!(row("a-cpu→b-cpu").ends_with(r"| 71.0 ns \! |"), "marked, and the round trips beside it are not: {}", row("a-cpu→b-cpu"));

@@ -58,7 +58,8 @@ fn the_schema_refuses_what_is_no_record() {
     wrong["stack"] = "carrier-pigeon".into();
     assert!(!validator.is_valid(&wrong));
     let mut calibrated = whole.clone();
-    let how = serde_json::json!({ "state": "disturbed", "detail": "away", "time": "2026-11-22T10:00:00Z", "port": "net_ring0", "cpu": 1 });
+    let how =
+        serde_json::json!({ "state": "disturbed", "detail": "interrupted", "time": "2026-11-22T10:00:00Z", "port": "net_ring0", "cpu": 1 });
     calibrated["parameters"] = serde_json::json!({ "calibration": how, "anything": ["else"] });
     assert!(validator.is_valid(&calibrated), "parameters are free but for what has a shape");
     calibrated["parameters"]["calibration"]["state"] = "splendid".into();

@@ -224,7 +224,7 @@ class Bench:
             skipped = sum(report["frames_skipped"] for _, report in found)
             print(f"rate {pps:>12,.0f} pps   {statistics.median(errors):+7.2f} ppm [{min(errors):+.2f} {max(errors):+.2f}]   "
                   f"gaps more than 1 us off: {share:.4%}, of which after a turn longer than 1 us: {explained:.1%}; "
-                  f"{skipped} frames skipped, where the loop was away longer than it may catch up", flush=True)
+                  f"{skipped} frames skipped, where the loop was interrupted for longer than it may catch up", flush=True)
 
     def compare(self, name, programs):
         """Every program once a round, in an order that turns; ratios are of the same round."""

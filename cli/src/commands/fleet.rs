@@ -1,6 +1,5 @@
 //! `linerate fleet`: the runs of many testbeds, and which testbed differs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +7,8 @@ use reporter::fleet::Fleet;
 use reporter::render::{fleet_text, render_fleet};
 use serde_json::json;
 
-use super::{CommandError, many_runs, terminal_width};
+use super::many_runs::ManyRunsArgs;
+use super::{CommandError, terminal_width};
 
 /// Show the runs of many testbeds: how results are distributed, which testbed or card differs, and in what its environment differs
 #[derive(Debug, Args)]
@@ -30,32 +30,15 @@ EXAMPLES
   linerate fleet racks/ --out fleet
   linerate fleet racks/ --json | jq '.fleet.odd[] | {testbed, differing, place}'")]
 pub struct FleetArgs {
-    /// Directories with the runs of many testbeds
-    #[arg(value_name = "DIR", required = true)]
-    directories: Vec<PathBuf>,
-    /// Print the distribution of every result too
-    #[arg(long)]
-    all: bool,
-    /// Also write fleet.html, fleet.md and the figures there
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    runs: ManyRunsArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &FleetArgs) -> Result<ExitCode, CommandError> {
-    let runs = many_runs::read(&args.directories)?;
-    let fleet = Fleet::of(&runs);
-    let files = match &args.out {
-        Some(into) => render_fleet(&fleet, &many_runs::name(&args.directories), into)?.files,
-        None => Vec::new(),
-    };
-    if args.json {
-        println!("{}", json!({ "fleet": fleet, "headline": fleet.headline(), "findings": fleet.findings(), "files": files }));
-    } else {
-        many_runs::print_text(&fleet_text(&fleet, terminal_width(), args.all), &files);
-    }
+    let fleet = Fleet::of(&args.runs.read()?);
+    let files = args.runs.write(|name, into| render_fleet(&fleet, name, into))?;
+    let json = json!({ "fleet": fleet, "headline": fleet.headline(), "findings": fleet.findings(), "files": files });
+    args.runs.print(&json, || fleet_text(&fleet, terminal_width(), args.runs.all), &files);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,5 @@
 //! `linerate history`: what changed over many runs of one testbed.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +7,8 @@ use reporter::history::History;
 use reporter::render::{history_text, render_history};
 use serde_json::json;
 
-use super::{CommandError, many_runs, terminal_width};
+use super::many_runs::ManyRunsArgs;
+use super::{CommandError, terminal_width};
 
 /// Show the runs of a testbed over time: what changed, when, by how much, and what else changed then
 #[derive(Debug, Args)]
@@ -33,32 +33,15 @@ EXAMPLES
   linerate history runs/ --out history
   linerate history runs/nightly-* --json | jq '.history.events[] | {run, worse, worse_by, environment}'")]
 pub struct HistoryArgs {
-    /// Run directories, or directories that contain run directories
-    #[arg(value_name = "DIR", required = true)]
-    directories: Vec<PathBuf>,
-    /// Print every result, not only those that changed most clearly
-    #[arg(long)]
-    all: bool,
-    /// Also write history.html, history.md and the figures there
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    runs: ManyRunsArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &HistoryArgs) -> Result<ExitCode, CommandError> {
-    let runs = many_runs::read(&args.directories)?;
-    let history = History::of(&runs);
-    let files = match &args.out {
-        Some(into) => render_history(&history, &many_runs::name(&args.directories), into)?.files,
-        None => Vec::new(),
-    };
-    if args.json {
-        println!("{}", json!({ "history": history, "headline": history.headline(), "findings": history.findings(), "files": files }));
-    } else {
-        many_runs::print_text(&history_text(&history, terminal_width(), args.all), &files);
-    }
+    let history = History::of(&args.runs.read()?);
+    let files = args.runs.write(|name, into| render_history(&history, name, into))?;
+    let json = json!({ "history": history, "headline": history.headline(), "findings": history.findings(), "files": files });
+    args.runs.print(&json, || history_text(&history, terminal_width(), args.runs.all), &files);
     Ok(ExitCode::SUCCESS)
 }

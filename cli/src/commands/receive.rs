@@ -80,7 +80,7 @@ pub fn run(args: &ReceiveArgs) -> Result<ExitCode, CommandError> {
     );
     let report = outcome.report?;
     Format::of(listener.port.json).print(&report, || text(&report))?;
-    session.conclude(report.ended_early.as_deref(), report.peer_left, listener.duration, outcome.exit)
+    session.conclude(report.loops.ended_early.as_deref(), report.loops.peer_left, listener.duration, outcome.exit)
 }
 
 fn text(report: &ReceiveReport) -> String {
@@ -139,7 +139,7 @@ fn text(report: &ReceiveReport) -> String {
             delay.min, delay.p50, delay.p90, delay.p99, delay.p999, delay.max, delay.count
         ));
     }
-    lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
-    lines.extend(queue_lines(&report.queues, "received", |queue| queue.frames_received));
+    lines.extend(poll_loop_lines(&report.loops.hiccups, &report.loops.cycles));
+    lines.extend(queue_lines(&report.loops.queues, "received", |queue| queue.frames_received));
     lines.join("\n")
 }

@@ -59,7 +59,7 @@ pub fn run(args: &ReflectArgs) -> Result<ExitCode, CommandError> {
     );
     let report = outcome.report?;
     Format::of(listener.port.json).print(&report, || text(&report))?;
-    session.conclude(report.ended_early.as_deref(), report.peer_left, listener.duration, outcome.exit)
+    session.conclude(report.loops.ended_early.as_deref(), report.loops.peer_left, listener.duration, outcome.exit)
 }
 
 fn text(report: &ReflectReport) -> String {
@@ -73,7 +73,7 @@ fn text(report: &ReflectReport) -> String {
     if let Some(residence) = &report.residence {
         lines.push(format!("residence   p50 {}, p99 {}, max {} in the reflector", residence.p50, residence.p99, residence.max));
     }
-    lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
-    lines.extend(queue_lines(&report.queues, "received", |queue| queue.frames_received));
+    lines.extend(poll_loop_lines(&report.loops.hiccups, &report.loops.cycles));
+    lines.extend(queue_lines(&report.loops.queues, "received", |queue| queue.frames_received));
     lines.join("\n")
 }

@@ -200,7 +200,7 @@ pub fn run(args: &SendArgs) -> Result<ExitCode, CommandError> {
     // counts the latter.
     report.frames_unsent += report.frames_skipped;
     format.print(&report, || text(&report, &traffic, pace))?;
-    if let Some(reason) = &report.ended_early {
+    if let Some(reason) = &report.loops.ended_early {
         return Err(session.ended_early(reason));
     }
     Ok(outcome.exit)
@@ -307,10 +307,10 @@ fn text(report: &SendReport, traffic: &Traffic, pace: Pace) -> String {
             rtt.min, rtt.p50, rtt.p90, rtt.p99, rtt.p999, rtt.p9999, rtt.max, rtt.count
         ));
     }
-    lines.extend(poll_loop_lines(&report.hiccups, &report.cycles));
-    lines.extend(queue_lines(&report.queues, "sent", |queue| queue.frames_sent));
+    lines.extend(poll_loop_lines(&report.loops.hiccups, &report.loops.cycles));
+    lines.extend(queue_lines(&report.loops.queues, "sent", |queue| queue.frames_sent));
     if report.returned.is_some() {
-        lines.extend(uneven_line(&report.queues, "received", |queue| queue.frames_received));
+        lines.extend(uneven_line(&report.loops.queues, "received", |queue| queue.frames_received));
     }
     lines.join("\n")
 }

@@ -29,10 +29,10 @@ THE DEVICE
   dup=0.1%  reorder=0.1%  corrupt=0.1%  foreign=10pps
   directions=2        both directions at once  dead=forward|reverse  one of them forwards nothing
   livelock=20Mpps:600kpps   offered 20 Mpps or more it forwards 600 kpps
-  recovery=20ms       goes on losing after an overload   outage=5ms  how long a reset takes it away
+  recovery=20ms       goes on losing after an overload   outage=5ms  how long it is down after a reset
 THE TESTER
   shortfall=1%        offers less than it should
-  hiccup=5ms/10s      its receiving loop is away for 5 ms in every 10 s
+  hiccup=5ms/10s      its receiving loop is interrupted for 5 ms in every 10 s
   start=3s            simulated time of the first trial: it sets the phase of stalls
   seed=1              of all random draws: the same seed gives the same run
 

@@ -3,6 +3,7 @@
 
 mod counters;
 mod ending;
+mod loops_report;
 mod meter;
 mod queue_report;
 mod reflect;
@@ -11,6 +12,7 @@ mod seconds;
 mod send;
 mod sink;
 
+pub use loops_report::LoopsReport;
 pub use meter::CycleReport;
 pub use queue_report::{BusiestQueue, QueueReport};
 pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot};

@@ -153,20 +153,10 @@ pub(super) fn judged(results: Vec<QueueResult>, expected: Option<PacketRate>, co
     results.into_iter().map(judge).collect()
 }
 
-/// The sum of the hiccups of all queues.
-pub(super) fn all_hiccups(queues: &[QueueReport]) -> HiccupReport {
-    queues.iter().fold(HiccupReport::default(), |sum, queue| sum.plus(&queue.hiccups))
-}
-
-/// The sum of the cycles of all queues.
-pub(super) fn all_cycles(queues: &[QueueReport]) -> CycleReport {
-    queues.iter().map(|queue| queue.cycles.clone()).reduce(|sum, cycles| sum.plus(&cycles)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{TickRate, TickSource};
+    use crate::time::TickRate;
 
     /// A clock of nanoseconds.
     const CLOCK: TickRate = TickRate::from_hz(1_000_000_000).unwrap();
@@ -216,14 +206,6 @@ mod tests {
         assert_eq!((busiest.queue, busiest.share, busiest.even_share, busiest.imbalance()), (3, 0.41, 0.25, 1.64));
         assert!(busiest.is_uneven() && !of(&[20, 22, 21, 37]).unwrap().is_uneven());
         assert_eq!((of(&[5]), of(&[0, 0])), (None, None));
-    }
-
-    #[test]
-    fn a_queue_without_a_poll_loop_does_not_set_the_clock_of_the_sum() {
-        let on_arm = CycleReport { clock: TickSource::GenericTimer, total: 7, ..CycleReport::default() };
-        let queues = [QueueReport { cycles: on_arm, ..QueueReport::default() }, QueueReport::default()];
-        let sum = all_cycles(&queues);
-        assert_eq!((sum.clock, sum.total), (TickSource::GenericTimer, 7));
     }
 
     #[test]

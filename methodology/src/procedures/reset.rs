@@ -1,4 +1,4 @@
-//! RFC 2544 §26.6: how long the device is away when it is reset under load, one number for each kind of reset (RFC 6201).
+//! RFC 2544 §26.6: how long the device forwards nothing when it is reset under load, one number for each kind of reset (RFC 6201).
 
 use super::session::Session;
 use super::{MethodReason, ResetResult, RunError};

@@ -36,11 +36,11 @@ pub struct Device {
     pub livelock: Option<Livelock>,
     /// How long it goes on losing every frame after an overload ended.
     pub recovery: Seconds,
-    /// How long a reset takes it away.
+    /// How long it forwards nothing after a reset.
     pub outage: Seconds,
     /// The tester sends this share less than it should.
     pub shortfall: LossRatio,
-    /// The tester's receiving loop is away for a while, again and again.
+    /// The tester's receiving loop is interrupted for a while, again and again.
     pub hiccup: Option<Periodic>,
     /// Simulated time at which the first trial's waits begin: it sets the phase of stalls and hiccups.
     pub start: Seconds,

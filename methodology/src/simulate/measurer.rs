@@ -13,7 +13,7 @@ use crate::units::{Nanoseconds, Pace, PacketRate, Seconds};
 /// Delays drawn for one direction of one trial: enough for a 99.99th percentile, and a percent of what a histogram of all would cost.
 const DELAYS: u64 = 20_000;
 
-/// Frames the tester's receive queue holds while its loop is away.
+/// Frames the tester's receive queue holds while its loop is interrupted.
 const TESTER_QUEUE: f64 = 1024.0;
 
 /// Overflow below this is the fluid's rounding, not a frame.
@@ -110,14 +110,14 @@ impl SimulatedMeasurer {
             .map(|s| Segment { rate: s.rate, service: self.device.service(s.rate, self.line_rate), duration: s.duration })
             .collect();
         let flow = follow(&segments, self.device.buffer as f64, self.device.stall, begin);
-        let away = self.away(&input.stimulus, &segments);
+        let outage = self.outage(&input.stimulus, &segments);
 
         let (mut received, mut last_lost) = (0, flow.last_overflow);
         let mut begin_of_segment = 0.0;
         for (index, (stretch, segment)) in stretches.iter().zip(&segments).enumerate() {
             let overflow = whole_frames(flow.overflow.get(index).copied().unwrap_or(0.0)).min(stretch.sent);
-            // While it is away everything that arrives is lost, whatever there is room for.
-            let gone = match away {
+            // During an outage everything that arrives is lost, whatever there is room for.
+            let gone = match outage {
                 Some((from, until)) if from >= begin_of_segment && from < begin_of_segment + segment.duration => {
                     let gone = arrivals(segment.rate, until.min(begin_of_segment + segment.duration) - from);
                     if gone > 0 {
@@ -175,7 +175,7 @@ impl SimulatedMeasurer {
                 }
                 _ => None,
             },
-            longest_gap: match (&input.stimulus, away) {
+            longest_gap: match (&input.stimulus, outage) {
                 (Stimulus::Event { rate, .. }, Some((from, until))) => {
                     Some(Seconds::lossy((arrivals(rate.pps(), until - from) + 1) as f64 / rate.pps()))
                 }
@@ -185,8 +185,8 @@ impl SimulatedMeasurer {
         }
     }
 
-    /// When the device is away altogether: after a reset, and after an overload it takes long to recover from.
-    fn away(&self, stimulus: &Stimulus, segments: &[Segment]) -> Option<(f64, f64)> {
+    /// When the device forwards nothing: after a reset, and after an overload it takes long to recover from.
+    fn outage(&self, stimulus: &Stimulus, segments: &[Segment]) -> Option<(f64, f64)> {
         let (from, length) = match *stimulus {
             Stimulus::Event { after, .. } => (after.seconds(), self.device.outage.seconds()),
             Stimulus::Step { first_duration, .. } => {

@@ -1,6 +1,6 @@
 //! One trial: what is sent, what came back, and whether it is valid.
 //!
-//! A [`Measurer`] is the only thing a search or a procedure knows of the world. The testbed implements it over real
+//! A [`Measurer`] is all that a search or a procedure measures with. The testbed implements it over real
 //! endpoints, [`crate::simulate`] over a device whose answer is known.
 
 mod bench;

@@ -59,7 +59,7 @@ pub enum TrialState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TrialReason {
-    /// The tester's poll loop was away while frames were lost or delays measured.
+    /// The tester's poll loop was interrupted while frames were lost or delays measured.
     Hiccup {
         /// How often.
         count: u64,

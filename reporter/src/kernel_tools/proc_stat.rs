@@ -10,8 +10,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The processor times of one machine at one moment, from `/proc/stat`.
 ///
-/// The tools' own CPU figures count their process only. Most of the kernel's work for a packet happens in softirq, in no process's
-/// process: the whole machine is the only honest bill.
+/// The tools' own CPU figures count their process only. Most of the kernel's work for a packet happens in softirq, in no
+/// process: only the times of the whole machine hold all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuSnapshot {
     cores: BTreeMap<u32, Ticks>,

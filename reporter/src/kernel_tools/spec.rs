@@ -140,6 +140,15 @@ impl Extent {
         (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
     }
 
+    /// The value of a tool's option that takes whole seconds; 1 for a tool that cannot end after bytes or messages.
+    pub(super) fn seconds_option(self) -> String {
+        match self {
+            Extent::For(duration) => Extent::whole_seconds(duration),
+            Extent::Bytes(_) | Extent::Messages(_) => 1,
+        }
+        .to_string()
+    }
+
     /// How long to wait for the client: what it should take, and room to connect and to exchange results.
     pub(super) fn timeout(self) -> Duration {
         match self {

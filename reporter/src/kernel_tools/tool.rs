@@ -21,8 +21,10 @@ pub(super) trait Tool: Sync {
     /// Whether the tool's driver offers this at all.
     fn can(&self, method: Method, transport: Transport) -> bool;
 
-    /// The limits of a measurement that the tool [can](Tool::can) do.
-    fn limits(&self, method: Method, transport: Transport) -> ToolLimits;
+    /// The limits of a measurement that the tool [can](Tool::can) do: those of the transport, if the tool has none of its own.
+    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
+        ToolLimits::of(transport)
+    }
 
     /// The command lines of a measurement within the limits.
     fn commands(&self, spec: &KernelSpec) -> Commands;

@@ -116,7 +116,7 @@ pub fn records(truth: &Truth) -> Vec<Record> {
             record.verdict = Verdict::failed(ReasonKind::ToolFailed, "iperf3: unable to connect to server: Connection refused");
             record.values = Values::default();
         } else if draw < truth.failed + truth.invalid {
-            let detail = "the receive loop was away for 412 µs, its queue holds 60 µs".to_owned();
+            let detail = "the receive loop was interrupted for 412 µs, its queue holds 60 µs".to_owned();
             record.verdict = Verdict::invalid(vec![Reason { kind: ReasonKind::Hiccup, detail }]);
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn registered() -> Result<Vec<Registration>, LabError> {
     Ok(all)
 }
 
-/// `None` if it went away meanwhile.
+/// `None` if it was removed meanwhile.
 fn read(name: LabName) -> Option<Registration> {
     let path = directory(&name).join(REGISTRATION_FILE);
     let unknown =

@@ -5,12 +5,9 @@ use std::time::Duration;
 use methodology::units::PacketRate;
 use serde::{Deserialize, Serialize};
 
-use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
-use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
-use crate::engine::meter::CycleReport;
-use crate::engine::queue_report::QueueReport;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 
@@ -35,22 +32,9 @@ pub struct ReflectReport {
     /// leave shortly before the transmit function returns, so the residence of a burst's first frames is slightly overstated.
     #[serde(rename = "residence_ns", default, skip_serializing_if = "Option::is_none")]
     pub residence: Option<RttReport>,
-    /// Hiccups of the poll loops.
-    pub hiccups: HiccupReport,
-    /// How the poll loops' time was spent.
-    pub cycles: CycleReport,
-    /// What each queue did.
-    #[serde(default)]
-    pub queues: Vec<QueueReport>,
-    /// The port's counters before and after the run.
-    pub counters: CounterPair,
-    /// The reason, where the run ended early.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_early: Option<String>,
-    /// Whether the peer of a shared-memory port stopped its queues before the link went down. A peer that ends normally does; one that is
-    /// killed does not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub peer_left: bool,
+    /// What the poll loops and the port did.
+    #[serde(flatten)]
+    pub loops: LoopsReport,
 }
 
 impl ReflectReport {
@@ -62,7 +46,6 @@ impl ReflectReport {
             unsent: self.unsent + other.unsent,
             foreign: self.foreign + other.foreign,
             duration: self.duration.max(other.duration),
-            ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
     }

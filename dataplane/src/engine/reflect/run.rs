@@ -10,8 +10,9 @@ use super::report::{ReflectCounters, ReflectReport};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
-use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
+use crate::engine::queue_report::{LoadedRing, QueueResult};
 use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::reflect::{reflect_frames, set_destination};
@@ -45,8 +46,8 @@ fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<Reflect
     let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
     port.has_sent();
     let report = summed(results, plan.expected_rate, CounterPair { before, after: port.counters() });
-    let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
-    Ok(ReflectReport { peer_left, ..report })
+    let loops = report.loops.with_peer_left(|| port.peer_stopped_its_queues());
+    Ok(ReflectReport { loops, ..report })
 }
 
 /// The result of one poll loop.
@@ -54,14 +55,17 @@ struct LoopResult {
     residence: RttRecorder,
     report: ReflectReport,
     queue: QueueResult,
+    ended_early: Option<String>,
 }
 
 /// The report of all loops.
 fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: CounterPair) -> ReflectReport {
     let mut queues = Vec::new();
+    let mut ended_early = None;
     let mut sum: Option<(RttRecorder, ReflectReport)> = None;
-    for LoopResult { residence, report, queue } in results {
+    for LoopResult { residence, report, queue, ended_early: end } in results {
         queues.push(queue);
+        ended_early = ended_early.or(end);
         sum = Some(match sum {
             None => (residence, report),
             Some((mut all, reports)) => {
@@ -71,17 +75,9 @@ fn summed(results: Vec<LoopResult>, expected: Option<PacketRate>, counters: Coun
         });
     }
     let Some((residence, report)) = sum else { return ReflectReport::default() };
-    let queues = judged(queues, expected, &counters);
+    let loops = LoopsReport::of(queues, expected, counters, ended_early);
     let rate = PacketRate::between(report.frames_sent, report.duration.as_secs_f64());
-    ReflectReport {
-        residence: RttReport::from_recorder(&residence),
-        rate,
-        counters,
-        hiccups: all_hiccups(&queues),
-        cycles: all_cycles(&queues),
-        queues,
-        ..report
-    }
+    ReflectReport { residence: RttReport::from_recorder(&residence), rate, loops, ..report }
 }
 
 fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &Shared) -> LoopResult {
@@ -175,14 +171,6 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
     queue
         .rings
         .push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames_received, duration.as_secs_f64()) });
-    let report = ReflectReport {
-        frames_received,
-        frames_sent,
-        unsent,
-        foreign,
-        duration,
-        ended_early: end.ended_early(),
-        ..ReflectReport::default()
-    };
-    LoopResult { residence, report, queue }
+    let report = ReflectReport { frames_received, frames_sent, unsent, foreign, duration, ..ReflectReport::default() };
+    LoopResult { residence, report, queue, ended_early: end.ended_early() }
 }

@@ -8,12 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::pacing::PacingReport;
 use super::plan::Checksums;
 use crate::account::gaps::GapReport;
-use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
-use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
-use crate::engine::meter::CycleReport;
-use crate::engine::queue_report::QueueReport;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
@@ -70,18 +67,9 @@ pub struct SendReport {
     pub pacing: Option<PacingReport>,
     /// Times between bursts, as the loop offered them to the port.
     pub gaps: GapReport,
-    /// Hiccups of the poll loops.
-    pub hiccups: HiccupReport,
-    /// How the poll loops' time was spent.
-    pub cycles: CycleReport,
-    /// What each queue did.
-    #[serde(default)]
-    pub queues: Vec<QueueReport>,
-    /// The port's counters before and after the run.
-    pub counters: CounterPair,
-    /// The reason, where the run ended early.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_early: Option<String>,
+    /// What the poll loops and the port did.
+    #[serde(flatten)]
+    pub loops: LoopsReport,
 }
 
 /// One stream of a sender.

@@ -18,8 +18,9 @@ use crate::account::gaps::GapReport;
 use crate::account::hiccup::HiccupRecorder;
 use crate::dpdk::{Burst, CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::ending::LINK_LOST;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
-use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
+use crate::engine::queue_report::{LoadedRing, QueueResult};
 use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
@@ -330,9 +331,10 @@ impl Trial<'_> {
 fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> SendReport {
     let loops = results.len() as u16;
     let (stream, clock, checksums) = (plan.stream, BootId::of_this_machine(), plan.checksums());
-    let mut report = SendReport { stream, clock, checksums, counters, ..SendReport::default() };
+    let mut report = SendReport { stream, clock, checksums, ..SendReport::default() };
     let mut returned: Option<Returned> = None;
     let mut queues = Vec::new();
+    let mut ended_early = None;
     for (result, number) in results.into_iter().zip(0..) {
         let LoopResult { sent, probes, .. } = result;
         report.frames_sent += sent.accepted + probes.accepted;
@@ -352,12 +354,10 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
         report.gaps = report.gaps.plus(&result.gaps);
         queues.extend(result.queues);
         returned = Returned::sum(returned.into_iter().chain(result.returned));
-        report.ended_early = report.ended_early.or(result.ended_early);
+        ended_early = ended_early.or(result.ended_early);
     }
-    report.queues = judged(queues, plan.highest_rate(), &report.counters);
-    report.hiccups = all_hiccups(&report.queues);
-    report.cycles = all_cycles(&report.queues);
-    report.pacing = pacer::report(plan, loops, &report.counters);
+    report.pacing = pacer::report(plan, loops, &counters);
+    report.loops = LoopsReport::of(queues, plan.highest_rate(), counters, ended_early);
     let seconds = report.duration.as_secs_f64();
     report.rate = PacketRate::from_count(report.frames_sent, seconds);
     report.l2 = L2Rate::of_frames(report.bytes_sent, seconds);

@@ -5,13 +5,10 @@ use std::time::Duration;
 use methodology::units::PacketRate;
 use serde::{Deserialize, Serialize};
 
-use crate::account::hiccup::HiccupReport;
 use crate::account::latency::RttReport;
 use crate::account::sequence::Stamps;
-use crate::dpdk::CounterPair;
 use crate::engine::counters::counters;
-use crate::engine::meter::CycleReport;
-use crate::engine::queue_report::QueueReport;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
 use crate::frame::StreamId;
@@ -57,22 +54,9 @@ pub struct ReceiveReport {
     pub one_way: Option<RttReport>,
     /// Each run of each stream received.
     pub streams: Vec<StreamReport>,
-    /// Hiccups of the poll loops.
-    pub hiccups: HiccupReport,
-    /// How the poll loops' time was spent.
-    pub cycles: CycleReport,
-    /// What each queue did.
-    #[serde(default)]
-    pub queues: Vec<QueueReport>,
-    /// The port's counters before and after the run.
-    pub counters: CounterPair,
-    /// The reason, where the run ended early.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_early: Option<String>,
-    /// Whether the peer of a shared-memory port stopped its queues before the link went down. A peer that ends normally does; one that is
-    /// killed does not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub peer_left: bool,
+    /// What the poll loops and the port did.
+    #[serde(flatten)]
+    pub loops: LoopsReport,
 }
 
 /// One run of one stream at a sink.
@@ -134,7 +118,6 @@ impl ReceiveReport {
             bytes: self.bytes + other.bytes,
             longest_gap: self.longest_gap.max(other.longest_gap),
             window_exceeded: self.window_exceeded + other.window_exceeded,
-            ended_early: self.ended_early.or(other.ended_early),
             ..self
         }
     }

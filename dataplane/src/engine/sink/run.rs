@@ -12,8 +12,9 @@ use crate::account::latency::{RttRecorder, RttReport};
 use crate::account::sequence::Window;
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::ending::Ending;
+use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
-use crate::engine::queue_report::{LoadedRing, QueueResult, all_cycles, all_hiccups, judged};
+use crate::engine::queue_report::{LoadedRing, QueueResult};
 use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
@@ -45,8 +46,8 @@ fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<Receive
     let results = running::run_loops(&eal, &name, &plan.cpus, queues, shared, watched, poll)?;
     let counters = CounterPair { before, after: port.counters() };
     let report = summed(results, rate, plan.expected_rate, counters);
-    let peer_left = report.ended_early.is_some() && port.peer_stopped_its_queues();
-    Ok(ReceiveReport { peer_left, ..report })
+    let loops = report.loops.with_peer_left(|| port.peer_stopped_its_queues());
+    Ok(ReceiveReport { loops, ..report })
 }
 
 /// Refuses one-way delays between two clocks: they would include the difference of the clocks.
@@ -70,6 +71,7 @@ struct LoopResult {
     delays: Option<RttRecorder>,
     report: ReceiveReport,
     queue: QueueResult,
+    ended_early: Option<String>,
 }
 
 fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Window, shared: &Shared) -> LoopResult {
@@ -119,8 +121,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     queue.report.frames_received = frames;
     let received_for = arrivals.span().map_or(Duration::ZERO, |(first, last)| meter.duration(last.wrapping_sub(first)));
     queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames, received_for.as_secs_f64()) });
-    let report = ReceiveReport { ended_early: end.ended_early(), ..arrivals.report(rate) };
-    LoopResult { span: arrivals.span(), delays, report, queue }
+    LoopResult { span: arrivals.span(), delays, report: arrivals.report(rate), queue, ended_early: end.ended_early() }
 }
 
 /// The report of all loops.
@@ -131,18 +132,15 @@ fn summed(results: Vec<LoopResult>, rate: TickRate, expected: Option<PacketRate>
         sum.merge(&delays);
         sum
     });
+    let ended_early = results.iter().find_map(|result| result.ended_early.clone());
     let (reports, queues): (Vec<_>, Vec<_>) = results.into_iter().map(|result| (result.report, result.queue)).unzip();
-    let queues = judged(queues, expected, &counters);
     let sum = reports.into_iter().reduce(ReceiveReport::plus).unwrap_or_default();
     ReceiveReport {
         duration,
         rate: PacketRate::between(sum.frames_received, duration.as_secs_f64()),
         longest_gap: sum.longest_gap.max(meter::duration(rate, idle)),
         one_way: delays.as_ref().and_then(RttReport::from_recorder),
-        counters,
-        hiccups: all_hiccups(&queues),
-        cycles: all_cycles(&queues),
-        queues,
+        loops: LoopsReport::of(queues, expected, counters, ended_early),
         ..sum
     }
 }

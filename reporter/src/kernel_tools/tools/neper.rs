@@ -2,7 +2,7 @@
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
-    CommandLine, Commands, Direction, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+    CommandLine, Commands, Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 
@@ -57,15 +57,11 @@ fn commands(spec: &KernelSpec) -> Commands {
         (_, Method::PingPong) => "tcp_rr",
     };
     // -l takes whole seconds. The server needs it too: both ends derive the length of their samples from it (adjust_interval).
-    let seconds = match spec.extent {
-        Extent::For(duration) => Extent::whole_seconds(duration),
-        Extent::Bytes(_) | Extent::Messages(_) => 1,
-    };
+    let seconds = spec.extent.seconds_option();
     let size = spec.size.bytes().to_string();
     let (address, control, data) = (spec.server.to_string(), spec.port.to_string(), (spec.port + 1).to_string());
     // --nolog: else each process leaves a log file in its working directory.
     let mut both: Vec<&str> = vec!["--nolog", "-H", &address, "-C", &control, "-P", &data];
-    let seconds = seconds.to_string();
     both.extend(["-l", &seconds]);
     match spec.method {
         Method::Stream => both.extend(["-B", &size]),

@@ -2,7 +2,7 @@
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
-    CommandLine, Commands, Extent, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+    CommandLine, Commands, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
 };
 use crate::record::{LatencyDefinition, RttSummary};
 
@@ -51,11 +51,7 @@ impl Tool for Sockperf {
 fn commands(spec: &KernelSpec) -> Commands {
     let (address, port, size) = (spec.server.to_string(), spec.port.to_string(), spec.size.bytes().to_string());
     // -t takes whole seconds; of each run sockperf throws away the first 400 ms and the last 50.
-    let seconds = match spec.extent {
-        Extent::For(duration) => Extent::whole_seconds(duration),
-        Extent::Bytes(_) | Extent::Messages(_) => 1,
-    }
-    .to_string();
+    let seconds = spec.extent.seconds_option();
     let transport: &[&str] = if spec.transport == Transport::Tcp { &["--tcp"] } else { &[] };
     let both = ["-i", &address, "-p", &port];
     let extent = ["-t", &seconds, "-m", &size];
@@ -211,6 +207,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::kernel_tools::Extent;
 
     #[test]
     fn the_client_and_the_server_agree_on_the_transport() {

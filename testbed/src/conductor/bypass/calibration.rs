@@ -172,7 +172,7 @@ fn method(state: CalibrationState, detail: Option<String>, cpu: Option<CpuId>) -
 
 #[cfg(test)]
 mod tests {
-    use dataplane::{CycleReport, HiccupReport, ReturnedFrames, RttReport};
+    use dataplane::{CycleReport, HiccupReport, LoopsReport, ReturnedFrames, RttReport};
     use methodology::units::Nanoseconds;
 
     use super::*;
@@ -183,8 +183,8 @@ mod tests {
         Configuration { sender, cpu: Some(CpuId::new(1)), tuning, size, rate: PacketRate::new(pps).unwrap(), max_frame }
     }
 
-    /// A second of a loop that had its CPU for all of it but `away`.
-    fn sent(frames: u64, returned: u64, away: Duration) -> SendReport {
+    /// A second of a loop that had its CPU for all of it but `interrupted`.
+    fn sent(frames: u64, returned: u64, interrupted: Duration) -> SendReport {
         let ns = Nanoseconds::new;
         let hz = 1_000_000_000;
         let rtt = RttReport {
@@ -206,12 +206,15 @@ mod tests {
             intended_frames: 1_000,
             duration: Duration::from_secs(1),
             rate: PacketRate::from_count(frames, 1.0),
-            hiccups: HiccupReport {
-                total_ns: ns(away.as_nanos() as u64),
-                longest_ns: ns(away.as_nanos() as u64),
-                ..HiccupReport::default()
+            loops: LoopsReport {
+                hiccups: HiccupReport {
+                    total_ns: ns(interrupted.as_nanos() as u64),
+                    longest_ns: ns(interrupted.as_nanos() as u64),
+                    ..HiccupReport::default()
+                },
+                cycles: CycleReport { total: hz, hz, on_cpu: Duration::from_secs(1) - interrupted, ..CycleReport::default() },
+                ..LoopsReport::default()
             },
-            cycles: CycleReport { total: hz, hz, on_cpu: Duration::from_secs(1) - away, ..CycleReport::default() },
             returned: Some(ReturnedFrames { received: returned, ..ReturnedFrames::default() }),
             rtt: (returned > 0).then_some(rtt),
             ..SendReport::default()

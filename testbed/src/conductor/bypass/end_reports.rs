@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::accounting::{Discards, bytes_per_frame};
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::cost::poll_cost;
-use super::poll_loop::{away, uneven};
+use super::poll_loop::{interrupted, uneven};
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
 
@@ -17,39 +17,43 @@ impl Results {
     pub(super) fn add_round_trips(&mut self, trips: &RoundTrips, ports: &OpenPorts, size: FrameSize) {
         let queues = (ports.sender.port.queues, ports.receiver.port.queues);
         let (sent, reflected) = (&trips.sent, &trips.reflected);
-        self.cpu = Some(poll_cost((&sent.cycles, &sent.queues, queues.0), (&reflected.cycles, &reflected.queues, queues.1)));
-        self.remarks.extend(uneven(&sent.queues, Engine::Generator));
-        self.remarks.extend(uneven(&reflected.queues, Engine::Reflector));
-        self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.counters, &ports.receiver, size);
+        self.cpu = Some(poll_cost(
+            (&sent.loops.cycles, &sent.loops.queues, queues.0),
+            (&reflected.loops.cycles, &reflected.loops.queues, queues.1),
+        ));
+        self.remarks.extend(uneven(&sent.loops.queues, Engine::Generator));
+        self.remarks.extend(uneven(&reflected.loops.queues, Engine::Reflector));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trips.reflected.loops.counters, &ports.receiver, size);
         if let Some(residence) = &trips.reflected.residence {
             self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
         }
         note_generator(&mut self.parameters, &trips.sent);
-        self.parameters.insert("reflector_hiccups".to_owned(), json!(trips.reflected.hiccups));
+        self.parameters.insert("reflector_hiccups".to_owned(), json!(trips.reflected.loops.hiccups));
     }
 
     /// Notes the cost and the proof of size of the last trial.
     ///
-    /// A loop that was away makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
+    /// A loop that was interrupted makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
     pub(super) fn add_last_trial(&mut self, trial: &OneWay, ports: &OpenPorts, size: FrameSize) {
         let queues = (ports.sender.port.queues, ports.receiver.port.queues);
         let (sent, received) = (&trial.sent, &trial.received);
-        self.cpu = Some(poll_cost((&sent.cycles, &sent.queues, queues.0), (&received.cycles, &received.queues, queues.1)));
-        self.remarks.extend(uneven(&received.queues, Engine::Sink));
-        self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.counters, &ports.receiver, size);
-        let sender = away(&trial.sent.hiccups, &trial.sent.cycles, Engine::Generator);
-        let receiver = away(&trial.received.hiccups, &trial.received.cycles, Engine::Sink);
+        self.cpu =
+            Some(poll_cost((&sent.loops.cycles, &sent.loops.queues, queues.0), (&received.loops.cycles, &received.loops.queues, queues.1)));
+        self.remarks.extend(uneven(&received.loops.queues, Engine::Sink));
+        self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.loops.counters, &ports.receiver, size);
+        let sender = interrupted(&trial.sent.loops.hiccups, &trial.sent.loops.cycles, Engine::Generator);
+        let receiver = interrupted(&trial.received.loops.hiccups, &trial.received.loops.cycles, Engine::Sink);
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
         match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),
             _ => self.reasons.extend(sender.into_iter().chain(receiver)),
         }
-        self.note_uncounted(&Discards::of(&trial.received.counters, &ports.receiver));
+        self.note_uncounted(&Discards::of(&trial.received.loops.counters, &ports.receiver));
         note_generator(&mut self.parameters, &trial.sent);
-        self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.hiccups));
-        let away = trial.sent.hiccups.total_ns.seconds() + trial.received.hiccups.total_ns.seconds();
-        self.parameters.insert("hiccup_time_s".to_owned(), json!(away));
+        self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.loops.hiccups));
+        let interrupted_s = trial.sent.loops.hiccups.total_ns.seconds() + trial.received.loops.hiccups.total_ns.seconds();
+        self.parameters.insert("hiccup_time_s".to_owned(), json!(interrupted_s));
     }
 
     /// Notes the domains that the receiving port's driver does not count: a 0 in the record means nothing there.
@@ -66,7 +70,7 @@ impl Results {
 fn note_generator(parameters: &mut Map<String, Value>, sent: &SendReport) {
     parameters.insert("gaps".to_owned(), json!(sent.gaps));
     parameters.insert("checksums".to_owned(), json!(sent.checksums));
-    parameters.insert("sender_hiccups".to_owned(), json!(sent.hiccups));
+    parameters.insert("sender_hiccups".to_owned(), json!(sent.loops.hiccups));
     if let Some(lateness) = &sent.lateness {
         parameters.insert("lateness".to_owned(), json!(lateness));
     }

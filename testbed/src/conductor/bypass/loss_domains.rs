@@ -10,7 +10,7 @@ use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 pub(super) fn of_one_way(trial: &OneWay, ports: &OpenPorts) -> LossDomains {
     let (sent, received) = (&trial.sent, &trial.received);
     let came = trial.of_streams();
-    let discards = Discards::of(&received.counters, &ports.receiver);
+    let discards = Discards::of(&received.loops.counters, &ports.receiver);
     LossDomains {
         unsent: sent.frames_unsent + sent.frames_skipped,
         lost: sent.frames_sent.saturating_sub(came.received),
@@ -34,7 +34,7 @@ pub(super) fn of_round_trips(trips: &RoundTrips, ports: &OpenPorts) -> LossDomai
         reordered: returned.reordered,
         corrupt: returned.corrupt,
         foreign: returned.foreign,
-        ..attributed(Discards::of(&sent.counters, &ports.sender))
+        ..attributed(Discards::of(&sent.loops.counters, &ports.sender))
     }
 }
 

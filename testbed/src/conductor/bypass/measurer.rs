@@ -107,7 +107,7 @@ impl PairMeasurer<'_> {
                 let duration = first_duration + then_duration;
                 Ok(SendPlan { then: Some(step), ..SendPlan::new(self.size, Pace::Rate(first), duration.duration()) })
             }
-            // The link may go down with the device: the trial is about how long it is away.
+            // The link may go down with the device: the trial measures for how long it is down.
             Stimulus::Event { rate, duration, .. } => {
                 Ok(SendPlan { outlast_link: true, ..SendPlan::new(self.size, Pace::Rate(rate), duration.duration()) })
             }

@@ -15,7 +15,7 @@ pub(super) fn ended_early(engine: Engine, reason: Option<&String>) -> Option<Fau
 /// What a reflector reports against a trial: frames that it received and did not send back are lost by the tester, not by the path.
 pub(super) fn reflector_faults(reflected: &ReflectReport) -> impl Iterator<Item = Fault> {
     let unsent = (reflected.unsent > 0).then_some(Fault::ReflectorUnsent { frames: reflected.unsent });
-    unsent.into_iter().chain(ended_early(Engine::Reflector, reflected.ended_early.as_ref()))
+    unsent.into_iter().chain(ended_early(Engine::Reflector, reflected.loops.ended_early.as_ref()))
 }
 
 /// What the frames that returned say against a trial.
@@ -35,8 +35,8 @@ pub(super) fn sender_reasons(sent: &SendReport, returned: u64) -> Vec<Reason> {
     if returned == 0 {
         reasons.push(Reason { kind: ReasonKind::NothingReceived, detail: format!("{} frames sent, none came back", sent.frames_sent) });
     }
-    reasons.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()).map(|fault| reason_of_fault(&fault)));
-    reasons.extend(away(&sent.hiccups, &sent.cycles, Engine::Generator));
+    reasons.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()).map(|fault| reason_of_fault(&fault)));
+    reasons.extend(interrupted(&sent.loops.hiccups, &sent.loops.cycles, Engine::Generator));
     // A tenth of a percent: more than that missing is another load than the one that was asked for.
     if (sent.frames_sent as f64) < 0.999 * sent.intended_frames as f64 {
         let detail = format!("{} of {} frames were offered", sent.frames_sent, sent.intended_frames);
@@ -63,7 +63,7 @@ const MOST_AWAY: f64 = 0.05;
 
 /// Nothing where the loop had its CPU. A port that goes through the kernel, such as net_af_packet, spends long turns in system calls: those are
 /// hiccups to its loop, but the thread is on its CPU all the while.
-pub(super) fn away(hiccups: &HiccupReport, cycles: &CycleReport, engine: Engine) -> Option<Reason> {
+pub(super) fn interrupted(hiccups: &HiccupReport, cycles: &CycleReport, engine: Engine) -> Option<Reason> {
     let ran = cycles.total as f64 / cycles.hz.max(1) as f64;
     let hiccup_share = hiccups.total_ns.seconds().seconds() / ran.max(f64::MIN_POSITIVE);
     let off_cpu_share = 1.0 - cycles.on_cpu.as_secs_f64() / ran.max(f64::MIN_POSITIVE);

@@ -95,7 +95,7 @@ mod tests {
             (fault(Fault::ForeignFrames { frames: 500, received: 200 }), ReasonKind::ForeignFrames),
             (fault(Fault::InFlight { frames: 81, waited: second.nanoseconds() }), ReasonKind::InFlight),
             // The text of an engine names other kinds' words; it is not read.
-            (fault(Fault::EndedEarly { engine: Engine::Sink, reason: "the link of p0 was away, offered".to_owned() }), ReasonKind::Other),
+            (fault(Fault::EndedEarly { engine: Engine::Sink, reason: "the link of p0 was down, offered".to_owned() }), ReasonKind::Other),
         ];
         let (reasons, expected): (Vec<TrialReason>, Vec<ReasonKind>) = cases.into_iter().unzip();
         let made = reasons_of_method(&MethodReason::TrialInvalid { trial: 7, reasons: reasons.clone() });

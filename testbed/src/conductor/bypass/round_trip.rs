@@ -12,7 +12,7 @@ use super::histograms;
 use super::loss_domains;
 use super::measurer::MeasureError;
 use super::pair::BypassPair;
-use super::poll_loop::{away, reflector_faults, sender_reasons};
+use super::poll_loop::{interrupted, reflector_faults, sender_reasons};
 use super::reason_kind::reason_of_fault;
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
@@ -50,7 +50,7 @@ pub(super) fn measure(
 fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketRate) -> Results {
     let sent = &trips.sent;
     let returned = sent.returned.clone().unwrap_or_default();
-    let discards = Discards::of(&sent.counters, &ports.sender);
+    let discards = Discards::of(&sent.loops.counters, &ports.sender);
     let mut results =
         Results { load: Some(format!("{}pps", rate.pps())), duration_s: Some(sent.duration.as_secs_f64()), ..Results::default() };
     results.values = Values {
@@ -66,7 +66,7 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
     results.add_round_trips(trips, ports, size);
     results.note_uncounted(&discards);
     results.reasons = sender_reasons(sent, returned.received);
-    results.reasons.extend(away(&trips.reflected.hiccups, &trips.reflected.cycles, Engine::Reflector));
+    results.reasons.extend(interrupted(&trips.reflected.loops.hiccups, &trips.reflected.loops.cycles, Engine::Reflector));
     let faults = WireProof::round_trips(trips, ports).faults().into_iter().chain(reflector_faults(&trips.reflected));
     results.reasons.extend(faults.map(|fault| reason_of_fault(&fault)));
     results
@@ -76,7 +76,7 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
 mod tests {
     use std::time::Duration;
 
-    use dataplane::{CycleReport, DpdkVersion, PortInfo, ReflectReport, ReturnedFrames, SendReport};
+    use dataplane::{CycleReport, DpdkVersion, LoopsReport, PortInfo, ReflectReport, ReturnedFrames, SendReport};
     use methodology::units::LossRatio;
     use reporter::record::ReasonKind;
 
@@ -115,13 +115,14 @@ mod tests {
     /// 1000 frames, of which the reflector got all and sent back all but `unsent`.
     fn trips(unsent: u64, ended_early: Option<&str>) -> RoundTrips {
         let up = LinkSeen { up_before: true, up_after: true };
-        let cycles = || CycleReport { total: 1_000_000_000, hz: 1_000_000_000, on_cpu: Duration::from_secs(1), ..CycleReport::default() };
+        let cycles = CycleReport { total: 1_000_000_000, hz: 1_000_000_000, on_cpu: Duration::from_secs(1), ..CycleReport::default() };
+        let loops = LoopsReport { cycles, ..LoopsReport::default() };
         let sent = SendReport {
             frames_sent: 1_000,
             intended_frames: 1_000,
             duration: Duration::from_secs(1),
             rate: PacketRate::from_count(1_000, 1.0),
-            cycles: cycles(),
+            loops: loops.clone(),
             returned: Some(ReturnedFrames { received: 1_000 - unsent, ..ReturnedFrames::default() }),
             ..SendReport::default()
         };
@@ -129,8 +130,7 @@ mod tests {
             frames_received: 1_000,
             frames_sent: 1_000 - unsent,
             unsent,
-            cycles: cycles(),
-            ended_early: ended_early.map(str::to_owned),
+            loops: LoopsReport { ended_early: ended_early.map(str::to_owned), ..loops },
             ..ReflectReport::default()
         };
         RoundTrips { sent, reflected, links: Links { sender: up, receiver: up } }

@@ -19,7 +19,7 @@ use super::wire_proof::WireProof;
 pub(super) struct OutcomeOf<'a> {
     pub(super) ports: &'a OpenPorts,
     pub(super) size: FrameSize,
-    /// How long the generator may be away: see [`generator_limit`].
+    /// How long the generator may be interrupted: see [`generator_limit`].
     pub(super) generator_limit: Duration,
 }
 
@@ -36,7 +36,7 @@ impl OutcomeOf<'_> {
             received: came.received,
             loss,
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(of_generator(self.generator_limit, sent, &received.queues), overflowing(&received.queues)),
+            hiccups: together(of_generator(self.generator_limit, sent, &received.loops.queues), overflowing(&received.loops.queues)),
             delays: None,
             recovery: None,
             longest_gap: None,
@@ -47,9 +47,9 @@ impl OutcomeOf<'_> {
         outcome.faults.extend((came.several_senders || trial.of_other_senders() > 0).then_some(Fault::SeveralSenders));
         outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
-        outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
-        outcome.faults.extend(ended_early(Engine::Sink, received.ended_early.as_ref()));
-        if let Some(bytes) = bytes_per_frame(&received.counters, &self.ports.receiver, self.size).filter(|_| received.foreign == 0)
+        outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
+        outcome.faults.extend(ended_early(Engine::Sink, received.loops.ended_early.as_ref()));
+        if let Some(bytes) = bytes_per_frame(&received.loops.counters, &self.ports.receiver, self.size).filter(|_| received.foreign == 0)
             && (bytes - f64::from(self.size.bytes())).abs() > 0.001
         {
             outcome.faults.push(Fault::SizeNotIntended { intended: self.size.bytes(), counted_milli: (bytes * 1000.0).round() as u64 });
@@ -68,7 +68,10 @@ impl OutcomeOf<'_> {
             received: returned.received,
             loss: loss_domains::of_round_trips(trips, self.ports),
             offered_duration: Seconds::from(sent.duration),
-            hiccups: together(of_generator(self.generator_limit, sent, &trips.reflected.queues), overflowing(&trips.reflected.queues)),
+            hiccups: together(
+                of_generator(self.generator_limit, sent, &trips.reflected.loops.queues),
+                overflowing(&trips.reflected.loops.queues),
+            ),
             delays: sent.rtt.as_ref().map(delay_summary),
             recovery: None,
             longest_gap: None,
@@ -77,7 +80,7 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(returned_faults(&returned));
         outcome.faults.extend(WireProof::round_trips(trips, self.ports).faults());
         outcome.faults.extend(reflector_faults(&trips.reflected));
-        outcome.faults.extend(ended_early(Engine::Generator, sent.ended_early.as_ref()));
+        outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
         outcome
     }
 }
@@ -89,7 +92,7 @@ fn of_generator(schedule: Duration, sent: &SendReport, receiving: &[QueueReport]
     let schedule = Seconds::from(schedule).nanoseconds();
     let limit = receiving.iter().filter_map(|queue| queue.absorbed).fold(schedule, Nanoseconds::min);
     let of_queue = |queue: &QueueReport| hiccups_above(&queue.hiccups, queue.absorbed.map_or(limit, |own| own.min(limit)));
-    sent.queues.iter().map(of_queue).fold(Hiccups::default(), together)
+    sent.loops.queues.iter().map(of_queue).fold(Hiccups::default(), together)
 }
 
 /// The hiccups of a receiver that can have overflowed the ring of their queue, at the rate of that queue.
@@ -98,7 +101,7 @@ fn overflowing(queues: &[QueueReport]) -> Hiccups {
     queues.iter().filter_map(of_queue).fold(Hiccups::default(), together)
 }
 
-/// How long the generator may be away before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
+/// How long the generator may be interrupted before its schedule gives frames up: those are the tester's fault, whatever the receiver can hold.
 pub(super) fn generator_limit(plan: &SendPlan) -> Duration {
     match (plan.pace, plan.late) {
         (Pace::Rate(_), LatePolicy::CatchUp { bound } | LatePolicy::Abort { bound }) => bound.seconds().duration(),
@@ -154,7 +157,7 @@ fn delay_summary(rtt: &RttReport) -> DelaySummary {
 
 #[cfg(test)]
 mod tests {
-    use dataplane::{Bucket, ReceiveReport, SentStream, StreamId, StreamReport};
+    use dataplane::{Bucket, LoopsReport, ReceiveReport, SentStream, StreamId, StreamReport};
 
     use super::super::both_ends::{Links, UsedStreams};
     use super::*;
@@ -219,7 +222,8 @@ mod tests {
 
     #[test]
     fn an_interruption_of_the_generator_counts_by_what_the_receiver_can_hold_and_by_its_schedule() {
-        let sent = SendReport { queues: vec![QueueReport { absorbed: None, ..interrupted_for_10_us(0) }], ..SendReport::default() };
+        let queues = vec![QueueReport { absorbed: None, ..interrupted_for_10_us(0) }];
+        let sent = SendReport { loops: LoopsReport { queues, ..LoopsReport::default() }, ..SendReport::default() };
         let count = |limit: Duration, receiving_us: u64| of_generator(limit, &sent, &[interrupted_for_10_us(receiving_us)]).count;
         assert_eq!((count(Duration::MAX, 6), count(Duration::MAX, 126)), (1, 0));
         assert_eq!((count(Duration::from_micros(5), 126), count(Duration::from_millis(10), 126)), (1, 0));

@@ -22,12 +22,12 @@ struct End<'a> {
 impl<'a> WireProof<'a> {
     /// Of a trial with a sink.
     pub fn one_way(trial: &'a OneWay, ports: &'a OpenPorts) -> Self {
-        WireProof::new(&trial.sent.counters, &trial.received.counters, trial.links, ports)
+        WireProof::new(&trial.sent.loops.counters, &trial.received.loops.counters, trial.links, ports)
     }
 
     /// Of a trial with a reflector.
     pub fn round_trips(trips: &'a RoundTrips, ports: &'a OpenPorts) -> Self {
-        WireProof::new(&trips.sent.counters, &trips.reflected.counters, trips.links, ports)
+        WireProof::new(&trips.sent.loops.counters, &trips.reflected.loops.counters, trips.links, ports)
     }
 
     fn new(sent: &'a CounterPair, received: &'a CounterPair, links: Links, ports: &'a OpenPorts) -> Self {

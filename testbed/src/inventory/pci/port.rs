@@ -50,7 +50,7 @@ impl PciPort {
 pub enum Readiness {
     /// Nothing: its DPDK driver works beside the kernel's (mlx5), or it is bound to a driver for user space.
     Ready,
-    /// It must be bound to a driver for user space; its kernel interfaces go away then.
+    /// It must be bound to a driver for user space; its kernel interfaces are removed then.
     Bind {
         /// The command that does it.
         command: String,

@@ -8,8 +8,8 @@ mod units;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
 const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
@@ -33,10 +33,6 @@ impl Tool for Netperf {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
     }
 
-    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
-        ToolLimits::of(transport)
-    }
-
     fn commands(&self, spec: &KernelSpec) -> Commands {
         commands(spec)
     }
@@ -54,11 +50,7 @@ impl Tool for Netperf {
 
 fn commands(spec: &KernelSpec) -> Commands {
     let (address, port, size) = (spec.server.to_string(), spec.port.to_string(), spec.size.bytes().to_string());
-    let seconds = match spec.extent {
-        Extent::For(duration) => Extent::whole_seconds(duration),
-        Extent::Bytes(_) | Extent::Messages(_) => 1,
-    }
-    .to_string();
+    let seconds = spec.extent.seconds_option();
     let test = match (spec.transport, spec.method) {
         (Transport::Udp, Method::Stream) => "UDP_STREAM",
         (Transport::Udp, Method::PingPong) => "UDP_RR",
@@ -126,6 +118,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::kernel_tools::Extent;
     use crate::kernel_tools::MessageSize;
     use crate::record::LatencyDefinition;
 

@@ -6,8 +6,8 @@ mod quantity;
 
 use id::TOOL;
 
-use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::tool::{Tool, ToolFacts, ToolSource};
+use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use parse::{is_block_header, parse};
 
@@ -27,11 +27,6 @@ impl Tool for Qperf {
 
     fn can(&self, method: Method, transport: Transport) -> bool {
         matches!((method, transport), (_, Transport::Tcp | Transport::Udp))
-    }
-
-    fn limits(&self, _method: Method, transport: Transport) -> ToolLimits {
-        // -n is ignored by the socket tests (socket.c never calls left_to_send).
-        ToolLimits::of(transport)
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {
@@ -60,11 +55,7 @@ fn commands(spec: &KernelSpec) -> Commands {
         (_, Method::PingPong) => "tcp_lat",
     };
     // -t is read as a whole number: 0.3 becomes 0, and 0 is for ever (arg_time in qperf.c). -n is ignored by the socket tests.
-    let seconds = match spec.extent {
-        Extent::For(duration) => Extent::whole_seconds(duration),
-        Extent::Bytes(_) | Extent::Messages(_) => 1,
-    };
-    let (seconds, size) = (seconds.to_string(), spec.size.bytes().to_string());
+    let (seconds, size) = (spec.extent.seconds_option(), spec.size.bytes().to_string());
     // -uu -ub -e 6 -vvu: one unit each, bits, six digits, and the parameters in use. -ip: a data port that a firewall can know.
     let client = [&address, "-lp", &port, "-ip", &data_port, "-uu", "-ub", "-e", "6", "-vvu", "-t", &seconds, "-m", &size, test];
     Commands {
@@ -80,6 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::kernel_tools::Extent;
     use crate::kernel_tools::MessageSize;
 
     #[test]
