@@ -15,7 +15,7 @@ use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
 use testbed::conductor::{
-    Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
+    AGENT_CHECK, Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
 };
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
@@ -193,10 +193,15 @@ fn describe_ready(
     if interrupted.load(Ordering::Relaxed) {
         return Ok(None);
     }
+    // An agent that gave no sensible answer is not asked again.
+    let unanswered = |place: &PlaceChecks| place.problems().any(|check| check.subject == AGENT_CHECK);
+    if places.iter().any(unanswered) {
+        stop_for_problems(&places, false)?;
+    }
     match describe(testbed, &args.forced_ports(), agents, interrupted) {
-        Err(AgentError::Interrupted { .. }) => return Ok(None),
+        Err(AgentError::Interrupted { .. }) => Ok(None),
         // Before the problems: it names the port that would cut a machine off.
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
         Ok(environment) => {
             stop_for_problems(&places, args.force.contains(&Force::Problems))?;
             Ok(Some(environment))

@@ -16,6 +16,6 @@ mod start;
 
 pub use client::{Agent, AgentError, WaitLimit};
 pub use lease::LEASE;
-pub use lines::excerpt;
+pub use lines::{excerpt, next_line};
 pub use protocol::{BUILD, CheckRequest, Checked, Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 pub use server::{ServeError, serve};

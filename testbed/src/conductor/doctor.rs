@@ -18,6 +18,9 @@ use crate::topology::{Endpoint, Testbed, Wiring};
 /// How long an endpoint may take: a dozen programs are asked for their versions, and the load is measured.
 const LIMIT: Duration = Duration::from_secs(40);
 
+/// The subject of the problem that an endpoint's agent did not answer, or not as an agent does.
+pub const AGENT_CHECK: &str = "agent";
+
 /// The checks of one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaceChecks {
@@ -182,7 +185,7 @@ fn connection(answer: Result<Reply, AgentError>, interface: &str, to: std::net::
 }
 
 fn no_answer(why: String) -> Check {
-    Check::found(CheckLevel::Problem, "agent", why, "nothing can be measured at an endpoint without an agent")
+    Check::found(CheckLevel::Problem, AGENT_CHECK, why, "nothing can be measured at an endpoint without an agent")
 }
 
 fn why_unreachable(endpoint: &EndpointId, errors: &[AgentError]) -> String {

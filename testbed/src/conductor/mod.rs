@@ -22,7 +22,7 @@ mod run;
 mod schedule;
 
 pub use claim::{ClaimError, Claims};
-pub use doctor::{PlaceChecks, check_testbed};
+pub use doctor::{AGENT_CHECK, PlaceChecks, check_testbed};
 pub use done::Done;
 pub use endpoint_agents::EndpointAgents;
 pub use environment::describe;

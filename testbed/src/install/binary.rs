@@ -139,7 +139,7 @@ mod tests {
             file
         };
         let (x86, arm, arm2, sparc) = (elf("x86", 62), elf("arm", 183), elf("arm2", 183), elf("sparc", 43));
-        let both = Binaries::of_files(&[arm.clone()], &x86).unwrap();
+        let both = Binaries::of_files(std::slice::from_ref(&arm), &x86).unwrap();
         assert_eq!((both.of(Architecture::X86_64), both.of(Architecture::Aarch64)), (Some(x86.as_path()), Some(arm.as_path())));
         assert!(Binaries::of_files(&[], &x86).unwrap().of(Architecture::Aarch64).is_none());
         assert!(matches!(Binaries::of_files(&[arm, arm2], &x86), Err(BinaryError::Twice { .. })));

@@ -64,6 +64,8 @@ impl Server {
 fn wait_until_it_listens(server: &mut Child, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
     let Ready { transport, port } = ready;
     let deadline = Instant::now() + READY_LIMIT;
+    // Seen while the server ran: a process that has ended does not show its namespace any more.
+    let mut others = Vec::new();
     loop {
         // On this machine its process tells which namespace that is.
         let sockets = listening_sockets(&sockets_of(server.id(), transport), transport, port);
@@ -71,10 +73,13 @@ fn wait_until_it_listens(server: &mut Child, command: &ToolCommand, ready: Ready
         if sockets.iter().any(|socket| own.contains(socket)) {
             return Ok(());
         }
+        if !sockets.is_empty() {
+            others = sockets;
+        }
         let ended = server.try_wait()?.is_some();
         if ended || Instant::now() >= deadline {
             // Some servers try again and again.
-            if let Some(&socket) = sockets.first() {
+            if let Some(&socket) = others.first() {
                 return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
             }
             let said = server.stderr_so_far();

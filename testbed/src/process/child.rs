@@ -45,7 +45,10 @@ pub struct Child {
 }
 
 /// Tells a failure to run the program from the program's own failure, by what it left.
-struct Blame(Box<dyn Fn(&Output) -> Option<ProcessError> + Send + Sync>);
+struct Blame(Box<Judge>);
+
+/// The error that an output means, if it does.
+type Judge = dyn Fn(&Output) -> Option<ProcessError> + Send + Sync;
 
 impl std::fmt::Debug for Blame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

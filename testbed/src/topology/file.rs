@@ -16,8 +16,12 @@ use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 impl Testbed {
     /// Reads `testbed.toml`. Errors name the file, the line, and what would be right.
     pub fn read(path: &Path) -> Result<Testbed, TestbedError> {
-        let text = read_text(path, "testbed")?;
-        Ok(parse(&text, path)?)
+        Testbed::parse(&read_text(path, "testbed")?, path)
+    }
+
+    /// The testbed of a text. `path` is for its errors.
+    pub fn parse(text: &str, path: &Path) -> Result<Testbed, TestbedError> {
+        Ok(parse(text, path)?)
     }
 }
 

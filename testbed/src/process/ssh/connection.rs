@@ -61,7 +61,7 @@ pub(super) struct Connection {
 enum State {
     #[default]
     Closed,
-    Open(Master),
+    Open(Box<Master>),
 }
 
 /// An ssh client that holds the connection for others (ssh_config(5), ControlMaster), and the folder of its socket.
@@ -83,7 +83,7 @@ impl Connection {
         *state = State::Closed;
         let master = Master::open(login, ssh)?;
         let socket = master.folder.socket();
-        *state = State::Open(master);
+        *state = State::Open(Box::new(master));
         Ok(socket)
     }
 
