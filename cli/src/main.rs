@@ -48,9 +48,9 @@ enum Command {
     Doctor(commands::doctor::DoctorArgs),
     Import(commands::import::ImportArgs),
     #[cfg(feature = "dpdk")]
-    Lab(commands::lab::LabArgs),
-    #[cfg(feature = "dpdk")]
     Testbed(commands::testbed::TestbedArgs),
+    #[cfg(feature = "dpdk")]
+    Lab(commands::lab::LabArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     #[cfg(feature = "dpdk")]
@@ -105,9 +105,9 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Import(args) => commands::import::run(args),
         #[cfg(feature = "dpdk")]
-        Command::Lab(args) => commands::lab::run(args),
-        #[cfg(feature = "dpdk")]
         Command::Testbed(args) => commands::testbed::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Lab(args) => commands::lab::run(args),
         Command::Completions(args) => commands::completions::run(args, &Cli::command()),
         Command::Man(args) => commands::man::run(args, Cli::command()),
         #[cfg(feature = "dpdk")]

@@ -166,7 +166,7 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
     let ready = agents.and_then(|mut agents| Ok((describe_ready(args, plan, testbed, &mut agents, interrupted)?, agents)));
-    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, directory.path()))?;
+    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, &directory))?;
     agents.end_local(testbed);
     let started = Instant::now();
     let end = match environment {
@@ -231,7 +231,7 @@ fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicB
         Ok(None) => Ok(None),
         Err(error) => Err(error),
     };
-    let described = described.map_err(|error| nothing_measured(&error, directory.path()))?;
+    let described = described.map_err(|error| nothing_measured(&error, &directory))?;
     let started = Instant::now();
     let end = match described {
         Some((environment, mut agents)) => {
@@ -282,8 +282,12 @@ fn ended_early() -> ExitCode {
     ExitCode::from(130)
 }
 
-fn nothing_measured(error: &CommandError, directory: &Path) -> CommandError {
-    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.display());
+/// The error of a run that stops before its first measurement. The run directory notes it too.
+fn nothing_measured(error: &CommandError, directory: &RunDirectory) -> CommandError {
+    if let Err(unwritten) = directory.write_stopped(&error.to_string()) {
+        return CommandError::new(format!("{error}; {}", CommandError::from(unwritten)));
+    }
+    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.path().display());
     CommandError::new(format!("{error}; nothing was measured: {resume} (and --testbed FILE if the testbed file was wrong)"))
 }
 

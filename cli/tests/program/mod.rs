@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod device;
+pub mod host;
 pub mod pcap;
 pub mod sshd;
 pub mod veth;

@@ -7,6 +7,7 @@
 //!   environment-1.json …     the same of its earlier parts; also testbed-1.toml … where it was corrected
 //!   results.jsonl            one record a line: authoritative
 //!   raw/                     the tools' own output
+//!   stopped.txt              why nothing was measured, where a run stopped before its first measurement
 //! ```
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
@@ -22,8 +23,8 @@ pub use error::ArchiveError;
 pub use histogram::HistogramError;
 pub use inputs::{ChangedInput, changed_input};
 pub use lock::RunLock;
-pub(crate) use read::read_raw;
 pub use read::{Archive, DamagedLine};
+pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 
 /// One record a line; the file that everything else is derived from.
@@ -34,5 +35,7 @@ pub const PLAN_FILE: &str = "plan.toml";
 pub const TESTBED_FILE: &str = "testbed.toml";
 /// What each endpoint was when the run began.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
+/// Why a run stopped before its first measurement.
+pub const STOPPED_FILE: &str = "stopped.txt";
 /// The folder of the tools' own output.
 pub const RAW_FOLDER: &str = "raw";

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::histogram::decode_histogram;
 use super::versions::{self, is_known};
-use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
+use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::read_regular;
 use crate::record::{Record, RecordId, SchemaVersion};
@@ -94,6 +94,12 @@ pub(crate) fn read_raw(directory: &Path, path: &str) -> Result<Vec<u8>, ArchiveE
         return Err(ArchiveError::OutsideTheRun(path.to_owned()));
     }
     read_regular(directory, path, RAW_LIMIT).map_err(|error| ArchiveError::io(&directory.join(path), "read", error))
+}
+
+/// Why a run stopped before its first measurement, where it says so.
+pub(crate) fn read_stopped(directory: &Path) -> Option<String> {
+    let bytes = read_regular(directory, STOPPED_FILE, RAW_LIMIT).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned()).filter(|why| !why.is_empty())
 }
 
 /// The records of `results.jsonl`, and the lines that are none.

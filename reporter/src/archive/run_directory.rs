@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::read::{GIVEN_LIMIT, RESULTS_LIMIT, read_lines};
-use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, TESTBED_FILE};
+use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::{create_regular, read_regular, write_regular};
 use crate::record::Record;
@@ -80,6 +80,12 @@ impl RunDirectory {
         }
         probe(directory)?;
         let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| ArchiveError::io(&results, "read", error))?;
+        match fs::remove_file(directory.join(STOPPED_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ArchiveError::io(&directory.join(STOPPED_FILE), "removed", error));
+            }
+            _ => {}
+        }
         Ok((Self::open(directory)?, read_lines(&bytes).0))
     }
 
@@ -137,6 +143,12 @@ impl RunDirectory {
                 Err(error) => return Err(ArchiveError::io(&file, "made", error)),
             }
         }
+    }
+
+    /// Notes why the run stops before its first measurement. Resuming it removes the note.
+    pub fn write_stopped(&self, why: &str) -> Result<(), ArchiveError> {
+        write_regular(&self.directory, STOPPED_FILE, format!("{why}\n").as_bytes())
+            .map_err(|error| ArchiveError::io(&self.directory.join(STOPPED_FILE), "written", error))
     }
 
     /// Keeps the plan as it was given. A different text that is there stays, as `plan-1.toml`; so do testbeds and environments.

@@ -1,5 +1,6 @@
-//! `linerate testbed`: prepares the endpoints of a testbed.
+//! `linerate testbed`: prepares the testbeds that `linerate run` measures.
 
+mod from_inventory;
 mod install;
 
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::CommandError;
 
-/// Prepare the endpoints of a testbed
+/// Prepare testbeds for `linerate run`
 #[derive(Debug, Args)]
 pub struct TestbedArgs {
     #[command(subcommand)]
@@ -18,11 +19,13 @@ pub struct TestbedArgs {
 #[derive(Debug, Subcommand)]
 enum TestbedCommand {
     Install(install::InstallArgs),
+    FromInventory(from_inventory::FromInventoryArgs),
 }
 
 /// Runs the command.
 pub fn run(args: &TestbedArgs) -> Result<ExitCode, CommandError> {
     match &args.command {
         TestbedCommand::Install(args) => install::run(args),
+        TestbedCommand::FromInventory(args) => from_inventory::run(args),
     }
 }

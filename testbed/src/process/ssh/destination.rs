@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// `[user@]host[:port]`, where an IPv6 address is in brackets.
+/// `[user@]host[:port]`, where an IPv6 address with a port is in brackets; or the same as a URI (ssh(1)), `ssh://user@host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshDestination {
     /// `user@host`, as ssh takes it.
@@ -12,7 +12,9 @@ pub struct SshDestination {
 
 /// The text is not a destination of ssh.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an ssh destination: {why}; write [user@]host[:port], or a Host of ~/.ssh/config, and an IPv6 address in brackets")]
+#[error(
+    "`{text}` is not an ssh destination: {why}; write [user@]host[:port], or a Host of ~/.ssh/config, and an IPv6 address with a port in brackets"
+)]
 pub struct NotADestination {
     text: String,
     why: &'static str,
@@ -24,9 +26,10 @@ impl FromStr for SshDestination {
     /// A set of characters is allowed, so that nothing in a destination means something to a shell, to ssh's `%` tokens or to a terminal.
     fn from_str(text: &str) -> Result<Self, NotADestination> {
         let wrong = |why| NotADestination { text: text.escape_debug().to_string(), why };
-        let (user, place) = match text.rsplit_once('@') {
+        let plain = text.strip_prefix("ssh://").unwrap_or(text);
+        let (user, place) = match plain.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
-            None => (None, text),
+            None => (None, plain),
         };
         if user.is_some_and(|user| !is_name(user)) {
             return Err(wrong("the user has other characters than letters, digits, `.`, `_` and `-`, or begins with `-`"));
@@ -34,8 +37,7 @@ impl FromStr for SshDestination {
         let (host, port) = match place.strip_prefix('[') {
             Some(rest) => {
                 let (address, after) = rest.split_once(']').ok_or_else(|| wrong("a bracket is not closed"))?;
-                let (ip, zone) = address.split_once('%').map_or((address, None), |(ip, zone)| (ip, Some(zone)));
-                if !ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) || zone.is_some_and(|zone| !is_name(zone)) {
+                if !is_ipv6(address) {
                     return Err(wrong("the text in brackets is not an IPv6 address"));
                 }
                 let port = match after {
@@ -44,12 +46,13 @@ impl FromStr for SshDestination {
                 };
                 (address, port)
             }
+            None if is_ipv6(place) => (place, None),
             None => match place.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
                 None => (place, None),
             },
         };
-        if !place.starts_with('[') && !is_name(host) {
+        if !is_ipv6(host) && !is_name(host) {
             return Err(wrong("the host has other characters than letters, digits, `.`, `_` and `-`, or begins with `-`"));
         }
         let port = port
@@ -57,6 +60,11 @@ impl FromStr for SshDestination {
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         Ok(SshDestination { user_and_host: format!("{user}{host}"), port: port.transpose()? })
     }
+}
+
+fn is_ipv6(text: &str) -> bool {
+    let (ip, zone) = text.split_once('%').map_or((text, None), |(ip, zone)| (ip, Some(zone)));
+    ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) && zone.is_none_or(is_name)
 }
 
 fn is_name(text: &str) -> bool {
@@ -74,6 +82,9 @@ mod tests {
         assert_eq!(read("ubuntu@192.0.2.7:2222"), Ok(("ubuntu@192.0.2.7".to_owned(), Some(2222))));
         assert_eq!(read("root@[fe80::1%eth0]:22"), Ok(("root@fe80::1%eth0".to_owned(), Some(22))));
         assert_eq!(read("[2001:db8::1]"), Ok(("2001:db8::1".to_owned(), None)));
+        assert_eq!(read("2001:db8::1"), Ok(("2001:db8::1".to_owned(), None)));
+        assert_eq!(read("ssh://root@host:2222"), Ok(("root@host".to_owned(), Some(2222))));
+        assert_eq!(read("ssh://[2001:db8::1]:22"), Ok(("2001:db8::1".to_owned(), Some(22))));
     }
 
     #[test]
