@@ -265,7 +265,11 @@ fn finish(
     let end = end.map_err(|error| CommandError::new(format!("{}; every finished record is kept: {resume}", CommandError::from(error))))?;
     rendered?;
     removed?;
-    let measured = archive.records.iter().any(|record| record.verdict.state != State::Failed);
+    let any = |states: &[State]| archive.records.iter().any(|record| states.contains(&record.verdict.state));
+    let measured = any(&[State::Valid, State::Invalid]);
+    if measured && !any(&[State::Valid]) {
+        eprintln!("warning: no record is valid, so the run has no result: the report gives the reason of each");
+    }
     Ok(match end {
         RunEnd::Complete if measured => ExitCode::SUCCESS,
         RunEnd::Complete => ExitCode::FAILURE,

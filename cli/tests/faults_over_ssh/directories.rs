@@ -17,7 +17,7 @@ fn a_second_controller_is_refused_and_names_the_first() {
     let _alone = alone();
     let bed = Bed::up("second");
     let first = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "first");
-    wait_for_records(&bed, "first", 1);
+    wait_for_records(&first, &bed, "first", 1);
     let second = bed.run(&bed.testbed(""), &bed.plan(&[PING_PONG]), "second").output().unwrap();
     let controller = bed.controller_process().unwrap();
     failure(&second, &["endpoint a-cpu", "another run of linerate measures on interface", &format!("process {controller}")]);
@@ -32,7 +32,7 @@ fn a_directory_is_continued_by_one_process_at_a_time() {
     let _alone = alone();
     let bed = Bed::up("resumes");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     // Without an interface that is claimed: the directory is what is shared.
     let lab = bed.path("out");
     let refused = run(&["run", "--resume", &lab.display().to_string(), "--testbed", &local(&bed).display().to_string()]);
@@ -112,7 +112,7 @@ fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued
     fs::create_dir(&disk).unwrap();
     assert!(Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(&disk).status().unwrap().success());
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM, STREAM]), "disk/out");
-    wait_for_records(&bed, "disk/out", 1);
+    wait_for_records(&running, &bed, "disk/out", 1);
     fs::write(disk.join("ballast"), vec![1_u8; 8 << 20]).unwrap_err();
     let output = running.finish(LIMIT);
     let said = errors(&output);

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use program::sshd::Bed;
-use program::{errors, wait_for};
+use program::{Background, errors, wait_for};
 
 /// For whatever must happen at some time: machines differ.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -77,7 +77,9 @@ fn states(bed: &Bed, out: &str) -> Vec<String> {
 }
 
 /// Waits until so many records are in a run directory.
-fn wait_for_records(bed: &Bed, out: &str, count: usize) {
+fn wait_for_records(running: &Background, bed: &Bed, out: &str, count: usize) {
     let file = bed.path(out).join("results.jsonl");
-    wait_for("a record", LIMIT, || fs::read_to_string(&file).is_ok_and(|text| text.lines().count() >= count));
+    let there = || fs::read_to_string(&file).is_ok_and(|text| text.lines().count() >= count);
+    wait_for("a record", LIMIT, || there() || running.has_ended());
+    assert!(there(), "it ended without a record: {}", running.said());
 }

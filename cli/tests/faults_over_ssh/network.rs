@@ -33,7 +33,7 @@ fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continue
     let bed = Bed::up("cut");
     let plan = bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS]);
     let running = bed.start(&bed.testbed(""), &plan, "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     // Two agents at the receiver: that of the endpoint and that of the port.
     wait_for("the port's agent", LIMIT, || bed.b.agents().len() > 1);
     bed.b.link(MANAGEMENT, "down");
@@ -111,6 +111,7 @@ fn kernel_traffic_by_another_interface_is_a_problem_and_forced_an_invalid_record
     assert!(said.contains(&format!("leaves through {DATA}, and not through {MANAGEMENT}")), "{said}");
     let forced = run("forced").arg("--force").output().unwrap();
     assert_eq!(states(&bed, "forced"), ["invalid"], "{}", errors(&forced));
+    assert!(errors(&forced).contains("no record is valid"), "{}", errors(&forced));
     let reasons = records(&bed.path("forced"))[0]["verdict"]["reasons"].to_string();
     assert!(reasons.contains("counters-disagree"), "{reasons}");
     bed.is_clean_within_10_s();

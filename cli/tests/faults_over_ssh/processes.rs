@@ -25,7 +25,7 @@ fn an_agent_that_is_killed_costs_one_record() {
     let _alone = alone();
     let bed = Bed::up("killed");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS]), "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     signal(port_agent(&bed), Signal::SIGKILL);
     let output = running.finish(LIMIT);
     assert!(output.status.success(), "{}", errors(&output));
@@ -42,7 +42,7 @@ fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
     let _alone = alone();
     let bed = Bed::up("stopped");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS]), "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     let agent = port_agent(&bed);
     signal(agent, Signal::SIGSTOP);
     std::thread::sleep(Duration::from_millis(300));
@@ -61,7 +61,7 @@ fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
     let bed = Bed::up("hangs");
     let measure = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"4s\"";
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure, ROUND_TRIPS]), "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     let agent = port_agent(&bed);
     signal(agent, Signal::SIGSTOP);
     let output = running.finish(LIMIT);
@@ -80,7 +80,7 @@ fn an_endpoint_that_reboots_ends_the_run_with_its_name_and_the_run_is_continued(
     let _alone = alone();
     let mut bed = Bed::up("reboot");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
-    wait_for_records(&bed, "out", 1);
+    wait_for_records(&running, &bed, "out", 1);
     wait_for("the second server", LIMIT, || bed.b.process("iperf3 -s").is_some());
     bed.power_off_b();
     let output = running.finish(LIMIT);
@@ -102,7 +102,7 @@ fn a_controller_that_is_killed_leaves_nothing_anywhere() {
     for (number, (measure, words)) in UNDER_WAY.into_iter().enumerate() {
         let out = format!("out-{number}");
         let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure]), &out);
-        wait_for_records(&bed, &out, 1);
+        wait_for_records(&running, &bed, &out, 1);
         wait_for(words, LIMIT, || bed.b.process(words).is_some());
         std::thread::sleep(Duration::from_secs(1));
         let controller = bed.controller_process().unwrap();
@@ -124,7 +124,7 @@ fn ctrl_c_and_the_end_of_the_terminal_end_everything_write_the_report_and_say_ho
         for (measure, words) in UNDER_WAY {
             let out = format!("out-{number}-{}", words.len());
             let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure]), &out);
-            wait_for_records(&bed, &out, 1);
+            wait_for_records(&running, &bed, &out, 1);
             wait_for(words, LIMIT, || bed.b.process(words).is_some());
             std::thread::sleep(Duration::from_secs(1));
             let begin = Instant::now();

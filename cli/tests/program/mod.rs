@@ -71,6 +71,16 @@ impl Background {
         wait_for(&format!("`{words}` on standard error"), limit, || self.said.lock().unwrap().contains(words));
     }
 
+    /// What it has written to standard error until now.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Whether its standard error is closed, which it is when the program has ended.
+    pub fn has_ended(&self) -> bool {
+        self.reader.is_finished()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid() as i32), signal).unwrap();
     }

@@ -18,6 +18,9 @@ mod program;
 mod spawner;
 mod ssh;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 pub(crate) use boot::BootId;
 pub use child::{Child, Output};
 pub use command::CommandSpec;
@@ -31,6 +34,9 @@ pub use namespace::{NamespaceName, NotANamespaceName};
 pub use program::{find_program, package_of};
 pub use ssh::{InvokingUser, NotADestination, SshDestination, SshOptionError, SshTarget, check_ssh_options};
 
+/// How often a wait for a program looks for Ctrl-C.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Runs a program to its end, or to its time limit, and gives what it printed.
 ///
 /// An exit status other than 0 is not an error here: [`Output::success`] tells. Over ssh, the status 255 is, because it is
@@ -42,6 +48,22 @@ pub fn run(spec: &CommandSpec) -> Result<Output, ProcessError> {
     let mut child = spawn(spec)?;
     child.collect_stdout();
     child.finish(spec.timeout)
+}
+
+/// [`run`] that the user can end: when `interrupted` is set, the program is ended as it is when its time is up.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_until_interrupted(spec: &CommandSpec, interrupted: &AtomicBool) -> Result<Output, ProcessError> {
+    let mut child = spawn(spec)?;
+    child.collect_stdout();
+    let begin = Instant::now();
+    while !interrupted.load(Ordering::Relaxed) && begin.elapsed() < spec.timeout {
+        if child.wait_timeout(INTERRUPT_INTERVAL)?.is_some() {
+            break;
+        }
+    }
+    child.finish(Duration::ZERO)
 }
 
 /// Starts a program and gives its pipes; the time limit of the specification is for [`run`] and is not watched here.

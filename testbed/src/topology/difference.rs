@@ -32,11 +32,21 @@ fn of_endpoint(before: &Endpoint, now: &Endpoint) -> Option<String> {
     let difference = differs("address", &kernel(before).map(|kernel| kernel.address), &kernel(now).map(|kernel| kernel.address))
         .or_else(|| differs("interface", &kernel(before).map(|kernel| kernel.interface), &kernel(now).map(|kernel| kernel.interface)))
         .or_else(|| differs("port", &port(before), &port(now)))
-        .or_else(|| differs("cpu", &before.cpus, &now.cpus))
+        .or_else(|| differs("cpu", &format_args!("{}", cpus(before)), &format_args!("{}", cpus(now))))
         .or_else(|| differs("promiscuous", &before.promiscuous, &now.promiscuous))
         .or_else(|| differs("rx-descriptors and tx-descriptors", &before.rings, &now.rings))
         .or_else(|| differs("link", &link(before), &link(now)));
     difference.map(|difference| format!("endpoint {}: {difference}", now.id))
+}
+
+/// As the file writes it.
+fn cpus(endpoint: &Endpoint) -> String {
+    let numbers: Vec<String> = endpoint.cpus.iter().map(ToString::to_string).collect();
+    match &numbers[..] {
+        [] => "not given".to_owned(),
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +63,9 @@ mod tests {
         let read = |text: &str| parse(text, Path::new("testbed.toml")).unwrap();
         let difference = |from: &str, to: &str| measured_difference(&read(TWO), &read(&TWO.replace(from, to)));
         assert_eq!(difference("\"ssh:b\"", "\"ssh:root@b:2222\"\nprogram = \"/opt/linerate\"\nbecome = \"sudo -n\""), None);
-        assert_eq!(difference("cpu = 1", "cpu = 2").unwrap(), "endpoint a: `cpu` was [CpuId(1)] and is [CpuId(2)]");
+        assert_eq!(difference("cpu = 1", "cpu = 2").unwrap(), "endpoint a: `cpu` was 1 and is 2");
+        assert_eq!(difference("cpu = 1", "cpu = [1, 2]").unwrap(), "endpoint a: `cpu` was 1 and is [1, 2]");
+        assert_eq!(difference("cpu = 1\n", "").unwrap(), "endpoint a: `cpu` was 1 and is not given");
         assert!(difference("id = \"b\"", "id = \"c\"").unwrap().contains("were a, b and are a, c"));
         let port = measured_difference(&read(TWO), &read(&TWO.replacen("net_null0", "net_ring0", 1))).unwrap();
         assert!(port.starts_with("endpoint a: `port` was") && port.contains("net_ring0"), "{port}");
