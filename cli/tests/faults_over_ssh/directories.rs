@@ -111,7 +111,7 @@ fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued
     let disk = bed.path("disk");
     fs::create_dir(&disk).unwrap();
     assert!(Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(&disk).status().unwrap().success());
-    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM, STREAM]), "disk/out");
+    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM, ROUND_TRIPS]), "disk/out");
     wait_for_records(&running, &bed, "disk/out", 1);
     fs::write(disk.join("ballast"), vec![1_u8; 8 << 20]).unwrap_err();
     let output = running.finish(LIMIT);

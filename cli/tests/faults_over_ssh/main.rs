@@ -33,6 +33,9 @@ const PING_PONG: &str = "stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nduratio
 const ROUND_TRIPS: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"500ms\"";
 const LONG_ROUND_TRIPS: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"12s\"";
 
+/// After [`LONG_ROUND_TRIPS`], which a plan may not have twice at one size.
+const ROUND_TRIPS_OF_128_B: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"500ms\"\nsizes = [128]";
+
 /// One test at a time: poll loops of two would share the CPUs, and the limits of ten seconds are for a machine that does nothing else.
 static ALONE: Mutex<()> = Mutex::new(());
 

@@ -31,7 +31,7 @@ fn a_management_link_that_is_cut_for_5_s_costs_nothing() {
 fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continued_later() {
     let _alone = alone();
     let bed = Bed::up("cut");
-    let plan = bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS]);
+    let plan = bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]);
     let running = bed.start(&bed.testbed(""), &plan, "out");
     wait_for_records(&running, &bed, "out", 1);
     // Two agents at the receiver: that of the endpoint and that of the port.
@@ -80,8 +80,8 @@ fn a_port_with_the_default_route_is_refused_until_it_is_named() {
     let bed = Bed::up("route");
     program::veth::ip(&["-n", &bed.a.namespace, "route", "add", "default", "via", &bed.b.address, "dev", DATA]);
     let output = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
-    failure(&output, &["endpoint a-cpu", "the IPv4 default route", "--force net_af_packet0"]);
-    let forced = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "forced").args(["--force", "net_af_packet0"]).output().unwrap();
+    failure(&output, &["endpoint a-cpu", "the IPv4 default route", &format!("--force net_af_packet0,iface={DATA}")]);
+    let forced = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "forced").args(["--force", &format!("net_af_packet0,iface={DATA}")]).output().unwrap();
     assert!(forced.status.success(), "{}", errors(&forced));
     bed.is_clean_within_10_s();
 }

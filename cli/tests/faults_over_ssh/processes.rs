@@ -24,7 +24,7 @@ fn port_agent(bed: &Bed) -> u32 {
 fn an_agent_that_is_killed_costs_one_record() {
     let _alone = alone();
     let bed = Bed::up("killed");
-    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS]), "out");
+    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]), "out");
     wait_for_records(&running, &bed, "out", 1);
     signal(port_agent(&bed), Signal::SIGKILL);
     let output = running.finish(LIMIT);
@@ -60,7 +60,7 @@ fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
     let _alone = alone();
     let bed = Bed::up("hangs");
     let measure = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"4s\"";
-    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure, ROUND_TRIPS]), "out");
+    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure, ROUND_TRIPS_OF_128_B]), "out");
     wait_for_records(&running, &bed, "out", 1);
     let agent = port_agent(&bed);
     signal(agent, Signal::SIGSTOP);

@@ -133,33 +133,38 @@ fn a_server_that_still_listens_stops_the_run_and_is_never_measured() {
 #[test]
 fn install_copies_the_program_finds_it_there_and_keeps_the_old_one_on_a_full_disk() {
     let _alone = alone();
+    // No room for the program: the old one stays. Mounted first, so that the machines see it.
+    let small = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(small.path()).status().unwrap();
+    assert!(mounted.success());
     let bed = Bed::up("install");
-    let place = bed.path("there");
-    std::fs::create_dir(&place).unwrap();
-    let text = std::fs::read_to_string(bed.testbed("")).unwrap();
-    let program = place.join("bin/linerate");
-    std::fs::write(bed.path("testbed.toml"), text.replace(env!("CARGO_BIN_EXE_linerate"), &program.display().to_string())).unwrap();
     let file = bed.path("testbed.toml").display().to_string();
+    let programs_in = |place: &Path| {
+        let program = place.join("bin/linerate");
+        let text = fs::read_to_string(bed.testbed("")).unwrap();
+        fs::write(&file, text.replace(env!("CARGO_BIN_EXE_linerate"), &program.display().to_string())).unwrap();
+        program
+    };
     let install = || bed.linerate(&["testbed", "install", &file]).output().unwrap();
     let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
-
-    // No room for the program: the old one stays.
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&place).status().unwrap();
-    assert!(mounted.success());
-    std::fs::create_dir(place.join("bin")).unwrap();
-    executable(&program, "#!/bin/sh\necho old\n");
-    // The machines see it: their mount namespaces receive what is mounted here.
+    let old = programs_in(small.path());
+    fs::create_dir(small.path().join("bin")).unwrap();
+    executable(&old, "#!/bin/sh\necho old\n");
     let full = install();
+    let kept = fs::read_to_string(&old).unwrap();
+    assert!(Command::new("umount").arg("-l").arg(small.path()).status().unwrap().success());
     assert!(!full.status.success() && said(&full).contains("endpoint a-cpu") && said(&full).contains("No space left"), "{}", said(&full));
-    assert_eq!(std::fs::read_to_string(&program).unwrap(), "#!/bin/sh\necho old\n");
-    assert!(Command::new("umount").arg("-l").arg(&place).status().unwrap().success());
+    assert_eq!(kept, "#!/bin/sh\necho old\n");
 
+    let place = bed.path("there");
+    fs::create_dir(&place).unwrap();
+    let program = programs_in(&place);
     let first = install();
     assert!(first.status.success() && said(&first).contains("copied, SHA-256"), "{}\n{}", said(&first), errors(&first));
     let again = install();
     assert!(again.status.success() && said(&again).matches("the same program is there").count() == 2, "{}", said(&again));
-    assert_eq!(std::fs::read(&program).unwrap(), std::fs::read(env!("CARGO_BIN_EXE_linerate")).unwrap());
-    assert!(!place.join("bin/linerate.part").exists());
+    assert_eq!(fs::read(&program).unwrap(), fs::read(env!("CARGO_BIN_EXE_linerate")).unwrap());
+    assert_eq!(fs::read_dir(place.join("bin")).unwrap().count(), 1, "no temporary file is left");
     let run = bed.run(&bed.path("testbed.toml"), &bed.plan(&[PING_PONG]), "out").output().unwrap();
     assert!(run.status.success(), "{}", errors(&run));
     bed.is_clean_within_10_s();

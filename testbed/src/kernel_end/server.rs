@@ -44,7 +44,7 @@ impl Server {
             let mut server = spawn(&spec.with_timeout(command.timeout + READY_LIMIT))?;
             server.collect_stdout();
             if let Some(ready) = ready {
-                wait_until_it_listens(&mut server, &command, ready)?;
+                wait_until_it_listens(&mut server, location, &command, ready)?;
             }
             child = Some(server);
         }
@@ -61,7 +61,7 @@ impl Server {
     }
 }
 
-fn wait_until_it_listens(server: &mut Child, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
+fn wait_until_it_listens(server: &mut Child, location: &Location, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
     let Ready { transport, port } = ready;
     let deadline = Instant::now() + READY_LIMIT;
     // Seen while the server ran: a process that has ended does not show its namespace any more.
@@ -78,12 +78,18 @@ fn wait_until_it_listens(server: &mut Child, command: &ToolCommand, ready: Ready
         }
         let ended = server.try_wait()?.is_some();
         if ended || Instant::now() >= deadline {
+            // It may have given up before its namespace was read once. Here, that namespace is ours.
+            if others.is_empty() && location.is_here() {
+                others = listening_sockets(&sockets_of(std::process::id(), transport), transport, port);
+            }
             // Some servers try again and again.
             if let Some(&socket) = others.first() {
                 return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
             }
             let said = server.stderr_so_far();
-            let said = said.lines().last().unwrap_or("it printed no error").to_owned();
+            // iperf3 adds the line "iperf3: exiting" to its error.
+            let errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
+            let said = errors.last().or(said.lines().last()).unwrap_or("it printed no error").to_owned();
             let command = shell_line(command.argv.iter().map(String::as_str));
             return Err(KernelEndError::NotReady { command, port, limit_s: READY_LIMIT.as_secs(), said });
         }
