@@ -81,7 +81,11 @@ fn a_port_with_the_default_route_is_refused_until_it_is_named() {
     program::veth::ip(&["-n", &bed.a.namespace, "route", "add", "default", "via", &bed.b.address, "dev", DATA]);
     let output = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
     failure(&output, &["endpoint a-cpu", "the IPv4 default route", &format!("--force net_af_packet0,iface={DATA}")]);
-    let forced = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "forced").args(["--force", &format!("net_af_packet0,iface={DATA}")]).output().unwrap();
+    let forced = bed
+        .run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "forced")
+        .args(["--force", &format!("net_af_packet0,iface={DATA}")])
+        .output()
+        .unwrap();
     assert!(forced.status.success(), "{}", errors(&forced));
     bed.is_clean_within_10_s();
 }
