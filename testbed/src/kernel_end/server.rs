@@ -88,8 +88,8 @@ fn wait_until_it_listens(server: &mut Child, location: &Location, command: &Tool
             }
             let said = server.stderr_so_far();
             // iperf3 adds the line "iperf3: exiting" to its error.
-            let errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
-            let said = errors.last().or(said.lines().last()).unwrap_or("it printed no error").to_owned();
+            let mut errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
+            let said = errors.next_back().or(said.lines().next_back()).unwrap_or("it printed no error").to_owned();
             let command = shell_line(command.argv.iter().map(String::as_str));
             return Err(KernelEndError::NotReady { command, port, limit_s: READY_LIMIT.as_secs(), said });
         }
