@@ -99,7 +99,19 @@ fn an_interrupted_search_leaves_the_best_so_far_and_goes_on_with_the_same_decisi
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut command = linerate();
-    command.args(["tune", "--accept-disturbed", "--trial", "50ms", "--knob", "burst=16,32,64,128", "--trials", "1000", "--within", "0.01%", "--out"]);
+    command.args([
+        "tune",
+        "--accept-disturbed",
+        "--trial",
+        "50ms",
+        "--knob",
+        "burst=16,32,64,128",
+        "--trials",
+        "1000",
+        "--within",
+        "0.01%",
+        "--out",
+    ]);
     let background = Background::start({
         command.arg(&out);
         command
