@@ -84,6 +84,70 @@ fn devices_are_bound_and_put_back() {
     assert!(errors(&output).contains("Ran 3 tests"), "{}", errors(&output));
 }
 
+/// A package that someone needs by now, a folder that someone uses, and a state file that is none.
+const CHANGED_BY_OTHERS: &str = r#"
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - linerate.linerate.packages: {deb: "{{ folder }}/lr-one.deb", state_file: /var/lib/linerate/state.json}
+    - linerate.linerate.packages: {deb: "{{ folder }}/lr-one.deb", state_file: /var/lib/linerate/state.json}
+      register: again
+    - ansible.builtin.assert: {that: not again.changed}
+    - linerate.linerate.prepare_path: {path: /opt/lr/bin/x, state_file: /var/lib/linerate/state.json}
+    - ansible.builtin.command: "dpkg --install {{ folder }}/lr-two.deb"
+    - ansible.builtin.copy: {content: mine, dest: /opt/lr/mine, mode: "0644"}
+    - linerate.linerate.undo: {state_file: /var/lib/linerate/state.json}
+      check_mode: true
+      register: planned
+    - linerate.linerate.undo: {state_file: /var/lib/linerate/state.json}
+      register: done
+    - ansible.builtin.copy: {content: "{{ done }}", dest: /done.json, mode: "0644"}
+    - ansible.builtin.assert: {that: 'planned.changed and planned.kept == ["package lr-one: needed by lr-two"]'}
+    - ansible.builtin.copy: {content: "{}", dest: /bad.json, mode: "0644"}
+    - linerate.linerate.undo: {state_file: /bad.json}
+      register: refused
+      failed_when: "'not a state file of linerate' not in refused.msg"
+"#;
+
+#[test]
+fn what_others_need_is_kept_and_named() {
+    let Some(python) = ansible() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    collection(folder.path());
+    package(folder.path(), "lr-one", "", None);
+    package(folder.path(), "lr-two", "Depends: lr-one\n", None);
+    fs::write(folder.path().join("play.yml"), CHANGED_BY_OTHERS).unwrap();
+    let namespace = Namespace::add("undo");
+    let host = Host::start("undo", &namespace.name, "", folder.path());
+    let (path, program) = (folder.path().display().to_string(), python.with_file_name("ansible-playbook"));
+    let extra = format!("folder={path}");
+    let words = [program.to_str().unwrap(), "-e", &extra, &format!("{path}/play.yml")];
+    let output = host.run(&words, &[("ANSIBLE_COLLECTIONS_PATH", &path), ("ANSIBLE_HOME", "/run/ansible"), ("ANSIBLE_NOCOLOR", "1")]);
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
+    let done: Value = serde_json::from_str(&host.text("/done.json").unwrap()).unwrap();
+    let kept: Vec<&str> = done["kept"].as_array().unwrap().iter().map(|kept| kept.as_str().unwrap()).collect();
+    assert_eq!(kept, ["package lr-one: needed by lr-two", "/opt/lr: not empty"]);
+    assert_eq!(host.text("/opt/lr/mine").as_deref(), Some("mine"));
+    assert!(host.text("/var/lib/linerate/state.json").is_none());
+}
+
+/// Builds NAME.deb in a folder, with a program if one is given.
+fn package(folder: &Path, name: &str, more: &str, program: Option<&Path>) {
+    let root = folder.join(format!("{name}-package"));
+    fs::create_dir_all(root.join("DEBIAN")).unwrap();
+    if let Some(program) = program {
+        fs::create_dir_all(root.join("usr/bin")).unwrap();
+        fs::copy(program, root.join("usr/bin/linerate")).unwrap();
+    }
+    let control = format!(
+        "Package: {name}\nVersion: 0.1.0\nArchitecture: all\nMaintainer: linerate <linerate@example.invalid>\n{more}Description: test package\n"
+    );
+    fs::write(root.join("DEBIAN/control"), control).unwrap();
+    let built = Command::new("dpkg-deb").args(["-Znone", "--build"]).arg(&root).arg(folder.join(format!("{name}.deb"))).output().unwrap();
+    assert!(built.status.success(), "{}", errors(&built));
+}
+
 fn path_with(folder: &Path) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
 }
@@ -145,7 +209,7 @@ impl Fleet {
         fs::create_dir_all(self.path("bin")).unwrap();
         fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", self.keys.config().display())).unwrap();
         fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
-        self.build_package();
+        package(self.folder.path(), "linerate", "Depends: iperf3\n", Some(&program));
         let huge_pages = huge_pages() + 4;
         let program = program.display();
         let mut text = format!(
@@ -171,18 +235,6 @@ impl Fleet {
             self.path("collected").display(),
         ));
         fs::write(self.path("hosts.ini"), text).unwrap();
-    }
-
-    /// A package with the program, as a distribution would have it.
-    fn build_package(&self) {
-        let root = self.path("package");
-        fs::create_dir_all(root.join("DEBIAN")).unwrap();
-        fs::create_dir_all(root.join("usr/bin")).unwrap();
-        fs::copy(self.path("linerate"), root.join("usr/bin/linerate")).unwrap();
-        let control = "Package: linerate\nVersion: 0.1.0\nArchitecture: all\nMaintainer: linerate <linerate@example.invalid>\nDepends: iperf3\nDescription: test package\n";
-        fs::write(root.join("DEBIAN/control"), control).unwrap();
-        let built = Command::new("dpkg-deb").args(["-Znone", "--build"]).arg(&root).arg(self.path("linerate.deb")).output().unwrap();
-        assert!(built.status.success(), "{}", errors(&built));
     }
 
     /// Runs a playbook of the collection on the desk. What it starts ends with it.

@@ -1,4 +1,4 @@
-//! The program on a machine whose DPDK is missing, is another one, or is incomplete. Libraries are hidden by an overlay in a mount namespace of the
+//! The program on a machine whose DPDK is missing, is another one, is incomplete, or does not fit the CPU. Libraries are hidden by an overlay in a mount namespace of the
 //! test's own; nothing on the machine changes. Needs root.
 #![cfg(feature = "dpdk")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
@@ -138,4 +138,24 @@ fn a_missing_driver_is_named() {
     assert!(output.status.success(), "{}", errors(&output));
     let output = run_without("dpdk/pmds-*/*", &[], &SEND);
     one_line_with(&output, &["the installed DPDK has no driver net_null"]);
+}
+
+/// A CPU of 2006 has no SSE4, which Debian's DPDK uses. The emulator says so through CPUID, as such a CPU does.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_cpu_without_the_instructions_of_the_build_is_named() {
+    let emulator = ["qemu-x86_64-static", "qemu-x86_64"]
+        .into_iter()
+        .find(|program| Command::new(program).arg("--version").output().is_ok())
+        .expect("qemu-x86_64 is needed: scripts/setup test");
+    let emulated = |arguments: &[&str]| {
+        Command::new(emulator).args(["-cpu", "core2duo"]).arg(env!("CARGO_BIN_EXE_linerate")).args(arguments).output().unwrap()
+    };
+    one_line_with(&emulated(&SEND), &["DPDK cannot be used on this CPU (", "SSE4_1, SSE4_2.", "scripts/build-dpdk --for generic"]);
+    let version = emulated(&["--version"]);
+    assert!(version.status.success(), "{}", errors(&version));
+    let doctor = emulated(&["doctor", "--json"]);
+    let checks = program::json(&doctor.stdout);
+    let dpdk = checks["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "DPDK").unwrap();
+    assert!(dpdk["seen"].as_str().unwrap().contains("SSE4_1, SSE4_2"), "{dpdk}");
 }

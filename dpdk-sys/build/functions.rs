@@ -38,7 +38,8 @@ impl<'a> Function<'a> {
             depth == 0
         });
         let (parameters, result) = rest.split_at(end.ok_or_else(unexpected)?);
-        Ok(Function { name, parameters: parameters.trim().trim_end_matches(','), result: result[1..].trim() })
+        // Without rustfmt, bindgen writes a space behind the name.
+        Ok(Function { name: name.trim(), parameters: parameters.trim().trim_end_matches(','), result: result[1..].trim() })
     }
 
     /// The names of the parameters.

@@ -3,6 +3,7 @@
 //! The shim becomes a shared library that needs DPDK's. It is embedded in the program and loaded at run time, so that the program starts where
 //! DPDK is missing (docs/architecture.md, "DPDK versions").
 
+mod facts;
 mod functions;
 
 use std::env;
@@ -10,7 +11,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use meson_helpers::Dpdk;
+use meson_helpers::{Dpdk, Linkage, print_rerun_lines};
 
 /// What linerate calls itself. Everything inline, thread-local or version-dependent goes through the shim (`lr_`) instead.
 const FUNCTIONS: &[&str] = &[
@@ -57,9 +58,10 @@ fn main() -> ExitCode {
 fn build() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=shim");
     println!("cargo::rerun-if-changed=build");
+    print_rerun_lines();
     let dpdk = Dpdk::find()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    dpdk.print_rerun_lines();
+    facts::write(&dpdk, &out)?;
     link_shim(&dpdk, &out)?;
     generate(&dpdk, &out)
 }
@@ -70,14 +72,15 @@ fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     for flag in dpdk.cflags() {
         build.flag(flag);
     }
+    if dpdk.linkage() == Linkage::Static {
+        build.define("LR_STATIC_DPDK", None);
+    }
     let objects = build.try_compile_intermediates()?;
     // Undefined symbols must be found now, not when the library is loaded.
     let mut link = build.try_get_compiler()?.to_command();
-    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-Wl,--as-needed", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
-    for path in dpdk.link_paths() {
-        link.arg("-L").arg(path);
-    }
-    link.args(dpdk.libraries().iter().map(|library| format!("-l{library}")));
+    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
+    let compiler = build.try_get_compiler()?;
+    link.args(dpdk.link_arguments().iter().filter(|argument| is_there(&compiler, argument)));
     // pthread is a library of its own before glibc 2.34 (Ubuntu 20.04).
     link.arg("-lpthread");
     let output = link.output()?;
@@ -85,6 +88,19 @@ fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     Err(format!("the shim could not be linked with DPDK {}: {}", dpdk.version(), String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// Whether the linker finds the library of a `-l` argument. For a static DPDK, pkg-config also names what the shared libraries of other projects need
+/// in turn (libpcap, then libdbus, then libsystemd): these bring it themselves, and its development files are often not installed.
+fn is_there(compiler: &cc::Tool, argument: &str) -> bool {
+    let Some(name) = argument.strip_prefix("-l").filter(|name| !name.starts_with(':') && !name.starts_with("rte_")) else { return true };
+    let found = |ending: &str| {
+        let file = format!("lib{name}.{ending}");
+        let answer = compiler.to_command().arg(format!("-print-file-name={file}")).output();
+        // A file that is not found is printed as it was asked for.
+        answer.map_or(true, |output| String::from_utf8_lossy(&output.stdout).trim() != file)
+    };
+    found("so") || found("a")
 }
 
 fn generate(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {

@@ -44,7 +44,7 @@ int lr_eal_init(int argc, char **argv)
 
 const char *lr_driver_directory(void)
 {
-#ifdef RTE_EAL_PMD_PATH
+#if defined(RTE_EAL_PMD_PATH) && !defined(LR_STATIC_DPDK)
 	return RTE_EAL_PMD_PATH;
 #else
 	return "";

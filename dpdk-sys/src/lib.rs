@@ -6,10 +6,11 @@
 
 mod installed;
 mod library;
+mod processor;
 mod releases;
 mod version;
 
-pub use library::{LoadError, load, running};
+pub use library::{LoadError, load, running, static_libraries};
 pub use releases::{AF_PACKET_SETS_IMISSED, DpdkRelease, QUEUE_RATE_DRIVERS};
 pub use version::{Abi, built};
 

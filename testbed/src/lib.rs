@@ -2,7 +2,9 @@
 
 pub mod agent;
 pub mod conductor;
+pub mod install;
 pub mod inventory;
+pub mod kernel_end;
 pub mod lab;
 pub mod plan;
 pub mod preflight;

@@ -16,7 +16,7 @@ use reporter::record::{Pair, Record, Stack, State};
 use reporter::tuned::{Scaling, TuneBudget, TuneRun, TuneTrial};
 use serde::{Deserialize, Serialize};
 use testbed::agent::AgentError;
-use testbed::conductor::{Claims, Observer, StepInfo, describe};
+use testbed::conductor::{Claims, EndpointAgents, Observer, StepInfo, describe};
 use testbed::lab::{Lab, LabOptions};
 use testbed::topology::Testbed;
 use testbed::tuner::{Goal, Knob, Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneObserver, TuneRequest, Tuner};
@@ -221,7 +221,8 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         Lab::sweep_dead()?;
     }
     let plan = testbed::plan::Plan::reread(&work.plan(), &PathBuf::from("tune"))?;
-    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed)).transpose()?;
+    let mut agents = EndpointAgents::default();
+    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed, &mut agents, &interrupted)).transpose()?;
     let (mut directory, known) = directory(args)?;
     let (lab, testbed) = match given {
         Some(testbed) => (None, testbed),
@@ -235,15 +236,19 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     directory.write_testbed(&testbed.source)?;
     std::fs::write(directory.path().join(REQUEST_FILE), serde_json::to_vec_pretty(&kept)?)?;
     let started = Instant::now();
-    let outcome = match describe(&testbed, &args.force, &interrupted) {
-        Ok(environment) => {
-            directory.write_environment(&environment)?;
-            measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
-        }
-        Err(AgentError::Interrupted { .. }) => Err(CommandError::new("interrupted; nothing was measured")),
-        Err(error) => Err(CommandError::new(format!("{error}; nothing was measured"))),
-    };
+    let outcome =
+        match agents.start_missing(&testbed, &interrupted).and_then(|()| describe(&testbed, &args.force, &mut agents, &interrupted)) {
+            Ok(environment) => {
+                // A poll loop of the measurement has the CPU of an endpoint on this machine alone.
+                agents.end_local(&testbed);
+                directory.write_environment(&environment)?;
+                measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
+            }
+            Err(AgentError::Interrupted { .. }) => Err(CommandError::new("interrupted; nothing was measured")),
+            Err(error) => Err(CommandError::new(format!("{error}; nothing was measured"))),
+        };
     let measured = started.elapsed();
+    agents.end();
     let lab_gone = lab.map_or(Ok(()), Lab::down);
     let path = directory.path().to_owned();
     directory.sync()?;

@@ -2,7 +2,7 @@
 //! Needs root.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use super::veth::ip;
@@ -124,14 +124,19 @@ impl Host {
 
     /// The text of a file of this host.
     pub fn text(&self, path: &str) -> Option<String> {
-        let output = self.command(true).args(["cat", path]).output().unwrap();
+        let output = self.run(&["cat", path], &[]);
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Runs a program of this host.
+    pub fn run(&self, words: &[&str], environment: &[(&str, &str)]) -> Output {
+        self.command(true).args(words).envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Writes a file of this host.
     pub fn write(&self, path: &str, text: &str) {
-        let status = self.command(true).args(["sh", "-c", "printf %s \"$2\" >\"$1\"", "sh", path, text]).status().unwrap();
-        assert!(status.success(), "{path}");
+        let written = self.run(&["sh", "-c", "printf %s \"$2\" >\"$1\"", "sh", path, text], &[]);
+        assert!(written.status.success(), "{path}");
     }
 
     /// Every file and folder that this host has or lacks, and this machine does not: what was changed on it.

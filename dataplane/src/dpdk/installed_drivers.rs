@@ -15,14 +15,25 @@ fn folder() -> Option<PathBuf> {
 
 /// Whether DPDK has the driver or bus `name`, such as `net_null` or `bus_auxiliary`.
 pub(super) fn has(name: &str) -> bool {
-    folder().is_none_or(|folder| contains(&folder, name))
+    match sys::static_libraries() {
+        Some(libraries) => libraries.contains(&name),
+        None => folder().is_none_or(|folder| contains(&folder, name)),
+    }
 }
 
 /// The sentence for an error where the driver `name` is not installed.
 pub(super) fn note_if_missing(name: &str) -> Option<String> {
     // The two drivers of virtio are one library.
     let name = if name == "net_virtio_user" { "net_virtio" } else { name };
-    let folder = folder().filter(|folder| !contains(folder, name))?;
+    if has(name) {
+        return None;
+    }
+    if sys::static_libraries().is_some() {
+        return Some(format!(
+            "the DPDK in linerate (static) has no driver {name}: build a DPDK with it (scripts/build-dpdk --drivers) and linerate with that"
+        ));
+    }
+    let folder = folder()?;
     Some(format!(
         "the installed DPDK has no driver {name}: there is no librte_{name}.so in {}. Install DPDK's drivers (on Debian and Ubuntu: apt install dpdk)",
         folder.display()

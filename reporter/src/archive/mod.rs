@@ -3,7 +3,8 @@
 //! ```text
 //! runs/<time>-<name>/
 //!   plan.toml testbed.toml   as given
-//!   environment.json         per endpoint
+//!   environment.json         per endpoint, when the run began or was last continued
+//!   environment-1.json …     the same of its earlier parts; also testbed-1.toml … where it was corrected
 //!   results.jsonl            one record a line: authoritative
 //!   raw/                     the tools' own output
 //!   stopped.txt              why nothing was measured, where a run stopped before its first measurement
@@ -12,12 +13,16 @@
 
 mod error;
 mod histogram;
+mod inputs;
+mod lock;
 mod read;
 mod run_directory;
 mod versions;
 
 pub use error::ArchiveError;
 pub use histogram::HistogramError;
+pub use inputs::{ChangedInput, changed_input};
+pub use lock::RunLock;
 pub use read::{Archive, DamagedLine};
 pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};

@@ -90,6 +90,9 @@ pub struct EndpointEnvironment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cpu {
+    /// What linerate was compiled for there, such as `x86_64` or `aarch64`: two endpoints of one pair may differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
     /// As it names itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,

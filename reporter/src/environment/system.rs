@@ -43,6 +43,8 @@ impl Probe {
         let count = info.lines().filter(|line| line.split(':').next().is_some_and(|name| name.trim() == "processor")).count();
         let no_turbo = self.files.number::<u8>("sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == 0);
         Cpu {
+            // Not a fact of the files.
+            architecture: None,
             model: field("model name").or_else(arm),
             count: u32::try_from(count).ok().filter(|&count| count > 0),
             numa_nodes: self.files.text("sys/devices/system/node/online").and_then(|list| members_of(&list)),

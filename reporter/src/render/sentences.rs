@@ -190,6 +190,7 @@ pub fn environment(archive: &Archive) -> String {
             (model, _) => model.clone().unwrap_or_default(),
         })
         .collect());
+    add(endpoints().filter_map(|e| e.cpu.architecture.clone()).collect());
     add(endpoints().filter_map(|e| e.system.clone()).collect());
     add(endpoints().filter_map(|e| e.kernel.as_ref().map(|k| format!("kernel {k}"))).collect());
     add(endpoints()

@@ -1,5 +1,6 @@
 //! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
 //!
+//! - [`EndpointAgents`] holds an agent at each endpoint, [`check_testbed`] has them check whether it is ready;
 //! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
 //! - [`Measurements`] measures single measures in an order that is found on the way;
@@ -9,7 +10,9 @@
 mod bypass;
 mod claim;
 mod context;
+mod doctor;
 mod done;
+mod endpoint_agents;
 mod environment;
 mod fits;
 mod kernel;
@@ -21,7 +24,9 @@ mod schedule;
 mod single;
 
 pub use claim::{ClaimError, Claims};
+pub use doctor::{AGENT_CHECK, PlaceChecks, check_testbed};
 pub use done::Done;
+pub use endpoint_agents::EndpointAgents;
 pub use environment::describe;
 pub use observer::{Observer, StepInfo};
 pub use run::{ConductError, Conductor, RunEnd, count};

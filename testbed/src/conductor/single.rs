@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::bypass::Bypass;
 use super::context::Context;
+use super::endpoint_agents::EndpointAgents;
 use super::kernel::KernelTools;
 use super::machines::Machines;
 use super::observer::Observer;
@@ -21,6 +22,8 @@ pub struct Measurements<'a> {
     directory: &'a mut RunDirectory,
     interrupted: &'a AtomicBool,
     machines: Machines,
+    /// Started where a measurement needs them.
+    agents: EndpointAgents,
     tools: KernelTools,
     bypass: Bypass,
 }
@@ -38,7 +41,8 @@ impl<'a> Measurements<'a> {
     /// Nothing is opened yet. No frame is larger than `max_frame`.
     pub fn new(testbed: &'a Testbed, directory: &'a mut RunDirectory, max_frame: FrameSize, interrupted: &'a AtomicBool) -> Self {
         let machines = Machines::of(testbed);
-        Measurements { testbed, directory, interrupted, machines, tools: KernelTools::default(), bypass: Bypass::new(max_frame) }
+        let agents = EndpointAgents::default();
+        Measurements { testbed, directory, interrupted, machines, agents, tools: KernelTools::default(), bypass: Bypass::new(max_frame) }
     }
 
     /// Measures once, and keeps the record with `notes` among its parameters. What fails makes a `failed` record.
@@ -54,10 +58,10 @@ impl<'a> Measurements<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, ConductError> {
         let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
-        let mut context =
-            Context { testbed: self.testbed, machines: &self.machines, directory: self.directory, interrupted: self.interrupted, observer };
+        let Measurements { testbed, interrupted, machines, agents, .. } = self;
+        let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
         let mut record = match measure.kind.stack().is_kernel() {
-            true => self.tools.measure(&step, &context)?,
+            true => self.tools.measure(&step, &mut context)?,
             false => self.bypass.measure(&step, &mut context)?,
         };
         if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
@@ -73,8 +77,9 @@ impl<'a> Measurements<'a> {
     /// measures.
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
         let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.stack().is_kernel()) else { return Ok(()) };
-        let Measurements { bypass, machines, .. } = self;
-        let context = Context { testbed: self.testbed, machines, directory: self.directory, interrupted: self.interrupted, observer };
+        let Measurements { bypass, machines, agents, .. } = self;
+        let context =
+            Context { testbed: self.testbed, machines, agents, directory: self.directory, interrupted: self.interrupted, observer };
         bypass.open_only(&step, &context)
     }
 

@@ -392,7 +392,7 @@ mod tests {
         let testbed = file::parse(&made.text, Path::new("rack1.toml")).unwrap();
         assert_eq!((testbed.name.as_str(), testbed.emulated, testbed.endpoints.len()), ("rack1", false, 2));
         let [a, b] = &testbed.endpoints[..] else { panic!("{}", made.text) };
-        assert_eq!((a.location.machine(), b.location.machine()), (Some("root@192.0.2.11"), Some("192.0.2.12")));
+        assert_eq!((a.location.machine().as_deref(), b.location.machine().as_deref()), (Some("root@192.0.2.11"), Some("192.0.2.12")));
         assert_eq!((a.program.to_str(), b.program.to_str()), (Some("/opt/linerate/bin/linerate"), Some("linerate")));
         assert_eq!(a.cpus.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2", "3"]);
         assert_eq!(

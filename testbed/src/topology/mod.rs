@@ -5,6 +5,7 @@
 mod ansible;
 mod built_in;
 mod cpus;
+mod difference;
 mod file;
 mod model;
 mod pair_queues;
@@ -13,6 +14,7 @@ mod rings;
 
 pub use ansible::{InventoryError, InventoryTestbed, testbeds_of_inventory};
 pub use cpus::PairCpus;
+pub use difference::measured_difference;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use pair_queues::{PairNodes, PairQueues};
 pub use ports::PairPorts;

@@ -1,6 +1,7 @@
 //! `linerate testbed`: prepares the testbeds that `linerate run` measures.
 
 mod from_inventory;
+mod install;
 
 use std::process::ExitCode;
 
@@ -17,12 +18,14 @@ pub struct TestbedArgs {
 
 #[derive(Debug, Subcommand)]
 enum TestbedCommand {
+    Install(install::InstallArgs),
     FromInventory(from_inventory::FromInventoryArgs),
 }
 
 /// Runs the command.
 pub fn run(args: &TestbedArgs) -> Result<ExitCode, CommandError> {
     match &args.command {
+        TestbedCommand::Install(args) => install::run(args),
         TestbedCommand::FromInventory(args) => from_inventory::run(args),
     }
 }

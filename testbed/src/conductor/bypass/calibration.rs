@@ -84,7 +84,10 @@ impl Calibrations {
 
     /// Ends the agent that took the last one: nothing of it stays beside what is measured next.
     pub fn rest(&mut self) {
-        self.agent = None;
+        if let Some((_, agent)) = self.agent.take() {
+            // An error means that the agent was killed instead.
+            let _ = agent.close();
+        }
     }
 
     fn take(

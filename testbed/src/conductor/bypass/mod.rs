@@ -54,6 +54,17 @@ enum Ends {
     Open(Box<BypassPair>),
 }
 
+impl Ends {
+    /// Has the agents close their ports, and waits for it. An agent that does not answer is killed.
+    fn close(self) {
+        match self {
+            Ends::Closed => {}
+            Ends::Listening(listening) => listening.close(),
+            Ends::Open(pair) => pair.close(),
+        }
+    }
+}
+
 impl Bypass {
     pub(super) fn new(max_frame: FrameSize) -> Self {
         Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
@@ -71,9 +82,9 @@ impl Bypass {
             .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)));
     }
 
-    /// Ends both agents, and the one that took the last calibration.
+    /// Ends both agents, and the one that took the last calibration. Their ports are closed when this returns: the next pair may open the same.
     pub(super) fn end_pair(&mut self) {
-        self.ends = Ends::Closed;
+        std::mem::replace(&mut self.ends, Ends::Closed).close();
         self.calibrations.rest();
     }
 
@@ -136,7 +147,7 @@ impl Bypass {
             Ends::Listening(listening) if listening.serves(&step.tuning) => listening.connect(testbed, &step.pair, interrupted),
             other => {
                 // What has other queues ends before its ports are opened anew.
-                drop(other);
+                other.close();
                 Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted)
                     .and_then(|listening| listening.connect(testbed, &step.pair, interrupted))
             }

@@ -23,7 +23,7 @@ const LINK_LIMIT: Duration = Duration::from_secs(15);
 /// How long a reply may take beyond the trial itself.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A pair whose two ports are open. Dropping it ends both agents.
+/// A pair whose two ports are open. Dropping it ends both agents; [`close`](Self::close) waits until their ports are closed.
 #[derive(Debug)]
 pub struct BypassPair {
     sender: Agent,
@@ -100,6 +100,12 @@ impl Listening {
         self.tuning.shares_ports_with(tuning)
     }
 
+    /// Closes the receiver's port.
+    pub fn close(self) {
+        // An error means that the agent was killed instead.
+        let _ = self.receiver.close();
+    }
+
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
         let Listening { mut receiver, mut receiver_port, tuning } = self;
@@ -162,6 +168,13 @@ fn port_of_end(port: PortSpec, rings: RingSizes, options: PortOptions) -> OpenPo
 }
 
 impl BypassPair {
+    /// Closes both ports.
+    pub fn close(self) {
+        // An error means that the agent was killed instead.
+        let _ = self.sender.close();
+        let _ = self.receiver.close();
+    }
+
     /// The CPUs of the sender's poll loops; none where the agent chooses.
     pub fn sender_cpus(&self) -> &[CpuId] {
         &self.cpus.sender
