@@ -309,12 +309,7 @@ impl Agent {
         loop {
             match self.replies.recv_timeout(POLL_INTERVAL) {
                 Ok(Ok(line)) => return Ok(line),
-                Ok(Err(error)) => {
-                    return Err(AgentError::Incompatible {
-                        endpoint: self.endpoint.clone(),
-                        detail: format!("its reply cannot be read: {error}"),
-                    });
-                }
+                Ok(Err(error)) => return Err(self.unreadable(&error)),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.lost(task)),
                 Err(RecvTimeoutError::Timeout) if wait.interrupted.load(Ordering::Relaxed) => {
                     return Err(AgentError::Interrupted { endpoint: self.endpoint.clone(), task: task.to_owned() });
@@ -325,6 +320,10 @@ impl Agent {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
+    }
+
+    fn unreadable(&self, error: &io::Error) -> AgentError {
+        AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply cannot be read: {error}") }
     }
 
     /// A reply that belongs to another request: the agent is out of step and cannot be used any more.
@@ -341,6 +340,10 @@ impl Agent {
     }
 
     fn lost(&mut self, task: &str) -> AgentError {
+        // An agent whose line was not read to its end loses its pipe, and ends: the line is the cause.
+        if let Some(error) = self.replies.try_iter().find_map(Result::err) {
+            return self.unreadable(&error);
+        }
         // Its last lines may still be in the pipe.
         let ended = self.child.wait_timeout(Duration::from_millis(200)).ok().flatten();
         let said = self.child.stderr_so_far();
