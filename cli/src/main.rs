@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     #[cfg(feature = "dpdk")]
     Run(commands::run::RunArgs),
+    #[cfg(feature = "dpdk")]
+    Tune(Box<commands::tune::TuneArgs>),
     Report(commands::report::ReportArgs),
     Compare(commands::compare::CompareArgs),
     History(commands::history::HistoryArgs),
@@ -47,6 +49,8 @@ enum Command {
     #[cfg(feature = "dpdk")]
     Doctor(commands::doctor::DoctorArgs),
     Import(commands::import::ImportArgs),
+    #[cfg(feature = "dpdk")]
+    Testbed(commands::testbed::TestbedArgs),
     #[cfg(feature = "dpdk")]
     Lab(commands::lab::LabArgs),
     Completions(commands::completions::CompletionsArgs),
@@ -85,6 +89,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
         #[cfg(feature = "dpdk")]
         Command::Run(args) => commands::run::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Tune(args) => commands::tune::run(args),
         Command::Report(args) => commands::report::run(args),
         Command::Compare(args) => commands::compare::run(args),
         Command::History(args) => commands::history::run(args),
@@ -102,6 +108,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CommandError> {
         #[cfg(feature = "dpdk")]
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Import(args) => commands::import::run(args),
+        #[cfg(feature = "dpdk")]
+        Command::Testbed(args) => commands::testbed::run(args),
         #[cfg(feature = "dpdk")]
         Command::Lab(args) => commands::lab::run(args),
         Command::Completions(args) => commands::completions::run(args, &Cli::command()),

@@ -4,6 +4,7 @@
 //! With `linerate … | head` the reader closes the pipe (EPIPE): nothing more can be printed, and the command goes on, removes what it made
 //! and exits with its own code. Any other error, such as a full disk, makes the command fail at its end.
 
+use std::borrow::Cow;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
@@ -25,12 +26,22 @@ macro_rules! eprintln {
 
 /// Writes to standard output.
 pub fn write(text: Arguments) {
-    keep(io::stdout().lock().write_fmt(text));
+    keep(io::stdout().lock().write_all(printable(&text.to_string()).as_bytes()));
 }
 
 /// Writes to standard error. Where that fails there is no place left to say so.
 pub fn write_error(text: Arguments) {
-    let _ = io::stderr().lock().write_fmt(text);
+    let _ = io::stderr().lock().write_all(printable(&text.to_string()).as_bytes());
+}
+
+/// The text without characters that a terminal obeys: errors of other machines, and names and reasons in other people's run directories, are a
+/// part of what is printed.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    match text.contains(obeyed) {
+        true => Cow::Owned(text.replace(obeyed, "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// Writes out what is still buffered; the error of standard output, if there was one.
@@ -44,5 +55,17 @@ fn keep(result: io::Result<()>) {
         && error.kind() != ErrorKind::BrokenPipe
     {
         let _ = ERROR.set(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_is_printed() {
+        assert_eq!(printable("a → b\n\tc"), "a → b\n\tc");
+        // ESC, the C1 control sequence introducer, a bell, a carriage return.
+        assert_eq!(printable("x\u{1b}[2J\u{9b}2J\u{7}\ry"), "x\u{fffd}[2J\u{fffd}2J\u{fffd}\u{fffd}y");
     }
 }

@@ -8,12 +8,16 @@
 //! - [`search`]: goals, load classification, MLRsearch, bisection
 //! - [`procedures`]: the methods carried out: [`procedures::run`]
 //! - [`statistics`]: how sure a result is
+//! - [`bottleneck`]: what limits a rate, argued from counters
+//! - [`tune`]: a search for the best setting over noisy trials
 #![forbid(unsafe_code)]
 
+pub mod bottleneck;
 pub mod method;
 pub mod procedures;
 pub mod search;
 pub mod simulate;
 pub mod statistics;
 pub mod trial;
+pub mod tune;
 pub mod units;

@@ -21,3 +21,4 @@ pub mod record;
 pub mod render;
 pub mod runs;
 pub mod schema;
+pub mod tuned;

@@ -268,3 +268,23 @@ fn links_in_a_run_directory_are_not_followed() {
     run.write_plan("new = true").unwrap();
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "keep me");
 }
+
+#[test]
+fn an_environment_of_an_earlier_part_is_kept_beside_the_new_one() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = RunDirectory::create(place.path()).unwrap();
+    let of = |system: &str| {
+        let endpoint = EndpointEnvironment { system: Some(system.to_owned()), ..EndpointEnvironment::default() };
+        Environment::new([(reporter::record::EndpointId("a".to_owned()), endpoint)].into())
+    };
+    for system in ["one", "two", "two", "three"] {
+        run.write_environment(&of(system)).unwrap();
+    }
+    let text = |name: &str| fs::read_to_string(place.path().join(name)).unwrap();
+    assert!(
+        text("environment.json").contains("three")
+            && text("environment-1.json").contains("one")
+            && text("environment-2.json").contains("two")
+    );
+    assert!(!place.path().join("environment-3.json").exists(), "the same text is kept once");
+}

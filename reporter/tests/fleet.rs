@@ -65,6 +65,8 @@ fn two_testbeds_and_one_that_cannot_be_reached_name_the_slow_one_and_the_missing
     synthetic::archive(&place("rack-2"), &records(&Truth { dpdk_factor: 0.5, ..Truth::lab(2) }));
     fs::create_dir(directory.path().join("rack-3")).unwrap();
     synthetic::archive(&place("rack-4"), &records(&Truth { failed: 1.0, ..Truth::lab(4) }));
+    synthetic::archive(&place("rack-5"), &[]);
+    fs::write(place("rack-5").join("stopped.txt"), "endpoint b-cpu: the agent did not start\n").unwrap();
     let fleet = read(directory.path());
     let names: Vec<&str> = fleet.odd.iter().map(|odd| fleet.name(odd)).collect();
     assert_eq!(names.first(), Some(&"rack-2"), "{:?}", fleet.findings());
@@ -75,6 +77,9 @@ fn two_testbeds_and_one_that_cannot_be_reached_name_the_slow_one_and_the_missing
         fleet.unusable
     );
     assert!(fleet.skipped.iter().any(|skipped| skipped.directory.ends_with("rack-3")));
+    let stopped = fleet.unusable.iter().find(|unusable| unusable.name == "rack-5").unwrap();
+    assert_eq!(stopped.why, "nothing was measured: endpoint b-cpu: the agent did not start");
+    assert!(fleet.headline().contains("2 more have no valid result"), "{}", fleet.headline());
     let text = fleet_text(&fleet, 120, false);
     assert!(text.contains("rack-2") && text.contains("rack-3") && text.contains("rack-4"), "{text}");
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reporter::archive::RunDirectory;
 use reporter::kernel_tools::{
-    CommandLine, Extent, KernelSpec, KernelTool, MessageSize, Method, RecordContext, ToolExit, Transport, failed_record, is_listening,
+    CommandLine, Extent, KernelSpec, KernelTool, MessageSize, Method, RecordContext, ToolExit, Transport, failed_record, listening_sockets,
     raw_text, reparse,
 };
 use reporter::record::{LatencyDefinition, Record, RecordId, State};
@@ -49,7 +49,7 @@ fn wait_until_ready(transport: Transport, port: u16) {
             .iter()
             .map(|name| std::fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default())
             .collect();
-        if is_listening(&tables, transport, port) {
+        if !listening_sockets(&tables, transport, port).is_empty() {
             return;
         }
         assert!(begin.elapsed() < Duration::from_secs(20), "the server did not open port {port}");

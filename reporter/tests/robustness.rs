@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use reporter::environment::{Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings};
-use reporter::kernel_tools::{CpuSnapshot, KernelTool, RecordContext, ToolExit, Transport, decode, detect, is_listening};
+use reporter::kernel_tools::{CpuSnapshot, KernelTool, RecordContext, ToolExit, Transport, decode, detect, listening_sockets};
 use reporter::record::RecordId;
 
 fn fixtures() -> Vec<Vec<u8>> {
@@ -35,7 +35,7 @@ fn feed(text: &str) {
         }
     }
     let _ = CpuSnapshot::parse(text);
-    let _ = is_listening(text, Transport::Tcp, 80);
+    let _ = listening_sockets(text, Transport::Tcp, 80);
     let _ = (parse_ethtool_features(text), parse_ethtool_pause(text), parse_ethtool_rings(text));
     parse_ethtool_driver(text, &mut Nic::default());
 }

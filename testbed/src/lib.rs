@@ -2,12 +2,15 @@
 
 pub mod agent;
 pub mod conductor;
+pub mod install;
 pub mod inventory;
+pub mod kernel_end;
 pub mod lab;
 pub mod plan;
 pub mod preflight;
 pub mod process;
 mod text_file;
 pub mod topology;
+pub mod tuner;
 
 pub use text_file::FileProblem;

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
 use reporter::record::{CeilingKind, ReasonKind, Record, Stack, State, View};
-use testbed::conductor::{Conductor, Done, Observer, RunEnd, StepInfo};
+use testbed::conductor::{Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
@@ -30,8 +30,15 @@ fn run(plan: &str, change: impl FnOnce(&mut Testbed)) -> Archive {
     let mut directory = RunDirectory::create(&folder.path().join("run")).unwrap();
     directory.write_plan(&plan.source).unwrap();
     let interrupted = AtomicBool::new(false);
-    let mut conductor =
-        Conductor { plan: &plan, testbed: &testbed, directory: &mut directory, interrupted: &interrupted, observer: &mut Silent };
+    let mut agents = EndpointAgents::default();
+    let mut conductor = Conductor {
+        plan: &plan,
+        testbed: &testbed,
+        agents: &mut agents,
+        directory: &mut directory,
+        interrupted: &interrupted,
+        observer: &mut Silent,
+    };
     assert_eq!(conductor.run(&Done::default()).unwrap(), RunEnd::Complete);
     let archive = Archive::read(directory.path()).unwrap();
     for record in archive.records.iter().filter(|record| record.raw.is_some() && record.verdict.state != State::Failed) {

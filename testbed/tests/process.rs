@@ -3,10 +3,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testbed::process::{CommandSpec, Input, Location, ProcessError, ProcessIdentity, run, spawn};
+use testbed::process::{CommandSpec, Input, Location, ProcessError, ProcessIdentity, run, run_until_interrupted, spawn};
 
 mod roles;
 
@@ -104,6 +105,17 @@ fn a_hanging_iperf3_client_is_ended() {
     let output = run(&here(["iperf3", "-c", "127.0.0.1", "-p", &port, "-J"]).with_timeout(Duration::from_millis(700))).unwrap();
     assert!(output.timed_out && !output.success());
     drop(listener);
+}
+
+#[test]
+fn a_program_that_the_user_interrupts_ends_before_it_has_finished() {
+    let interrupted = AtomicBool::new(false);
+    let run = |words: &str| run_until_interrupted(&here(["sh", "-c", words]), &interrupted).unwrap();
+    let whole = run("echo begins; sleep 0.3; echo ends");
+    assert!(whole.success() && whole.stdout_text() == "begins\nends\n", "{whole:?}");
+    interrupted.store(true, Ordering::Relaxed);
+    let cut = run("echo begins; sleep 30; echo ends");
+    assert!(!cut.success() && !cut.stdout_text().contains("ends"), "{cut:?}");
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! `linerate doctor`: checks this machine for settings that distort measurements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use dataplane::Dataplane;
 use serde::Serialize;
+use testbed::conductor::{EndpointAgents, PlaceChecks, check_testbed};
+use testbed::plan::Plan;
 use testbed::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
+use testbed::topology::Testbed;
 
+use super::endpoints::{self, describe_check};
 use super::{CommandError, Format};
 
-/// Check this machine for settings that distort measurements, and print the command that fixes each
+/// Check this machine, or the endpoints of a testbed, for settings that distort measurements, and print the command that fixes each
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 SEVERITIES
@@ -22,13 +26,25 @@ SEVERITIES
 This command changes nothing. The exit code is 1 if there is a problem, and 0
 otherwise. `linerate run` stores the same checks in environment.json.
 
+With --testbed, every endpoint of the file is checked, at the same time, and
+whether the endpoints reach each other as the file says: addresses and
+interfaces, ports, links and their speeds, clocks, and the ports of the tools
+(15201 and 15202).
+
 EXAMPLES
   sudo linerate doctor
+  linerate doctor --testbed testbed.toml --plan plan.toml
   sudo linerate doctor --json | jq '.checks[] | select(.severity == \"warning\")'")]
 pub struct DoctorArgs {
     /// Where results will be written (its file system is checked)
     #[arg(long, default_value = "runs", value_name = "DIR")]
     out: PathBuf,
+    /// Testbed file: check its endpoints instead of this machine
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    testbed: Option<PathBuf>,
+    /// Plan file: check only what this plan needs
+    #[arg(long, value_name = "FILE", requires = "testbed")]
+    plan: Option<PathBuf>,
     /// Do not print checks that are ok
     #[arg(long, short)]
     quiet: bool,
@@ -46,8 +62,51 @@ struct Diagnosis {
 
 /// Runs the command.
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
+    match &args.testbed {
+        Some(file) => check_endpoints(args, file),
+        None => check_here(args),
+    }
+}
+
+/// What `--json` prints with `--testbed`.
+#[derive(Serialize)]
+struct TestbedDiagnosis {
+    /// The highest severity of all checks.
+    worst: CheckLevel,
+    /// Endpoints, then pairs.
+    places: Vec<PlaceChecks>,
+}
+
+fn check_endpoints(args: &DoctorArgs, file: &Path) -> Result<ExitCode, CommandError> {
+    let interrupted = super::interrupt_flag()?;
+    let testbed = Testbed::read(file)?;
+    let plan = args.plan.as_deref().map(Plan::read).transpose()?;
+    let (mut agents, unreachable) = EndpointAgents::start(&testbed, &interrupted);
+    let mut places = check_testbed(&testbed, plan.as_ref(), &mut agents, &unreachable, &interrupted);
+    agents.end();
+    let worst = endpoints::worst(&places);
+    for place in &mut places {
+        place.checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);
+    }
+    places.retain(|place| !place.checks.is_empty());
+    let diagnosis = TestbedDiagnosis { worst, places };
+    Format::of(args.json).print(&diagnosis, || {
+        let describe = |place: &PlaceChecks| {
+            let mut sorted: Vec<&Check> = place.checks.iter().collect();
+            sorted.sort_by_key(|check| check.severity);
+            let lines: Vec<String> = sorted.into_iter().map(describe_check).collect();
+            format!("{}\n{}\n", place.place, lines.join("\n"))
+        };
+        let mut text: Vec<String> = diagnosis.places.iter().map(describe).collect();
+        text.push(summary(diagnosis.places.iter().flat_map(|place| &place.checks)));
+        text.join("\n")
+    })?;
+    Ok(if worst == CheckLevel::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn check_here(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
     let dpdk = Dataplane::version().map(|version| version.running).map_err(|error| error.to_string());
-    let planned = PlannedRun { dpdk: Some(dpdk), runs: args.out.clone() };
+    let planned = PlannedRun { dpdk: Some(dpdk), runs: args.out.clone(), ..PlannedRun::default() };
     let mut checks = preflight::check(&Machine::here(), &planned);
     let worst = checks.iter().map(|check| check.severity).max().unwrap_or(CheckLevel::Ok);
     checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);
@@ -61,31 +120,15 @@ impl Diagnosis {
     fn describe(&self) -> String {
         let mut sorted: Vec<&Check> = self.checks.iter().collect();
         sorted.sort_by_key(|check| check.severity);
-        let mut lines: Vec<String> = sorted.into_iter().map(describe).collect();
-        lines.push(self.summary());
+        let mut lines: Vec<String> = sorted.into_iter().map(describe_check).collect();
+        lines.push(format!("\n{}", summary(&self.checks)));
         lines.join("\n")
-    }
-
-    fn summary(&self) -> String {
-        let count = |severity: CheckLevel| self.checks.iter().filter(|check| check.severity == severity).count();
-        let (problems, warnings, notes) = (count(CheckLevel::Problem), count(CheckLevel::Warning), count(CheckLevel::Note));
-        format!("\nproblems: {problems}, warnings: {warnings}, notes: {notes}")
     }
 }
 
-fn describe(check: &Check) -> String {
-    let mark = match check.severity {
-        CheckLevel::Ok => "ok",
-        CheckLevel::Note => "note",
-        CheckLevel::Warning => "warning",
-        CheckLevel::Problem => "problem",
-    };
-    let mut text = format!("{mark:<8} {}: {}", check.subject, check.seen);
-    if !check.why.is_empty() {
-        text.push_str(&format!("\n         {}", check.why));
-    }
-    if let Some(command) = &check.fix {
-        text.push_str(&format!("\n         > {command}"));
-    }
-    text
+fn summary<'a>(checks: impl IntoIterator<Item = &'a Check>) -> String {
+    let levels: Vec<CheckLevel> = checks.into_iter().map(|check| check.severity).collect();
+    let count = |severity: CheckLevel| levels.iter().filter(|level| **level == severity).count();
+    let (problems, warnings, notes) = (count(CheckLevel::Problem), count(CheckLevel::Warning), count(CheckLevel::Note));
+    format!("problems: {problems}, warnings: {warnings}, notes: {notes}")
 }

@@ -16,6 +16,8 @@ pub mod report;
 pub mod simulate;
 
 #[cfg(feature = "dpdk")]
+mod foreign;
+#[cfg(feature = "dpdk")]
 mod frame_args;
 #[cfg(feature = "dpdk")]
 mod listener_args;
@@ -31,6 +33,8 @@ pub mod agent;
 #[cfg(feature = "dpdk")]
 pub mod doctor;
 #[cfg(feature = "dpdk")]
+mod endpoints;
+#[cfg(feature = "dpdk")]
 pub mod lab;
 #[cfg(feature = "dpdk")]
 pub mod ports;
@@ -42,6 +46,10 @@ pub mod reflect;
 pub mod run;
 #[cfg(feature = "dpdk")]
 pub mod send;
+#[cfg(feature = "dpdk")]
+pub mod testbed;
+#[cfg(feature = "dpdk")]
+pub mod tune;
 
 /// The error of a command: what failed, on what, why, and what to do.
 pub struct CommandError(String);
@@ -59,9 +67,9 @@ impl fmt::Display for CommandError {
     }
 }
 
-/// Errors of the libraries are complete sentences; this appends their causes.
-impl<E: std::error::Error> From<E> for CommandError {
-    fn from(error: E) -> Self {
+impl CommandError {
+    /// The error of a library. Its errors are complete sentences; this appends their causes.
+    pub fn from_ref(error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
@@ -72,6 +80,12 @@ impl<E: std::error::Error> From<E> for CommandError {
             cause = inner.source();
         }
         CommandError(text)
+    }
+}
+
+impl<E: std::error::Error> From<E> for CommandError {
+    fn from(error: E) -> Self {
+        CommandError::from_ref(&error)
     }
 }
 
@@ -105,16 +119,29 @@ fn terminal_width() -> u16 {
     terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
 }
 
-/// A flag that Ctrl-C and SIGTERM set. A second signal ends the program at once, without cleaning up.
+/// A flag that Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) set. A second signal ends the program at once, without cleaning up.
+///
+/// SIGHUP is left as it is where it is ignored, as `nohup` has it.
 #[cfg(feature = "dpdk")]
 pub fn interrupt_flag() -> Result<std::sync::Arc<std::sync::atomic::AtomicBool>, CommandError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
     let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        if signal == SIGHUP && is_ignored(signal) {
+            continue;
+        }
         // Registered before the flag is: it acts only if an earlier signal set the flag.
         signal_hook::flag::register_conditional_shutdown(signal, 130, flag.clone())?;
         signal_hook::flag::register(signal, flag.clone())?;
     }
     Ok(flag)
+}
+
+/// Whether this process ignores a signal (proc_pid_status(5), SigIgn).
+#[cfg(feature = "dpdk")]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reporter::analysis::analyse;
 use reporter::archive::Archive;
-use reporter::render::{render_run, terminal};
+use reporter::render::{Export, render_run_with, terminal};
 use serde_json::json;
 
 use super::{CommandError, terminal_width};
@@ -23,6 +24,11 @@ FILES
   results.prom     the same as OpenMetrics text, for Prometheus and Grafana
   figures/         each figure as SVG, and its numbers as CSV
 
+  --export adds files for other projects:
+  export.cdm.ndjson   cdm: crucible's common data model, for OpenSearch
+  export.csit.jsonl   csit: the result model of FD.io CSIT (mrr, ndr-pdr and
+                      kernel streams)
+
 All files are derived from results.jsonl and can be written again at any time.
 Damaged lines are listed, and the rest is reported.
 
@@ -37,16 +43,25 @@ pub struct ReportArgs {
     /// Where to write [default: the run directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Also write the run in the format of another project
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', value_parser = export())]
+    export: Vec<Export>,
     /// Print one JSON object: the analysis, the damaged lines and the files
     #[arg(long)]
     json: bool,
+}
+
+/// Reads the name of an export.
+fn export() -> impl TypedValueParser<Value = Export> {
+    let named = |name: String| Export::ALL.into_iter().find(|export| export.name() == name);
+    PossibleValuesParser::new(Export::ALL.map(Export::name)).try_map(move |name| named(name).ok_or("no such format"))
 }
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     let archive = Archive::read(&args.run)?;
     let into = args.out.as_deref().unwrap_or(&args.run);
-    let rendered = render_run(&archive, into)?;
+    let rendered = render_run_with(&archive, &args.export, into)?;
     if args.json {
         let damaged: Vec<_> = archive.damaged.iter().map(|d| json!({ "file": d.file, "line": d.line, "why": d.why })).collect();
         let object = json!({

@@ -1,23 +1,29 @@
 //! `linerate run`: measures all pairs of a testbed and writes the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::PortSpec;
+use dataplane::{DataplaneError, PortSpec};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reporter::archive::{Archive, RunDirectory};
+use reporter::archive::{Archive, RunDirectory, RunLock, changed_input};
+use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
-use testbed::conductor::{Claims, Conductor, Done, Observer, RunEnd, StepInfo, describe};
+use testbed::conductor::{
+    AGENT_CHECK, Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
+};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
-use testbed::topology::Testbed;
+use testbed::preflight::CheckLevel;
+use testbed::topology::{Testbed, measured_difference};
 
-use super::{CommandError, Format, terminal_width};
+use super::{CommandError, Format, endpoints, foreign, terminal_width};
+use crate::output::printable;
 
 /// Measure every pair of endpoints with DPDK and with the kernel, and write one report
 #[derive(Debug, Args)]
@@ -71,15 +77,43 @@ pub struct RunArgs {
     /// Continue an interrupted run with its own plan
     #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "full", "plan", "out"])]
     resume: Option<PathBuf>,
-    /// Measure on this port although it carries the default route or the ssh session of its machine
-    #[arg(long, value_name = "PORT")]
-    force: Vec<PortSpec>,
+    /// Measure although a check found a problem; with a port, measure on this port although it carries the default route or the ssh session of its
+    /// machine
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "")]
+    force: Vec<Force>,
     /// Print what would be measured, and stop
     #[arg(long)]
     dry_run: bool,
     /// Print the outcome as one JSON object on standard output
     #[arg(long)]
     json: bool,
+}
+
+/// What `--force` allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Force {
+    /// Problems that the checks of the testbed found.
+    Problems,
+    /// A port that carries traffic which must not stop.
+    Port(PortSpec),
+}
+
+impl FromStr for Force {
+    type Err = DataplaneError;
+
+    fn from_str(text: &str) -> Result<Self, DataplaneError> {
+        if text.is_empty() { Ok(Force::Problems) } else { text.parse().map(Force::Port) }
+    }
+}
+
+impl RunArgs {
+    fn forced_ports(&self) -> Vec<PortSpec> {
+        let ports = self.force.iter().filter_map(|force| match force {
+            Force::Port(port) => Some(port.clone()),
+            Force::Problems => None,
+        });
+        ports.collect()
+    }
 }
 
 /// What `--json` prints.
@@ -98,7 +132,10 @@ struct Summary {
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
-    // Plan, testbed, run directory, lab and endpoints are checked before anything is measured.
+    if let Some(directory) = &args.resume {
+        foreign::ask_before_executing(directory)?;
+    }
+    // Plan, testbed, endpoints, run directory and lab are checked before anything is measured.
     let plan = plan(args)?;
     let given = given_testbed(args)?;
     let program = std::env::current_exe()?;
@@ -107,60 +144,174 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     if args.dry_run {
         return dry_run(args, &plan, given.as_ref(), measurements);
     }
-    if given.is_none() {
-        // The lab needs root. Without it this fails, before the run directory is created.
-        Lab::sweep_dead()?;
+    match given {
+        Some(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
+        None => in_the_lab(args, &plan, &program, &interrupted),
     }
-    // A lab belongs to its run alone; the interfaces of a testbed can be asked for by two runs at once.
-    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed)).transpose()?;
-    let (mut directory, done) = directory(args, &plan)?;
-    let (lab, testbed) = match given {
-        Some(testbed) => (None, testbed),
-        None => {
-            let lab = Lab::up(LabOptions::default())?;
-            let testbed = Testbed::of_lab(&lab, &program);
-            (Some(lab), testbed)
+}
+
+/// A run on the endpoints of a file. Nothing is measured before each of them is ready.
+fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+    let started = endpoints::agents(testbed, interrupted);
+    // The interfaces of a testbed can be asked for by two runs at once. Where that is refused, nothing is written.
+    let (agents, claims) = match started {
+        Ok(None) => return Ok(ended_early()),
+        Ok(Some(mut agents)) => {
+            let claims = Claims::of(plan, testbed, &mut agents, interrupted)?;
+            (Ok(agents), claims)
         }
+        Err(error) => (Err(error), Claims::default()),
     };
+    let (mut directory, done, lock) = directory(args, plan)?;
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    let environment = match describe(&testbed, &args.force, &interrupted) {
-        Ok(environment) => Some(environment),
-        // Ctrl-C has the same effect before the first measurement as during one.
-        Err(AgentError::Interrupted { .. }) => None,
-        Err(error) => {
-            return Err(CommandError::new(format!(
-                "{error}; nothing was measured: fix this, then start with `linerate run --resume {}`",
-                directory.path().display()
-            )));
-        }
-    };
-
+    let ready = agents.and_then(|mut agents| Ok((describe_ready(args, plan, testbed, &mut agents, interrupted)?, agents)));
+    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, &directory))?;
+    agents.end_local(testbed);
     let started = Instant::now();
-    let end = match &environment {
+    let end = match environment {
         Some(environment) => {
-            directory.write_environment(environment)?;
-            measure(&plan, &testbed, &mut directory, &interrupted, &done, args.json)
+            directory.write_environment(&environment)?;
+            measure(plan, testbed, &mut agents, &mut directory, interrupted, &done, args.json)
+        }
+        None => Ok(RunEnd::Interrupted),
+    };
+    agents.end();
+    drop((claims, lock));
+    finish(args, directory, end, started.elapsed(), Ok(()))
+}
+
+/// What each endpoint is, after the checks of the testbed. `None`: the user ended it.
+fn describe_ready(
+    args: &RunArgs,
+    plan: &Plan,
+    testbed: &Testbed,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Option<Environment>, CommandError> {
+    let places = check_testbed(testbed, Some(plan), agents, &[], interrupted);
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    // An agent that gave no sensible answer is not asked again.
+    let unanswered = |place: &PlaceChecks| place.problems().any(|check| check.subject == AGENT_CHECK);
+    if places.iter().any(unanswered) {
+        stop_for_problems(&places, false)?;
+    }
+    match describe(testbed, &args.forced_ports(), agents, interrupted) {
+        Err(AgentError::Interrupted { .. }) => Ok(None),
+        // Before the problems: it names the port that would cut a machine off.
+        Err(error) => Err(error.into()),
+        Ok(environment) => {
+            stop_for_problems(&places, args.force.contains(&Force::Problems))?;
+            Ok(Some(environment))
+        }
+    }
+}
+
+/// A run in the lab, which belongs to it alone.
+fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+    // The lab needs root. Without it this fails, before the run directory is created.
+    Lab::sweep_dead()?;
+    let (mut directory, done, lock) = directory(args, plan)?;
+    let lab = Lab::up(LabOptions::default())?;
+    let testbed = Testbed::of_lab(&lab, program);
+    directory.write_plan(&plan.source)?;
+    directory.write_testbed(&testbed.source)?;
+    let described = match endpoints::agents(&testbed, interrupted) {
+        Ok(Some(mut agents)) => match describe(&testbed, &args.forced_ports(), &mut agents, interrupted) {
+            Ok(environment) => {
+                agents.end_local(&testbed);
+                Ok(Some((environment, agents)))
+            }
+            // Ctrl-C has the same effect before the first measurement as during one.
+            Err(AgentError::Interrupted { .. }) => Ok(None),
+            Err(error) => Err(CommandError::from(error)),
+        },
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let described = described.map_err(|error| nothing_measured(&error, &directory))?;
+    let started = Instant::now();
+    let end = match described {
+        Some((environment, mut agents)) => {
+            directory.write_environment(&environment)?;
+            measure(plan, &testbed, &mut agents, &mut directory, interrupted, &done, args.json)
         }
         None => Ok(RunEnd::Interrupted),
     };
     let measured = started.elapsed();
     // The lab is removed before anything else can fail.
-    let lab_gone = lab.map_or(Ok(()), Lab::down);
+    let lab_gone = lab.down().map_err(CommandError::from);
+    drop(lock);
+    finish(args, directory, end, measured, lab_gone)
+}
+
+/// Writes the report of what was measured, however the run ended.
+fn finish(
+    args: &RunArgs,
+    directory: RunDirectory,
+    end: Result<RunEnd, ConductError>,
+    measured: Duration,
+    removed: Result<(), CommandError>,
+) -> Result<ExitCode, CommandError> {
     let records_kept = directory.path().to_owned();
     directory.sync()?;
     let archive = Archive::read(&records_kept)?;
     let rendered = reporter::render::render_run(&archive, &records_kept);
+    foreign::give_back(&records_kept);
     print(args, &archive, rendered.is_ok(), &end, measured)?;
-    let end = end?;
+    let resume = format!("continue with `linerate run --resume {}`", records_kept.display());
+    let end = end.map_err(|error| CommandError::new(format!("{}; every finished record is kept: {resume}", CommandError::from(error))))?;
     rendered?;
-    lab_gone?;
-    let measured = archive.records.iter().any(|record| record.verdict.state != State::Failed);
+    removed?;
+    let any = |states: &[State]| archive.records.iter().any(|record| states.contains(&record.verdict.state));
+    let measured = any(&[State::Valid, State::Invalid]);
+    if measured && !any(&[State::Valid]) {
+        eprintln!("warning: no record is valid, so the run has no result: the report gives the reason of each");
+    }
     Ok(match end {
         RunEnd::Complete if measured => ExitCode::SUCCESS,
         RunEnd::Complete => ExitCode::FAILURE,
-        RunEnd::Interrupted => ExitCode::from(130),
+        RunEnd::Interrupted => {
+            eprintln!("linerate: interrupted: {resume}");
+            ExitCode::from(130)
+        }
     })
+}
+
+/// The user ended the run before its directory was made.
+fn ended_early() -> ExitCode {
+    eprintln!("linerate: interrupted before the first measurement; nothing was written");
+    ExitCode::from(130)
+}
+
+/// The error of a run that stops before its first measurement. The run directory notes it too.
+fn nothing_measured(error: &CommandError, directory: &RunDirectory) -> CommandError {
+    if let Err(unwritten) = directory.write_stopped(&error.to_string()) {
+        return CommandError::new(format!("{error}; {}", CommandError::from(unwritten)));
+    }
+    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.path().display());
+    CommandError::new(format!("{error}; nothing was measured: {resume} (and --testbed FILE if the testbed file was wrong)"))
+}
+
+/// Prints the warnings of a testbed. A problem stops the run, unless the user forces it.
+fn stop_for_problems(places: &[PlaceChecks], forced: bool) -> Result<(), CommandError> {
+    for place in places {
+        for check in place.checks.iter().filter(|check| check.severity == CheckLevel::Warning) {
+            eprintln!("warning: {}", endpoints::in_one_line(&place.place, check));
+        }
+    }
+    let problems: Vec<String> =
+        places.iter().flat_map(|place| place.problems().map(|check| endpoints::in_one_line(&place.place, check))).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    if forced {
+        problems.iter().for_each(|problem| eprintln!("problem: {problem}"));
+        return Ok(());
+    }
+    Err(CommandError::new(format!("{} (--force measures all the same)", problems.join("\nlinerate: "))))
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
@@ -176,44 +327,54 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-/// The testbed of `--testbed`; for a resumed run, the testbed that it started on. `None` is the built-in lab.
+/// The testbed of `--testbed`; for a resumed run, the testbed that it started on, with corrections that `--testbed` makes to the way to its endpoints.
+/// `None` is the built-in lab.
 fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
     let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
     let Some(directory) = &args.resume else { return Ok(named) };
     let kept = Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))?;
-    match named {
-        Some(named) if named.source != kept.source => Err(CommandError::new(format!(
-            "{}: the run started on another testbed (`{}`), and a run has one testbed: leave out --testbed to continue it, or start a new run",
+    let Some(named) = named else { return Ok((!kept.is_the_lab()).then_some(kept)) };
+    let has_records = !Archive::read(directory)?.records.is_empty();
+    match measured_difference(&kept, &named).filter(|_| has_records) {
+        Some(difference) => Err(CommandError::new(format!(
+            "{}: the run started on another testbed (`{}`): {difference}; a run has one testbed: leave out --testbed to continue it, or start a new run",
             directory.display(),
             kept.name
         ))),
-        _ if kept.is_the_lab() => Ok(None),
-        _ => Ok(Some(kept)),
+        None => Ok((!named.is_the_lab()).then_some(named)),
     }
 }
 
-fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done), CommandError> {
+/// The run directory, what is measured in it, and the lock that keeps others from writing to it.
+fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done, RunLock), CommandError> {
     if let Some(path) = &args.resume {
+        let lock = RunLock::take(path)?;
         let (directory, records) = RunDirectory::resume(path)?;
-        return Ok((directory, Done::of(&records)));
+        if let Some(changed) = changed_input(path, &records)? {
+            return Err(changed.into());
+        }
+        return Ok((directory, Done::of(&records), lock));
     }
     let path = args.out.clone().unwrap_or_else(|| {
         let now = jiff::Zoned::now();
         PathBuf::from("runs").join(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), plan.name))
     });
-    Ok((RunDirectory::create(&path)?, Done::default()))
+    let directory = RunDirectory::create(&path)?;
+    let lock = RunLock::take(&path)?;
+    Ok((directory, Done::default(), lock))
 }
 
 fn measure(
     plan: &Plan,
     testbed: &Testbed,
+    agents: &mut EndpointAgents,
     directory: &mut RunDirectory,
     interrupted: &AtomicBool,
     done: &Done,
     quiet: bool,
-) -> Result<RunEnd, testbed::conductor::ConductError> {
+) -> Result<RunEnd, ConductError> {
     let mut bar = Bar::new(quiet);
-    let end = Conductor { plan, testbed, directory, interrupted, observer: &mut bar }.run(done);
+    let end = Conductor { plan, testbed, agents, directory, interrupted, observer: &mut bar }.run(done);
     bar.bar.finish_and_clear();
     end
 }
@@ -255,7 +416,7 @@ impl Observer for Bar {
         if record.verdict.state == State::Failed {
             let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
             let line = format!("failed: {}: {}", self.title, reasons.join("; "));
-            if self.lines { eprintln!("{line}") } else { self.bar.println(line) }
+            if self.lines { eprintln!("{line}") } else { self.bar.println(printable(&line)) }
         }
     }
 
@@ -268,7 +429,7 @@ fn print(
     args: &RunArgs,
     archive: &Archive,
     rendered: bool,
-    end: &Result<RunEnd, testbed::conductor::ConductError>,
+    end: &Result<RunEnd, ConductError>,
     measured: Duration,
 ) -> Result<(), CommandError> {
     let count = |state: State| archive.records.iter().filter(|record| record.verdict.state == state).count();

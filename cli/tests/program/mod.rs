@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod device;
+pub mod host;
 pub mod pcap;
+pub mod sshd;
 pub mod veth;
 
 use std::io::{BufRead, BufReader};
@@ -67,6 +69,16 @@ impl Background {
     /// Waits until it has said this on standard error.
     pub fn wait_for_words(&self, words: &str, limit: Duration) {
         wait_for(&format!("`{words}` on standard error"), limit, || self.said.lock().unwrap().contains(words));
+    }
+
+    /// What it has written to standard error until now.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Whether its standard error is closed, which it is when the program has ended.
+    pub fn has_ended(&self) -> bool {
+        self.reader.is_finished()
     }
 
     pub fn signal(&self, signal: Signal) {

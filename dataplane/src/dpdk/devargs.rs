@@ -138,6 +138,22 @@ impl PortSpec {
         self
     }
 
+    /// The same port with further devargs, such as `txqs_min_inline=0`. A key that the port has already gets the new value.
+    ///
+    /// # Errors
+    /// The result is not a port.
+    pub fn with_arguments(self, more: &str) -> Result<PortSpec, DataplaneError> {
+        if more.is_empty() {
+            return Ok(self);
+        }
+        let replaced = |key: &str| arguments(more).any(|(other, _)| other == key);
+        let kept =
+            top_level_parts(&self.args).filter(|part| !part.is_empty() && !replaced(part.split_once('=').map_or(part, |(key, _)| key)));
+        let bus = if self.bus == Bus::Auxiliary { "auxiliary:" } else { "" };
+        let parts: Vec<&str> = std::iter::once(self.name.as_str()).chain(kept).chain([more]).collect();
+        format!("{bus}{}", parts.join(",")).parse()
+    }
+
     /// The same port with buffers for frames of up to `largest`. Ports that share buffers with the kernel need their size when they are created. A
     /// size that the user gave is kept.
     pub fn with_frames(mut self, largest: FrameSize) -> PortSpec {
@@ -283,6 +299,15 @@ mod tests {
         assert_eq!((short.name(), short.is_software()), ("0000:03:00.1", false));
         let vhost: PortSpec = "net_vhost0,iface=lr.sock,queues=1".parse().unwrap();
         assert_eq!((vhost.software_driver(), vhost.argument("iface"), vhost.argument("path")), (Some("net_vhost"), Some("lr.sock"), None));
+    }
+
+    #[test]
+    fn further_devargs_replace_those_of_the_same_key() {
+        let with = |text: &str, more: &str| text.parse::<PortSpec>().unwrap().with_arguments(more).map(|port| port.to_string());
+        assert_eq!(with("03:00.0,representor=vf[0,1],tx_pp=500", "tx_pp=0,x=1").unwrap(), "0000:03:00.0,representor=vf[0,1],tx_pp=0,x=1");
+        assert_eq!(with("auxiliary:mlx5_core.sf.4", "txqs_min_inline=0").unwrap(), "auxiliary:mlx5_core.sf.4,txqs_min_inline=0");
+        assert_eq!(with("net_null0", "").unwrap(), "net_null0");
+        assert!(with("net_null0", "a= b").is_err());
     }
 
     #[test]

@@ -13,11 +13,11 @@ use super::installed_drivers;
 use super::mbuf::Mbuf;
 use crate::error::DataplaneError;
 
-/// Mbufs that each lcore's mempool cache is refilled to.
-const CACHE: u32 = 256;
+/// Mbufs that each lcore's mempool cache is refilled to, where nothing else is asked for.
+pub(crate) const DEFAULT_CACHE: u16 = 256;
 
-/// The most mbufs that the cache of one lcore can hold: it is flushed above this (rte_mempool.c, CACHE_FLUSHTHRESH_MULTIPLIER).
-const MOST_CACHED: u32 = CACHE * 3 / 2;
+/// The largest cache (RTE_MEMPOOL_CACHE_MAX_SIZE).
+pub const MOST_MEMPOOL_CACHE: u16 = 512;
 
 /// What a pool has to hold at the same time.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +27,14 @@ pub(crate) struct PoolSize {
     /// Poll loops of the port. Each is an lcore, and mbufs in the cache of one cannot be used by another. A poll loop of a later run can be
     /// another lcore than that of an earlier one, so every pool needs room for all caches.
     pub(crate) lcores: u32,
+    /// Mbufs that the cache of each is refilled to.
+    pub(crate) cache: u16,
 }
 
 impl PoolSize {
     fn mbufs(self) -> u32 {
-        self.in_use + self.lcores * MOST_CACHED
+        // A cache is flushed above one and a half times its size (rte_mempool.c, CACHE_FLUSHTHRESH_MULTIPLIER).
+        self.in_use + self.lcores * (u32::from(self.cache) * 3 / 2)
     }
 }
 
@@ -71,7 +74,7 @@ impl Pool {
         // SOCKET_ID_ANY is −1. Without huge pages, EAL has all memory as that of node 0.
         let node = node.filter(|_| eal.has_huge_pages()).and_then(|node| i32::try_from(node).ok()).unwrap_or(-1);
         // SAFETY: EAL is initialised while `eal` lives; the name is copied by DPDK.
-        let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, CACHE, 0, room16, node) };
+        let raw = unsafe { sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, u32::from(size.cache), 0, room16, node) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Pool { memory: Arc::new(Memory { raw, _eal: Arc::clone(eal) }) }),
             // Pools are rings, by a driver of their own.

@@ -37,6 +37,7 @@ pub use eswitch::{PortName, Represented};
 pub use info::PortInfo;
 pub use isolation::IsolatedFrames;
 pub use mbuf::Mbuf;
+pub use mempool::MOST_MEMPOOL_CACHE;
 pub use pci_device::KernelDriver;
 pub use port::Port;
 pub use port_options::PortOptions;

@@ -13,7 +13,7 @@ use super::eal::Eal;
 use super::info::PortInfo;
 use super::link::{self, Link};
 use super::mbuf::TimeFields;
-use super::mempool::{Pool, PoolSize};
+use super::mempool::{DEFAULT_CACHE, Pool, PoolSize};
 use super::port_options::PortOptions;
 use super::queue::{FreeTarget, MAX_BURST, RxQueue, TxQueue};
 use super::rings::Descriptors;
@@ -35,6 +35,8 @@ pub struct Port {
     /// Mbufs to send, by queue and by frame size, created with the first plan that needs them. They stay until the port is closed, because
     /// the driver can hold mbufs of an earlier run.
     tx_pools: Vec<Vec<Pool>>,
+    /// Of every pool.
+    mempool_cache: u16,
     eal: Arc<Eal>,
     time_fields: TimeFields,
     info: PortInfo,
@@ -96,14 +98,14 @@ const MBUF_ROOM: u32 = 24;
 const IN_BURSTS: u32 = 2 * MAX_BURST as u32;
 
 /// The size of the receive pool of a port. Received mbufs are in receive rings, and a reflector's in transmit rings too.
-fn rx_pool_size(descriptors: Descriptors, queues: u32) -> PoolSize {
+fn rx_pool_size(descriptors: Descriptors, queues: u32, cache: u16) -> PoolSize {
     let of_queue = u32::from(descriptors.rx) + u32::from(descriptors.tx) + IN_BURSTS;
-    PoolSize { in_use: of_queue * queues, lcores: queues }
+    PoolSize { in_use: of_queue * queues, lcores: queues, cache }
 }
 
 /// The size of a transmit pool, which serves one queue.
-fn tx_pool_size(descriptors: u16, queues: u32) -> PoolSize {
-    PoolSize { in_use: u32::from(descriptors) + IN_BURSTS, lcores: queues }
+fn tx_pool_size(descriptors: u16, queues: u32, cache: u16) -> PoolSize {
+    PoolSize { in_use: u32::from(descriptors) + IN_BURSTS, lcores: queues, cache }
 }
 
 impl Port {
@@ -115,7 +117,8 @@ impl Port {
         let descriptors = setup::check(&device, spec, &options)?;
         let bytes = (options.max_frame.without_fcs() + MBUF_ROOM).max(spec.frame_buffers().map_or(0, |(size, _)| size));
         let queues = u32::from(options.queues.get());
-        let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues), bytes, device.numa_node())?;
+        let mempool_cache = options.mempool_cache.unwrap_or(DEFAULT_CACHE);
+        let rx_pool = Pool::new(eal, spec.name(), rx_pool_size(descriptors, queues, mempool_cache), bytes, device.numa_node())?;
         device.keep(&rx_pool);
         let (info, time_fields) = setup::start(&mut device, spec, &options, descriptors, &rx_pool)?;
         let id = device.id();
@@ -125,7 +128,7 @@ impl Port {
         let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number)) };
         let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
         let tx_pools = queues.iter().map(|_| Vec::new()).collect();
-        Ok(Port { queues, device, rx_pool, tx_pools, eal: Arc::clone(eal), time_fields, info })
+        Ok(Port { queues, device, rx_pool, tx_pools, mempool_cache, eal: Arc::clone(eal), time_fields, info })
     }
 
     /// The source address of the frames that the port sends: its own, so that returned frames reach it, or another where the kernel would keep
@@ -211,7 +214,7 @@ impl Port {
             });
         }
         let bytes = self.info.max_frame.without_fcs() + MBUF_ROOM;
-        let size = tx_pool_size(self.info.tx_descriptors, u32::from(self.info.queues));
+        let size = tx_pool_size(self.info.tx_descriptors, u32::from(self.info.queues), self.mempool_cache);
         for pools in &mut self.tx_pools {
             for (at, template) in templates.iter().enumerate() {
                 if pools.len() == at {
@@ -274,16 +277,16 @@ mod tests {
     #[test]
     fn a_full_transmit_ring_and_the_caches_of_all_lcores_leave_mbufs_for_the_next_burst() {
         let ring_and_burst = usize::from(DESCRIPTORS) + 64;
-        assert_eq!(taken_by_the_last_lcore(tx_pool_size(DESCRIPTORS, QUEUES as u32)), ring_and_burst);
+        assert_eq!(taken_by_the_last_lcore(tx_pool_size(DESCRIPTORS, QUEUES as u32, DEFAULT_CACHE)), ring_and_burst);
         // Without room for the caches there are too few for a driver that frees mbufs when 992 of 1024 descriptors are in use.
-        assert!(taken_by_the_last_lcore(PoolSize { in_use: 2047, lcores: 0 }) < 992);
+        assert!(taken_by_the_last_lcore(PoolSize { in_use: 2047, lcores: 0, cache: DEFAULT_CACHE }) < 992);
     }
 
     #[test]
     fn a_pool_that_has_fewer_mbufs_than_a_burst_gives_those() {
         let eal = Eal::for_tests();
         // This thread is not an lcore, so it has no cache.
-        let pools = [Pool::new(&eal, "a test", PoolSize { in_use: 390, lcores: 0 }, 64, None).unwrap()];
+        let pools = [Pool::new(&eal, "a test", PoolSize { in_use: 390, lcores: 0, cache: DEFAULT_CACHE }, 64, None).unwrap()];
         let mut held: Vec<Slots> = (0..6).map(|_| Slots::new()).collect();
         let most: Vec<Burst<'_>> = held.iter_mut().filter_map(|slots| Burst::take(&pools[0], slots, 64)).collect();
         assert_eq!(most.iter().map(Burst::len).sum::<usize>(), 384);

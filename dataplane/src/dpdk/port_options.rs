@@ -25,6 +25,9 @@ pub struct PortOptions {
     /// Use RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE where the port has it. It excludes frames of several sizes
     /// ([`SendPlan::traffic`](crate::SendPlan::traffic)), because each size has its own pool.
     pub fast_free: bool,
+    /// Mbufs that the cache of each poll loop is refilled to, in every mempool of the port; `None` for linerate's default. 0 is no cache.
+    #[serde(default)]
+    pub mempool_cache: Option<u16>,
     /// Let the port hold frames until their send time, for [`Pacing::SendOnTimestamp`](crate::Pacing). Drivers choose a slower transmit
     /// function then.
     #[serde(default)]
@@ -52,6 +55,7 @@ impl Default for PortOptions {
             promiscuous: false,
             isolate: None,
             fast_free: true,
+            mempool_cache: None,
             send_on_timestamp: false,
             arrival_times: false,
         }

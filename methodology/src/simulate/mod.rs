@@ -1,4 +1,4 @@
-//! A device whose answer is known, and a measurer that tries it in simulated time.
+//! A device whose answer is known, and a measurer that tries it in simulated time; [`Surface`]s for the search of a setting.
 //!
 //! # The model
 //! Frames arrive at a constant rate within each segment of a trial and are served at the device's capacity from one first-in,
@@ -15,9 +15,11 @@ mod fluid;
 mod measurer;
 mod parse;
 mod summary;
+mod surface;
 
 pub use chance::pass_probability;
 pub use device::{Band, Device, Livelock, Periodic};
 pub use measurer::SimulatedMeasurer;
 pub use parse::DeviceError;
 pub use summary::{GoalSummary, NamedResults, SimulateError, SimulationRequest, SimulationSummary, simulate};
+pub use surface::{Disturbance, Surface, SurfaceRun};

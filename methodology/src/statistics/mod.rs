@@ -29,6 +29,7 @@ pub use confidence::{geometric_mean_interval, median_interval, ratio_interval};
 pub use correction::{benjamini_hochberg, holm};
 pub use course::{Course, Drift, Level, SHORTEST_LEVEL, Step};
 pub use delays::{ipdv, pdv, summarise_delays};
+pub(crate) use distribution::{lower_t, quantile_t};
 pub use interval::{Interval, IntervalMethod, NoInterval};
 pub use kind_effects::{KindEffect, KindEffects, NoEffectTest, NotEnoughPairs, PairObservation, kind_effects};
 pub use log_difference::{LogDifference, LogSpread, POWER};

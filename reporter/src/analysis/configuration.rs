@@ -35,6 +35,14 @@ pub enum Setting {
     RxDescriptors,
     /// Descriptors of each transmit queue, where the plan set them.
     TxDescriptors,
+    /// Mbufs of each mempool cache, where the plan set them.
+    MempoolCache,
+    /// Whether ports freed sent mbufs the fast way, where they did not.
+    FastFree,
+    /// Further devargs of the sender's port.
+    SenderDevargs,
+    /// Further devargs of the receiver's port.
+    ReceiverDevargs,
     /// Parallel connections; absent is one.
     Streams,
     /// Traffic ran the other way at the same time.
@@ -58,7 +66,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 12] = [
+const KEYS: [(Setting, &str); 16] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -66,6 +74,10 @@ const KEYS: [(Setting, &str); 12] = [
     (Setting::Pacing, "pacing"),
     (Setting::RxDescriptors, "rx_descriptors"),
     (Setting::TxDescriptors, "tx_descriptors"),
+    (Setting::MempoolCache, "mempool_cache"),
+    (Setting::FastFree, "fast_free"),
+    (Setting::SenderDevargs, "sender_devargs"),
+    (Setting::ReceiverDevargs, "receiver_devargs"),
     (Setting::Streams, "streams"),
     (Setting::Bidirectional, "bidirectional"),
     (Setting::TargetRate, "target_bps"),
@@ -118,6 +130,10 @@ impl Configuration {
             (Setting::Pacing, value) => Some(format!("paced by {value}")),
             (Setting::RxDescriptors, value) => Some(format!("{value} receive descriptors")),
             (Setting::TxDescriptors, value) => Some(format!("{value} transmit descriptors")),
+            (Setting::MempoolCache, value) => Some(format!("mempool cache {value}")),
+            (Setting::FastFree, value) => Some(format!("fast free {value}")),
+            (Setting::SenderDevargs, value) => Some(format!("sender {value}")),
+            (Setting::ReceiverDevargs, value) => Some(format!("receiver {value}")),
             (Setting::Streams, value) => Some(format!("{value} streams")),
             (Setting::Bidirectional, _) => Some("both directions at once".to_owned()),
             (Setting::TargetRate, SettingValue::Number(bps)) => {
@@ -136,7 +152,8 @@ impl Configuration {
 
     /// What is set up beside the burst: `2 → 4 queues, 1000 flows`.
     pub fn setup_in_words(&self) -> String {
-        let settings = [Setting::Flows, Setting::Pacing, Setting::RxDescriptors, Setting::TxDescriptors];
+        let of_ports = [Setting::MempoolCache, Setting::FastFree, Setting::SenderDevargs, Setting::ReceiverDevargs];
+        let settings = [Setting::Flows, Setting::Pacing, Setting::RxDescriptors, Setting::TxDescriptors].into_iter().chain(of_ports);
         let parts = [Some(self.queues_in_words())].into_iter().chain(settings.map(|setting| self.part(setting)));
         parts.flatten().collect::<Vec<_>>().join(", ")
     }

@@ -3,22 +3,28 @@
 //! ```text
 //! runs/<time>-<name>/
 //!   plan.toml testbed.toml   as given
-//!   environment.json         per endpoint
+//!   environment.json         per endpoint, when the run began or was last continued
+//!   environment-1.json …     the same of its earlier parts; also testbed-1.toml … where it was corrected
 //!   results.jsonl            one record a line: authoritative
 //!   raw/                     the tools' own output
+//!   stopped.txt              why nothing was measured, where a run stopped before its first measurement
 //! ```
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
 mod error;
 mod histogram;
+mod inputs;
+mod lock;
 mod read;
 mod run_directory;
 mod versions;
 
 pub use error::ArchiveError;
 pub use histogram::HistogramError;
-pub(crate) use read::read_raw;
+pub use inputs::{ChangedInput, changed_input};
+pub use lock::RunLock;
 pub use read::{Archive, DamagedLine};
+pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 
 /// One record a line; the file that everything else is derived from.
@@ -29,5 +35,7 @@ pub const PLAN_FILE: &str = "plan.toml";
 pub const TESTBED_FILE: &str = "testbed.toml";
 /// What each endpoint was when the run began.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
+/// Why a run stopped before its first measurement.
+pub const STOPPED_FILE: &str = "stopped.txt";
 /// The folder of the tools' own output.
 pub const RAW_FOLDER: &str = "raw";

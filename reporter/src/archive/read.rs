@@ -5,14 +5,16 @@ use std::path::{Component, Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::histogram::decode_histogram;
 use super::versions::{self, is_known};
-use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, TESTBED_FILE};
+use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::read_regular;
 use crate::record::{Record, RecordId, SchemaVersion};
+use crate::tuned::{SCALING_FILE, Scaling, TUNE_FILE, TuneRun};
 
 /// Twenty million records.
 pub(super) const RESULTS_LIMIT: u64 = 64 << 30;
@@ -34,6 +36,10 @@ pub struct Archive {
     pub plan: Option<String>,
     /// `testbed.toml` as it was given.
     pub testbed: Option<String>,
+    /// The search whose trials the records are; absent where they are those of a plan.
+    pub tuned: Option<TuneRun>,
+    /// How the rate grew with queues; absent where the run does not say.
+    pub scaling: Option<Scaling>,
     /// Where it was read from.
     pub directory: PathBuf,
 }
@@ -74,7 +80,9 @@ impl Archive {
         let environment = read_environment(directory, &mut damaged)?;
         let plan = read_optional(directory, PLAN_FILE, &mut damaged)?;
         let testbed = read_optional(directory, TESTBED_FILE, &mut damaged)?;
-        Ok(Archive { records, damaged, environment, plan, testbed, directory: directory.to_owned() })
+        let tuned = read_json(directory, TUNE_FILE, &mut damaged)?;
+        let scaling = read_json(directory, SCALING_FILE, &mut damaged)?;
+        Ok(Archive { records, damaged, environment, plan, testbed, tuned, scaling, directory: directory.to_owned() })
     }
 
     /// The tool's own output that a record points to; absent where it points to none.
@@ -94,6 +102,12 @@ pub(crate) fn read_raw(directory: &Path, path: &str) -> Result<Vec<u8>, ArchiveE
         return Err(ArchiveError::OutsideTheRun(path.to_owned()));
     }
     read_regular(directory, path, RAW_LIMIT).map_err(|error| ArchiveError::io(&directory.join(path), "read", error))
+}
+
+/// Why a run stopped before its first measurement, where it says so.
+pub(crate) fn read_stopped(directory: &Path) -> Option<String> {
+    let bytes = read_regular(directory, STOPPED_FILE, RAW_LIMIT).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned()).filter(|why| !why.is_empty())
 }
 
 /// The records of `results.jsonl`, and the lines that are none.
@@ -200,6 +214,17 @@ fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<
         }
         Err(error) => {
             damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: error.line(), why: without_line(&error) });
+            Ok(None)
+        }
+    }
+}
+
+fn read_json<T: DeserializeOwned>(directory: &Path, name: &str, damaged: &mut Vec<DamagedLine>) -> Result<Option<T>, ArchiveError> {
+    let Some(text) = read_optional(directory, name, damaged)? else { return Ok(None) };
+    match serde_json::from_str(&text) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            damaged.push(DamagedLine { file: name.to_owned(), line: error.line(), why: without_line(&error) });
             Ok(None)
         }
     }

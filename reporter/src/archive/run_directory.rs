@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::read::{GIVEN_LIMIT, RESULTS_LIMIT, read_lines};
-use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, TESTBED_FILE};
+use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::{create_regular, read_regular, write_regular};
 use crate::record::Record;
@@ -80,6 +80,12 @@ impl RunDirectory {
         }
         probe(directory)?;
         let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| ArchiveError::io(&results, "read", error))?;
+        match fs::remove_file(directory.join(STOPPED_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ArchiveError::io(&directory.join(STOPPED_FILE), "removed", error));
+            }
+            _ => {}
+        }
         Ok((Self::open(directory)?, read_lines(&bytes).0))
     }
 
@@ -139,7 +145,13 @@ impl RunDirectory {
         }
     }
 
-    /// Keeps the plan as it was given.
+    /// Notes why the run stops before its first measurement. Resuming it removes the note.
+    pub fn write_stopped(&self, why: &str) -> Result<(), ArchiveError> {
+        write_regular(&self.directory, STOPPED_FILE, format!("{why}\n").as_bytes())
+            .map_err(|error| ArchiveError::io(&self.directory.join(STOPPED_FILE), "written", error))
+    }
+
+    /// Keeps the plan as it was given. A different text that is there stays, as `plan-1.toml`; so do testbeds and environments.
     pub fn write_plan(&mut self, text: &str) -> Result<Digest, ArchiveError> {
         self.write_given(PLAN_FILE, text.as_bytes())
     }
@@ -196,6 +208,7 @@ impl RunDirectory {
 
     /// Writes beside and renames, so that the file is there whole or not at all.
     fn write_given(&mut self, name: &str, bytes: &[u8]) -> Result<Digest, ArchiveError> {
+        self.keep_earlier(name, bytes)?;
         let beside = format!(".{name}.part");
         let file = self.directory.join(name);
         write_regular(&self.directory, &beside, bytes)
@@ -206,10 +219,37 @@ impl RunDirectory {
         Ok(digest)
     }
 
+    /// Keeps a file that is about to be replaced by another text: records were made with it.
+    fn keep_earlier(&self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+        let file = self.directory.join(name);
+        let there = match read_regular(&self.directory, name, GIVEN_LIMIT) {
+            Ok(there) => there,
+            // Nothing to keep, or nothing that could be kept: writing it reports what is wrong.
+            Err(_) => return Ok(()),
+        };
+        if there == bytes {
+            return Ok(());
+        }
+        let number = earlier_copies(&self.directory, name).len() + 1;
+        let kept = self.directory.join(copy_name(name, number));
+        // A link fails where the name is taken: nothing is overwritten.
+        fs::hard_link(&file, &kept).map_err(|error| ArchiveError::io(&kept, "made", error))
+    }
+
     fn note(&mut self, name: &str, digest: &Digest) {
         let stem = name.split('.').next().unwrap_or(name);
         self.provenance.insert(format!("{stem}_sha256"), Value::from(digest.as_str()));
     }
+}
+
+/// The names of the earlier texts of a given file that are kept, oldest first.
+pub(super) fn earlier_copies(directory: &Path, name: &str) -> Vec<String> {
+    (1..).map(|number| copy_name(name, number)).take_while(|copy| fs::symlink_metadata(directory.join(copy)).is_ok()).collect()
+}
+
+fn copy_name(name: &str, number: usize) -> String {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    format!("{stem}-{number}.{extension}")
 }
 
 /// Finds out before measuring starts whether results can be kept: writes a file, forces it to the disk, removes it.

@@ -10,8 +10,10 @@ mod percentiles;
 mod procedures;
 mod ratio;
 mod scale;
+mod scaling;
 mod series_style;
 mod throughput;
+mod tuned;
 mod tuning;
 
 pub use change::changes;
@@ -25,8 +27,10 @@ pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under
 pub use procedures::{ProcedureResult, bounds_by_size, longest_bursts, loss_by_load, procedure_results, round_trips_by_load};
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
+pub use scaling::rate_by_queues;
 pub use series_style::{Dash, Hue, Marker, Style, Styles};
 pub use throughput::{throughput_by_size, views};
+pub use tuned::{map_of_settings, settings_as_lines};
 pub use tuning::rate_by_configuration;
 
 use crate::amount::{Amount, Unit};

@@ -29,6 +29,8 @@ pub enum Marker {
     Bar,
     /// ↑: this or more.
     Arrow,
+    /// A tile of a map: fills its row and column, and has its value in it.
+    Tile,
 }
 
 const MARKERS: [Marker; 6] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::TriangleDown, Marker::Plus];

@@ -47,7 +47,7 @@ pub struct Fleet {
 impl Fleet {
     /// Judges the runs of a fleet.
     pub fn of(runs: &Runs) -> Fleet {
-        let (testbeds, unusable) = testbed::testbeds(&runs.runs);
+        let (testbeds, unusable) = testbed::testbeds(&runs.runs, &runs.skipped);
         let mut groups = group::groups(&testbeds);
         let tested = judging::judge(&mut groups);
         let odd = odd_testbed::odd_testbeds(&testbeds, &groups);

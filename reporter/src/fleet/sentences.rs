@@ -70,10 +70,10 @@ impl Fleet {
     pub fn basis(&self) -> String {
         let runs: usize = self.testbeds.iter().map(|testbed| testbed.runs.len()).sum();
         let mut text = format!(
-            "{} of {}, {} values of {} tested",
+            "{} of {}, {} of {} tested",
             counted(runs, "run"),
             counted(self.testbeds.len(), "testbed"),
-            self.tested,
+            counted(self.tested, "value"),
             counted(self.groups.len(), "result")
         );
         if !self.skipped.is_empty() {
@@ -95,9 +95,9 @@ impl Fleet {
         format!(
             "Results are alike in the kinds of their ends, stack, method, size, load and configuration. A value is one pair of one testbed, the \
              geometric mean of its repetitions. Each is compared with the spread of the others with Student's t of logarithms, after the most extreme \
-             were set aside (Rosner 1983). Benjamini-Hochberg correction over {} values, level {:.0} %. A testbed is named where so many of its results, or one so clearly, \
+             were set aside (Rosner 1983). Benjamini-Hochberg correction over {}, level {:.0} %. A testbed is named where so many of its results, or one so clearly, \
              seldom differ by chance (Holm correction over the testbeds).{few}",
-            self.tested,
+            counted(self.tested, "value"),
             self.level * 100.0
         )
     }

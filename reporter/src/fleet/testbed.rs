@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::runs::{ResultKey, RunDigest};
+use crate::runs::{ResultKey, RunDigest, Skipped};
 
 /// One testbed with all its runs.
 #[derive(Debug, Clone, Serialize)]
@@ -30,8 +30,8 @@ pub struct Unusable {
     pub why: String,
 }
 
-/// The testbeds with a valid result, and those without.
-pub(super) fn testbeds(runs: &[RunDigest]) -> (Vec<Testbed>, Vec<Unusable>) {
+/// The testbeds with a valid result, and those without. A testbed whose runs have no record is one without.
+pub(super) fn testbeds(runs: &[RunDigest], skipped: &[Skipped]) -> (Vec<Testbed>, Vec<Unusable>) {
     let mut by_name: BTreeMap<String, Vec<&RunDigest>> = BTreeMap::new();
     for run in runs {
         by_name.entry(name_of(run)).or_default().push(run);
@@ -52,6 +52,13 @@ pub(super) fn testbeds(runs: &[RunDigest]) -> (Vec<Testbed>, Vec<Unusable>) {
                 let count: usize = runs.iter().map(|run| run.verdicts.total()).sum();
                 unusable.push(Unusable { name, why: format!("none of its {count} measurements is valid; the first reason: {trouble}") });
             }
+        }
+    }
+    // The newest run of a testbed comes last: names of runs begin with their time.
+    let nothing: BTreeMap<&str, &str> = skipped.iter().filter_map(|run| Some((run.testbed.as_deref()?, run.why.as_str()))).collect();
+    for (name, why) in nothing {
+        if !usable.iter().any(|testbed: &Testbed| testbed.name == name) && !unusable.iter().any(|testbed: &Unusable| testbed.name == name) {
+            unusable.push(Unusable { name: name.to_owned(), why: why.to_owned() });
         }
     }
     (usable, unusable)

@@ -54,7 +54,7 @@ pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 pub struct Commands {
     /// At the second endpoint, before the client; absent for ping. The caller ends it by its process id when the client is done.
     pub server: Option<CommandLine>,
-    /// The server is ready when this port is open ([`is_listening`](super::is_listening)); a trial connection would use up an `iperf3 -s -1`.
+    /// The server is ready when this port is open ([`listening_sockets`](super::listening_sockets)); a trial connection would use up an `iperf3 -s -1`.
     pub ready: Option<(Transport, u16)>,
     /// At the first endpoint. Its output is the raw file.
     pub client: CommandLine,

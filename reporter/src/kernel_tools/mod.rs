@@ -26,7 +26,7 @@ pub use command::{CommandLine, Commands, shell_line};
 pub use convert::{RecordContext, SizeUnknown, failed_record};
 pub use decode::decode;
 pub use id::KernelTool;
-pub use listening::is_listening;
+pub use listening::listening_sockets;
 pub use measurement::{Direction, Measurement};
 pub use outcome::{ToolError, ToolExit, raw_text};
 pub use proc_stat::{CpuSnapshot, ProcStatError};

@@ -26,7 +26,7 @@ struct Ticks {
 }
 
 /// The text is not `/proc/stat`.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum ProcStatError {
     /// No line of a single CPU.
     #[error("no `cpuN` line in this text: give the whole of /proc/stat")]
@@ -37,6 +37,14 @@ pub enum ProcStatError {
     /// No time between the two snapshots.
     #[error("no time passed between the two snapshots of /proc/stat: take one before and one after the measurement")]
     NoTime,
+    /// A CPU would have worked longer than the time between the two snapshots.
+    #[error("CPU {core} worked {busy:.2} of the time between the two snapshots of /proc/stat: they do not enclose the measurement")]
+    TooBusy {
+        /// The CPU.
+        core: u32,
+        /// The share of the time.
+        busy: f64,
+    },
 }
 
 impl CpuSnapshot {
@@ -78,6 +86,11 @@ impl CpuSnapshot {
                 })
             })
             .collect();
+        // Each of the five counters can gain a tick that began before, and the snapshots are not taken at one moment.
+        let most = 1.0 + 8.0 / TICKS_PER_SECOND / wall.as_secs_f64();
+        if let Some(core) = by_core.iter().find(|core| core.busy > most) {
+            return Err(ProcStatError::TooBusy { core: core.core, busy: core.busy });
+        }
         let sum = |part: fn(&CoreUse) -> f64| Some(by_core.iter().map(part).sum());
         Ok(EndCost {
             cores: sum(|core| core.busy),
@@ -104,6 +117,9 @@ mod tests {
         assert_eq!((cost.cores, cost.softirq_cores, cost.steal_cores), (Some(1.5), Some(0.5), Some(0.05)));
         assert_eq!(cost.by_core[0], CoreUse { core: 0, busy: 1.0, softirq: 0.5, steal: 0.05 });
         assert!(after.cost_since(&before, Duration::ZERO).is_err());
+        // 200 ticks of cpu0 in less than 2 s: a window that does not enclose them.
+        let error = after.cost_since(&before, Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, ProcStatError::TooBusy { core: 0, .. }), "{error}");
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl KernelTool {
         KernelTool::all().filter(move |tool| tool.can(method, transport))
     }
 
+    /// The most connections at once.
+    pub fn most_streams(self, transport: Transport) -> u16 {
+        self.tool().limits(Method::Stream, transport).streams
+    }
+
     /// Whether a plan that names no tool can need this one for TCP or UDP.
     pub fn is_default(self) -> bool {
         [Method::Stream, Method::PingPong].into_iter().any(|method| {

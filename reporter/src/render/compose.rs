@@ -10,6 +10,8 @@ use super::sections::{self, Input};
 
 /// The order in which a report is read.
 const ORDER: &[fn(&Input<'_>) -> Section] = &[
+    sections::tuned,
+    sections::scaling,
     sections::application_view,
     sections::frame_view,
     sections::ratio,

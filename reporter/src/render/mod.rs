@@ -20,10 +20,14 @@ mod formats;
 mod gate;
 mod history;
 mod overview;
+mod scaling;
+mod scaling_words;
 mod sections;
 mod sentences;
 #[cfg(test)]
 mod stack_views;
+mod tuned;
+mod tuned_words;
 mod write;
 
 use std::path::Path;
@@ -32,9 +36,11 @@ use crate::archive::Archive;
 
 pub use comparison::{render_comparison, terminal_text as comparison_text};
 pub use fleet::{render_fleet, terminal_text as fleet_text};
-pub use formats::{ExportError, terminal};
+pub use formats::{Export, ExportError, terminal};
 pub use gate::{junit as gate_junit, terminal_text as gate_text};
 pub use history::{render_history, terminal_text as history_text};
+pub use scaling::terminal_text as scaling_text;
+pub use tuned::terminal_text as tuned_text;
 pub use write::{RenderError, Rendered};
 
 use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};
@@ -44,9 +50,17 @@ use write::write_exports;
 ///
 /// All of it is derived from the archive: the same archive gives the same files, byte for byte.
 pub fn render_run(archive: &Archive, into: &Path) -> Result<Rendered, RenderError> {
+    render_run_with(archive, &[], into)
+}
+
+/// The same with exports for other projects.
+pub fn render_run_with(archive: &Archive, exports: &[Export], into: &Path) -> Result<Rendered, RenderError> {
     let page = compose::compose(archive);
     let mut files = Vec::new();
-    write_exports(into, RUN_FORMATS, &Report { archive, page: &page }, &mut files)?;
+    let report = Report { archive, page: &page };
+    write_exports(into, RUN_FORMATS, &report, &mut files)?;
+    let exports: Vec<_> = exports.iter().map(|export| export.exporter()).collect();
+    write_exports(into, &exports, &report, &mut files)?;
     for figure in page.figures() {
         write_exports(into, FIGURE_FORMATS, figure, &mut files)?;
     }

@@ -90,7 +90,16 @@ fn archive(directory: &Path, stack: Stack) -> Archive {
             records.extend(records_of(other));
         }
     }
-    Archive { records, damaged: Vec::new(), environment: None, plan: None, testbed: None, directory: directory.to_owned() }
+    Archive {
+        records,
+        damaged: Vec::new(),
+        environment: None,
+        plan: None,
+        testbed: None,
+        tuned: None,
+        scaling: None,
+        directory: directory.to_owned(),
+    }
 }
 
 fn section<'p>(page: &'p Page, id: &str) -> Option<&'p Section> {

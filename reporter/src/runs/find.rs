@@ -25,6 +25,9 @@ pub struct Skipped {
     pub directory: PathBuf,
     /// Why.
     pub why: String,
+    /// For a run without a record: the folder that it lies in, by convention the testbed's name.
+    #[serde(skip)]
+    pub testbed: Option<String>,
 }
 
 /// A directory that was named cannot be listed.
@@ -87,7 +90,7 @@ impl Search {
     }
 
     fn skip(&mut self, directory: &Path, why: &str) {
-        self.skipped.push(Skipped { directory: directory.to_owned(), why: why.to_owned() });
+        self.skipped.push(Skipped { directory: directory.to_owned(), why: why.to_owned(), testbed: None });
     }
 }
 

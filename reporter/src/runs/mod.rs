@@ -8,7 +8,7 @@ mod find;
 
 use std::path::PathBuf;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, read_stopped};
 use crate::parallel;
 
 pub use digest::{ResultKey, RunDigest, RunValue};
@@ -31,7 +31,7 @@ impl Runs {
         for (run, read) in found.iter().zip(parallel::map(&found, digest_of)) {
             match read {
                 Ok(digest) => runs.push(digest),
-                Err(why) => skipped.push(Skipped { directory: run.directory.clone(), why }),
+                Err(why) => skipped.push(Skipped { directory: run.directory.clone(), why, testbed: run.folder.clone() }),
             }
         }
         runs.sort_by(|a, b| (a.started, &a.directory).cmp(&(b.started, &b.directory)));
@@ -44,6 +44,9 @@ fn digest_of(run: &FoundRun) -> Result<RunDigest, String> {
     let archive = Archive::read(&run.directory).map_err(|error| error.to_string())?;
     RunDigest::of(&archive, run).ok_or_else(|| match archive.damaged.first() {
         Some(first) => format!("none of its lines is a record; the first problem is {first}"),
-        None => "it has no records yet".to_owned(),
+        None => match read_stopped(&run.directory) {
+            Some(why) => format!("nothing was measured: {why}"),
+            None => "it has no records yet".to_owned(),
+        },
     })
 }

@@ -1,16 +1,20 @@
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ChildStdin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
-use super::protocol::{Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
-use crate::process::{Child, CommandSpec, Input, ProcessError, spawn};
+use super::lease::HEARTBEAT;
+use super::lines::{LINE_LIMIT, excerpt, next_line};
+use super::protocol::{BUILD, Greeting, OpenPort, Opened, PROTOCOL, Reply, Request};
+use super::start::{announced, command, remedy};
+use crate::process::{Child, CommandSpec, Location, ProcessError, run, spawn};
 use crate::topology::Endpoint;
 
 /// How often a wait checks whether the user ended the run.
@@ -18,6 +22,21 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long an agent may take to greet: a process start, or an ssh connection.
 const GREETING_LIMIT: Duration = Duration::from_secs(20);
+
+/// How many lines a login may print before the greeting.
+const LOGIN_LINES: usize = 1000;
+
+/// How long an agent may take to close its port and end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an agent may take to end by itself when its input ends, before it is killed.
+const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// The most of an agent's error that is kept.
+const LONGEST_ERROR: usize = 4000;
+
+/// How long the command that kills an agent on another machine may take.
+const KILL_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long to wait for a reply, and the flag that ends the wait early.
 #[derive(Debug, Clone, Copy)]
@@ -28,14 +47,53 @@ pub struct WaitLimit<'a> {
     pub interrupted: &'a AtomicBool,
 }
 
-/// An agent at an endpoint. Dropping it ends its process, wherever it is in a trial.
+/// An agent at an endpoint. Dropping it ends its process, wherever it is in a trial; [`close`](Self::close) waits until its port is closed.
 #[derive(Debug)]
 pub struct Agent {
     endpoint: EndpointId,
-    // The pipe is closed first: an agent behind ssh ends when its input does.
-    requests: Option<ChildStdin>,
+    location: Location,
+    program: String,
+    requests: Arc<Requests>,
     child: Child,
-    replies: Receiver<String>,
+    replies: Receiver<io::Result<String>>,
+    /// Its process on another machine, where it said so.
+    process: Option<u32>,
+}
+
+/// The pipe to an agent: for the requests, and for the signs of life that a thread of its own writes.
+#[derive(Debug)]
+struct Requests {
+    pipe: Mutex<Option<ChildStdin>>,
+}
+
+impl Requests {
+    fn write(&self, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
+        let pipe = pipe.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        pipe.write_all(&line)?;
+        pipe.flush()
+    }
+
+    /// An agent ends when its input does.
+    fn end(&self) {
+        *self.pipe.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Writes signs of life until the agent is dropped or its pipe breaks.
+fn keep_alive(requests: &Arc<Requests>) {
+    let requests = Arc::downgrade(requests);
+    std::thread::spawn(move || {
+        while let Some(requests) = requests.upgrade() {
+            if requests.write(&Request::Alive).is_err() {
+                return;
+            }
+            drop(requests);
+            std::thread::sleep(HEARTBEAT);
+        }
+    });
 }
 
 /// An agent could not do what it was asked.
@@ -49,6 +107,16 @@ pub enum AgentError {
         endpoint: EndpointId,
         /// Why.
         source: ProcessError,
+    },
+    /// Its process ended before its greeting.
+    #[error("endpoint {endpoint}: the agent did not start: {why}; {remedy}")]
+    NotStarted {
+        /// Where.
+        endpoint: EndpointId,
+        /// How it ended, and its last words.
+        why: String,
+        /// What to do.
+        remedy: String,
     },
     /// Its process ended, or its machine is gone.
     #[error("endpoint {endpoint}: agent exited during \"{task}\"{trace}")]
@@ -79,7 +147,7 @@ pub enum AgentError {
         error: String,
     },
     /// It is another version of linerate, or its replies are out of step.
-    #[error("endpoint {endpoint}: the agent is not compatible: {detail}; install the same version of linerate there")]
+    #[error("endpoint {endpoint}: the agent is not compatible: {detail}; `linerate testbed install` copies this build to the endpoints")]
     Incompatible {
         /// Where.
         endpoint: EndpointId,
@@ -99,23 +167,25 @@ pub enum AgentError {
 impl Agent {
     /// Starts an agent where the endpoint is. [`greet`](Self::greet) waits until it is ready.
     pub fn start(endpoint: &Endpoint) -> Result<Agent, AgentError> {
-        let argv = [endpoint.program.display().to_string(), "agent".to_owned()];
-        let spec = CommandSpec::new(endpoint.location.clone(), argv).with_stdin(Input::Piped);
         let failed = |source| AgentError::Start { endpoint: endpoint.id.clone(), source };
-        let mut child = spawn(&spec).map_err(failed)?;
-        let requests = child.take_stdin();
+        let mut child = spawn(&command(endpoint)).map_err(failed)?;
+        let requests = Arc::new(Requests { pipe: Mutex::new(child.take_stdin()) });
         let (said, replies) = channel();
         if let Some(output) = child.take_stdout() {
             // Ends with the pipe, which ends with the agent.
             std::thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    if said.send(line).is_err() {
+                let mut output = BufReader::new(output);
+                while let Some(line) = next_line(&mut output, LINE_LIMIT).transpose() {
+                    let last = line.is_err();
+                    if said.send(line).is_err() || last {
                         break;
                     }
                 }
             });
         }
-        Ok(Agent { endpoint: endpoint.id.clone(), requests, child, replies })
+        keep_alive(&requests);
+        let program = endpoint.program.display().to_string();
+        Ok(Agent { endpoint: endpoint.id.clone(), location: endpoint.location.clone(), program, requests, child, replies, process: None })
     }
 
     /// Where it is.
@@ -123,17 +193,80 @@ impl Agent {
         &self.endpoint
     }
 
-    /// Waits for its greeting, and checks that it is the same linerate.
+    /// Waits for its greeting, and checks that it is the same linerate. Lines that a login prints before it are skipped.
     pub fn greet(&mut self, wait: WaitLimit<'_>) -> Result<(), AgentError> {
-        let line = self.next_line("start", WaitLimit { limit: GREETING_LIMIT, ..wait })?;
-        let incompatible = |detail: String| AgentError::Incompatible { endpoint: self.endpoint.clone(), detail };
-        let greeting: Greeting = serde_json::from_str(&line).map_err(|_| incompatible(format!("its greeting is `{line}`")))?;
-        let version = env!("CARGO_PKG_VERSION");
-        if greeting.protocol != PROTOCOL || greeting.linerate != version {
-            let theirs = format!("version {} (protocol {})", greeting.linerate, greeting.protocol);
-            return Err(incompatible(format!("it is {theirs}, this is version {version} (protocol {PROTOCOL})")));
+        let deadline = Instant::now() + GREETING_LIMIT;
+        let mut first = None;
+        for _ in 0..LOGIN_LINES {
+            let limit = deadline.saturating_duration_since(Instant::now());
+            let line = match self.next_line("start", WaitLimit { limit, ..wait }) {
+                Ok(line) => line,
+                Err(AgentError::Lost { .. }) => return Err(self.not_started(first.as_deref())),
+                Err(AgentError::Silent { .. }) => return Err(self.no_greeting(first.as_deref())),
+                Err(error) => return Err(error),
+            };
+            if let Some(process) = announced(&line) {
+                self.process = Some(process);
+            } else if let Ok(greeting) = serde_json::from_str::<Greeting>(&line) {
+                return self.same_linerate(&greeting);
+            } else {
+                first.get_or_insert(line);
+            }
         }
-        Ok(())
+        Err(self.no_greeting(first.as_deref()))
+    }
+
+    fn same_linerate(&self, greeting: &Greeting) -> Result<(), AgentError> {
+        let version = env!("CARGO_PKG_VERSION");
+        if (greeting.protocol, greeting.linerate.as_str(), greeting.build.as_str()) == (PROTOCOL, version, BUILD) {
+            return Ok(());
+        }
+        let Greeting { protocol, linerate, build, .. } = greeting;
+        let (linerate, build) = (excerpt(linerate), if build.is_empty() { "an older one".to_owned() } else { excerpt(build) });
+        let detail =
+            format!("it is {linerate}, build {build} (protocol {protocol}), and this is {version}, build {BUILD} (protocol {PROTOCOL})");
+        Err(AgentError::Incompatible { endpoint: self.endpoint.clone(), detail })
+    }
+
+    /// The error of a process that ended before its greeting.
+    fn not_started(&mut self, first: Option<&str>) -> AgentError {
+        let ended = self.child.wait_timeout(END_LIMIT).ok().flatten();
+        let said = self.child.stderr_so_far();
+        tracing::debug!(endpoint = %self.endpoint, "the agent did not start: {ended:?}: {said}");
+        let code = ended.and_then(|status| status.code());
+        if let (Location::Ssh(target), Some(255)) = (&self.location, code) {
+            return AgentError::Start { endpoint: self.endpoint.clone(), source: target.lost(last_line(&said)) };
+        }
+        let last = [last_line(&said), first.unwrap_or_default()].into_iter().find(|text| !text.is_empty()).map(excerpt);
+        let how = ended.map_or_else(|| "it did not answer".to_owned(), |status| status.to_string());
+        let why = last.map_or_else(|| how.clone(), |last| format!("{how}: {last}"));
+        AgentError::NotStarted { endpoint: self.endpoint.clone(), why, remedy: remedy(&self.program, code, &said) }
+    }
+
+    /// The error of a process that is there and does not greet.
+    fn no_greeting(&self, first: Option<&str>) -> AgentError {
+        let printed = first.map_or_else(|| "it printed nothing".to_owned(), |line| format!("it printed \"{}\"", excerpt(line)));
+        let why = format!("no greeting of linerate came within {} s; {printed}", GREETING_LIMIT.as_secs());
+        let remedy = format!("check that `program` ({}) is linerate there", self.program);
+        AgentError::NotStarted { endpoint: self.endpoint.clone(), why, remedy }
+    }
+
+    /// Has it close its port and end, and waits for that: another process can open the port then.
+    ///
+    /// # Errors
+    /// It does not answer in time. It is killed then.
+    pub fn close(mut self) -> Result<(), AgentError> {
+        let never = AtomicBool::new(false);
+        let wait = WaitLimit { limit: CLOSE_LIMIT, interrupted: &never };
+        match self.ask(&Request::Close, "close", wait)? {
+            Reply::Closed => {
+                self.requests.end();
+                // Its process ends by itself; dropping it kills one that does not.
+                let _ = self.child.wait_timeout(END_LIMIT);
+                Ok(())
+            }
+            other => Err(self.unexpected(&other)),
+        }
     }
 
     /// Has it open its port.
@@ -153,21 +286,21 @@ impl Agent {
 
     /// Asks, without waiting.
     fn tell(&mut self, request: &Request, task: &str) -> Result<(), AgentError> {
-        let written = serde_json::to_vec(request).ok().and_then(|mut line| {
-            line.push(b'\n');
-            let pipe = self.requests.as_mut()?;
-            pipe.write_all(&line).and_then(|()| pipe.flush()).ok()
-        });
-        written.ok_or_else(|| self.lost(task))
+        self.requests.write(request).map_err(|_| self.lost(task))
     }
 
     /// Waits for the reply to the last request.
     fn answer(&mut self, task: &str, wait: WaitLimit<'_>) -> Result<Reply, AgentError> {
         let line = self.next_line(task, wait)?;
         match serde_json::from_str(&line) {
-            Ok(Reply::Failed { error }) => Err(AgentError::Refused { endpoint: self.endpoint.clone(), error }),
+            Ok(Reply::Failed { error }) => {
+                let error = error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_ERROR).collect();
+                Err(AgentError::Refused { endpoint: self.endpoint.clone(), error })
+            }
             Ok(reply) => Ok(reply),
-            Err(_) => Err(AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply is `{line}`") }),
+            Err(_) => {
+                Err(AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply is `{}`", excerpt(&line)) })
+            }
         }
     }
 
@@ -175,7 +308,8 @@ impl Agent {
         let deadline = Instant::now() + wait.limit;
         loop {
             match self.replies.recv_timeout(POLL_INTERVAL) {
-                Ok(line) => return Ok(line),
+                Ok(Ok(line)) => return Ok(line),
+                Ok(Err(error)) => return Err(self.unreadable(&error)),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.lost(task)),
                 Err(RecvTimeoutError::Timeout) if wait.interrupted.load(Ordering::Relaxed) => {
                     return Err(AgentError::Interrupted { endpoint: self.endpoint.clone(), task: task.to_owned() });
@@ -188,9 +322,16 @@ impl Agent {
         }
     }
 
+    fn unreadable(&self, error: &io::Error) -> AgentError {
+        AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply cannot be read: {error}") }
+    }
+
     /// A reply that belongs to another request: the agent is out of step and cannot be used any more.
     pub fn unexpected(&self, reply: &Reply) -> AgentError {
-        AgentError::Incompatible { endpoint: self.endpoint.clone(), detail: format!("its reply {reply:?} belongs to another request") }
+        AgentError::Incompatible {
+            endpoint: self.endpoint.clone(),
+            detail: format!("its reply `{}` belongs to another request", excerpt(&format!("{reply:?}"))),
+        }
     }
 
     /// The error of a lost agent, where its process has ended. It comes before errors of the other end, which are its consequences.
@@ -199,10 +340,15 @@ impl Agent {
     }
 
     fn lost(&mut self, task: &str) -> AgentError {
+        // An agent whose line was not read to its end loses its pipe, and ends: the line is the cause.
+        if let Some(error) = self.replies.try_iter().find_map(Result::err) {
+            return self.unreadable(&error);
+        }
         // Its last lines may still be in the pipe.
         let ended = self.child.wait_timeout(Duration::from_millis(200)).ok().flatten();
         let said = self.child.stderr_so_far();
-        let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+        tracing::debug!(endpoint = %self.endpoint, "agent lost during \"{task}\": {ended:?}: {said}");
+        let last: Vec<String> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).map(excerpt).collect();
         let mut trace = match ended {
             Some(status) if status.signal() == Some(Signal::SIGKILL as i32) => {
                 format!(" ({status}: it was killed; if memory ran out, `dmesg` says so)")
@@ -210,9 +356,36 @@ impl Agent {
             Some(status) => format!(" ({status})"),
             None => String::new(),
         };
-        if !last.is_empty() {
+        if let (Location::Ssh(target), Some(255)) = (&self.location, ended.and_then(|status| status.code())) {
+            trace =
+                format!(" (the connection to {target} was lost: {})", target.lost_reason().unwrap_or_else(|| excerpt(last_line(&said))));
+        } else if !last.is_empty() {
             trace.push_str(&format!(": {}", last.into_iter().rev().collect::<Vec<_>>().join(" | ")));
         }
         AgentError::Lost { endpoint: self.endpoint.clone(), task: task.to_owned(), trace }
     }
+
+    /// Kills the process at the other machine, which a signal to the local end of the connection does not reach.
+    fn kill_there(&self) {
+        let Some(process) = self.process else { return };
+        // Only over the connection that is there: one that is lost takes the agent with it, by the lease.
+        if self.location.is_connected() {
+            let spec = CommandSpec::new(self.location.clone(), ["kill", "-KILL", &process.to_string()]);
+            let _ = run(&spec.with_timeout(KILL_LIMIT));
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.requests.end();
+        let ended = self.child.wait_timeout(END_LIMIT);
+        if !matches!(ended, Ok(Some(_))) {
+            self.kill_there();
+        }
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default()
 }

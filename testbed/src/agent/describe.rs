@@ -1,6 +1,6 @@
 //! What this machine is, for `environment.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use dataplane::Dataplane;
@@ -8,18 +8,16 @@ use reporter::environment::{
     Dpdk, EndpointEnvironment, Nic, parse_ethtool_driver, parse_ethtool_features, parse_ethtool_pause, parse_ethtool_rings,
 };
 
-use crate::preflight::{self, Check, Machine, PlannedRun};
+use crate::preflight::Check;
 use crate::process::{CommandSpec, Location, run};
 
 /// This machine, and the kernel interface of it that carries kernel traffic. What cannot be found out is left out.
-pub(super) fn describe(interface: Option<&str>) -> EndpointEnvironment {
+pub(super) fn describe(interface: Option<&str>, checks: &[Check]) -> EndpointEnvironment {
     let mut environment = EndpointEnvironment::collect(Path::new("/"));
     environment.cpu.architecture = Some(std::env::consts::ARCH.to_owned());
     let version = Dataplane::version().map(|version| version.running);
-    environment.dpdk = version.as_ref().ok().map(|version| Dpdk { version: version.clone(), eal_arguments: Vec::new() });
+    environment.dpdk = version.ok().map(|version| Dpdk { version, eal_arguments: Vec::new() });
     let nic = interface.map(|interface| describe_interface(interface, &mut environment));
-    let planned = PlannedRun { dpdk: Some(version.map_err(|error| error.to_string())), runs: PathBuf::from(".") };
-    let checks = preflight::check(&Machine::here(), &planned);
     environment.findings = checks.iter().filter_map(Check::finding).collect();
     // Only the interface that was measured: the others of the machine say nothing about the result.
     environment.nics = nic.into_iter().collect();

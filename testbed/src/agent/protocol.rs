@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use dataplane::{
@@ -7,8 +8,16 @@ use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::BlueFieldView;
+use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
+use crate::preflight::{Check, Needs};
+use crate::topology::KernelAddress;
+
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
+
+/// What this program was built from: a hash of the sources of the agent and of all below it. Two builds of one source for two processors have the same.
+pub const BUILD: &str = env!("LINERATE_BUILD");
 
 /// The first line an agent prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,24 +26,65 @@ pub struct Greeting {
     pub protocol: u32,
     /// Which linerate it is.
     pub linerate: String,
+    /// What it was built from; older versions do not say.
+    #[serde(default)]
+    pub build: String,
     /// Its process number.
     pub pid: u32,
 }
 
-/// A request of the conductor. Every request has exactly one reply.
+/// A request of the conductor. Every request has exactly one reply, but for the sign of life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
+    /// The conductor is there. It has no reply.
+    Alive,
     /// Say what the machine is, and this kernel interface of it.
     Describe {
         /// The interface that carries kernel traffic; none for an endpoint that only DPDK measures use.
         interface: Option<String>,
     },
+    /// Check the machine for what a run needs.
+    Check(CheckRequest),
     /// Refuse this port if it carries the default route or the ssh session.
     CheckPort {
         /// The port.
         port: PortSpec,
     },
+    /// Keep other runs off this interface until the agent ends.
+    Claim {
+        /// The interface.
+        interface: String,
+    },
+    /// Listen on the ports that the tools will use, so that the other endpoints can try to reach them.
+    Listen {
+        /// The address for kernel traffic.
+        address: IpAddr,
+        /// The ports.
+        ports: Vec<u16>,
+    },
+    /// Connect to a port of another endpoint that listens.
+    Connect {
+        /// The own address.
+        from: IpAddr,
+        /// The other's.
+        to: IpAddr,
+        /// The other's port.
+        port: u16,
+    },
+    /// Close what `listen` opened.
+    StopListening,
+    /// Run a tool to its end.
+    RunTool(ToolCommand),
+    /// Start a tool's server, or only begin to count; the reply comes when it is ready.
+    Serve {
+        /// The server; without words only the interface is counted.
+        command: ToolCommand,
+        /// When it is ready.
+        ready: Option<Ready>,
+    },
+    /// End the server; the reply is what was spent and counted since it was ready.
+    EndServe,
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
     /// Wait until the link is up.
@@ -50,10 +100,25 @@ pub enum Request {
     Reflect(ReflectPlan),
     /// End receiving or reflecting; the reply is its report.
     Stop,
+    /// Close the port and end; the reply comes when the port is closed.
+    Close,
+}
+
+/// What a run needs of an endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckRequest {
+    /// Where kernel traffic to it goes.
+    pub kernel: Option<KernelAddress>,
+    /// Its DPDK port.
+    pub port: Option<PortSpec>,
+    /// What will be measured.
+    pub needs: Needs,
 }
 
 /// Which port, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OpenPort {
     /// The port.
     pub port: PortSpec,
@@ -63,12 +128,36 @@ pub struct OpenPort {
 
 /// A reply of the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "kebab-case")]
+#[serde(tag = "reply", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Reply {
     /// What the machine is.
     Described(Box<EndpointEnvironment>),
+    /// What the checks found.
+    Checked(Box<Checked>),
     /// The port carries nothing that must not stop.
     PortChecked,
+    /// No other run measures on the interface.
+    Claimed,
+    /// Another run does.
+    InUse {
+        /// Which, for people; empty where that cannot be seen.
+        holder: String,
+    },
+    /// The ports are open.
+    Listening,
+    /// The other endpoint was reached.
+    Connected {
+        /// The interface that the kernel's routes choose for the way there; none where they cannot be asked.
+        interface: Option<String>,
+    },
+    /// The ports are closed.
+    StoppedListening,
+    /// What the tool left.
+    RanTool(Box<ToolRun>),
+    /// The server is ready.
+    Serving,
+    /// What was spent and counted.
+    Served(Spent),
     /// The port is open.
     Opened(Box<Opened>),
     /// The link is up, or the limit is over.
@@ -84,6 +173,8 @@ pub enum Reply {
     Received(TrialReply<ReceiveReport>),
     /// What the reflector did.
     Reflected(TrialReply<ReflectReport>),
+    /// The port is closed, and the agent ends.
+    Closed,
     /// It could not be done; the text says what failed, on what, and what to do.
     Failed {
         /// The error.
@@ -91,8 +182,23 @@ pub enum Reply {
     },
 }
 
+/// What an endpoint's checks found, and what is compared between endpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    /// The checks of this endpoint alone.
+    pub checks: Vec<Check>,
+    /// The speed of the interface, where it is up and says.
+    pub speed: Option<LinkSpeed>,
+    /// What can be said of a BlueField's mode.
+    pub bluefield: Option<BlueFieldView>,
+    /// The machine's clock.
+    pub time: jiff::Timestamp,
+}
+
 /// One end of a trial: what the engine reports, and what the agent saw around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrialReply<R> {
     /// The engine's report.
     pub report: Box<R>,
@@ -102,6 +208,7 @@ pub struct TrialReply<R> {
 
 /// Whether a port's link was up around a trial. The engines look at it in between where nothing comes or goes any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LinkSeen {
     /// Before the first frame.
     pub up_before: bool,
@@ -111,6 +218,7 @@ pub struct LinkSeen {
 
 /// A port that was opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Opened {
     /// The port as it was set up.
     pub port: PortInfo,
@@ -128,5 +236,13 @@ mod tests {
         let line = serde_json::to_string(&request).unwrap();
         assert!(line.starts_with(r#"{"do":"open","port":"net_null0""#) && !line.contains('\n'), "{line}");
         assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+        assert_eq!(serde_json::to_string(&Request::Alive).unwrap(), r#"{"do":"alive"}"#);
+    }
+
+    #[test]
+    fn a_field_that_the_protocol_does_not_have_is_refused() {
+        assert!(serde_json::from_str::<Request>(r#"{"do":"claim","interface":"eth0","force":true}"#).is_err());
+        assert!(serde_json::from_str::<Reply>(r#"{"reply":"connected","interface":null,"why":1}"#).is_err());
+        assert!(serde_json::from_str::<Reply>(r#"{"reply":"connected","interface":null}"#).is_ok());
     }
 }

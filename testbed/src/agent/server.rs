@@ -1,7 +1,7 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use dataplane::{
@@ -10,9 +10,14 @@ use dataplane::{
 };
 use thiserror::Error;
 
+use super::check;
 use super::describe::describe;
-use super::protocol::{Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
+use super::held::{self, Held};
+use super::lease::Lease;
+use super::lines::{LINE_LIMIT, excerpt, next_line};
+use super::protocol::{BUILD, CheckRequest, Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 use crate::inventory::check_port;
+use crate::preflight::Check;
 
 /// The connection to the conductor failed.
 #[derive(Debug, Error)]
@@ -25,38 +30,76 @@ pub enum ServeError {
     Encode(#[from] serde_json::Error),
 }
 
+/// The conductor's sign of life, as it is written: it needs no reply.
+const ALIVE: &str = r#"{"do":"alive"}"#;
+
 /// How often a sender checks that its conductor is still connected. Rarely, because each check wakes a CPU.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Serves one conductor until it closes the pipe. If the connection breaks during a trial, the trial ends.
-pub fn serve(requests: impl BufRead + Send + 'static, mut replies: impl Write) -> Result<(), ServeError> {
-    let greeting = Greeting { protocol: PROTOCOL, linerate: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
+/// How often an agent that waits for its conductor checks its lease.
+const LEASE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Serves one conductor until it asks for the end, closes the pipe, or is silent for longer than the lease. A trial that runs then ends.
+///
+/// `kill` ends the process where the agent hangs after the end of its lease.
+pub fn serve(
+    requests: impl BufRead + Send + 'static,
+    mut replies: impl Write,
+    kill: impl FnOnce() + Send + 'static,
+) -> Result<(), ServeError> {
+    let greeting =
+        Greeting { protocol: PROTOCOL, linerate: env!("CARGO_PKG_VERSION").to_owned(), build: BUILD.to_owned(), pid: std::process::id() };
     write_line(&mut replies, &greeting)?;
-    let gone = Arc::new(AtomicBool::new(false));
+    let lease = Lease::new();
+    Lease::watch(&lease, kill);
     let (said, lines) = channel();
-    let reader_gone = Arc::clone(&gone);
+    let (reader_lease, mut requests) = (Arc::clone(&lease), requests);
     std::thread::spawn(move || {
-        for line in requests.lines() {
-            let last = line.is_err();
-            if said.send(line).is_err() || last {
+        loop {
+            let line = next_line(&mut requests, LINE_LIMIT);
+            let last = !matches!(line, Ok(Some(_)));
+            reader_lease.renew();
+            if line.as_ref().is_ok_and(|line| line.as_deref() == Some(ALIVE)) {
+                continue;
+            }
+            if let Some(line) = line.transpose()
+                && said.send(line).is_err()
+            {
+                break;
+            }
+            if last {
                 break;
             }
         }
-        reader_gone.store(true, Ordering::Relaxed);
+        // The thread lets go of the lease before the agent can be seen to have ended.
+        reader_lease.end();
+        drop(reader_lease);
+        drop(said);
     });
-    let mut state = State::Empty;
-    for line in lines {
-        let line = line?;
+    let mut agent = AgentState { state: State::Empty, held: Held::default(), checks: None };
+    loop {
+        let line = match lines.recv_timeout(LEASE_INTERVAL) {
+            Ok(line) => line?,
+            Err(RecvTimeoutError::Disconnected) => break,
+            // The reader ends the lease at the end of the input; lines that came before are in the channel.
+            Err(RecvTimeoutError::Timeout) if lease.has_ended().load(Ordering::Relaxed) => break,
+            Err(RecvTimeoutError::Timeout) => continue,
+        };
         let reply = match serde_json::from_str::<Request>(&line) {
-            Ok(request) => {
-                let (next, reply) = state.answer(request, &gone);
-                state = next;
-                reply
+            Ok(Request::Close) => {
+                // The port is closed and DPDK is cleaned up before the conductor goes on.
+                agent = AgentState { state: State::Empty, held: Held::default(), checks: None };
+                Reply::Closed
             }
-            Err(error) => Reply::Failed { error: format!("the agent does not understand `{line}`: {error}") },
+            Ok(request) => agent.answer(request, lease.has_ended()),
+            Err(error) => Reply::Failed { error: format!("the agent does not understand `{}`: {error}", excerpt(&line)) },
         };
         write_line(&mut replies, &reply)?;
+        if reply == Reply::Closed {
+            break;
+        }
     }
+    drop(agent);
     Ok(())
 }
 
@@ -71,7 +114,47 @@ fn write_line(to: &mut impl Write, message: &impl serde::Serialize) -> Result<()
 /// later than its peer that they are connected. A trial on a link that stays down is made, and reports the link.
 const LINK_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the agent holds. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
+/// Everything of one agent.
+struct AgentState {
+    state: State,
+    held: Held,
+    /// The checks of this machine, made once: they take half a second.
+    checks: Option<Vec<Check>>,
+}
+
+impl AgentState {
+    fn answer(&mut self, request: Request, ended: &AtomicBool) -> Reply {
+        match request {
+            Request::Describe { interface } => {
+                let checks = self.checks.take().unwrap_or_else(|| check::machine(&CheckRequest::default()));
+                Reply::Described(Box::new(describe(interface.as_deref(), &checks)))
+            }
+            Request::Check(request) => {
+                let checked = check::check(&request);
+                self.checks = Some(checked.checks.clone());
+                Reply::Checked(Box::new(checked))
+            }
+            Request::CheckPort { port } => match check_port(&port) {
+                Ok(()) => Reply::PortChecked,
+                Err(in_use) => Reply::Failed { error: in_use.to_string() },
+            },
+            Request::Claim { interface } => self.held.claim(&interface),
+            Request::Listen { address, ports } => self.held.listen(address, &ports),
+            Request::Connect { from, to, port } => held::connect(from, to, port),
+            Request::StopListening => self.held.stop_listening(),
+            Request::RunTool(command) => held::tool(&command, ended),
+            Request::Serve { command, ready } => self.held.serve(command, ready),
+            Request::EndServe => self.held.end_serve(),
+            request => {
+                let (next, reply) = std::mem::replace(&mut self.state, State::Empty).answer(request, ended);
+                self.state = next;
+                reply
+            }
+        }
+    }
+}
+
+/// The agent's port. Fields are dropped in order: a poll loop ends and its port closes before DPDK is cleaned up.
 enum State {
     Empty,
     Idle { port: Box<Port>, dataplane: Dataplane },
@@ -82,14 +165,6 @@ enum State {
 impl State {
     fn answer(self, request: Request, gone: &AtomicBool) -> (State, Reply) {
         match (self, request) {
-            (state, Request::Describe { interface }) => (state, Reply::Described(Box::new(describe(interface.as_deref())))),
-            (state, Request::CheckPort { port }) => {
-                let reply = match check_port(&port) {
-                    Ok(()) => Reply::PortChecked,
-                    Err(in_use) => Reply::Failed { error: in_use.to_string() },
-                };
-                (state, reply)
-            }
             (State::Empty, Request::Open(open)) => match opened(&open) {
                 Ok((port, dataplane, dpdk)) => {
                     let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk }));
@@ -185,7 +260,7 @@ mod tests {
 
     fn replies(requests: &str) -> Vec<String> {
         let mut out = Vec::new();
-        serve(std::io::Cursor::new(requests.to_owned()), &mut out).unwrap();
+        serve(std::io::Cursor::new(requests.to_owned()), &mut out, || {}).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 
@@ -196,5 +271,21 @@ mod tests {
         assert!(lines[0].contains(&format!(r#""protocol":{PROTOCOL}"#)));
         assert!(lines[1].contains("without a port"), "{}", lines[1]);
         assert!(lines[2].contains("nonsense") && lines[3].contains("dance"));
+    }
+
+    #[test]
+    fn an_agent_that_is_asked_to_close_says_so_and_ends() {
+        let lines = replies("{\"do\":\"alive\"}\n{\"do\":\"close\"}\n{\"do\":\"stop\"}\n");
+        assert_eq!(lines[1..], [r#"{"reply":"closed"}"#], "a sign of life has no reply, and nothing is answered after the end");
+    }
+
+    #[test]
+    fn an_interface_is_claimed_once_and_the_claim_ends_with_the_agent() {
+        let claim = r#"{"do":"claim","interface":"lo"}"#;
+        let lines = replies(&format!("{claim}\n{claim}\n{{\"do\":\"claim\",\"interface\":\"../lo\"}}\n"));
+        assert_eq!(lines[1], r#"{"reply":"claimed"}"#);
+        assert!(lines[2].contains("in-use") && lines[2].contains(&format!("process {}", std::process::id())), "{}", lines[2]);
+        assert!(lines[3].contains("is not the name of an interface"), "{}", lines[3]);
+        assert_eq!(replies(claim)[1], r#"{"reply":"claimed"}"#);
     }
 }

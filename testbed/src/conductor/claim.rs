@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use dataplane::PortSpec;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
+use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::schedule;
 use crate::plan::Plan;
 use crate::process::{Child, CommandSpec, Input, Location, spawn};
 use crate::topology::{Endpoint, Testbed, TestbedError};
 
-/// How long a claim may take: a process start, or an ssh connection.
+/// How long a claim may take: a process start.
 const CLAIM_LIMIT: Duration = Duration::from_secs(20);
 
 /// What flock(1) ends with when another process has the lock.
@@ -31,29 +33,36 @@ const HELD: &str = "held";
 pub enum ClaimError {
     /// Another run measures on one of them.
     #[error(
-        "endpoint {endpoint}: another run of linerate measures on interface {interface} there; wait for its end (`fuser -v /sys/class/net/{interface}` shows its process)"
+        "endpoint {endpoint}: another run of linerate measures on interface {interface} there{}; wait for its end (`fuser -v /sys/class/net/{interface}` shows its process)", in_parentheses(.holder)
     )]
     InUse {
         /// The endpoint whose interface it is.
         endpoint: EndpointId,
         /// The interface.
         interface: String,
+        /// Which run, where that can be seen.
+        holder: String,
     },
     /// The plan and the testbed do not fit.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
 }
 
+fn in_parentheses(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
 /// The interfaces of a run, claimed until this is dropped or this process ends in any way.
 ///
 /// The claim is a lock (flock(2)) on the interface's folder in sysfs. That folder is the same for every process in the network namespace,
-/// whatever its mount namespace is, and leaves nothing behind. `flock` holds the lock for a `cat` that ends with its input.
+/// whatever its mount namespace is, and leaves nothing behind. On this machine `flock` holds the lock for a `cat` that ends with its input. On
+/// other machines the endpoint's agent holds it, which also ends when its conductor is not heard any more.
 #[derive(Debug, Default)]
 pub struct Claims {
     claims: Vec<Claim>,
 }
 
-/// The claim of one interface. The input is closed first: `cat` ends with it, also behind ssh.
+/// The claim of one interface. The input is closed first: `cat` ends with it.
 #[derive(Debug)]
 struct Claim {
     _input: ChildStdin,
@@ -66,7 +75,7 @@ impl Claims {
     /// # Errors
     /// Another run has claimed one of them, or the plan names an endpoint that the testbed does not have. Where a lock cannot be tried, there
     /// is no claim and no error: the measurement reports the cause.
-    pub fn of(plan: &Plan, testbed: &Testbed) -> Result<Claims, ClaimError> {
+    pub fn of(plan: &Plan, testbed: &Testbed, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Claims, ClaimError> {
         // Every machine is asked, over ssh perhaps: only where two endpoints can share an interface.
         let machines = LazyCell::new(|| Machines::of(testbed));
         let pairs = schedule::all_pairs(plan, testbed)?;
@@ -85,7 +94,11 @@ impl Claims {
                 continue;
             }
             claimed.push(endpoint);
-            all.claims.extend(claim(endpoint, interface)?);
+            if endpoint.is_here() {
+                all.claims.extend(claim(endpoint, interface)?);
+            } else if let Ok(Some(holder)) = agents.claim(endpoint, interface, interrupted) {
+                return Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned(), holder });
+            }
         }
         Ok(all)
     }
@@ -100,7 +113,7 @@ fn interface(endpoint: &Endpoint) -> Option<&str> {
 fn namespace(location: &Location) -> Option<&str> {
     match location {
         Location::Namespace(name) => Some(name.as_str()),
-        Location::Here | Location::Ssh(_) => None,
+        Location::Here | Location::Ssh(_) | Location::Container(_) => None,
     }
 }
 
@@ -115,7 +128,7 @@ fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimErr
     }
     drop(input);
     match holder.stop().ok().and_then(|status| status.code()) {
-        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned() }),
+        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned(), holder: String::new() }),
         _ => Ok(None),
     }
 }

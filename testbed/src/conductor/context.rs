@@ -2,6 +2,7 @@ use std::sync::atomic::AtomicBool;
 
 use reporter::archive::RunDirectory;
 
+use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::observer::Observer;
 use crate::topology::Testbed;
@@ -12,6 +13,8 @@ pub(super) struct Context<'a> {
     pub testbed: &'a Testbed,
     /// Which of them share a machine.
     pub machines: &'a Machines,
+    /// The agents of endpoints on other machines.
+    pub agents: &'a mut EndpointAgents,
     /// Where raw files go.
     pub directory: &'a RunDirectory,
     /// Set when the user ends the run.

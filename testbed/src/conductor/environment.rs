@@ -1,4 +1,4 @@
-//! Asks an agent at each endpoint what its machine is.
+//! Asks the agent at each endpoint what its machine is.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use dataplane::PortSpec;
 use reporter::environment::{EndpointEnvironment, Environment};
 
-use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
+use super::endpoint_agents::EndpointAgents;
+use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::topology::{Endpoint, Testbed};
 
 /// How long an endpoint may take to look at itself: a handful of short commands.
@@ -18,33 +19,48 @@ const LIMIT: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// An endpoint does not answer. That is found before anything is measured.
-pub fn describe(testbed: &Testbed, forced: &[PortSpec], interrupted: &AtomicBool) -> Result<Environment, AgentError> {
+pub fn describe(
+    testbed: &Testbed,
+    forced: &[PortSpec],
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Environment, AgentError> {
     let wait = WaitLimit { limit: LIMIT, interrupted };
-    // All start before the first is asked: they look at themselves at the same time.
-    let agents =
-        testbed.endpoints.iter().map(|endpoint| Ok((endpoint, Agent::start(endpoint)?))).collect::<Result<Vec<_>, AgentError>>()?;
-    let mut endpoints = BTreeMap::new();
-    for (endpoint, mut agent) in agents {
-        let found = match ask(&mut agent, endpoint, forced, wait) {
-            // An agent may be lost to an accident: a connection that broke, a machine short of memory. Lost twice, it has a reason.
-            Err(AgentError::Lost { .. }) => ask(&mut Agent::start(endpoint)?, endpoint, forced, wait)?,
-            answered => answered?,
-        };
-        endpoints.insert(endpoint.id.clone(), found);
-    }
-    Ok(if testbed.emulated { Environment::emulated(endpoints) } else { Environment::new(endpoints) })
-}
-
-fn ask(agent: &mut Agent, endpoint: &Endpoint, forced: &[PortSpec], wait: WaitLimit<'_>) -> Result<EndpointEnvironment, AgentError> {
-    agent.greet(wait)?;
-    if let Some(port) = endpoint.port.as_ref().filter(|port| forced.iter().all(|forced| forced.name() != port.name())) {
-        match agent.ask(&Request::CheckPort { port: port.clone() }, "check the port", wait)? {
-            Reply::PortChecked => {}
-            other => return Err(agent.unexpected(&other)),
+    let ports = testbed.endpoints.iter().filter_map(|endpoint| {
+        let port = endpoint.port.as_ref().filter(|port| forced.iter().all(|forced| forced.name() != port.name()))?;
+        Some((endpoint.id.clone(), Request::CheckPort { port: port.clone() }))
+    });
+    let (mut checked, mut described) = (agents.ask_all(&ports.collect(), "check the port", wait), BTreeMap::new());
+    let requests: BTreeMap<_, _> = testbed.endpoints.iter().map(|endpoint| (endpoint.id.clone(), request(endpoint))).collect();
+    // In the order of the testbed, so that the first error is always the same.
+    for endpoint in &testbed.endpoints {
+        match checked.remove(&endpoint.id).map(|answered| answered.reply).transpose()? {
+            None | Some(Reply::PortChecked) => {}
+            Some(other) => return Err(agents.agent(endpoint, interrupted)?.unexpected(&other)),
         }
     }
-    let request = Request::Describe { interface: endpoint.kernel.as_ref().map(|kernel| kernel.interface.clone()) };
-    match agent.ask(&request, "describe the machine", wait)? {
+    let mut answers = agents.ask_all(&requests, "describe the machine", wait);
+    for endpoint in &testbed.endpoints {
+        let found = match answers.remove(&endpoint.id).map(|answered| answered.reply) {
+            Some(Ok(Reply::Described(found))) => *found,
+            // An agent may be lost to an accident: a connection that broke, a machine short of memory. Lost twice, it has a reason.
+            None | Some(Err(AgentError::Lost { .. })) => again(endpoint, agents, wait)?,
+            Some(Err(error)) => return Err(error),
+            Some(Ok(other)) => return Err(agents.agent(endpoint, interrupted)?.unexpected(&other)),
+        };
+        described.insert(endpoint.id.clone(), found);
+    }
+    Ok(if testbed.emulated { Environment::emulated(described) } else { Environment::new(described) })
+}
+
+fn request(endpoint: &Endpoint) -> Request {
+    Request::Describe { interface: endpoint.kernel.as_ref().map(|kernel| kernel.interface.clone()) }
+}
+
+fn again(endpoint: &Endpoint, agents: &mut EndpointAgents, wait: WaitLimit<'_>) -> Result<EndpointEnvironment, AgentError> {
+    agents.drop_agent(&endpoint.id);
+    let agent = agents.agent(endpoint, wait.interrupted)?;
+    match agent.ask(&request(endpoint), "describe the machine", wait)? {
         Reply::Described(found) => Ok(*found),
         other => Err(agent.unexpected(&other)),
     }

@@ -28,11 +28,11 @@ impl Machines {
     }
 
     fn with(testbed: &Testbed, boot_of: impl Fn(&Location) -> Option<BootId>) -> Self {
-        let mut known: BTreeMap<Option<&str>, MachineId> = BTreeMap::new();
+        let mut known: BTreeMap<Option<String>, MachineId> = BTreeMap::new();
         let mut machine = |location| {
             let name = Location::machine(location);
-            let ask = || boot_of(location).map_or_else(|| MachineId::Named(name.map(str::to_owned)), MachineId::Boot);
-            known.entry(name).or_insert_with(ask).clone()
+            let ask = || boot_of(location).map_or_else(|| MachineId::Named(name.clone()), MachineId::Boot);
+            known.entry(name.clone()).or_insert_with(ask).clone()
         };
         Machines { by_endpoint: testbed.endpoints.iter().map(|endpoint| (endpoint.id.clone(), machine(&endpoint.location))).collect() }
     }
@@ -70,6 +70,7 @@ mod tests {
             Location::Ssh(target) if target.destination == "other" => Some(BootId("2".to_owned())),
             Location::Ssh(_) => Some(BootId("1".to_owned())),
             Location::Here | Location::Namespace(_) => Some(BootId("3".to_owned())),
+            Location::Container(_) => None,
         });
         let shared = |pair: &str| machines.are_shared(&pair.parse().unwrap());
         assert!(shared("a-cpu:a-dpu"), "two names, one boot");

@@ -1,14 +1,18 @@
 //! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
 //!
+//! - [`EndpointAgents`] holds an agent at each endpoint, [`check_testbed`] has them check whether it is ready;
 //! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
+//! - [`Measurements`] measures single measures in an order that is found on the way;
 //! - `kernel` and `bypass` measure one step and make its record;
 //! - `schedule` says which steps there are, [`Done`] which of them an earlier part of the run has measured.
 
 mod bypass;
 mod claim;
 mod context;
+mod doctor;
 mod done;
+mod endpoint_agents;
 mod environment;
 mod fits;
 mod kernel;
@@ -17,9 +21,13 @@ mod observer;
 mod record;
 mod run;
 mod schedule;
+mod single;
 
 pub use claim::{ClaimError, Claims};
+pub use doctor::{AGENT_CHECK, PlaceChecks, check_testbed};
 pub use done::Done;
+pub use endpoint_agents::EndpointAgents;
 pub use environment::describe;
 pub use observer::{Observer, StepInfo};
 pub use run::{ConductError, Conductor, RunEnd, count};
+pub use single::{Measurements, Outcome};

@@ -9,7 +9,8 @@ use crate::plan::{MeasureKind, Protocol};
 
 /// How the ends were set up, where that is not plain.
 pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
-    step.tuning.parameters().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    let streams = Some(step.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| ("streams", streams.get().into()));
+    step.tuning.parameters().into_iter().chain(streams).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// The record of a measurement that was not made.

@@ -3,18 +3,23 @@ use std::time::Duration;
 
 use methodology::units::FrameSize;
 use reporter::archive::{ArchiveError, RunDirectory};
-use reporter::record::State;
+use reporter::record::{EndpointId, Pair, State};
 use thiserror::Error;
 
 use super::bypass::Bypass;
 use super::context::Context;
 use super::done::Done;
+use super::endpoint_agents::EndpointAgents;
 use super::kernel::{KernelError, KernelTools};
 use super::machines::Machines;
 use super::observer::{Observer, StepInfo};
 use super::schedule::{self, Group};
 use crate::plan::Plan;
+use crate::process::{CommandSpec, ProcessError, run};
 use crate::topology::{Testbed, TestbedError};
+
+/// How long a command at a machine that was lost may take, beyond its connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,14 @@ pub enum ConductError {
     /// The plan and the testbed do not fit.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
+    /// An endpoint's machine was lost, and a new connection to it failed.
+    #[error("endpoint {endpoint}: its machine is not reached any more: {source}")]
+    Unreachable {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What the new connection failed with.
+        source: ProcessError,
+    },
 }
 
 impl From<KernelError> for ConductError {
@@ -57,6 +70,8 @@ pub struct Conductor<'a> {
     pub plan: &'a Plan,
     /// Where.
     pub testbed: &'a Testbed,
+    /// The agents at its endpoints. Those that are missing are started where they are needed.
+    pub agents: &'a mut EndpointAgents,
     /// Where records go.
     pub directory: &'a mut RunDirectory,
     /// Set when the user ends the run.
@@ -100,12 +115,13 @@ impl Conductor<'_> {
                 let mut context = Context {
                     testbed: self.testbed,
                     machines: &machines,
+                    agents: self.agents,
                     directory: self.directory,
                     interrupted: self.interrupted,
                     observer: self.observer,
                 };
                 let record = match step.kind.stack().is_kernel() {
-                    true => tools.measure(&step, &context)?,
+                    true => tools.measure(&step, &mut context)?,
                     false => bypass.measure(&step, &mut context)?,
                 };
                 // A measurement that the user interrupted is not a result; a resumed run measures it again.
@@ -114,10 +130,25 @@ impl Conductor<'_> {
                 }
                 self.directory.append(&record)?;
                 self.observer.ended(&record);
+                if record.verdict.state == State::Failed {
+                    self.check_connections(&step.pair)?;
+                }
             }
             bypass.end_pair();
         }
         Ok(RunEnd::Complete)
+    }
+
+    /// Ends the run where a machine was lost for good: each further measurement would only wait for it.
+    fn check_connections(&self, pair: &Pair) -> Result<(), ConductError> {
+        for id in [&pair.from, &pair.to] {
+            let endpoint = self.testbed.endpoint(id)?;
+            if !endpoint.location.is_connected() {
+                let spec = CommandSpec::new(endpoint.location.clone(), ["true"]).with_timeout(CONNECT_LIMIT);
+                run(&spec).map_err(|source| ConductError::Unreachable { endpoint: id.clone(), source })?;
+            }
+        }
+        Ok(())
     }
 
     /// Every DPDK size of the plan goes through the same ports.

@@ -45,21 +45,27 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
         for pair in &pairs {
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(pair));
             let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
-            let steps = kernel.into_iter().chain(bypass).flat_map(|measure| {
-                measure.sizes.iter().map(|&size| Step {
-                    id: id(measure, pair, size, repetition),
-                    kind: &measure.kind,
-                    pair: pair.clone(),
-                    size,
-                    tuning: measure.tuning,
-                    repetition,
-                    expected: expected(&measure.kind),
-                })
-            });
+            let steps = kernel
+                .into_iter()
+                .chain(bypass)
+                .flat_map(|measure| measure.sizes.iter().map(|&size| step(measure, pair, size, repetition)));
             groups.push(steps.collect::<Group>());
         }
     }
     Ok(groups)
+}
+
+/// One measurement of a plan.
+pub(super) fn step<'p>(measure: &'p Measure, pair: &Pair, size: FrameSize, repetition: u32) -> Step<'p> {
+    Step {
+        id: id(measure, pair, size, repetition),
+        kind: &measure.kind,
+        pair: pair.clone(),
+        size,
+        tuning: measure.tuning.clone(),
+        repetition,
+        expected: expected(&measure.kind),
+    }
 }
 
 /// The pairs that a plan measures, in the order of the testbed. An error where it names an endpoint that the testbed does not have.
@@ -73,7 +79,8 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let tuning = measure.tuning.label().map(|label| format!("-{label}")).unwrap_or_default();
+    let streams = Some(measure.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| format!("-s{streams}"));
+    let tuning = measure.tuning.label().map(|label| format!("-{label}")).or(streams).unwrap_or_default();
     let (stack, method) = (measure.kind.stack(), measure.kind.method());
     // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
     RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))

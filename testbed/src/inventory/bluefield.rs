@@ -1,14 +1,14 @@
 use std::fmt;
 
 use reporter::environment::KernelFiles;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pci::PciPort;
 use dataplane::Represented;
 
 /// What can be said of a BlueField's mode from where this runs (NVIDIA, "Modes of Operation").
 /// Results that were measured in different modes are not comparable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlueFieldView {
     /// On the Arm side, and the host's physical functions are represented here: DPU mode.

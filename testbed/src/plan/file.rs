@@ -1,3 +1,4 @@
+use std::num::NonZeroU16;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-use super::tuning::{FarQueues, Keys, OneOrMany, PortTuning};
+use super::tuning::{Devargs, FarQueues, Keys, OneOrMany, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Plan {
@@ -78,6 +79,11 @@ struct FileMeasure {
     pacing: Option<OneOrMany<Pacing>>,
     rx_descriptors: Option<OneOrMany<u16>>,
     tx_descriptors: Option<OneOrMany<u16>>,
+    mempool_cache: Option<OneOrMany<u16>>,
+    fast_free: Option<OneOrMany<bool>>,
+    sender_devargs: Option<OneOrMany<Devargs>>,
+    receiver_devargs: Option<OneOrMany<Devargs>>,
+    streams: Option<OneOrMany<u16>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -143,8 +149,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
                 );
             }
         };
-        let kind = source.kind(measure, &sizes)?;
-        for tuning in source.tunings(measure, &kind)? {
+        let kinds = source.kinds(measure, &sizes)?;
+        let tunings = source.tunings(measure, &kinds[0])?;
+        for (kind, tuning) in kinds.iter().flat_map(|kind| tunings.iter().map(move |tuning| (kind, tuning.clone()))) {
             let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
             source.only_once(&measure, &measures)?;
             measures.push(measure);
@@ -179,6 +186,10 @@ impl Source<'_> {
             pacing: pacing.as_ref(),
             rx_descriptors: rx_descriptors.as_ref(),
             tx_descriptors: tx_descriptors.as_ref(),
+            mempool_cache: measure.mempool_cache.as_ref(),
+            fast_free: measure.fast_free.as_ref(),
+            sender_devargs: measure.sender_devargs.as_ref(),
+            receiver_devargs: measure.receiver_devargs.as_ref(),
         };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
@@ -195,7 +206,7 @@ impl Source<'_> {
         let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let same = |other: &&Measure| {
             let what = (other.kind.stack(), other.kind.method()) == (measure.kind.stack(), measure.kind.method());
-            what && other.tuning == measure.tuning && other.pairs.overlaps(&measure.pairs)
+            what && other.kind.streams() == measure.kind.streams() && other.tuning == measure.tuning && other.pairs.overlaps(&measure.pairs)
         };
         let again = before.iter().filter(same).flat_map(|other| &other.sizes).find(|size| measure.sizes.contains(size)).copied();
         match twice.or(again) {
@@ -238,6 +249,34 @@ impl Source<'_> {
         }
     }
 
+    /// What the measure asks for: one kind, or one for each number of streams.
+    fn kinds(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<Vec<MeasureKind>, FileProblem> {
+        let kind = self.kind(measure, sizes)?;
+        let MeasureKind::KernelStream { protocol, tool, duration, .. } = kind else {
+            return match measure.streams {
+                Some(_) => {
+                    let message = format!("method \"{}\" has no key `streams`: remove it", kind.method());
+                    Err(self.wrong(self.span_of("streams"), message))
+                }
+                None => Ok(vec![kind]),
+            };
+        };
+        let Some(streams) = &measure.streams else { return Ok(vec![kind]) };
+        let most = tool.most_streams(protocol.transport());
+        let counts = streams.values();
+        if counts.is_empty() {
+            return Err(self.wrong(self.span_of("streams"), "an empty list of streams measures nothing"));
+        }
+        let with = |count: u16| match NonZeroU16::new(count).filter(|count| count.get() <= most) {
+            Some(streams) => Ok(MeasureKind::KernelStream { protocol, tool, duration, streams }),
+            None => {
+                let message = format!("{tool} has 1 to {most} streams over {}, not {count}", protocol.transport());
+                Err(self.wrong(self.span_of("streams"), message))
+            }
+        };
+        counts.into_iter().map(with).collect()
+    }
+
     fn kind(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<MeasureKind, FileProblem> {
         let method = measure.method.get_ref().as_str();
         let protocol = match measure.stack {
@@ -250,9 +289,9 @@ impl Source<'_> {
         };
         match (protocol, method) {
             (Some(protocol), "stream") => {
-                self.only(measure, &["duration", "tool"])?;
+                self.only(measure, &["duration", "tool", "streams"])?;
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
-                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)? })
+                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, streams: NonZeroU16::MIN })
             }
             (Some(protocol), "ping-pong") => {
                 self.only(measure, &["duration", "tool"])?;
@@ -261,7 +300,8 @@ impl Source<'_> {
             }
             (None, "round-trip") => {
                 let keys = ["duration", "rate", "queues", "sender-queues", "reflector-queues", "burst", "flows", "pacing"];
-                self.only(measure, &[&keys[..], &["rx-descriptors", "tx-descriptors"]].concat())?;
+                let of_ports = ["rx-descriptors", "tx-descriptors", "mempool-cache", "fast-free", "sender-devargs", "receiver-devargs"];
+                self.only(measure, &[&keys[..], &of_ports].concat())?;
                 Ok(MeasureKind::RoundTrip { rate: self.rate(measure)?, duration: self.duration(measure, 1.0)? })
             }
             (None, name) if MethodName::ALL.iter().any(|known| known.name() == name) => self.procedure(measure, name, sizes),
@@ -387,6 +427,11 @@ impl Source<'_> {
             ("pacing", measure.pacing.is_some()),
             ("rx-descriptors", measure.rx_descriptors.is_some()),
             ("tx-descriptors", measure.tx_descriptors.is_some()),
+            ("mempool-cache", measure.mempool_cache.is_some()),
+            ("fast-free", measure.fast_free.is_some()),
+            ("sender-devargs", measure.sender_devargs.is_some()),
+            ("receiver-devargs", measure.receiver_devargs.is_some()),
+            ("streams", measure.streams.is_some()),
         ];
         match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {

@@ -11,4 +11,4 @@ mod tuning;
 
 pub use built_in::BuiltInPlan;
 pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-pub use tuning::{FLOWS_PER_QUEUE, PortTuning};
+pub use tuning::{Devargs, FLOWS_PER_QUEUE, PortTuning};

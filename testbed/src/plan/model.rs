@@ -1,3 +1,5 @@
+use std::num::NonZeroU16;
+
 use methodology::method::{Method, Procedure};
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
@@ -76,6 +78,8 @@ pub enum MeasureKind {
         tool: KernelTool,
         /// How long.
         duration: Seconds,
+        /// Connections at once.
+        streams: NonZeroU16,
     },
     /// Round trips of one small message.
     KernelPingPong {
@@ -146,6 +150,14 @@ impl MeasureKind {
         match self {
             MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => Some(*tool),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
+        }
+    }
+
+    /// Connections at once of a kernel stream.
+    pub fn streams(&self) -> NonZeroU16 {
+        match self {
+            MeasureKind::KernelStream { streams, .. } => *streams,
+            _ => NonZeroU16::MIN,
         }
     }
 

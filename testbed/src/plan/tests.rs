@@ -85,17 +85,18 @@ fn lists_of_tuning_keys_are_measured_in_every_combination_and_have_ids_of_their_
     let plan = parse(&measure(rings), Path::new("plan.toml")).unwrap();
     let labels: Vec<_> = plan.measures.iter().map(|measure| measure.tuning.label().unwrap()).collect();
     assert_eq!(labels, ["rx256-tx512", "rx4096-tx512"]);
-    let tuning = plan.measures[1].tuning;
+    let tuning = &plan.measures[1].tuning;
     assert_eq!(tuning.in_words().as_deref(), Some("4096 receive descriptors, 512 transmit descriptors"));
     assert_eq!(tuning.parameters(), [("rx_descriptors", serde_json::json!(4096)), ("tx_descriptors", serde_json::json!(512))]);
     assert!(!tuning.shares_ports_with(&plan.measures[0].tuning), "the ports are opened anew");
     let apart = "stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 8\nreceiver-queues = [2, 8]";
-    let apart: Vec<_> = parse(&measure(apart), Path::new("plan.toml")).unwrap().measures.iter().map(|measure| measure.tuning).collect();
+    let apart: Vec<_> =
+        parse(&measure(apart), Path::new("plan.toml")).unwrap().measures.iter().map(|measure| measure.tuning.clone()).collect();
     assert_eq!(apart.iter().map(|tuning| tuning.label().unwrap()).collect::<Vec<_>>(), ["q8to2", "q8"]);
     assert_eq!(apart[0].in_words().as_deref(), Some("8 → 2 queues"));
     let parameters: serde_json::Map<_, _> = apart[0].parameters().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     assert_eq!(serde_json::Value::Object(parameters), serde_json::json!({ "sender_queues": 8, "receiver_queues": 2 }));
-    let plain = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\""), Path::new("plan.toml")).unwrap().measures[0].tuning;
+    let plain = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\""), Path::new("plan.toml")).unwrap().measures[0].tuning.clone();
     assert_eq!((plain.label(), plain.in_words(), plain.parameters().len()), (None, None, 0));
 }
 

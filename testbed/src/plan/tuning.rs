@@ -1,10 +1,10 @@
 use std::num::NonZeroU16;
 
-use dataplane::Pacing;
+use dataplane::{MOST_MEMPOOL_CACHE, Pacing, PortOptions, PortSpec};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::topology::{PairQueues, RingSizes};
+use crate::topology::{PairQueues, RingSizes, TestbedError};
 
 /// Flows for each receive queue that a plan needs at least. A hash gives each flow a queue as if at random: with 64 flows a queue, the share of
 /// a queue has a standard deviation of 1/√64, an eighth, and four of these stay below the limit of an imbalance that is reported
@@ -12,7 +12,7 @@ use crate::topology::{PairQueues, RingSizes};
 pub const FLOWS_PER_QUEUE: u32 = 64;
 
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortTuning {
     /// Queues of the two ports, each with a poll loop and a CPU of its own.
     pub queues: PairQueues,
@@ -24,11 +24,59 @@ pub struct PortTuning {
     pub pacing: Pacing,
     /// Descriptors of the queues of both ports; the testbed's, or linerate's choice for the driver, where none are given.
     pub rings: RingSizes,
+    /// Mbufs that the mempool cache of each poll loop is refilled to; linerate's choice where none is given.
+    pub mempool_cache: Option<u16>,
+    /// Whether the ports free sent mbufs the fast way (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE), where they have it.
+    pub fast_free: bool,
+    /// Further devargs of the sender's port.
+    pub sender_devargs: Devargs,
+    /// Further devargs of the receiver's port.
+    pub receiver_devargs: Devargs,
+}
+
+/// Devargs beside those of the testbed, such as `txqs_min_inline=0`; empty for none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Devargs(String);
+
+impl Devargs {
+    /// The port with these devargs.
+    ///
+    /// # Errors
+    /// The result is not a port.
+    pub fn on(&self, port: PortSpec) -> Result<PortSpec, TestbedError> {
+        Ok(port.with_arguments(&self.0)?)
+    }
+
+    /// Refuses what is no list of `key=value`.
+    fn checked(&self) -> Result<Devargs, String> {
+        let is_pair = |part: &str| part.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty());
+        let clean = !self.0.chars().any(|c| c.is_whitespace() || c.is_control());
+        if self.0.is_empty() || (clean && self.0.split(',').all(is_pair)) {
+            return Ok(self.clone());
+        }
+        Err(format!("`{}` is not a list of devargs: write KEY=VALUE, or KEY=VALUE,KEY=VALUE", self.0))
+    }
+
+    /// As a part of a record's id.
+    fn label(&self) -> String {
+        self.0.replace(['=', ',', '/'], "_")
+    }
 }
 
 impl Default for PortTuning {
     fn default() -> Self {
-        PortTuning { queues: PairQueues::ONE, burst: None, flows: 1, pacing: Pacing::Software, rings: RingSizes::default() }
+        PortTuning {
+            queues: PairQueues::ONE,
+            burst: None,
+            flows: 1,
+            pacing: Pacing::Software,
+            rings: RingSizes::default(),
+            mempool_cache: None,
+            fast_free: true,
+            sender_devargs: Devargs::default(),
+            receiver_devargs: Devargs::default(),
+        }
     }
 }
 
@@ -40,6 +88,10 @@ enum Difference {
     Pacing(Pacing),
     RxDescriptors(u16),
     TxDescriptors(u16),
+    MempoolCache(u16),
+    NoFastFree,
+    SenderDevargs(Devargs),
+    ReceiverDevargs(Devargs),
 }
 
 impl PortTuning {
@@ -55,6 +107,10 @@ impl PortTuning {
             Difference::Pacing(Pacing::Software) => "software".to_owned(),
             Difference::RxDescriptors(descriptors) => format!("rx{descriptors}"),
             Difference::TxDescriptors(descriptors) => format!("tx{descriptors}"),
+            Difference::MempoolCache(mbufs) => format!("cache{mbufs}"),
+            Difference::NoFastFree => "no-fast-free".to_owned(),
+            Difference::SenderDevargs(devargs) => format!("s_{}", devargs.label()),
+            Difference::ReceiverDevargs(devargs) => format!("r_{}", devargs.label()),
         })
     }
 
@@ -70,6 +126,10 @@ impl PortTuning {
             Difference::Pacing(Pacing::Software) => "paced by software".to_owned(),
             Difference::RxDescriptors(descriptors) => format!("{descriptors} receive descriptors"),
             Difference::TxDescriptors(descriptors) => format!("{descriptors} transmit descriptors"),
+            Difference::MempoolCache(mbufs) => format!("mempool cache {mbufs}"),
+            Difference::NoFastFree => "no fast free".to_owned(),
+            Difference::SenderDevargs(devargs) => format!("sender {}", devargs.0),
+            Difference::ReceiverDevargs(devargs) => format!("receiver {}", devargs.0),
         })
     }
 
@@ -84,16 +144,26 @@ impl PortTuning {
             Difference::Pacing(pacing) => vec![("pacing", json!(pacing))],
             Difference::RxDescriptors(descriptors) => vec![("rx_descriptors", json!(descriptors))],
             Difference::TxDescriptors(descriptors) => vec![("tx_descriptors", json!(descriptors))],
+            Difference::MempoolCache(mbufs) => vec![("mempool_cache", json!(mbufs))],
+            Difference::NoFastFree => vec![("fast_free", json!("off"))],
+            Difference::SenderDevargs(devargs) => vec![("sender_devargs", json!(devargs.0))],
+            Difference::ReceiverDevargs(devargs) => vec![("receiver_devargs", json!(devargs.0))],
         });
         keys.flatten().collect()
     }
 
     /// Whether the same ports, opened once, serve both.
     pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
-        self.queues == other.queues && self.pacing == other.pacing && self.rings == other.rings
+        let of_bursts = |tuning: &PortTuning| PortTuning { burst: None, flows: 1, ..tuning.clone() };
+        of_bursts(self) == of_bursts(other)
     }
 
-    fn differences(&self) -> impl Iterator<Item = Difference> {
+    /// The options of a port with what does not depend on its end.
+    pub fn in_options(&self, options: PortOptions) -> PortOptions {
+        PortOptions { mempool_cache: self.mempool_cache, fast_free: self.fast_free && options.fast_free, ..options }
+    }
+
+    fn differences(&self) -> impl Iterator<Item = Difference> + use<> {
         let plain = PortTuning::default();
         [
             (self.queues != plain.queues).then_some(Difference::Queues(self.queues)),
@@ -102,6 +172,10 @@ impl PortTuning {
             (self.pacing != plain.pacing).then_some(Difference::Pacing(self.pacing)),
             self.rings.rx.map(Difference::RxDescriptors),
             self.rings.tx.map(Difference::TxDescriptors),
+            self.mempool_cache.map(Difference::MempoolCache),
+            (!self.fast_free).then_some(Difference::NoFastFree),
+            (self.sender_devargs != plain.sender_devargs).then(|| Difference::SenderDevargs(self.sender_devargs.clone())),
+            (self.receiver_devargs != plain.receiver_devargs).then(|| Difference::ReceiverDevargs(self.receiver_devargs.clone())),
         ]
         .into_iter()
         .flatten()
@@ -122,7 +196,7 @@ pub(super) enum OneOrMany<T> {
 }
 
 impl<T: Clone> OneOrMany<T> {
-    fn values(&self) -> Vec<T> {
+    pub(super) fn values(&self) -> Vec<T> {
         match self {
             OneOrMany::One(value) => vec![value.clone()],
             OneOrMany::Many(values) => values.clone(),
@@ -147,6 +221,10 @@ pub(super) struct Keys<'k> {
     pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
     pub(super) rx_descriptors: Option<&'k OneOrMany<u16>>,
     pub(super) tx_descriptors: Option<&'k OneOrMany<u16>>,
+    pub(super) mempool_cache: Option<&'k OneOrMany<u16>>,
+    pub(super) fast_free: Option<&'k OneOrMany<bool>>,
+    pub(super) sender_devargs: Option<&'k OneOrMany<Devargs>>,
+    pub(super) receiver_devargs: Option<&'k OneOrMany<Devargs>>,
 }
 
 impl Keys<'_> {
@@ -176,7 +254,18 @@ impl Keys<'_> {
         };
         let rx = values("rx-descriptors", self.rx_descriptors, descriptors)?;
         let tx = values("tx-descriptors", self.tx_descriptors, descriptors)?;
-        let all = each(&[PortTuning::default()], &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
+        let mempool_cache = values("mempool-cache", self.mempool_cache, |&mbufs| match mbufs {
+            0..=MOST_MEMPOOL_CACHE => Ok(Some(mbufs)),
+            _ => Err(format!("a mempool cache has 0 to {MOST_MEMPOOL_CACHE} mbufs, not {mbufs}")),
+        })?;
+        let fast_free = values("fast-free", self.fast_free, |&fast_free| Ok(fast_free))?;
+        let sender_devargs = values("sender-devargs", self.sender_devargs, Devargs::checked)?;
+        let receiver_devargs = values("receiver-devargs", self.receiver_devargs, Devargs::checked)?;
+        let all = each(&[PortTuning::default()], &sender_devargs, |tuning, sender_devargs| PortTuning { sender_devargs, ..tuning });
+        let all = each(&all, &receiver_devargs, |tuning, receiver_devargs| PortTuning { receiver_devargs, ..tuning });
+        let all = each(&all, &fast_free, |tuning, fast_free| PortTuning { fast_free, ..tuning });
+        let all = each(&all, &mempool_cache, |tuning, mempool_cache| PortTuning { mempool_cache, ..tuning });
+        let all = each(&all, &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
         let all = each(&all, &rx, |tuning, rx| PortTuning { rings: RingSizes { rx, ..tuning.rings }, ..tuning });
         let all = each(&all, &tx, |tuning, tx| PortTuning { rings: RingSizes { tx, ..tuning.rings }, ..tuning });
         let all = each(&all, &both, |tuning, both| PortTuning { queues: PairQueues { sender: both, receiver: both }, ..tuning });
@@ -201,9 +290,9 @@ fn values<T: Clone, U>(
 }
 
 /// Every tuning with every value; as they are where there is none.
-fn each<T: Copy>(tunings: &[PortTuning], values: &[T], with: impl Fn(PortTuning, T) -> PortTuning) -> Vec<PortTuning> {
+fn each<T: Clone>(tunings: &[PortTuning], values: &[T], with: impl Fn(PortTuning, T) -> PortTuning) -> Vec<PortTuning> {
     if values.is_empty() {
         return tunings.to_vec();
     }
-    tunings.iter().flat_map(|&tuning| values.iter().map(|&value| with(tuning, value)).collect::<Vec<_>>()).collect()
+    tunings.iter().flat_map(|tuning| values.iter().map(|value| with(tuning.clone(), value.clone())).collect::<Vec<_>>()).collect()
 }

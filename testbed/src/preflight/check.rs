@@ -1,8 +1,10 @@
+use std::borrow::Cow;
+
 use reporter::environment::{Finding, Severity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much a check's result matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckLevel {
     /// As it should be.
@@ -16,7 +18,7 @@ pub enum CheckLevel {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// What was looked at, in a word or two, unique but for the port's name.
     pub subject: String,
@@ -25,23 +27,26 @@ pub struct Check {
     /// What was seen.
     pub seen: String,
     /// Why it matters; empty where all is well.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub why: &'static str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub why: Cow<'static, str>,
     /// The command that fixes it, where there is one.
-    #[serde(rename = "mend", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "mend", default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
 impl Check {
-    pub(super) fn ok(subject: impl Into<String>, seen: impl Into<String>) -> Self {
-        Check { subject: subject.into(), severity: CheckLevel::Ok, seen: seen.into(), why: "", fix: None }
+    /// All is well.
+    pub fn ok(subject: impl Into<String>, seen: impl Into<String>) -> Self {
+        Check { subject: subject.into(), severity: CheckLevel::Ok, seen: seen.into(), why: Cow::Borrowed(""), fix: None }
     }
 
-    pub(super) fn found(severity: CheckLevel, subject: impl Into<String>, seen: impl Into<String>, why: &'static str) -> Self {
-        Check { subject: subject.into(), severity, seen: seen.into(), why, fix: None }
+    /// Something that matters.
+    pub fn found(severity: CheckLevel, subject: impl Into<String>, seen: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
+        Check { subject: subject.into(), severity, seen: seen.into(), why: why.into(), fix: None }
     }
 
-    pub(super) fn fixed_by(self, command: impl Into<String>) -> Self {
+    /// The same with the command that fixes it.
+    pub fn fixed_by(self, command: impl Into<String>) -> Self {
         Check { fix: Some(command.into()), ..self }
     }
 

@@ -3,10 +3,12 @@
 //! [`check`] looks and measures the load for half a second; it changes nothing.
 
 mod check;
+mod distribution;
 mod dpdk;
 mod load;
 mod machine;
 mod memory;
+mod needs;
 mod network_card;
 mod operating_system;
 mod pci_express;
@@ -16,7 +18,9 @@ mod storage;
 mod tools;
 
 pub use check::{Check, CheckLevel};
+use distribution::Distribution;
 pub use machine::Machine;
+pub use needs::Needs;
 
 use std::path::PathBuf;
 
@@ -27,11 +31,13 @@ pub struct PlannedRun {
     pub dpdk: Option<Result<String, String>>,
     /// Where the results will be written; it need not exist yet.
     pub runs: PathBuf,
+    /// Which parts of linerate it uses.
+    pub needs: Needs,
 }
 
 /// Every check, in the order in which a person would look. It takes half a second, because load is measured.
 pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
-    [
+    let checks = [
         rights::check(machine),
         processor::check(machine),
         load::check(machine),
@@ -41,8 +47,10 @@ pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
         tools::check(machine),
         network_card::check(machine),
         storage::check(&planned.runs),
-    ]
-    .concat()
+    ];
+    let distribution = Distribution::from_os_release(&machine.files.text("etc/os-release").unwrap_or_default());
+    let adapted = |check: Check| Check { fix: check.fix.map(|command| distribution.command(&command)), ..check };
+    checks.concat().into_iter().map(|check| adapted(planned.needs.judge(check))).collect()
 }
 
 #[cfg(test)]

@@ -61,7 +61,10 @@ fn a_machine_that_is_set_up_well_has_nothing_to_fix() {
         ("sys/bus/pci/devices/0000:18:00.0/device", "0x1592"),
     ]);
     let machine = planted.machine(|command| Some(if command[0] == "iperf3" { "iperf 3.18" } else { "1.2" }.to_owned()));
-    let checks = check(&machine, &PlannedRun { dpdk: Some(Ok("22.11.11".to_owned())), runs: planted.root.path().join("runs") });
+    let checks = check(
+        &machine,
+        &PlannedRun { dpdk: Some(Ok("22.11.11".to_owned())), runs: planted.root.path().join("runs"), ..PlannedRun::default() },
+    );
     // Every version of iperf3 has a note: both generations have their own way to end a transfer (`tools`).
     let wrong = |check: &&Check| check.severity != CheckLevel::Ok && !["results", "iperf3"].contains(&check.subject.as_str());
     let wrong: Vec<&Check> = checks.iter().filter(wrong).collect();

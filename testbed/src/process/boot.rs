@@ -25,7 +25,7 @@ impl BootId {
     pub(crate) fn of(location: &Location) -> Option<Self> {
         let id = match location {
             Location::Here | Location::Namespace(_) => BootId::here(),
-            Location::Ssh(_) => {
+            Location::Ssh(_) | Location::Container(_) => {
                 let spec = CommandSpec::new(location.clone(), ["cat", BOOT_ID]).with_timeout(Duration::from_secs(10));
                 let output = run(&spec).ok().filter(|output| output.success())?;
                 BootId(output.stdout_text().trim().to_owned())

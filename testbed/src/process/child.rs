@@ -10,11 +10,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use super::command::{CommandSpec, Input};
 use super::error::ProcessError;
 use super::identity::ProcessIdentity;
-use super::location::Location;
-use super::program::package_of;
+use super::input::Input;
 use super::spawner;
 
 /// How long a program that is asked to end (SIGTERM) has before it is killed.
@@ -25,6 +23,11 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// enough for the thread that reads it to take what is left, on a machine that is busy too: half an output would be a wrong result.
 const PIPE_LIMIT: Duration = Duration::from_secs(5);
 
+/// The most that is kept of a program's standard output: far above what any tool writes, and far below a machine's memory.
+const STDOUT_LIMIT: usize = 256 << 20;
+/// The most that is kept of its standard error.
+const STDERR_LIMIT: usize = 4 << 20;
+
 /// A program that is running, in a process group of its own. Dropping it ends it, and everything it started.
 ///
 /// What it writes to standard error is collected all the time. What it writes to standard output is for
@@ -34,12 +37,23 @@ pub struct Child {
     inner: process::Child,
     identity: Option<ProcessIdentity>,
     command: String,
-    program: String,
-    location: Location,
+    blame: Option<Blame>,
     started: Instant,
     ended: Option<(ExitStatus, Duration)>,
     stdout: Option<Collected>,
     stderr: Option<Collected>,
+}
+
+/// Tells a failure to run the program from the program's own failure, by what it left.
+struct Blame(Box<Judge>);
+
+/// The error that an output means, if it does.
+type Judge = dyn Fn(&Output) -> Option<ProcessError> + Send + Sync;
+
+impl std::fmt::Debug for Blame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Blame")
+    }
 }
 
 /// The output and the exit of a program.
@@ -89,27 +103,31 @@ impl Output {
 }
 
 impl Child {
-    pub(super) fn start(spec: &CommandSpec) -> Result<Self, ProcessError> {
-        let words = spec.local_words()?;
+    /// Starts a program of this machine by its words, which are executed as they are. `text` is the command in errors.
+    pub(super) fn of_words(
+        words: &[String],
+        stdin: &Input,
+        text: String,
+        blame: Option<impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static>,
+    ) -> Result<Self, ProcessError> {
         let (first, rest) = words.split_first().ok_or(ProcessError::Empty)?;
         let mut command = Command::new(first);
         // Tools translate their output and write decimal commas otherwise.
         command.args(rest).env("LC_ALL", "C").stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(if spec.stdin == Input::Nothing { Stdio::null() } else { Stdio::piped() });
+        command.stdin(if *stdin == Input::Nothing { Stdio::null() } else { Stdio::piped() });
         // Its own group: Ctrl-C on the terminal reaches us alone, and all of it can be ended at once.
         command.process_group(0);
         let started = Instant::now();
-        let mut inner = spawner::start(command).map_err(|source| ProcessError::Start { command: spec.to_string(), source })?;
-        if let (Input::Bytes(bytes), Some(pipe)) = (&spec.stdin, inner.stdin.take_if(|_| matches!(spec.stdin, Input::Bytes(_)))) {
+        let mut inner = spawner::start(command).map_err(|source| ProcessError::Start { command: text.clone(), source })?;
+        if let (Input::Bytes(bytes), Some(pipe)) = (stdin, inner.stdin.take_if(|_| matches!(stdin, Input::Bytes(_)))) {
             write_in_background(pipe, bytes.clone());
         }
         let stderr = inner.stderr.take().map(Collected::from_stderr);
         Ok(Child {
             identity: ProcessIdentity::of(inner.id()),
             inner,
-            command: spec.to_string(),
-            program: spec.program()?.to_owned(),
-            location: spec.location.clone(),
+            command: text,
+            blame: blame.map(|blame| Blame(Box::new(blame))),
             started,
             ended: None,
             stdout: None,
@@ -135,7 +153,7 @@ impl Child {
     /// From now on reads its standard output into memory, for [`finish`](Self::finish) to give.
     pub fn collect_stdout(&mut self) {
         if let Some(pipe) = self.inner.stdout.take() {
-            self.stdout = Some(Collected::new(pipe));
+            self.stdout = Some(Collected::new(pipe, STDOUT_LIMIT));
         }
     }
 
@@ -226,25 +244,13 @@ impl Child {
         let elapsed = self.ended.map_or_else(|| self.started.elapsed(), |(_, elapsed)| elapsed);
         let stdout = self.stdout.take().map(Collected::all).unwrap_or_default();
         let stderr = self.stderr.take().map(Collected::all).unwrap_or_default();
+        if stdout.len() > STDOUT_LIMIT {
+            return Err(ProcessError::TooMuchOutput { command: self.command.clone(), limit_mib: STDOUT_LIMIT >> 20 });
+        }
         let output = Output { stdout, stderr, status, elapsed, timed_out };
-        self.blame_ssh(&output)?;
-        Ok(output)
-    }
-
-    /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
-    fn blame_ssh(&self, output: &Output) -> Result<(), ProcessError> {
-        let Location::Ssh(target) = &self.location else { return Ok(()) };
-        match output.status.code().filter(|_| !output.timed_out) {
-            Some(255) => Err(ProcessError::Ssh {
-                destination: target.destination.clone(),
-                message: output.stderr_text().lines().last().unwrap_or("it gave no reason").trim().to_owned(),
-            }),
-            Some(127) => Err(ProcessError::MissingProgram {
-                program: self.program.clone(),
-                location: target.destination.clone(),
-                package: package_of(&self.program),
-            }),
-            _ => Ok(()),
+        match self.blame.as_ref().and_then(|blame| (blame.0)(&output)) {
+            Some(error) => Err(error),
+            None => Ok(output),
         }
     }
 
@@ -287,10 +293,11 @@ struct Collected {
 
 impl Collected {
     fn from_stderr(pipe: ChildStderr) -> Self {
-        Collected::new(pipe)
+        Collected::new(pipe, STDERR_LIMIT)
     }
 
-    fn new(mut pipe: impl Read + Send + 'static) -> Self {
+    /// What is beyond the limit is read and dropped.
+    fn new(mut pipe: impl Read + Send + 'static, limit: usize) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let filled = Arc::clone(&bytes);
         let (end, ended) = channel();
@@ -300,7 +307,9 @@ impl Collected {
                 match pipe.read(&mut chunk) {
                     Ok(0) => break,
                     Ok(count) => {
-                        filled.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(chunk.get(..count).unwrap_or_default())
+                        let mut filled = filled.lock().unwrap_or_else(PoisonError::into_inner);
+                        let taken = count.min(limit.saturating_add(1).saturating_sub(filled.len()));
+                        filled.extend_from_slice(chunk.get(..taken).unwrap_or_default());
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => break,

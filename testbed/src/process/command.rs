@@ -2,18 +2,15 @@ use std::time::Duration;
 
 use reporter::kernel_tools::shell_line;
 
+use super::child::{Child, Output};
 use super::error::ProcessError;
-use super::location::{Location, SshTarget};
-use super::program::{find_program, package_of};
+use super::guard::guarded;
+use super::input::Input;
+use super::location::Location;
+use super::program::{found, package_of};
 
 /// How long a command may run when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
-/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
-/// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
-/// another parent than the one it was started by, and ends by itself.
-const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// A command, and where and how to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +25,6 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// What it reads.
     pub stdin: Input,
-}
-
-/// What a program reads from its standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Nothing: `/dev/null`.
-    Nothing,
-    /// These bytes, then the end.
-    Bytes(Vec<u8>),
-    /// What the owner of the [`Child`](super::Child) writes to its pipe. With [`run`](super::run) the pipe is empty.
-    Piped,
 }
 
 impl CommandSpec {
@@ -63,66 +49,64 @@ impl CommandSpec {
         CommandSpec { stdin, ..self }
     }
 
+    /// Starts it.
+    pub(super) fn start(&self) -> Result<Child, ProcessError> {
+        let words = self.local_words()?;
+        let blame = (!self.location.is_here()).then(|| Blame { location: self.location.clone(), program: self.program_name() });
+        Child::of_words(&words, &self.stdin, self.to_string(), blame.map(Blame::of_output))
+    }
+
+    fn program_name(&self) -> String {
+        self.argv.first().cloned().unwrap_or_default()
+    }
+
     /// The program, as it was given.
-    pub(super) fn program(&self) -> Result<&str, ProcessError> {
+    fn program(&self) -> Result<&str, ProcessError> {
         self.argv.first().filter(|program| !program.is_empty()).map(String::as_str).ok_or(ProcessError::Empty)
     }
 
     /// The words to execute on this machine. Programs and namespaces on this machine are looked up first, because
-    /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found.
-    pub(super) fn local_words(&self) -> Result<Vec<String>, ProcessError> {
+    /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found. To another machine the connection
+    /// is opened where there is none.
+    fn local_words(&self) -> Result<Vec<String>, ProcessError> {
         let program = self.program()?;
-        let mut words = Vec::new();
-        if let Some(setpriv) = find_program("setpriv") {
-            words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
-            words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
-        }
         let inside = match &self.location {
-            Location::Here => None,
+            Location::Here | Location::Container(_) => None,
             Location::Namespace(namespace) => Some(namespace),
             Location::Ssh(target) => target.from.as_ref(),
         };
-        if let Some(namespace) = inside {
-            if !namespace.exists() {
-                return Err(ProcessError::NoSuchNamespace { namespace: namespace.clone(), program: program.to_owned() });
-            }
-            words.extend([self.found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
-        }
+        let mut words = guarded(inside, program)?;
         match &self.location {
-            Location::Ssh(target) => words.extend(self.ssh_words(target)?),
+            Location::Ssh(target) => {
+                if target.destination.is_empty() || target.destination.starts_with('-') {
+                    return Err(ProcessError::NotADestination { destination: target.destination.clone() });
+                }
+                words.extend(target.session_words(&found("ssh")?, shell_line(self.remote_words().iter().map(String::as_str)))?);
+            }
+            Location::Container(container) => {
+                words.push(found(container.engine.program())?);
+                words.extend(container.exec_words(self.stdin != Input::Nothing));
+                words.extend(self.remote_words());
+            }
             Location::Here | Location::Namespace(_) => {
                 if let Some(cpu) = self.cpu {
-                    words.extend([self.found("taskset")?, "-c".to_owned(), cpu.to_string()]);
+                    words.extend([found("taskset")?, "-c".to_owned(), cpu.to_string()]);
                 }
-                words.push(self.found(program)?);
+                words.push(found(program)?);
                 words.extend(self.argv.iter().skip(1).cloned());
             }
         }
         Ok(words)
     }
 
-    fn ssh_words(&self, target: &SshTarget) -> Result<Vec<String>, ProcessError> {
-        if target.destination.is_empty() || target.destination.starts_with('-') {
-            return Err(ProcessError::NotADestination { destination: target.destination.clone() });
-        }
-        let mut words = vec![self.found("ssh")?];
-        words.extend(target.options.iter().cloned());
-        // Never asks (BatchMode), and notices within 15 s that the other machine is gone.
-        let options = [
-            "BatchMode=yes".to_owned(),
-            format!("ConnectTimeout={}", target.connect_timeout.as_secs().max(1)),
-            "ServerAliveInterval=5".to_owned(),
-            "ServerAliveCountMax=3".to_owned(),
-        ];
-        words.extend(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-        words.extend(["-T".to_owned(), "--".to_owned(), target.destination.clone(), self.remote_line()]);
-        Ok(words)
-    }
-
-    /// What the shell on the other machine reads. The local end of a connection can be killed; what runs at the remote end cannot, so
+    /// The command at the other machine. The local end of a connection can be killed; what runs at the remote end cannot, so
     /// a command without piped input is ended there by `timeout`. One with piped input must end when its input does.
-    fn remote_line(&self) -> String {
-        let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
+    ///
+    /// The shell that ssh starts there reads them quoted.
+    fn remote_words(&self) -> Vec<String> {
+        let mut words = self.location.become_words().to_vec();
+        // After `sudo`, which removes variables.
+        words.extend(["env".to_owned(), "LC_ALL=C".to_owned()]);
         if self.stdin != Input::Piped {
             let seconds = self.timeout.as_secs().saturating_add(2);
             words.extend(["timeout".to_owned(), "--kill-after=2".to_owned(), seconds.to_string()]);
@@ -131,16 +115,30 @@ impl CommandSpec {
             words.extend(["taskset".to_owned(), "-c".to_owned(), cpu.to_string()]);
         }
         words.extend(self.argv.iter().cloned());
-        shell_line(words.iter().map(String::as_str))
+        words
     }
+}
 
-    fn found(&self, program: &str) -> Result<String, ProcessError> {
-        let missing = || ProcessError::MissingProgram {
-            program: program.to_owned(),
-            location: "this machine".to_owned(),
-            package: package_of(program),
-        };
-        find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
+/// What an exit status at another machine means.
+struct Blame {
+    location: Location,
+    program: String,
+}
+
+impl Blame {
+    /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
+    fn of_output(self) -> impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static {
+        move |output| match (&self.location, output.status.code().filter(|_| !output.timed_out)) {
+            (Location::Ssh(target), Some(255)) => {
+                Some(target.lost(output.stderr_text().lines().last().unwrap_or("it gave no reason").trim()))
+            }
+            (Location::Ssh(_) | Location::Container(_), Some(127)) => Some(ProcessError::MissingProgram {
+                program: self.program.clone(),
+                location: self.location.to_string(),
+                package: package_of(&self.program),
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -156,14 +154,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::process::SshTarget;
+
+    fn remote_line(spec: &CommandSpec) -> String {
+        shell_line(spec.remote_words().iter().map(String::as_str))
+    }
 
     #[test]
     fn a_remote_command_is_bounded_there_unless_it_is_written_to() {
         let target = SshTarget::new("b@192.0.2.7");
         let spec =
             CommandSpec::new(Location::Ssh(target), ["iperf3", "-c", "198.18.0.1"]).with_timeout(Duration::from_secs(8)).on_cpu(Some(3));
-        assert_eq!(spec.remote_line(), "env 'LC_ALL=C' timeout '--kill-after=2' 10 taskset -c 3 iperf3 -c 198.18.0.1");
-        assert_eq!(spec.with_stdin(Input::Piped).remote_line(), "env 'LC_ALL=C' taskset -c 3 iperf3 -c 198.18.0.1");
+        assert_eq!(remote_line(&spec), "env 'LC_ALL=C' timeout '--kill-after=2' 10 taskset -c 3 iperf3 -c 198.18.0.1");
+        assert_eq!(remote_line(&spec.with_stdin(Input::Piped)), "env 'LC_ALL=C' taskset -c 3 iperf3 -c 198.18.0.1");
+    }
+
+    #[test]
+    fn another_user_runs_the_whole_command() {
+        let mut target = SshTarget::new("b");
+        target.r#become = ["sudo", "-n"].map(str::to_owned).to_vec();
+        let spec = CommandSpec::new(Location::Ssh(target), ["linerate", "agent"]).with_stdin(Input::Piped);
+        assert_eq!(remote_line(&spec), "sudo -n env 'LC_ALL=C' linerate agent");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::location::NamespaceName;
+use super::namespace::NamespaceName;
 
 /// A program could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +37,21 @@ pub enum ProcessError {
     },
     /// ssh could not reach the machine or was not let in.
     #[error(
-        "ssh could not run a command on {destination}: {message}; check that `ssh -o BatchMode=yes {destination} true` works without a question"
+        "ssh could not run a command on {destination}: {message}; {}", remedy(.destination, .message)
     )]
     Ssh {
         /// The machine.
         destination: String,
         /// What ssh said.
         message: String,
+    },
+    /// The program wrote more than is kept.
+    #[error("`{command}` wrote more than {limit_mib} MiB to standard output, and half an output is not a result")]
+    TooMuchOutput {
+        /// The whole command.
+        command: String,
+        /// The limit.
+        limit_mib: usize,
     },
     /// The program could not be started.
     #[error("cannot start `{command}`: {source}")]
@@ -69,6 +77,24 @@ pub enum ProcessError {
         /// Its process.
         pid: u32,
     },
+}
+
+/// What to do about a failed login, by what ssh says.
+fn remedy(destination: &str, message: &str) -> String {
+    let host = destination.rsplit('@').next().unwrap_or(destination);
+    let said = |words: &str| message.contains(words);
+    if said("Host key verification failed") || said("host key") {
+        return format!(
+            "if the host key is right, log in once by hand (`ssh {destination}`); after a change of the key run `ssh-keygen -R {host}` before"
+        );
+    }
+    if said("Permission denied") {
+        return format!("check that a key of yours is accepted: `ssh -o BatchMode=yes {destination} true` must work without a question");
+    }
+    if ["Connection refused", "timed out", "No route to host", "unreachable", "Could not resolve"].into_iter().any(said) {
+        return format!("check the address, the management network and sshd at {host}");
+    }
+    format!("check that `ssh -o BatchMode=yes {destination} true` works without a question")
 }
 
 fn how_to_install(program: &str, package: Option<&str>) -> String {

@@ -1,4 +1,4 @@
-//! Runs programs where an endpoint is: here, inside a network namespace, or on another machine over `ssh`.
+//! Runs programs where an endpoint is: here, inside a network namespace, on another machine over `ssh`, or in a container.
 //!
 //! [`run`] waits for the end and gives what was printed. [`spawn`] gives a [`Child`] whose pipes can be used line by line.
 //! Nothing started here outlives what started it: a [`Child`] ends, with everything it started, when it is dropped or
@@ -7,20 +7,35 @@
 mod boot;
 mod child;
 mod command;
+mod container;
 mod error;
+mod guard;
 mod identity;
+mod input;
 mod location;
+mod namespace;
 mod program;
 mod spawner;
+mod ssh;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub(crate) use boot::BootId;
 pub use child::{Child, Output};
-pub use command::{CommandSpec, Input};
+pub use command::CommandSpec;
+pub use container::{Container, ContainerEngine, NotAContainerName};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;
 pub(crate) use identity::process_numbers;
-pub use location::{Location, NamespaceName, NotANamespaceName, SshTarget};
+pub use input::Input;
+pub use location::Location;
+pub use namespace::{NamespaceName, NotANamespaceName};
 pub use program::{find_program, package_of};
+pub use ssh::{InvokingUser, NotADestination, SshDestination, SshOptionError, SshTarget, check_ssh_options};
+
+/// How often a wait for a program looks for Ctrl-C.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs a program to its end, or to its time limit, and gives what it printed.
 ///
@@ -35,10 +50,26 @@ pub fn run(spec: &CommandSpec) -> Result<Output, ProcessError> {
     child.finish(spec.timeout)
 }
 
+/// [`run`] that the user can end: when `interrupted` is set, the program is ended as it is when its time is up.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_until_interrupted(spec: &CommandSpec, interrupted: &AtomicBool) -> Result<Output, ProcessError> {
+    let mut child = spawn(spec)?;
+    child.collect_stdout();
+    let begin = Instant::now();
+    while !interrupted.load(Ordering::Relaxed) && begin.elapsed() < spec.timeout {
+        if child.wait_timeout(INTERRUPT_INTERVAL)?.is_some() {
+            break;
+        }
+    }
+    child.finish(Duration::ZERO)
+}
+
 /// Starts a program and gives its pipes; the time limit of the specification is for [`run`] and is not watched here.
 ///
 /// # Errors
 /// The program or the place does not exist, or the program could not be started.
 pub fn spawn(spec: &CommandSpec) -> Result<Child, ProcessError> {
-    Child::start(spec)
+    spec.start()
 }

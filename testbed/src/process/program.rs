@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use reporter::kernel_tools::{KernelTool, ToolSource};
 
+use super::error::ProcessError;
+
 /// Where administrators' programs live; not on every user's PATH on Debian.
 const ALWAYS_SEARCHED: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -18,6 +20,13 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .chain(ALWAYS_SEARCHED.iter().map(PathBuf::from))
         .map(|directory| directory.join(name))
         .find(|candidate| is_program(candidate))
+}
+
+/// The path of a program of this machine, or the error that says which package has it.
+pub(super) fn found(program: &str) -> Result<String, ProcessError> {
+    let missing =
+        || ProcessError::MissingProgram { program: program.to_owned(), location: "this machine".to_owned(), package: package_of(program) };
+    find_program(program).map(|path| path.display().to_string()).ok_or_else(missing)
 }
 
 /// The Debian and Ubuntu package that provides a program that linerate uses.
@@ -35,6 +44,8 @@ pub fn package_of(program: &str) -> Option<&'static str> {
         "sshd" => "openssh-server",
         "setpriv" | "taskset" | "lscpu" => "util-linux",
         "timeout" | "env" => "coreutils",
+        "podman" => "podman",
+        "docker" => "docker.io",
         "lspci" | "setpci" => "pciutils",
         "dpdk-testpmd" | "dpdk-devbind.py" => "dpdk",
         _ => return None,

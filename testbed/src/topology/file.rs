@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use dataplane::{CpuId, PortSpec};
@@ -9,14 +10,18 @@ use toml::Spanned;
 
 use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
 use super::rings::RingSizes;
-use crate::process::{Location, SshTarget};
+use crate::process::{Container, ContainerEngine, InvokingUser, Location, NamespaceName, SshDestination, SshTarget, check_ssh_options};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 
 impl Testbed {
     /// Reads `testbed.toml`. Errors name the file, the line, and what would be right.
     pub fn read(path: &Path) -> Result<Testbed, TestbedError> {
-        let text = read_text(path, "testbed")?;
-        Ok(parse(&text, path)?)
+        Testbed::parse(&read_text(path, "testbed")?, path)
+    }
+
+    /// The testbed of a text. `path` is for its errors.
+    pub fn parse(text: &str, path: &Path) -> Result<Testbed, TestbedError> {
+        Ok(parse(text, path)?)
     }
 }
 
@@ -49,6 +54,10 @@ struct FileEndpoint {
     #[serde(rename = "tx-descriptors")]
     tx_descriptors: Option<Spanned<u16>>,
     program: Option<PathBuf>,
+    #[serde(default)]
+    ssh_options: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    r#become: Option<Spanned<String>>,
     link: Option<String>,
 }
 
@@ -76,28 +85,37 @@ impl Cpus {
     }
 }
 
-/// How an endpoint is reached: `local`, `netns:NAME` or `ssh:DESTINATION`.
+/// How an endpoint is reached: `local`, `netns:NAME`, `ssh:DESTINATION`, or a container engine and a name.
 #[derive(Default, Deserialize)]
 #[serde(try_from = "String")]
 enum Reach {
     #[default]
     Local,
-    Namespace(String),
-    Ssh(String),
+    Namespace(NamespaceName),
+    Ssh(SshDestination),
+    Container(Container),
 }
 
 impl TryFrom<String> for Reach {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        let shown = text.escape_debug();
+        let unknown = || {
+            format!(
+                "`{shown}` is not a valid `reach`: write \"local\", \"netns:NAME\", \"ssh:USER@HOST\", \"podman:NAME\", \"docker:NAME\" or \"kubectl:POD\""
+            )
+        };
+        let wrong = |error: &dyn std::fmt::Display| format!("`{shown}` is not a valid `reach`: {error}");
         match text.split_once(':') {
             None if text == "local" => Ok(Reach::Local),
-            Some(("netns", name)) if !name.is_empty() => Ok(Reach::Namespace(name.to_owned())),
-            // A destination that begins with a dash would be read by ssh as an option.
-            Some(("ssh", destination)) if !destination.is_empty() && !destination.starts_with('-') => {
-                Ok(Reach::Ssh(destination.to_owned()))
+            Some(("netns", name)) => name.parse().map(Reach::Namespace).map_err(|error| wrong(&error)),
+            Some(("ssh", destination)) => destination.parse().map(Reach::Ssh).map_err(|error| wrong(&error)),
+            Some((engine, name)) => {
+                let engine = ContainerEngine::ALL.into_iter().find(|known| known.program() == engine).ok_or_else(unknown)?;
+                Container::new(engine, name).map(Reach::Container).map_err(|error| wrong(&error))
             }
-            _ => Err(format!("`{text}` is not a valid `reach`: write \"local\", \"netns:NAME\" or \"ssh:USER@HOST\"")),
+            None => Err(unknown()),
         }
     }
 }
@@ -143,14 +161,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 return Err(wrong(text, path, Some(span), why));
             }
         };
-        let location = match endpoint.reach {
-            Reach::Local => Location::Here,
-            Reach::Namespace(name) => Location::Namespace(
-                name.parse()
-                    .map_err(|error: crate::process::NotANamespaceName| wrong(text, path, Some(span.clone()), format!("{error}")))?,
-            ),
-            Reach::Ssh(destination) => Location::Ssh(SshTarget::new(destination)),
-        };
+        let location = location(endpoint.reach, endpoint.ssh_options, endpoint.r#become)
+            .map_err(|(place, why)| wrong(text, path, Some(place), format!("endpoint `{}`: {why}", endpoint.id)))?;
         let descriptors = |key: &str, given: Option<Spanned<u16>>| match given {
             Some(zero) if *zero.get_ref() == 0 => {
                 Err(wrong(text, path, Some(zero.span()), format!("{key} = 0 is not a ring: write the number of descriptors, such as 4096")))
@@ -179,11 +191,54 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
     Ok(Testbed { name: file.name, endpoints, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
 }
 
+/// Where the commands of an endpoint run; otherwise what is wrong, and where.
+fn location(
+    reach: Reach,
+    ssh_options: Option<Spanned<Vec<String>>>,
+    r#become: Option<Spanned<String>>,
+) -> Result<Location, (Range<usize>, String)> {
+    let become_words = match r#become {
+        None => Vec::new(),
+        Some(words) => match (&reach, shlex::split(words.get_ref())) {
+            (Reach::Local | Reach::Namespace(_), _) => {
+                return Err((
+                    words.span(),
+                    "`become` is for endpoints on other machines; here, start linerate itself with sudo".to_owned(),
+                ));
+            }
+            (_, Some(split)) if split.first().is_some_and(|program| !program.is_empty()) => split,
+            _ => return Err((words.span(), "`become` is not a command: write its words, such as become = \"sudo -n\"".to_owned())),
+        },
+    };
+    if let Some(options) = &ssh_options {
+        match &reach {
+            Reach::Ssh(_) => check_ssh_options(options.get_ref()).map_err(|error| (options.span(), error.to_string()))?,
+            _ => return Err((options.span(), "`ssh_options` are for an endpoint that ssh reaches".to_owned())),
+        }
+    }
+    Ok(match reach {
+        Reach::Local => Location::Here,
+        Reach::Namespace(name) => Location::Namespace(name),
+        Reach::Ssh(SshDestination { user_and_host, port }) => {
+            let mut target = SshTarget::new(user_and_host);
+            target.port = port;
+            target.options = ssh_options.map(Spanned::into_inner).unwrap_or_default();
+            target.r#become = become_words;
+            target.identity = InvokingUser::of_sudo();
+            Location::Ssh(target)
+        }
+        Reach::Container(mut container) => {
+            container.r#become = become_words;
+            Location::Container(container)
+        }
+    })
+}
+
 /// On this machine it is this very program; elsewhere `linerate` on that machine's PATH.
 fn program(given: Option<PathBuf>, location: &Location) -> PathBuf {
     match (given, location) {
         (Some(path), _) => path,
-        (None, Location::Ssh(_)) => PathBuf::from("linerate"),
+        (None, Location::Ssh(_) | Location::Container(_)) => PathBuf::from("linerate"),
         (None, Location::Here | Location::Namespace(_)) => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate")),
     }
 }
@@ -263,6 +318,32 @@ link = "25G"
         assert!(half.starts_with("testbed.toml:11:") && half.contains("no `interface`"), "{half}");
         let half = problem(&without(&[address]));
         assert!(half.contains("no `address`"), "{half}");
+    }
+
+    #[test]
+    fn other_machines_are_reached_over_ssh_with_options_or_in_a_container() {
+        let at = |reach: &str| {
+            let text = TWO.replace("reach = \"ssh:ubuntu@a-dpu\"", reach);
+            parse(&text, Path::new("testbed.toml")).map(|testbed| testbed.endpoints[1].location.clone()).map_err(|error| error.to_string())
+        };
+        let given = "reach = \"ssh:ubuntu@a-dpu:2222\"\nssh_options = [\"-J\", \"jump\"]\nbecome = \"sudo -n\"";
+        let Ok(Location::Ssh(target)) = at(given) else { panic!() };
+        assert_eq!((target.to_string().as_str(), target.port), ("ubuntu@a-dpu:2222", Some(2222)));
+        assert_eq!((target.options, target.r#become), (vec!["-J".to_owned(), "jump".to_owned()], vec!["sudo".to_owned(), "-n".to_owned()]));
+        for (reach, name) in [("podman:dpu", "podman:dpu"), ("docker:dpu", "docker:dpu"), ("kubectl:bench/pod-0", "kubectl:bench/pod-0")] {
+            assert_eq!(at(&format!("reach = \"{reach}\"")).unwrap().to_string(), name);
+        }
+        for (given, words) in [
+            ("ssh_options = [\"-4\"]", "`ssh_options` are for"),
+            ("reach = \"ssh:h\"\nssh_options = [\"-W\", \"x:1\"]", "`-W` cannot be used here"),
+            ("become = \"sudo -n\"", "start linerate itself with sudo"),
+            ("reach = \"ssh:h\"\nbecome = \"sudo 'n\"", "`become` is not a command"),
+            ("reach = \"ssh:h;reboot\"", "not an ssh destination"),
+            ("reach = \"docker:-v\"", "cannot name a container"),
+        ] {
+            let said = at(given).unwrap_err();
+            assert!(said.starts_with("testbed.toml:") && said.contains(words), "{given}: {said}");
+        }
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The testbed: which endpoints there are, how each is reached, and which DPDK ports join a pair.
 //!
-//! Read from `testbed.toml`, or made by the [`lab`](crate::lab).
+//! Read from `testbed.toml`, or made by the [`lab`](crate::lab). An [Ansible inventory](testbeds_of_inventory) becomes such files.
 
+mod ansible;
 mod built_in;
 mod cpus;
+mod difference;
 mod file;
 mod model;
 mod pair_queues;
 mod ports;
 mod rings;
 
+pub use ansible::{InventoryError, InventoryTestbed, testbeds_of_inventory};
 pub use cpus::PairCpus;
+pub use difference::measured_difference;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use pair_queues::{PairNodes, PairQueues};
 pub use ports::PairPorts;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dataplane::{CpuId, PortSpec};
 use methodology::units::LinkSpeed;
 use reporter::record::{EndpointId, Pair};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::pair_queues::PairQueues;
@@ -52,7 +53,8 @@ pub struct Endpoint {
 }
 
 /// Where kernel traffic to an endpoint goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KernelAddress {
     /// The address that tools connect to.
     pub address: IpAddr,
@@ -200,7 +202,7 @@ pub enum TestbedError {
 impl Endpoint {
     /// Whether its processes run on this machine.
     pub fn is_here(&self) -> bool {
-        matches!(self.location, Location::Here | Location::Namespace(_))
+        self.location.is_here()
     }
 }
 

@@ -32,7 +32,7 @@ pub(in crate::dpdk) fn start_proxy(eal: &Arc<Eal>, claim: &Claim, name: &str) ->
         return Ok(());
     }
     let proxy_name = probe::name_of(proxy).unwrap_or_default();
-    let pool = Pool::new(eal, &proxy_name, PoolSize { in_use: FRAMES, lcores: 0 }, 0, None)?;
+    let pool = Pool::new(eal, &proxy_name, PoolSize { in_use: FRAMES, lcores: 0, cache: 0 }, 0, None)?;
     let claimed = Claim::new(&mut claims, proxy, &format!("{proxy_name} (it manages the embedded switch of {name})"), None);
     let claimed = claimed.map_err(|by| DataplaneError::PortInUse { name: proxy_name.clone(), by })?;
     log::take();

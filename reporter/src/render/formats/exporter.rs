@@ -13,8 +13,8 @@ pub struct Report<'a> {
 
 /// Writes a subject in one format: a whole [`Report`], or one [`Figure`](crate::figure::Figure).
 ///
-/// A format is one file with an implementation of this trait and one line in [`RUN_FORMATS`](super::RUN_FORMATS) or
-/// [`FIGURE_FORMATS`](super::FIGURE_FORMATS).
+/// A format is one file with an implementation of this trait and one line in [`RUN_FORMATS`](super::RUN_FORMATS),
+/// [`FIGURE_FORMATS`](super::FIGURE_FORMATS) or [`Export`](super::Export).
 pub trait Exporter<Subject: ?Sized>: Sync {
     /// The file's name without its extension, relative to the report's directory.
     fn name(&self, subject: &Subject) -> String;
@@ -38,6 +38,9 @@ pub enum ExportError {
     /// The CSV writer cannot finish.
     #[error("cannot finish the CSV text: {0}")]
     Flush(#[from] std::io::Error),
+    /// The JSON writer refuses an object.
+    #[error("cannot write an object of JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// The Parquet writer refuses a column.
     #[error("cannot write a column of Parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),

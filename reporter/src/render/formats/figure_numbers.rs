@@ -4,6 +4,9 @@ use crate::render::format;
 
 /// The numbers of a figure: a row a series and a column a place on the x axis; where names stand upwards, a row a name.
 pub fn numbers(figure: &Figure) -> Table {
+    if let (AxisKind::Names(across), AxisKind::Names(upwards)) = (&figure.x.kind, &figure.y.kind) {
+        return map(figure, across, upwards);
+    }
     let by_name = matches!(figure.y.kind, AxisKind::Names(_));
     let (places, values) = if by_name { (&figure.y.kind, &figure.x.kind) } else { (&figure.x.kind, &figure.y.kind) };
     let place_of = |point: &Point| if by_name { point.y } else { point.x };
@@ -23,6 +26,18 @@ pub fn numbers(figure: &Figure) -> Table {
         let row = |s: &Series| std::iter::once(s.name.clone()).chain(all.iter().map(|at| cell(s, *at))).collect();
         Table { header, rows: figure.series.iter().map(row).collect() }
     }
+}
+
+/// A map: a row for each name upwards, a column for each name across. The first line of a tile's text is its value.
+fn map(figure: &Figure, across: &[String], upwards: &[String]) -> Table {
+    let points = || figure.series.iter().flat_map(|series| &series.points);
+    let cell = |x: usize, y: usize| {
+        let tile = points().find(|point| (point.x, point.y) == (x as f64, y as f64));
+        tile.and_then(|tile| tile.hover.first()).map_or_else(|| format::ABSENT.to_owned(), String::clone)
+    };
+    let header = std::iter::once(figure.x.label.clone()).chain(across.iter().cloned()).collect();
+    let row = |(y, name): (usize, &String)| std::iter::once(name.clone()).chain((0..across.len()).map(|x| cell(x, y))).collect();
+    Table { header, rows: upwards.iter().enumerate().map(row).collect() }
 }
 
 /// A place on an axis as text without its unit.

@@ -1,6 +1,9 @@
-//! One file a format. [`RUN_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure.
+//! One file a format. [`RUN_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure, and [`Export`]s when they are asked for.
 
 pub mod escape;
+mod export;
+mod export_cdm;
+mod export_csit;
 mod exporter;
 mod figure_csv;
 mod figure_numbers;
@@ -15,6 +18,7 @@ pub mod terminal;
 
 use crate::figure::Figure;
 
+pub use export::Export;
 pub use exporter::{ExportError, Exporter, Report};
 
 /// The files of a report, the one to open first in front.

@@ -11,8 +11,10 @@ mod procedures;
 mod queues;
 mod ratio;
 mod round_trips;
+mod scaling;
 mod stacks;
 mod throughput;
+mod tuned;
 mod tuning;
 
 pub use cost::cost;
@@ -26,5 +28,7 @@ pub use procedures::procedures;
 pub use queues::queues;
 pub use ratio::ratio;
 pub use round_trips::round_trips;
+pub use scaling::scaling;
 pub use throughput::{application_view, frame_view};
+pub use tuned::tuned;
 pub use tuning::tuning;

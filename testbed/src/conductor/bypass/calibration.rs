@@ -40,7 +40,7 @@ pub struct Calibrations {
 }
 
 /// Who sends what in the measurement that wants a calibration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Configuration<'a> {
     pub sender: &'a EndpointId,
     /// Of its first poll loop: a calibration has one.
@@ -58,7 +58,7 @@ impl<'a> Configuration<'a> {
         Configuration {
             sender: &step.pair.from,
             cpu: pair.sender_cpus().first().copied(),
-            tuning: step.tuning,
+            tuning: step.tuning.clone(),
             size: step.size,
             rate,
             max_frame: pair.ports.sender.port.max_frame,
@@ -84,7 +84,10 @@ impl Calibrations {
 
     /// Ends the agent that took the last one: nothing of it stays beside what is measured next.
     pub fn rest(&mut self) {
-        self.agent = None;
+        if let Some((_, agent)) = self.agent.take() {
+            // An error means that the agent was killed instead.
+            let _ = agent.close();
+        }
     }
 
     fn take(

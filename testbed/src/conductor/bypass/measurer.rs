@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::both_ends::{OneWay, RoundTrips};
 use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
-use crate::process::{CommandSpec, Location, run};
+use crate::process::{CommandSpec, Location, run_until_interrupted};
 
 /// One direction of one pair at one frame size.
 pub struct PairMeasurer<'a> {
@@ -121,14 +121,17 @@ impl PairMeasurer<'_> {
         std::thread::scope(|scope| {
             let reset = scope.spawn(move || {
                 wait(after.duration(), interrupted);
-                run(&CommandSpec::new(Location::Here, argv.iter().cloned()))
+                // Ctrl-C before the reset: the device is left as it is.
+                (!interrupted.load(Ordering::Relaxed))
+                    .then(|| run_until_interrupted(&CommandSpec::new(Location::Here, argv.iter().cloned()), interrupted))
             });
             let trial = pair.one_way(plan, drain, interrupted);
             let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };
             match reset.join() {
-                Ok(Ok(output)) if output.success() => Ok(trial?),
-                Ok(Ok(output)) => Err(failed(output.ending())),
-                Ok(Err(error)) => Err(failed(format!("could not be run: {error}"))),
+                Ok(None) => Ok(trial?),
+                Ok(Some(Ok(output))) if output.success() => Ok(trial?),
+                Ok(Some(Ok(output))) => Err(failed(output.ending())),
+                Ok(Some(Err(error))) => Err(failed(format!("could not be run: {error}"))),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })

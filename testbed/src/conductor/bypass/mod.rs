@@ -6,6 +6,7 @@ mod calibration;
 mod cost;
 mod driver_counters;
 mod end_reports;
+mod generator;
 mod histograms;
 mod loss_domains;
 mod measurer;
@@ -53,6 +54,17 @@ enum Ends {
     Open(Box<BypassPair>),
 }
 
+impl Ends {
+    /// Has the agents close their ports, and waits for it. An agent that does not answer is killed.
+    fn close(self) {
+        match self {
+            Ends::Closed => {}
+            Ends::Listening(listening) => listening.close(),
+            Ends::Open(pair) => pair.close(),
+        }
+    }
+}
+
 impl Bypass {
     pub(super) fn new(max_frame: FrameSize) -> Self {
         Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
@@ -66,13 +78,13 @@ impl Bypass {
         let first = group.iter().find(|step| !step.kind.stack().is_kernel()).filter(|_| mixed && shared);
         // An error here occurs again when the port is needed, and is reported then.
         self.ends = first
-            .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted).ok())
+            .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted).ok())
             .map_or(Ends::Closed, |listening| Ends::Listening(Box::new(listening)));
     }
 
-    /// Ends both agents, and the one that took the last calibration.
+    /// Ends both agents, and the one that took the last calibration. Their ports are closed when this returns: the next pair may open the same.
     pub(super) fn end_pair(&mut self) {
-        self.ends = Ends::Closed;
+        std::mem::replace(&mut self.ends, Ends::Closed).close();
         self.calibrations.rest();
     }
 
@@ -85,7 +97,7 @@ impl Bypass {
             Ok(pair) => pair,
             Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
         };
-        pair.tune(step.tuning);
+        pair.tune(step.tuning.clone());
         let measured = match step.kind {
             MeasureKind::RoundTrip { rate, duration } => {
                 round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context)
@@ -115,6 +127,19 @@ impl Bypass {
         }
     }
 
+    /// Opens the ports for a step and leaves them open.
+    pub(super) fn open_only(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<(), String> {
+        let pair = self.open(step, context).map_err(|error| error.to_string())?;
+        self.ends = Ends::Open(Box::new(pair));
+        Ok(())
+    }
+
+    /// What the sender's generator needs for a frame without a driver that moves it; none where that cannot be measured. Both ends are closed.
+    pub(super) fn generator_ns(&mut self, step: &Step<'_>, testbed: &Testbed, interrupted: &AtomicBool) -> Option<f64> {
+        self.end_pair();
+        generator::ns_per_frame(step, testbed, interrupted).ok().flatten()
+    }
+
     fn open(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<BypassPair, BypassError> {
         let (testbed, interrupted) = (context.testbed, context.interrupted);
         match std::mem::replace(&mut self.ends, Ends::Closed) {
@@ -122,8 +147,8 @@ impl Bypass {
             Ends::Listening(listening) if listening.serves(&step.tuning) => listening.connect(testbed, &step.pair, interrupted),
             other => {
                 // What has other queues ends before its ports are opened anew.
-                drop(other);
-                Listening::open(testbed, &step.pair, self.max_frame, step.tuning, interrupted)
+                other.close();
+                Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted)
                     .and_then(|listening| listening.connect(testbed, &step.pair, interrupted))
             }
         }

@@ -23,7 +23,7 @@ const LINK_LIMIT: Duration = Duration::from_secs(15);
 /// How long a reply may take beyond the trial itself.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A pair whose two ports are open. Dropping it ends both agents.
+/// A pair whose two ports are open. Dropping it ends both agents; [`close`](Self::close) waits until their ports are closed.
 #[derive(Debug)]
 pub struct BypassPair {
     sender: Agent,
@@ -90,13 +90,20 @@ impl Listening {
         receiver.greet(wait)?;
         let options = PortOptions { max_frame, queues: tuning.queues.receiver, promiscuous: to.promiscuous, ..PortOptions::default() };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let receiver_port = receiver.open(port_of_end(ports.receiver, ports.receiver_rings, options), wait)?;
+        let receiver_port = receiver
+            .open(port_of_end(tuning.receiver_devargs.on(ports.receiver)?, ports.receiver_rings, tuning.in_options(options)), wait)?;
         Ok(Listening { receiver, receiver_port, tuning })
     }
 
     /// Whether its port serves such a measurement too.
     pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
+    }
+
+    /// Closes the receiver's port.
+    pub fn close(self) {
+        // An error means that the agent was killed instead.
+        let _ = self.receiver.close();
     }
 
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
@@ -114,7 +121,8 @@ impl Listening {
             ..PortOptions::default()
         };
         let ports = testbed.ports(pair, tuning.rings)?;
-        let opened = sender.open(port_of_end(ports.sender, ports.sender_rings, options), wait);
+        let opened =
+            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
         let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // Only a link that is up has a speed, and both must be open for that.
@@ -160,6 +168,13 @@ fn port_of_end(port: PortSpec, rings: RingSizes, options: PortOptions) -> OpenPo
 }
 
 impl BypassPair {
+    /// Closes both ports.
+    pub fn close(self) {
+        // An error means that the agent was killed instead.
+        let _ = self.sender.close();
+        let _ = self.receiver.close();
+    }
+
     /// The CPUs of the sender's poll loops; none where the agent chooses.
     pub fn sender_cpus(&self) -> &[CpuId] {
         &self.cpus.sender

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use methodology::units::tcp_goodput_ceiling;
-use reporter::kernel_tools::{CommandLine, Transport};
+use reporter::kernel_tools::Transport;
 use reporter::record::{Ceiling, CeilingKind};
 
-use super::command::command;
-use crate::process::{Output, run};
+use crate::process::{CommandSpec, Output, run};
 use crate::topology::KernelEndpoint;
 
 /// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
@@ -24,7 +23,8 @@ pub(super) fn ceiling(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>, transpor
 
 /// The MTU of the interface that an endpoint's kernel traffic leaves by.
 fn mtu(endpoint: KernelEndpoint<'_>) -> Option<u32> {
-    let file = CommandLine::new("cat", [format!("/sys/class/net/{}/mtu", endpoint.interface)]);
-    let output = run(&command(&endpoint.location, &file, Duration::from_secs(5))).ok().filter(Output::success)?;
+    let cat = ["cat".to_owned(), format!("/sys/class/net/{}/mtu", endpoint.interface)];
+    let spec = CommandSpec::new(endpoint.location.clone(), cat).with_timeout(Duration::from_secs(5));
+    let output = run(&spec).ok().filter(Output::success)?;
     output.stdout_text().trim().parse().ok()
 }

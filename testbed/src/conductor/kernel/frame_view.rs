@@ -3,7 +3,7 @@
 use methodology::units::{FrameSize, PacketRate};
 use reporter::record::{ReasonKind, Record, Size, State, View};
 
-use super::interface::PacketsAndBytes;
+use crate::kernel_end::PacketsAndBytes;
 
 /// What else crosses the interface during a stream: the tool's own control connection and ARP, a few dozen packets in
 /// tens of thousands. More than one part in a hundred is another frame size.

@@ -1,9 +1,7 @@
 //! Kernel measurements: server tool, client tool, their raw output, the record.
 
 mod ceiling;
-mod command;
 mod frame_view;
-mod interface;
 mod path;
 mod ping_pong;
 mod ports;
@@ -21,6 +19,7 @@ use super::record::failed;
 use super::schedule::Step;
 use crate::plan::MeasureKind;
 use crate::topology::TestbedError;
+pub(super) use ports::PORT;
 use transfer::SeenGoodput;
 use versions::Versions;
 
@@ -36,11 +35,11 @@ impl KernelTools {
     ///
     /// # Errors
     /// The run directory cannot be written; the testbed has no such endpoint.
-    pub(super) fn measure(&mut self, step: &Step<'_>, context: &Context<'_>) -> Result<Record, KernelError> {
+    pub(super) fn measure(&mut self, step: &Step<'_>, context: &mut Context<'_>) -> Result<Record, KernelError> {
         let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
         let KernelTools { seen, versions } = self;
         Ok(match *step.kind {
-            MeasureKind::KernelStream { protocol, tool, duration } => {
+            MeasureKind::KernelStream { protocol, tool, duration, .. } => {
                 stream::measure(step, ends, (protocol, tool), duration, (seen, versions), context)?
             }
             MeasureKind::KernelPingPong { protocol, tool, duration } => {

@@ -3,8 +3,7 @@
 use reporter::kernel_tools::Extent;
 use reporter::record::{ReasonKind, Record, State};
 
-use super::interface::PathCounters;
-use super::processes::Job;
+use super::processes::{Job, PathCounters};
 
 /// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.

@@ -23,7 +23,7 @@ pub(super) fn measure(
     (protocol, tool): (Protocol, KernelTool),
     duration: Seconds,
     versions: &mut Versions,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Record, ArchiveError> {
     // As much payload as a UDP test frame of that size carries, so that like is compared with like.
     let Some(size) = MessageSize::new(step.size.udp4_payload()) else {
@@ -32,9 +32,10 @@ pub(super) fn measure(
     let spec = KernelSpec::new(Method::PingPong, protocol.transport(), to.address, PORT, size, Extent::For(duration.duration()));
     let spec = KernelSpec { client_address: Some(from.address), ..spec };
     let job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
-    let ran = job.run(context.interrupted);
+    let ran = job.run(context.agents, context.interrupted);
     let counted = ran.as_ref().ok().map(|ran| ran.counted);
-    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
+    let version = versions.of(tool, from, context.agents);
+    let mut record = keep(step, &job, version, ran, context)?;
     if let Some(counted) = counted {
         prove_path(&mut record, &job, counted);
     }

@@ -1,25 +1,19 @@
-//! A tool's server and client, and the processor time around them.
+//! A tool's server and client at the two ends of a pair, and the processor time around them.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use methodology::units::{Goodput, Seconds};
-use reporter::kernel_tools::{
-    CommandLine, Commands, CpuSnapshot, Extent, KernelSpec, KernelTool, ToolExit, Transport, is_listening, raw_text,
-};
+use methodology::units::Goodput;
+use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
 use reporter::record::CpuCost;
 
-use super::command::command;
-use super::interface::PathCounters;
-use crate::process::{Child, Location, Output, ProcessError, run, spawn};
+use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
+use crate::conductor::endpoint_agents::EndpointAgents;
+use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, Way, run_tool};
 use crate::topology::KernelEndpoint;
 
-/// How often a wait for a client checks whether the user ended the run.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How long a server may take to listen.
-const READY_LIMIT: Duration = Duration::from_secs(5);
+/// How long the reply of an agent may take beyond the tool itself.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What one measurement needs to know.
 pub(super) struct Job<'a> {
@@ -39,91 +33,134 @@ pub(super) struct Ran {
     pub(super) commands: Vec<String>,
 }
 
+/// The counters of the sender's interface on its way out and of the receiver's on its way in. None where they cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PathCounters {
+    pub(super) sent: Option<InterfaceCounters>,
+    pub(super) received: Option<InterfaceCounters>,
+}
+
 /// Why a tool did not run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ToolRunError {
+    #[error("endpoint {endpoint}: {source}")]
+    End {
+        endpoint: reporter::record::EndpointId,
+        #[source]
+        source: KernelEndError,
+    },
     #[error(transparent)]
-    Process(#[from] ProcessError),
+    Agent(#[from] AgentError),
     #[error(transparent)]
     Spec(#[from] reporter::kernel_tools::SpecError),
-    #[error("interrupted")]
-    Interrupted,
-    #[error("{location}: server `{command}` did not listen on port {port} within {}: {said}", Seconds::from(READY_LIMIT))]
-    NotReady { command: String, location: String, port: u16, said: String },
+}
+
+impl ToolRunError {
+    pub(super) fn is_interruption(&self) -> bool {
+        matches!(self, ToolRunError::End { source: KernelEndError::Interrupted, .. } | ToolRunError::Agent(AgentError::Interrupted { .. }))
+    }
+}
+
+/// The receiving end, while the other sends.
+enum Serving {
+    /// On this machine.
+    Here(Box<Server>),
+    /// Held by the endpoint's agent.
+    There,
 }
 
 impl Job<'_> {
     /// The same measurement with another end.
-    pub(super) fn run_for(&self, extent: Extent, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
-        Job { spec: KernelSpec { extent, ..self.spec.clone() }, ..*self }.run(interrupted)
+    pub(super) fn run_for(&self, extent: Extent, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
+        Job { spec: KernelSpec { extent, ..self.spec.clone() }, ..*self }.run(agents, interrupted)
     }
 
-    pub(super) fn run(&self, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
+    pub(super) fn run(&self, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
         let commands = self.tool.commands(&self.spec)?;
-        let _server = self.server(&commands)?;
-        let counted = PathCounters::read(self.from, self.to);
-        let before = (cpu_times(&self.from.location), cpu_times(&self.to.location));
-        let started = Instant::now();
-        let mut client = spawn(&command(&self.from.location, &commands.client, commands.timeout))?;
-        client.collect_stdout();
-        let deadline = started + commands.timeout;
-        while client.wait_timeout(POLL_INTERVAL)?.is_none() && Instant::now() < deadline {
-            if interrupted.load(Ordering::Relaxed) {
-                return Err(ToolRunError::Interrupted);
-            }
-        }
-        let output = client.finish(Duration::ZERO)?;
-        let wall = started.elapsed();
-        let after = (cpu_times(&self.from.location), cpu_times(&self.to.location));
-        let counted = PathCounters::read(self.from, self.to).since(counted);
-        let between = |before: Option<CpuSnapshot>, after: Option<CpuSnapshot>| after?.cost_since(&before?, wall).ok();
-        let (sender, receiver) = (between(before.0, after.0), between(before.1, after.1));
+        let serving = self.serve(&commands, agents, interrupted)?;
+        let client = self.client(&commands, agents, interrupted);
+        // The server ends in any case, before anything is reported.
+        let served = self.end_serve(serving, agents, interrupted);
+        let (client, served) = (client?, served?);
+        let counted = PathCounters { sent: client.spent.counters, received: served.counters };
+        let (sender, receiver) = (client.spent.cost, served.cost);
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
-        Ok(Ran {
-            text: raw_text(&output.stdout, &output.stderr),
-            exit: exit(&output, commands.timeout),
-            cost,
-            counted,
-            commands: commands.as_texts(),
+        Ok(Ran { text: client.text, exit: client.exit, cost, counted, commands: commands.as_texts() })
+    }
+
+    fn serve(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Serving, ToolRunError> {
+        let argv = commands.server.as_ref().map(argv).unwrap_or_default();
+        let command = ToolCommand { argv, timeout: commands.timeout, counted: Some(counted(self.to, Way::Received)) };
+        let ready = commands.ready.map(|(transport, port)| Ready { transport, port });
+        if self.to.is_here() {
+            let server = Server::start(&self.to.location, command, ready).map_err(|source| ended(self.to, source))?;
+            return Ok(Serving::Here(Box::new(server)));
+        }
+        let request = Request::Serve { command, ready };
+        ask(agents, self.to, &request, "start the server", GRACE, interrupted, |reply| {
+            matches!(reply, Reply::Serving).then_some(Serving::There)
         })
     }
 
-    /// The server, listening. It ends when it is dropped.
-    fn server(&self, commands: &Commands) -> Result<Option<Child>, ToolRunError> {
-        let Some(line) = &commands.server else { return Ok(None) };
-        let mut server = spawn(&command(&self.to.location, line, commands.timeout + READY_LIMIT))?;
-        server.collect_stdout();
-        let Some((transport, port)) = commands.ready else { return Ok(Some(server)) };
-        let deadline = Instant::now() + READY_LIMIT;
-        loop {
-            if is_listening(&self.sockets(&server, transport), transport, port) {
-                return Ok(Some(server));
-            }
-            let ended = server.try_wait()?;
-            if ended.is_some() || Instant::now() >= deadline {
-                let said = server.stderr_so_far();
-                let said = said.lines().last().unwrap_or("it printed no error").to_owned();
-                return Err(ToolRunError::NotReady { command: line.to_string(), location: self.to.location.to_string(), port, said });
-            }
-            std::thread::sleep(Duration::from_millis(2));
+    fn client(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<ToolRun, ToolRunError> {
+        let command = ToolCommand { argv: argv(&commands.client), timeout: commands.timeout, counted: Some(counted(self.from, Way::Sent)) };
+        if self.from.is_here() {
+            return run_tool(&self.from.location, &command, interrupted).map_err(|source| ended(self.from, source));
         }
+        let limit = commands.timeout + GRACE;
+        ask(agents, self.from, &Request::RunTool(command), "run the client", limit, interrupted, |reply| match reply {
+            Reply::RanTool(ran) => Some(*ran),
+            _ => None,
+        })
     }
 
-    /// The open sockets where the server is. On this machine its process tells which namespace that is.
-    fn sockets(&self, server: &Child, transport: Transport) -> String {
-        let name = if transport == Transport::Udp { "udp" } else { "tcp" };
-        match &self.to.location {
-            Location::Here | Location::Namespace(_) => {
-                let folder = format!("/proc/{}/net", server.id());
-                let read = |file: String| std::fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_default();
-                read(name.to_owned()) + &read(format!("{name}6"))
-            }
-            Location::Ssh(_) => {
-                let cat = CommandLine::new("cat", [format!("/proc/net/{name}"), format!("/proc/net/{name}6")]);
-                run(&command(&self.to.location, &cat, Duration::from_secs(5))).map(|output| output.stdout_text()).unwrap_or_default()
-            }
+    fn end_serve(&self, serving: Serving, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Spent, ToolRunError> {
+        match serving {
+            Serving::Here(server) => Ok(server.end()),
+            // Where the run ends, the agent ends, and its server with it.
+            Serving::There if interrupted.load(Ordering::Relaxed) => Ok(Spent::default()),
+            Serving::There => ask(agents, self.to, &Request::EndServe, "end the server", GRACE, interrupted, |reply| match reply {
+                Reply::Served(spent) => Some(spent),
+                _ => None,
+            }),
         }
     }
+}
+
+/// Asks the agent of an endpoint. One that is lost, silent or out of step is dropped, and the next measurement starts another.
+fn ask<T>(
+    agents: &mut EndpointAgents,
+    at: KernelEndpoint<'_>,
+    request: &Request,
+    task: &str,
+    limit: Duration,
+    interrupted: &AtomicBool,
+    expected: impl FnOnce(Reply) -> Option<T>,
+) -> Result<T, ToolRunError> {
+    let answer = |agent: &mut Agent| {
+        let reply = agent.ask(request, task, WaitLimit { limit, interrupted })?;
+        let other = agent.unexpected(&reply);
+        expected(reply).ok_or(other)
+    };
+    let result = agents.agent(&at, interrupted).and_then(answer);
+    if let Err(error) = &result
+        && !matches!(error, AgentError::Refused { .. })
+    {
+        agents.drop_agent(&at.id);
+    }
+    Ok(result?)
+}
+
+fn argv(line: &CommandLine) -> Vec<String> {
+    std::iter::once(line.program.clone()).chain(line.arguments.iter().cloned()).collect()
+}
+
+fn counted(endpoint: KernelEndpoint<'_>, way: Way) -> Counted {
+    Counted { interface: endpoint.interface.to_owned(), way }
+}
+
+fn ended(endpoint: KernelEndpoint<'_>, source: KernelEndError) -> ToolRunError {
+    ToolRunError::End { endpoint: endpoint.id.clone(), source }
 }
 
 impl Ran {
@@ -132,23 +169,4 @@ impl Ran {
         let measurement = tool.parse(&self.text, self.exit).ok()?.into_iter().next()?;
         Some((measurement.values.goodput_bps?, measurement.duration?))
     }
-}
-
-fn exit(output: &Output, limit: Duration) -> ToolExit {
-    use std::os::unix::process::ExitStatusExt;
-    match (output.timed_out, output.status.code(), output.status.signal()) {
-        (true, ..) => ToolExit::TimedOut(limit),
-        (_, Some(code), _) => ToolExit::Code(code),
-        (_, _, Some(signal)) => ToolExit::Signal(signal),
-        _ => ToolExit::Unknown,
-    }
-}
-
-/// The processor times where an endpoint is: of the whole machine, which a network namespace is not.
-fn cpu_times(location: &Location) -> Option<CpuSnapshot> {
-    let text = match location {
-        Location::Here | Location::Namespace(_) => std::fs::read_to_string("/proc/stat").ok()?,
-        Location::Ssh(_) => run(&command(location, &CommandLine::new("cat", ["/proc/stat"]), Duration::from_secs(5))).ok()?.stdout_text(),
-    };
-    CpuSnapshot::parse(&text).ok()
 }

@@ -4,9 +4,11 @@ use reporter::record::{ReasonKind, Record, View};
 
 use super::ceiling::ceiling;
 use super::processes::{Job, Ran, ToolRunError};
+use crate::agent::AgentError;
 use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
+use crate::kernel_end::KernelEndError;
 
 /// Keeps a tool's raw output and makes the record of it. A tool that did not run makes a `failed` record.
 pub(super) fn keep(
@@ -33,10 +35,13 @@ pub(super) fn keep(
             Ok(record(job.tool, &job.spec, &ran.text, ran.exit, &context))
         }
         Err(error) => {
-            let kind = match error {
-                ToolRunError::NotReady { .. } => ReasonKind::TimedOut,
-                ToolRunError::Interrupted => ReasonKind::Interrupted,
-                ToolRunError::Process(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
+            let kind = match &error {
+                error if error.is_interruption() => ReasonKind::Interrupted,
+                ToolRunError::End { source: KernelEndError::NotReady { .. }, .. } | ToolRunError::Agent(AgentError::Silent { .. }) => {
+                    ReasonKind::TimedOut
+                }
+                ToolRunError::Agent(AgentError::Lost { .. }) => ReasonKind::AgentLost,
+                ToolRunError::End { .. } | ToolRunError::Agent(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
             };
             Ok(failed(step, run.directory, kind, &error.to_string()))
         }

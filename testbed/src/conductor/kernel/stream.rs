@@ -25,22 +25,22 @@ pub(super) fn measure(
     (protocol, tool): (Protocol, KernelTool),
     wanted: Seconds,
     (seen, versions): (&mut SeenGoodput, &mut Versions),
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Record, ArchiveError> {
     let bytes = stream_message(protocol, step.size);
     let Some(size) = MessageSize::new(bytes) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
-    let version = versions.of(tool, &from.location);
+    let version = versions.of(tool, from, context.agents);
     let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
         Extent::bytes_for(seen.expected(&step.pair, protocol, step.size.bytes(), bytes), wanted.duration())
     } else {
         Extent::For(wanted.duration())
     };
     let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
-    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let spec = KernelSpec { client_address: Some(from.address), streams: step.kind.streams(), ..spec };
     let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
-    let mut ran = job.run(context.interrupted);
+    let mut ran = job.run(context.agents, context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
     for _ in 0..2 {
         let Some((goodput, took)) = ran.as_ref().ok().and_then(|ran| ran.goodput(tool)) else { break };
@@ -53,7 +53,7 @@ pub(super) fn measure(
             TransferLength::TooShort => Extent::bytes_for(goodput, wanted.duration()),
             TransferLength::TooLong => Extent::For(wanted.duration()),
         };
-        match job.run_for(next, context.interrupted) {
+        match job.run_for(next, context.agents, context.interrupted) {
             Ok(again) => {
                 ran = Ok(again);
                 job.spec.extent = next;
@@ -63,7 +63,7 @@ pub(super) fn measure(
         }
     }
     let counted = ran.as_ref().ok().map(|ran| ran.counted);
-    let mut record = keep(step, &job, versions.of(tool, &from.location), ran, context)?;
+    let mut record = keep(step, &job, version, ran, context)?;
     if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
         if protocol == Protocol::Udp {

@@ -1,10 +1,16 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reporter::kernel_tools::{KernelTool, raw_text};
+use reporter::kernel_tools::{CommandLine, KernelTool};
 
-use super::command::command;
-use crate::process::{Location, run};
+use crate::agent::{Reply, Request, WaitLimit};
+use crate::conductor::endpoint_agents::EndpointAgents;
+use crate::kernel_end::{ToolCommand, run_tool};
+use crate::topology::KernelEndpoint;
+
+/// How long a tool may take to give its version.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Versions of the kernel tools at each place, asked once.
 #[derive(Debug, Default)]
@@ -14,13 +20,24 @@ pub(super) struct Versions {
 
 impl Versions {
     /// The tool's version there; none where it gives none.
-    pub(super) fn of(&mut self, tool: KernelTool, location: &Location) -> Option<String> {
-        let key = (location.to_string(), tool);
+    pub(super) fn of(&mut self, tool: KernelTool, endpoint: KernelEndpoint<'_>, agents: &mut EndpointAgents) -> Option<String> {
+        let key = (endpoint.location.to_string(), tool);
         if let Some(version) = self.known.get(&key) {
             return Some(version.clone());
         }
-        let output = run(&command(location, &tool.version_command(), Duration::from_secs(5))).ok()?;
-        let version = first_version(&raw_text(&output.stdout, &output.stderr))?;
+        let CommandLine { program, arguments } = tool.version_command();
+        let command = ToolCommand { argv: std::iter::once(program).chain(arguments).collect(), timeout: LIMIT, counted: None };
+        let never = AtomicBool::new(false);
+        let text = if endpoint.is_here() {
+            run_tool(&endpoint.location, &command, &never).ok()?.text
+        } else {
+            let wait = WaitLimit { limit: LIMIT * 2, interrupted: &never };
+            match agents.agent(&endpoint, &never).ok()?.ask(&Request::RunTool(command), "ask a tool for its version", wait) {
+                Ok(Reply::RanTool(ran)) => ran.text,
+                _ => return None,
+            }
+        };
+        let version = first_version(&text)?;
         self.known.insert(key, version.clone());
         Some(version)
     }

@@ -7,7 +7,7 @@ pub fn path(marker: Marker, x: f64, y: f64, size: f64) -> String {
         Marker::Circle => {
             format!("M{:.1} {y:.1}a{r:.1} {r:.1} 0 1 0 {d:.1} 0a{r:.1} {r:.1} 0 1 0 -{d:.1} 0z", x - r, d = 2.0 * r)
         }
-        Marker::Square => {
+        Marker::Square | Marker::Tile => {
             let h = r * 0.9;
             format!("M{:.1} {:.1}h{d:.1}v{d:.1}h-{d:.1}z", x - h, y - h, d = 2.0 * h)
         }

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use crate::amount::{Unit, scaled, three_digits};
-use crate::figure::{Axis, AxisKind, Dash, Figure, Scale, Series, Tick, ticks};
+use crate::figure::{Axis, AxisKind, Dash, Figure, Marker, Scale, Series, Tick, ticks};
 use crate::render::formats::escape::xml;
 
 use super::{PlotLayout, marks, text};
@@ -30,6 +30,8 @@ struct Ruler {
     to: f64,
     ticks: Vec<Tick>,
     unit: Unit,
+    /// Of an axis of names.
+    names: Vec<String>,
     /// What labels are divided by, and the prefix that stands for it.
     divisor: (f64, String),
 }
@@ -44,6 +46,7 @@ impl Ruler {
                 to,
                 ticks: (0..names.len()).map(|n| Tick { value: n as f64, labelled: true }).collect(),
                 unit: Unit::Frames,
+                names: names.clone(),
                 divisor: (1.0, String::new()),
             },
             AxisKind::Values { unit, scale, fixed_ticks, domain } => {
@@ -52,7 +55,16 @@ impl Ruler {
                     true => ticks(*scale, domain),
                     false => fixed_ticks.iter().map(|&value| Tick { value, labelled: true }).collect(),
                 };
-                Ruler { scale: *scale, domain, from, to, ticks, unit: *unit, divisor: common_prefix(*unit, *scale, domain) }
+                Ruler {
+                    scale: *scale,
+                    domain,
+                    from,
+                    to,
+                    ticks,
+                    unit: *unit,
+                    names: Vec::new(),
+                    divisor: common_prefix(*unit, *scale, domain),
+                }
             }
         }
     }
@@ -62,6 +74,9 @@ impl Ruler {
     }
 
     fn tick_text(&self, value: f64) -> String {
+        if let Some(name) = self.names.get(value as usize) {
+            return text::fitted_to(name, 18);
+        }
         if self.scale == Scale::Nines {
             // Every digit counts: 99.999 rounded to three is 100.
             return value.to_string();
@@ -265,7 +280,9 @@ impl<'a> Plot<'a> {
                     let _ = write!(svg, "<path class=\"whisker\" d=\"M{:.1} {y:.1}H{:.1}\"/>", self.x.at(low), self.x.at(high));
                 }
             }
-            if point.trusted {
+            if series.style.marker == Marker::Tile {
+                self.draw_tile(svg, (x, y), point.hover.first().map_or("", String::as_str));
+            } else if point.trusted {
                 let size = if self.rows.is_some() { 5.0 } else { 4.0 };
                 let _ = write!(svg, "<path class=\"mark\" d=\"{}\"/>", marks::path(series.style.marker, x, y, size));
             } else {
@@ -274,6 +291,20 @@ impl<'a> Plot<'a> {
             svg.push_str("</g>");
         }
         svg.push_str("</g>");
+    }
+
+    /// A tile that fills its row and its column, with its value.
+    fn draw_tile(&self, svg: &mut String, (x, y): (f64, f64), value: &str) {
+        let (width, height) = ((self.x.at(1.0) - self.x.at(0.0)).abs() - 3.0, ROW - 3.0);
+        let _ = write!(
+            svg,
+            "<rect class=\"tile\" x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+            x - width / 2.0,
+            y - height / 2.0
+        );
+        if text::width(value) < width {
+            let _ = write!(svg, "<text class=\"value\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", y + 4.0, xml(value));
+        }
     }
 
     /// Names at the ends of lines, moved apart where they would touch.
@@ -322,7 +353,7 @@ fn name_length(layout: PlotLayout) -> usize {
 
 fn axis_title(axis: &Axis, ruler: &Ruler) -> String {
     match (&axis.kind, ruler.unit) {
-        (AxisKind::Names(_), _) => String::new(),
+        (AxisKind::Names(_), _) => axis.label.clone(),
         (_, Unit::Ratio) => format!("{} (factor)", axis.label),
         (_, Unit::Runs) => axis.label.clone(),
         (_, Unit::Bytes) => format!("{}, bytes", axis.label),

@@ -1,0 +1,100 @@
+//! Logins that fail.
+
+use std::fs;
+
+use super::*;
+
+#[test]
+fn a_wrong_host_key_is_named_with_what_to_do() {
+    let _alone = alone();
+    let bed = Bed::up("hostkey");
+    // The known key of a is that of b.
+    let known = fs::read_to_string(bed.path("known")).unwrap();
+    let key_of_b = known.lines().last().unwrap().split_once(' ').unwrap().1;
+    let swapped = format!("{} {key_of_b}\n{}\n", bed.a.host, known.lines().last().unwrap());
+    fs::write(bed.path("swapped"), swapped).unwrap();
+    bed.write_ssh_config("user", "swapped");
+    let output = bed.run(&bed.testbed(""), &bed.plan(&[STREAM]), "out").output().unwrap();
+    failure(&output, &["endpoint a-cpu", "host key", "ssh-keygen -R", "nothing was measured"]);
+    assert_eq!(bed.a.logins(), 0);
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn a_refused_key_is_named_with_what_to_do() {
+    let _alone = alone();
+    let bed = Bed::up("refused");
+    bed.write_ssh_config("stranger", "known");
+    let output = bed
+        .linerate(&["run", "--testbed", &bed.testbed("").display().to_string(), "--plan", &bed.plan(&[STREAM]).display().to_string()])
+        .output()
+        .unwrap();
+    let said = errors(&output);
+    for endpoint in ["endpoint a-cpu", "endpoint b-cpu"] {
+        assert!(
+            said.lines().any(|line| line.contains(endpoint) && line.contains("Permission denied") && line.contains("BatchMode=yes")),
+            "{said}"
+        );
+    }
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
+    let _alone = alone();
+    let bed = Bed::up("unreachable");
+    let plan = bed.plan(&[STREAM]);
+    let text = fs::read_to_string(bed.testbed("")).unwrap();
+    let at_b = |from: &str, to: &str| {
+        fs::write(bed.path("testbed.toml"), text.replace(from, to)).unwrap();
+        let begin = std::time::Instant::now();
+        let output = bed.run(&bed.path("testbed.toml"), &plan, &format!("out-{}", begin.elapsed().as_nanos())).output().unwrap();
+        (output, begin.elapsed())
+    };
+    let host = format!("root@{}", bed.b.host);
+    let (output, _) = at_b(&host, &format!("{host}:24"));
+    failure(&output, &["endpoint b-cpu", "Connection refused", "(after ", "check the address"]);
+    let (output, _) = at_b(&host, "root@lr-no-such-host.invalid");
+    failure(&output, &["endpoint b-cpu", "lr-no-such-host.invalid"]);
+    // Dropped in silence: one attempt, as long as the user's ssh waits.
+    bed.b.link(program::sshd::MANAGEMENT, "down");
+    let (output, took) = at_b("ssh_options = [", "ssh_options = [\"-o\", \"ConnectTimeout=3\", ");
+    failure(&output, &["endpoint b-cpu", "check the address"]);
+    assert!(took < Duration::from_secs(3 + 3 + 10), "more than one attempt: {took:?}");
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn what_a_login_prints_is_skipped() {
+    let _alone = alone();
+    let bed = Bed::up("banner");
+    let noisy = bed.path("noisy");
+    executable(
+        &noisy,
+        format!("#!/bin/sh\necho 'Welcome to the lab'\necho '{{\"motd\": 1}}'\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_linerate")),
+    );
+    let output = bed.run(&with_program_at_b(&bed, &noisy), &bed.plan(&[PING_PONG]), "out").output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn become_runs_the_agent_as_another_user_and_says_when_that_needs_a_password() {
+    let _alone = alone();
+    let bed = Bed::up("become");
+    let plan = bed.plan(&[PING_PONG]);
+    let testbed = bed.testbed("become = \"sudo -n\"");
+    program_there(&bed, "sudo", "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n");
+    let output = bed.run(&testbed, &plan, "refused").output().unwrap();
+    let said = errors(&output);
+    assert!(said.lines().any(|line| line.contains("endpoint a-cpu") && line.contains("NOPASSWD")), "{said}");
+    // As sudo does, without the environment of the login.
+    program_there(&bed, "sudo", "#!/bin/sh\n[ \"$1\" = -n ] && shift\nexec env -i PATH=\"$PATH\" BECAME=root \"$@\"\n");
+    let running = bed.start(&testbed, &bed.plan(&[LONG_STREAM]), "out");
+    wait_for("the agent", LIMIT, || !bed.b.agents().is_empty());
+    let agent = bed.b.agents()[0];
+    let environment = fs::read_to_string(format!("/proc/{agent}/environ")).unwrap_or_default();
+    assert!(environment.contains("BECAME=root") && environment.contains("LC_ALL=C"), "{environment}");
+    assert!(running.finish(LIMIT).status.success());
+    bed.is_clean_within_10_s();
+}

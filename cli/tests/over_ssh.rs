@@ -1,0 +1,151 @@
+//! Two machines that are reached over ssh only: from the bare pair to the report. The machines are network namespaces with an OpenSSH server each
+//! (`program::sshd`). Needs root.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::sync::{Mutex, PoisonError};
+
+use program::sshd::{Bed, DATA};
+use program::{errors, json, records};
+
+/// One test at a time: their poll loops would share the CPUs.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const STREAM: &str = "stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"";
+const PING_PONG: &str = "stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nduration = \"1s\"";
+const ROUND_TRIPS: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"500ms\"";
+const MRR: &str = "stack = \"dpdk\"\nmethod = \"mrr\"\nduration = \"300ms\"";
+
+#[test]
+fn dpdk_and_the_kernel_are_measured_between_machines_that_only_ssh_reaches() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bed = Bed::up("whole");
+    let testbed = bed.testbed("");
+    let file = testbed.display().to_string();
+
+    let doctor = bed.linerate(&["doctor", "--testbed", &file, "--json"]).output().unwrap();
+    assert!(doctor.status.success(), "{}\n{}", errors(&doctor), String::from_utf8_lossy(&doctor.stdout));
+    let diagnosis = json(&doctor.stdout);
+    let place = |name: &str| diagnosis["places"].as_array().unwrap().iter().find(|place| place["place"] == name).unwrap();
+    let check =
+        |name: &str, subject: &str| place(name)["checks"].as_array().unwrap().iter().find(|check| check["subject"] == subject).cloned();
+    assert_eq!(check("a-cpu", "address 198.18.9.1").unwrap()["seen"], format!("on {DATA}"));
+    assert_eq!(check("b-cpu", "clock").unwrap()["severity"], "ok");
+    assert_eq!(check("a-cpu→b-cpu", "path").unwrap()["seen"], format!("198.18.9.2 is reached through {DATA}"));
+    assert_eq!(check("b-cpu→a-cpu", "path").unwrap()["severity"], "ok");
+    assert_eq!((bed.a.logins(), bed.b.logins()), (1, 1), "one connection for each endpoint");
+
+    let plan = bed.plan(&[STREAM, PING_PONG, MRR, ROUND_TRIPS]);
+    let run = bed.run(&testbed, &plan, "out").arg("--json").output().unwrap();
+    assert!(run.status.success(), "{}", errors(&run));
+    assert_eq!((bed.a.logins(), bed.b.logins()), (2, 2), "one connection for each endpoint and run");
+    let records = records(&bed.path("out"));
+    assert_eq!(records.len(), 4);
+    for record in &records {
+        assert_ne!(record["verdict"]["state"], "failed", "{record:#}");
+    }
+    let kernel: Vec<_> = records.iter().filter(|record| record["stack"] == "kernel-tcp").collect();
+    for record in &kernel {
+        // Each end's processor time was read by one process around the tool, so that no core can have worked longer than the time.
+        for end in ["sender", "receiver"] {
+            let cores = record["cpu"][end]["by_core"].as_array().unwrap();
+            assert!(cores.iter().all(|core| core["busy"].as_f64().unwrap() <= 1.1), "{record:#}");
+        }
+        assert_eq!(record["cpu"]["shared_machine"], true, "both namespaces are on one machine: {record:#}");
+        assert_eq!(record["verdict"]["state"], "valid", "{record:#}");
+    }
+    let dpdk = records.iter().find(|record| record["method"] == "round-trip").unwrap();
+    assert!(dpdk["values"]["frames_received"].as_u64().unwrap() > 0, "{dpdk:#}");
+
+    let report = bed.linerate(&["report", "out", "--out", "again"]).output().unwrap();
+    assert!(report.status.success() && bed.path("again").join("report.html").is_file(), "{}", errors(&report));
+    bed.is_clean_within_10_s();
+}
+
+/// Twelve measurements over ssh beside the same twelve between the same namespaces without it.
+#[test]
+fn ssh_takes_one_login_for_each_endpoint_and_its_cost_is_printed() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bed = Bed::up("overhead");
+    let plan = bed.plan(&[STREAM, PING_PONG, ROUND_TRIPS]);
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(
+        &plan,
+        text.replace("name = \"ssh\"", "name = \"ssh\"\nrepetitions = 2")
+            .replace("pairs = [\"a-cpu:b-cpu\"]", "pairs = [\"a-cpu:b-cpu\", \"b-cpu:a-cpu\"]"),
+    )
+    .unwrap();
+    let measured = |testbed: &std::path::Path, out: &str| {
+        let run = bed.run(testbed, &plan, out).arg("--json").output().unwrap();
+        assert!(run.status.success(), "{}", errors(&run));
+        let summary = json(&run.stdout);
+        assert_eq!(summary["records"], 12, "{summary}");
+        summary["measured_s"].as_f64().unwrap()
+    };
+    let local = bed.testbed_with(|machine| {
+        format!(
+            "reach = \"netns:{}\"\naddress = \"{}\"\ninterface = \"{DATA}\"\nport = \"net_af_packet0,iface={DATA}\"",
+            machine.namespace, machine.address
+        )
+    });
+    let without = measured(&local, "local");
+    assert_eq!((bed.a.logins(), bed.b.logins()), (0, 0));
+    let with = measured(&bed.testbed(""), "ssh");
+    assert_eq!((bed.a.logins(), bed.b.logins()), (1, 1));
+    println!("12 measurements: {without:.1} s without ssh, {with:.1} s with it, {:+.3} s for each", (with - without) / 12.0);
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn the_ports_of_each_endpoint_are_listed_and_missing_lines_are_drafted() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bed = Bed::up("ports");
+    let program = env!("CARGO_BIN_EXE_linerate");
+    let testbed = bed.testbed_with(|machine| {
+        format!(
+            "reach = \"ssh:root@{}\"\nssh_options = [\"-F\", \"{}\"]\nprogram = \"{program}\"",
+            machine.host,
+            bed.path("ssh_config").display()
+        )
+    });
+    let output = bed.linerate(&["ports", "--testbed", &testbed.display().to_string(), "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let listed = json(&output.stdout);
+    for (endpoint, name) in listed.as_array().unwrap().iter().zip(["a-cpu", "b-cpu"]) {
+        assert_eq!((&endpoint["endpoint"], &endpoint["error"]), (&name.into(), &serde_json::Value::Null));
+        assert!(endpoint["inventory"]["software"].as_array().unwrap().len() > 3 && endpoint["draft"].is_array(), "{endpoint}");
+    }
+    bed.is_clean_within_10_s();
+}
+
+#[test]
+fn an_endpoint_in_a_container_is_reached_through_its_engine() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bed = Bed::up("container");
+    // An engine that knows two containers, which are the two machines, and hands them the command as `podman exec` does.
+    let folder = bed.path("engines");
+    std::fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = exec ] || exit 125\nshift\n[ \"$1\" = -i ] && shift\ncase $1 in a) n={};; b) n={};; *) exit 125;; esac\nshift\nexec ip netns exec $n \"$@\"\n",
+        bed.a.namespace, bed.b.namespace
+    );
+    let engine = folder.join("podman");
+    std::fs::write(&engine, script).unwrap();
+    std::fs::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = env!("CARGO_BIN_EXE_linerate");
+    let testbed = bed.testbed_with(|machine| {
+        format!(
+            "reach = \"podman:{}\"\naddress = \"{}\"\ninterface = \"{DATA}\"\nport = \"net_af_packet0,iface={DATA}\"\nprogram = \"{program}\"",
+            machine.name, machine.address
+        )
+    });
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let run = bed.run(&testbed, &bed.plan(&[PING_PONG, ROUND_TRIPS]), "out").env("PATH", path).output().unwrap();
+    assert!(run.status.success(), "{}", errors(&run));
+    assert_eq!(records(&bed.path("out")).len(), 2);
+    assert_eq!((bed.a.logins(), bed.b.logins()), (0, 0));
+    bed.is_clean_within_10_s();
+}

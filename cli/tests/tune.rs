@@ -1,0 +1,154 @@
+//! `linerate tune`: what is refused before anything starts, and searches in the real lab. Tests of the lab need root.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use program::{Background, errors, json, linerate, records, run};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// One lab at a time: poll loops that share CPUs measure each other.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(&[&["tune", "--out", "/nonexistent/out"], arguments].concat());
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    let said = errors(&output);
+    assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+    assert!(!Path::new("/nonexistent").exists());
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_before_anything_is_created() {
+    // No machine has so many CPUs for both ends.
+    refused(&["--knob", "queues=1,5000"], &["queues 5000 cannot be measured here", "use fewer queues"]);
+    refused(&["--knob", "burst=16,1000"], &["burst 1000", "1 to 256"]);
+    refused(&["--knob", "bursts=16,32"], &["bursts"]);
+    refused(&["--knob", "burst=16", "--knob", "burst=32"], &["given twice"]);
+    refused(&["--knob", "burst=64"], &["nothing to choose from"]);
+    refused(&["--knob", "sender-devargs=default;x"], &["is not a list of devargs"]);
+    refused(&["--goal", "goodput"], &["kernel stacks"]);
+    refused(&["--stack", "kernel-tcp", "--knob", "burst=16,32"], &["`burst`"]);
+    refused(&["--stack", "kernel-tcp", "--knob", "streams=1,1000"], &["streams 1000", "1 to 128 streams"]);
+    refused(&["--pair", "a-cpu:nobody"], &["nobody"]);
+    refused(&["--trials", "0"], &["--trials 60"]);
+    refused(&["--scaling", "--knob", "burst=16,32"], &["--set"]);
+    refused(&["--scaling", "--knob", "queues=5000"], &["5000 queues cannot be measured here"]);
+}
+
+#[test]
+fn a_dry_run_names_the_settings_the_default_and_what_is_left_out() {
+    let output = run(&["tune", "--dry-run", "--json", "--knob", "burst=16,64", "--knob", "rx-descriptors=256,512"]);
+    let planned = json(&output.stdout);
+    assert_eq!(planned["settings"], 6, "{planned}");
+    assert_eq!((&planned["goal"], &planned["aim"], &planned["default"]), (&"mrr".into(), &"greatest".into(), &serde_json::json!([1, 0])));
+    let output = run(&["tune", "--scaling", "--dry-run", "--json", "--knob", "queues=1,5000"]);
+    let planned = json(&output.stdout);
+    assert!(planned["not_measured"][0]["why"].as_str().unwrap().contains("poll loops"), "{planned}");
+}
+
+/// A short search in the lab. Its trials count although other tests run beside them.
+fn search(folder: &Path, more: &[&str]) -> std::process::Output {
+    let base = ["tune", "--accept-disturbed", "--trial", "50ms", "--json", "--out"];
+    linerate().args(base).arg(folder).args(more).output().unwrap()
+}
+
+#[test]
+fn each_trial_is_a_record_and_what_was_found_is_a_plan() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    // The second value is no key of virtio-user: the port does not open.
+    let knobs = ["--knob", "burst=16,64", "--knob", "sender-devargs=default;no_such_key=1", "--trials", "16"];
+    let output = search(&out, &knobs);
+    assert!(output.status.success(), "{}", errors(&output));
+    let found = json(&output.stdout);
+    let records = records(&out);
+    assert!(records.len() <= 16 && found["found"]["trials"] == records.len(), "{found}");
+    let numbers: Vec<u64> = records.iter().map(|record| record["parameters"]["tune"]["trial"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=records.len() as u64).collect::<Vec<_>>());
+    let failed = found["found"]["failed"].as_array().unwrap();
+    assert!(!failed.is_empty() && failed.iter().all(|failed| failed["setting"][1] == "no_such_key=1"), "{found}");
+    assert!(failed[0]["why"].as_str().unwrap().contains("net_virtio_user0"), "the driver's message: {found}");
+    assert!(records.iter().any(|record| record["verdict"]["state"] == "failed"));
+    assert_ne!(found["found"]["chosen"][1], "no_such_key=1");
+    let dry = run(&["run", "--dry-run", "--json", "--plan", out.join("tune.toml").to_str().unwrap()]);
+    assert_eq!(json(&dry.stdout)["measures"].as_array().map(Vec::len), Some(1), "{}", errors(&dry));
+    // The plan of the run directory is the grid.
+    let grid = run(&["run", "--dry-run", "--json", "--plan", out.join("plan.toml").to_str().unwrap()]);
+    assert_eq!(json(&grid.stdout)["measures"].as_array().map(Vec::len), Some(2), "{}", errors(&grid));
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("The best setting") && page.contains("no_such_key=1"));
+}
+
+#[test]
+fn an_interrupted_search_leaves_the_best_so_far_and_goes_on_with_the_same_decisions() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut command = linerate();
+    command.args([
+        "tune",
+        "--accept-disturbed",
+        "--trial",
+        "50ms",
+        "--knob",
+        "burst=16,32,64,128",
+        "--trials",
+        "1000",
+        "--within",
+        "0.01%",
+        "--out",
+    ]);
+    let background = Background::start({
+        command.arg(&out);
+        command
+    });
+    background.wait_for_words("trial 21/1000", LIMIT);
+    background.signal(Signal::SIGINT);
+    let output = background.finish(LIMIT);
+    assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
+    let before = records(&out);
+    assert!(before.len() >= 20 && out.join("tune.toml").is_file());
+    // What was kept says how it goes on: with another seed the trials do not follow.
+    let request = out.join("tune-request.json");
+    let text = std::fs::read_to_string(&request).unwrap();
+    let mut kept: Value = serde_json::from_str(&text).unwrap();
+    kept["seed"] = 2.into();
+    std::fs::write(&request, kept.to_string()).unwrap();
+    let other = linerate().args(["tune", "--resume"]).arg(&out).output().unwrap();
+    assert!(errors(&other).contains("does not follow from the search"), "{}", errors(&other));
+    kept["seed"] = 1.into();
+    kept["budget"] = serde_json::json!({ "trials": before.len() + 5 });
+    std::fs::write(&request, kept.to_string()).unwrap();
+    let resumed = linerate().args(["tune", "--json", "--resume"]).arg(&out).output().unwrap();
+    assert!(resumed.status.success(), "{}", errors(&resumed));
+    let after = records(&out);
+    assert_eq!(after[..before.len()], before[..]);
+    assert!(after.len() > before.len() && json(&resumed.stdout)["found"]["trials"] == after.len());
+}
+
+#[test]
+fn a_kernel_search_measures_every_number_of_streams() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let knobs = ["--stack", "kernel-tcp", "--size", "16000", "--knob", "streams=1,2", "--trials", "8"];
+    let output = linerate().args(["tune", "--json", "--trial", "1s", "--out"]).arg(&out).args(knobs).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let found = json(&output.stdout);
+    assert_eq!((&found["goal"], &found["unit"]), (&"goodput".into(), &"bits-per-second".into()));
+    assert!(records(&out).iter().any(|record| record["parameters"]["streams"] == 2), "{found}");
+}

@@ -1,0 +1,59 @@
+//! How the rate grows with queues and cores, as sentences and rows.
+
+use super::document::Table;
+use super::format;
+use crate::amount::{Amount, Unit};
+use crate::tuned::{Scaling, ScalingPoint};
+
+fn rate(value: f64) -> String {
+    Amount { unit: Unit::PacketsPerSecond, value }.to_string()
+}
+
+/// What limits each number of queues, and what was not measured.
+pub fn sentences(scaling: &Scaling) -> Vec<String> {
+    let mut sentences: Vec<String> = scaling.points.iter().map(of_point).collect();
+    sentences.extend(
+        scaling
+            .not_measured
+            .iter()
+            .map(|missing| format!("{} queues were asked for and not measured: {}. Nothing is extrapolated.", missing.queues, missing.why)),
+    );
+    if let Some(ns) = scaling.generator_ns {
+        sentences.push(format!("The generator alone takes {ns:.1} ns a frame, on a port that drops each frame at once (net_null)."));
+    }
+    sentences
+}
+
+fn of_point(point: &ScalingPoint) -> String {
+    let queues = if (point.sender_queues, point.receiver_queues) == (1, 1) { "queue" } else { "queues" };
+    format!(
+        "{} → {} {queues}: {}, limited by {} ({}; {} of {} trials agree).",
+        point.sender_queues,
+        point.receiver_queues,
+        rate(point.rate_pps),
+        point.limit.limit,
+        point.limit.because.join("; "),
+        point.agreeing,
+        point.trials
+    )
+}
+
+/// A row for each number of queues.
+pub fn table(scaling: &Scaling) -> Table {
+    let ns = |value: Option<f64>| format::or_absent(value.map(|ns| format!("{ns:.1} ns")));
+    let row = |point: &ScalingPoint| {
+        vec![
+            format!("{} → {}", point.sender_queues, point.receiver_queues),
+            point.cores.to_string(),
+            rate(point.rate_pps),
+            format!("{} to {}", rate(point.range_pps.0), rate(point.range_pps.1)),
+            format::share(point.of_perfect),
+            format::or_absent(point.of_ceiling.map(format::share)),
+            ns(point.sender_ns),
+            ns(point.receiver_ns),
+            point.limit.limit.to_string(),
+        ]
+    };
+    let header = ["queues", "cores", "rate", "trials", "of perfect", "of line rate", "sender, a frame", "receiver, a frame", "limited by"];
+    Table::new(header, scaling.points.iter().map(row).collect())
+}

@@ -1,0 +1,111 @@
+//! What a search of `linerate tune` found, as sentences and rows.
+
+use methodology::tune::StopReason;
+
+use super::document::Table;
+use super::format;
+use crate::amount::Amount;
+use crate::tuned::{Found, SettingFound, TuneRun};
+
+/// `burst 64, queues 2`.
+pub fn setting(run: &TuneRun, values: &[String]) -> String {
+    run.axes.iter().zip(values).map(|(axis, value)| format!("{} {value}", axis.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether it is the default.
+pub fn is_default(run: &TuneRun, values: &[String]) -> bool {
+    run.axes.iter().zip(&run.default).zip(values).all(|((axis, &index), value)| axis.values.get(index) == Some(value))
+}
+
+/// What was found, how sure it is, and what was not tried.
+pub fn sentences(run: &TuneRun, found: &Found) -> Vec<String> {
+    let mut sentences = vec![choice(run, found)];
+    let equal = found.settings.iter().filter(|setting| setting.equals_winner).count();
+    if equal > 1 {
+        let cheapest = match found.cheapest == found.chosen {
+            true => "the chosen one takes the fewest cores of them".to_owned(),
+            false => format!("the one with the fewest cores is {}", setting(run, &found.cheapest)),
+        };
+        sentences.push(format!("{equal} settings are not shown to be worse than the best; {cheapest}."));
+    }
+    let noise = found.noise.map_or_else(String::new, |noise| format!(" A trial varies by {}.", format::share(noise)));
+    sentences.push(format!(
+        "Confidence that no measured setting is better than the chosen one by more than {}: at least {}.{noise}",
+        format::share(run.within),
+        format::share(found.confidence)
+    ));
+    if found.disturbed > 0 {
+        sentences.push(format!(
+            "The tester was interrupted in {} trials that count all the same: the values are those of a machine that did other work.",
+            found.disturbed
+        ));
+    }
+    let untried = if found.untried > 0 { format!(", {} settings were not tried", found.untried) } else { String::new() };
+    let failed = if found.failed.is_empty() { String::new() } else { format!(", {} do not work", found.failed.len()) };
+    sentences.push(format!("{} trials of {} settings{untried}{failed}: {}.", found.trials, found.settings.len(), ended(found.stop)));
+    sentences
+}
+
+fn choice(run: &TuneRun, found: &Found) -> String {
+    let chosen = setting(run, &found.chosen);
+    let amount = found.settings.iter().find(|setting| setting.setting == found.chosen);
+    let amount = amount.map_or_else(String::new, |chosen| format!(" ({} {})", run.goal, Amount { unit: run.unit, value: chosen.value }));
+    match (&found.gain, found.better_than_default) {
+        (Some(gain), true) => format!(
+            "Chosen: {chosen}{amount}, {:.3} times the default (95 %: {:.3} to {:.3}; {} pairs of trials after the choice).",
+            gain.ratio, gain.interval.0, gain.interval.1, gain.pairs
+        ),
+        (None, true) => format!("Chosen: {chosen}{amount}. The search ended before it was compared with the default in pairs."),
+        (Some(gain), false) => format!(
+            "No difference: the default is kept ({chosen}{amount}). The best other setting, {}, has {:.3} times its value (95 %: {:.3} to {:.3}), which \
+             is within noise.",
+            setting(run, &found.winner),
+            gain.ratio,
+            gain.interval.0,
+            gain.interval.1
+        ),
+        (None, false) if found.winner == found.chosen => {
+            format!("No difference: no setting is better than the default ({chosen}{amount}).")
+        }
+        (None, false) => format!(
+            "No difference: the default is kept ({chosen}{amount}). {} is ahead, within noise; the search ended before the two were compared in pairs.",
+            setting(run, &found.winner)
+        ),
+    }
+}
+
+fn ended(stop: Option<StopReason>) -> &'static str {
+    match stop {
+        Some(StopReason::OneLeft) => "all others are worse than the best",
+        Some(StopReason::AllEqual) => "what is left does not differ by more than what matters",
+        Some(StopReason::Budget) => "the budget was used up",
+        Some(StopReason::NothingWorks) => "no setting works",
+        None => "interrupted",
+    }
+}
+
+/// The settings, the best first.
+pub fn table(run: &TuneRun, found: &Found) -> Table {
+    let amount = |value: f64| Amount { unit: run.unit, value }.to_string();
+    let of_goal = ["95 % interval", "trials", "cores", "remark"].map(str::to_owned);
+    let header = run.axes.iter().map(|axis| axis.name.clone()).chain([run.goal.clone()]).chain(of_goal).collect();
+    let row = |measured: &SettingFound| {
+        let interval =
+            measured.interval.map_or_else(|| format::ABSENT.to_owned(), |(low, high)| format!("{} to {}", amount(low), amount(high)));
+        let remarks = [
+            (measured.setting == found.chosen, "chosen"),
+            (is_default(run, &measured.setting), "default"),
+            (measured.setting == found.cheapest, "fewest cores of the best"),
+            (measured.equals_winner, "not shown to be worse than the best"),
+        ];
+        let remarks = remarks.iter().filter(|(is, _)| *is).map(|(_, remark)| *remark).collect::<Vec<_>>().join(", ");
+        let cells = [amount(measured.value), interval, measured.trials.to_string(), format!("{:.2}", measured.cores), remarks];
+        measured.setting.iter().cloned().chain(cells).collect()
+    };
+    Table { header, rows: found.settings.iter().map(row).collect() }
+}
+
+/// Settings that do not work, and what their drivers or tools said.
+pub fn failures(run: &TuneRun, found: &Found) -> Vec<Vec<String>> {
+    found.failed.iter().map(|failed| vec![setting(run, &failed.setting), failed.why.clone()]).collect()
+}

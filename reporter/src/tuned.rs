@@ -1,0 +1,212 @@
+//! What `linerate tune` searched and found: `tune.json` of its run directory.
+
+use methodology::bottleneck::Finding;
+use methodology::tune::{Aim, Axis, Gain, Stage, StopReason};
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Unit;
+use crate::record::{Pair, Record, Stack};
+
+/// The file's name in a run directory.
+pub const TUNE_FILE: &str = "tune.json";
+
+/// The file of [`Scaling`] in a run directory.
+pub const SCALING_FILE: &str = "scaling.json";
+
+/// The key of a record's `parameters` that says which trial of a search it is.
+pub const TUNE_KEY: &str = "tune";
+
+/// A search: what was asked for, and what it found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TuneRun {
+    /// Between which endpoints.
+    pub pair: Pair,
+    /// What carried the traffic.
+    pub stack: Stack,
+    /// What was to be made best: `mrr`, `ndr`, `rtt-p99`, `cpu-per-rate`, `goodput`.
+    pub goal: String,
+    /// Whether more of it is better.
+    pub aim: Aim,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// A difference of this share does not matter.
+    pub within: f64,
+    /// Seeds every choice of the search.
+    pub seed: u64,
+    /// How long it may take.
+    pub budget: TuneBudget,
+    /// Whether trials count in which only the tester was interrupted.
+    #[serde(default)]
+    pub accept_disturbed: bool,
+    /// The keys that all settings share, as TOML: stack, method, size, duration.
+    pub base: String,
+    /// What was varied, and through which values.
+    pub axes: Vec<Axis>,
+    /// The default: an index into each axis.
+    pub default: Vec<usize>,
+    /// Combinations that cannot be measured, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// What was found; none before the first trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+}
+
+/// The budget of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TuneBudget {
+    /// A number of trials.
+    Trials(usize),
+    /// Seconds.
+    Seconds(f64),
+}
+
+/// Combinations that share a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many.
+    pub settings: usize,
+    /// The reason of the first of them.
+    pub why: String,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Why it ended; none where the user ended it.
+    pub stop: Option<StopReason>,
+    /// The setting to use: a value of each axis.
+    pub chosen: Vec<String>,
+    /// The setting with the best mean.
+    pub winner: Vec<String>,
+    /// Whether the winner is better than the default beyond noise.
+    pub better_than_default: bool,
+    /// Winner against default, from trials that chose neither.
+    pub gain: Option<Gain>,
+    /// The setting that takes the fewest cores of those that equal the winner.
+    pub cheapest: Vec<String>,
+    /// At least this is the probability that no measured setting is better than the chosen one by more than `within`.
+    pub confidence: f64,
+    /// Relative standard deviation of a trial.
+    pub noise: Option<f64>,
+    /// Trials, those without a value included.
+    pub trials: usize,
+    /// Trials in which the tester was interrupted, and which counted all the same.
+    #[serde(default)]
+    pub disturbed: usize,
+    /// Settings that were not tried.
+    pub untried: usize,
+    /// Every setting with a valid trial, the best first.
+    pub settings: Vec<SettingFound>,
+    /// Settings that do not work here.
+    pub failed: Vec<SettingFailed>,
+}
+
+/// What is known of one setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingFound {
+    /// A value of each axis.
+    pub setting: Vec<String>,
+    /// Its result, free of drift and outliers.
+    pub value: f64,
+    /// The 95 % interval of that.
+    pub interval: Option<(f64, f64)>,
+    /// Valid trials behind it.
+    pub trials: usize,
+    /// Cores that it takes.
+    pub cores: f64,
+    /// Whether it is not shown to be worse than the winner.
+    pub equals_winner: bool,
+}
+
+/// A setting that does not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingFailed {
+    /// A value of each axis.
+    pub setting: Vec<String>,
+    /// What its last record says.
+    pub why: String,
+}
+
+/// Which trial of a search a record is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TuneTrial {
+    /// Its number, from 1.
+    pub trial: usize,
+    /// Trials of one block follow each other.
+    pub block: usize,
+    /// What it was for.
+    pub stage: Stage,
+    /// A value of each axis.
+    pub setting: Vec<String>,
+    /// The trials that the budget seemed to allow: a decision depends on it, so a resumed search needs it.
+    pub allowed: usize,
+    /// Seconds that the search had taken before it.
+    pub elapsed_s: f64,
+}
+
+impl TuneTrial {
+    /// What a record says of itself.
+    pub fn of(record: &Record) -> Option<TuneTrial> {
+        TuneTrial::deserialize(record.parameters.get(TUNE_KEY)?).ok()
+    }
+}
+
+/// How the rate grows with queues and cores: `scaling.json` of `linerate tune --scaling`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scaling {
+    /// Between which endpoints.
+    pub pair: Pair,
+    /// The keys that all measurements share, as TOML.
+    pub base: String,
+    /// By queues, the fewest first.
+    pub points: Vec<ScalingPoint>,
+    /// Numbers of queues that were asked for and cannot be measured here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_measured: Vec<NotMeasured>,
+    /// The frames a second that the link carries, where that is known.
+    pub ceiling_pps: Option<f64>,
+    /// Time of the generator for each frame on a port that drops it at once (net_null): the generator's share of the sender's time.
+    pub generator_ns: Option<f64>,
+}
+
+/// One number of queues.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScalingPoint {
+    /// Queues of the sender's port.
+    pub sender_queues: u16,
+    /// Queues of the receiver's port.
+    pub receiver_queues: u16,
+    /// Cores that poll, at both ends.
+    pub cores: u32,
+    /// Trials with a value.
+    pub trials: usize,
+    /// Trials without one.
+    pub without_value: usize,
+    /// Frames a second: the median of the trials.
+    pub rate_pps: f64,
+    /// The lowest and the highest trial.
+    pub range_pps: (f64, f64),
+    /// The rate over that of the first point times the queues: 1 is perfect scaling.
+    pub of_perfect: f64,
+    /// The rate over what the link carries.
+    pub of_ceiling: Option<f64>,
+    /// Time of the sender's poll loops for each frame, in ns.
+    pub sender_ns: Option<f64>,
+    /// Time of the receiver's poll loops for each frame, in ns.
+    pub receiver_ns: Option<f64>,
+    /// What limits the rate: the finding of most trials.
+    pub limit: Finding,
+    /// How many trials have that finding.
+    pub agreeing: usize,
+}
+
+/// A number of queues that was asked for and not measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotMeasured {
+    /// How many.
+    pub queues: String,
+    /// Why.
+    pub why: String,
+}

@@ -1,0 +1,159 @@
+//! The checks of one endpoint, made where it is.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use dataplane::{Dataplane, PortSpec};
+use methodology::units::LinkSpeed;
+use nix::ifaddrs::getifaddrs;
+use reporter::environment::KernelFiles;
+
+use super::protocol::{CheckRequest, Checked};
+use crate::inventory::{Inventory, Readiness};
+use crate::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
+use crate::topology::KernelAddress;
+
+/// The checks of `doctor` but for where results are written, and whether the testbed is right about this endpoint.
+pub(super) fn check(request: &CheckRequest) -> Checked {
+    let mut checks = machine(request);
+    let files = KernelFiles::below(Path::new("/"));
+    let inventory = Inventory::read(Path::new("/"));
+    let mut speed = None;
+    if let Some(kernel) = &request.kernel {
+        checks.push(address(kernel));
+        checks.push(link(&files, &kernel.interface));
+        speed = speed_of(&files, &kernel.interface);
+    }
+    if let Some(spec) = &request.port {
+        checks.push(port(&files, &inventory, spec));
+        let known = request.kernel.as_ref().map(|kernel| kernel.interface.as_str());
+        if let Some(interface) = spec.kernel_interface().filter(|interface| Some(*interface) != known) {
+            checks.push(link(&files, interface));
+            speed = speed.or_else(|| speed_of(&files, interface));
+        }
+    }
+    Checked { checks, speed, bluefield: inventory.bluefield, time: jiff::Timestamp::now() }
+}
+
+/// What `doctor` checks on any machine.
+pub(super) fn machine(request: &CheckRequest) -> Vec<Check> {
+    let version = Dataplane::version().map(|version| version.running).map_err(|error| error.to_string());
+    let planned = PlannedRun { dpdk: Some(version), runs: PathBuf::from("."), needs: request.needs.clone() };
+    let mut checks = preflight::check(&Machine::here(), &planned);
+    // Results are written where the run was started.
+    checks.retain(|check| check.subject != "results");
+    checks
+}
+
+fn address(kernel: &KernelAddress) -> Check {
+    let KernelAddress { address, interface } = kernel;
+    let subject = format!("address {address}");
+    let ip = |address: nix::sys::socket::SockaddrStorage| match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(v4), _) => Some(IpAddr::V4(v4.ip())),
+        (_, Some(v6)) => Some(IpAddr::V6(v6.ip())),
+        _ => None,
+    };
+    let all = getifaddrs().into_iter().flatten();
+    let holders: Vec<String> = all.filter(|one| one.address.and_then(ip) == Some(*address)).map(|one| one.interface_name).collect();
+    let why = "kernel traffic would take another path than the testbed says";
+    match holders.first() {
+        Some(_) if holders.contains(interface) => Check::ok(subject, format!("on {interface}")),
+        Some(other) => Check::found(CheckLevel::Problem, subject, format!("on {other}, and not on {interface}"), why)
+            .fixed_by(format!("correct `interface` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
+        None => Check::found(CheckLevel::Problem, subject, "on no interface of this machine", why)
+            .fixed_by(format!("correct `address` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
+    }
+}
+
+fn link(files: &KernelFiles, interface: &str) -> Check {
+    let subject = format!("{interface} link");
+    let folder = format!("sys/class/net/{interface}");
+    let Some(state) = files.text(&format!("{folder}/operstate")) else {
+        let why = "the testbed names an interface that this machine does not have";
+        return Check::found(CheckLevel::Problem, subject, "no such interface", why).fixed_by("ip -br link");
+    };
+    let speed = speed_of(files, interface).map(|speed| format!(", {speed}")).unwrap_or_default();
+    // The state follows the carrier up to a second later (net/core/link_watch.c). The loopback interface and tunnels do not say.
+    let up = matches!(state.as_str(), "up" | "unknown") || files.number::<u8>(&format!("{folder}/carrier")) == Some(1);
+    match state.as_str() {
+        _ if up => Check::ok(subject, format!("up{speed}")),
+        other => Check::found(CheckLevel::Problem, subject, other, "no frame crosses a link that is down")
+            .fixed_by(format!("sudo ip link set {interface} up, and check the cable and the other end")),
+    }
+}
+
+fn speed_of(files: &KernelFiles, interface: &str) -> Option<LinkSpeed> {
+    // In Mbit/s; -1 or an error where the link is down or has no speed (sysfs-class-net).
+    let mbps: u64 = files.number(&format!("sys/class/net/{interface}/speed"))?;
+    format!("{mbps}M").parse().ok()
+}
+
+/// Whether the port is there, and can be opened.
+fn port(files: &KernelFiles, inventory: &Inventory, spec: &PortSpec) -> Check {
+    let subject = format!("port {}", spec.name());
+    let why = "the DPDK measurements of this endpoint would fail";
+    if spec.is_software() {
+        let missing = spec.kernel_interface().filter(|interface| files.text(&format!("sys/class/net/{interface}/operstate")).is_none());
+        return match missing {
+            Some(interface) => {
+                Check::found(CheckLevel::Problem, subject, format!("there is no interface {interface}"), why).fixed_by("ip -br link")
+            }
+            None => Check::ok(subject, "a port that DPDK makes"),
+        };
+    }
+    let name = spec.name().to_string();
+    if let Some(function) = inventory.pci.iter().find(|function| function.address.as_str() == name) {
+        return match &function.readiness {
+            Readiness::Ready => Check::ok(subject, function.model.clone().unwrap_or_else(|| function.id.to_string())),
+            // Whether it may be used all the same is asked when the run begins.
+            Readiness::InUse { interface } => Check::found(
+                CheckLevel::Warning,
+                subject,
+                format!("{interface} carries the default route"),
+                "a run would cut this machine off",
+            ),
+            Readiness::Bind { command } => {
+                let driver = function.driver.as_deref().unwrap_or("no driver");
+                Check::found(CheckLevel::Problem, subject, format!("bound to {driver}, which DPDK cannot use"), why)
+                    .fixed_by(command.clone())
+            }
+        };
+    }
+    if inventory.subfunctions.iter().any(|subfunction| subfunction.device == name || subfunction.devargs == name) {
+        return Check::ok(subject, "a subfunction");
+    }
+    let known = ["pci", "auxiliary", "vdev"].iter().any(|bus| files.path(&format!("sys/bus/{bus}/devices/{name}")).exists());
+    match known {
+        true => Check::ok(subject, "there"),
+        false => Check::found(CheckLevel::Problem, subject, "this machine has no such device", why).fixed_by("linerate ports"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(check: &Check) -> (CheckLevel, &str) {
+        (check.severity, check.seen.as_str())
+    }
+
+    #[test]
+    fn an_address_elsewhere_a_missing_interface_and_a_missing_device_are_problems() {
+        let on = |address: &str, interface: &str| address_check(address, interface);
+        assert_eq!(seen(&on("127.0.0.1", "lo")), (CheckLevel::Ok, "on lo"));
+        assert_eq!(seen(&on("127.0.0.1", "eth9")), (CheckLevel::Problem, "on lo, and not on eth9"));
+        assert_eq!(seen(&on("192.0.2.99", "lo")), (CheckLevel::Problem, "on no interface of this machine"));
+        let files = KernelFiles::below(Path::new("/"));
+        assert_eq!(link(&files, "lo").severity, CheckLevel::Ok);
+        assert_eq!(seen(&link(&files, "lr-none")), (CheckLevel::Problem, "no such interface"));
+        let inventory = Inventory::read(Path::new("/"));
+        let port = |spec: &str| port(&files, &inventory, &spec.parse().unwrap());
+        assert_eq!(port("net_af_packet0,iface=lo").severity, CheckLevel::Ok);
+        assert_eq!(port("net_af_packet0,iface=lr-none").severity, CheckLevel::Problem);
+        assert_eq!(seen(&port("ffff:ff:1f.7")), (CheckLevel::Problem, "this machine has no such device"));
+    }
+
+    fn address_check(address: &str, interface: &str) -> Check {
+        super::address(&KernelAddress { address: address.parse().unwrap(), interface: interface.to_owned() })
+    }
+}

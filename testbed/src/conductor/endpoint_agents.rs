@@ -1,0 +1,139 @@
+//! The agents that stay at the endpoints for a whole run: they check and describe the machine, claim its interfaces, and run the kernel tools of
+//! endpoints on other machines. Each DPDK port has an agent of its own beside them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reporter::record::EndpointId;
+
+use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
+use crate::topology::{Endpoint, Testbed};
+
+/// How long an agent may take to start and to answer a question about itself.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// One agent at each endpoint that has one.
+#[derive(Debug, Default)]
+pub struct EndpointAgents {
+    agents: BTreeMap<EndpointId, Agent>,
+    /// The interfaces that each claimed, for an agent that takes the place of a lost one.
+    claimed: BTreeMap<EndpointId, Vec<String>>,
+}
+
+/// An agent's reply, and when it came.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) reply: Result<Reply, AgentError>,
+    pub(super) at: jiff::Timestamp,
+}
+
+impl EndpointAgents {
+    /// Starts an agent at every endpoint, at all at the same time. Those that start are there also where others fail.
+    pub fn start(testbed: &Testbed, interrupted: &AtomicBool) -> (Self, Vec<AgentError>) {
+        let started: Vec<(EndpointId, Result<Agent, AgentError>)> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                testbed.endpoints.iter().map(|endpoint| (endpoint.id.clone(), scope.spawn(move || start(endpoint, interrupted)))).collect();
+            let joined = starts.into_iter().map(|(id, start)| (id, start.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
+            joined.collect()
+        });
+        let mut all = EndpointAgents::default();
+        let mut errors = Vec::new();
+        for (id, result) in started {
+            match result {
+                Ok(agent) => {
+                    all.agents.insert(id, agent);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        (all, errors)
+    }
+
+    /// Starts an agent at every endpoint that has none.
+    ///
+    /// # Errors
+    /// The first endpoint whose agent does not start.
+    pub fn start_missing(&mut self, testbed: &Testbed, interrupted: &AtomicBool) -> Result<(), AgentError> {
+        testbed.endpoints.iter().try_for_each(|endpoint| self.agent(endpoint, interrupted).map(|_| ()))
+    }
+
+    /// The agent of an endpoint; one that was lost is started again.
+    pub fn agent(&mut self, endpoint: &Endpoint, interrupted: &AtomicBool) -> Result<&mut Agent, AgentError> {
+        match self.agents.entry(endpoint.id.clone()) {
+            Entry::Occupied(there) => Ok(there.into_mut()),
+            Entry::Vacant(free) => {
+                let mut agent = start(endpoint, interrupted)?;
+                let wait = WaitLimit { limit: LIMIT, interrupted };
+                for interface in self.claimed.get(&endpoint.id).into_iter().flatten() {
+                    agent.ask(&Request::Claim { interface: interface.clone() }, "claim the interface", wait)?;
+                }
+                Ok(free.insert(agent))
+            }
+        }
+    }
+
+    /// Claims an interface of an endpoint until the agent ends. Gives who has it, where that is another run.
+    pub(super) fn claim(&mut self, endpoint: &Endpoint, interface: &str, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
+        let request = Request::Claim { interface: interface.to_owned() };
+        let agent = self.agent(endpoint, interrupted)?;
+        match agent.ask(&request, "claim the interface", WaitLimit { limit: LIMIT, interrupted })? {
+            Reply::Claimed => {
+                self.claimed.entry(endpoint.id.clone()).or_default().push(interface.to_owned());
+                Ok(None)
+            }
+            Reply::InUse { holder } => Ok(Some(holder)),
+            other => Err(agent.unexpected(&other)),
+        }
+    }
+
+    /// Asks the agents of several endpoints at the same time. An endpoint without an agent is not asked.
+    pub(super) fn ask_all(
+        &mut self,
+        requests: &BTreeMap<EndpointId, Request>,
+        task: &str,
+        wait: WaitLimit<'_>,
+    ) -> BTreeMap<EndpointId, Answered> {
+        std::thread::scope(|scope| {
+            let asked = self.agents.iter_mut().filter_map(|(id, agent)| {
+                let request = requests.get(id)?;
+                let ask = move || Answered { reply: agent.ask(request, task, wait), at: jiff::Timestamp::now() };
+                Some((id.clone(), scope.spawn(ask)))
+            });
+            let asked: Vec<_> = asked.collect();
+            asked.into_iter().map(|(id, reply)| (id, reply.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))).collect()
+        })
+    }
+
+    /// Ends the agent of an endpoint: it is lost, or out of step.
+    pub(super) fn drop_agent(&mut self, id: &EndpointId) {
+        self.agents.remove(id);
+    }
+
+    /// Ends the agents on this machine: what they are for has been asked.
+    pub fn end_local(&mut self, testbed: &Testbed) {
+        let local = testbed.endpoints.iter().filter(|endpoint| endpoint.is_here());
+        close(local.filter_map(|endpoint| self.agents.remove(&endpoint.id)).collect());
+    }
+
+    /// Ends all agents, and waits for it.
+    pub fn end(self) {
+        close(self.agents.into_values().collect());
+    }
+}
+
+/// At the same time; one that does not close is killed.
+fn close(agents: Vec<Agent>) {
+    std::thread::scope(|scope| {
+        for agent in agents {
+            scope.spawn(move || agent.close());
+        }
+    });
+}
+
+fn start(endpoint: &Endpoint, interrupted: &AtomicBool) -> Result<Agent, AgentError> {
+    let mut agent = Agent::start(endpoint)?;
+    agent.greet(WaitLimit { limit: LIMIT, interrupted })?;
+    Ok(agent)
+}

@@ -1,0 +1,94 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use methodology::units::FrameSize;
+use reporter::archive::RunDirectory;
+use reporter::record::{Pair, Record, State};
+use serde_json::Value;
+
+use super::bypass::Bypass;
+use super::context::Context;
+use super::endpoint_agents::EndpointAgents;
+use super::kernel::KernelTools;
+use super::machines::Machines;
+use super::observer::Observer;
+use super::run::ConductError;
+use super::schedule::{self, Step};
+use crate::plan::Measure;
+use crate::topology::Testbed;
+
+/// Measurements whose order is found on the way: a search asks for the next when it knows the last. Ports stay open while they serve.
+pub struct Measurements<'a> {
+    testbed: &'a Testbed,
+    directory: &'a mut RunDirectory,
+    interrupted: &'a AtomicBool,
+    machines: Machines,
+    /// Started where a measurement needs them.
+    agents: EndpointAgents,
+    tools: KernelTools,
+    bypass: Bypass,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its record is in the run directory.
+    Measured(Box<Record>),
+    /// The user ended it; it has no record.
+    Interrupted,
+}
+
+impl<'a> Measurements<'a> {
+    /// Nothing is opened yet. No frame is larger than `max_frame`.
+    pub fn new(testbed: &'a Testbed, directory: &'a mut RunDirectory, max_frame: FrameSize, interrupted: &'a AtomicBool) -> Self {
+        let machines = Machines::of(testbed);
+        let agents = EndpointAgents::default();
+        Measurements { testbed, directory, interrupted, machines, agents, tools: KernelTools::default(), bypass: Bypass::new(max_frame) }
+    }
+
+    /// Measures once, and keeps the record with `notes` among its parameters. What fails makes a `failed` record.
+    ///
+    /// # Errors
+    /// The run directory cannot be written, or the testbed has no such endpoint.
+    pub fn measure(
+        &mut self,
+        measure: &Measure,
+        pair: &Pair,
+        repetition: u32,
+        notes: impl IntoIterator<Item = (String, Value)>,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, ConductError> {
+        let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
+        let Measurements { testbed, interrupted, machines, agents, .. } = self;
+        let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
+        let mut record = match measure.kind.stack().is_kernel() {
+            true => self.tools.measure(&step, &mut context)?,
+            false => self.bypass.measure(&step, &mut context)?,
+        };
+        if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
+            return Ok(Outcome::Interrupted);
+        }
+        record.parameters.extend(notes);
+        self.directory.append(&record)?;
+        observer.ended(&record);
+        Ok(Outcome::Measured(Box::new(record)))
+    }
+
+    /// Opens the ports that a measure needs, and leaves them open; the error of the driver or the agent where that fails. Nothing to do for kernel
+    /// measures.
+    pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
+        let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.stack().is_kernel()) else { return Ok(()) };
+        let Measurements { bypass, machines, agents, .. } = self;
+        let context =
+            Context { testbed: self.testbed, machines, agents, directory: self.directory, interrupted: self.interrupted, observer };
+        bypass.open_only(&step, &context)
+    }
+
+    /// What the sender's generator needs for a frame without a driver that moves it, in ns; none where that cannot be measured.
+    pub fn generator_ns(&mut self, measure: &Measure, pair: &Pair) -> Option<f64> {
+        self.bypass.generator_ns(&step(measure, pair, 1)?, self.testbed, self.interrupted)
+    }
+}
+
+fn step<'p>(measure: &'p Measure, pair: &Pair, repetition: u32) -> Option<Step<'p>> {
+    measure.sizes.first().map(|&size| schedule::step(measure, pair, size, repetition))
+}

@@ -1,0 +1,48 @@
+use std::time::Instant;
+
+use reporter::kernel_tools::CpuSnapshot;
+use reporter::record::EndCost;
+use serde::{Deserialize, Serialize};
+
+use super::interface::{Counted, InterfaceCounters};
+use crate::process::Location;
+
+/// The counters of an interface and the processor times of the machine at one moment.
+#[derive(Debug)]
+pub(super) struct Reading {
+    at: Instant,
+    counters: Option<InterfaceCounters>,
+    cpu: Option<CpuSnapshot>,
+}
+
+/// What an interface counted and a machine spent between two readings. What could not be read is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
+    /// Frames, bytes and changes of the link.
+    pub counters: Option<InterfaceCounters>,
+    /// Processor time, of the whole machine.
+    pub cost: Option<EndCost>,
+}
+
+impl Reading {
+    /// Of an end on this machine. The processor times are last before what is measured, and first after it.
+    pub(super) fn before(location: &Location, counted: Option<&Counted>) -> Self {
+        let counters = counted.and_then(|counted| InterfaceCounters::read(location, counted));
+        let cpu = processor_times();
+        Reading { at: Instant::now(), counters, cpu }
+    }
+
+    /// What came after it.
+    pub(super) fn spent(self, location: &Location, counted: Option<&Counted>) -> Spent {
+        let (cpu, at) = (processor_times(), Instant::now());
+        let counters = counted.and_then(|counted| InterfaceCounters::read(location, counted));
+        let cost = cpu.zip(self.cpu).and_then(|(after, before)| after.cost_since(&before, at - self.at).ok());
+        Spent { counters: counters.zip(self.counters).and_then(|(after, before)| after.since(before)), cost }
+    }
+}
+
+/// Of the whole machine, which a network namespace is not.
+fn processor_times() -> Option<CpuSnapshot> {
+    CpuSnapshot::parse(&std::fs::read_to_string("/proc/stat").ok()?).ok()
+}

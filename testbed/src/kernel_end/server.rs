@@ -1,0 +1,151 @@
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reporter::kernel_tools::{Transport, listening_sockets, shell_line};
+use serde::{Deserialize, Serialize};
+
+use super::error::KernelEndError;
+use super::reading::{Reading, Spent};
+use super::tool::ToolCommand;
+use crate::process::{Child, CommandSpec, Location, process_numbers, spawn};
+
+/// How long a server may take to listen.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+
+/// The port that a server listens on when it is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// Its number.
+    pub port: u16,
+}
+
+/// The receiving end while the other end sends: a tool's server, or nothing but the counters. Dropping it ends the server.
+#[derive(Debug)]
+pub struct Server {
+    child: Option<Child>,
+    location: Location,
+    command: ToolCommand,
+    before: Reading,
+}
+
+impl Server {
+    /// Starts the server at an end on this machine, and waits until the socket is its own that listens. Without words there is no server.
+    ///
+    /// # Errors
+    /// It cannot be started, does not listen, or another program has the port.
+    pub fn start(location: &Location, command: ToolCommand, ready: Option<Ready>) -> Result<Self, KernelEndError> {
+        let mut child = None;
+        if !command.argv.is_empty() {
+            let spec = CommandSpec::new(location.clone(), command.argv.iter().cloned());
+            let mut server = spawn(&spec.with_timeout(command.timeout + READY_LIMIT))?;
+            server.collect_stdout();
+            if let Some(ready) = ready {
+                wait_until_it_listens(&mut server, location, &command, ready)?;
+            }
+            child = Some(server);
+        }
+        let before = Reading::before(location, command.counted.as_ref());
+        Ok(Server { child, location: location.clone(), command, before })
+    }
+
+    /// Ends it, with what the machine spent and the interface counted since it was ready.
+    pub fn end(self) -> Spent {
+        let Server { child, location, command, before } = self;
+        let spent = before.spent(&location, command.counted.as_ref());
+        drop(child);
+        spent
+    }
+}
+
+fn wait_until_it_listens(server: &mut Child, location: &Location, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
+    let Ready { transport, port } = ready;
+    let deadline = Instant::now() + READY_LIMIT;
+    // Seen while the server ran: a process that has ended does not show its namespace any more.
+    let mut others = Vec::new();
+    loop {
+        // On this machine its process tells which namespace that is.
+        let sockets = listening_sockets(&sockets_of(server.id(), transport), transport, port);
+        let own = sockets_held_by(server.id());
+        if sockets.iter().any(|socket| own.contains(socket)) {
+            return Ok(());
+        }
+        if !sockets.is_empty() {
+            others = sockets;
+        }
+        let ended = server.try_wait()?.is_some();
+        if ended || Instant::now() >= deadline {
+            // It may have given up before its namespace was read once. Here, that namespace is ours.
+            if others.is_empty() && location.is_here() {
+                others = listening_sockets(&sockets_of(std::process::id(), transport), transport, port);
+            }
+            // Some servers try again and again.
+            if let Some(&socket) = others.first() {
+                return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
+            }
+            let said = server.stderr_so_far();
+            // iperf3 adds the line "iperf3: exiting" to its error.
+            let mut errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
+            let said = errors.next_back().or(said.lines().next_back()).unwrap_or("it printed no error").to_owned();
+            let command = shell_line(command.argv.iter().map(String::as_str));
+            return Err(KernelEndError::NotReady { command, port, limit_s: READY_LIMIT.as_secs(), said });
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The open sockets where a process is.
+fn sockets_of(process: u32, transport: Transport) -> String {
+    let name = if transport == Transport::Udp { "udp" } else { "tcp" };
+    let folder = format!("/proc/{process}/net");
+    let read = |file: String| fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_default();
+    read(name.to_owned()) + &read(format!("{name}6"))
+}
+
+/// The inodes of the sockets that a process has open (proc_pid_fd(5)).
+fn sockets_held_by(process: u32) -> Vec<u64> {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+}
+
+/// The program that has a socket, for people; empty where it cannot be seen.
+fn holder(socket: u64) -> String {
+    let process = process_numbers().find(|process| sockets_held_by(*process).contains(&socket));
+    process.map_or_else(String::new, |process| {
+        let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+        format!(" ({}, process {process})", name.trim().escape_debug())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn python(port: u16) -> (ToolCommand, Option<Ready>) {
+        let code = format!("import socket,time; s=socket.create_server(('127.0.0.1',{port})); time.sleep(60)");
+        let argv = ["python3", "-c", &code].map(str::to_owned).to_vec();
+        (ToolCommand { argv, timeout: Duration::from_secs(60), counted: None }, Some(Ready { transport: Transport::Tcp, port }))
+    }
+
+    #[test]
+    fn a_server_is_ready_when_the_socket_is_its_own_and_another_listener_is_named() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = other.local_addr().unwrap().port();
+        let (command, ready) = python(port);
+        let refused = Server::start(&Location::Here, command.clone(), ready).unwrap_err().to_string();
+        let me = format!("process {}", std::process::id());
+        assert!(refused.contains(&format!("port {port} is in use")) && refused.contains(&me), "{refused}");
+        drop(other);
+        let server = Server::start(&Location::Here, command, ready).unwrap();
+        assert!(TcpListener::bind(("127.0.0.1", port)).is_err());
+        let spent = server.end();
+        assert!(spent.cost.is_some_and(|cost| cost.cores.is_some()) && spent.counters.is_none());
+        TcpListener::bind(("127.0.0.1", port)).unwrap();
+    }
+}

@@ -1,0 +1,25 @@
+use super::error::ProcessError;
+use super::namespace::NamespaceName;
+use super::program::{find_program, found};
+
+/// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
+/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
+/// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
+/// another parent than the one it was started by, and ends by itself.
+const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
+
+/// The words before a program on this machine that ends with this process, in a network namespace if one is given. `program` is for the error.
+pub(super) fn guarded(inside: Option<&NamespaceName>, program: &str) -> Result<Vec<String>, ProcessError> {
+    let mut words = Vec::new();
+    if let Some(setpriv) = find_program("setpriv") {
+        words.extend([setpriv.display().to_string(), "--pdeathsig".to_owned(), "KILL".to_owned(), "--".to_owned()]);
+        words.extend(["/bin/sh".to_owned(), "-c".to_owned(), UNLESS_ORPHANED.to_owned(), std::process::id().to_string()]);
+    }
+    if let Some(namespace) = inside {
+        if !namespace.exists() {
+            return Err(ProcessError::NoSuchNamespace { namespace: namespace.clone(), program: program.to_owned() });
+        }
+        words.extend([found("ip")?, "netns".to_owned(), "exec".to_owned(), namespace.to_string()]);
+    }
+    Ok(words)
+}

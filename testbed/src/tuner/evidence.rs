@@ -1,0 +1,40 @@
+//! The counters of a record, for the question what limits its rate.
+
+use methodology::bottleneck::{End, Evidence, Loop};
+use methodology::units::Seconds;
+use reporter::record::{EndCost, QueueUse, ReasonKind, Record};
+use serde_json::Value;
+
+/// Frames that the generator hands over at once where a plan does not say.
+const USUAL_BURST: u32 = 64;
+
+/// The evidence of a record of maximum load; none where it has no counters of both ends.
+pub fn evidence(record: &Record, generator_ns: Option<f64>) -> Option<Evidence> {
+    let (values, cpu) = (&record.values, record.cpu.as_ref()?);
+    let loss = values.loss?;
+    let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+    let port = |end: &str, key: &str| number(record.parameters.get(end).and_then(|port| port.get(key))).unwrap_or(0);
+    // A record says that a loop was interrupted for too long; by how much of the time, its reason says in words.
+    let disturbed = record.verdict.reasons.iter().any(|reason| reason.kind == ReasonKind::Hiccup);
+    let end = |cost: &EndCost, descriptors: u32, frames: fn(&QueueUse) -> u64| End {
+        descriptors,
+        loops: cost
+            .by_queue
+            .iter()
+            .map(|queue| Loop { frames: frames(queue), ns_per_frame: queue.ns_per_frame, interrupted: if disturbed { 1.0 } else { 0.0 } })
+            .collect(),
+    };
+    Some(Evidence {
+        duration: Seconds::new(record.duration_s?).ok()?,
+        sent: values.frames_sent?,
+        refused: loss.unsent,
+        received: values.frames_received?,
+        missed: loss.no_descriptor,
+        discarded: loss.nic_discard + loss.no_mbuf,
+        ceiling_pps: record.ceiling.as_ref().and_then(|ceiling| ceiling.pps),
+        generator_ns,
+        burst: number(record.parameters.get("burst")).unwrap_or(USUAL_BURST),
+        sender: end(cpu.sender.as_ref()?, port("sender_port", "tx_descriptors"), |queue| queue.frames_sent),
+        receiver: end(cpu.receiver.as_ref()?, port("receiver_port", "rx_descriptors"), |queue| queue.frames_received),
+    })
+}
