@@ -72,7 +72,9 @@ fn man_writes_a_page_for_each_command_and_none_for_hidden_ones() {
     let mut expected: Vec<String> = commands().iter().map(|name| format!("linerate-{name}.1")).collect();
     expected.push("linerate.1".to_owned());
     if cfg!(feature = "dpdk") {
-        expected.extend(["lab-up", "lab-status", "lab-down", "testbed-from-inventory", "testbed-install"].map(|name| format!("linerate-{name}.1")));
+        expected.extend(
+            ["lab-up", "lab-status", "lab-down", "testbed-from-inventory", "testbed-install"].map(|name| format!("linerate-{name}.1")),
+        );
     }
     let mut written: Vec<String> =
         std::fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
