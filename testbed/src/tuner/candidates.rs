@@ -115,9 +115,8 @@ impl Candidates {
         for (place, axis) in axes.iter().enumerate() {
             for (index, value) in axis.values.iter().enumerate() {
                 if !costs.keys().any(|setting| setting[place] == index) {
-                    let mut alone = default.clone();
-                    alone[place] = index;
-                    let why = refusals.get(&alone).cloned().unwrap_or_default();
+                    // The refusal that remains with the last values of the other axes: with the first ones, two queues also lack flows.
+                    let why = refusals.iter().rev().find(|(setting, _)| setting[place] == index).map_or("", |(_, why)| why.as_str());
                     return Err(TuneError::Refused(format!("{} {value} cannot be measured here: {why}; remove this value", axis.name)));
                 }
             }
