@@ -43,10 +43,13 @@ fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
     let bed = Bed::up("stopped");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS]), "out");
     wait_for_records(&running, &bed, "out", 1);
-    let agent = port_agent(&bed);
-    signal(agent, Signal::SIGSTOP);
-    std::thread::sleep(Duration::from_millis(300));
-    signal(agent, Signal::SIGCONT);
+    let agent = Pid::from_raw(port_agent(&bed) as i32);
+    // Again and again: when the trial begins depends on the machine. The agent ends with the measurement.
+    while states(&bed, "out").len() < 2 && kill(agent, Signal::SIGSTOP).is_ok() {
+        std::thread::sleep(Duration::from_millis(300));
+        let _ = kill(agent, Signal::SIGCONT);
+        std::thread::sleep(Duration::from_millis(700));
+    }
     let output = running.finish(LIMIT);
     assert!(output.status.success(), "{}", errors(&output));
     let records = records(&bed.path("out"));
@@ -119,6 +122,8 @@ fn a_controller_that_is_killed_leaves_nothing_anywhere() {
 #[test]
 fn ctrl_c_and_the_end_of_the_terminal_end_everything_write_the_report_and_say_how_to_continue() {
     let _alone = alone();
+    // SAFETY: the default action of a signal calls no code. The started program would inherit that SIGHUP is ignored, as below nohup(1).
+    unsafe { nix::sys::signal::signal(Signal::SIGHUP, nix::sys::signal::SigHandler::SigDfl) }.unwrap();
     let bed = Bed::up("ctrlc");
     for (number, signal_) in [Signal::SIGINT, Signal::SIGHUP].into_iter().enumerate() {
         for (measure, words) in UNDER_WAY {
