@@ -14,7 +14,11 @@ use super::mempool::Pool;
 pub(crate) const MAX_BURST: usize = 256;
 
 /// Room for the pointers of one burst. It owns no mbuf.
+///
+/// It begins on a cache line. It is on the stack of a poll loop, where a change of the loop's other variables moves it: without the alignment, an
+/// unrelated change lowered the generator's rate on net_null by 12 % (`scripts/bench null`). The extra time was in the driver's function.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Slots([*mut sys::rte_mbuf; MAX_BURST]);
 
 impl Slots {
