@@ -8,7 +8,7 @@
 //! - [`search`]: goals, load classification, MLRsearch, bisection
 //! - [`procedures`]: the methods carried out: [`procedures::run`]
 //! - [`statistics`]: how sure a result is
-//! - [`bottleneck`]: what limits a rate, argued from counters
+//! - [`bottleneck`]: what limits a rate, concluded from counters
 //! - [`tune`]: a search for the best setting over noisy trials
 #![forbid(unsafe_code)]
 

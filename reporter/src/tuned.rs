@@ -1,10 +1,10 @@
 //! What `linerate tune` searched and found: `tune.json` of its run directory.
 
 use methodology::bottleneck::Finding;
-use methodology::tune::{Aim, Axis, Gain, Stage, StopReason};
+use methodology::tune::{Aim, Axis, Gain, Stage, StopReason, setting_in_words};
 use serde::{Deserialize, Serialize};
 
-use crate::amount::Unit;
+use crate::amount::{Amount, Unit};
 use crate::record::{Pair, Record, Stack};
 
 /// The file's name in a run directory.
@@ -23,11 +23,11 @@ pub struct TuneRun {
     pub pair: Pair,
     /// What carried the traffic.
     pub stack: Stack,
-    /// What was to be made best: `mrr`, `ndr`, `rtt-p99`, `cpu-per-rate`, `goodput`.
+    /// What the settings are compared by: `mrr`, `ndr`, `rtt-p99`, `cpu-per-rate`, `goodput`.
     pub goal: String,
     /// Whether more of it is better.
     pub aim: Aim,
-    /// What it is counted in.
+    /// The unit of its values.
     pub unit: Unit,
     /// A difference of this share does not matter.
     pub within: f64,
@@ -35,7 +35,7 @@ pub struct TuneRun {
     pub seed: u64,
     /// How long it may take.
     pub budget: TuneBudget,
-    /// Whether trials count in which only the tester was interrupted.
+    /// Whether a trial counts if interruptions of the tester are all that makes it invalid.
     #[serde(default)]
     pub accept_disturbed: bool,
     /// The keys that all settings share, as TOML: stack, method, size, duration.
@@ -50,6 +50,18 @@ pub struct TuneRun {
     /// What was found; none before the first trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
+}
+
+impl TuneRun {
+    /// A setting with the names of its axes: `burst 64, queues 2`.
+    pub fn in_words(&self, setting: &[String]) -> String {
+        setting_in_words(&self.axes, setting)
+    }
+
+    /// A result of the goal, with its unit.
+    pub fn amount(&self, value: f64) -> Amount {
+        Amount { unit: self.unit, value }
+    }
 }
 
 /// The budget of a search.
@@ -92,7 +104,7 @@ pub struct Found {
     pub noise: Option<f64>,
     /// Trials, those without a value included.
     pub trials: usize,
-    /// Trials in which the tester was interrupted, and which counted all the same.
+    /// Trials that counted although the tester was interrupted.
     #[serde(default)]
     pub disturbed: usize,
     /// Settings that were not tried.
@@ -101,6 +113,13 @@ pub struct Found {
     pub settings: Vec<SettingFound>,
     /// Settings that do not work here.
     pub failed: Vec<SettingFailed>,
+}
+
+impl Found {
+    /// What is known of this setting; none without a valid trial.
+    pub fn of(&self, setting: &[String]) -> Option<&SettingFound> {
+        self.settings.iter().find(|found| found.setting == setting)
+    }
 }
 
 /// What is known of one setting.
@@ -136,18 +155,18 @@ pub struct TuneTrial {
     pub trial: usize,
     /// Trials of one block follow each other.
     pub block: usize,
-    /// What it was for.
+    /// The stage of the search.
     pub stage: Stage,
     /// A value of each axis.
     pub setting: Vec<String>,
-    /// The trials that the budget seemed to allow: a decision depends on it, so a resumed search needs it.
+    /// How many trials the budget allowed by the estimate of that moment. The decision depends on it, so a resumed search needs it.
     pub allowed: usize,
     /// Seconds that the search had taken before it.
     pub elapsed_s: f64,
 }
 
 impl TuneTrial {
-    /// What a record says of itself.
+    /// The trial of a record; none if it belongs to no search.
     pub fn of(record: &Record) -> Option<TuneTrial> {
         TuneTrial::deserialize(record.parameters.get(TUNE_KEY)?).ok()
     }

@@ -12,9 +12,9 @@ pub enum Limit {
     GeneratorCore,
     /// The work of the sender's driver for each frame.
     Driver,
-    /// The receive ring: it is full between two turns of a poll loop that has time.
+    /// The receive ring: it fills up between two polls, although the poll loop has time.
     Ring,
-    /// The port, its link or PCI Express: both ends have time, and frames do not get through.
+    /// The port, its link or PCI Express: both ends have time, and still frames are refused or lost.
     PortOrPcie,
     /// The receiver's poll loops.
     ReceiverCore,
@@ -57,7 +57,7 @@ pub struct Finding {
     pub because: Vec<String>,
 }
 
-/// A poll loop that moves frames for this share of the time has none left: the rest are turns that find nothing by chance.
+/// A poll loop that moves frames for this share of the time has no time left: in the rest it polls, and by chance finds no frame.
 const BUSY: f64 = 0.85;
 
 /// A poll loop below this share has time for more.
@@ -66,10 +66,10 @@ const HAS_TIME: f64 = 0.7;
 /// A share of frames that matters: less is lost in the first and last milliseconds of a trial.
 const MATTERS: f64 = 0.01;
 
-/// A loop that was interrupted for more than this share of the time measured the scheduler.
+/// A trial in which a loop was interrupted for more than this share of the time does not show the limit of the ports.
 const DISTURBED: f64 = 0.1;
 
-/// A rate is that of the link from here on: the rest is the time between bursts.
+/// From this share of line rate on, the link is the limit: the rest is the time between bursts.
 const AT_CEILING: f64 = 0.97;
 
 /// More than this many times its even share of the frames is an imbalance: four standard deviations of a good hash over 64 flows for each queue.

@@ -1,7 +1,7 @@
-//! What limits the rate between two ports at maximum load, argued from the counters of one trial.
+//! What limits the rate between two ports at maximum load, concluded from the counters of one trial.
 //!
-//! Nothing is modelled: a limit is named where a counter shows it, and each finding has the numbers that it rests on. Where the tester was
-//! interrupted, or no counter shows a limit, that is the finding.
+//! A limit is named only if a counter shows it, and each finding has the numbers that show it. If the tester was interrupted, or no counter shows a
+//! limit, the finding says so.
 
 mod evidence;
 mod judge;

@@ -43,16 +43,12 @@ pub enum Surface {
     SmallGain,
 }
 
-/// What disturbs a trial beside its noise.
+/// What disturbs a trial in addition to its noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disturbance {
     /// Nothing.
     None,
-    /// The machine slows down by 10 % over the budget, with waves of ±3 % every 200 trials.
-    Drift,
-    /// Three of a hundred trials are worse by a tenth to a half.
-    Outliers,
-    /// Both.
+    /// The machine slows down by 10 % over the budget, with waves of ±3 % every 200 trials; three of a hundred trials are worse by a tenth to a half.
     DriftAndOutliers,
 }
 
@@ -185,12 +181,12 @@ impl Surface {
         while let Next::Measure { candidate, .. } = search.next(budget) {
             let z: f64 = rng.sample(StandardNormal);
             let mut worse = 1.0;
-            if matches!(disturbance, Disturbance::Drift | Disturbance::DriftAndOutliers) {
+            if disturbance == Disturbance::DriftAndOutliers {
                 let time = search.spent() as f64;
                 worse *= 1.0 + 0.1 * time / budget as f64 + 0.03 * (time * std::f64::consts::TAU / 200.0).sin();
-            }
-            if matches!(disturbance, Disturbance::Outliers | Disturbance::DriftAndOutliers) && rng.random::<f64>() < 0.03 {
-                worse /= 1.0 - rng.random_range(0.1..0.5);
+                if rng.random::<f64>() < 0.03 {
+                    worse /= 1.0 - rng.random_range(0.1..0.5);
+                }
             }
             let value = truth[candidate.index()] * (noise * z).exp();
             search.record(Outcome::Value(match self.aim() {

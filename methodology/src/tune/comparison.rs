@@ -1,8 +1,8 @@
-//! Winner against default, in pairs of trials that chose neither.
+//! Winner against default, in pairs of trials that are made after the choice: the trials that chose the winner favour it by chance.
 
 use serde::{Deserialize, Serialize};
 
-use super::estimate::{PRIOR_TRIALS, median};
+use super::estimate::{PRIOR_TRIALS, deviation_of_sizes, median};
 use crate::statistics::{mean, quantile_t, variance};
 
 /// How far the winner is ahead of the default.
@@ -14,7 +14,7 @@ pub struct Gain {
     pub interval: (f64, f64),
     /// Pairs of trials behind it.
     pub pairs: usize,
-    /// Whether the winner is better at a level of 1 %: a setting that is no better is then hardly ever called better.
+    /// Whether the winner is better at a level of 1 %: of settings that are not better, at most about 1 % are called better.
     pub shown: bool,
 }
 
@@ -37,8 +37,8 @@ pub(super) const USUAL_PAIRS: usize = 8;
 /// Differences beyond so many of their standard deviations count as that many.
 const CLAMP: f64 = 3.0;
 
-/// Compares by Student's t. `noise` is the standard deviation of a trial: an outlier
-/// counts as a difference of a size that this noise makes.
+/// Compares by Student's t. `noise` is the standard deviation of a trial. A difference further than [`CLAMP`] deviations from the median is an outlier,
+/// and counts as that many.
 pub(super) fn compare(differences: &[f64], noise: f64) -> Option<Comparison> {
     if differences.len() < FEWEST_PAIRS {
         return None;
@@ -47,7 +47,7 @@ pub(super) fn compare(differences: &[f64], noise: f64) -> Option<Comparison> {
     let centre = median(&mut values);
     let mut sizes: Vec<f64> = values.iter().map(|value| (value - centre).abs()).collect();
     // The two may be noisier than the rest of the space.
-    let spread = (median(&mut sizes) / 0.674_5).max(std::f64::consts::SQRT_2 * noise);
+    let spread = deviation_of_sizes(&mut sizes).max(std::f64::consts::SQRT_2 * noise);
     let clamped: Vec<f64> = values.iter().map(|value| value.clamp(centre - CLAMP * spread, centre + CLAMP * spread)).collect();
     let (mean, freedom) = (mean(&clamped)?, clamped.len() as f64 - 1.0);
     // Few pairs may agree by chance: the noise of all trials counts as [`PRIOR_TRIALS`] of them, as in the race.

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::estimate::Estimates;
 use super::space::{Candidate, Space};
 
-/// `count` settings, of which each axis has each value about equally often: a Latin hypercube, repeated. All settings where `count` covers them.
+/// `count` settings in which each value of each axis is about equally frequent: a repeated Latin hypercube. All settings if `count` is large enough.
 pub(super) fn start(space: &Space, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     if count >= space.len() {
         let mut all: Vec<usize> = (0..space.len()).collect();
@@ -23,7 +23,7 @@ pub(super) fn start(space: &Space, count: usize, rng: &mut ChaCha8Rng) -> Vec<us
     let mut chosen = vec![space.default_setting().index()];
     for place in 0..count {
         let setting: Vec<usize> = columns.iter().map(|column| column[place]).collect();
-        // Not every combination is allowed, and one may come twice: any other setting takes its place.
+        // A combination may be not allowed, or chosen already: then another setting is drawn at random.
         let found = space.find(&setting).map(Candidate::index).filter(|found| !chosen.contains(found));
         let other = || (0..20).map(|_| rng.random_range(0..space.len())).find(|other| !chosen.contains(other));
         if let Some(found) = found.or_else(other) {
@@ -34,7 +34,7 @@ pub(super) fn start(space: &Space, count: usize, rng: &mut ChaCha8Rng) -> Vec<us
     chosen
 }
 
-/// Up to `count` settings that were not measured yet, the most promising first: by turns a neighbour of the leader, and one that the main
+/// Up to `count` settings that were not measured yet, the most promising first: alternately a neighbour of the leader, and one that the main
 /// effects of the axes favour.
 pub(super) fn unmeasured(space: &Space, estimates: &Estimates, allowed: &[bool], leader: usize, count: usize) -> Vec<usize> {
     let fresh: Vec<usize> = (0..space.len()).filter(|&candidate| allowed[candidate] && estimates.centres[candidate].is_none()).collect();
@@ -69,7 +69,7 @@ pub(super) fn unmeasured(space: &Space, estimates: &Estimates, allowed: &[bool],
     }
 }
 
-/// Settings that left the race on one trial and stand next to the leader: one outlier must not cost the best setting.
+/// Settings near the leader that were dropped after a single trial, the nearest first: the best setting must not be lost by one outlier.
 pub(super) fn second_looks(space: &Space, estimates: &Estimates, dropped: impl Iterator<Item = usize>, leader: usize) -> Vec<usize> {
     let once = dropped.filter(|&candidate| estimates.centres[candidate].is_some_and(|centre| centre.count == 1));
     let distance = |candidate: usize| {
@@ -81,7 +81,7 @@ pub(super) fn second_looks(space: &Space, estimates: &Estimates, dropped: impl I
     near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// The mean score of each value of each axis, less the mean of all. A value that was not measured has none: 0.
+/// The mean score of each value of each axis, minus the mean of all. 0 for a value that was not measured.
 fn main_effects(space: &Space, estimates: &Estimates) -> Vec<Vec<f64>> {
     let measured: Vec<(usize, f64)> =
         estimates.centres.iter().enumerate().filter_map(|(candidate, centre)| Some((candidate, (*centre)?.mean))).collect();
@@ -93,7 +93,7 @@ fn main_effects(space: &Space, estimates: &Estimates) -> Vec<Vec<f64>> {
                 .filter(|(candidate, _)| space.setting(Candidate(*candidate))[place] == index)
                 .map(|(_, mean)| mean - overall)
                 .collect();
-            // As if one more trial had shown no effect.
+            // Drawn towards 0, as if one more trial had shown no effect: a value with few trials is uncertain.
             with.iter().sum::<f64>() / (with.len() as f64 + 1.0)
         };
         (0..axis.values.len()).map(effect).collect()

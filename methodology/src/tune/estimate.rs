@@ -46,7 +46,7 @@ pub(super) const PRIOR_TRIALS: f64 = 6.0;
 /// Blocks with fewer residuals than this share those of their neighbours.
 const FEW: usize = 5;
 
-/// No timer is finer; it keeps repetitions that agree exactly from having no error at all.
+/// No timer is finer. Without it, repetitions that agree exactly would have an error of 0.
 const LEAST_NOISE: f64 = 1e-6;
 
 impl Estimates {
@@ -73,6 +73,12 @@ impl Estimates {
     pub(super) fn difference(&self, one: usize, other: usize) -> Option<(f64, f64)> {
         let (one, other) = (self.centres[one]?, self.centres[other]?);
         Some((one.mean - other.mean, one.error.hypot(other.error)))
+    }
+
+    /// By mean, the greatest first; settings that were not measured come last.
+    pub(super) fn sort_best_first(&self, candidates: &mut [usize]) {
+        let mean = |candidate: usize| self.centres[candidate].map_or(f64::NEG_INFINITY, |centre| centre.mean);
+        candidates.sort_by(|one, other| mean(*other).total_cmp(&mean(*one)));
     }
 }
 
@@ -136,8 +142,7 @@ impl Groups {
         if sizes.is_empty() {
             return LEAST_NOISE;
         }
-        // The median size of a normal difference is 0.6745 of its standard deviation.
-        let limit = 3.0 * median(&mut sizes) / 0.674_5;
+        let limit = 3.0 * deviation_of_sizes(&mut sizes);
         let squares: f64 = sizes.iter().map(|size| if limit > 0.0 { size.min(limit) } else { *size }).map(|size| size * size).sum();
         (squares / (2.0 * sizes.len() as f64)).sqrt().max(LEAST_NOISE)
     }
@@ -162,7 +167,7 @@ impl Groups {
         for end in &mut ends {
             sum += std::mem::replace(end, sum);
         }
-        // Now where the residuals of a block begin; when they are in place, where they end.
+        // `ends` now has where the residuals of each block begin. Each residual that is put in place moves it, so that it has the ends afterwards.
         let mut residuals = vec![0.0; sum];
         for (group, &mean) in repeated() {
             for &(block, score) in group {
@@ -171,8 +176,7 @@ impl Groups {
             }
         }
         let begin = |block: usize| block.checked_sub(1).map_or(0, |before| ends[before]);
-        // A drift is slow: a block with few residuals shares those of its neighbours. An outlier of the one trial in it that was repeated then
-        // counts as one of three.
+        // A drift is slow, so a block with few residuals also uses those of its neighbours: an outlier is then one of several residuals.
         let mut window = Vec::new();
         let raw: Vec<Option<(f64, f64)>> = (0..blocks)
             .map(|block| {
@@ -205,7 +209,7 @@ impl Groups {
         (count > 0).then(|| {
             // A setting may be noisier than the rest: its own residuals are clamped at its own width.
             let mut sizes: Vec<f64> = group.iter().map(|&(block, score)| (score - drift.steps[block] - mean).abs()).collect();
-            let own = if count >= 6 { median(&mut sizes) / 0.674_5 } else { 0.0 };
+            let own = if count >= 6 { deviation_of_sizes(&mut sizes) } else { 0.0 };
             let squares = squares(group, mean, drift, CLAMP * noise.max(own)) / CLAMPED_VARIANCE;
             let variance = (PRIOR_TRIALS * noise * noise + squares) / (PRIOR_TRIALS + count as f64 - 1.0);
             Centre { mean, error: ((variance + drift.variance) / count as f64).sqrt(), count }
@@ -233,16 +237,18 @@ fn robust_mean(values: &mut [f64], noise: f64) -> f64 {
     let mut centre = median(values);
     let reach = CLAMP * noise;
     for _ in 0..3 {
-        centre += mean_of(values.iter().map(|value| (value - centre).clamp(-reach, reach)), values.len());
+        centre += values.iter().map(|value| (value - centre).clamp(-reach, reach)).sum::<f64>() / values.len() as f64;
     }
     centre
 }
 
-fn mean_of(values: impl Iterator<Item = f64>, count: usize) -> f64 {
-    values.sum::<f64>() / count as f64
+/// The standard deviation of normal values whose sizes (absolute values) are these, at least one: the median size is 0.6745 of it. Reorders them.
+pub(super) fn deviation_of_sizes(sizes: &mut [f64]) -> f64 {
+    median(sizes) / 0.674_5
 }
 
-/// The median of at least one value: of an even number, the upper of the two in the middle. Reorders the values.
+/// The median of at least one value: of an even number, the upper of the two in the middle. Reorders the values, and sorts only as far as needed:
+/// [`crate::statistics::median`] copies and sorts, which a search over thousands of trials would notice.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     *values.select_nth_unstable_by(middle, f64::total_cmp).1

@@ -27,6 +27,12 @@ impl Aim {
             Aim::Least => (-score).exp(),
         }
     }
+
+    /// The values of the scores within `reach` of `score`, the smaller end first.
+    pub(super) fn interval(self, score: f64, reach: f64) -> (f64, f64) {
+        let (one, other) = (self.value(score - reach), self.value(score + reach));
+        (one.min(other), one.max(other))
+    }
 }
 
 /// What a trial of a setting gave.

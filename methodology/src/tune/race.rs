@@ -6,15 +6,15 @@ use crate::statistics::quantile_t;
 /// The probability that a race drops a setting that is as good as the leader, over all settings.
 const FALSE_DROPS: f64 = 0.01;
 
-/// The probability of an end although a setting is better than the leader by more than the share that does not matter.
+/// The probability that the race ends although a setting is better than the leader by more than the share that does not matter.
 const FALSE_ENDS: f64 = 0.05;
 
-/// The verdicts of one look at the race.
+/// The tests of one round of the race.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     /// A setting that is below the leader by so many standard errors is dropped.
     drop: f64,
-    /// The same for the statement that it is not ahead by more than `margin`.
+    /// If a setting's lead over the leader plus so many standard errors is below `margin`, the setting is not better by more than what matters.
     end: f64,
     /// What does not matter, as a logarithm.
     margin: f64,

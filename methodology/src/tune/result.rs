@@ -47,8 +47,6 @@ pub struct Estimate {
     pub interval: Option<(f64, f64)>,
     /// Valid trials behind it.
     pub trials: usize,
-    /// Cores that it takes.
-    pub cores: u32,
 }
 
 /// What [`result`] is made of.
@@ -70,8 +68,7 @@ pub(super) fn result(known: Known<'_>) -> TuneResult {
     let worse = |candidate: usize| rule.is_some_and(|rule| rule.is_worse(estimates, candidate, winner));
     let works = |candidate: usize| !failed.contains(&Candidate(candidate));
     let mut order: Vec<usize> = (0..space.len()).filter(|&candidate| estimates.centres[candidate].is_some() && works(candidate)).collect();
-    let mean = |candidate: usize| estimates.centres[candidate].map_or(f64::NEG_INFINITY, |centre| centre.mean);
-    order.sort_by(|one, other| mean(*other).total_cmp(&mean(*one)));
+    estimates.sort_best_first(&mut order);
     let default_known = order.contains(&default.index());
     let shown = gain.is_some_and(|gain| gain.shown);
     let better = winner != default.index() && (shown || !default_known || worse(default.index()));
@@ -92,27 +89,21 @@ pub(super) fn result(known: Known<'_>) -> TuneResult {
         equal,
         confidence: confidence(estimates, &order, chosen.index(), within),
         noise: (estimates.freedom >= 1.0).then_some(estimates.noise),
-        measured: order.iter().filter_map(|&candidate| estimate(space, aim, estimates, candidate)).collect(),
+        measured: order.iter().filter_map(|&candidate| estimate(aim, estimates, candidate)).collect(),
         untried: (0..space.len()).filter(|&candidate| estimates.centres[candidate].is_none() && works(candidate)).count(),
         failed,
         trials,
     }
 }
 
-fn estimate(space: &Space, aim: Aim, estimates: &Estimates, candidate: usize) -> Option<Estimate> {
+fn estimate(aim: Aim, estimates: &Estimates, candidate: usize) -> Option<Estimate> {
     let centre = estimates.centres[candidate]?;
     let reach = (estimates.freedom >= 1.0).then(|| quantile_t(0.975, estimates.freedom)).flatten().map(|t| t * centre.error);
-    let end = |score: f64| aim.value(score);
-    let interval = reach.map(|reach| {
-        let (one, other) = (end(centre.mean - reach), end(centre.mean + reach));
-        (one.min(other), one.max(other))
-    });
     Some(Estimate {
         candidate: Candidate(candidate),
-        value: end(centre.mean),
-        interval,
+        value: aim.value(centre.mean),
+        interval: reach.map(|reach| aim.interval(centre.mean, reach)),
         trials: centre.count,
-        cores: space.cores(Candidate(candidate)),
     })
 }
 

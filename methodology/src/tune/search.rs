@@ -3,68 +3,15 @@ use std::collections::VecDeque;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use super::comparison::{Comparison, FEWEST_PAIRS, Gain, USUAL_PAIRS, compare};
+use super::decision::{Next, SearchOptions, Stage, StopReason};
 use super::entrants;
 use super::estimate::{Estimates, Measured};
-use super::outcome::{Aim, Outcome};
+use super::outcome::Outcome;
 use super::race::{Rule, leader};
 use super::result::{Known, TuneResult, result};
 use super::space::{Candidate, Space};
-
-/// How to search.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SearchOptions {
-    /// Seeds every random choice.
-    pub seed: u64,
-    /// Which values are better.
-    pub aim: Aim,
-    /// A difference of this share does not matter (0.02 for 2 %).
-    pub within: f64,
-}
-
-/// What a trial is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// The first look at many settings.
-    Start,
-    /// Settings that are close are measured again.
-    Race,
-    /// Winner against default.
-    Confirmation,
-}
-
-/// Why a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StopReason {
-    /// All others are worse than the winner.
-    OneLeft,
-    /// What is left is not better than the winner by more than what matters.
-    AllEqual,
-    /// The budget is used up.
-    Budget,
-    /// No setting works.
-    NothingWorks,
-}
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Measure this, and [`Search::record`] what came out.
-    Measure {
-        /// The setting.
-        candidate: Candidate,
-        /// Trials of one block follow each other.
-        block: usize,
-        /// What it is for.
-        stage: Stage,
-    },
-    /// The search has ended.
-    Done(StopReason),
-}
 
 /// Trials of a block: few enough that a machine hardly drifts within one.
 const BLOCK: usize = 8;
@@ -72,7 +19,7 @@ const BLOCK: usize = 8;
 /// Trials of the default at the very beginning: without a repetition there is no noise to compare with.
 const PILOT: usize = 4;
 
-/// Trials of one setting that may be disturbed before it counts as one that cannot be measured.
+/// A setting without a valid trial after so many invalid ones cannot be measured.
 const MOST_INVALID: u32 = 3;
 
 /// The share of the budget that the comparison of winner and default may take.
@@ -94,7 +41,7 @@ enum Place {
 
 /// A search over a space. Ask [`next`](Self::next) what to measure, measure it, [`record`](Self::record) the outcome.
 ///
-/// To resume one, make it anew with the same options, and repeat the calls with the outcomes that are known.
+/// To resume one, create it again with the same options, and repeat the calls with the known outcomes.
 #[derive(Debug, Clone)]
 pub struct Search {
     space: Space,
@@ -241,12 +188,11 @@ impl Search {
         let confirmation = self.confirmation.as_ref()?;
         let differences: Vec<f64> = confirmation.pairs.iter().filter_map(|pair| Some(pair[0]? - pair[1]?)).collect();
         let Comparison { mean, reach, wide_reach } = compare(&differences, noise)?;
-        let ratio = |score: f64| self.options.aim.value(score);
-        let (one, other) = (ratio(mean - reach), ratio(mean + reach));
-        Some(Gain { ratio: ratio(mean), interval: (one.min(other), one.max(other)), pairs: differences.len(), shown: mean > wide_reach })
+        let aim = self.options.aim;
+        Some(Gain { ratio: aim.value(mean), interval: aim.interval(mean, reach), pairs: differences.len(), shown: mean > wide_reach })
     }
 
-    /// A setting that does not work leaves, and the comparison with it.
+    /// Drops a setting that does not work. A comparison of winner and default ends with it.
     fn remove(&mut self, candidate: usize) {
         self.places[candidate] = Place::Failed;
         self.queue.retain(|planned| planned.candidate != candidate);
@@ -261,7 +207,7 @@ impl Search {
     }
 
     fn plan_start(&mut self, total: usize) {
-        // Everything, where that leaves enough for the race and the comparison; otherwise less than half of the budget.
+        // All settings if that leaves enough of the budget for the race and the comparison; otherwise less than half of the budget.
         let controls = self.space.len() / BLOCK + PILOT;
         let all = (self.space.len() + controls) as f64 * 1.25 <= total as f64;
         let count = if all { self.space.len() } else { (total * 4 / 10).clamp(1, self.space.len()) };
@@ -272,14 +218,14 @@ impl Search {
         }
         self.blocks = 1;
         let chosen: Vec<usize> = chosen.into_iter().filter(|&candidate| candidate != default).collect();
-        // Two passes, where a third of the budget covers them: then no setting is dropped on one trial, which may be an outlier.
+        // Two passes if a third of the budget covers them: then no setting is dropped after a single trial, which may be an outlier.
         let passes = if total > 3 * (2 * chosen.len() + controls) { 2 } else { 1 };
         for _ in 0..passes {
             self.add_pass(&chosen);
         }
     }
 
-    /// One trial of each, in random order, in blocks with the default in each: what a block shows of the default shows its drift.
+    /// One trial of each, in random order, in blocks. The default is in each block: its trials show the drift between blocks.
     fn add_pass(&mut self, candidates: &[usize]) {
         let mut order = candidates.to_vec();
         order.shuffle(&mut self.rng);
@@ -290,7 +236,7 @@ impl Search {
                 block.push(default);
             }
             block.shuffle(&mut self.rng);
-            // Ports are opened anew as seldom as possible; which come first is random.
+            // Settings that need the same ports follow each other, so that ports are seldom reopened. The order of these groups is random.
             let mut groups: Vec<Vec<usize>> = Vec::new();
             for candidate in block {
                 let values = self.space.costly_values(Candidate(candidate));
@@ -342,8 +288,7 @@ impl Search {
         let fewest = racing.iter().filter_map(|&candidate| estimates.centres[candidate]).map(|centre| centre.count).min().unwrap_or(0);
         if is_short(racing.len(), fewest, left) {
             // What is left of the budget is for the better half.
-            let mean = |candidate: usize| estimates.centres[candidate].map_or(f64::NEG_INFINITY, |centre| centre.mean);
-            racing.sort_by(|one, other| mean(*other).total_cmp(&mean(*one)));
+            estimates.sort_best_first(&mut racing);
             let kept = racing.len().div_ceil(2).max(2).min(left.max(2));
             for cut in racing.split_off(kept.min(racing.len())) {
                 self.places[cut] = Place::Cut;
@@ -353,7 +298,7 @@ impl Search {
             return self.confirm(leader, &estimates, total, StopReason::Budget);
         }
         if racing.len() <= left && racing.len() > 1 {
-            // Each look is at a quarter more trials than the one before; at half more, where there are many.
+            // Each round of the race has a quarter more trials than the one before; from 24 trials of each setting on, half more.
             let passes = (fewest / if fewest < 24 { 4 } else { 2 }).clamp(1, (left / racing.len()).max(1));
             for pass in 0..passes {
                 let mut order = racing.clone();
@@ -365,12 +310,12 @@ impl Search {
         }
     }
 
-    /// The race has no setting: those that were not tried yet enter, or none works.
+    /// No setting is in the race: dropped ones come back, or some that were not tried yet enter, or no setting works.
     fn nothing_in_race(&mut self) {
         let fresh: Vec<usize> = (0..self.space.len()).filter(|&candidate| self.places[candidate] == Place::Fresh).collect();
         let left = |place: &Place| matches!(place, Place::Worse | Place::Cut);
         if self.places.iter().any(left) {
-            // The leader failed after the others had left: they come back.
+            // The leader failed after all others were dropped: they come back.
             self.places.iter_mut().filter(|place| left(place)).for_each(|place| *place = Place::In);
         } else if fresh.is_empty() {
             self.done = Some(StopReason::NothingWorks);
@@ -379,7 +324,7 @@ impl Search {
         }
     }
 
-    /// Settings that enter: not measured yet, or dropped on one trial next to the leader.
+    /// Settings that enter: not measured yet, or near the leader and dropped after a single trial.
     fn newcomers(&mut self, estimates: &Estimates, leader: usize, left: usize, total: usize) -> Vec<usize> {
         let fresh: Vec<bool> = self.places.iter().map(|&place| place == Place::Fresh).collect();
         // The last third of the budget is for the race.
@@ -412,7 +357,7 @@ impl Search {
         let pairs = self.pairs(estimates, winner, total).min(total.saturating_sub(self.spent) / 2);
         let Some(default) = self.default().filter(|_| pairs > 0) else {
             self.done = Some(after);
-            // Without a comparison the race's own winner stands.
+            // Without a comparison the winner of the race stays.
             self.confirmation = Some(Confirmation { winner, after, pairs: Vec::new(), first_block: self.blocks });
             return;
         };
@@ -427,9 +372,9 @@ impl Search {
     }
 }
 
-/// Whether the budget is too small to go on with so many settings, each of which has `fewest` trials or more. Sequential halving (Karnin et al.
-/// 2013) would give each round an equal part of what is left, with half of the settings in each next round: once a part is less than a third of
-/// what the settings have already, they are halved.
+/// Whether the budget is too small to continue with so many settings, each of which has `fewest` trials or more. Sequential halving (Karnin et al.
+/// 2013) divides what is left of the budget equally between rounds, and each round has half of the settings of the one before. The settings are halved
+/// when the part of a round is less than a third of the trials that they have already.
 fn is_short(settings: usize, fewest: usize, left: usize) -> bool {
     let rounds = settings.next_power_of_two().trailing_zeros().max(1) as usize;
     settings > 2 && 3 * left < fewest.max(1) * settings * rounds

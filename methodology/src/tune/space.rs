@@ -19,6 +19,11 @@ impl Axis {
     }
 }
 
+/// Values with the names of their axes: `burst 64, queues 2`.
+pub fn setting_in_words<V: AsRef<str>>(axes: &[Axis], values: impl IntoIterator<Item = V>) -> String {
+    axes.iter().zip(values).map(|(axis, value)| format!("{} {}", axis.name, value.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
 /// One setting of a [`Space`]: a value of each axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Candidate(pub(super) usize);
@@ -39,7 +44,7 @@ pub struct Space {
     default: Candidate,
 }
 
-/// Settings that a search can hold: each takes memory, and none of a larger space would be measured twice.
+/// The most settings of a search: each takes memory, and no budget is large enough to measure those of a larger space twice.
 const MOST_SETTINGS: usize = 100_000;
 
 /// A space that cannot be searched.
@@ -109,11 +114,8 @@ impl Space {
         }
         let found = settings.iter().position(|setting| setting == default);
         let Some(found) = found else {
-            let names = axes.iter().zip(default).map(|(axis, &index)| {
-                let value = axis.values.get(index).map_or("?", String::as_str);
-                format!("{} {value}", axis.name)
-            });
-            return Err(SpaceError::DefaultNotAllowed { setting: names.collect::<Vec<_>>().join(", ") });
+            let values = axes.iter().zip(default).map(|(axis, &index)| axis.values.get(index).map_or("?", String::as_str));
+            return Err(SpaceError::DefaultNotAllowed { setting: setting_in_words(&axes, values) });
         };
         Ok(Space { axes, settings, cores: costs, default: Candidate(found) })
     }
@@ -128,7 +130,7 @@ impl Space {
         self.settings.len()
     }
 
-    /// Never: the default is one of them.
+    /// Always false: the default is one of them.
     pub fn is_empty(&self) -> bool {
         self.settings.is_empty()
     }

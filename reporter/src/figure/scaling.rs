@@ -1,12 +1,12 @@
 use crate::amount::Unit;
-use crate::tuned::Scaling;
+use crate::tuned::{Scaling, ScalingPoint};
 
 use super::{Axis, AxisKind, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown};
 
 /// The rate by queues, beside perfect scaling and what the link carries. None without a point.
 pub fn rate_by_queues(scaling: &Scaling) -> Option<Figure> {
     let (first, last) = (scaling.points.first()?, scaling.points.last()?);
-    let queues = |point: &crate::tuned::ScalingPoint| f64::from(point.sender_queues.min(point.receiver_queues));
+    let queues = |point: &ScalingPoint| f64::from(point.sender_queues.min(point.receiver_queues));
     let points = scaling.points.iter().map(|point| {
         let mut hover = vec![
             format!("{} → {} queues, {} cores", point.sender_queues, point.receiver_queues, point.cores),

@@ -1,11 +1,11 @@
 //! What a search of `linerate tune` found: a map over two axes, and all settings as lines.
 
-use crate::amount::Amount;
-use crate::tuned::{Found, SettingFound, TuneRun};
 use methodology::tune::Aim;
 
 use super::{Axis, AxisKind, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, slug};
 use crate::amount::Unit;
+use crate::analysis::statistics;
+use crate::tuned::{Found, SettingFound, TuneRun};
 
 /// Shades of a map, from the worst to the best.
 const SHADES: usize = 5;
@@ -29,26 +29,24 @@ pub fn map_of_settings(run: &TuneRun, found: &Found) -> Option<Figure> {
         }
     }
     let score = |setting: &SettingFound| if run.aim == Aim::Greatest { setting.value.ln() } else { -setting.value.ln() };
-    let (low, high) =
-        tiles.iter().map(|tile| score(tile.2)).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
+    let (low, high) = ends(tiles.iter().map(|tile| score(tile.2)));
     let shade = |setting: &SettingFound| {
         let share = if high > low { (score(setting) - low) / (high - low) } else { 1.0 };
         ((share * SHADES as f64) as usize).min(SHADES - 1)
     };
     let series = (0..SHADES).rev().filter_map(|level| {
         let of_level: Vec<&(usize, usize, &SettingFound)> = tiles.iter().filter(|tile| shade(tile.2) == level).collect();
-        let values: Vec<f64> = of_level.iter().map(|tile| tile.2.value).collect();
-        let (least, most) = values.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(*value), most.max(*value)));
+        let (least, most) = ends(of_level.iter().map(|tile| tile.2.value));
         let name = match least < most {
-            true => format!("{} to {}", amount(run, least), amount(run, most)),
-            false => amount(run, least),
+            true => format!("{} to {}", run.amount(least), run.amount(most)),
+            false => run.amount(least).to_string(),
         };
         let points = of_level.iter().map(|(x, y, setting)| Point {
             x: *x as f64,
             y: *y as f64,
             spread: None,
             trusted: true,
-            hover: vec![amount(run, setting.value), words(run, &setting.setting), trials(setting)],
+            hover: vec![run.amount(setting.value).to_string(), run.in_words(&setting.setting), trials(setting)],
         });
         let style = Style { hue: Hue(FIRST_SHADE + level as u8), marker: Marker::Tile, dash: Dash::Solid, filled: true };
         let points: Vec<Point> = points.collect();
@@ -73,10 +71,9 @@ pub fn map_of_settings(run: &TuneRun, found: &Found) -> Option<Figure> {
 fn effect(run: &TuneRun, found: &Found, place: usize) -> f64 {
     let mean = |value: &String| {
         let with: Vec<f64> = found.settings.iter().filter(|s| s.setting.get(place) == Some(value)).map(|s| s.value.ln()).collect();
-        (!with.is_empty()).then(|| with.iter().sum::<f64>() / with.len() as f64)
+        statistics::mean(&with)
     };
-    let means: Vec<f64> = run.axes[place].values.iter().filter_map(mean).collect();
-    let (low, high) = means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| (low.min(*mean), high.max(*mean)));
+    let (low, high) = ends(run.axes[place].values.iter().filter_map(mean));
     (high - low).max(0.0)
 }
 
@@ -86,7 +83,8 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
     if axes.is_empty() || found.settings.len() < 2 {
         return None;
     }
-    let (low, high) = found.settings.iter().map(|s| s.value).fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = ends(found.settings.iter().map(|setting| setting.value));
+    let (worst, best) = if run.aim == Aim::Greatest { (low, high) } else { (high, low) };
     let place_of = |value: f64| {
         let share = if high > low { (value - low) / (high - low) } else { 1.0 };
         100.0 * if run.aim == Aim::Greatest { share } else { 1.0 - share }
@@ -105,7 +103,7 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
     // The best are drawn last, above the others.
     for (number, (name, style)) in groups.iter().enumerate() {
         for setting in found.settings.iter().rev().filter(|setting| group(setting) == number) {
-            let hover = || vec![words(run, &setting.setting), amount(run, setting.value), trials(setting)];
+            let hover = || vec![run.in_words(&setting.setting), run.amount(setting.value).to_string(), trials(setting)];
             let point = |x: usize, y: f64| Point { x: x as f64, y, spread: None, trusted: true, hover: hover() };
             let mut points: Vec<Point> = axes
                 .iter()
@@ -119,7 +117,7 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
             points.push(point(axes.len(), place_of(setting.value)));
             let name = (*name).to_owned();
             series.push(Series {
-                name: words(run, &setting.setting),
+                name: run.in_words(&setting.setting),
                 label: String::new(),
                 keys: vec![name],
                 style: *style,
@@ -139,8 +137,8 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
         caption: format!(
             "One line for each setting: through its value of each axis, from the first (bottom) to the last (top), to its result, from the worst ({}) to \
              the best ({}). {}.",
-            amount(run, if run.aim == Aim::Greatest { low } else { high }),
-            amount(run, if run.aim == Aim::Greatest { high } else { low }),
+            run.amount(worst),
+            run.amount(best),
             ranges.join("; ")
         ),
         series,
@@ -150,12 +148,9 @@ pub fn settings_as_lines(run: &TuneRun, found: &Found) -> Option<Figure> {
     })
 }
 
-fn amount(run: &TuneRun, value: f64) -> String {
-    Amount { unit: run.unit, value }.to_string()
-}
-
-fn words(run: &TuneRun, values: &[String]) -> String {
-    run.axes.iter().zip(values).map(|(axis, value)| format!("{} {value}", axis.name)).collect::<Vec<_>>().join(", ")
+/// The least and the greatest of the values.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
 fn trials(setting: &SettingFound) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::{Section, Table};
-use super::formats::{escape, terminal};
+use super::formats::terminal;
 use super::overview::{self, Overview};
 use super::write::{RenderError, Rendered};
 use crate::figure;
@@ -15,11 +15,7 @@ pub fn terminal_text(fleet: &Fleet, width: u16, all: bool) -> String {
     let mut text = overview::terminal_head(&fleet.headline(), &fleet.basis(), &fleet.findings());
     for (table, wanted) in [(differing(fleet), true), (distribution(fleet), all)] {
         if wanted && !table.rows.is_empty() {
-            let mut ruled = terminal::ruled(width, &table.header);
-            table.rows.iter().for_each(|row| {
-                ruled.add_row(row.iter().map(|cell| escape::terminal(cell)));
-            });
-            text.push_str(&format!("\n{ruled}\n"));
+            text.push_str(&format!("\n{}\n", terminal::filled(width, &table.header, &table.rows)));
         }
     }
     text + &overview::terminal_skipped(&fleet.skipped)

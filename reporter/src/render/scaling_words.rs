@@ -9,6 +9,11 @@ fn rate(value: f64) -> String {
     Amount { unit: Unit::PacketsPerSecond, value }.to_string()
 }
 
+/// May be above 100 %: two queues can bring more than twice the rate of one.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
 /// What limits each number of queues, and what was not measured.
 pub fn sentences(scaling: &Scaling) -> Vec<String> {
     let mut sentences: Vec<String> = scaling.points.iter().map(of_point).collect();
@@ -46,9 +51,9 @@ pub fn table(scaling: &Scaling) -> Table {
             format!("{} → {}", point.sender_queues, point.receiver_queues),
             point.cores.to_string(),
             rate(point.rate_pps),
-            format!("{} to {}", rate(point.range_pps.0), rate(point.range_pps.1)),
-            format::share(point.of_perfect),
-            format::or_absent(point.of_ceiling.map(format::share)),
+            format::range(rate(point.range_pps.0), rate(point.range_pps.1)),
+            percent(point.of_perfect),
+            format::or_absent(point.of_ceiling.map(percent)),
             ns(point.sender_ns),
             ns(point.receiver_ns),
             point.limit.limit.to_string(),

@@ -9,14 +9,10 @@ const SHOWN: usize = 12;
 
 /// For a terminal of `width` columns: the best settings, what does not work, and what was chosen.
 pub fn terminal_text(run: &TuneRun, found: &Found, width: u16) -> String {
-    let found_table = words::table(run, found);
-    let header: Vec<&str> = found_table.header.iter().map(String::as_str).collect();
-    let mut table = terminal::ruled(width, &header);
-    for row in found_table.rows.iter().take(SHOWN) {
-        table.add_row(row.iter().map(|cell| escape::terminal(cell)));
-    }
-    let mut text = format!("{table}\n");
-    let hidden = found_table.rows.len().saturating_sub(SHOWN);
+    let table = words::table(run, found);
+    let shown = table.rows.len().min(SHOWN);
+    let mut text = format!("{}\n", terminal::filled(width, &table.header, &table.rows[..shown]));
+    let hidden = table.rows.len() - shown;
     if hidden > 0 {
         text.push_str(&format!("and {hidden} settings with worse results\n"));
     }

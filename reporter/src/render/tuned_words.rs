@@ -4,16 +4,10 @@ use methodology::tune::StopReason;
 
 use super::document::Table;
 use super::format;
-use crate::amount::Amount;
 use crate::tuned::{Found, SettingFound, TuneRun};
 
-/// `burst 64, queues 2`.
-pub fn setting(run: &TuneRun, values: &[String]) -> String {
-    run.axes.iter().zip(values).map(|(axis, value)| format!("{} {value}", axis.name)).collect::<Vec<_>>().join(", ")
-}
-
 /// Whether it is the default.
-pub fn is_default(run: &TuneRun, values: &[String]) -> bool {
+fn is_default(run: &TuneRun, values: &[String]) -> bool {
     run.axes.iter().zip(&run.default).zip(values).all(|((axis, &index), value)| axis.values.get(index) == Some(value))
 }
 
@@ -24,19 +18,19 @@ pub fn sentences(run: &TuneRun, found: &Found) -> Vec<String> {
     if equal > 1 {
         let cheapest = match found.cheapest == found.chosen {
             true => "the chosen one takes the fewest cores of them".to_owned(),
-            false => format!("the one with the fewest cores is {}", setting(run, &found.cheapest)),
+            false => format!("the one with the fewest cores is {}", run.in_words(&found.cheapest)),
         };
         sentences.push(format!("{equal} settings are not shown to be worse than the best; {cheapest}."));
     }
-    let noise = found.noise.map_or_else(String::new, |noise| format!(" A trial varies by {}.", format::share(noise)));
+    let noise = found.noise.map_or_else(String::new, |noise| format!(" The standard deviation of a trial is {}.", format::percent(noise)));
     sentences.push(format!(
-        "Confidence that no measured setting is better than the chosen one by more than {}: at least {}.{noise}",
-        format::share(run.within),
+        "Confidence that no measured setting is better than the chosen one by more than {}: {} (lower bound).{noise}",
+        format::percent(run.within),
         format::share(found.confidence)
     ));
     if found.disturbed > 0 {
         sentences.push(format!(
-            "The tester was interrupted in {} trials that count all the same: the values are those of a machine that did other work.",
+            "{} trials count although the tester was interrupted: the values are those of a machine that did other work.",
             found.disturbed
         ));
     }
@@ -47,9 +41,8 @@ pub fn sentences(run: &TuneRun, found: &Found) -> Vec<String> {
 }
 
 fn choice(run: &TuneRun, found: &Found) -> String {
-    let chosen = setting(run, &found.chosen);
-    let amount = found.settings.iter().find(|setting| setting.setting == found.chosen);
-    let amount = amount.map_or_else(String::new, |chosen| format!(" ({} {})", run.goal, Amount { unit: run.unit, value: chosen.value }));
+    let chosen = run.in_words(&found.chosen);
+    let amount = found.of(&found.chosen).map_or_else(String::new, |chosen| format!(" ({} {})", run.goal, run.amount(chosen.value)));
     match (&found.gain, found.better_than_default) {
         (Some(gain), true) => format!(
             "Chosen: {chosen}{amount}, {:.3} times the default (95 %: {:.3} to {:.3}; {} pairs of trials after the choice).",
@@ -59,7 +52,7 @@ fn choice(run: &TuneRun, found: &Found) -> String {
         (Some(gain), false) => format!(
             "No difference: the default is kept ({chosen}{amount}). The best other setting, {}, has {:.3} times its value (95 %: {:.3} to {:.3}), which \
              is within noise.",
-            setting(run, &found.winner),
+            run.in_words(&found.winner),
             gain.ratio,
             gain.interval.0,
             gain.interval.1
@@ -69,7 +62,7 @@ fn choice(run: &TuneRun, found: &Found) -> String {
         }
         (None, false) => format!(
             "No difference: the default is kept ({chosen}{amount}). {} is ahead, within noise; the search ended before the two were compared in pairs.",
-            setting(run, &found.winner)
+            run.in_words(&found.winner)
         ),
     }
 }
@@ -77,7 +70,7 @@ fn choice(run: &TuneRun, found: &Found) -> String {
 fn ended(stop: Option<StopReason>) -> &'static str {
     match stop {
         Some(StopReason::OneLeft) => "all others are worse than the best",
-        Some(StopReason::AllEqual) => "what is left does not differ by more than what matters",
+        Some(StopReason::AllEqual) => "the settings that are left do not differ by more than what matters",
         Some(StopReason::Budget) => "the budget was used up",
         Some(StopReason::NothingWorks) => "no setting works",
         None => "interrupted",
@@ -86,12 +79,10 @@ fn ended(stop: Option<StopReason>) -> &'static str {
 
 /// The settings, the best first.
 pub fn table(run: &TuneRun, found: &Found) -> Table {
-    let amount = |value: f64| Amount { unit: run.unit, value }.to_string();
     let of_goal = ["95 % interval", "trials", "cores", "remark"].map(str::to_owned);
     let header = run.axes.iter().map(|axis| axis.name.clone()).chain([run.goal.clone()]).chain(of_goal).collect();
     let row = |measured: &SettingFound| {
-        let interval =
-            measured.interval.map_or_else(|| format::ABSENT.to_owned(), |(low, high)| format!("{} to {}", amount(low), amount(high)));
+        let interval = measured.interval.map(|(low, high)| format!("{} to {}", run.amount(low), run.amount(high)));
         let remarks = [
             (measured.setting == found.chosen, "chosen"),
             (is_default(run, &measured.setting), "default"),
@@ -99,7 +90,13 @@ pub fn table(run: &TuneRun, found: &Found) -> Table {
             (measured.equals_winner, "not shown to be worse than the best"),
         ];
         let remarks = remarks.iter().filter(|(is, _)| *is).map(|(_, remark)| *remark).collect::<Vec<_>>().join(", ");
-        let cells = [amount(measured.value), interval, measured.trials.to_string(), format!("{:.2}", measured.cores), remarks];
+        let cells = [
+            run.amount(measured.value).to_string(),
+            format::or_absent(interval),
+            measured.trials.to_string(),
+            format!("{:.2}", measured.cores),
+            remarks,
+        ];
         measured.setting.iter().cloned().chain(cells).collect()
     };
     Table { header, rows: found.settings.iter().map(row).collect() }
@@ -107,5 +104,5 @@ pub fn table(run: &TuneRun, found: &Found) -> Table {
 
 /// Settings that do not work, and what their drivers or tools said.
 pub fn failures(run: &TuneRun, found: &Found) -> Vec<Vec<String>> {
-    found.failed.iter().map(|failed| vec![setting(run, &failed.setting), failed.why.clone()]).collect()
+    found.failed.iter().map(|failed| vec![run.in_words(&failed.setting), failed.why.clone()]).collect()
 }

@@ -26,15 +26,15 @@ pub struct PortTuning {
     pub rings: RingSizes,
     /// Mbufs that the mempool cache of each poll loop is refilled to; linerate's choice where none is given.
     pub mempool_cache: Option<u16>,
-    /// Whether the ports free sent mbufs the fast way (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE), where they have it.
+    /// Whether ports that support RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE use it: sent mbufs are returned to their pool without a look at each.
     pub fast_free: bool,
-    /// Further devargs of the sender's port.
+    /// Additional devargs of the sender's port.
     pub sender_devargs: Devargs,
-    /// Further devargs of the receiver's port.
+    /// Additional devargs of the receiver's port.
     pub receiver_devargs: Devargs,
 }
 
-/// Devargs beside those of the testbed, such as `txqs_min_inline=0`; empty for none.
+/// Devargs in addition to those of the testbed, such as `txqs_min_inline=0`; empty for none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Devargs(String);
@@ -48,7 +48,7 @@ impl Devargs {
         Ok(port.with_arguments(&self.0)?)
     }
 
-    /// Refuses what is no list of `key=value`.
+    /// The devargs, if they are a list of `key=value`; otherwise the error.
     fn checked(&self) -> Result<Devargs, String> {
         let is_pair = |part: &str| part.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty());
         let clean = !self.0.chars().any(|c| c.is_whitespace() || c.is_control());
@@ -158,7 +158,7 @@ impl PortTuning {
         of_bursts(self) == of_bursts(other)
     }
 
-    /// The options of a port with what does not depend on its end.
+    /// The options of a port with the settings that both ends share.
     pub fn in_options(&self, options: PortOptions) -> PortOptions {
         PortOptions { mempool_cache: self.mempool_cache, fast_free: self.fast_free && options.fast_free, ..options }
     }

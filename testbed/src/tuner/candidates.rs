@@ -9,11 +9,12 @@ use reporter::tuned::LeftOut;
 
 use super::TuneError;
 use super::knob::{DEFAULT, Knob, as_toml};
+use crate::FileProblem;
 use crate::conductor;
-use crate::plan::Plan;
+use crate::plan::{Measure, Plan};
 use crate::topology::Testbed;
 
-/// The settings of a search: each is a plan with one measure.
+/// The settings of a search: each is a plan with one measure of one size.
 #[derive(Debug, Clone)]
 pub struct Candidates {
     /// The settings that can be measured.
@@ -22,6 +23,8 @@ pub struct Candidates {
     pub left_out: Vec<LeftOut>,
     /// The lines that all have in common.
     pub base: Base,
+    /// By setting.
+    measures: Vec<Measure>,
 }
 
 /// What all settings of a search share.
@@ -31,10 +34,15 @@ pub struct Base {
     pub pair: Pair,
     /// What carries the traffic.
     pub stack: Stack,
-    /// The size, where it is no axis.
+    /// The size, if no knob varies it.
     pub size: u32,
     /// Keys of the measure and their values as TOML.
     pub keys: Vec<(String, String)>,
+}
+
+/// The values of a setting, each as a list of one with its key: what [`Base::plan`] takes.
+pub(super) fn with_keys<'a>(axes: &'a [Axis], values: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, Vec<&'a str>)> {
+    axes.iter().zip(values).map(|(axis, value)| (axis.name.as_str(), vec![value])).collect()
 }
 
 impl Base {
@@ -44,6 +52,20 @@ impl Base {
         text.push_str("\n[[measure]]\n");
         text.push_str(&self.measure(settings));
         text
+    }
+
+    /// The measure of one setting, or why it cannot be measured. No port is opened.
+    pub(super) fn checked(&self, setting: &[(&str, Vec<&str>)], testbed: &Testbed) -> Result<Measure, String> {
+        let plan = Plan::reread(&self.plan("tune", 1, setting), Path::new("setting")).map_err(|error| match error {
+            FileProblem::Wrong { message, .. } => message,
+            other => other.to_string(),
+        })?;
+        match &plan.measures[..] {
+            [measure] if measure.sizes.len() == 1 => {
+                conductor::count(&plan, testbed).map(|_| measure.clone()).map_err(|error| error.to_string())
+            }
+            _ => Err("a setting has one value of each key".to_owned()),
+        }
     }
 
     /// The lines of the measure.
@@ -95,14 +117,14 @@ impl Candidates {
             axes.push(Axis { name: knob.key.clone(), values, costly: knob.is_costly() });
         }
         let mut refusals: BTreeMap<Vec<usize>, String> = BTreeMap::new();
-        let mut costs: BTreeMap<Vec<usize>, u32> = BTreeMap::new();
-        // Sizes and repeated values are checked before anything is parsed a hundred thousand times.
+        let mut allowed: BTreeMap<Vec<usize>, Measure> = BTreeMap::new();
+        // The number of settings and repeated values are checked first: parsing up to a hundred thousand plans takes seconds.
         let all = Space::new(axes.clone(), &default, |_| Some(1))?;
         for candidate in all.candidates() {
             let setting = all.setting(candidate);
-            match check(&base, &axes, setting, testbed) {
-                Ok(cores) => {
-                    costs.insert(setting.to_vec(), cores);
+            match base.checked(&with_keys(&axes, all.values(candidate)), testbed) {
+                Ok(measure) => {
+                    allowed.insert(setting.to_vec(), measure);
                 }
                 Err(why) => {
                     refusals.insert(setting.to_vec(), why);
@@ -114,8 +136,9 @@ impl Candidates {
         }
         for (place, axis) in axes.iter().enumerate() {
             for (index, value) in axis.values.iter().enumerate() {
-                if !costs.keys().any(|setting| setting[place] == index) {
-                    // The refusal that remains with the last values of the other axes: with the first ones, two queues also lack flows.
+                if !allowed.keys().any(|setting| setting[place] == index) {
+                    // The last refusal, which has the last values of the other axes. With the first ones another reason may apply as well: two queues
+                    // also need more flows than the first value of `flows`.
                     let why = refusals.iter().rev().find(|(setting, _)| setting[place] == index).map_or("", |(_, why)| why.as_str());
                     return Err(TuneError::Refused(format!("{} {value} cannot be measured here: {why}; remove this value", axis.name)));
                 }
@@ -128,19 +151,14 @@ impl Candidates {
                 None => left_out.push(LeftOut { settings: 1, why }),
             }
         }
-        let space = Space::new(axes, &default, |setting| costs.get(setting).copied())?;
-        Ok(Candidates { space, left_out, base })
+        let space = Space::new(axes, &default, |setting| allowed.get(setting).map(cores))?;
+        let measures = space.candidates().filter_map(|candidate| allowed.remove(space.setting(candidate))).collect();
+        Ok(Candidates { space, left_out, base, measures })
     }
 
-    /// The plan that measures one setting.
-    pub fn plan(&self, candidate: Candidate) -> Result<Plan, TuneError> {
-        let setting = self.space.setting(candidate);
-        plan(&self.base, self.space.axes(), setting).map_err(TuneError::Refused)
-    }
-
-    /// The values of a setting with their keys.
-    pub fn setting(&self, candidate: Candidate) -> Vec<(&str, Vec<&str>)> {
-        self.space.axes().iter().zip(self.space.values(candidate)).map(|(axis, value)| (axis.name.as_str(), vec![value])).collect()
+    /// What measures one setting.
+    pub fn measure(&self, candidate: Candidate) -> &Measure {
+        &self.measures[candidate.index()]
     }
 
     /// The grid: one plan with every value of every knob.
@@ -150,26 +168,11 @@ impl Candidates {
     }
 }
 
-/// The cores of a setting, or why it cannot be measured.
-fn check(base: &Base, axes: &[Axis], setting: &[usize], testbed: &Testbed) -> Result<u32, String> {
-    let plan = plan(base, axes, setting)?;
-    conductor::count(&plan, testbed).map_err(|error| error.to_string())?;
-    let measure = plan.measures.first().ok_or("it has no measure")?;
+/// The CPU cores that a measure takes; those of kernel stacks are known only when it was measured.
+pub(super) fn cores(measure: &Measure) -> u32 {
     let queues = measure.tuning.queues;
-    Ok(if base.stack.is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) })
-}
-
-fn plan(base: &Base, axes: &[Axis], setting: &[usize]) -> Result<Plan, String> {
-    let values: Vec<(&str, Vec<&str>)> =
-        axes.iter().zip(setting).map(|(axis, &index)| (axis.name.as_str(), vec![axis.values[index].as_str()])).collect();
-    let plan = Plan::reread(&base.plan("tune", 1, &values), Path::new("setting")).map_err(|error| match error {
-        crate::FileProblem::Wrong { message, .. } => message,
-        other => other.to_string(),
-    })?;
-    match &plan.measures[..] {
-        [measure] if measure.sizes.len() == 1 => Ok(plan),
-        _ => Err("a setting has one value of each key".to_owned()),
-    }
+    // Each queue has a poll loop with a core of its own.
+    if measure.kind.stack().is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) }
 }
 
 #[cfg(test)]
@@ -209,7 +212,8 @@ mod tests {
         assert_eq!(found.space.len(), 3 * 3 * 3 * 2);
         assert_eq!(found.space.values(found.space.default_setting()), ["64", DEFAULT, "256", "true"]);
         for candidate in found.space.candidates() {
-            assert_eq!(found.plan(candidate).unwrap().measures.len(), 1);
+            let text = found.base.plan("setting", 1, &with_keys(found.space.axes(), found.space.values(candidate)));
+            assert_eq!(Plan::reread(&text, Path::new("setting")).unwrap().measures.len(), 1);
         }
         assert!(Plan::reread(&found.grid(), Path::new("grid")).is_ok());
     }
@@ -235,7 +239,7 @@ mod tests {
         let base = base(Stack::KernelTcp, &[("method", "\"stream\"")]);
         let found = Candidates::new(base, &knobs(&["streams=1,2,4", "sizes=64,1460"]), &lab()).unwrap();
         assert_eq!((found.space.len(), found.space.values(found.space.default_setting())), (6, vec!["1", "64"]));
-        let plan = found.plan(found.space.find(&[2, 1]).unwrap()).unwrap();
-        assert_eq!((plan.measures[0].kind.streams().get(), plan.measures[0].sizes[0].bytes()), (4, 1460));
+        let measure = found.measure(found.space.find(&[2, 1]).unwrap());
+        assert_eq!((measure.kind.streams().get(), measure.sizes[0].bytes()), (4, 1460));
     }
 }

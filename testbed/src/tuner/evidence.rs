@@ -1,20 +1,20 @@
-//! The counters of a record, for the question what limits its rate.
+//! The counters of a record from which [`bottleneck`](methodology::bottleneck::bottleneck) concludes what limits its rate.
 
 use methodology::bottleneck::{End, Evidence, Loop};
 use methodology::units::Seconds;
 use reporter::record::{EndCost, QueueUse, ReasonKind, Record};
 use serde_json::Value;
 
-/// Frames that the generator hands over at once where a plan does not say.
+/// Frames that the generator hands over at once if the plan sets no burst.
 const USUAL_BURST: u32 = 64;
 
 /// The evidence of a record of maximum load; none where it has no counters of both ends.
-pub fn evidence(record: &Record, generator_ns: Option<f64>) -> Option<Evidence> {
+pub(super) fn evidence(record: &Record, generator_ns: Option<f64>) -> Option<Evidence> {
     let (values, cpu) = (&record.values, record.cpu.as_ref()?);
     let loss = values.loss?;
     let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
     let port = |end: &str, key: &str| number(record.parameters.get(end).and_then(|port| port.get(key))).unwrap_or(0);
-    // A record says that a loop was interrupted for too long; by how much of the time, its reason says in words.
+    // A record says that a poll loop was interrupted for too long, but has no number for the share of the time.
     let disturbed = record.verdict.reasons.iter().any(|reason| reason.kind == ReasonKind::Hiccup);
     let end = |cost: &EndCost, descriptors: u32, frames: fn(&QueueUse) -> u64| End {
         descriptors,

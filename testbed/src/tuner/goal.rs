@@ -1,4 +1,4 @@
-//! What a setting is judged by.
+//! The goals: what the settings of a search are compared by.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,7 +39,7 @@ impl Goal {
         }
     }
 
-    /// What is tuned where nothing else is said: the rate.
+    /// The goal if none is given: the rate.
     pub fn usual(stack: Stack) -> Goal {
         if stack.is_kernel() { Goal::Goodput } else { Goal::Mrr }
     }
@@ -79,14 +79,19 @@ impl Goal {
             (Goal::RttP99, false) => [method("round-trip"), trial].into_iter().chain(rate).collect(),
             (Goal::Goodput | Goal::CpuPerRate, true) => vec![method("stream"), trial],
             (Goal::RttP99, true) if rate.is_none() => vec![method("ping-pong"), ("tool", quoted("sockperf")), trial],
-            (Goal::RttP99, true) => return Err(TuneError::Refused("kernel tools answer each message: remove --rate".to_owned())),
+            (Goal::RttP99, true) => {
+                return Err(TuneError::Refused(
+                    "with kernel stacks, rtt-p99 has no rate: sockperf sends a message when the one before is answered; remove --rate"
+                        .to_owned(),
+                ));
+            }
             (Goal::Mrr | Goal::Ndr, true) => {
                 return Err(TuneError::Refused(format!(
-                    "goal {self} is one of DPDK: use --goal goodput, rtt-p99 or cpu-per-rate, or --stack dpdk"
+                    "goal {self} needs DPDK: use --goal goodput, rtt-p99 or cpu-per-rate, or --stack dpdk"
                 )));
             }
             (Goal::Goodput, false) => {
-                return Err(TuneError::Refused("goal goodput is one of kernel stacks: use --goal mrr, or --stack kernel-tcp".to_owned()));
+                return Err(TuneError::Refused("goal goodput is for kernel stacks: use --goal mrr, or --stack kernel-tcp".to_owned()));
             }
         })
     }
@@ -116,7 +121,7 @@ pub(super) fn cores(record: &Record) -> Option<f64> {
     let cpu = record.cpu.as_ref()?;
     let end = |end: &Option<reporter::record::EndCost>| end.as_ref()?.cores;
     let sender = end(&cpu.sender)?;
-    // Machine-wide figures of one machine hold both ends.
+    // If both ends run on one machine, its CPU use already includes both.
     if cpu.shared_machine && record.stack.is_kernel() { Some(sender) } else { Some(sender + end(&cpu.receiver)?) }
 }
 
@@ -131,6 +136,6 @@ impl FromStr for Goal {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let names = || Goal::ALL.map(Goal::name).join(", ");
-        Goal::ALL.into_iter().find(|goal| goal.name() == text).ok_or_else(|| format!("`{text}` is no goal: use one of {}", names()))
+        Goal::ALL.into_iter().find(|goal| goal.name() == text).ok_or_else(|| format!("unknown goal `{text}`: use one of {}", names()))
     }
 }

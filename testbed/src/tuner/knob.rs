@@ -1,4 +1,4 @@
-//! The knobs of a search: plan keys, the values to try, and those that a plan has without them.
+//! The knobs of a search: plan keys, the values to try, and the value that a plan has without the key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,9 @@ pub struct Knob {
 }
 
 /// The value that leaves a key out of the plan: what linerate or the testbed chooses.
-pub const DEFAULT: &str = "default";
+pub(super) const DEFAULT: &str = "default";
 
-/// The keys that have a known value where a plan leaves them out, and whether a change opens the ports anew.
+/// Keys, the value that a plan has without them if that is known, and whether the ports must be reopened to change it.
 const KNOWN: [(&str, Option<&str>, bool); 13] = [
     ("queues", Some("1"), true),
     ("sender-queues", Some("1"), true),
@@ -45,13 +45,13 @@ impl Knob {
         known.and_then(|(_, value, _)| *value).unwrap_or(DEFAULT)
     }
 
-    /// Whether a change of it opens the ports anew.
+    /// Whether the ports must be reopened to change it. Of unknown keys this is assumed.
     pub(super) fn is_costly(&self) -> bool {
         KNOWN.iter().find(|(key, ..)| *key == self.key).is_none_or(|(_, _, costly)| *costly)
     }
 }
 
-/// A value as TOML: numbers and words of the language as they are, the rest quoted.
+/// A value as TOML: numbers and booleans as they are, everything else quoted.
 pub(super) fn as_toml(key: &str, value: &str) -> String {
     let plain = value.parse::<i64>().is_ok() || matches!(value, "true" | "false");
     let literal = if plain { value.to_owned() } else { toml::Value::String(value.to_owned()).to_string() };
@@ -70,7 +70,7 @@ impl FromStr for Knob {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (key, values) =
-            text.split_once('=').ok_or_else(|| format!("`{text}` is no knob: write KEY=VALUE,VALUE such as burst=16,32,64"))?;
+            text.split_once('=').ok_or_else(|| format!("`{text}` is not a knob: write KEY=VALUE,VALUE such as burst=16,32,64"))?;
         let separator = if values.contains(';') { ';' } else { ',' };
         let values: Vec<String> = values.split(separator).map(|value| value.trim().to_owned()).collect();
         if key.is_empty() || values.iter().any(String::is_empty) {

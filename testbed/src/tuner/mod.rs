@@ -1,6 +1,6 @@
 //! `linerate tune`: the search of [`methodology::tune`] over plan keys, with trials on a testbed.
 //!
-//! - [`Goal`]: what a setting is judged by
+//! - [`Goal`]: what settings are compared by
 //! - [`Knob`]: a plan key and the values to try
 //! - [`Candidates`]: the settings as plans, and the refusal of a space that cannot be measured
 //! - [`Tuner`]: the trials, each of them a record
@@ -18,14 +18,12 @@ mod scaling;
 mod usual_knobs;
 
 pub use candidates::{Base, Candidates};
-pub use evidence::evidence;
 pub use goal::Goal;
-pub use knob::{DEFAULT, Knob};
-pub use output::{TUNE_PLAN_FILE, fragment};
+pub use knob::Knob;
+pub use output::TUNE_PLAN_FILE;
 pub use request::{Prepared, TuneRequest};
 pub use run::{TuneObserver, Tuner};
 pub use scaling::ScalingRequest;
-pub use usual_knobs::usual_knobs;
 
 use methodology::tune::SpaceError;
 use reporter::archive::ArchiveError;
@@ -53,7 +51,7 @@ pub enum TuneError {
     /// The run directory cannot be read or written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A run directory is no search, or not this one.
+    /// A run directory has no search, has another one, or cannot be written.
     #[error("{path}: {why}")]
     NotASearch {
         /// The file.

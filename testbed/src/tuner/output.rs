@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use methodology::tune::{Candidate, Search, StopReason};
-use reporter::amount::Amount;
+use reporter::amount::{Amount, Unit};
 use reporter::archive::RunDirectory;
-use reporter::tuned::{Found, SettingFailed, SettingFound, TuneRun};
+use reporter::tuned::{Found, SettingFailed, SettingFound, TUNE_FILE, TuneRun};
 
 use super::TuneError;
-use super::candidates::Candidates;
+use super::candidates::{Candidates, with_keys};
 
 /// The chosen setting as a plan.
 pub const TUNE_PLAN_FILE: &str = "tune.toml";
@@ -58,17 +58,12 @@ pub(super) fn found(
 }
 
 /// The chosen setting as a plan: whole, so that `linerate run --plan` takes it, with a `[[measure]]` that another plan can include as it is.
-pub fn fragment(run: &TuneRun, candidates: &Candidates, repetitions: u32) -> String {
+fn fragment(run: &TuneRun, candidates: &Candidates, repetitions: u32) -> String {
     let mut text =
         format!("# Written by `linerate tune`: goal {}, {}, {} trials.\n", run.goal, run.pair, run.found.as_ref().map_or(0, |f| f.trials));
     let Some(found) = &run.found else { return text };
-    let words = |setting: &[String]| {
-        run.axes.iter().zip(setting).map(|(axis, value)| format!("{} {value}", axis.name)).collect::<Vec<_>>().join(", ")
-    };
-    let amount = |value: f64| Amount { unit: run.unit, value };
-    let measured = |setting: &[String]| found.settings.iter().find(|measured| measured.setting == setting);
-    if let Some(chosen) = measured(&found.chosen) {
-        text.push_str(&format!("# chosen: {} ({})\n", words(&found.chosen), amount(chosen.value)));
+    if let Some(chosen) = found.of(&found.chosen) {
+        text.push_str(&format!("# chosen: {} ({})\n", run.in_words(&found.chosen), run.amount(chosen.value)));
     }
     match (&found.gain, found.better_than_default) {
         (Some(gain), true) => text.push_str(&format!(
@@ -79,15 +74,14 @@ pub fn fragment(run: &TuneRun, candidates: &Candidates, repetitions: u32) -> Str
         (_, false) => text.push_str("# no difference from the default was shown\n"),
     }
     text.push_str(&format!(
-        "# confidence that nothing measured is better by more than {:.0} %: {:.2}\n",
-        run.within * 100.0,
+        "# confidence that nothing measured is better by more than {}: {:.2}\n",
+        Amount { unit: Unit::Percent, value: run.within * 100.0 },
         found.confidence
     ));
     if found.cheapest != found.chosen {
-        text.push_str(&format!("# not shown to be worse, with the fewest cores: {}\n", words(&found.cheapest)));
+        text.push_str(&format!("# not shown to be worse, with the fewest cores: {}\n", run.in_words(&found.cheapest)));
     }
-    let setting: Vec<(&str, Vec<&str>)> =
-        run.axes.iter().zip(&found.chosen).map(|(axis, value)| (axis.name.as_str(), vec![value.as_str()])).collect();
+    let setting = with_keys(&run.axes, found.chosen.iter().map(String::as_str));
     text.push_str(&candidates.base.plan("tuned", repetitions, &setting));
     text
 }
@@ -98,8 +92,8 @@ pub(super) fn write(directory: &RunDirectory, run: &TuneRun, candidates: &Candid
         path: directory.path().join(file).display().to_string(),
         why: format!("it could not be written: {error}"),
     };
-    let json = serde_json::to_vec_pretty(run).map_err(|error| refuse(reporter::tuned::TUNE_FILE, error.into()))?;
-    replace(directory.path(), reporter::tuned::TUNE_FILE, &json).map_err(|error| refuse(reporter::tuned::TUNE_FILE, error))?;
+    let json = serde_json::to_vec_pretty(run).map_err(|error| refuse(TUNE_FILE, error.into()))?;
+    replace(directory.path(), TUNE_FILE, &json).map_err(|error| refuse(TUNE_FILE, error))?;
     if run.found.is_some() {
         let plan = fragment(run, candidates, 5);
         replace(directory.path(), TUNE_PLAN_FILE, plan.as_bytes()).map_err(|error| refuse(TUNE_PLAN_FILE, error))?;
@@ -107,7 +101,7 @@ pub(super) fn write(directory: &RunDirectory, run: &TuneRun, candidates: &Candid
     Ok(())
 }
 
-/// Writes beside and renames, so that the file is there whole or not at all.
+/// Writes another file and renames it, so that the file is there whole or not at all.
 fn replace(directory: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let beside = directory.join(format!(".{name}.part"));
     std::fs::write(&beside, bytes)?;

@@ -3,11 +3,11 @@ use methodology::units::Seconds;
 use reporter::record::{Pair, Stack};
 use reporter::tuned::{TuneBudget, TuneRun};
 
+use super::TuneError;
 use super::candidates::{Base, Candidates};
 use super::goal::Goal;
-use super::knob::{Knob, as_toml};
+use super::knob::{DEFAULT, Knob, as_toml};
 use super::usual_knobs::usual_knobs;
-use super::{DEFAULT, TuneError};
 use crate::plan::FLOWS_PER_QUEUE;
 use crate::topology::{RingSizes, Testbed};
 

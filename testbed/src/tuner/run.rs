@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use methodology::tune::{Candidate, Next, Outcome, Search, StopReason};
+use methodology::tune::{Axis, Candidate, Next, Outcome, Search, StopReason};
 use methodology::units::FrameSize;
 use reporter::archive::RunDirectory;
 use reporter::record::{Reason, ReasonKind, Record, State};
@@ -14,13 +14,12 @@ use serde_json::json;
 use super::request::Prepared;
 use super::{TuneError, goal, output};
 use crate::conductor::{self, Measurements, Observer};
-use crate::plan::Plan;
 use crate::topology::Testbed;
 
 /// Receives progress events of a search.
 pub trait TuneObserver: Observer {
     /// A trial begins.
-    fn trial_begins(&mut self, trial: &TuneTrial, axes: &[methodology::tune::Axis], settings_left: usize);
+    fn trial_begins(&mut self, trial: &TuneTrial, axes: &[Axis], settings_left: usize);
 }
 
 /// One search on a testbed.
@@ -53,11 +52,11 @@ struct Seen {
 }
 
 impl Tuner<'_> {
-    /// Searches until the budget is used up, nothing is left to choose, or the user ends it. `known` are the records of an earlier part. What is known
-    /// is in `tune.json` and `tune.toml` when this returns.
+    /// Searches until the budget is used up, nothing is left to choose, or the user ends it. `known` are the records of the interrupted search that this
+    /// resumes. When this returns, `tune.json` and `tune.toml` have what was found, also after an error.
     ///
     /// # Errors
-    /// The run directory cannot be written; the ports do not have as many queues as a setting needs; `known` is of another search.
+    /// The run directory cannot be written; a port has fewer queues than a setting needs; `known` is of another search.
     pub fn run(&mut self, known: &[Record]) -> Result<TuneRun, TuneError> {
         let mut search = Search::new(self.prepared.candidates.space.clone(), self.prepared.options());
         let mut seen = Seen::default();
@@ -73,7 +72,7 @@ impl Tuner<'_> {
         ended.map(|_| run)
     }
 
-    /// Repeats the decisions of an earlier part. Returns how long it took.
+    /// Repeats the decisions of the search that is resumed. Returns how many seconds it took.
     fn replay(&self, search: &mut Search, known: &[Record], seen: &mut Seen) -> Result<f64, TuneError> {
         let mut trials: Vec<(TuneTrial, &Record)> = known.iter().filter_map(|record| Some((TuneTrial::of(record)?, record))).collect();
         trials.sort_by_key(|(trial, _)| trial.trial);
@@ -84,7 +83,7 @@ impl Tuner<'_> {
                 return Err(self.other_search(&trial));
             }
             elapsed = trial.elapsed_s;
-            search.record(self.outcome(candidate, record, seen));
+            search.record(outcome_of(self.prepared, candidate, record, seen));
         }
         Ok(elapsed)
     }
@@ -99,13 +98,12 @@ impl Tuner<'_> {
     fn measure(&mut self, search: &mut Search, seen: &mut Seen, before: f64) -> Result<Option<StopReason>, TuneError> {
         let started = Instant::now();
         let pair = &self.prepared.run.pair;
-        let plans: Vec<Plan> =
-            search.space().candidates().map(|candidate| self.prepared.candidates.plan(candidate)).collect::<Result<_, _>>()?;
-        let sizes = plans.iter().flat_map(|plan| &plan.measures).flat_map(|measure| &measure.sizes);
+        let candidates = &self.prepared.candidates;
+        let sizes = search.space().candidates().flat_map(|candidate| &candidates.measure(candidate).sizes);
         let largest = sizes.copied().max().unwrap_or(FrameSize::MAX_STANDARD);
         let mut measurements = Measurements::new(self.testbed, self.directory, largest, self.interrupted);
         if search.spent() == 0 {
-            refuse_missing_queues(search, &plans, &mut measurements, self.prepared, self.observer, self.interrupted)?;
+            refuse_missing_queues(self.prepared, &mut measurements, self.observer, self.interrupted)?;
         }
         loop {
             if self.interrupted.load(Ordering::Relaxed) {
@@ -121,9 +119,8 @@ impl Tuner<'_> {
             let trial = TuneTrial { trial: search.spent() + 1, block, stage, setting, allowed, elapsed_s: elapsed };
             self.observer.trial_begins(&trial, search.space().axes(), search.left());
             let repetition = seen.repetitions.get(&candidate).copied().unwrap_or(0) + 1;
-            let Some(measure) = plans[candidate.index()].measures.first() else { return Ok(None) };
             let note = [(TUNE_KEY.to_owned(), json!(trial))];
-            match measurements.measure(measure, pair, repetition, note, self.observer)? {
+            match measurements.measure(candidates.measure(candidate), pair, repetition, note, self.observer)? {
                 conductor::Outcome::Interrupted => return Ok(None),
                 conductor::Outcome::Measured(record) => {
                     let outcome = outcome_of(self.prepared, candidate, &record, seen);
@@ -131,10 +128,6 @@ impl Tuner<'_> {
                 }
             }
         }
-    }
-
-    fn outcome(&self, candidate: Candidate, record: &Record, seen: &mut Seen) -> Outcome {
-        outcome_of(self.prepared, candidate, record, seen)
     }
 }
 
@@ -163,7 +156,7 @@ fn outcome_of(prepared: &Prepared, candidate: Candidate, record: &Record, seen: 
     }
 }
 
-/// Whether nothing but interruptions of the tester makes a record invalid.
+/// Whether interruptions of the tester are all that makes a record invalid.
 fn only_interrupted(reasons: &[Reason]) -> bool {
     reasons.iter().all(|reason| matches!(reason.kind, ReasonKind::Hiccup | ReasonKind::OfferedShort))
 }
@@ -173,7 +166,7 @@ fn is_accident(reasons: &[Reason]) -> bool {
     reasons.iter().any(|reason| matches!(reason.kind, ReasonKind::AgentLost | ReasonKind::TimedOut))
 }
 
-/// The trials that a budget allows in all, as far as is known.
+/// How many trials a budget allows in all, estimated from the trials until now.
 fn allowed(budget: TuneBudget, elapsed: f64, spent: usize) -> usize {
     match budget {
         TuneBudget::Trials(trials) => trials,
@@ -183,27 +176,21 @@ fn allowed(budget: TuneBudget, elapsed: f64, spent: usize) -> usize {
     }
 }
 
-/// Opens the ports with the most queues of the space, before anything is measured: a port that has fewer is no failure of a setting, but a space that
-/// is not possible here.
+/// Opens the ports with the most queues that a setting has, before anything is measured. If a port has fewer queues, the knob is refused as a whole:
+/// otherwise each setting with too many queues would be a failed trial.
 fn refuse_missing_queues(
-    search: &Search,
-    plans: &[Plan],
-    measurements: &mut Measurements<'_>,
     prepared: &Prepared,
+    measurements: &mut Measurements<'_>,
     observer: &mut dyn TuneObserver,
     interrupted: &AtomicBool,
 ) -> Result<(), TuneError> {
-    let space = search.space();
-    let queues = |candidate: Candidate| plans[candidate.index()].measures.first().map(|measure| measure.tuning.queues);
-    let loops =
-        |candidate: Candidate| queues(candidate).map_or(0, |queues| u32::from(queues.sender.get()) + u32::from(queues.receiver.get()));
+    let space = &prepared.candidates.space;
     let default = space.default_setting();
-    // Of the settings with the most queues, the one that is like the default otherwise.
+    // Of the settings with the most queues, the one with the fewest other differences from the default.
     let differs = |candidate: Candidate| space.setting(candidate).iter().zip(space.setting(default)).filter(|(a, b)| a != b).count();
-    let most = space.candidates().max_by_key(|&candidate| (loops(candidate), std::cmp::Reverse(differs(candidate))));
-    let Some(most) = most.filter(|&most| loops(most) > loops(default)) else { return Ok(()) };
-    let Some(measure) = plans[most.index()].measures.first() else { return Ok(()) };
-    match measurements.open(measure, &prepared.run.pair, observer) {
+    let most = space.candidates().max_by_key(|&candidate| (space.cores(candidate), std::cmp::Reverse(differs(candidate))));
+    let Some(most) = most.filter(|&most| space.cores(most) > space.cores(default)) else { return Ok(()) };
+    match measurements.open(prepared.candidates.measure(most), &prepared.run.pair, observer) {
         Err(why) if !interrupted.load(Ordering::Relaxed) => {
             let setting = space.axes().iter().zip(space.values(most)).filter(|(axis, _)| axis.name.contains("queues"));
             let setting = setting.map(|(axis, value)| format!("{} {value}", axis.name)).collect::<Vec<_>>().join(", ");

@@ -1,6 +1,5 @@
 //! The rate by queues and cores, and what limits it.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -11,27 +10,27 @@ use reporter::archive::RunDirectory;
 use reporter::record::{Record, State};
 use reporter::tuned::{NotMeasured, SCALING_FILE, Scaling, ScalingPoint, TuneBudget};
 
-use super::candidates::Base;
+use super::candidates::{Base, cores};
 use super::evidence::evidence;
 use super::{Goal, Knob, TuneError, TuneRequest};
 use crate::conductor::{self, Measurements, Observer};
-use crate::plan::Plan;
-use crate::topology::{Endpoint, PairNodes, PairQueues, Testbed};
+use crate::plan::Measure;
+use crate::topology::{Endpoint, PairNodes, Testbed};
 
 /// Numbers of queues to measure, and those that cannot be.
 #[derive(Debug, Clone)]
 pub struct ScalingRequest {
     base: Base,
-    plans: Vec<(PairQueues, Plan)>,
+    measures: Vec<Measure>,
     not_measured: Vec<NotMeasured>,
     budget: TuneBudget,
     accept_disturbed: bool,
 }
 
-/// Numbers of queues where none are asked for: as far as the CPUs go, and one step further, which says so.
+/// The numbers of queues that are measured by default. The first for which there are too few CPUs is reported, and ends the list.
 const USUAL: [u16; 5] = [1, 2, 4, 8, 16];
 
-/// Rounds through all numbers of queues, at least: fewer show no spread.
+/// The fewest rounds through all numbers of queues: fewer do not show how much the rate varies.
 const FEWEST_ROUNDS: u32 = 3;
 
 impl ScalingRequest {
@@ -51,47 +50,44 @@ impl ScalingRequest {
         for text in asked {
             match text.parse::<u16>() {
                 Ok(queues) if queues > 0 => wanted.push(queues),
-                _ => return Err(TuneError::Refused(format!("`{text}` is no number of queues: write 1 or more"))),
+                _ => return Err(TuneError::Refused(format!("`{text}` is not a number of queues: write 1 or more"))),
             }
         }
         wanted.sort_unstable();
         wanted.dedup();
         let mut found = ScalingRequest {
             base: request.base(&[Knob::new("queues", wanted.iter())], testbed)?,
-            plans: Vec::new(),
+            measures: Vec::new(),
             not_measured: Vec::new(),
             budget: request.budget,
             accept_disturbed: request.accept_disturbed,
         };
         for queues in wanted {
-            match found.plan(queues, testbed) {
-                Ok(plan) => found.plans.push(plan),
+            match found.measure(queues, testbed) {
+                Ok(measure) => found.measures.push(measure),
                 Err(why) => {
                     found.not_measured.push(NotMeasured { queues: queues.to_string(), why });
-                    // What has too few CPUs for these has too few for more.
+                    // A machine with too few CPUs for these queues has too few for more.
                     if request.knobs.is_empty() {
                         break;
                     }
                 }
             }
         }
-        match (found.plans.is_empty(), found.not_measured.first()) {
+        match (found.measures.is_empty(), found.not_measured.first()) {
             (true, Some(first)) => Err(TuneError::Refused(format!("{} queues cannot be measured here: {}", first.queues, first.why))),
             _ => Ok(found),
         }
     }
 
-    fn plan(&self, queues: u16, testbed: &Testbed) -> Result<(PairQueues, Plan), String> {
-        let text = self.base.plan("scaling", 1, &[("queues", vec![queues.to_string().as_str()])]);
-        let plan = Plan::reread(&text, Path::new("scaling")).map_err(|error| error.to_string())?;
-        conductor::count(&plan, testbed).map_err(|error| error.to_string())?;
-        let queues = plan.measures.first().map(|measure| measure.tuning.queues).ok_or("it has no measure")?;
-        // One queue an end may share the only CPU of a machine: that is no point of a curve.
-        let cpus = testbed.cpus(&self.base.pair, queues, PairNodes::default()).map_err(|error| error.to_string())?;
+    fn measure(&self, queues: u16, testbed: &Testbed) -> Result<Measure, String> {
+        let measure = self.base.checked(&[("queues", vec![queues.to_string().as_str()])], testbed)?;
+        // On a machine with one CPU both ends may share it with one queue each. Such a rate does not belong on the curve.
+        let cpus = testbed.cpus(&self.base.pair, measure.tuning.queues, PairNodes::default()).map_err(|error| error.to_string())?;
         if cpus.sender.iter().any(|cpu| cpus.receiver.contains(cpu)) && self.both_are_here(testbed) {
             return Err("both ends would share a CPU".to_owned());
         }
-        Ok((queues, plan))
+        Ok(measure)
     }
 
     fn both_are_here(&self, testbed: &Testbed) -> bool {
@@ -100,7 +96,7 @@ impl ScalingRequest {
 
     /// The plan of all numbers of queues.
     pub fn grid(&self) -> String {
-        let queues: Vec<String> = self.plans.iter().map(|(queues, _)| queues.sender.to_string()).collect();
+        let queues: Vec<String> = self.measures.iter().map(|measure| measure.tuning.queues.sender.to_string()).collect();
         self.base.plan("scaling", FEWEST_ROUNDS, &[("queues", queues.iter().map(String::as_str).collect())])
     }
 
@@ -114,7 +110,7 @@ impl ScalingRequest {
         &self.not_measured
     }
 
-    /// Measures in rounds, so that a drift of the machine meets every number of queues, until the budget is used up. What is known is in
+    /// Measures in rounds, so that a drift of the machine affects every number of queues, until the budget is used up. What is known is in
     /// `scaling.json` when this returns.
     ///
     /// # Errors
@@ -127,22 +123,20 @@ impl ScalingRequest {
         observer: &mut dyn Observer,
     ) -> Result<Scaling, TuneError> {
         let path = directory.path().join(SCALING_FILE);
-        let mut records: Vec<Vec<Record>> = vec![Vec::new(); self.plans.len()];
-        let sizes = self.plans.iter().flat_map(|(_, plan)| &plan.measures).flat_map(|measure| measure.sizes.iter().copied());
-        let largest = sizes.max().unwrap_or(FrameSize::MAX_STANDARD);
+        let mut records: Vec<Vec<Record>> = vec![Vec::new(); self.measures.len()];
+        let sizes = self.measures.iter().flat_map(|measure| &measure.sizes);
+        let largest = sizes.copied().max().unwrap_or(FrameSize::MAX_STANDARD);
         let mut measurements = Measurements::new(testbed, directory, largest, interrupted);
-        let first = self.plans.first().and_then(|(_, plan)| plan.measures.first());
-        let generator_ns = first.and_then(|measure| measurements.generator_ns(measure, &self.base.pair));
+        let generator_ns = self.measures.first().and_then(|measure| measurements.generator_ns(measure, &self.base.pair));
         let started = Instant::now();
         for round in 1.. {
-            for ((_, plan), records) in self.plans.iter().zip(&mut records) {
-                let Some(measure) = plan.measures.first().filter(|_| !interrupted.load(Ordering::Relaxed)) else { continue };
+            for (measure, records) in self.measures.iter().zip(&mut records).filter(|_| !interrupted.load(Ordering::Relaxed)) {
                 if let conductor::Outcome::Measured(record) = measurements.measure(measure, &self.base.pair, round, [], observer)? {
                     records.push(*record);
                 }
             }
             let spent = match self.budget {
-                TuneBudget::Trials(trials) => (round as usize + 1) * self.plans.len() > trials,
+                TuneBudget::Trials(trials) => (round as usize + 1) * self.measures.len() > trials,
                 // The next round takes as long as the mean of those until now.
                 TuneBudget::Seconds(seconds) => started.elapsed().as_secs_f64() * (1.0 + 1.0 / f64::from(round)) > seconds,
             };
@@ -159,9 +153,9 @@ impl ScalingRequest {
     }
 
     fn scaling(&self, records: &[Vec<Record>], generator_ns: Option<f64>) -> Scaling {
-        let measured = self.plans.iter().zip(records);
+        let measured = self.measures.iter().zip(records);
         let mut points: Vec<ScalingPoint> =
-            measured.filter_map(|((queues, _), records)| point(*queues, records, generator_ns, self.accept_disturbed)).collect();
+            measured.filter_map(|(measure, records)| point(measure, records, generator_ns, self.accept_disturbed)).collect();
         // Perfect is the first point's rate for each of its queues.
         let queues_of = |point: &ScalingPoint| f64::from(point.sender_queues.min(point.receiver_queues));
         let per_queue = points.first().map(|first| first.rate_pps / queues_of(first));
@@ -180,7 +174,7 @@ impl ScalingRequest {
 }
 
 /// One number of queues; none without a trial that counts.
-fn point(queues: PairQueues, records: &[Record], generator_ns: Option<f64>, accept_disturbed: bool) -> Option<ScalingPoint> {
+fn point(measure: &Measure, records: &[Record], generator_ns: Option<f64>, accept_disturbed: bool) -> Option<ScalingPoint> {
     let counts = |record: &&Record| record.verdict.state == State::Valid || (accept_disturbed && record.verdict.state == State::Invalid);
     let used: Vec<&Record> = records.iter().filter(counts).filter(|record| Goal::Mrr.value(record).is_some()).collect();
     let rates: Vec<f64> = used.iter().filter_map(|record| Goal::Mrr.value(record)).collect();
@@ -190,9 +184,9 @@ fn point(queues: PairQueues, records: &[Record], generator_ns: Option<f64>, acce
     let limit = most_frequent(&findings);
     let ceiling = used.iter().find_map(|record| record.ceiling.as_ref()?.pps);
     Some(ScalingPoint {
-        sender_queues: queues.sender.get(),
-        receiver_queues: queues.receiver.get(),
-        cores: u32::from(queues.sender.get()) + u32::from(queues.receiver.get()),
+        sender_queues: measure.tuning.queues.sender.get(),
+        receiver_queues: measure.tuning.queues.receiver.get(),
+        cores: cores(measure),
         trials: rates.len(),
         without_value: records.len() - rates.len(),
         rate_pps: rate,

@@ -1,4 +1,4 @@
-//! The knobs of a search that names none.
+//! The knobs of a search for which none are given.
 
 use std::num::NonZeroU16;
 
@@ -16,7 +16,7 @@ const MOST_QUEUES: u16 = 8;
 ///
 /// # Errors
 /// The testbed has no such endpoint.
-pub fn usual_knobs(stack: Stack, goal: Goal, pair: &Pair, testbed: &Testbed) -> Result<Vec<Knob>, TuneError> {
+pub(super) fn usual_knobs(stack: Stack, goal: Goal, pair: &Pair, testbed: &Testbed) -> Result<Vec<Knob>, TuneError> {
     if stack.is_kernel() {
         return Ok(match goal {
             Goal::RttP99 => vec![Knob::new("sizes", [64, 512, 1460])],

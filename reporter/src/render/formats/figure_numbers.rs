@@ -33,7 +33,7 @@ fn map(figure: &Figure, across: &[String], upwards: &[String]) -> Table {
     let points = || figure.series.iter().flat_map(|series| &series.points);
     let cell = |x: usize, y: usize| {
         let tile = points().find(|point| (point.x, point.y) == (x as f64, y as f64));
-        tile.and_then(|tile| tile.hover.first()).map_or_else(|| format::ABSENT.to_owned(), String::clone)
+        format::or_absent(tile.and_then(|tile| tile.hover.first().cloned()))
     };
     let header = std::iter::once(figure.x.label.clone()).chain(across.iter().cloned()).collect();
     let row = |(y, name): (usize, &String)| std::iter::once(name.clone()).chain((0..across.len()).map(|x| cell(x, y))).collect();

@@ -73,6 +73,15 @@ pub fn ruled<Heading: ToString>(width: u16, header: &[Heading]) -> Table {
     table
 }
 
+/// The same with a header and rows.
+pub fn filled(width: u16, header: &[String], rows: &[Vec<String>]) -> Table {
+    let mut table = ruled(width, &header.iter().map(|cell| escape::terminal(cell)).collect::<Vec<_>>());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| escape::terminal(cell)));
+    }
+    table
+}
+
 fn number(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }

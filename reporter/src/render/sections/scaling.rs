@@ -15,6 +15,6 @@ pub fn scaling(input: &Input<'_>) -> Section {
     }
 }
 
-const METHOD: &str = "Each number of queues was measured in turn, round after round, so that a drift of the machine meets all of them. The rate is the median \
-of the trials. What limits it is argued from the counters of each trial (busy time of the poll loops, frames that the sender's port did not accept, frames \
+const METHOD: &str = "Each number of queues was measured in turn, round after round, so that a drift of the machine affects all of them. The rate is the median \
+of the trials. What limits it is concluded from the counters of each trial (busy time of the poll loops, frames that the sender's port did not accept, frames \
 that the receiver's port dropped, the spread over the queues); the table has the limit that most trials show. docs/tuning.md describes the rules.";

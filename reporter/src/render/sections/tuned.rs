@@ -7,7 +7,7 @@ use crate::render::tuned_words as words;
 pub fn tuned(input: &Input<'_>) -> Section {
     let section = Section { id: "tuned", title: "The best setting", method: METHOD.to_owned(), ..Section::default() };
     let Some((run, found)) = input.archive.tuned.as_ref().and_then(|run| Some((run, run.found.as_ref()?))) else { return section };
-    let failures = Table::new(["setting", "what it said"], words::failures(run, found));
+    let failures = Table::new(["setting", "error"], words::failures(run, found));
     Section {
         lead: words::sentences(run, found),
         figures: [figure::map_of_settings(run, found), figure::settings_as_lines(run, found)].into_iter().flatten().collect(),
@@ -21,6 +21,6 @@ pub fn tuned(input: &Input<'_>) -> Section {
 }
 
 const METHOD: &str = "linerate tune measured many settings, dropped those that are clearly worse than the best, and measured the rest again in rounds, \
-so that a drift of the machine meets all of them. Values are free of drift between blocks of trials, and an outlier moves them by a bounded amount. The \
+so that a drift of the machine affects all of them. Values are free of drift between blocks of trials, and an outlier moves them by a bounded amount. The \
 gain is from pairs of trials that were made after the choice. In the figure with lines, each setting is a line through its value of each axis, the first \
 value at the bottom, to its result, the best at the top. docs/tuning.md describes the search.";

@@ -30,7 +30,7 @@ struct Ruler {
     to: f64,
     ticks: Vec<Tick>,
     unit: Unit,
-    /// Of an axis of names.
+    /// The names of an axis of names; otherwise none.
     names: Vec<String>,
     /// What labels are divided by, and the prefix that stands for it.
     divisor: (f64, String),

@@ -1,0 +1,154 @@
+//! `linerate tune`: searches the best setting of plan keys, and writes it as a plan.
+
+mod args;
+mod progress;
+mod request;
+mod result;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use reporter::archive::{Archive, RunDirectory};
+use reporter::record::Record;
+use testbed::agent::AgentError;
+use testbed::conductor::{Claims, EndpointAgents, describe};
+use testbed::lab::{Lab, LabOptions};
+use testbed::plan::Plan;
+use testbed::topology::Testbed;
+use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
+
+use super::{CommandError, Format, foreign, run_directory};
+use progress::{Bar, reasons};
+use request::{Request, given_testbed};
+use result::{Outcome, Summary};
+
+pub use args::TuneArgs;
+
+/// What is measured.
+enum Work {
+    Search(Box<Prepared>),
+    Scaling(Box<ScalingRequest>),
+}
+
+impl Work {
+    fn prepare(args: &TuneArgs, request: &TuneRequest, testbed: &Testbed) -> Result<Work, CommandError> {
+        Ok(match args.scaling {
+            true => Work::Scaling(Box::new(ScalingRequest::new(request, testbed)?)),
+            false => Work::Search(Box::new(request.prepare(testbed)?)),
+        })
+    }
+
+    /// The plan that measures everything that this may measure.
+    fn plan(&self) -> String {
+        match self {
+            Work::Search(prepared) => prepared.candidates.grid(),
+            Work::Scaling(request) => request.grid(),
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
+    let interrupted = super::interrupt_flag()?;
+    if let Some(directory) = &args.resume {
+        foreign::ask_before_executing(directory)?;
+    }
+    let request = Request::of(args)?;
+    let given = given_testbed(args)?;
+    let program = std::env::current_exe()?;
+    let format = Format::of(args.json);
+    // What cannot be measured is refused before anything is created.
+    let work = Work::prepare(args, &request.parsed()?, &given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program)))?;
+    if args.dry_run {
+        match &work {
+            Work::Search(prepared) => result::planned_search(prepared, format)?,
+            Work::Scaling(request) => result::planned_scaling(request, format)?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if given.is_none() {
+        Lab::sweep_dead()?;
+    }
+    let plan = Plan::reread(&work.plan(), Path::new("tune"))?;
+    let mut agents = EndpointAgents::default();
+    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed, &mut agents, &interrupted)).transpose()?;
+    let (mut directory, known, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), "tune")?;
+    let (lab, testbed) = match given {
+        Some(testbed) => (None, testbed),
+        None => {
+            let lab = Lab::up(LabOptions::default())?;
+            let testbed = Testbed::of_lab(&lab, &program);
+            (Some(lab), testbed)
+        }
+    };
+    directory.write_plan(&plan.source)?;
+    directory.write_testbed(&testbed.source)?;
+    request.keep(&directory)?;
+    let started = Instant::now();
+    let outcome =
+        match agents.start_missing(&testbed, &interrupted).and_then(|()| describe(&testbed, &args.force, &mut agents, &interrupted)) {
+            Ok(environment) => {
+                // A local agent would share the CPU of an endpoint with the poll loop of the measurement.
+                agents.end_local(&testbed);
+                directory.write_environment(&environment)?;
+                measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
+            }
+            Err(AgentError::Interrupted { .. }) => Err(CommandError::new("interrupted; nothing was measured")),
+            Err(error) => Err(CommandError::new(format!("{error}; nothing was measured"))),
+        };
+    let measured = started.elapsed();
+    agents.end();
+    let removed = lab.map_or(Ok(()), Lab::down);
+    drop(lock);
+    let path = directory.path().to_owned();
+    directory.sync()?;
+    let archive = Archive::read(&path)?;
+    let rendered = if archive.records.is_empty() { None } else { Some(reporter::render::render_run(&archive, &path)) };
+    foreign::give_back(&path);
+    let outcome = outcome?;
+    let stopped = interrupted.load(Ordering::Relaxed);
+    let complete = outcome.is_complete(stopped);
+    let summary = Summary {
+        report: rendered.as_ref().is_some_and(Result::is_ok).then(|| path.join("report.html")),
+        plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
+        directory: path,
+        complete,
+        measured_s: measured.as_secs_f64(),
+        records: archive.records.len(),
+        last_reasons: archive.records.last().map(reasons).unwrap_or_default(),
+        outcome: &outcome,
+    };
+    format.print(&summary, || result::text(&summary))?;
+    rendered.transpose()?;
+    removed?;
+    Ok(match (stopped && !complete, outcome.found_something()) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+fn measure(
+    work: &Work,
+    testbed: &Testbed,
+    directory: &mut RunDirectory,
+    interrupted: &AtomicBool,
+    known: &[Record],
+    quiet: bool,
+) -> Result<Outcome, CommandError> {
+    let budget = match work {
+        Work::Search(prepared) => prepared.run.budget,
+        Work::Scaling(request) => request.budget(),
+    };
+    let mut bar = Bar::new(quiet, budget);
+    let outcome = match work {
+        Work::Search(prepared) => {
+            Tuner { prepared, testbed, directory, interrupted, observer: &mut bar }.run(known).map(|run| Outcome::Search(Box::new(run)))
+        }
+        Work::Scaling(request) => request.run(testbed, directory, interrupted, &mut bar).map(|scaling| Outcome::Scaling(Box::new(scaling))),
+    };
+    bar.finish();
+    Ok(outcome?)
+}

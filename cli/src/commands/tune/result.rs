@@ -1,0 +1,111 @@
+//! What is printed: what was found, and with `--dry-run` what would be measured.
+
+use std::path::PathBuf;
+
+use methodology::tune::setting_in_words;
+use reporter::tuned::{Scaling, TuneRun};
+use serde::Serialize;
+use testbed::tuner::{Prepared, ScalingRequest};
+
+use crate::commands::{CommandError, Format, terminal_width};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+pub(super) struct Summary<'a> {
+    pub(super) directory: PathBuf,
+    pub(super) report: Option<PathBuf>,
+    pub(super) plan: Option<PathBuf>,
+    pub(super) complete: bool,
+    pub(super) measured_s: f64,
+    pub(super) records: usize,
+    #[serde(skip)]
+    pub(super) last_reasons: String,
+    #[serde(flatten)]
+    pub(super) outcome: &'a Outcome,
+}
+
+/// What was found.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Outcome {
+    Search(Box<TuneRun>),
+    Scaling(Box<Scaling>),
+}
+
+impl Outcome {
+    pub(super) fn is_complete(&self, interrupted: bool) -> bool {
+        match self {
+            Outcome::Search(run) => run.found.as_ref().is_some_and(|found| found.stop.is_some()),
+            Outcome::Scaling(_) => !interrupted,
+        }
+    }
+
+    pub(super) fn found_something(&self) -> bool {
+        match self {
+            Outcome::Search(run) => run.found.is_some(),
+            Outcome::Scaling(scaling) => !scaling.points.is_empty(),
+        }
+    }
+}
+
+/// What is printed without `--json`.
+pub(super) fn text(summary: &Summary<'_>) -> String {
+    let mut text = match summary.outcome {
+        Outcome::Search(run) if run.found.is_some() => {
+            run.found.as_ref().map(|found| reporter::render::tuned_text(run, found, terminal_width())).unwrap_or_default()
+        }
+        Outcome::Scaling(scaling) if !scaling.points.is_empty() => reporter::render::scaling_text(scaling, terminal_width()),
+        _ if summary.records == 0 => "nothing was measured\n".to_owned(),
+        _ => format!(
+            "none of {} trials was valid; the reason of the last: {}\n`linerate doctor` names what disturbs this machine; --accept-disturbed counts trials that are invalid only because the tester was interrupted\n",
+            summary.records, summary.last_reasons
+        ),
+    };
+    if let Some(report) = &summary.report {
+        text.push_str(&format!("report: {}\n", report.display()));
+    }
+    match &summary.plan {
+        Some(plan) => text.push_str(&format!("plan: {}", plan.display())),
+        None => text.push_str(&format!("records: {}", summary.directory.display())),
+    }
+    text
+}
+
+/// What `--dry-run` prints.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    settings: usize,
+    #[serde(flatten)]
+    run: &'a TuneRun,
+}
+
+/// Prints what a search would measure.
+pub(super) fn planned_search(prepared: &Prepared, format: Format) -> Result<(), CommandError> {
+    let run = &prepared.run;
+    let space = &prepared.candidates.space;
+    format.print(&DryRun { settings: space.len(), run }, || {
+        let mut text = format!("goal {} for {}\n", run.goal, run.pair);
+        text.extend(run.base.lines().map(|line| format!("  {line}\n")));
+        for axis in &run.axes {
+            text.push_str(&format!("  {}: {}\n", axis.name, axis.values.join(", ")));
+        }
+        text.push_str(&format!("default: {}\n", setting_in_words(&run.axes, space.values(space.default_setting()))));
+        for left_out in &run.left_out {
+            text.push_str(&format!("left out: {} combinations: {}\n", left_out.settings, left_out.why));
+        }
+        text.push_str(&format!("{} settings; nothing was measured or created", space.len()));
+        text
+    })
+}
+
+/// Prints what `--scaling` would measure.
+pub(super) fn planned_scaling(request: &ScalingRequest, format: Format) -> Result<(), CommandError> {
+    format.print(&serde_json::json!({ "plan": request.grid(), "not_measured": request.not_measured() }), || {
+        let mut text = request.grid();
+        for missing in request.not_measured() {
+            text.push_str(&format!("# {} queues cannot be measured here: {}\n", missing.queues, missing.why));
+        }
+        text.push_str("nothing was measured or created");
+        text
+    })
+}
