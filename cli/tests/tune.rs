@@ -70,7 +70,7 @@ fn each_trial_is_a_record_and_what_was_found_is_a_plan() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    // The second value is no key of virtio-user: the port does not open.
+    // virtio-user has no key `no_such_key`, so the port does not open.
     let knobs = ["--knob", "burst=16,64", "--knob", "sender-devargs=default;no_such_key=1", "--trials", "16"];
     let output = search(&out, &knobs);
     assert!(output.status.success(), "{}", errors(&output));
@@ -112,17 +112,17 @@ fn an_interrupted_search_leaves_the_best_so_far_and_goes_on_with_the_same_decisi
         "0.01%",
         "--out",
     ]);
-    let background = Background::start({
-        command.arg(&out);
-        command
-    });
+    command.arg(&out);
+    let background = Background::start(command);
     background.wait_for_words("trial 21/1000", LIMIT);
+    let second = run(&["tune", "--resume", out.to_str().unwrap()]);
+    assert!(!second.status.success() && errors(&second).contains("writes to"), "one search at a time: {}", errors(&second));
     background.signal(Signal::SIGINT);
     let output = background.finish(LIMIT);
     assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
     let before = records(&out);
     assert!(before.len() >= 20 && out.join("tune.toml").is_file());
-    // What was kept says how it goes on: with another seed the trials do not follow.
+    // tune-request.json decides how the search continues: with another seed, the kept trials do not match it.
     let request = out.join("tune-request.json");
     let text = std::fs::read_to_string(&request).unwrap();
     let mut kept: Value = serde_json::from_str(&text).unwrap();

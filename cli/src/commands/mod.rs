@@ -24,6 +24,8 @@ mod listener_args;
 #[cfg(feature = "dpdk")]
 mod port_args;
 #[cfg(feature = "dpdk")]
+mod run_directory;
+#[cfg(feature = "dpdk")]
 mod session;
 #[cfg(feature = "dpdk")]
 mod status_line;
@@ -121,7 +123,7 @@ fn terminal_width() -> u16 {
 
 /// A flag that Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) set. A second signal ends the program at once, without cleaning up.
 ///
-/// SIGHUP is left as it is where it is ignored, as `nohup` has it.
+/// If SIGHUP is ignored, as under `nohup`, it stays ignored.
 #[cfg(feature = "dpdk")]
 pub fn interrupt_flag() -> Result<std::sync::Arc<std::sync::atomic::AtomicBool>, CommandError> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

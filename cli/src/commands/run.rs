@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use dataplane::{DataplaneError, PortSpec};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reporter::archive::{Archive, RunDirectory, RunLock, changed_input};
+use reporter::archive::{Archive, RunDirectory};
 use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use serde::Serialize;
@@ -22,7 +22,7 @@ use testbed::plan::{BuiltInPlan, Plan};
 use testbed::preflight::CheckLevel;
 use testbed::topology::{Testbed, measured_difference};
 
-use super::{CommandError, Format, endpoints, foreign, terminal_width};
+use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
 use crate::output::printable;
 
 /// Measure every pair of endpoints with DPDK and with the kernel, and write one report
@@ -162,7 +162,8 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
         }
         Err(error) => (Err(error), Claims::default()),
     };
-    let (mut directory, done, lock) = directory(args, plan)?;
+    let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
+    let done = Done::of(&records);
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
     let ready = agents.and_then(|mut agents| Ok((describe_ready(args, plan, testbed, &mut agents, interrupted)?, agents)));
@@ -213,7 +214,8 @@ fn describe_ready(
 fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
-    let (mut directory, done, lock) = directory(args, plan)?;
+    let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
+    let done = Done::of(&records);
     let lab = Lab::up(LabOptions::default())?;
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
@@ -311,7 +313,7 @@ fn stop_for_problems(places: &[PlaceChecks], forced: bool) -> Result<(), Command
         problems.iter().for_each(|problem| eprintln!("problem: {problem}"));
         return Ok(());
     }
-    Err(CommandError::new(format!("{} (--force measures all the same)", problems.join("\nlinerate: "))))
+    Err(CommandError::new(format!("{} (--force measures anyway)", problems.join("\nlinerate: "))))
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
@@ -327,7 +329,7 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-/// The testbed of `--testbed`; for a resumed run, the testbed that it started on, with corrections that `--testbed` makes to the way to its endpoints.
+/// The testbed of `--testbed`; for a resumed run, the testbed that it started on. `--testbed` may then only correct how its endpoints are reached.
 /// `None` is the built-in lab.
 fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
     let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
@@ -343,25 +345,6 @@ fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
         ))),
         None => Ok((!named.is_the_lab()).then_some(named)),
     }
-}
-
-/// The run directory, what is measured in it, and the lock that keeps others from writing to it.
-fn directory(args: &RunArgs, plan: &Plan) -> Result<(RunDirectory, Done, RunLock), CommandError> {
-    if let Some(path) = &args.resume {
-        let lock = RunLock::take(path)?;
-        let (directory, records) = RunDirectory::resume(path)?;
-        if let Some(changed) = changed_input(path, &records)? {
-            return Err(changed.into());
-        }
-        return Ok((directory, Done::of(&records), lock));
-    }
-    let path = args.out.clone().unwrap_or_else(|| {
-        let now = jiff::Zoned::now();
-        PathBuf::from("runs").join(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), plan.name))
-    });
-    let directory = RunDirectory::create(&path)?;
-    let lock = RunLock::take(&path)?;
-    Ok((directory, Done::default(), lock))
 }
 
 fn measure(
