@@ -13,7 +13,7 @@ use crate::inventory::{Inventory, Readiness};
 use crate::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
 use crate::topology::KernelAddress;
 
-/// The checks of `doctor` but for where results are written, and whether the testbed is right about this endpoint.
+/// The checks of `doctor`, except that of the results directory, and whether the testbed describes this endpoint correctly.
 pub(super) fn check(request: &CheckRequest) -> Checked {
     let mut checks = machine(request);
     let files = KernelFiles::below(Path::new("/"));
@@ -35,7 +35,7 @@ pub(super) fn check(request: &CheckRequest) -> Checked {
     Checked { checks, speed, bluefield: inventory.bluefield, time: jiff::Timestamp::now() }
 }
 
-/// What `doctor` checks on any machine.
+/// The checks of `doctor` that do not depend on the testbed.
 pub(super) fn machine(request: &CheckRequest) -> Vec<Check> {
     let version = Dataplane::version().map(|version| version.running).map_err(|error| error.to_string());
     let planned = PlannedRun { dpdk: Some(version), runs: PathBuf::from("."), needs: request.needs.clone() };
@@ -73,7 +73,7 @@ fn link(files: &KernelFiles, interface: &str) -> Check {
         return Check::found(CheckLevel::Problem, subject, "no such interface", why).fixed_by("ip -br link");
     };
     let speed = speed_of(files, interface).map(|speed| format!(", {speed}")).unwrap_or_default();
-    // The state follows the carrier up to a second later (net/core/link_watch.c). The loopback interface and tunnels do not say.
+    // The state follows the carrier up to a second later (net/core/link_watch.c). The state of the loopback interface and of tunnels is "unknown".
     let up = matches!(state.as_str(), "up" | "unknown") || files.number::<u8>(&format!("{folder}/carrier")) == Some(1);
     match state.as_str() {
         _ if up => Check::ok(subject, format!("up{speed}")),
@@ -105,7 +105,7 @@ fn port(files: &KernelFiles, inventory: &Inventory, spec: &PortSpec) -> Check {
     if let Some(function) = inventory.pci.iter().find(|function| function.address.as_str() == name) {
         return match &function.readiness {
             Readiness::Ready => Check::ok(subject, function.model.clone().unwrap_or_else(|| function.id.to_string())),
-            // Whether it may be used all the same is asked when the run begins.
+            // Not a problem here: the user may force such a port, and a run refuses it otherwise (`Request::CheckPort`).
             Readiness::InUse { interface } => Check::found(
                 CheckLevel::Warning,
                 subject,

@@ -47,7 +47,7 @@ pub struct WaitLimit<'a> {
     pub interrupted: &'a AtomicBool,
 }
 
-/// An agent at an endpoint. Dropping it ends its process, wherever it is in a trial; [`close`](Self::close) waits until its port is closed.
+/// An agent at an endpoint. Dropping it ends its process, also during a trial; [`close`](Self::close) waits until its port is closed.
 #[derive(Debug)]
 pub struct Agent {
     endpoint: EndpointId,
@@ -56,11 +56,11 @@ pub struct Agent {
     requests: Arc<Requests>,
     child: Child,
     replies: Receiver<io::Result<String>>,
-    /// Its process on another machine, where it said so.
+    /// Its process number on another machine, once it has announced it.
     process: Option<u32>,
 }
 
-/// The pipe to an agent: for the requests, and for the signs of life that a thread of its own writes.
+/// The pipe to an agent. The requests are written to it, and the heartbeats of [`keep_alive`].
 #[derive(Debug)]
 struct Requests {
     pipe: Mutex<Option<ChildStdin>>,
@@ -76,13 +76,13 @@ impl Requests {
         pipe.flush()
     }
 
-    /// An agent ends when its input does.
+    /// Closes the pipe, which ends the agent.
     fn end(&self) {
         *self.pipe.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// Writes signs of life until the agent is dropped or its pipe breaks.
+/// Writes heartbeats from a thread, until the agent is dropped or its pipe breaks.
 fn keep_alive(requests: &Arc<Requests>) {
     let requests = Arc::downgrade(requests);
     std::thread::spawn(move || {
@@ -113,19 +113,19 @@ pub enum AgentError {
     NotStarted {
         /// Where.
         endpoint: EndpointId,
-        /// How it ended, and its last words.
+        /// How it ended, and the last line that it printed.
         why: String,
         /// What to do.
         remedy: String,
     },
-    /// Its process ended, or its machine is gone.
+    /// Its process ended, or the connection to its machine was lost.
     #[error("endpoint {endpoint}: agent exited during \"{task}\"{trace}")]
     Lost {
         /// Where.
         endpoint: EndpointId,
         /// What it was doing.
         task: String,
-        /// The last of what it said, or nothing.
+        /// Its exit status and the last lines of its standard error, or nothing.
         trace: String,
     },
     /// It did not answer in time.
@@ -235,7 +235,7 @@ impl Agent {
         tracing::debug!(endpoint = %self.endpoint, "the agent did not start: {ended:?}: {said}");
         let code = ended.and_then(|status| status.code());
         if let (Location::Ssh(target), Some(255)) = (&self.location, code) {
-            return AgentError::Start { endpoint: self.endpoint.clone(), source: target.lost(last_line(&said)) };
+            return AgentError::Start { endpoint: self.endpoint.clone(), source: target.lost(&said) };
         }
         let last = [last_line(&said), first.unwrap_or_default()].into_iter().find(|text| !text.is_empty()).map(excerpt);
         let how = ended.map_or_else(|| "it did not answer".to_owned(), |status| status.to_string());
@@ -243,7 +243,7 @@ impl Agent {
         AgentError::NotStarted { endpoint: self.endpoint.clone(), why, remedy: remedy(&self.program, code, &said) }
     }
 
-    /// The error of a process that is there and does not greet.
+    /// The error of a process that runs and sends no greeting.
     fn no_greeting(&self, first: Option<&str>) -> AgentError {
         let printed = first.map_or_else(|| "it printed nothing".to_owned(), |line| format!("it printed \"{}\"", excerpt(line)));
         let why = format!("no greeting of linerate came within {} s; {printed}", GREETING_LIMIT.as_secs());
@@ -340,7 +340,7 @@ impl Agent {
     }
 
     fn lost(&mut self, task: &str) -> AgentError {
-        // An agent whose line was not read to its end loses its pipe, and ends: the line is the cause.
+        // Where a line cannot be read, the pipe is closed and the agent ends: the line is the cause.
         if let Some(error) = self.replies.try_iter().find_map(Result::err) {
             return self.unreadable(&error);
         }
@@ -357,8 +357,7 @@ impl Agent {
             None => String::new(),
         };
         if let (Location::Ssh(target), Some(255)) = (&self.location, ended.and_then(|status| status.code())) {
-            trace =
-                format!(" (the connection to {target} was lost: {})", target.lost_reason().unwrap_or_else(|| excerpt(last_line(&said))));
+            trace = format!(" (the connection to {target} was lost: {})", excerpt(&target.lost_reason(&said)));
         } else if !last.is_empty() {
             trace.push_str(&format!(": {}", last.into_iter().rev().collect::<Vec<_>>().join(" | ")));
         }
@@ -368,7 +367,7 @@ impl Agent {
     /// Kills the process at the other machine, which a signal to the local end of the connection does not reach.
     fn kill_there(&self) {
         let Some(process) = self.process else { return };
-        // Only over the connection that is there: one that is lost takes the agent with it, by the lease.
+        // Only over an open connection: an agent whose connection was lost ends with its lease.
         if self.location.is_connected() {
             let spec = CommandSpec::new(self.location.clone(), ["kill", "-KILL", &process.to_string()]);
             let _ = run(&spec.with_timeout(KILL_LIMIT));

@@ -65,7 +65,7 @@ impl Held {
     }
 
     pub(super) fn serve(&mut self, command: ToolCommand, ready: Option<Ready>) -> Reply {
-        // The one before has ended when this one begins.
+        // The previous server ends before this one starts: both may use the same port.
         self.server = None;
         match Server::start(&Location::Here, command, ready) {
             Ok(server) => {
@@ -93,14 +93,13 @@ pub(super) fn tool(command: &ToolCommand, ended: &AtomicBool) -> Reply {
 
 /// Connects from an address of this machine to another endpoint that listens.
 pub(super) fn connect(from: IpAddr, to: IpAddr, port: u16) -> Reply {
-    let (interface, why) = (way_to(from, to), TcpStream::connect_timeout(&SocketAddr::new(to, port), CONNECT_LIMIT));
-    match why {
-        Ok(_) => Reply::Connected { interface },
+    match TcpStream::connect_timeout(&SocketAddr::new(to, port), CONNECT_LIMIT) {
+        Ok(_) => Reply::Connected { interface: way_to(from, to) },
         Err(error) => failed(format!("{to} port {port} was not reached from {from}: {error}")),
     }
 }
 
-/// The interface by which the kernel sends there.
+/// The interface that the kernel's routes choose for traffic to `to`.
 fn way_to(from: IpAddr, to: IpAddr) -> Option<String> {
     let words =
         ["ip".to_owned(), "-json".to_owned(), "route".to_owned(), "get".to_owned(), to.to_string(), "from".to_owned(), from.to_string()];

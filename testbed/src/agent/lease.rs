@@ -1,34 +1,35 @@
-//! How long an agent goes on without its conductor.
+//! The lease of an agent: how long it runs without a message from its conductor.
 //!
-//! A connection that is cut in silence does not end: the agent would poll, hold its port and its interface for ever. The conductor therefore
+//! When a network fails, the agent's input stays open: the agent would keep polling, and keep its port and its interface. The conductor therefore
 //! sends a line at least every [`HEARTBEAT`], and an agent that has read none for [`LEASE`] stops and ends.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// How often the conductor sends a sign of life.
+/// How often the conductor sends a heartbeat.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long an agent goes on without one. After a cut of 5 s, TCP sends again at the latest 6.2 s after its beginning: its first time-out is
-/// 0.2 s and doubles (RFC 6298 §5.5; Linux, TCP_RTO_MIN).
+/// How long an agent runs without one. It survives an interruption of the network of 5 s: TCP then retransmits at the latest 6.2 s after the
+/// interruption began, because its first time-out is 0.2 s and doubles each time (RFC 6298 §5.5; Linux, TCP_RTO_MIN).
 pub const LEASE: Duration = Duration::from_secs(8);
 
-/// How long an agent without a lease may take to stop its poll loop and close its port before its process is ended: all is over within 10 s.
+/// How long an agent may take after its lease has ended to stop its poll loop and close its port, before its process is killed. It has then ended
+/// within 10 s of the last heartbeat.
 const END_LIMIT: Duration = Duration::from_millis(1500);
 
-/// The same where the conductor closed the connection, and nobody waits.
+/// The same where the conductor closed the connection: the limit of 10 s does not apply then.
 const CLOSED_LIMIT: Duration = Duration::from_secs(6);
 
-/// How often the watch looks.
+/// How often the watch checks the lease.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// When the conductor was last heard, and whether the connection has ended.
+/// When the last line of the conductor was read, and whether the connection has ended.
 #[derive(Debug)]
 pub struct Lease {
     begun: Instant,
     heard_ms: AtomicU64,
-    /// The conductor closed the connection, or its lease is over.
+    /// The conductor closed the connection, or the lease has expired.
     ended: AtomicBool,
 }
 
@@ -38,7 +39,7 @@ impl Lease {
         Arc::new(Lease { begun: Instant::now(), heard_ms: AtomicU64::new(0), ended: AtomicBool::new(false) })
     }
 
-    /// The conductor was heard.
+    /// A line of the conductor was read.
     pub fn renew(&self) {
         self.heard_ms.store(self.age_ms(), Ordering::Relaxed);
     }
@@ -53,7 +54,7 @@ impl Lease {
         &self.ended
     }
 
-    /// Ends the lease where the conductor was silent for too long. Once it has ended: how long the agent may take to end.
+    /// Ends the lease where the conductor was silent for too long. Returns how long the agent may take to end, once the lease has ended.
     fn check(&self) -> Option<Duration> {
         if self.ended.load(Ordering::Relaxed) {
             return Some(CLOSED_LIMIT);
@@ -112,7 +113,7 @@ mod tests {
         let (kill, killed) = channel();
         Lease::watch(&lease, move || kill.send(()).unwrap());
         drop(lease);
-        // The watch ends, and what it would kill with is dropped unused.
+        // The watch ends without a call of `kill`, whose channel closes then.
         assert!(killed.recv_timeout(Duration::from_secs(30)).is_err());
     }
 }

@@ -33,11 +33,11 @@ pub struct Greeting {
     pub pid: u32,
 }
 
-/// A request of the conductor. Every request has exactly one reply, but for the sign of life.
+/// A request of the conductor. Every request has exactly one reply, except the heartbeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// The conductor is there. It has no reply.
+    /// The heartbeat of the conductor. It has no reply.
     Alive,
     /// Say what the machine is, and this kernel interface of it.
     Describe {
@@ -76,14 +76,14 @@ pub enum Request {
     StopListening,
     /// Run a tool to its end.
     RunTool(ToolCommand),
-    /// Start a tool's server, or only begin to count; the reply comes when it is ready.
+    /// Start a tool's server and read the counters, or only read the counters; the reply comes when the server is ready.
     Serve {
         /// The server; without words only the interface is counted.
         command: ToolCommand,
         /// When it is ready.
         ready: Option<Ready>,
     },
-    /// End the server; the reply is what was spent and counted since it was ready.
+    /// End the server; the reply is the processor time and the counters since it was ready.
     EndServe,
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
@@ -140,7 +140,7 @@ pub enum Reply {
     Claimed,
     /// Another run does.
     InUse {
-        /// Which, for people; empty where that cannot be seen.
+        /// Its name and process, as text; empty where they cannot be seen.
         holder: String,
     },
     /// The ports are open.

@@ -30,7 +30,7 @@ pub enum ServeError {
     Encode(#[from] serde_json::Error),
 }
 
-/// The conductor's sign of life, as it is written: it needs no reply.
+/// The line of [`Request::Alive`], which has no reply.
 const ALIVE: &str = r#"{"do":"alive"}"#;
 
 /// How often a sender checks that its conductor is still connected. Rarely, because each check wakes a CPU.
@@ -55,28 +55,20 @@ pub fn serve(
     let (said, lines) = channel();
     let (reader_lease, mut requests) = (Arc::clone(&lease), requests);
     std::thread::spawn(move || {
-        loop {
-            let line = next_line(&mut requests, LINE_LIMIT);
-            let last = !matches!(line, Ok(Some(_)));
+        while let Some(line) = next_line(&mut requests, LINE_LIMIT).transpose() {
             reader_lease.renew();
-            if line.as_ref().is_ok_and(|line| line.as_deref() == Some(ALIVE)) {
-                continue;
-            }
-            if let Some(line) = line.transpose()
-                && said.send(line).is_err()
-            {
-                break;
-            }
-            if last {
+            let last = line.is_err();
+            let is_heartbeat = line.as_ref().is_ok_and(|line| line == ALIVE);
+            if !is_heartbeat && (said.send(line).is_err() || last) {
                 break;
             }
         }
-        // The thread lets go of the lease before the agent can be seen to have ended.
+        // The thread drops the lease before it closes the channel, which ends the agent.
         reader_lease.end();
         drop(reader_lease);
         drop(said);
     });
-    let mut agent = AgentState { state: State::Empty, held: Held::default(), checks: None };
+    let mut agent = AgentState::new();
     loop {
         let line = match lines.recv_timeout(LEASE_INTERVAL) {
             Ok(line) => line?,
@@ -88,7 +80,7 @@ pub fn serve(
         let reply = match serde_json::from_str::<Request>(&line) {
             Ok(Request::Close) => {
                 // The port is closed and DPDK is cleaned up before the conductor goes on.
-                agent = AgentState { state: State::Empty, held: Held::default(), checks: None };
+                agent = AgentState::new();
                 Reply::Closed
             }
             Ok(request) => agent.answer(request, lease.has_ended()),
@@ -123,6 +115,10 @@ struct AgentState {
 }
 
 impl AgentState {
+    fn new() -> Self {
+        AgentState { state: State::Empty, held: Held::default(), checks: None }
+    }
+
     fn answer(&mut self, request: Request, ended: &AtomicBool) -> Reply {
         match request {
             Request::Describe { interface } => {

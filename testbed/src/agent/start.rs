@@ -1,9 +1,9 @@
-//! How an agent is started at an endpoint, and what its failure to start means.
+//! How an agent is started at an endpoint, and what to do where it does not start.
 
 use std::fs;
 use std::sync::OnceLock;
 
-use crate::process::{CommandSpec, Input, package_of};
+use crate::process::{CommandSpec, Input};
 use crate::topology::Endpoint;
 
 /// The first line of an agent on another machine, followed by its process number. `exec` keeps the number, so that an agent that hangs can be killed.
@@ -28,7 +28,7 @@ pub(super) fn announced(line: &str) -> Option<u32> {
     line.strip_prefix(ANNOUNCED)?.trim().parse().ok()
 }
 
-/// Who runs: for the list of processes at an endpoint, and for other runs that find its interface in use.
+/// The name of this run: for the list of processes at an endpoint, and for other runs that find its interface in use.
 fn this_run() -> &'static str {
     static RUN: OnceLock<String> = OnceLock::new();
     RUN.get_or_init(|| {
@@ -37,7 +37,7 @@ fn this_run() -> &'static str {
     })
 }
 
-/// What to do about an agent that ended before its greeting, by its exit status and its last words.
+/// What to do about an agent that ended before its greeting, by its exit status and its standard error.
 pub(super) fn remedy(program: &str, code: Option<i32>, said: &str) -> String {
     let library = said.split("error while loading shared libraries: ").nth(1).and_then(|rest| rest.split(':').next());
     if let Some(library) = library {
@@ -46,7 +46,7 @@ pub(super) fn remedy(program: &str, code: Option<i32>, said: &str) -> String {
     let here = std::env::consts::ARCH;
     if said.contains("Exec format error") || said.contains("ELF") {
         return format!(
-            "`{program}` there is for another processor than that machine's (this one is {here}): `linerate testbed install` copies the right one"
+            "`{program}` there was built for another processor (this machine is {here}): copy the right one with `linerate testbed install`"
         );
     }
     if said.contains("password is required") || said.contains("a terminal is required") {
@@ -60,14 +60,13 @@ pub(super) fn remedy(program: &str, code: Option<i32>, said: &str) -> String {
     }
 }
 
-/// The command that gets a library, for the distributions that linerate is tested on.
+/// How to install a library, on the distributions that linerate is tested on.
 fn how_to_get(library: &str) -> String {
     let package = match library {
-        rte if rte.starts_with("librte_") => "dpdk".to_owned(),
-        verbs if verbs.starts_with("libibverbs") || verbs.starts_with("libmlx5") => "libibverbs1 ibverbs-providers".to_owned(),
-        numa if numa.starts_with("libnuma") => "libnuma1".to_owned(),
-        other => package_of(other)
-            .map_or_else(|| format!("the package that `apt-file search {other}` or `dnf provides '*/{other}'` names"), str::to_owned),
+        rte if rte.starts_with("librte_") => "dpdk",
+        verbs if verbs.starts_with("libibverbs") || verbs.starts_with("libmlx5") => "libibverbs1 ibverbs-providers",
+        numa if numa.starts_with("libnuma") => "libnuma1",
+        other => return format!("install the package that `apt-file search {other}` or `dnf provides '*/{other}'` names"),
     };
     format!("install {package} (`sudo apt-get install {package}`, or the same with dnf)")
 }

@@ -56,7 +56,7 @@ fn in_parentheses(text: &str) -> String {
 ///
 /// The claim is a lock (flock(2)) on the interface's folder in sysfs. That folder is the same for every process in the network namespace,
 /// whatever its mount namespace is, and leaves nothing behind. On this machine `flock` holds the lock for a `cat` that ends with its input. On
-/// other machines the endpoint's agent holds it, which also ends when its conductor is not heard any more.
+/// other machines the endpoint's agent holds it, which also ends when its lease has expired.
 #[derive(Debug, Default)]
 pub struct Claims {
     claims: Vec<Claim>,
@@ -76,7 +76,7 @@ impl Claims {
     /// Another run has claimed one of them, or the plan names an endpoint that the testbed does not have. Where a lock cannot be tried, there
     /// is no claim and no error: the measurement reports the cause.
     pub fn of(plan: &Plan, testbed: &Testbed, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Claims, ClaimError> {
-        // Every machine is asked, over ssh perhaps: only where two endpoints can share an interface.
+        // Lazy: it asks every machine, which may need ssh. It is used only where two endpoints name the same interface.
         let machines = LazyCell::new(|| Machines::of(testbed));
         let pairs = schedule::all_pairs(plan, testbed)?;
         let ends: Vec<&EndpointId> = pairs.iter().flat_map(|pair| [&pair.from, &pair.to]).collect();

@@ -18,7 +18,7 @@ use crate::topology::{Endpoint, Testbed, Wiring};
 /// How long an endpoint may take: a dozen programs are asked for their versions, and the load is measured.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// The subject of the problem that an endpoint's agent did not answer, or not as an agent does.
+/// The subject of the problem that an endpoint has no agent, or that its agent did not answer or sent a wrong reply.
 pub const AGENT_CHECK: &str = "agent";
 
 /// The checks of one place.
@@ -37,8 +37,8 @@ impl PlaceChecks {
     }
 }
 
-/// Checks every endpoint of a testbed, at all at the same time, and then every pair, for what a plan measures; without a plan, for everything that the
-/// testbed can measure.
+/// Checks the endpoints of a testbed, all at the same time, and then its pairs: for what a plan measures, or without a plan for everything that the
+/// testbed can measure. `unreachable` are the errors of the agents that did not start.
 pub fn check_testbed(
     testbed: &Testbed,
     plan: Option<&Plan>,
@@ -80,7 +80,7 @@ pub fn check_testbed(
     places
 }
 
-/// What of a testbed is measured.
+/// Which part of a testbed is measured.
 struct Used<'a> {
     testbed: &'a Testbed,
     plan: Option<&'a Plan>,
@@ -194,7 +194,7 @@ fn why_unreachable(endpoint: &EndpointId, errors: &[AgentError]) -> String {
     texts.into_iter().find_map(|text| text.strip_prefix(&of_it).map(str::to_owned)).unwrap_or_else(|| "it was not started".to_owned())
 }
 
-/// The clock of an endpoint beside that of this machine, to the precision of a message's way.
+/// Compares the clock of an endpoint with that of this machine. The time that the reply took is part of the difference.
 fn clock(checked: &Checked, at: jiff::Timestamp) -> Check {
     let difference = checked.time.duration_since(at).as_secs_f64();
     let seen = format!("{difference:+.1} s from this machine");
@@ -205,7 +205,7 @@ fn clock(checked: &Checked, at: jiff::Timestamp) -> Check {
         CheckLevel::Warning,
         "clock",
         seen,
-        "logs of the two machines cannot be laid side by side; records have the time of this machine",
+        "times in the logs of the two machines cannot be compared; records have the time of this machine",
     )
     .fixed_by("sudo timedatectl set-ntp true")
 }

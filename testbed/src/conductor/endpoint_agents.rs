@@ -30,7 +30,7 @@ pub(super) struct Answered {
 }
 
 impl EndpointAgents {
-    /// Starts an agent at every endpoint, at all at the same time. Those that start are there also where others fail.
+    /// Starts an agent at every endpoint, at all at the same time. Returns those that started, and the errors of the others.
     pub fn start(testbed: &Testbed, interrupted: &AtomicBool) -> (Self, Vec<AgentError>) {
         let started: Vec<(EndpointId, Result<Agent, AgentError>)> = std::thread::scope(|scope| {
             let starts: Vec<_> =
@@ -74,7 +74,27 @@ impl EndpointAgents {
         }
     }
 
-    /// Claims an interface of an endpoint until the agent ends. Gives who has it, where that is another run.
+    /// Asks the agent of an endpoint. `expected` takes the reply that belongs to the request, and returns any other. An agent that is lost, silent or
+    /// out of step is ended; the next request starts another.
+    pub(super) fn ask<T>(
+        &mut self,
+        endpoint: &Endpoint,
+        request: &Request,
+        task: &str,
+        wait: WaitLimit<'_>,
+        expected: impl FnOnce(Reply) -> Result<T, Box<Reply>>,
+    ) -> Result<T, AgentError> {
+        let agent = self.agent(endpoint, wait.interrupted)?;
+        let result = agent.ask(request, task, wait).and_then(|reply| expected(reply).map_err(|other| agent.unexpected(&other)));
+        if let Err(error) = &result
+            && !matches!(error, AgentError::Refused { .. })
+        {
+            self.drop_agent(&endpoint.id);
+        }
+        result
+    }
+
+    /// Claims an interface of an endpoint until the agent ends. Returns the holder where another run has claimed it.
     pub(super) fn claim(&mut self, endpoint: &Endpoint, interface: &str, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
         let request = Request::Claim { interface: interface.to_owned() };
         let agent = self.agent(endpoint, interrupted)?;
@@ -111,7 +131,7 @@ impl EndpointAgents {
         self.agents.remove(id);
     }
 
-    /// Ends the agents on this machine: what they are for has been asked.
+    /// Ends the agents on this machine, which are needed only to check and describe it.
     pub fn end_local(&mut self, testbed: &Testbed) {
         let local = testbed.endpoints.iter().filter(|endpoint| endpoint.is_here());
         close(local.filter_map(|endpoint| self.agents.remove(&endpoint.id)).collect());
@@ -123,7 +143,7 @@ impl EndpointAgents {
     }
 }
 
-/// At the same time; one that does not close is killed.
+/// Closes agents at the same time. One that does not close is killed.
 fn close(agents: Vec<Agent>) {
     std::thread::scope(|scope| {
         for agent in agents {

@@ -1,9 +1,9 @@
 //! The conductor: carries out a plan on a testbed, one measurement after the other, and keeps every record as it is made.
 //!
-//! - [`EndpointAgents`] holds an agent at each endpoint, [`check_testbed`] has them check whether it is ready;
+//! - [`EndpointAgents`] holds an agent at each endpoint, and [`check_testbed`] uses them to check whether the testbed is ready;
 //! - [`Claims`] keeps other runs off the interfaces of a run;
 //! - [`Conductor`] goes through the steps of a plan;
-//! - [`Measurements`] measures single measures in an order that is found on the way;
+//! - [`Measurements`] makes single measurements, for a search that chooses each by the results before it;
 //! - `kernel` and `bypass` measure one step and make its record;
 //! - `schedule` says which steps there are, [`Done`] which of them an earlier part of the run has measured.
 

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::process::{CommandSpec, ProcessError, run};
 use crate::topology::{Testbed, TestbedError};
 
-/// How long a command at a machine that was lost may take, beyond its connection.
+/// How long a command on a machine may take after the connection to it was opened again.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a run ended.
@@ -139,7 +139,7 @@ impl Conductor<'_> {
         Ok(RunEnd::Complete)
     }
 
-    /// Ends the run where a machine was lost for good: each further measurement would only wait for it.
+    /// Ends the run where a machine cannot be reached again: each further measurement would only wait for it.
     fn check_connections(&self, pair: &Pair) -> Result<(), ConductError> {
         for id in [&pair.from, &pair.to] {
             let endpoint = self.testbed.endpoint(id)?;

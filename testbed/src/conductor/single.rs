@@ -16,7 +16,7 @@ use super::schedule::{self, Step};
 use crate::plan::Measure;
 use crate::topology::Testbed;
 
-/// Measurements whose order is found on the way: a search asks for the next when it knows the last. Ports stay open while they serve.
+/// Single measurements, for a search that chooses each by the results before it. Ports stay open between measurements that can share them.
 pub struct Measurements<'a> {
     testbed: &'a Testbed,
     directory: &'a mut RunDirectory,
@@ -28,7 +28,7 @@ pub struct Measurements<'a> {
     bypass: Bypass,
 }
 
-/// One of them.
+/// How a measurement ended.
 #[derive(Debug)]
 pub enum Outcome {
     /// Its record is in the run directory.
@@ -83,7 +83,7 @@ impl<'a> Measurements<'a> {
         bypass.open_only(&step, &context)
     }
 
-    /// What the sender's generator needs for a frame without a driver that moves it, in ns; none where that cannot be measured.
+    /// The time that the sender's generator itself needs for a frame, in ns; `None` where it cannot be measured.
     pub fn generator_ns(&mut self, measure: &Measure, pair: &Pair) -> Option<f64> {
         self.bypass.generator_ns(&step(measure, pair, 1)?, self.testbed, self.interrupted)
     }

@@ -4,15 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use thiserror::Error;
 
 /// A processor that linerate runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
     /// AMD64, Intel 64.
-    #[serde(rename = "x86_64")]
     X86_64,
     /// 64-bit Arm, such as that of a BlueField.
     Aarch64,
@@ -53,7 +50,7 @@ pub struct Binaries {
     files: BTreeMap<Architecture, PathBuf>,
 }
 
-/// A file is not linerate for a processor that is known.
+/// A file that cannot be installed.
 #[derive(Debug, Error)]
 pub enum BinaryError {
     /// It cannot be read.
@@ -64,13 +61,13 @@ pub enum BinaryError {
         /// Why.
         source: io::Error,
     },
-    /// It is something else.
+    /// It is not a program for a known processor.
     #[error("{}: not a 64-bit program for x86_64 or aarch64: give a file that `cargo build --release` made", file.display())]
     NotAProgram {
         /// Which.
         file: PathBuf,
     },
-    /// Two are for one processor.
+    /// Two are for the same processor.
     #[error("{} and {} are both for {architecture}: give one", first.display(), second.display())]
     Twice {
         /// One file.
@@ -83,10 +80,10 @@ pub enum BinaryError {
 }
 
 impl Binaries {
-    /// The given files, and this program for the processor that none of them is for.
+    /// The given files, and this program for its own processor unless a given file is for it.
     ///
     /// # Errors
-    /// A file is no program, or two are for one processor.
+    /// A file is not a program for a known processor, or two are for the same processor.
     pub fn of_files(given: &[PathBuf], this_program: &Path) -> Result<Self, BinaryError> {
         let mut files: BTreeMap<Architecture, PathBuf> = BTreeMap::new();
         for file in given {

@@ -1,7 +1,7 @@
 //! Copies linerate to the endpoints of a testbed.
 //!
-//! A copy is written beside its place, its hash is compared there, and only then it takes the place of the old program: a cut connection or a
-//! full disk leaves the old one.
+//! A copy is written to a temporary file beside the old program and its hash is compared there. Only then it replaces the old program, which a
+//! broken connection or a full disk therefore leaves as it is.
 
 mod binary;
 
@@ -15,7 +15,7 @@ use reporter::record::EndpointId;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::process::{CommandSpec, Input, Location, Output, ProcessError, run};
+use crate::process::{CommandSpec, Input, Output, ProcessError, run};
 use crate::topology::Endpoint;
 
 pub use binary::{Architecture, Binaries, BinaryError};
@@ -35,7 +35,7 @@ const WRITE: &str = r#"set -e; umask 022; mkdir -p -- "${1%/*}"; cat > "$1"; chm
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Installed {
-    /// The endpoint is on this machine, and uses this very program.
+    /// The endpoint is on this machine and uses this program.
     Here,
     /// The same program was there.
     AlreadyThere {
@@ -129,7 +129,7 @@ pub fn install(endpoint: &Endpoint, binaries: &Binaries) -> Result<Installed, In
         return Ok(Installed::Here);
     }
     let there = There { endpoint };
-    let named = there.ask(["uname", "-m"])?;
+    let named = first_word(&there.run(["uname", "-m"], Input::Nothing, ANSWER_LIMIT)?);
     let architecture = Architecture::from_uname(&named)
         .ok_or_else(|| InstallError::UnknownArchitecture { endpoint: endpoint.id.clone(), named: named.escape_debug().to_string() })?;
     let file = binaries.of(architecture).ok_or_else(|| InstallError::NoBinary { endpoint: endpoint.id.clone(), architecture })?;
@@ -147,18 +147,20 @@ pub fn install(endpoint: &Endpoint, binaries: &Binaries) -> Result<Installed, In
     let written = there.run(["sh", "-c", WRITE, "linerate", &part], Input::Bytes(bytes), COPY_LIMIT)?;
     let not_written =
         |output: &Output| InstallError::NotWritten { endpoint: endpoint.id.clone(), path: path.clone(), why: output.ending() };
+    let remove_part = || there.run(["rm", "-f", "--", &part], Input::Nothing, ANSWER_LIMIT);
     if !written.success() {
-        let _ = there.run(["rm", "-f", "--", &part], Input::Nothing, ANSWER_LIMIT);
+        let _ = remove_part();
         return Err(not_written(&written));
     }
     let hash = first_word(&written);
     if hash != here.as_str() {
-        let _ = there.run(["rm", "-f", "--", &part], Input::Nothing, ANSWER_LIMIT);
+        let _ = remove_part();
         return Err(InstallError::OtherHash { endpoint: endpoint.id.clone(), path, there: hash, here: here.to_string() });
     }
-    // A rename: a process of the old program goes on with the old file.
+    // A rename: processes of the old program keep the old file.
     let moved = there.run(["mv", "-f", "--", &part, &text], Input::Nothing, ANSWER_LIMIT)?;
     if !moved.success() {
+        let _ = remove_part();
         return Err(not_written(&moved));
     }
     Ok(Installed::Copied { path, sha256: hash })
@@ -182,13 +184,8 @@ struct There<'a> {
 
 impl There<'_> {
     fn run<const N: usize>(&self, words: [&str; N], stdin: Input, limit: Duration) -> Result<Output, InstallError> {
-        let location: Location = self.endpoint.location.clone();
-        let spec = CommandSpec::new(location, words).with_stdin(stdin).with_timeout(limit);
+        let spec = CommandSpec::new(self.endpoint.location.clone(), words).with_stdin(stdin).with_timeout(limit);
         run(&spec).map_err(|source| InstallError::Process { endpoint: self.endpoint.id.clone(), source })
-    }
-
-    fn ask<const N: usize>(&self, words: [&str; N]) -> Result<String, InstallError> {
-        Ok(self.run(words, Input::Nothing, ANSWER_LIMIT)?.stdout_text().trim().to_owned())
     }
 }
 

@@ -62,7 +62,7 @@ impl InterfaceCounters {
         Some(InterfaceCounters { traffic: self.traffic.since(before.traffic)?, carrier_changes })
     }
 
-    /// Where the end is: a namespace has its own `/sys/class/net`.
+    /// Reads them at an end on this machine: a network namespace has its own `/sys/class/net`.
     pub(super) fn read(location: &Location, counted: &Counted) -> Option<InterfaceCounters> {
         let folder = format!("/sys/class/net/{}", counted.interface);
         let way = match counted.way {

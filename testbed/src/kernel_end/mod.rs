@@ -1,7 +1,8 @@
-//! One end of a kernel measurement, where it is: a tool's server or client, and around it what the interface counts and what the machine spends.
+//! One end of a kernel measurement: a tool's server or client, and before and after it the counters of the interface and the processor times of the
+//! machine.
 //!
-//! The conductor runs it for endpoints on its own machine, and an agent for those on other machines, so that both are measured in the same way
-//! and no login is between two readings.
+//! The conductor runs this code for endpoints on its own machine, and an agent runs it for those on other machines: both are measured in the same
+//! way, and no reading waits for a login.
 
 mod error;
 mod interface;

@@ -26,14 +26,15 @@ pub struct Spent {
 }
 
 impl Reading {
-    /// Of an end on this machine. The processor times are last before what is measured, and first after it.
+    /// Reads those of an end on this machine. [`before`](Self::before) reads the processor times last and [`spent`](Self::spent) reads them first,
+    /// so that the other readings do not count.
     pub(super) fn before(location: &Location, counted: Option<&Counted>) -> Self {
         let counters = counted.and_then(|counted| InterfaceCounters::read(location, counted));
         let cpu = processor_times();
         Reading { at: Instant::now(), counters, cpu }
     }
 
-    /// What came after it.
+    /// The difference between now and this reading.
     pub(super) fn spent(self, location: &Location, counted: Option<&Counted>) -> Spent {
         let (cpu, at) = (processor_times(), Instant::now());
         let counters = counted.and_then(|counted| InterfaceCounters::read(location, counted));
@@ -42,7 +43,7 @@ impl Reading {
     }
 }
 
-/// Of the whole machine, which a network namespace is not.
+/// Of the whole machine: a network namespace has no processor times of its own.
 fn processor_times() -> Option<CpuSnapshot> {
     CpuSnapshot::parse(&std::fs::read_to_string("/proc/stat").ok()?).ok()
 }

@@ -23,7 +23,7 @@ pub struct Ready {
     pub port: u16,
 }
 
-/// The receiving end while the other end sends: a tool's server, or nothing but the counters. Dropping it ends the server.
+/// The receiving end while the other end sends: a tool's server and the counters, or the counters alone. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Server {
     child: Option<Child>,
@@ -33,7 +33,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server at an end on this machine, and waits until the socket is its own that listens. Without words there is no server.
+    /// Starts the server at an end on this machine, and waits until a socket of its own listens. A command without words starts no server.
     ///
     /// # Errors
     /// It cannot be started, does not listen, or another program has the port.
@@ -52,7 +52,7 @@ impl Server {
         Ok(Server { child, location: location.clone(), command, before })
     }
 
-    /// Ends it, with what the machine spent and the interface counted since it was ready.
+    /// Ends it. Returns what the machine spent and the interface counted since it was ready.
     pub fn end(self) -> Spent {
         let Server { child, location, command, before } = self;
         let spent = before.spent(&location, command.counted.as_ref());
@@ -64,10 +64,10 @@ impl Server {
 fn wait_until_it_listens(server: &mut Child, location: &Location, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
     let Ready { transport, port } = ready;
     let deadline = Instant::now() + READY_LIMIT;
-    // Seen while the server ran: a process that has ended does not show its namespace any more.
+    // Sockets of other programs, read while the server runs: /proc/PID/net is gone when it has ended.
     let mut others = Vec::new();
     loop {
-        // On this machine its process tells which namespace that is.
+        // /proc/PID/net shows the sockets of the server's own network namespace.
         let sockets = listening_sockets(&sockets_of(server.id(), transport), transport, port);
         let own = sockets_held_by(server.id());
         if sockets.iter().any(|socket| own.contains(socket)) {
@@ -78,11 +78,11 @@ fn wait_until_it_listens(server: &mut Child, location: &Location, command: &Tool
         }
         let ended = server.try_wait()?.is_some();
         if ended || Instant::now() >= deadline {
-            // It may have given up before its namespace was read once. Here, that namespace is ours.
+            // The server may have ended before its sockets were read once. In `Location::Here` it was in the namespace of this process.
             if others.is_empty() && location.is_here() {
                 others = listening_sockets(&sockets_of(std::process::id(), transport), transport, port);
             }
-            // Some servers try again and again.
+            // Also at the time limit: some servers retry while the port is in use, and do not end.
             if let Some(&socket) = others.first() {
                 return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
             }
@@ -97,7 +97,7 @@ fn wait_until_it_listens(server: &mut Child, location: &Location, command: &Tool
     }
 }
 
-/// The open sockets where a process is.
+/// The open sockets in the network namespace of a process.
 fn sockets_of(process: u32, transport: Transport) -> String {
     let name = if transport == Transport::Udp { "udp" } else { "tcp" };
     let folder = format!("/proc/{process}/net");
@@ -112,7 +112,7 @@ fn sockets_held_by(process: u32) -> Vec<u64> {
     targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
 }
 
-/// The program that has a socket, for people; empty where it cannot be seen.
+/// The program that has a socket, as text for an error; empty where it cannot be seen.
 fn holder(socket: u64) -> String {
     let process = process_numbers().find(|process| sockets_held_by(*process).contains(&socket));
     process.map_or_else(String::new, |process| {

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reporter::kernel_tools::{ToolExit, raw_text};
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::KernelEndError;
 use super::interface::Counted;
 use super::reading::{Reading, Spent};
-use crate::process::{CommandSpec, Location, Output, spawn};
-
-/// How often a wait for a tool checks whether the user ended the run.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+use crate::process::{CommandSpec, Location, Output, run_until_interrupted};
 
 /// A tool's command, and the interface that its traffic crosses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,13 +15,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub struct ToolCommand {
     /// The program and its arguments, as they are: no shell reads them.
     pub argv: Vec<String>,
-    /// When it is ended.
+    /// The time limit, after which it is ended.
     pub timeout: Duration,
     /// The interface whose counters are read before and after; none where nothing is to be counted.
     pub counted: Option<Counted>,
 }
 
-/// What a finished tool left.
+/// The output and the exit of a tool, and what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolRun {
@@ -42,16 +39,11 @@ pub struct ToolRun {
 /// It could not be started or waited for, or the user ended the run.
 pub fn run_tool(location: &Location, command: &ToolCommand, interrupted: &AtomicBool) -> Result<ToolRun, KernelEndError> {
     let before = Reading::before(location, command.counted.as_ref());
-    let started = Instant::now();
-    let mut client = spawn(&CommandSpec::new(location.clone(), command.argv.iter().cloned()).with_timeout(command.timeout))?;
-    client.collect_stdout();
-    let deadline = started + command.timeout;
-    while client.wait_timeout(POLL_INTERVAL)?.is_none() && Instant::now() < deadline {
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(KernelEndError::Interrupted);
-        }
+    let spec = CommandSpec::new(location.clone(), command.argv.iter().cloned()).with_timeout(command.timeout);
+    let output = run_until_interrupted(&spec, interrupted)?;
+    if output.timed_out && interrupted.load(Ordering::Relaxed) {
+        return Err(KernelEndError::Interrupted);
     }
-    let output = client.finish(Duration::ZERO)?;
     let spent = before.spent(location, command.counted.as_ref());
     Ok(ToolRun { text: raw_text(&output.stdout, &output.stderr), exit: exit(&output, command.timeout), spent })
 }

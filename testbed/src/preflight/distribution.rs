@@ -1,6 +1,6 @@
 //! How a package is installed on the distribution of a machine.
 
-/// The beginning of the commands that install packages, as the checks have them.
+/// How the commands of the checks begin that install packages: they are written for Debian.
 const APT: &str = "sudo apt-get install ";
 
 /// A family of distributions.
@@ -34,7 +34,7 @@ impl Distribution {
         }
     }
 
-    /// The command of this distribution for one that installs packages on Debian; another command as it is.
+    /// Translates a command that installs packages on Debian into that of this distribution. Other commands stay as they are.
     pub(super) fn command(self, command: &str) -> String {
         let Some(packages) = command.strip_prefix(APT) else { return command.to_owned() };
         let install = match self {
@@ -47,15 +47,14 @@ impl Distribution {
         format!("{install} {}", named.join(" "))
     }
 
-    /// The name of one of Debian's packages there.
+    /// The name that a package of Debian has in this distribution.
     fn package(self, debian: &str) -> &str {
         match (self, debian) {
             (Distribution::RedHat, "iproute2") => "iproute",
             (Distribution::RedHat, "openssh-client") => "openssh-clients",
             (Distribution::RedHat | Distribution::Suse, "libdpdk-dev") => "dpdk-devel",
             (Distribution::Arch, "libdpdk-dev") => "dpdk",
-            (Distribution::RedHat, "ibverbs-providers") => "libibverbs",
-            (Distribution::Suse, "ibverbs-providers") => "libibverbs",
+            (Distribution::RedHat | Distribution::Suse, "ibverbs-providers") => "libibverbs",
             (Distribution::Arch, "ibverbs-providers") => "rdma-core",
             (Distribution::RedHat | Distribution::Suse | Distribution::Arch, "iputils-ping") => "iputils",
             (Distribution::Suse | Distribution::Arch, "openssh-client") => "openssh",

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckLevel};
 
-/// Which parts of linerate a run uses. What a run does not use is no problem of it.
+/// Which parts of linerate a run uses. A problem in a part that it does not use becomes a note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {
@@ -14,7 +14,7 @@ pub struct Needs {
 }
 
 impl Default for Needs {
-    /// Everything that a plan uses without naming it.
+    /// What a run uses whose plan names nothing else: DPDK and the default tools.
     fn default() -> Self {
         let tools = KernelTool::all().filter(|tool| tool.is_default()).map(|tool| tool.name().to_owned());
         Needs { dpdk: true, tools: tools.collect() }

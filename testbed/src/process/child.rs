@@ -37,22 +37,21 @@ pub struct Child {
     inner: process::Child,
     identity: Option<ProcessIdentity>,
     command: String,
-    blame: Option<Blame>,
+    judge: Option<Judge>,
     started: Instant,
     ended: Option<(ExitStatus, Duration)>,
     stdout: Option<Collected>,
     stderr: Option<Collected>,
 }
 
-/// Tells a failure to run the program from the program's own failure, by what it left.
-struct Blame(Box<Judge>);
+/// Gives the error where an output shows that the program was not run. The program's own failures are none.
+struct Judge(Box<JudgeOutput>);
 
-/// The error that an output means, if it does.
-type Judge = dyn Fn(&Output) -> Option<ProcessError> + Send + Sync;
+type JudgeOutput = dyn Fn(&Output) -> Option<ProcessError> + Send + Sync;
 
-impl std::fmt::Debug for Blame {
+impl std::fmt::Debug for Judge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Blame")
+        f.write_str("Judge")
     }
 }
 
@@ -103,12 +102,12 @@ impl Output {
 }
 
 impl Child {
-    /// Starts a program of this machine by its words, which are executed as they are. `text` is the command in errors.
+    /// Starts a program on this machine: `words` are its path and arguments. `text` is the command in errors.
     pub(super) fn of_words(
         words: &[String],
         stdin: &Input,
         text: String,
-        blame: Option<impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static>,
+        judge: Option<impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static>,
     ) -> Result<Self, ProcessError> {
         let (first, rest) = words.split_first().ok_or(ProcessError::Empty)?;
         let mut command = Command::new(first);
@@ -127,7 +126,7 @@ impl Child {
             identity: ProcessIdentity::of(inner.id()),
             inner,
             command: text,
-            blame: blame.map(|blame| Blame(Box::new(blame))),
+            judge: judge.map(|judge| Judge(Box::new(judge))),
             started,
             ended: None,
             stdout: None,
@@ -248,7 +247,7 @@ impl Child {
             return Err(ProcessError::TooMuchOutput { command: self.command.clone(), limit_mib: STDOUT_LIMIT >> 20 });
         }
         let output = Output { stdout, stderr, status, elapsed, timed_out };
-        match self.blame.as_ref().and_then(|blame| (blame.0)(&output)) {
+        match self.judge.as_ref().and_then(|judge| (judge.0)(&output)) {
             Some(error) => Err(error),
             None => Ok(output),
         }

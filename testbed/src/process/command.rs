@@ -52,12 +52,9 @@ impl CommandSpec {
     /// Starts it.
     pub(super) fn start(&self) -> Result<Child, ProcessError> {
         let words = self.local_words()?;
-        let blame = (!self.location.is_here()).then(|| Blame { location: self.location.clone(), program: self.program_name() });
-        Child::of_words(&words, &self.stdin, self.to_string(), blame.map(Blame::of_output))
-    }
-
-    fn program_name(&self) -> String {
-        self.argv.first().cloned().unwrap_or_default()
+        let exit = Exit { location: self.location.clone(), program: self.program()?.to_owned() };
+        let judge = (!self.location.is_here()).then(|| exit.judge());
+        Child::of_words(&words, &self.stdin, self.to_string(), judge)
     }
 
     /// The program, as it was given.
@@ -66,8 +63,8 @@ impl CommandSpec {
     }
 
     /// The words to execute on this machine. Programs and namespaces on this machine are looked up first, because
-    /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found. To another machine the connection
-    /// is opened where there is none.
+    /// the programs in between (`setpriv`, `ip netns exec`) would say only that something was not found. The ssh connection to another
+    /// machine is opened where there is none.
     fn local_words(&self) -> Result<Vec<String>, ProcessError> {
         let program = self.program()?;
         let inside = match &self.location {
@@ -99,10 +96,10 @@ impl CommandSpec {
         Ok(words)
     }
 
-    /// The command at the other machine. The local end of a connection can be killed; what runs at the remote end cannot, so
-    /// a command without piped input is ended there by `timeout`. One with piped input must end when its input does.
+    /// The words of the command on another machine or in a container. The local end of a connection can be killed; what runs at the remote
+    /// end cannot, so a command without piped input is ended there by `timeout`. One with piped input must end when its input does.
     ///
-    /// The shell that ssh starts there reads them quoted.
+    /// For ssh, which starts a shell there, they must be quoted.
     fn remote_words(&self) -> Vec<String> {
         let mut words = self.location.become_words().to_vec();
         // After `sudo`, which removes variables.
@@ -119,19 +116,17 @@ impl CommandSpec {
     }
 }
 
-/// What an exit status at another machine means.
-struct Blame {
+/// What the exit status of a program on another machine or in a container means.
+struct Exit {
     location: Location,
     program: String,
 }
 
-impl Blame {
+impl Exit {
     /// ssh gives 255 when it fails itself (also when we ended it), and the remote `env` or `timeout` 127 when there is no such program.
-    fn of_output(self) -> impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static {
+    fn judge(self) -> impl Fn(&Output) -> Option<ProcessError> + Send + Sync + 'static {
         move |output| match (&self.location, output.status.code().filter(|_| !output.timed_out)) {
-            (Location::Ssh(target), Some(255)) => {
-                Some(target.lost(output.stderr_text().lines().last().unwrap_or("it gave no reason").trim()))
-            }
+            (Location::Ssh(target), Some(255)) => Some(target.lost(&output.stderr_text())),
             (Location::Ssh(_) | Location::Container(_), Some(127)) => Some(ProcessError::MissingProgram {
                 program: self.program.clone(),
                 location: self.location.to_string(),

@@ -1,9 +1,9 @@
 use std::fmt;
 
-/// A container or a pod on which commands run through its engine's `exec`.
+/// A container or a pod in which commands run through its engine's `exec`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
-    /// The program that reaches it.
+    /// The engine that runs it.
     pub engine: ContainerEngine,
     /// Its name; for Kubernetes `POD` or `NAMESPACE/POD`.
     name: String,
@@ -73,7 +73,7 @@ impl Container {
     }
 }
 
-/// As `reach` has it.
+/// As it is written in `reach`.
 impl fmt::Display for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.engine.program(), self.name)

@@ -46,7 +46,7 @@ pub enum ProcessError {
         message: String,
     },
     /// The program wrote more than is kept.
-    #[error("`{command}` wrote more than {limit_mib} MiB to standard output, and half an output is not a result")]
+    #[error("`{command}` wrote more than {limit_mib} MiB to standard output: an incomplete output is not used as a result")]
     TooMuchOutput {
         /// The whole command.
         command: String,
@@ -85,7 +85,7 @@ fn remedy(destination: &str, message: &str) -> String {
     let said = |words: &str| message.contains(words);
     if said("Host key verification failed") || said("host key") {
         return format!(
-            "if the host key is right, log in once by hand (`ssh {destination}`); after a change of the key run `ssh-keygen -R {host}` before"
+            "if the host key is right, log in once by hand (`ssh {destination}`); if it has changed, run `ssh-keygen -R {host}` first"
         );
     }
     if said("Permission denied") {

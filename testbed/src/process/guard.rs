@@ -2,10 +2,9 @@ use super::error::ProcessError;
 use super::namespace::NamespaceName;
 use super::program::{find_program, found};
 
-/// Begins every program on this machine, after `setpriv --pdeathsig` has seen to it that the kernel ends it when this process dies, even by
-/// SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. It does not help where this process died before it was set
-/// (PR_SET_PDEATHSIG(2const): the signal is sent at the parent's death, and not to a child that sets it later): such an orphan sees
-/// another parent than the one it was started by, and ends by itself.
+/// Starts a program only while its parent is still this process. Before it, `setpriv --pdeathsig` has the kernel kill the program when this process
+/// dies, even by SIGKILL; `exec`, `ip netns exec` and `taskset` keep that setting. The kernel sends the signal when the parent dies, and not to a
+/// child that sets it later (PR_SET_PDEATHSIG(2const)): a child whose parent died before that has another parent, and ends here.
 const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// The words before a program on this machine that ends with this process, in a network namespace if one is given. `program` is for the error.

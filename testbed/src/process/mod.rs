@@ -34,7 +34,7 @@ pub use namespace::{NamespaceName, NotANamespaceName};
 pub use program::{find_program, package_of};
 pub use ssh::{InvokingUser, NotADestination, SshDestination, SshOptionError, SshTarget, check_ssh_options};
 
-/// How often a wait for a program looks for Ctrl-C.
+/// How often a wait for a program checks whether the user ended the run.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs a program to its end, or to its time limit, and gives what it printed.

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::file;
 use crate::text_file::FileProblem;
 
-/// The port of ssh(1) that needs no mention.
+/// The default port of ssh(1), which `reach` does not need to name.
 const SSH_PORT: u16 = 22;
 
 /// Variables that tell Ansible how to log in, and that OpenSSH does not read.
@@ -37,14 +37,14 @@ pub struct InventoryTestbed {
     pub notes: Vec<String>,
 }
 
-/// An inventory does not describe testbeds.
+/// The inventory cannot be turned into testbeds.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InventoryError {
     /// The text is not what `ansible-inventory --list` prints.
     #[error("the inventory is not the JSON of `ansible-inventory --list`: {0}")]
     NotAnInventory(#[source] serde_json::Error),
-    /// There is no group of testbeds.
+    /// The group whose children are the testbeds is missing or has no child groups.
     #[error(
         "the inventory has no group `{parent}` with child groups: make each testbed a group, and list these groups as children of `{parent}` (--group names another)"
     )]
@@ -63,7 +63,7 @@ pub enum InventoryError {
         /// How many hosts it has.
         hosts: usize,
     },
-    /// Testbeds run at the same time, so they cannot share an endpoint.
+    /// Two testbeds have the same host. Testbeds run at the same time, so they cannot share an endpoint.
     #[error("host `{host}` is in the testbeds `{first}` and `{second}`: testbeds run at the same time, so each host belongs to one")]
     SharedHost {
         /// The host.
@@ -103,7 +103,7 @@ pub enum InventoryError {
 /// The testbeds of the text that `ansible-inventory --list` prints: the child groups of the group `parent`, in the order of the inventory.
 ///
 /// # Errors
-/// The text is no inventory, or a testbed in it cannot be used. Every text that is returned can be read as `testbed.toml`.
+/// The text is not an inventory, or a testbed in it cannot be used. Every returned text is a valid `testbed.toml`.
 pub fn testbeds_of_inventory(text: &str, parent: &str) -> Result<Vec<InventoryTestbed>, InventoryError> {
     let inventory = Inventory::read(text)?;
     let groups = inventory.groups.get(parent).map(|group| group.children.as_slice()).unwrap_or_default();
@@ -187,7 +187,7 @@ impl Inventory {
             file.endpoint.push(variables.endpoint()?);
             notes.extend(variables.note());
         }
-        // A table of texts, numbers and lists: nothing that TOML cannot hold.
+        // This cannot fail: the tables have strings, numbers and lists only.
         let tables = toml::to_string(&file).unwrap_or_default();
         let text =
             format!("# Made from the Ansible inventory, group `{group}`, by `linerate testbed from-inventory`: change it there.\n{tables}");
@@ -245,7 +245,7 @@ impl HostVariables<'_> {
         if address.is_none() && interface.is_none() && port.is_none() {
             return Err(InventoryError::NotAnEndpoint(self.host.clone()));
         }
-        // Read here for an error that names the host; the file keeps it as it is written.
+        // Parsed only for an error that names the host: the file gets the text of the inventory.
         let _: Option<LinkSpeed> = self.parsed("linerate_link", "write a speed such as 25G")?;
         let below_prefix = |prefix: String| format!("{}/bin/linerate", prefix.trim_end_matches('/'));
         Ok(FileEndpoint {
@@ -295,7 +295,7 @@ impl HostVariables<'_> {
         })
     }
 
-    /// `2`, `[2, 3]`, or the same as text: an INI inventory gives texts.
+    /// `2`, `[2, 3]`, or the same as strings: an INI inventory has strings only.
     fn cpus(&self) -> Result<Vec<u32>, InventoryError> {
         const NAME: &str = "linerate_cpu";
         let texts = match self.values.get(NAME) {
@@ -320,7 +320,7 @@ impl HostVariables<'_> {
         self.text(name)?.map(parse).transpose()
     }
 
-    /// A text, or a number or truth value as text. An empty text is none.
+    /// A string, number or boolean as text; `None` for an empty one.
     fn text(&self, name: &'static str) -> Result<Option<String>, InventoryError> {
         let text = match self.values.get(name) {
             None | Some(Value::Null) => return Ok(None),

@@ -1,11 +1,9 @@
-//! What differs between two testbeds, so that a run is continued on the one that it began on.
-
-use std::fmt::Debug;
+//! What differs between two testbeds: a run is continued only on the testbed that it began on.
 
 use super::model::{Endpoint, Testbed};
 
-/// The first difference that changes what is measured: one line for people. How endpoints are reached, and where the program is, may differ: that can
-/// be corrected between the parts of a run.
+/// The first difference that changes what is measured, as a line of text. How endpoints are reached and where the program is may differ: the user
+/// can correct them between the parts of a run.
 pub fn measured_difference(before: &Testbed, now: &Testbed) -> Option<String> {
     if before.name != now.name {
         return Some(format!("`name` was \"{}\" and is \"{}\"", before.name, now.name));
@@ -20,32 +18,35 @@ pub fn measured_difference(before: &Testbed, now: &Testbed) -> Option<String> {
     before.endpoints.iter().zip(&now.endpoints).find_map(|(before, now)| of_endpoint(before, now))
 }
 
+/// A key of an endpoint, and how its value is read as text; `None` where it is not given.
+type Key = (&'static str, fn(&Endpoint) -> Option<String>);
+
+/// The keys that change what is measured.
+const MEASURED: [Key; 8] = [
+    ("address", |endpoint| endpoint.kernel.as_ref().map(|kernel| kernel.address.to_string())),
+    ("interface", |endpoint| endpoint.kernel.as_ref().map(|kernel| kernel.interface.clone())),
+    ("port", |endpoint| endpoint.port.as_ref().map(ToString::to_string)),
+    ("cpu", cpus),
+    ("promiscuous", |endpoint| Some(endpoint.promiscuous.to_string())),
+    ("rx-descriptors", |endpoint| endpoint.rings.rx.map(|descriptors| descriptors.to_string())),
+    ("tx-descriptors", |endpoint| endpoint.rings.tx.map(|descriptors| descriptors.to_string())),
+    ("link", |endpoint| endpoint.link.map(|link| link.to_string())),
+];
+
 fn of_endpoint(before: &Endpoint, now: &Endpoint) -> Option<String> {
-    let differs = |key: &str, before: &dyn Debug, now: &dyn Debug| {
-        let (before, now) = (format!("{before:?}"), format!("{now:?}"));
-        (before != now).then(|| format!("`{key}` was {before} and is {now}"))
-    };
-    let text = |value: Option<String>| value.unwrap_or_else(|| "not given".to_owned());
-    let kernel = |endpoint: &Endpoint| endpoint.kernel.clone();
-    let port = |endpoint: &Endpoint| text(endpoint.port.as_ref().map(ToString::to_string));
-    let link = |endpoint: &Endpoint| text(endpoint.link.map(|link| link.to_string()));
-    let difference = differs("address", &kernel(before).map(|kernel| kernel.address), &kernel(now).map(|kernel| kernel.address))
-        .or_else(|| differs("interface", &kernel(before).map(|kernel| kernel.interface), &kernel(now).map(|kernel| kernel.interface)))
-        .or_else(|| differs("port", &port(before), &port(now)))
-        .or_else(|| differs("cpu", &format_args!("{}", cpus(before)), &format_args!("{}", cpus(now))))
-        .or_else(|| differs("promiscuous", &before.promiscuous, &now.promiscuous))
-        .or_else(|| differs("rx-descriptors and tx-descriptors", &before.rings, &now.rings))
-        .or_else(|| differs("link", &link(before), &link(now)));
-    difference.map(|difference| format!("endpoint {}: {difference}", now.id))
+    MEASURED.iter().find_map(|(key, value)| {
+        let [before, after] = [before, now].map(|endpoint| value(endpoint).unwrap_or_else(|| "not given".to_owned()));
+        (before != after).then(|| format!("endpoint {}: `{key}` was {before} and is {after}", now.id))
+    })
 }
 
 /// As the file writes it.
-fn cpus(endpoint: &Endpoint) -> String {
+fn cpus(endpoint: &Endpoint) -> Option<String> {
     let numbers: Vec<String> = endpoint.cpus.iter().map(ToString::to_string).collect();
     match &numbers[..] {
-        [] => "not given".to_owned(),
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("[{}]", several.join(", "))),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the generator itself needs for a frame, without a driver that moves it.
+//! The time that the generator itself needs for a frame.
 //!
-//! DPDK's net_null frees each frame that it is given (drivers/net/null/rte_eth_null.c, `eth_null_tx`): what is left is the generator's own work.
+//! It is measured with DPDK's net_null, which only frees the frames that it is given (drivers/net/null/rte_eth_null.c, `eth_null_tx`).
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::agent::{Agent, OpenPort, Reply, Request, WaitLimit};
 use crate::conductor::schedule::Step;
 use crate::topology::{PairNodes, PairQueues, Testbed, TestbedError};
 
-/// Enough for millions of frames.
+/// How long it sends: enough for millions of frames.
 const LENGTH: Duration = Duration::from_millis(200);
 
 /// Nanoseconds for each frame, on the CPU of the sender's first poll loop, with the burst and the flows of the step. None where no frame was sent.
@@ -23,7 +23,7 @@ pub(super) fn ns_per_frame(step: &Step<'_>, testbed: &Testbed, interrupted: &Ato
     agent.greet(wait)?;
     let port: PortSpec = "net_null0".parse().map_err(TestbedError::from)?;
     agent.open(OpenPort { port, options: PortOptions { max_frame: step.size, ..PortOptions::default() } }, wait)?;
-    let cpus = testbed.cpus(&step.pair, PairQueues::ONE, PairNodes::default())?.sender.into_iter().take(1).collect();
+    let cpus = testbed.cpus(&step.pair, PairQueues::ONE, PairNodes::default())?.sender;
     let plain = SendPlan::new(step.size, Pace::Max, LENGTH);
     let plan = SendPlan { cpus, burst: step.tuning.burst.unwrap_or(plain.burst), flows: step.tuning.flows, ..plain };
     match agent.ask(&Request::Send(plan), "measure the generator", WaitLimit { limit: LENGTH + GRACE, interrupted })? {

@@ -134,7 +134,7 @@ impl Bypass {
         Ok(())
     }
 
-    /// What the sender's generator needs for a frame without a driver that moves it; none where that cannot be measured. Both ends are closed.
+    /// The time that the sender's generator itself needs for a frame, in ns; `None` where it cannot be measured. It closes both ends.
     pub(super) fn generator_ns(&mut self, step: &Step<'_>, testbed: &Testbed, interrupted: &AtomicBool) -> Option<f64> {
         self.end_pair();
         generator::ns_per_frame(step, testbed, interrupted).ok().flatten()

@@ -7,7 +7,7 @@ use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
 use reporter::record::CpuCost;
 
-use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
+use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
 use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, Way, run_tool};
 use crate::topology::KernelEndpoint;
@@ -96,22 +96,16 @@ impl Job<'_> {
             let server = Server::start(&self.to.location, command, ready).map_err(|source| ended(self.to, source))?;
             return Ok(Serving::Here(Box::new(server)));
         }
-        let request = Request::Serve { command, ready };
-        ask(agents, self.to, &request, "start the server", GRACE, interrupted, |reply| {
-            matches!(reply, Reply::Serving).then_some(Serving::There)
-        })
+        let wait = WaitLimit { limit: GRACE, interrupted };
+        Ok(agents.ask(&self.to, &Request::Serve { command, ready }, "start the server", wait, |reply| match reply {
+            Reply::Serving => Ok(Serving::There),
+            other => Err(Box::new(other)),
+        })?)
     }
 
     fn client(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<ToolRun, ToolRunError> {
         let command = ToolCommand { argv: argv(&commands.client), timeout: commands.timeout, counted: Some(counted(self.from, Way::Sent)) };
-        if self.from.is_here() {
-            return run_tool(&self.from.location, &command, interrupted).map_err(|source| ended(self.from, source));
-        }
-        let limit = commands.timeout + GRACE;
-        ask(agents, self.from, &Request::RunTool(command), "run the client", limit, interrupted, |reply| match reply {
-            Reply::RanTool(ran) => Some(*ran),
-            _ => None,
-        })
+        run_tool_at(self.from, command, "run the client", WaitLimit { limit: commands.timeout + GRACE, interrupted }, agents)
     }
 
     fn end_serve(&self, serving: Serving, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Spent, ToolRunError> {
@@ -119,39 +113,36 @@ impl Job<'_> {
             Serving::Here(server) => Ok(server.end()),
             // Where the run ends, the agent ends, and its server with it.
             Serving::There if interrupted.load(Ordering::Relaxed) => Ok(Spent::default()),
-            Serving::There => ask(agents, self.to, &Request::EndServe, "end the server", GRACE, interrupted, |reply| match reply {
-                Reply::Served(spent) => Some(spent),
-                _ => None,
-            }),
+            Serving::There => {
+                let wait = WaitLimit { limit: GRACE, interrupted };
+                Ok(agents.ask(&self.to, &Request::EndServe, "end the server", wait, |reply| match reply {
+                    Reply::Served(spent) => Ok(spent),
+                    other => Err(Box::new(other)),
+                })?)
+            }
         }
     }
 }
 
-/// Asks the agent of an endpoint. One that is lost, silent or out of step is dropped, and the next measurement starts another.
-fn ask<T>(
-    agents: &mut EndpointAgents,
-    at: KernelEndpoint<'_>,
-    request: &Request,
+/// Runs a tool to its end at an endpoint: directly on this machine, and through the endpoint's agent on another.
+pub(super) fn run_tool_at(
+    endpoint: KernelEndpoint<'_>,
+    command: ToolCommand,
     task: &str,
-    limit: Duration,
-    interrupted: &AtomicBool,
-    expected: impl FnOnce(Reply) -> Option<T>,
-) -> Result<T, ToolRunError> {
-    let answer = |agent: &mut Agent| {
-        let reply = agent.ask(request, task, WaitLimit { limit, interrupted })?;
-        let other = agent.unexpected(&reply);
-        expected(reply).ok_or(other)
-    };
-    let result = agents.agent(&at, interrupted).and_then(answer);
-    if let Err(error) = &result
-        && !matches!(error, AgentError::Refused { .. })
-    {
-        agents.drop_agent(&at.id);
+    wait: WaitLimit<'_>,
+    agents: &mut EndpointAgents,
+) -> Result<ToolRun, ToolRunError> {
+    if endpoint.is_here() {
+        return run_tool(&endpoint.location, &command, wait.interrupted).map_err(|source| ended(endpoint, source));
     }
-    Ok(result?)
+    Ok(agents.ask(&endpoint, &Request::RunTool(command), task, wait, |reply| match reply {
+        Reply::RanTool(ran) => Ok(*ran),
+        other => Err(Box::new(other)),
+    })?)
 }
 
-fn argv(line: &CommandLine) -> Vec<String> {
+/// The words of a command line.
+pub(super) fn argv(line: &CommandLine) -> Vec<String> {
     std::iter::once(line.program.clone()).chain(line.arguments.iter().cloned()).collect()
 }
 

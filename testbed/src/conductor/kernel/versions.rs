@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reporter::kernel_tools::{CommandLine, KernelTool};
+use reporter::kernel_tools::KernelTool;
 
-use crate::agent::{Reply, Request, WaitLimit};
+use super::processes::{argv, run_tool_at};
+use crate::agent::WaitLimit;
 use crate::conductor::endpoint_agents::EndpointAgents;
-use crate::kernel_end::{ToolCommand, run_tool};
+use crate::kernel_end::ToolCommand;
 use crate::topology::KernelEndpoint;
 
 /// How long a tool may take to give its version.
@@ -25,19 +26,10 @@ impl Versions {
         if let Some(version) = self.known.get(&key) {
             return Some(version.clone());
         }
-        let CommandLine { program, arguments } = tool.version_command();
-        let command = ToolCommand { argv: std::iter::once(program).chain(arguments).collect(), timeout: LIMIT, counted: None };
-        let never = AtomicBool::new(false);
-        let text = if endpoint.is_here() {
-            run_tool(&endpoint.location, &command, &never).ok()?.text
-        } else {
-            let wait = WaitLimit { limit: LIMIT * 2, interrupted: &never };
-            match agents.agent(&endpoint, &never).ok()?.ask(&Request::RunTool(command), "ask a tool for its version", wait) {
-                Ok(Reply::RanTool(ran)) => ran.text,
-                _ => return None,
-            }
-        };
-        let version = first_version(&text)?;
+        let command = ToolCommand { argv: argv(&tool.version_command()), timeout: LIMIT, counted: None };
+        let wait = WaitLimit { limit: LIMIT * 2, interrupted: &AtomicBool::new(false) };
+        let ran = run_tool_at(endpoint, command, "ask a tool for its version", wait, agents).ok()?;
+        let version = first_version(&ran.text)?;
         self.known.insert(key, version.clone());
         Some(version)
     }

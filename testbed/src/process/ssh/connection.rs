@@ -1,7 +1,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,15 +16,16 @@ use super::super::namespace::NamespaceName;
 use super::super::program::found;
 use super::user::InvokingUser;
 
-/// ssh asks a machine that is silent so often, and gives the connection up after so many questions: 8 s. It is as long as the lease of an
-/// agent, so that both ends of a cut connection end at about the same time, and longer than TCP needs to go on after a cut of 5 s.
+/// The interval of ssh's keepalive messages to a silent machine, and how many may stay unanswered before ssh closes the connection
+/// (ssh_config(5), ServerAliveInterval and ServerAliveCountMax): 8 s. The lease of an agent is as long, so that both ends of a broken connection
+/// end at about the same time. TCP recovers from an interruption of 5 s before that.
 const ALIVE_INTERVAL_S: u32 = 2;
 const ALIVE_COUNT: u32 = 4;
 
-/// How long a login may take beyond the connection itself: what is between the key exchange and the first command.
+/// How long a login may take after the connection and the key exchange, which ConnectTimeout limits.
 const LOGIN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Removes the folder of the control socket when this process has ended in any way, also by SIGKILL: its input ends then.
+/// Removes the folder of the control socket when this process ends, also by SIGKILL: the script's standard input ends then.
 const CLEANER: &str = r#"cat > /dev/null; rm -rf -- "$0""#;
 
 /// What a login needs to know.
@@ -54,14 +55,7 @@ impl Login<'_> {
 /// The connection of a target, shared by its clones. It is opened with the first use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Connection {
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Closed,
-    Open(Box<Master>),
+    master: Arc<Mutex<Option<Master>>>,
 }
 
 /// An ssh client that holds the connection for others (ssh_config(5), ControlMaster), and the folder of its socket.
@@ -72,40 +66,34 @@ struct Master {
 }
 
 impl Connection {
-    /// The control socket of the connection, opened where there is none or where it was lost. One attempt.
+    /// The control socket of the connection. Opens the connection, with one attempt, where there is none or it was lost.
     pub(super) fn socket(&self, login: &Login<'_>, ssh: &str) -> Result<String, ProcessError> {
-        let mut state = self.lock();
-        if let State::Open(master) = &mut *state
+        let mut open = self.lock();
+        if let Some(master) = &mut *open
             && master.client.try_wait()?.is_none()
         {
             return Ok(master.folder.socket());
         }
-        *state = State::Closed;
-        let master = Master::open(login, ssh)?;
-        let socket = master.folder.socket();
-        *state = State::Open(Box::new(master));
-        Ok(socket)
+        *open = None;
+        Ok(open.insert(Master::open(login, ssh)?).folder.socket())
     }
 
     /// What ssh reported when the connection ended; none while it is open or was never opened.
     pub(super) fn end(&self) -> Option<String> {
-        let mut state = self.lock();
-        let State::Open(master) = &mut *state else { return None };
-        // The session notices the loss a moment before its connection has ended.
+        let mut open = self.lock();
+        let master = open.as_mut()?;
+        // The session ends a moment before the client that holds the connection.
         let ended = master.client.wait_timeout(Duration::from_millis(100)).ok().flatten();
         ended.map(|_| reason(&master.client.stderr_so_far()))
     }
 
     /// Whether there is a connection now.
     pub(super) fn is_open(&self) -> bool {
-        match &mut *self.lock() {
-            State::Open(master) => matches!(master.client.try_wait(), Ok(None)),
-            State::Closed => false,
-        }
+        self.lock().as_mut().is_some_and(|master| matches!(master.client.try_wait(), Ok(None)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Master>> {
+        self.master.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,14 +105,14 @@ impl Master {
         let mut words = guarded(login.from, "ssh")?;
         words.extend(local_prefix(login.identity)?);
         words.push(ssh.to_owned());
-        // First of all: ssh takes the first value of each setting.
+        // Before the user's options: ssh uses the first value of each setting.
         let mut ours = vec![
             "ControlMaster=yes".to_owned(),
             format!("ControlPath={}", folder.socket()),
             "ControlPersist=no".to_owned(),
-            // Never asks.
+            // No prompts.
             "BatchMode=yes".to_owned(),
-            // What the user's configuration may set for logins by hand.
+            // The user's configuration may set these for interactive logins.
             "ClearAllForwardings=yes".to_owned(),
             "RemoteCommand=none".to_owned(),
             "PermitLocalCommand=no".to_owned(),
@@ -167,7 +155,7 @@ impl Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        // ssh removes its socket when it is asked to end; its folder goes after it.
+        // On SIGTERM ssh removes its socket. The folder is removed after that.
         let _ = self.client.stop();
     }
 }
@@ -205,19 +193,15 @@ impl SocketFolder {
 
 impl Drop for SocketFolder {
     fn drop(&mut self) {
-        remove(&self.path);
+        // What cannot be removed here is removed by the cleaner.
+        let _ = fs::remove_dir_all(&self.path);
         drop(self.cleaner.stdin.take());
         let _ = self.cleaner.wait();
     }
 }
 
-fn remove(folder: &Path) {
-    // What is left is removed by the cleaner.
-    let _ = fs::remove_dir_all(folder);
-}
-
-/// The words before a program on this machine that has the identity of another user. They keep the signal of the parent's death, which the
-/// kernel clears with a change of user (PR_SET_PDEATHSIG(2const)): setpriv sets it last.
+/// The words before a program on this machine that runs as another user. The kernel clears the parent-death signal when the user changes
+/// (PR_SET_PDEATHSIG(2const)), so that `setpriv` sets it again after the change.
 pub(super) fn local_prefix(user: Option<&InvokingUser>) -> Result<Vec<String>, ProcessError> {
     let Some(user) = user else { return Ok(Vec::new()) };
     let mut words = vec![found("setpriv")?];
@@ -227,8 +211,8 @@ pub(super) fn local_prefix(user: Option<&InvokingUser>) -> Result<Vec<String>, P
     Ok(words)
 }
 
-/// What ssh says last and means: the reason, and not the advice around it.
-fn reason(said: &str) -> String {
+/// The reason in ssh's error output, without the advice around it.
+pub(super) fn reason(said: &str) -> String {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.iter().any(|line| line.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")) {
         return "the host key is not the one in known_hosts (Host key verification failed)".to_owned();

@@ -1,25 +1,29 @@
-/// Options of ssh(1) without a value that `ssh_options` may have.
+/// Options of ssh(1) without a value that are allowed in `ssh_options`.
 const FLAGS: &str = "46AaCKkqvx";
 
-/// Options of ssh(1) with a value that `ssh_options` may have.
+/// Options of ssh(1) with a value that are allowed in `ssh_options`.
 const WITH_VALUE: &str = "bBcFiIJlmop";
 
-/// An argument that `ssh_options` cannot have.
+/// An argument that is not allowed in `ssh_options`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshOptionError {
     /// Not an option.
     #[error("ssh_options: `{0}` is not an option of ssh; write each word as an element, such as [\"-i\", \"key\", \"-J\", \"jump-host\"]")]
     NotAnOption(String),
     /// An option that changes what a connection is for.
-    #[error("ssh_options: `{0}` cannot be used here; possible are -4 -6 -A -C -K -b -B -c -F -i -I -J -l -m -o -p -q -v -x")]
+    #[error("ssh_options: `{}` cannot be used here; use one of {}", .0, allowed())]
     NotPossible(String),
     /// The value is missing.
     #[error("ssh_options: `{0}` needs a value, as the next element")]
     NoValue(String),
 }
 
-/// Checks that the arguments are options of ssh, and no host or command. Those that would change what the connection is for (a terminal, forwarding,
-/// the background) are refused.
+fn allowed() -> String {
+    FLAGS.chars().chain(WITH_VALUE.chars()).map(|letter| format!("-{letter}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Checks that the arguments are options of ssh, and not a host or a command. Options that would change what the connection is for (a terminal,
+/// forwarding, the background) are refused.
 pub fn check_ssh_options(options: &[String]) -> Result<(), SshOptionError> {
     let mut words = options.iter();
     while let Some(word) = words.next() {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::super::error::ProcessError;
 use super::super::namespace::NamespaceName;
-use super::connection::{Connection, Login, local_prefix};
+use super::connection::{Connection, Login, local_prefix, reason};
 use super::user::InvokingUser;
 
 /// A machine that OpenSSH reaches. Keys, host keys and aliases are the user's own, from `~/.ssh`.
@@ -23,7 +23,7 @@ pub struct SshTarget {
     pub connect_timeout: Duration,
     /// The network namespace that the ssh client itself runs in, when the machine is reached from one.
     pub from: Option<NamespaceName>,
-    /// The user whose keys and settings ssh takes, where that is not the user of this process.
+    /// The user that ssh runs as, with the keys and settings of that user; `None` for the user of this process.
     pub identity: Option<InvokingUser>,
     connection: Connection,
 }
@@ -43,7 +43,7 @@ impl SshTarget {
         }
     }
 
-    /// The words of a command at the other machine, over the connection to it, which is opened where there is none.
+    /// The words of a local command that runs `remote_line` on the other machine, over the connection to it. Opens the connection where there is none.
     pub(in crate::process) fn session_words(&self, ssh: &str, remote_line: String) -> Result<Vec<String>, ProcessError> {
         let name = self.to_string();
         let SshTarget { destination, port, options, connect_timeout, from, identity, .. } = self;
@@ -58,8 +58,8 @@ impl SshTarget {
         };
         let socket = self.connection.socket(&login, ssh)?;
         let mut words = local_prefix(self.identity.as_ref())?;
-        // Without a connection the session fails at once, and does not open one of its own: the proxy is a program that does nothing.
-        // -F none: the settings of the user are those of the connection.
+        // Where the connection was lost, ssh would open a new one for this session. The proxy command `false` makes it fail at once instead.
+        // -F none: the user's settings were applied when the connection was opened.
         words.extend(
             [ssh, "-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes", "-S"].map(str::to_owned),
         );
@@ -67,35 +67,28 @@ impl SshTarget {
         Ok(words)
     }
 
-    /// What ssh reported when the connection ended, if it did.
-    pub(crate) fn lost_reason(&self) -> Option<String> {
-        self.connection.end()
+    /// Why the ssh of a command failed: what the connection reported when it ended, otherwise what this ssh wrote to standard error.
+    pub(crate) fn lost_reason(&self, stderr: &str) -> String {
+        self.connection.end().unwrap_or_else(|| reason(stderr))
     }
 
-    /// The error of a command whose ssh failed: what the connection reported, or else what the command's own ssh said.
-    pub(crate) fn lost(&self, said: &str) -> ProcessError {
-        self.unreachable(self.lost_reason().unwrap_or_else(|| said.to_owned()))
+    /// The error of a command whose ssh failed.
+    pub(crate) fn lost(&self, stderr: &str) -> ProcessError {
+        ProcessError::Ssh { destination: self.to_string(), message: self.lost_reason(stderr) }
     }
 
     /// Whether a command can be run without a new login.
     pub(in crate::process) fn is_connected(&self) -> bool {
         self.connection.is_open()
     }
-
-    /// The error of a machine that cannot be reached.
-    fn unreachable(&self, message: impl Into<String>) -> ProcessError {
-        ProcessError::Ssh { destination: self.to_string(), message: message.into() }
-    }
 }
 
-/// The connection is no part of what a target is.
+/// Targets are equal if they are reached in the same way. Whether they are connected does not matter.
 impl PartialEq for SshTarget {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |one: &SshTarget| {
-            let SshTarget { destination, port, options, r#become, connect_timeout, from, identity, connection: _ } = one.clone();
-            (destination, port, options, r#become, connect_timeout, from, identity)
-        };
-        parts(self) == parts(other)
+        let SshTarget { destination, port, options, r#become, connect_timeout, from, identity, connection: _ } = self;
+        (destination, port, options, r#become) == (&other.destination, &other.port, &other.options, &other.r#become)
+            && (connect_timeout, from, identity) == (&other.connect_timeout, &other.from, &other.identity)
     }
 }
 

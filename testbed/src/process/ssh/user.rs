@@ -6,7 +6,7 @@ use nix::unistd::{Gid, Uid, User, geteuid};
 /// The user who started this program with `sudo`. ssh runs as this user, with the keys, the known hosts and the agent that the user has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvokingUser {
-    /// Numbers of the user and of the first group.
+    /// The IDs of the user and of the primary group.
     pub(super) uid: Uid,
     pub(super) gid: Gid,
     name: String,
@@ -16,7 +16,7 @@ pub struct InvokingUser {
 }
 
 impl InvokingUser {
-    /// From `SUDO_UID`, where this process is root and the user is not.
+    /// From `SUDO_UID`; `None` where this process is not root, or was not started by another user.
     pub fn of_sudo() -> Option<Self> {
         if !geteuid().is_root() {
             return None;
@@ -35,7 +35,7 @@ impl InvokingUser {
     }
 }
 
-/// A variable of the nearest ancestor of this process that has it.
+/// The value of an environment variable in the nearest ancestor of this process that has it.
 fn of_ancestors(variable: &str) -> Option<String> {
     let prefix = format!("{variable}=");
     let mut pid = std::process::id();
