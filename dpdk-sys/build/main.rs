@@ -77,9 +77,9 @@ fn link_shim(dpdk: &Dpdk, out: &Path) -> Result<(), Box<dyn Error>> {
     }
     let objects = build.try_compile_intermediates()?;
     // Undefined symbols must be found now, not when the library is loaded.
-    let mut link = build.try_get_compiler()?.to_command();
-    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
     let compiler = build.try_get_compiler()?;
+    let mut link = compiler.to_command();
+    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,now", "-o"]).arg(out.join("liblinerate_dpdk.so")).args(objects);
     link.args(dpdk.link_arguments().iter().filter(|argument| is_there(&compiler, argument)));
     // pthread is a library of its own before glibc 2.34 (Ubuntu 20.04).
     link.arg("-lpthread");

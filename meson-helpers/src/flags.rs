@@ -18,7 +18,6 @@ pub struct Dpdk {
     cflags: Vec<String>,
     linkage: Linkage,
     link_arguments: Vec<String>,
-    search: Search,
 }
 
 /// Why there is no DPDK to build with, and how to get one.
@@ -66,7 +65,7 @@ pub enum FindError {
         /// What builds.
         host: String,
     },
-    /// Some libraries are there in one form only, and others in the other.
+    /// Some libraries are there only as static ones, and others only as shared ones.
     #[error(
         "the libraries of DPDK in {} are a mix: {} only static (.a), {} only shared (.so). Two copies of EAL in one program do not work: install one \
          complete DPDK there, all shared or all static",
@@ -101,12 +100,12 @@ impl Dpdk {
     pub fn find() -> Result<Self, FindError> {
         refuse_other_machine()?;
         let search = Search::run(&Places::of_environment());
-        let Some(taken) = search.taken.clone() else { return Err(FindError::NotFound { search: Box::new(search) }) };
-        let ask = |arguments: &[&str]| ask(&taken, arguments);
+        let Some(taken) = &search.taken else { return Err(FindError::NotFound { search: Box::new(search) }) };
+        let ask = |arguments: &[&str]| ask(taken, arguments);
         ask(&["--print-errors", "--exists", "libdpdk"])?;
         let version = ask(&["--modversion", "libdpdk"])?.trim().to_owned();
         let cflags = split_flags(&ask(&["--cflags", "libdpdk"])?);
-        let linkage = wanted_form(&taken, env::var("LINERATE_DPDK_LINK").ok().as_deref())?;
+        let linkage = wanted_form(taken, env::var("LINERATE_DPDK_LINK").ok().as_deref())?;
         let libs = match linkage {
             Linkage::Shared => ask(&["--libs", "libdpdk"])?,
             Linkage::Static => ask(&["--static", "--libs", "libdpdk"])?,
@@ -117,7 +116,7 @@ impl Dpdk {
             Linkage::Shared => shared_arguments(&libs),
             Linkage::Static => static_arguments(libs),
         };
-        Ok(Dpdk { version, cflags, linkage, link_arguments, search })
+        Ok(Dpdk { version, cflags, linkage, link_arguments })
     }
 
     /// The version, such as `22.11.11`.
@@ -139,19 +138,12 @@ impl Dpdk {
     pub fn link_arguments(&self) -> &[String] {
         &self.link_arguments
     }
-
-    /// Why this DPDK, and which others there are.
-    pub fn search(&self) -> &Search {
-        &self.search
-    }
 }
 
 /// Tells Cargo when to look again. For a build script, before [`Dpdk::find`], so that it also looks again after a failure.
 pub fn print_rerun_lines() {
-    let own = ["LINERATE_DPDK", "LINERATE_DPDK_LINK"];
-    for variable in
-        ["PKG_CONFIG", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR", "PKG_CONFIG_ALLOW_CROSS"].iter().chain(&own)
-    {
+    let of_pkg_config = ["PKG_CONFIG", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR", "PKG_CONFIG_ALLOW_CROSS"];
+    for variable in of_pkg_config.iter().chain(&["LINERATE_DPDK", "LINERATE_DPDK_LINK"]) {
         println!("cargo::rerun-if-env-changed={variable}");
     }
 }
@@ -165,7 +157,7 @@ fn refuse_other_machine() -> Result<(), FindError> {
     if processor(&target) == processor(&host) || allowed { Ok(()) } else { Err(FindError::OtherMachine { target, host }) }
 }
 
-/// Asks pkg-config, which is made to look at the DPDK that was taken first.
+/// Asks pkg-config. It looks in the directory of the DPDK that was taken before all others.
 fn ask(taken: &Installation, arguments: &[&str]) -> Result<String, FindError> {
     let program = search::pkg_config_program();
     let path = env::var_os("PKG_CONFIG_PATH").unwrap_or_default();
@@ -232,8 +224,7 @@ fn shared_arguments(flags: &[String]) -> Vec<String> {
     let directories: Vec<&str> = flags.iter().filter_map(|flag| flag.strip_prefix("-L")).collect();
     let mut arguments = vec![if directories.is_empty() { "-Wl,--as-needed" } else { "-Wl,--no-as-needed" }.to_owned()];
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let own = directories.clone();
-    for directory in directories {
+    for &directory in &directories {
         if seen.insert(directory) {
             // RUNPATH: LD_LIBRARY_PATH comes first.
             arguments.extend([format!("-L{directory}"), format!("-Wl,--enable-new-dtags,-rpath,{directory}")]);
@@ -244,7 +235,7 @@ fn shared_arguments(flags: &[String]) -> Vec<String> {
             arguments.push(flag.clone());
         }
     }
-    arguments.extend(own.iter().flat_map(|directory| shared_by_drivers(Path::new(directory))));
+    arguments.extend(directories.iter().flat_map(|directory| shared_by_drivers(Path::new(directory))));
     arguments
 }
 

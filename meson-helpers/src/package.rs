@@ -73,7 +73,7 @@ impl SourcePackage {
         Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
     }
 
-    /// Fetches and unpacks it, with the distribution's patches; gives back the tree. apt's own state stays as it is.
+    /// Fetches and unpacks it, with the distribution's patches, and returns the path of the tree. apt's own state does not change.
     pub fn unpack(&self, into: &Path) -> Result<PathBuf, PackageError> {
         let failed = |said: String| PackageError::Failed { name: self.name.clone(), version: self.version.clone(), said };
         let state = into.join("apt");

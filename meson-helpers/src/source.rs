@@ -86,7 +86,7 @@ pub enum BuildError {
     },
 }
 
-/// Libraries that neither linerate nor a network driver needs. DPDK keeps those that it does not do without.
+/// Libraries that neither linerate nor a network driver needs. DPDK builds those that are mandatory all the same.
 const LIBRARIES_LEFT_OUT: &str =
     "bitratestats,flow_classify,gpudev,graph,jobstats,kni,latencystats,metrics,node,pdump,pipeline,port,power,table";
 
@@ -109,8 +109,8 @@ impl SourceTree {
         SourceTree::open(into)
     }
 
-    /// Configures, builds and installs it, in both forms; gives back the directory for PKG_CONFIG_PATH.
-    pub fn build(&self, options: &BuildOptions) -> Result<PathBuf, BuildError> {
+    /// Configures, builds and installs it, as shared and as static libraries.
+    pub fn build(&self, options: &BuildOptions) -> Result<(), BuildError> {
         refuse_world_writable(&options.prefix)?;
         let build = self.root.join(format!("build-{}", options.platform));
         for command in self.commands(options, &build)? {
@@ -120,7 +120,7 @@ impl SourceTree {
         if !missing.is_empty() {
             return Err(BuildError::DriversMissing { drivers: missing, log: build.join("meson-logs/meson-log.txt") });
         }
-        Ok(options.prefix.join("lib/pkgconfig"))
+        Ok(())
     }
 
     fn commands(&self, options: &BuildOptions, build: &Path) -> Result<[Command; 2], BuildError> {

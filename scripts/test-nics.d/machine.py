@@ -14,7 +14,7 @@ SHARE = Path("/share")
 LINERATE = shutil.copy(SHARE / "linerate", "/tmp/linerate")
 PCI = Path("/sys/bus/pci/devices")
 
-# The console shows where a task is that the kernel does not get on with.
+# With these, the console shows the stack of a task that hangs in the kernel.
 Path("/proc/sys/kernel/printk").write_text("7")
 Path("/proc/sys/kernel/hung_task_timeout_secs").write_text("60")
 
@@ -76,7 +76,7 @@ def last_json(text):
 class Role:
     """One linerate process on one port."""
 
-    # Those that run, so that a case that fails leaves none behind.
+    # The roles that run now. They are ended after each case, also if it fails.
     running = []
 
     def __init__(self, role, port, *arguments):
@@ -131,5 +131,5 @@ def refused(*arguments, limit=120):
     log("$ linerate " + " ".join(str(argument) for argument in arguments))
     ran = subprocess.run([LINERATE, *[str(argument) for argument in arguments]], capture_output=True, text=True, timeout=limit)
     log(ran.stderr[-2000:])
-    # Warnings, such as those about the emulated processor's clock, are no part of the refusal.
+    # Warnings, such as those about the emulated processor's clock, are not part of the refusal.
     return ran.returncode, [line for line in ran.stderr.splitlines() if line.strip() and not line.strip().startswith("WARN")]

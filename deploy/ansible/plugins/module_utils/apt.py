@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-# No question, no package beyond what is needed, none removed, and no wait for another apt without an end.
+# No questions, no recommended packages, and at most 300 s of waiting for another apt.
 QUIET = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 

@@ -31,6 +31,14 @@ class State:
         if version != VERSION:
             raise ValueError(f"{path}: written by another version of this collection ({version}): undo with that version")
 
+    @classmethod
+    def of(cls, module) -> State:
+        """The changes in the parameter `state_file`. The module fails if that file cannot be used."""
+        try:
+            return cls(module.params["state_file"])
+        except ValueError as error:
+            module.fail_json(msg=str(error))
+
     def find(self, **keys: object) -> dict | None:
         """The change with these values."""
         return next((change for change in self.changes if all(change.get(key) == value for key, value in keys.items())), None)
@@ -41,7 +49,7 @@ class State:
         self.save()
 
     def save(self) -> None:
-        """Writes beside and renames, so that the file is whole at any moment."""
+        """Writes beside and renames, so that the file is complete at any moment."""
         folder = os.path.dirname(self.path)
         self.changes[:0] = [change for change in missing_folders(folder) if self.find(**change) is None]
         os.makedirs(folder, exist_ok=True)

@@ -56,10 +56,7 @@ def main() -> None:
     )
     count, size = module.params["count"], module.params["size_kib"]
     file = f"/sys/kernel/mm/hugepages/hugepages-{size}kB/nr_hugepages"
-    try:
-        state = State(module.params["state_file"])
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    state = State.of(module)
     text = read_text(file)
     if text is None:
         module.fail_json(msg=f"{file}: this kernel has no huge pages of {size} KiB")

@@ -62,10 +62,7 @@ def main() -> None:
         module.exit_json(changed=False, installed=[])
     if module.get_bin_path("apt-get") is None:
         module.fail_json(msg="this host has no apt-get: install the packages by hand, and set linerate_packages: []", names=names)
-    try:
-        state = State(module.params["state_file"])
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    state = State.of(module)
     apt = Apt(module)
     before = apt.installed()
     wanted = [name for name in names if name not in before]

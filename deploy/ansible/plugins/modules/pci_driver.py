@@ -77,10 +77,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     driver = module.params["driver"]
-    try:
-        state = State(module.params["state_file"])
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    state = State.of(module)
     devices = [PciDevice(address) for address in module.params["devices"]]
     used = in_use(module) if devices else {}
     # All are checked before one is bound.

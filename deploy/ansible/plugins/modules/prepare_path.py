@@ -53,17 +53,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path, kind, state_file = os.path.normpath(module.params["path"]), module.params["kind"], module.params["state_file"]
-    try:
-        state = State(state_file)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    path, kind = os.path.normpath(module.params["path"]), module.params["kind"]
+    state = State.of(module)
     folders = [change for change in missing_folders(path if kind == "folder" else os.path.dirname(path)) if state.find(**change) is None]
     change = None
     if kind == "file" and state.find(kind="file", path=path) is None:
         change = {"kind": "file", "path": path, "backup": None}
         if os.path.exists(path):
-            change["backup"] = os.path.join(os.path.dirname(state_file), f"before-{len(state.changes)}-{os.path.basename(path)}")
+            change["backup"] = os.path.join(os.path.dirname(state.path), f"before-{len(state.changes)}-{os.path.basename(path)}")
     elif kind == "tree" and not os.path.isdir(path) and state.find(kind="tree", path=path) is None:
         change = {"kind": "tree", "path": path}
     made = path if kind in ("folder", "tree") else os.path.dirname(path)

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: undo
 short_description: Undo all changes of a state file, the last one first, and remove the file
 description:
-  - What was changed by someone else since, or is needed by something else, is kept and returned in C(kept).
+  - What someone else changed since, or something else needs, is kept and returned in C(kept).
 author: linerate
 options:
   state_file:
@@ -138,7 +138,7 @@ class Undo:
         apt = Apt(self.module)
         installed = apt.installed()
         names = [name for name in names if name in installed]
-        # A package that others need by now stays, and so does what it needs itself.
+        # A package that others need now is kept, and so are its own dependencies.
         gone = {name: apt.would_purge([name]) for name in names}
         needed = [name for name in names if gone[name] - set(names)]
         self.kept.extend(f"package {name}: needed by {', '.join(sorted(gone[name] - set(names)))}" for name in needed)
@@ -151,22 +151,18 @@ class Undo:
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"state_file": {"type": "path", "required": True}}, supports_check_mode=True)
-    path = module.params["state_file"]
-    try:
-        state = State(path)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    state = State.of(module)
     undo = Undo(module)
     if state.existed:
         try:
             undo.all(state.changes)
             if undo.doing:
-                os.remove(path)
+                os.remove(state.path)
             undo.folders(state.changes)
         except Exception as error:
             if undo.doing:
                 state.save()
-            module.fail_json(msg=f"{type(error).__name__}: {error}; {path} still has all changes", undone=undo.undone, kept=undo.kept)
+            module.fail_json(msg=f"{type(error).__name__}: {error}; {state.path} still has all changes", undone=undo.undone, kept=undo.kept)
     module.exit_json(changed=bool(undo.undone), undone=undo.undone, kept=undo.kept)
 
 
