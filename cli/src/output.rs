@@ -34,8 +34,8 @@ pub fn write_error(text: Arguments) {
     let _ = io::stderr().lock().write_all(printable(&text.to_string()).as_bytes());
 }
 
-/// The text without characters that a terminal obeys: errors of other machines, and names and reasons in other people's run directories, are a
-/// part of what is printed.
+/// The text with each control character replaced. It may contain errors of other machines, and names and reasons from other people's run
+/// directories, and these must not control the terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     match text.contains(obeyed) {

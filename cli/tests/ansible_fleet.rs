@@ -8,14 +8,13 @@ mod program;
 mod python;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use program::host::{Host, Keys, Namespace};
 use program::veth::ip;
-use program::{errors, json, linerate, wait_for};
+use program::{errors, executable, json, linerate, wait_for};
 use serde_json::Value;
 
 /// What the links of the testbeds carry, in Mbit/s: one has half.
@@ -84,7 +83,7 @@ fn devices_are_bound_and_put_back() {
     assert!(errors(&output).contains("Ran 3 tests"), "{}", errors(&output));
 }
 
-/// A package that someone needs by now, a folder that someone uses, and a state file that is none.
+/// A package that another package needs now, a folder that someone else uses, and a file that is not a state file.
 const CHANGED_BY_OTHERS: &str = r#"
 - hosts: localhost
   connection: local
@@ -207,8 +206,7 @@ impl Fleet {
         // linerate starts ssh as a user does: with the user's own settings, which are these here.
         let ssh = self.path("bin/ssh");
         fs::create_dir_all(self.path("bin")).unwrap();
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", self.keys.config().display())).unwrap();
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", self.keys.config().display()));
         package(self.folder.path(), "linerate", "Depends: iperf3\n", Some(&program));
         let huge_pages = huge_pages() + 4;
         let program = program.display();

@@ -6,13 +6,8 @@
 
 mod program;
 
-use std::sync::{Mutex, PoisonError};
-
 use program::sshd::{Bed, DATA};
-use program::{errors, json, records};
-
-/// One test at a time: their poll loops would share the CPUs.
-static ALONE: Mutex<()> = Mutex::new(());
+use program::{errors, executable, json, records};
 
 const STREAM: &str = "stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"";
 const PING_PONG: &str = "stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nduration = \"1s\"";
@@ -21,7 +16,6 @@ const MRR: &str = "stack = \"dpdk\"\nmethod = \"mrr\"\nduration = \"300ms\"";
 
 #[test]
 fn dpdk_and_the_kernel_are_measured_between_machines_that_only_ssh_reaches() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let bed = Bed::up("whole");
     let testbed = bed.testbed("");
     let file = testbed.display().to_string();
@@ -68,7 +62,6 @@ fn dpdk_and_the_kernel_are_measured_between_machines_that_only_ssh_reaches() {
 /// Twelve measurements over ssh beside the same twelve between the same namespaces without it.
 #[test]
 fn ssh_takes_one_login_for_each_endpoint_and_its_cost_is_printed() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let bed = Bed::up("overhead");
     let plan = bed.plan(&[STREAM, PING_PONG, ROUND_TRIPS]);
     let text = std::fs::read_to_string(&plan).unwrap();
@@ -101,7 +94,6 @@ fn ssh_takes_one_login_for_each_endpoint_and_its_cost_is_printed() {
 
 #[test]
 fn the_ports_of_each_endpoint_are_listed_and_missing_lines_are_drafted() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let bed = Bed::up("ports");
     let program = env!("CARGO_BIN_EXE_linerate");
     let testbed = bed.testbed_with(|machine| {
@@ -123,9 +115,8 @@ fn the_ports_of_each_endpoint_are_listed_and_missing_lines_are_drafted() {
 
 #[test]
 fn an_endpoint_in_a_container_is_reached_through_its_engine() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let bed = Bed::up("container");
-    // An engine that knows two containers, which are the two machines, and hands them the command as `podman exec` does.
+    // A program that runs commands at the two machines as `podman exec` does in containers.
     let folder = bed.path("engines");
     std::fs::create_dir(&folder).unwrap();
     let script = format!(
@@ -133,8 +124,7 @@ fn an_endpoint_in_a_container_is_reached_through_its_engine() {
         bed.a.namespace, bed.b.namespace
     );
     let engine = folder.join("podman");
-    std::fs::write(&engine, script).unwrap();
-    std::fs::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    executable(&engine, script);
     let program = env!("CARGO_BIN_EXE_linerate");
     let testbed = bed.testbed_with(|machine| {
         format!(

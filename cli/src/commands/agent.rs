@@ -21,7 +21,7 @@ pub fn run(_: &AgentArgs) -> Result<ExitCode, CommandError> {
     // Drivers may print to standard output at any time. They get standard error instead, so that only the protocol uses the pipe.
     let pipe = nix::unistd::dup(std::io::stdout())?;
     nix::unistd::dup2_stdout(std::io::stderr())?;
-    // A driver that hangs must not keep the port for ever: the kernel closes it with the process.
+    // A driver that hangs must not keep the port open: when this process exits, the kernel closes it.
     testbed::agent::serve(BufReader::new(std::io::stdin()), File::from(pipe), || std::process::exit(1))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,6 @@ use testbed::plan::Plan;
 use testbed::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
 use testbed::topology::Testbed;
 
-use super::endpoints::{self, describe_check};
 use super::{CommandError, Format};
 
 /// Check this machine, or the endpoints of a testbed, for settings that distort measurements, and print the command that fixes each
@@ -84,46 +83,72 @@ fn check_endpoints(args: &DoctorArgs, file: &Path) -> Result<ExitCode, CommandEr
     let (mut agents, unreachable) = EndpointAgents::start(&testbed, &interrupted);
     let mut places = check_testbed(&testbed, plan.as_ref(), &mut agents, &unreachable, &interrupted);
     agents.end();
-    let worst = endpoints::worst(&places);
+    let worst = worst(places.iter().flat_map(|place| &place.checks));
     for place in &mut places {
         place.checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);
     }
     places.retain(|place| !place.checks.is_empty());
     let diagnosis = TestbedDiagnosis { worst, places };
     Format::of(args.json).print(&diagnosis, || {
-        let describe = |place: &PlaceChecks| {
-            let mut sorted: Vec<&Check> = place.checks.iter().collect();
-            sorted.sort_by_key(|check| check.severity);
-            let lines: Vec<String> = sorted.into_iter().map(describe_check).collect();
-            format!("{}\n{}\n", place.place, lines.join("\n"))
-        };
+        let describe = |place: &PlaceChecks| format!("{}\n{}\n", place.place, lines(&place.checks).join("\n"));
         let mut text: Vec<String> = diagnosis.places.iter().map(describe).collect();
         text.push(summary(diagnosis.places.iter().flat_map(|place| &place.checks)));
         text.join("\n")
     })?;
-    Ok(if worst == CheckLevel::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(exit_code(worst))
 }
 
 fn check_here(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
     let dpdk = Dataplane::version().map(|version| version.running).map_err(|error| error.to_string());
     let planned = PlannedRun { dpdk: Some(dpdk), runs: args.out.clone(), ..PlannedRun::default() };
     let mut checks = preflight::check(&Machine::here(), &planned);
-    let worst = checks.iter().map(|check| check.severity).max().unwrap_or(CheckLevel::Ok);
+    let worst = worst(&checks);
     checks.retain(|check| !args.quiet || check.severity != CheckLevel::Ok);
     let diagnosis = Diagnosis { worst, checks };
     Format::of(args.json).print(&diagnosis, || diagnosis.describe())?;
-    Ok(if worst == CheckLevel::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(exit_code(worst))
 }
 
 impl Diagnosis {
-    /// The most severe checks come last, where a terminal shows them.
     fn describe(&self) -> String {
-        let mut sorted: Vec<&Check> = self.checks.iter().collect();
-        sorted.sort_by_key(|check| check.severity);
-        let mut lines: Vec<String> = sorted.into_iter().map(describe_check).collect();
+        let mut lines = lines(&self.checks);
         lines.push(format!("\n{}", summary(&self.checks)));
         lines.join("\n")
     }
+}
+
+/// The highest severity.
+fn worst<'a>(checks: impl IntoIterator<Item = &'a Check>) -> CheckLevel {
+    checks.into_iter().map(|check| check.severity).max().unwrap_or(CheckLevel::Ok)
+}
+
+fn exit_code(worst: CheckLevel) -> ExitCode {
+    if worst == CheckLevel::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The most severe checks come last, where a terminal shows them.
+fn lines(checks: &[Check]) -> Vec<String> {
+    let mut sorted: Vec<&Check> = checks.iter().collect();
+    sorted.sort_by_key(|check| check.severity);
+    sorted.into_iter().map(describe_check).collect()
+}
+
+/// A check as text: the level, what was seen, why it matters, and the command that fixes it.
+fn describe_check(check: &Check) -> String {
+    let mark = match check.severity {
+        CheckLevel::Ok => "ok",
+        CheckLevel::Note => "note",
+        CheckLevel::Warning => "warning",
+        CheckLevel::Problem => "problem",
+    };
+    let mut text = format!("{mark:<8} {}: {}", check.subject, check.seen);
+    if !check.why.is_empty() {
+        text.push_str(&format!("\n         {}", check.why));
+    }
+    if let Some(command) = &check.fix {
+        text.push_str(&format!("\n         > {command}"));
+    }
+    text
 }
 
 fn summary<'a>(checks: impl IntoIterator<Item = &'a Check>) -> String {

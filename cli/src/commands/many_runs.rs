@@ -27,9 +27,15 @@ pub struct ManyRunsArgs {
 }
 
 impl ManyRunsArgs {
-    /// The runs in the directories, at least one.
+    /// The runs in the directories, at least one. The error says why others were skipped.
     pub fn read(&self) -> Result<Runs, CommandError> {
-        read(&self.directories)
+        let runs = Runs::read(&self.directories)?;
+        if !runs.runs.is_empty() {
+            return Ok(runs);
+        }
+        let skipped: Vec<String> = runs.skipped.iter().map(|s| format!("{}: {}", s.directory.display(), s.why)).collect();
+        let why = if skipped.is_empty() { "the directories are empty".to_owned() } else { skipped.join("; ") };
+        Err(CommandError::new(format!("no run to read: {why}; give run directories, or a directory that contains run directories")))
     }
 
     /// Writes the page, where it was asked for. `render` gets its title and its directory.
@@ -50,15 +56,4 @@ impl ManyRunsArgs {
             println!("{}", page.display());
         }
     }
-}
-
-/// The runs in these directories, at least one. The error says why others were skipped.
-pub fn read(directories: &[PathBuf]) -> Result<Runs, CommandError> {
-    let runs = Runs::read(directories)?;
-    if !runs.runs.is_empty() {
-        return Ok(runs);
-    }
-    let skipped: Vec<String> = runs.skipped.iter().map(|s| format!("{}: {}", s.directory.display(), s.why)).collect();
-    let why = if skipped.is_empty() { "the directories are empty".to_owned() } else { skipped.join("; ") };
-    Err(CommandError::new(format!("no run to read: {why}; give run directories, or a directory that contains run directories")))
 }

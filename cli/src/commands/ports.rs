@@ -13,7 +13,7 @@ use testbed::inventory::{Interface, Inventory, PciPort, Readiness, Subfunction};
 use testbed::process::{self, CommandSpec};
 use testbed::topology::{Endpoint, Testbed};
 
-use super::{CommandError, Format};
+use super::{CommandError, Format, endpoints};
 
 /// List the ports of this machine, or of the endpoints of a testbed, with the devargs that `--port` accepts
 #[derive(Debug, Args)]
@@ -32,8 +32,8 @@ DEVARGS
 
 This command opens, binds and changes nothing. Without root it may list less.
 
-With --testbed, it lists the ports of every endpoint of the file, and drafts the
-lines that an endpoint of the file does not have.
+With --testbed, it lists the ports of every endpoint of the file, and suggests
+lines for the keys that an endpoint does not have.
 
 EXAMPLES
   sudo linerate ports
@@ -73,12 +73,8 @@ struct EndpointPorts {
 
 fn of_testbed(file: &Path, json: bool) -> Result<ExitCode, CommandError> {
     let testbed = Testbed::read(file)?;
-    let listed: Vec<EndpointPorts> = std::thread::scope(|scope| {
-        let asked: Vec<_> = testbed.endpoints.iter().map(|endpoint| (endpoint, scope.spawn(move || ask(endpoint)))).collect();
-        let joined =
-            asked.into_iter().map(|(endpoint, answer)| (endpoint, answer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
-        joined.map(|(endpoint, answer)| ports_of(endpoint, answer)).collect()
-    });
+    let asked = endpoints::at_each(&testbed, ask);
+    let listed: Vec<EndpointPorts> = asked.into_iter().map(|(endpoint, answer)| ports_of(endpoint, answer)).collect();
     let complete = listed.iter().all(|endpoint| endpoint.error.is_none());
     Format::of(json).print(&listed, || listed.iter().map(describe_endpoint).collect::<Vec<_>>().join("\n"))?;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -145,7 +141,7 @@ fn describe_endpoint(listed: &EndpointPorts) -> String {
         }
     }
     if !listed.draft.is_empty() {
-        let _ = writeln!(text, "  the file has no such line; choose of these:");
+        let _ = writeln!(text, "  the endpoint has no such key in the file; choose from these lines:");
         listed.draft.iter().for_each(|line| {
             let _ = writeln!(text, "    {line}");
         });

@@ -14,7 +14,6 @@ fn finished(bed: &Bed, out: &str) {
 
 #[test]
 fn a_second_controller_is_refused_and_names_the_first() {
-    let _alone = alone();
     let bed = Bed::up("second");
     let first = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "first");
     wait_for_records(&first, &bed, "first", 1);
@@ -29,7 +28,6 @@ fn a_second_controller_is_refused_and_names_the_first() {
 
 #[test]
 fn a_directory_is_continued_by_one_process_at_a_time() {
-    let _alone = alone();
     let bed = Bed::up("resumes");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -60,7 +58,6 @@ fn local(bed: &Bed) -> std::path::PathBuf {
 
 #[test]
 fn a_changed_plan_and_a_changed_testbed_are_refused_with_the_difference_and_a_corrected_way_is_taken() {
-    let _alone = alone();
     let bed = Bed::up("changed");
     finished(&bed, "out");
     let plan = bed.path("out/plan.toml");
@@ -92,7 +89,6 @@ fn a_changed_plan_and_a_changed_testbed_are_refused_with_the_difference_and_a_co
 
 #[test]
 fn a_wrong_program_is_corrected_when_the_run_is_continued() {
-    let _alone = alone();
     let bed = Bed::up("corrected");
     let wrong = with_program_at_b(&bed, Path::new("/nonexistent/linerate"));
     let output = bed.run(&wrong, &bed.plan(&[PING_PONG]), "out").output().unwrap();
@@ -106,7 +102,6 @@ fn a_wrong_program_is_corrected_when_the_run_is_continued() {
 
 #[test]
 fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued() {
-    let _alone = alone();
     let bed = Bed::up("full");
     let disk = bed.path("disk");
     fs::create_dir(&disk).unwrap();
@@ -128,7 +123,6 @@ fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued
 
 #[test]
 fn a_damaged_line_costs_itself_and_is_measured_again() {
-    let _alone = alone();
     let bed = Bed::up("damaged");
     finished(&bed, "out");
     let file = bed.path("out/results.jsonl");
@@ -151,7 +145,6 @@ fn a_damaged_line_costs_itself_and_is_measured_again() {
 
 #[test]
 fn another_users_directory_is_not_executed_without_a_question() {
-    let _alone = alone();
     let bed = Bed::up("foreign");
     finished(&bed, "out");
     for file in ["out", "out/plan.toml", "out/testbed.toml"] {

@@ -1,18 +1,14 @@
-//! An endpoint that is not what it says: agents that send what no agent sends.
+//! Hostile endpoints: agents that send what an agent of linerate never sends.
 
 use super::*;
 
 /// A program that greets as linerate does, then sends what a test wants.
-fn hostile(bed: &Bed, name: &str, then: &str) -> std::path::PathBuf {
-    let file = bed.path(name);
-    let greeting = format!("{} agent < /dev/null | head -n 1", env!("CARGO_BIN_EXE_linerate"));
-    executable(&file, format!("#!/bin/sh\n{greeting}\n{then}\n"));
-    file
+fn hostile(bed: &Bed, name: &str, then: &str) -> PathBuf {
+    script(bed, name, &format!("{} agent < /dev/null | head -n 1\n{then}", env!("CARGO_BIN_EXE_linerate")))
 }
 
 #[test]
 fn an_agent_that_sends_endless_lines_wrong_types_or_escape_sequences_is_an_error_in_one_line() {
-    let _alone = alone();
     let bed = Bed::up("hostile");
     let plan = bed.plan(&[PING_PONG]);
     let cases = [
@@ -32,10 +28,8 @@ fn an_agent_that_sends_endless_lines_wrong_types_or_escape_sequences_is_an_error
 
 #[test]
 fn a_login_that_prints_without_end_is_given_up() {
-    let _alone = alone();
     let bed = Bed::up("chatter");
-    let chatter = bed.path("chatter");
-    executable(&chatter, "#!/bin/sh\nexec yes 'Welcome'\n");
+    let chatter = script(&bed, "chatter", "exec yes 'Welcome'");
     let output = bed.run(&with_program_at_b(&bed, &chatter), &bed.plan(&[PING_PONG]), "out").output().unwrap();
     failure(&output, &["endpoint b-cpu", "no greeting of linerate", "it printed \"Welcome\""]);
     bed.is_clean_within_10_s();

@@ -1,12 +1,9 @@
 //! Logins that fail.
 
-use std::fs;
-
 use super::*;
 
 #[test]
 fn a_wrong_host_key_is_named_with_what_to_do() {
-    let _alone = alone();
     let bed = Bed::up("hostkey");
     // The known key of a is that of b.
     let known = fs::read_to_string(bed.path("known")).unwrap();
@@ -22,7 +19,6 @@ fn a_wrong_host_key_is_named_with_what_to_do() {
 
 #[test]
 fn a_refused_key_is_named_with_what_to_do() {
-    let _alone = alone();
     let bed = Bed::up("refused");
     bed.write_ssh_config("stranger", "known");
     let output = bed
@@ -41,14 +37,12 @@ fn a_refused_key_is_named_with_what_to_do() {
 
 #[test]
 fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
-    let _alone = alone();
     let bed = Bed::up("unreachable");
     let plan = bed.plan(&[STREAM]);
-    let text = fs::read_to_string(bed.testbed("")).unwrap();
     let at_b = |from: &str, to: &str| {
-        fs::write(bed.path("testbed.toml"), text.replace(from, to)).unwrap();
+        let testbed = changed_testbed(&bed, |text| text.replace(from, to));
         let begin = std::time::Instant::now();
-        let output = bed.run(&bed.path("testbed.toml"), &plan, &format!("out-{}", begin.elapsed().as_nanos())).output().unwrap();
+        let output = bed.run(&testbed, &plan, &format!("out-{}", begin.elapsed().as_nanos())).output().unwrap();
         (output, begin.elapsed())
     };
     let host = format!("root@{}", bed.b.host);
@@ -56,7 +50,7 @@ fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
     failure(&output, &["endpoint b-cpu", "Connection refused", "(after ", "check the address"]);
     let (output, _) = at_b(&host, "root@lr-no-such-host.invalid");
     failure(&output, &["endpoint b-cpu", "lr-no-such-host.invalid"]);
-    // Dropped in silence: one attempt, as long as the user's ssh waits.
+    // Packets are dropped without an answer: one attempt, as long as the user's ssh waits.
     bed.b.link(program::sshd::MANAGEMENT, "down");
     let (output, took) = at_b("ssh_options = [", "ssh_options = [\"-o\", \"ConnectTimeout=3\", ");
     failure(&output, &["endpoint b-cpu", "check the address"]);
@@ -66,13 +60,9 @@ fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
 
 #[test]
 fn what_a_login_prints_is_skipped() {
-    let _alone = alone();
     let bed = Bed::up("banner");
-    let noisy = bed.path("noisy");
-    executable(
-        &noisy,
-        format!("#!/bin/sh\necho 'Welcome to the lab'\necho '{{\"motd\": 1}}'\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_linerate")),
-    );
+    let text = format!("echo 'Welcome to the lab'\necho '{{\"motd\": 1}}'\nexec {} \"$@\"", env!("CARGO_BIN_EXE_linerate"));
+    let noisy = script(&bed, "noisy", &text);
     let output = bed.run(&with_program_at_b(&bed, &noisy), &bed.plan(&[PING_PONG]), "out").output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     bed.is_clean_within_10_s();
@@ -80,7 +70,6 @@ fn what_a_login_prints_is_skipped() {
 
 #[test]
 fn become_runs_the_agent_as_another_user_and_says_when_that_needs_a_password() {
-    let _alone = alone();
     let bed = Bed::up("become");
     let plan = bed.plan(&[PING_PONG]);
     let testbed = bed.testbed("become = \"sudo -n\"");

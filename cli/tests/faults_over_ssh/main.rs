@@ -15,14 +15,12 @@ mod processes;
 mod programs;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use program::sshd::Bed;
-use program::{Background, errors, wait_for};
+use program::{Background, errors, executable, wait_for};
 
 /// For whatever must happen at some time: machines differ.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -35,13 +33,6 @@ const LONG_ROUND_TRIPS: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate 
 
 /// After [`LONG_ROUND_TRIPS`], which a plan may not have twice at one size.
 const ROUND_TRIPS_OF_128_B: &str = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"500ms\"\nsizes = [128]";
-
-/// One test at a time: poll loops of two would share the CPUs, and the limits of ten seconds are for a machine that does nothing else.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The one line of a command that failed. It has all these words and no character that a terminal obeys.
 fn failure(output: &Output, words: &[&str]) -> String {
@@ -60,18 +51,28 @@ fn program_there(bed: &Bed, name: &str, script: &str) {
     executable(&bed.programs.join(name), script);
 }
 
-fn executable(file: &Path, text: impl AsRef<[u8]>) {
-    fs::write(file, text).unwrap();
-    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+/// A shell script in the folder of the test.
+fn script(bed: &Bed, name: &str, text: &str) -> PathBuf {
+    let file = bed.path(name);
+    executable(&file, format!("#!/bin/sh\n{text}\n"));
+    file
+}
+
+/// The testbed with another text.
+fn changed_testbed(bed: &Bed, change: impl FnOnce(String) -> String) -> PathBuf {
+    let file = bed.testbed("");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, change(text)).unwrap();
+    file
 }
 
 /// A testbed whose b-cpu has another program.
-fn with_program_at_b(bed: &Bed, program: &Path) -> std::path::PathBuf {
-    let text = fs::read_to_string(bed.testbed("")).unwrap();
-    let (a, b) = text.rsplit_once("program = ").unwrap();
-    let rest = b.split_once('\n').unwrap().1;
-    fs::write(bed.path("testbed.toml"), format!("{a}program = \"{}\"\n{rest}", program.display())).unwrap();
-    bed.path("testbed.toml")
+fn with_program_at_b(bed: &Bed, program: &Path) -> PathBuf {
+    changed_testbed(bed, |text| {
+        let (a, b) = text.rsplit_once("program = ").unwrap();
+        let rest = b.split_once('\n').unwrap().1;
+        format!("{a}program = \"{}\"\n{rest}", program.display())
+    })
 }
 
 /// States of the records in a run directory, in order.

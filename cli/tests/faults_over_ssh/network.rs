@@ -13,7 +13,6 @@ fn cut_for(bed: &Bed, interface: &str, time: Duration) {
 
 #[test]
 fn a_management_link_that_is_cut_for_5_s_costs_nothing() {
-    let _alone = alone();
     let bed = Bed::up("cut5");
     for (measure, words, out) in [(LONG_ROUND_TRIPS, "linerate agent", "dpdk"), (LONG_STREAM, "iperf3 -s", "kernel")] {
         let running = bed.start(&bed.testbed(""), &bed.plan(&[measure]), out);
@@ -29,7 +28,6 @@ fn a_management_link_that_is_cut_for_5_s_costs_nothing() {
 
 #[test]
 fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continued_later() {
-    let _alone = alone();
     let bed = Bed::up("cut");
     let plan = bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]);
     let running = bed.start(&bed.testbed(""), &plan, "out");
@@ -54,7 +52,6 @@ fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continue
 
 #[test]
 fn a_data_link_that_goes_down_makes_records_invalid_or_failed_and_never_valid() {
-    let _alone = alone();
     let bed = Bed::up("datalink");
     for (measure, out) in [(LONG_STREAM, "kernel"), (LONG_ROUND_TRIPS, "dpdk")] {
         let running = bed.start(&bed.testbed(""), &bed.plan(&[measure]), out);
@@ -76,7 +73,6 @@ fn a_data_link_that_goes_down_makes_records_invalid_or_failed_and_never_valid() 
 
 #[test]
 fn a_port_with_the_default_route_is_refused_until_it_is_named() {
-    let _alone = alone();
     let bed = Bed::up("route");
     program::veth::ip(&["-n", &bed.a.namespace, "route", "add", "default", "via", &bed.b.address, "dev", DATA]);
     let output = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
@@ -92,23 +88,19 @@ fn a_port_with_the_default_route_is_refused_until_it_is_named() {
 
 #[test]
 fn a_port_with_the_ssh_session_is_refused() {
-    let _alone = alone();
     let bed = Bed::up("session");
-    let text = fs::read_to_string(bed.testbed("")).unwrap();
-    fs::write(bed.path("testbed.toml"), text.replacen(&format!("iface={DATA}"), &format!("iface={MANAGEMENT}"), 1)).unwrap();
-    let output = bed.run(&bed.path("testbed.toml"), &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
+    let testbed = changed_testbed(&bed, |text| text.replacen(&format!("iface={DATA}"), &format!("iface={MANAGEMENT}"), 1));
+    let output = bed.run(&testbed, &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
     failure(&output, &["endpoint a-cpu", "the current ssh session", MANAGEMENT, "--force"]);
     bed.is_clean_within_10_s();
 }
 
 #[test]
 fn kernel_traffic_by_another_interface_is_a_problem_and_forced_an_invalid_record() {
-    let _alone = alone();
     let bed = Bed::up("otherway");
-    let text = fs::read_to_string(bed.testbed("")).unwrap();
-    let wrong = text.replace(&format!("interface = \"{DATA}\""), &format!("interface = \"{MANAGEMENT}\""));
-    fs::write(bed.path("testbed.toml"), wrong).unwrap();
-    let run = |out: &str| bed.run(&bed.path("testbed.toml"), &bed.plan(&[PING_PONG]), out);
+    let interface = |name: &str| format!("interface = \"{name}\"");
+    let testbed = changed_testbed(&bed, |text| text.replace(&interface(DATA), &interface(MANAGEMENT)));
+    let run = |out: &str| bed.run(&testbed, &bed.plan(&[PING_PONG]), out);
     let refused = run("out").output().unwrap();
     let said = errors(&refused);
     assert!(!refused.status.success() && said.contains(&format!("on {DATA}, and not on {MANAGEMENT}")), "{said}");
@@ -123,14 +115,10 @@ fn kernel_traffic_by_another_interface_is_a_problem_and_forced_an_invalid_record
 
 #[test]
 fn a_clock_that_jumped_is_a_warning_and_the_records_have_the_time_of_this_machine() {
-    let _alone = alone();
     let bed = Bed::up("clock");
     // The endpoint's messages say another year.
-    let late = bed.path("late");
-    executable(
-        &late,
-        format!("#!/bin/sh\n{} \"$@\" | sed -u 's/\"time\":\"20[0-9][0-9]-/\"time\":\"2001-/'\n", env!("CARGO_BIN_EXE_linerate")),
-    );
+    let text = format!("{} \"$@\" | sed -u 's/\"time\":\"20[0-9][0-9]-/\"time\":\"2001-/'", env!("CARGO_BIN_EXE_linerate"));
+    let late = script(&bed, "late", &text);
     let output = bed.run(&with_program_at_b(&bed, &late), &bed.plan(&[PING_PONG]), "out").output().unwrap();
     let said = errors(&output);
     assert!(output.status.success() && said.contains("warning: b-cpu: clock: -"), "{said}");

@@ -22,7 +22,6 @@ fn port_agent(bed: &Bed) -> u32 {
 
 #[test]
 fn an_agent_that_is_killed_costs_one_record() {
-    let _alone = alone();
     let bed = Bed::up("killed");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]), "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -39,7 +38,6 @@ fn an_agent_that_is_killed_costs_one_record() {
 
 #[test]
 fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
-    let _alone = alone();
     let bed = Bed::up("stopped");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS]), "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -60,7 +58,6 @@ fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
 
 #[test]
 fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
-    let _alone = alone();
     let bed = Bed::up("hangs");
     let measure = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"4s\"";
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure, ROUND_TRIPS_OF_128_B]), "out");
@@ -80,7 +77,6 @@ fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
 
 #[test]
 fn an_endpoint_that_reboots_ends_the_run_with_its_name_and_the_run_is_continued() {
-    let _alone = alone();
     let mut bed = Bed::up("reboot");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -95,19 +91,24 @@ fn an_endpoint_that_reboots_ends_the_run_with_its_name_and_the_run_is_continued(
     bed.is_clean_within_10_s();
 }
 
-/// What is under way when the controller is ended: the words of a process at b.
+/// What is measured when the controller is ended, and the command line of a process that then runs at b.
 const UNDER_WAY: [(&str, &str); 2] = [(LONG_STREAM, "iperf3 -s"), (LONG_ROUND_TRIPS, "linerate agent")];
+
+/// A run with one record whose second measurement has started.
+fn under_way(bed: &Bed, (measure, words): (&str, &str), out: &str) -> Background {
+    let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure]), out);
+    wait_for_records(&running, bed, out, 1);
+    wait_for(words, LIMIT, || bed.b.process(words).is_some());
+    std::thread::sleep(Duration::from_secs(1));
+    running
+}
 
 #[test]
 fn a_controller_that_is_killed_leaves_nothing_anywhere() {
-    let _alone = alone();
     let bed = Bed::up("sigkill");
-    for (number, (measure, words)) in UNDER_WAY.into_iter().enumerate() {
+    for (number, measured) in UNDER_WAY.into_iter().enumerate() {
         let out = format!("out-{number}");
-        let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure]), &out);
-        wait_for_records(&running, &bed, &out, 1);
-        wait_for(words, LIMIT, || bed.b.process(words).is_some());
-        std::thread::sleep(Duration::from_secs(1));
+        let running = under_way(&bed, measured, &out);
         let controller = bed.controller_process().unwrap();
         signal(controller, Signal::SIGKILL);
         running.finish(LIMIT);
@@ -121,17 +122,13 @@ fn a_controller_that_is_killed_leaves_nothing_anywhere() {
 
 #[test]
 fn ctrl_c_and_the_end_of_the_terminal_end_everything_write_the_report_and_say_how_to_continue() {
-    let _alone = alone();
     // SAFETY: the default action of a signal calls no code. The started program would inherit that SIGHUP is ignored, as below nohup(1).
     unsafe { nix::sys::signal::signal(Signal::SIGHUP, nix::sys::signal::SigHandler::SigDfl) }.unwrap();
     let bed = Bed::up("ctrlc");
     for (number, signal_) in [Signal::SIGINT, Signal::SIGHUP].into_iter().enumerate() {
-        for (measure, words) in UNDER_WAY {
-            let out = format!("out-{number}-{}", words.len());
-            let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure]), &out);
-            wait_for_records(&running, &bed, &out, 1);
-            wait_for(words, LIMIT, || bed.b.process(words).is_some());
-            std::thread::sleep(Duration::from_secs(1));
+        for (second, measured) in UNDER_WAY.into_iter().enumerate() {
+            let out = format!("out-{number}-{second}");
+            let running = under_way(&bed, measured, &out);
             let begin = Instant::now();
             signal(bed.controller_process().unwrap(), signal_);
             let output = running.finish(LIMIT);

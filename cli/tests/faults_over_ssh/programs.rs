@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use program::records;
+use program::sshd::listens;
 
 #[test]
 fn a_program_that_is_not_linerate_or_another_build_is_named_with_the_remedy() {
-    let _alone = alone();
     let bed = Bed::up("program");
     let plan = bed.plan(&[STREAM]);
     let mut number = 0;
@@ -19,19 +19,13 @@ fn a_program_that_is_not_linerate_or_another_build_is_named_with_the_remedy() {
         &run(Path::new("/nonexistent/linerate")),
         &["endpoint b-cpu", "/nonexistent/linerate", "set `program`", "linerate testbed install"],
     );
-
-    let script = |name: &str, text: &str| {
-        let file = bed.path(name);
-        executable(&file, format!("#!/bin/sh\n{text}\n"));
-        file
-    };
-    let old = script("old", "echo '{\"protocol\":3,\"linerate\":\"0.1.0\",\"pid\":1}'; cat");
+    let old = script(&bed, "old", "echo '{\"protocol\":3,\"linerate\":\"0.1.0\",\"pid\":1}'; cat");
     failure(&run(&old), &["endpoint b-cpu", "not compatible", "protocol 3", "linerate testbed install"]);
-    let other_build = script("other", "echo '{\"protocol\":4,\"linerate\":\"0.1.0\",\"build\":\"00000000deadbeef\",\"pid\":1}'; cat");
+    let other_build = script(&bed, "other", "echo '{\"protocol\":4,\"linerate\":\"0.1.0\",\"build\":\"00000000deadbeef\",\"pid\":1}'; cat");
     failure(&run(&other_build), &["endpoint b-cpu", "build 00000000deadbeef", "linerate testbed install"]);
 
-    let library =
-        script("library", "echo \"$0: error while loading shared libraries: libnuma.so.1: cannot open shared object file\" >&2; exit 127");
+    let text = "echo \"$0: error while loading shared libraries: libnuma.so.1: cannot open shared object file\" >&2; exit 127";
+    let library = script(&bed, "library", text);
     failure(&run(&library), &["endpoint b-cpu", "libnuma.so.1 is missing there", "libnuma1"]);
 
     // A header of a program for another processor.
@@ -46,10 +40,8 @@ fn a_program_that_is_not_linerate_or_another_build_is_named_with_the_remedy() {
 
 #[test]
 fn a_program_that_never_greets_is_ended() {
-    let _alone = alone();
     let bed = Bed::up("silent");
-    let silent = bed.path("silent");
-    executable(&silent, "#!/bin/sh\ntrap '' TERM HUP\nexec sleep 600\n");
+    let silent = script(&bed, "silent", "trap '' TERM HUP\nexec sleep 600");
     let output = bed.run(&with_program_at_b(&bed, &silent), &bed.plan(&[STREAM]), "out").output().unwrap();
     failure(&output, &["endpoint b-cpu", "no greeting of linerate came within 20 s", "`program`"]);
     bed.is_clean_within_10_s();
@@ -57,7 +49,6 @@ fn a_program_that_never_greets_is_ended() {
 
 #[test]
 fn a_missing_tool_stops_the_run_before_anything_is_measured() {
-    let _alone = alone();
     let bed = Bed::up_without("tool", "/usr/bin/iperf3");
     let output = bed.run(&bed.testbed(""), &bed.plan(&[STREAM]), "out").output().unwrap();
     failure_of_both(&output, &["iperf3: not installed", "install iperf3", "--force"]);
@@ -86,7 +77,6 @@ fn failure_of_both(output: &Output, words: &[&str]) {
 
 #[test]
 fn a_tool_that_fails_with_status_0_or_hangs_makes_a_failed_record_and_the_run_goes_on() {
-    let _alone = alone();
     let bed = Bed::up("status0");
     let plan = bed.plan(&[STREAM, PING_PONG]);
     let client = |text: &str| {
@@ -109,10 +99,9 @@ fn a_tool_that_fails_with_status_0_or_hangs_makes_a_failed_record_and_the_run_go
 
 #[test]
 fn a_server_that_still_listens_stops_the_run_and_is_never_measured() {
-    let _alone = alone();
     let bed = Bed::up("listens");
     let mut other = bed.b.command(&["iperf3", "-s", "-p", "15201"]).stdout(Stdio::null()).spawn().unwrap();
-    wait_for("the other server", LIMIT, || !bed.b.command(&["ss", "-Hlnt", "sport = :15201"]).output().unwrap().stdout.is_empty());
+    wait_for("the other server", LIMIT, || listens(&bed.b.namespace, 15_201));
     let plan = bed.plan(&[STREAM]);
     let output = bed.run(&bed.testbed(""), &plan, "out").output().unwrap();
     failure(&output, &["b-cpu", "port 15201", "ss -lntp", "--force"]);
@@ -132,7 +121,6 @@ fn a_server_that_still_listens_stops_the_run_and_is_never_measured() {
 
 #[test]
 fn install_copies_the_program_finds_it_there_and_keeps_the_old_one_on_a_full_disk() {
-    let _alone = alone();
     // No room for the program: the old one stays. Mounted first, so that the machines see it.
     let small = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(small.path()).status().unwrap();
@@ -141,8 +129,7 @@ fn install_copies_the_program_finds_it_there_and_keeps_the_old_one_on_a_full_dis
     let file = bed.path("testbed.toml").display().to_string();
     let programs_in = |place: &Path| {
         let program = place.join("bin/linerate");
-        let text = fs::read_to_string(bed.testbed("")).unwrap();
-        fs::write(&file, text.replace(env!("CARGO_BIN_EXE_linerate"), &program.display().to_string())).unwrap();
+        changed_testbed(&bed, |text| text.replace(env!("CARGO_BIN_EXE_linerate"), &program.display().to_string()));
         program
     };
     let install = || bed.linerate(&["testbed", "install", &file]).output().unwrap();

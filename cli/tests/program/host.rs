@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use super::sshd::{listens, make_key, sshd};
 use super::veth::ip;
 use super::{Background, wait_for};
 
@@ -22,7 +23,7 @@ mkdir "$place/root/run/sshd"
 exec chroot "$place/root" "$@"
 "#;
 
-/// Programs of a host that stay when it does: those of package managers and of the login itself. A path below one of these is not compared.
+/// Folders that package managers and logins write to. Paths below them are not compared.
 const UNCOMPARED: [&str; 4] = ["/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log"];
 
 /// Keys and settings of ssh that all hosts of a test share.
@@ -35,8 +36,7 @@ impl Keys {
         std::fs::create_dir_all(&folder).unwrap();
         let keys = Keys { folder };
         for key in ["host", "user"] {
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(keys.file(key)).status().unwrap();
-            assert!(made.success());
+            make_key(&keys.file(key));
         }
         let config = format!(
             "Host *\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking accept-new\n  LogLevel ERROR\n",
@@ -75,10 +75,8 @@ impl Host {
         std::fs::create_dir_all(&place).unwrap();
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace, "unshare", "--mount", "sh", "-c", ENTER, "sh"]).arg(&place);
-        let holder = Background::start({
-            command.args(["sh", "-c", "echo ready >&2; exec sleep 3600"]);
-            command
-        });
+        command.args(["sh", "-c", "echo ready >&2; exec sleep 3600"]);
+        let holder = Background::start(command);
         holder.wait_for_words("ready", Duration::from_secs(20));
         Host { name: name.to_owned(), address: address.to_owned(), namespace: namespace.to_owned(), place, holder, sshd: None }
     }
@@ -95,18 +93,8 @@ impl Host {
     /// Starts its sshd.
     pub fn listen(&mut self, keys: &Keys) {
         let mut command = self.command(true);
-        command.args(["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"]);
-        let options = [
-            format!("ListenAddress={}", self.address),
-            format!("HostKey={}", keys.file("host").display()),
-            format!("AuthorizedKeysFile={}", keys.file("user.pub").display()),
-            "PidFile=none".to_owned(),
-            "StrictModes=no".to_owned(),
-            "UsePAM=no".to_owned(),
-            "MaxStartups=100".to_owned(),
-            "Subsystem=sftp internal-sftp".to_owned(),
-        ];
-        command.args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
+        let more = ["MaxStartups=100", "Subsystem=sftp internal-sftp"].map(str::to_owned);
+        command.args(sshd(&self.address, &keys.file("host"), &keys.file("user.pub"), &more));
         let sshd = Background::start(command);
         sshd.wait_for_words("Server listening", Duration::from_secs(20));
         self.sshd = Some(sshd);
@@ -115,11 +103,7 @@ impl Host {
     /// Ends its sshd: nothing can reach it from then on.
     pub fn fall_silent(&mut self) {
         self.sshd = None;
-        let listens = || {
-            let out = Command::new("ip").args(["netns", "exec", &self.namespace, "ss", "-Htln", "sport = 22"]).output().unwrap();
-            !out.stdout.is_empty()
-        };
-        wait_for("the end of sshd", Duration::from_secs(10), || !listens());
+        wait_for("the end of sshd", Duration::from_secs(10), || !listens(&self.namespace, 22));
     }
 
     /// The text of a file of this host.
@@ -139,14 +123,14 @@ impl Host {
         assert!(written.status.success(), "{path}");
     }
 
-    /// Every file and folder that this host has or lacks, and this machine does not: what was changed on it.
+    /// Every file and folder that was changed, added or removed on this host, compared with this machine.
     pub fn changed(&self) -> Vec<String> {
         let upper = self.place.join("upper");
         let found = self.command(false).arg("find").arg(&upper).args(["-mindepth", "1", "-printf", "%y /%P\\n"]).output().unwrap();
         assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
         let text = String::from_utf8(found.stdout).unwrap();
         let lines = text.lines().filter_map(|line| line.split_once(' '));
-        // A folder is also there if a file in it came and went.
+        // A folder is also listed if a file in it was made and removed again.
         let new = lines.filter(|(kind, path)| *kind != "d" || !Path::new(path).is_dir()).map(|(_, path)| path);
         new.filter(|path| !UNCOMPARED.iter().any(|folder| path.starts_with(folder))).map(str::to_owned).collect()
     }

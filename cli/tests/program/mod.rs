@@ -9,6 +9,7 @@ pub mod sshd;
 pub mod veth;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -123,6 +124,12 @@ pub fn wait_for(what: &str, limit: Duration, mut happened: impl FnMut() -> bool)
         assert!(Instant::now() < deadline, "{what} did not happen within {limit:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Writes a file that can be executed.
+pub fn executable(file: &Path, text: impl AsRef<[u8]>) {
+    std::fs::write(file, text).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Every record of a run directory, in order.

@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::veth::ip;
@@ -15,6 +18,9 @@ use super::{Background, wait_for};
 pub const DATA: &str = "data0";
 /// The interface of the management link at either machine.
 pub const MANAGEMENT: &str = "mgmt0";
+
+/// One bed at a time: poll loops of two would share the CPUs, and the limits of ten seconds are for a machine that does nothing else.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// One of the two machines.
 pub struct Machine {
@@ -35,35 +41,27 @@ impl Machine {
         fs::read_to_string(&self.log).unwrap_or_default().lines().filter(|line| line.contains("Accepted publickey")).count()
     }
 
-    /// A command in it, by the way of the kernel and not over ssh.
+    /// A command in its namespace, started without ssh.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).args(words);
         command
     }
 
-    /// Numbers and names of the processes in it, without sshd's own.
+    /// Process IDs and command lines of the processes in it, without those of sshd.
     pub fn processes(&self) -> Vec<(u32, String)> {
-        let pids = Command::new("ip").args(["netns", "pids", &self.namespace]).output().unwrap();
-        let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
-        let command_line = |pid: u32| {
-            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&words).replace('\0', " ").trim().to_owned()
-        };
-        let all = pids.split_whitespace().map(|pid| pid.parse().unwrap()).map(|pid| (pid, command_line(pid)));
+        let all = pids(&self.namespace).into_iter().map(|pid| (pid, command_line(pid)));
         all.filter(|(_, command)| !command.is_empty() && !command.contains("sshd")).collect()
     }
 
-    /// Numbers of the agents in it, the oldest first.
+    /// Process IDs of the agents in it, the oldest first.
     pub fn agents(&self) -> Vec<u32> {
-        let program = Path::new(env!("CARGO_BIN_EXE_linerate")).canonicalize().unwrap();
-        let is_agent = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
-        let mut agents: Vec<u32> = self.processes().into_iter().map(|(pid, _)| pid).filter(|pid| is_agent(*pid)).collect();
+        let mut agents: Vec<u32> = self.processes().into_iter().map(|(pid, _)| pid).filter(|pid| is_linerate(*pid)).collect();
         agents.sort_unstable();
         agents
     }
 
-    /// The number of the process whose command line has these words, when it is there.
+    /// The process whose command line contains these words, if it runs.
     pub fn process(&self, words: &str) -> Option<u32> {
         self.processes().into_iter().find(|(_, command)| command.contains(words)).map(|(pid, _)| pid)
     }
@@ -71,6 +69,10 @@ impl Machine {
     /// Sets one of its links up or down.
     pub fn link(&self, interface: &str, state: &str) {
         ip(&["-n", &self.namespace, "link", "set", interface, state]);
+    }
+
+    fn wait_for_sshd(&self) {
+        wait_for("sshd", Duration::from_secs(20), || listens(&self.namespace, 22));
     }
 }
 
@@ -82,6 +84,8 @@ pub struct Bed {
     folder: TempDir,
     /// Programs that come first on the PATH of each machine.
     pub programs: PathBuf,
+    // Dropped last.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Bed {
@@ -92,6 +96,7 @@ impl Bed {
 
     /// The same with machines on which a program is not installed: its file is hidden from them.
     pub fn up_without(name: &str, hidden: &str) -> Bed {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         fs::create_dir_all("/run/sshd").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let namespace = |role: &str| format!("lrt-{name}-{role}-{}", std::process::id());
@@ -115,9 +120,7 @@ impl Bed {
             }
         }
         for key in ["host-a", "host-b", "user", "stranger"] {
-            let file = folder.path().join(key);
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(file).status().unwrap();
-            assert!(made.success());
+            make_key(&folder.path().join(key));
         }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
@@ -133,13 +136,10 @@ impl Bed {
         };
         let (a, b) = (machine("a", a, 1), machine("b", b, 2));
         fs::write(folder.path().join("known"), known).unwrap();
-        let bed = Bed { a, b, controller, folder, programs };
+        let bed = Bed { a, b, controller, folder, programs, _alone: alone };
         bed.write_ssh_config("user", "known");
         for machine in [&bed.a, &bed.b] {
-            wait_for("sshd", Duration::from_secs(20), || {
-                let listening = machine.command(&["ss", "-Hlnt", "sport = :22"]).output().unwrap();
-                !listening.stdout.is_empty()
-            });
+            machine.wait_for_sshd();
         }
         bed
     }
@@ -233,48 +233,28 @@ impl Bed {
         }
         let temporary = fs::read_dir(self.path("tmp")).unwrap().flatten().map(|entry| entry.path().display().to_string());
         left.extend(temporary);
-        let pids = Command::new("ip").args(["netns", "pids", &self.controller]).output().unwrap();
-        let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
-        left.extend(pids.split_whitespace().map(|pid| {
-            format!(
-                "controller: process {pid}: {}",
-                fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " ")
-            )
-        }));
+        left.extend(pids(&self.controller).into_iter().map(|pid| format!("controller: process {pid}: {}", command_line(pid))));
         left
     }
 
     /// The process of linerate that runs now, and not the programs that it started.
     pub fn controller_process(&self) -> Option<u32> {
-        let pids = Command::new("ip").args(["netns", "pids", &self.controller]).output().unwrap();
-        let pids = String::from_utf8_lossy(&pids.stdout).into_owned();
-        let program = Path::new(env!("CARGO_BIN_EXE_linerate")).canonicalize().unwrap();
-        pids.split_whitespace()
-            .map(|pid| pid.parse().unwrap())
-            .find(|pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program))
+        pids(&self.controller).into_iter().find(|pid| is_linerate(*pid))
     }
 
-    /// Ends everything at b at once, its ssh server too, as a machine does that loses its power: nobody says goodbye.
+    /// Kills every process of b, its ssh server too, as a power failure does: no process can close its connections.
     pub fn power_off_b(&mut self) {
         self.b.link(MANAGEMENT, "down");
         let _ = self.b.server.kill();
         let _ = self.b.server.wait();
-        self.kill_all(&self.b.namespace);
+        kill_all(&self.b.namespace);
         self.b.link(MANAGEMENT, "up");
     }
 
     /// Starts its ssh server again.
     pub fn power_on_b(&mut self) {
         self.b.server = server(&self.b.namespace, &self.b.host, self.folder.path(), "b", &self.b.log, "");
-        wait_for("sshd", Duration::from_secs(20), || !self.b.command(&["ss", "-Hlnt", "sport = :22"]).output().unwrap().stdout.is_empty());
-    }
-
-    fn kill_all(&self, namespace: &str) {
-        let pids = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
-        for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
-            // In a namespace of this test alone.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), nix::sys::signal::Signal::SIGKILL);
-        }
+        self.b.wait_for_sshd();
     }
 
     /// Nothing is left at any machine within ten seconds.
@@ -298,30 +278,69 @@ impl Drop for Bed {
             let _ = machine.server.wait();
         }
         for namespace in [&self.controller, &self.a.namespace, &self.b.namespace] {
-            self.kill_all(namespace);
+            kill_all(namespace);
             let _ = Command::new("ip").args(["netns", "delete", namespace]).status();
         }
     }
 }
 
-fn server(namespace: &str, host: &str, folder: &Path, name: &str, log: &Path, hidden: &str) -> Child {
-    let at = |file: &str| folder.join(file).display().to_string();
-    let programs = folder.join("programs");
+/// The processes in a namespace.
+fn pids(namespace: &str) -> Vec<u32> {
+    let output = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn command_line(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ").trim().to_owned()
+}
+
+/// Whether a process runs the program under test.
+fn is_linerate(pid: u32) -> bool {
+    let program = Path::new(env!("CARGO_BIN_EXE_linerate")).canonicalize().unwrap();
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+}
+
+/// Kills the processes in a namespace, which is this test's own.
+fn kill_all(namespace: &str) {
+    for pid in pids(namespace) {
+        let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+    }
+}
+
+/// Whether a TCP server listens on a port in a namespace.
+pub fn listens(namespace: &str, port: u16) -> bool {
+    !ip(&["netns", "exec", namespace, "ss", "-Hlnt", &format!("sport = :{port}")]).is_empty()
+}
+
+/// Makes a key pair: `file` and `file.pub`.
+pub fn make_key(file: &Path) {
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(file).status().unwrap();
+    assert!(made.success());
+}
+
+/// An sshd in the foreground that writes its log to standard error, with keys and settings of the test.
+pub fn sshd(address: &str, host_key: &Path, user_key: &Path, more: &[String]) -> Vec<String> {
     let options = [
-        format!("ListenAddress={host}"),
-        format!("HostKey={}", at(&format!("host-{name}"))),
-        format!("AuthorizedKeysFile={}", at("user.pub")),
-        format!("SetEnv=PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", programs.display()),
+        format!("ListenAddress={address}"),
+        format!("HostKey={}", host_key.display()),
+        format!("AuthorizedKeysFile={}", user_key.display()),
         "PidFile=none".to_owned(),
         "StrictModes=no".to_owned(),
         "UsePAM=no".to_owned(),
-        "PermitRootLogin=yes".to_owned(),
     ];
+    let options = options.iter().chain(more).flat_map(|option| ["-o".to_owned(), option.clone()]);
+    ["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"].map(str::to_owned).into_iter().chain(options).collect()
+}
+
+fn server(namespace: &str, host: &str, folder: &Path, name: &str, log: &Path, hidden: &str) -> Child {
+    let programs = folder.join("programs");
+    let path = format!("SetEnv=PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
+    let sshd = sshd(host, &folder.join(format!("host-{name}")), &folder.join("user.pub"), &[path, "PermitRootLogin=yes".to_owned()]);
     let mut command = Command::new("ip");
     // `ip netns exec` gives each server a mount namespace of its own.
     let start = r#"[ -z "$0" ] || mount --bind /dev/null "$0"; exec "$@""#;
-    command.args(["netns", "exec", namespace, "sh", "-c", start, hidden, "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"]);
-    command.args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
+    command.args(["netns", "exec", namespace, "sh", "-c", start, hidden]).args(sshd);
     let log = fs::File::options().create(true).append(true).open(log).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::read::GIVEN_LIMIT;
-use super::run_directory::{Digest, earlier_copies};
+use super::run_directory::{Digest, earlier_copies, hash_key};
 use super::{ArchiveError, PLAN_FILE, TESTBED_FILE};
 use crate::files::read_regular;
 use crate::record::Record;
@@ -29,11 +29,11 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// The first of plan and testbed whose kept text is not that of any record; none where there are no records. A testbed whose earlier copy is that of
-/// the records was corrected by linerate itself.
+/// The first of the kept plan and testbed that no record was made with; `None` where there are no records. A file is also unchanged if records were
+/// made with an earlier copy of it: then linerate itself replaced it.
 pub fn changed_input(directory: &Path, records: &[Record]) -> Result<Option<ChangedInput>, ArchiveError> {
     for name in [PLAN_FILE, TESTBED_FILE] {
-        let key = format!("{}_sha256", name.split('.').next().unwrap_or(name));
+        let key = hash_key(name);
         let hashes: Vec<&str> = records.iter().filter_map(|record| record.provenance.get(&key)?.as_str()).collect();
         // Records of other programs do not say.
         let Some(last) = hashes.last() else { continue };

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 
-/// One writer at a time: two resumed runs of one directory would measure everything twice, and disturb each other.
+/// The lock of a run directory, which has one writer at a time: two resumed runs of it would measure everything twice, and disturb each other.
 ///
 /// It is a lock of the directory itself (flock(2)), which leaves no file behind and ends with the process.
 #[derive(Debug)]

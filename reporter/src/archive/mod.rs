@@ -4,7 +4,7 @@
 //! runs/<time>-<name>/
 //!   plan.toml testbed.toml   as given
 //!   environment.json         per endpoint, when the run began or was last continued
-//!   environment-1.json …     the same of its earlier parts; also testbed-1.toml … where it was corrected
+//!   environment-1.json …     earlier texts of a file that was replaced, oldest first; also testbed-1.toml …
 //!   results.jsonl            one record a line: authoritative
 //!   raw/                     the tools' own output
 //!   stopped.txt              why nothing was measured, where a run stopped before its first measurement

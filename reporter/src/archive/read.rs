@@ -204,19 +204,13 @@ fn without_line(error: &serde_json::Error) -> String {
 }
 
 fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<Option<Environment>, ArchiveError> {
-    let Some(text) = read_optional(directory, ENVIRONMENT_FILE, damaged)? else { return Ok(None) };
-    match serde_json::from_str::<Environment>(&text) {
-        Ok(environment) if environment.schema.is_known() => Ok(Some(environment)),
-        Ok(environment) => {
-            let why = unknown_version(&environment.schema.number().to_string());
-            damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: 1, why });
-            Ok(None)
-        }
-        Err(error) => {
-            damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: error.line(), why: without_line(&error) });
-            Ok(None)
-        }
+    let Some(environment) = read_json::<Environment>(directory, ENVIRONMENT_FILE, damaged)? else { return Ok(None) };
+    if environment.schema.is_known() {
+        return Ok(Some(environment));
     }
+    let why = unknown_version(&environment.schema.number().to_string());
+    damaged.push(DamagedLine { file: ENVIRONMENT_FILE.to_owned(), line: 1, why });
+    Ok(None)
 }
 
 fn read_json<T: DeserializeOwned>(directory: &Path, name: &str, damaged: &mut Vec<DamagedLine>) -> Result<Option<T>, ArchiveError> {

@@ -145,7 +145,7 @@ impl RunDirectory {
         }
     }
 
-    /// Notes why the run stops before its first measurement. Resuming it removes the note.
+    /// Writes why the run stops before its first measurement. Resuming the run removes the file.
     pub fn write_stopped(&self, why: &str) -> Result<(), ArchiveError> {
         write_regular(&self.directory, STOPPED_FILE, format!("{why}\n").as_bytes())
             .map_err(|error| ArchiveError::io(&self.directory.join(STOPPED_FILE), "written", error))
@@ -219,14 +219,11 @@ impl RunDirectory {
         Ok(digest)
     }
 
-    /// Keeps a file that is about to be replaced by another text: records were made with it.
+    /// Keeps a copy of a file before another text replaces it: records may have been made with it.
     fn keep_earlier(&self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
         let file = self.directory.join(name);
-        let there = match read_regular(&self.directory, name, GIVEN_LIMIT) {
-            Ok(there) => there,
-            // Nothing to keep, or nothing that could be kept: writing it reports what is wrong.
-            Err(_) => return Ok(()),
-        };
+        // Nothing to keep, or nothing that could be kept: writing it reports what is wrong.
+        let Ok(there) = read_regular(&self.directory, name, GIVEN_LIMIT) else { return Ok(()) };
         if there == bytes {
             return Ok(());
         }
@@ -237,9 +234,13 @@ impl RunDirectory {
     }
 
     fn note(&mut self, name: &str, digest: &Digest) {
-        let stem = name.split('.').next().unwrap_or(name);
-        self.provenance.insert(format!("{stem}_sha256"), Value::from(digest.as_str()));
+        self.provenance.insert(hash_key(name), Value::from(digest.as_str()));
     }
+}
+
+/// The key of a given file's hash in [`Record::provenance`].
+pub(super) fn hash_key(name: &str) -> String {
+    format!("{}_sha256", name.split('.').next().unwrap_or(name))
 }
 
 /// The names of the earlier texts of a given file that are kept, oldest first.

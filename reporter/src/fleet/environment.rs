@@ -8,7 +8,7 @@ use super::{Place, Testbed};
 use crate::compare::endpoint_of_fact;
 use crate::record::EndpointId;
 
-/// A fact that is not as at most testbeds.
+/// A fact whose value differs from that of most testbeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OddFact {
     /// Of which endpoint; absent for what the whole run has, such as a tool.

@@ -25,7 +25,7 @@ pub struct Skipped {
     pub directory: PathBuf,
     /// Why.
     pub why: String,
-    /// For a run without a record: the folder that it lies in, by convention the testbed's name.
+    /// For a run without a record: the name of the folder that contains it, which is by convention the testbed's name.
     #[serde(skip)]
     pub testbed: Option<String>,
 }

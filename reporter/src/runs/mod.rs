@@ -1,7 +1,7 @@
 //! Many runs at once: which directories hold runs, and of each run the numbers that a series or a fleet needs.
 //!
 //! A run is read, reduced to a [`RunDigest`] and forgotten, so that a thousand runs fit in memory. A directory that is not a run, or cannot be read, is named
-//! in [`Runs::skipped`]; nothing is left out without a word.
+//! in [`Runs::skipped`]; nothing is left out silently.
 
 mod digest;
 mod find;

@@ -1,7 +1,7 @@
 //! `linerate testbed from-inventory`: the testbeds of an Ansible inventory as `testbed.toml` files.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -84,11 +84,8 @@ fn read(inventory: &Path) -> Result<String, CommandError> {
         return io::read_to_string(io::stdin().lock())
             .map_err(|error| CommandError::new(format!("the inventory on standard input: {error}")));
     }
-    let mut text = String::new();
-    fs::File::open(inventory)
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .map_err(|error| CommandError::new(format!("{}: the inventory could not be read: {error}", inventory.display())))?;
-    Ok(text)
+    fs::read_to_string(inventory)
+        .map_err(|error| CommandError::new(format!("{}: the inventory could not be read: {error}", inventory.display())))
 }
 
 /// Writes beside and renames: a run that starts now reads the old file or the new one.

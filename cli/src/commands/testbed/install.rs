@@ -7,20 +7,20 @@ use clap::Args;
 use reporter::record::EndpointId;
 use serde::Serialize;
 use testbed::conductor::{EndpointAgents, check_testbed};
-use testbed::install::{Binaries, InstallError, Installed, install};
+use testbed::install::{Binaries, Installed, install};
 use testbed::preflight::{Check, CheckLevel};
-use testbed::topology::{Endpoint, Testbed};
+use testbed::topology::Testbed;
 
-use crate::commands::endpoints::in_one_line;
+use crate::commands::endpoints::{at_each, in_one_line};
 use crate::commands::{CommandError, Format};
 
 /// Copy linerate to every endpoint, and say what is missing there
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 The program goes to the path that `program` names, or to /usr/local/bin. It is
-copied beside its place, its SHA-256 is compared at the endpoint, and then it
-takes the place of the old one. An endpoint that has it already is left alone.
-Then an agent is started at each endpoint: it says whether it is the same build,
+copied to a temporary file beside that path, its SHA-256 is checked at the
+endpoint, and then it replaces the old program. An endpoint that already has the
+same program is left unchanged. Then an agent is started at each endpoint: it says whether it is the same build,
 whether the DPDK libraries that it was built with and the tools are there, and
 which command of that distribution installs what is missing.
 
@@ -66,7 +66,7 @@ pub fn run(args: &InstallArgs) -> Result<ExitCode, CommandError> {
     let interrupted = crate::commands::interrupt_flag()?;
     let testbed = Testbed::read(&args.file)?;
     let binaries = Binaries::of_files(&args.binary, &std::env::current_exe()?)?;
-    let copied = copy(&testbed, &binaries);
+    let copied = at_each(&testbed, |endpoint| install(endpoint, &binaries));
     // Only what was copied can be asked.
     let mut reached = testbed.clone();
     reached.endpoints.retain(|endpoint| copied.iter().any(|(one, result)| one.id == endpoint.id && result.is_ok()));
@@ -86,17 +86,6 @@ pub fn run(args: &InstallArgs) -> Result<ExitCode, CommandError> {
     Format::of(args.json).print(&outcome, || describe(&outcome))?;
     let complete = outcome.endpoints.iter().all(|endpoint| endpoint.error.is_none() && endpoint.problems.is_empty());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Copies to all endpoints at the same time.
-fn copy<'a>(testbed: &'a Testbed, binaries: &Binaries) -> Vec<(&'a Endpoint, Result<Installed, InstallError>)> {
-    std::thread::scope(|scope| {
-        let copies: Vec<_> =
-            testbed.endpoints.iter().map(|endpoint| (endpoint, scope.spawn(move || install(endpoint, binaries)))).collect();
-        let joined =
-            copies.into_iter().map(|(endpoint, copy)| (endpoint, copy.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
-        joined.collect()
-    })
 }
 
 /// Whether a problem is about what is installed, and not about cables and addresses, which `doctor --testbed` checks.
