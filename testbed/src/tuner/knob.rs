@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub struct Knob {
     /// The plan key.
     pub key: String,
-    /// As they are written; [`DEFAULT`] leaves the key out.
+    /// As they are written; `default` leaves the key out.
     pub values: Vec<String>,
 }
 
