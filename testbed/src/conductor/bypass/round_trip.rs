@@ -97,12 +97,12 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
 mod tests {
     use std::time::Duration;
 
-    use dataplane::{CycleReport, DpdkVersion, LoopsReport, PortInfo, ReflectReport, ReturnedFrames, SendReport};
-    use methodology::units::{LossRatio, Nanoseconds};
     use super::super::both_ends::Links;
     use super::super::trial_outcome::OutcomeOf;
     use super::*;
     use crate::agent::{LinkSeen, Opened};
+    use dataplane::{CycleReport, DpdkVersion, LoopsReport, PortInfo, ReflectReport, ReturnedFrames, SendReport};
+    use methodology::units::{LossRatio, Nanoseconds};
 
     fn ports() -> OpenPorts {
         let port = PortInfo {
