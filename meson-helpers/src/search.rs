@@ -89,10 +89,22 @@ pub(crate) fn pkg_config_program() -> String {
 
 /// The directories that are built into pkg-config.
 fn directories_of_pkg_config() -> Vec<PathBuf> {
-    let program = pkg_config_program();
-    let output = Command::new(program).args(["--variable", "pc_path", "pkg-config"]).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    env::split_paths(&text).filter(|path| !path.as_os_str().is_empty()).collect()
+    let ask = |arguments: &[&str]| {
+        let output = Command::new(pkg_config_program()).args(arguments).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    };
+    directories_of_another_target(&ask(&["--dump-personality"])).unwrap_or_else(|| {
+        env::split_paths(&ask(&["--variable", "pc_path", "pkg-config"])).filter(|path| !path.as_os_str().is_empty()).collect()
+    })
+}
+
+/// The directories in the answer of pkgconf's `--dump-personality`, if it is that of another target. `aarch64-linux-gnu-pkg-config` of Debian
+/// is pkgconf under another name: its `pc_path` is that of the machine that it runs on, but it looks for files in the directories of the target.
+fn directories_of_another_target(personality: &str) -> Option<Vec<PathBuf>> {
+    let value = |key: &str| personality.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+    value("Triplet:").filter(|&triplet| triplet != "default")?;
+    let directories: Vec<PathBuf> = value("DefaultSearchPaths:")?.split_whitespace().map(PathBuf::from).collect();
+    (!directories.is_empty()).then_some(directories)
 }
 
 impl Search {
@@ -201,6 +213,17 @@ impl fmt::Display for Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pkgconf_for_another_target_names_the_directories_of_the_target() {
+        let arm = "Triplet: aarch64-linux-gnu\nDefaultSearchPaths: /usr/lib/aarch64-linux-gnu/pkgconfig /usr/share/pkgconfig \nSystemIncludePaths: /usr/include \n";
+        let expected = ["/usr/lib/aarch64-linux-gnu/pkgconfig", "/usr/share/pkgconfig"].map(PathBuf::from).to_vec();
+        assert_eq!(directories_of_another_target(arm), Some(expected));
+        // For the machine itself, `pc_path` also has the directories below /usr/local.
+        assert_eq!(directories_of_another_target("Triplet: default\nDefaultSearchPaths: /usr/lib/pkgconfig \n"), None);
+        // pkg-config before pkgconf does not know the option.
+        assert_eq!(directories_of_another_target(""), None);
+    }
 
     /// A prefix with a libdpdk.pc.
     fn dpdk(prefix: &Path, libraries: &str, version: &str, files: &[&str]) -> PathBuf {

@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup"
-BASICS = "bash sh sed sort head cut dirname awk env cat mkdir chmod".split()
+BASICS = "bash sh sed sort head tail cut dirname awk env cat mkdir chmod".split()
 # Everything that `setup run` looks for on PATH, except ethtool, which is in /usr/sbin.
 TOOLS = "cc pkg-config clang dpdk-testpmd ip ping sysctl iperf3 qperf sockperf".split()
 
@@ -50,6 +50,7 @@ if words[0] == "install":
         for name in words[1:]:
             programs = offers[name].get("programs", {})
             for program, text in programs.items():
+                (here / program).parent.mkdir(parents=True, exist_ok=True)
                 (here / program).write_text("#!/bin/sh\\n" + text + "\\n")
                 (here / program).chmod(0o755)
             state["installed"][name] = list(programs)
@@ -63,7 +64,9 @@ import json, sys
 from pathlib import Path
 state = json.loads((Path(sys.argv[0]).parent / "state").read_text())
 what, name = sys.argv[1:]
-if what == "policy" and name in state["offers"]:
+if what == "pkgnames":
+    print("\\n".join(offer for offer in state["offers"] if offer.startswith(name)))
+elif what == "policy" and name in state["offers"]:
     print(f"{name}:\\n  Installed: (none)\\n  Candidate: {state['offers'][name]['version']}")
 elif what == "policy":
     print(f"{name}:\\n  Installed: (none)\\n  Candidate: (none)")
@@ -136,7 +139,7 @@ class Machine:
         file.chmod(0o755)
 
     def setup(self, purpose="run"):
-        environment = {"PATH": str(self.bin), "HOME": str(self.home)}
+        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib")}
         return subprocess.run([shutil.which("bash"), SETUP, purpose], env=environment, capture_output=True, text=True)
 
     @property
@@ -213,6 +216,17 @@ class Setup(unittest.TestCase):
         machine = Machine({**rust("1.75.0"), **RUSTUP})
         self.assertIn("installing package rustup", self.succeeds(machine))
         self.assertEqual(set(machine.state["installed"]), {"rustup"})
+
+    def test_ubuntu_gets_the_newest_of_its_numbered_packages_before_rustup(self):
+        offers = {**rust("1.75.0"), **RUSTUP}
+        for number in ["1.80", "1.91"]:
+            for name, says in [("rustc", f"echo 'rustc {number}.1 (x 2026-01-01)'"), ("cargo", ":")]:
+                offers[f"{name}-{number}"] = {"version": f"{number}.1+dfsg-0ubuntu1", "programs": {f"lib/rust-{number}/bin/{name}": says}}
+        machine = Machine(offers, ["rustc", "cargo"])
+        self.assertIn("from packages: rustc-1.91 cargo-1.91\n", self.succeeds(machine))
+        self.assertEqual(set(machine.state["installed"]), {"rustc", "cargo", "rustc-1.91", "cargo-1.91"})
+        # A second time there is nothing to do: it is found although it is on nobody's PATH.
+        self.assertEqual(self.succeeds(machine), "")
 
     def test_tests_get_the_linter_and_the_formatter(self):
         machine = Machine({**rust("1.63.0"), **WEB})

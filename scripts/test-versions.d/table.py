@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 BEGIN, END = "<!-- rows of scripts/test-versions -->", "<!-- end of rows -->"
-STEPS = ["setup", "setup-as-user", "build", "dataplane", "pair", "run", "tcp"]
+STEPS = ["setup", "user-setup", "dataplane", "pair", "run", "user-run", "tcp"]
 
 
 def row(results):
     facts = dict(line.split("\t", 1) for line in results.read_text().splitlines())
     dpdk, iperf3, rust = facts.get("facts", "?|?|?").split("|")
-    setup = " ".join(facts.get(step, "not run") for step in STEPS[:2])
-    cells = [facts["distribution"], dpdk.removeprefix("DPDK "), iperf3, rust, setup] + [facts.get(step, "not run") for step in STEPS[3:]] + [facts["date"]]
+    cells = [facts["distribution"], dpdk.removeprefix("DPDK "), iperf3, rust] + [facts.get(step, "not run") for step in STEPS] + [facts["date"]]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -24,7 +23,7 @@ def main(document, results):
     before, rest = path.read_text().split(BEGIN)
     old, after = rest.split(END)
     rows = {line.split("|")[1].strip(): line for line in old.strip().splitlines() if line.startswith("| ") and "---" not in line}
-    header = "| distribution | DPDK | iperf3 | Rust | scripts/setup | tests of dataplane | shared-memory pair | `run --quick`: records | kernel TCP: run / `iperf3 -t 1` by hand | date |"
+    header = "| distribution | DPDK | iperf3 | Rust | setup by root | setup by a user | tests of dataplane | shared-memory pair | `scripts/run --quick` by root: records | by a user | kernel TCP: run / `iperf3 -t 1` by hand | date |"
     rows = {name: line for name, line in rows.items() if name != "distribution"}
     for file in results:
         line = row(Path(file))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the kernel TCP records of a run against iperf3 run by hand, for scripts/test-versions.
 
-tcp.py verdicts RUN           every record of the run is there, none failed; prints how many are valid
+tcp.py verdicts RUN           every record of the run is there, none failed; prints how many are valid, and the first reasons of the others
 tcp.py compare RUN PROGRAM    measures one pair at each size again with `iperf3 -t 1` in a lab of PROGRAM, and prints run/by hand
 """
 
@@ -9,6 +9,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 # A run and a repetition by hand differ by noise. The fault that this finds (iperf3 3.16 and `-n`) was a factor of 12 and more.
@@ -27,7 +28,8 @@ def verdicts(run):
             print(record["pair"], record["stack"], record["size"], record["verdict"])
     if not states or "failed" in states:
         sys.exit(f"{states.count('failed')} of {len(states)} records failed")
-    print(f"{states.count('valid')} of {len(states)} valid")
+    reasons = Counter(reason.split(":")[0] for record in all_records for reason in record["verdict"].get("reasons", [])[:1])
+    print(f"{states.count('valid')} of {len(states)} valid" + "".join(f", {count} {reason}" for reason, count in reasons.most_common()))
 
 
 def by_time(command):
