@@ -2,6 +2,7 @@
  * run inside rte_eth_rx_burst and rte_eth_tx_burst, so that their time is that of the driver.
  *
  *   SLOW_RX_NS, SLOW_TX_NS   busy time for each frame
+ *   SLOW_EMPTY_POLL_NS       time of a poll that finds no frame, as if the poll loop did something else in between
  *   SLOW_NULL=1              also with net_null ports, on which a generator is measured alone: then the generator is slow, and not its driver
  *   IDLE_QUEUES_YIELD=1      the poll loop of a queue without frames gets the CPU only when nothing else wants it (SCHED_IDLE), so that several
  *                            loops can share a CPU of a small machine
@@ -27,6 +28,8 @@ typedef uint16_t rx_callback(uint16_t port, uint16_t queue, void **frames, uint1
 typedef uint16_t tx_callback(uint16_t port, uint16_t queue, void **frames, uint16_t count, void *ns);
 
 static __thread unsigned empty_polls;
+static uint64_t empty_poll_ns;
+static int idle_queues_yield;
 
 static void spin(uint64_t ns)
 {
@@ -54,9 +57,9 @@ static void yield_without_frames(uint16_t count)
 static uint16_t slow_rx(uint16_t port, uint16_t queue, void **frames, uint16_t count, uint16_t most, void *ns)
 {
 	(void)port, (void)queue, (void)frames, (void)most;
-	if (getenv("IDLE_QUEUES_YIELD"))
+	if (idle_queues_yield)
 		yield_without_frames(count);
-	spin((uint64_t)(uintptr_t)ns * count);
+	spin(count > 0 ? (uint64_t)(uintptr_t)ns * count : empty_poll_ns);
 	return count;
 }
 
@@ -129,6 +132,8 @@ __attribute__((constructor)) static void begin(void)
 {
 	pthread_t thread;
 
+	empty_poll_ns = (uint64_t)(uintptr_t)ns_of("SLOW_EMPTY_POLL_NS");
+	idle_queues_yield = getenv("IDLE_QUEUES_YIELD") != NULL;
 	if (strcmp(program_invocation_short_name, "linerate") == 0 || strcmp(program_invocation_short_name, "engine") == 0)
 		pthread_create(&thread, NULL, wait_for_port, NULL);
 }
