@@ -92,6 +92,7 @@ static int slow_down(void *ethdev, uint16_t port)
 {
 	const void *(*add_rx)(uint16_t, uint16_t, rx_callback *, void *);
 	const void *(*add_tx)(uint16_t, uint16_t, tx_callback *, void *);
+	int (*is_valid)(uint16_t);
 	int (*name_of)(uint16_t, char *);
 	uint16_t rx = 0, tx = 0;
 	char name[256] = "";
@@ -99,9 +100,10 @@ static int slow_down(void *ethdev, uint16_t port)
 	add_rx = (const void *(*)(uint16_t, uint16_t, rx_callback *, void *))dlsym(ethdev, "rte_eth_add_rx_callback");
 	add_tx = (const void *(*)(uint16_t, uint16_t, tx_callback *, void *))dlsym(ethdev, "rte_eth_add_tx_callback");
 	name_of = (int (*)(uint16_t, char *))dlsym(ethdev, "rte_eth_dev_get_name_by_port");
-	if (add_rx == NULL || add_tx == NULL || name_of == NULL)
+	is_valid = (int (*)(uint16_t))dlsym(ethdev, "rte_eth_dev_is_valid_port");
+	if (add_rx == NULL || add_tx == NULL || name_of == NULL || is_valid == NULL)
 		abort();
-	if (name_of(port, name) != 0)
+	if (!is_valid(port) || name_of(port, name) != 0)
 		return 0;
 	if (strncmp(name, "net_null", 8) == 0 && getenv("SLOW_NULL") == NULL)
 		return 1;
