@@ -95,9 +95,11 @@ impl Across {
         self.parts.is_empty()
     }
 
-    /// Leaves out the parts that a plan key sets: `queues` sets both ends.
+    /// Leaves out the parts that a plan key sets: `queues` sets those of both ends.
     fn add(&mut self, key: &str) -> Result<(), NotAcross> {
         let both = ["sender-queues", "receiver-queues"];
+        // A kernel measure has its sizes under either key.
+        let key = if key == "message" { "sizes" } else { key };
         let named = |part: &Part| part.key() == key || (key == "queues" && both.contains(&part.key().as_str()));
         let parts: Vec<Part> = Part::all().filter(named).collect();
         if parts.is_empty() {
@@ -196,7 +198,7 @@ mod tests {
         let unknown = "bursts".parse::<Across>().unwrap_err().to_string();
         assert!(unknown.contains("`bursts`") && unknown.contains("burst, ") && unknown.contains("sizes"), "{unknown}");
         assert!("".parse::<Across>().is_err());
-        assert_eq!(Across::of_known(["duration", "burst"]).keys(), ["burst"]);
+        assert_eq!(Across::of_known(["duration", "burst", "message"]).keys(), ["burst", "sizes"]);
     }
 
     #[test]
