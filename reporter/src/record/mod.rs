@@ -105,6 +105,34 @@ impl Record {
     }
 }
 
+/// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
+pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
+    "bidirectional",
+    "burst",
+    "calibration",
+    "calibration_rtt_ns",
+    "fast_free",
+    "flows",
+    "measured",
+    "mempool_cache",
+    "pacing",
+    "preset",
+    "receiver_devargs",
+    "receiver_queues",
+    "reflector_residence_ns",
+    "rx_descriptors",
+    "sender_devargs",
+    "sender_queues",
+    "sender_tcp_congestion",
+    "streams",
+    "target_bps",
+    "tune",
+    "tx_descriptors",
+];
+
+/// The parameters of which reports show only how many elements they have.
+pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];
+
 fn first() -> u32 {
     1
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::plan::PortTuning;
-use crate::topology::{Endpoint, PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
+use crate::topology::{PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -128,9 +128,7 @@ impl Listening {
         // Only a link that is up has a speed, and both must be open for that.
         sender_port.port.link_speed = link_speed(&mut sender, interrupted)?;
         receiver_port.port.link_speed = link_speed(&mut receiver, interrupted)?;
-        // The slower end is the limit; what the file says counts before what a port reports.
-        let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
-        let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
+        let link = from.link_to(to, [sender_port.port.link_speed, receiver_port.port.link_speed]);
         let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
         let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
         let destination = destination(&ports.receiver, &receiver_port);
