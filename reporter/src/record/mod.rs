@@ -99,6 +99,15 @@ impl Record {
         calibration::method_of(&self.parameters)
     }
 
+    /// How many elements a list among the parameters has. A record that was read for reports has the number in place of the list.
+    pub(crate) fn count_of(&self, parameter: &str) -> usize {
+        match self.parameters.get(parameter) {
+            Some(Value::Array(elements)) => elements.len(),
+            Some(number) => number.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+            None => 0,
+        }
+    }
+
     /// What a procedure of `methodology` found; nothing where none stands behind the record, or where it says it in a way unknown here.
     pub fn measured(&self) -> Option<Measured> {
         Measured::deserialize(self.parameters.get("measured")?).ok()
@@ -130,7 +139,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
     "tx_descriptors",
 ];
 
-/// The parameters of which reports show only how many elements they have.
+/// The parameters of which reports show only how many elements they have ([`Record::count_of`]).
 pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];
 
 fn first() -> u32 {
