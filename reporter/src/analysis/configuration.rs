@@ -85,6 +85,28 @@ const KEYS: [(Setting, &str); 16] = [
     (Setting::Preset, "preset"),
 ];
 
+impl Setting {
+    /// Every setting.
+    pub fn all() -> impl Iterator<Item = Setting> {
+        KEYS.iter().map(|(setting, _)| *setting)
+    }
+
+    /// The plan key that sets it. Plans write the keys of records with dashes, except for these.
+    pub fn plan_key(self) -> String {
+        match self {
+            Setting::TargetRate => "target-rate".to_owned(),
+            Setting::Congestion => "congestion-control".to_owned(),
+            _ => KEYS.iter().find(|(setting, _)| *setting == self).map_or_else(String::new, |(_, key)| key.replace('_', "-")),
+        }
+    }
+
+    /// The value that records do not always have: one queue, one flow, one stream.
+    pub fn plain(self) -> Option<SettingValue> {
+        let one = matches!(self, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Flows | Setting::Streams);
+        one.then_some(SettingValue::Number(1))
+    }
+}
+
 impl Configuration {
     /// The configuration that a record was measured with.
     pub fn of(record: &Record) -> Self {
@@ -173,8 +195,7 @@ fn value_of(setting: Setting, value: &Value) -> Option<SettingValue> {
         _ => return None,
     };
     // Records of one queue and one stream do not always say so: what is plain is left out, so that they are alike.
-    let one_is_plain = matches!(setting, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Flows | Setting::Streams);
-    (!(one_is_plain && read == SettingValue::Number(1))).then_some(read)
+    (setting.plain().as_ref() != Some(&read)).then_some(read)
 }
 
 impl fmt::Display for SettingValue {
