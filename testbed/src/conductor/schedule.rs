@@ -24,6 +24,8 @@ pub struct Step<'p> {
     pub size: FrameSize,
     /// How the DPDK ends are set up.
     pub tuning: PortTuning,
+    /// What of that, or of a kernel tool's ends, differs from the default.
+    pub tuning_in_words: Option<String>,
     /// Which repetition, from 1.
     pub repetition: u32,
     /// How long it should take.
@@ -63,6 +65,7 @@ pub(super) fn step<'p>(measure: &'p Measure, pair: &Pair, size: FrameSize, repet
         pair: pair.clone(),
         size,
         tuning: measure.tuning.clone(),
+        tuning_in_words: measure.tuning_in_words(),
         repetition,
         expected: expected(&measure.kind),
     }
@@ -79,8 +82,7 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let streams = Some(measure.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| format!("-s{streams}"));
-    let tuning = measure.tuning.label().map(|label| format!("-{label}")).or(streams).unwrap_or_default();
+    let tuning = measure.label().map(|label| format!("-{label}")).unwrap_or_default();
     let (stack, method) = (measure.kind.stack(), measure.kind.method());
     // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
     RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))

@@ -56,6 +56,16 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 32]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"queue-rate\""), 6, "no rate"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "has no key `queues`"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nmtu = 9000"), 6, "has no key `mtu`: it is for kernel measures"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmtu = [1500, 67]"), 6, "68 to 65535 bytes, not 67"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = 0"), 6, "1 or more"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"2M\""), 6, "choose 1 to 1048576 bytes"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"64K\"\nsizes = [64]"), 7, "either `message` or `sizes`"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ncongestion-control = \"Best one\""), 6, "\"cubic\" or \"bbr\""),
+        (measure("stack = \"kernel-udp\"\nmethod = \"stream\"\nzero-copy = true"), 6, "cannot do this: send without a copy over UDP"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntool = \"qperf\"\nwindow = 65536"), 7, "or use iperf3"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nstreams = 129"), 6, "1 to 128 streams"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nstreams = 2"), 6, "its keys are: duration, tool, mtu"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
         ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
         ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
@@ -140,4 +150,21 @@ fn a_combination_that_cannot_be_is_refused_with_its_line_when_the_plan_is_read()
         let line: usize = problem.split(':').nth(1).unwrap().parse().unwrap();
         assert!(line >= 3 && problem.contains(word), "{lines}\n→ {problem}");
     }
+}
+
+#[test]
+fn lists_of_kernel_keys_are_measured_in_every_combination_and_each_message_once() {
+    let lines = "stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = [\"64K\", 1024]\nstreams = [1, 4]\nzero-copy = true\nmtu = 9000\n\
+                 congestion-control = \"reno\"\nwindow = \"256K\"\ngro = false\nclient-cpu = 0\nserver-cpu = 1";
+    let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.label().unwrap()).collect();
+    let common = "reno-w262144-zero-copy-mtu9000-gro-off-c0-v1";
+    assert_eq!(labels, ["m65536", "m1024", "s4-m65536", "s4-m1024"].map(|streams| format!("{streams}-{common}")));
+    assert!(plan.measures.iter().all(|measure| measure.sizes.len() == 1), "a message has no frame size");
+    assert_eq!(
+        plan.measures[2].tuning_in_words().as_deref(),
+        Some("4 streams, messages of 65536 B, reno, window 262144 B, zero copy, MTU 9000, GRO off, client on CPU 0, server on CPU 1")
+    );
+    let keys: Vec<&str> = plan.measures[2].kind.kernel_tuning().unwrap().parameters().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["streams", "congestion_control", "window", "zero_copy", "mtu", "gro", "client_cpu", "server_cpu"]);
 }

@@ -277,7 +277,7 @@ impl Keys<'_> {
 }
 
 /// The values of a key, each of them checked.
-fn values<T: Clone, U>(
+pub(super) fn values<T: Clone, U>(
     key: &'static str,
     given: Option<&OneOrMany<T>>,
     check: impl Fn(&T) -> Result<U, String>,
