@@ -15,7 +15,8 @@ use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::agent::AgentError;
 use testbed::conductor::{
-    AGENT_CHECK, Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
+    AGENT_CHECK, Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_interface_ports,
+    check_testbed, describe,
 };
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
@@ -199,7 +200,9 @@ fn describe_ready(
     if places.iter().any(unanswered) {
         stop_for_problems(&places, false)?;
     }
-    match describe(testbed, &args.forced_ports(), agents, interrupted) {
+    let described = check_interface_ports(plan, testbed, &args.forced_ports(), agents, interrupted)
+        .and_then(|()| describe(testbed, &args.forced_ports(), agents, interrupted));
+    match described {
         Err(AgentError::Interrupted { .. }) => Ok(None),
         // Before the problems: it names the port that would cut a machine off.
         Err(error) => Err(error.into()),
@@ -454,9 +457,13 @@ struct DryRun<'a> {
 
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
-        let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
+        let message = measure.kind.kernel_tuning().and_then(|tuning| tuning.message);
+        let sizes: Vec<String> = match message {
+            Some(message) => vec![format!("messages of {message}")],
+            None => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+        };
         let tuning = measure.tuning_in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.kind.stack(), measure.kind.method(), sizes.join(", "))
+        format!("{} {} at {}{tuning}", measure.stack(), measure.kind.method(), sizes.join(", "))
     });
     let planned_run = DryRun {
         plan: &plan.name,

@@ -21,13 +21,13 @@ pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind
 /// A record without results: who, where, what.
 pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
     let name = step.kind.kernel_tool().map_or("linerate", KernelTool::name);
-    let kernel = step.kind.stack().is_kernel();
+    let kernel = step.kind.is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,
         id: step.id.clone(),
         time: jiff::Timestamp::now(),
         pair: step.pair.clone(),
-        stack: step.kind.stack(),
+        stack: step.stack(),
         tool: Tool {
             name: name.to_owned(),
             version: if kernel { String::new() } else { env!("CARGO_PKG_VERSION").to_owned() },

@@ -124,7 +124,7 @@ impl Conductor<'_> {
                 }
                 number += 1;
                 let tuning = step.tuning_in_words.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
-                let title = format!("{} {} {} {}{tuning}", step.pair, step.kind.stack(), step.kind.method(), step.size);
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.stack(), step.kind.method(), step.size_in_words());
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
                 let mut context = Context {
@@ -135,7 +135,7 @@ impl Conductor<'_> {
                     interrupted: self.interrupted,
                     observer: self.observer,
                 };
-                let record = match step.kind.stack().is_kernel() {
+                let record = match step.kind.is_kernel() {
                     true => tools.measure(&step, &mut context)?,
                     // A poll loop measures with the interface as the testbed has it.
                     false => match tools.release() {
@@ -174,8 +174,7 @@ impl Conductor<'_> {
 
     /// Every DPDK size of the plan goes through the same ports.
     fn max_frame(&self) -> FrameSize {
-        let sizes =
-            self.plan.measures.iter().filter(|measure| !measure.kind.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+        let sizes = self.plan.measures.iter().filter(|measure| !measure.kind.is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
         sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
-use reporter::record::{Pair, RecordId};
+use reporter::record::{Pair, RecordId, Stack};
 
 use super::fits;
 use crate::plan::{Measure, MeasureKind, Plan, PortTuning};
@@ -32,6 +32,19 @@ pub struct Step<'p> {
     pub expected: Duration,
 }
 
+impl Step<'_> {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        self.kind.stack(&self.tuning)
+    }
+
+    /// The size, for people: that of the message where it has one of its own.
+    pub fn size_in_words(&self) -> String {
+        let message = self.kind.kernel_tuning().and_then(|tuning| tuning.message);
+        message.map_or_else(|| self.size.to_string(), |message| message.to_string())
+    }
+}
+
 /// The steps between one pair, which share its two ports. Kernel first: poll loops must not run beside it.
 pub type Group<'p> = VecDeque<Step<'p>>;
 
@@ -46,7 +59,7 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     for repetition in 1..=plan.repetitions {
         for pair in &pairs {
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(pair));
-            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
+            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.is_kernel());
             let steps = kernel
                 .into_iter()
                 .chain(bypass)
@@ -82,10 +95,17 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let tuning = measure.label().map(|label| format!("-{label}")).unwrap_or_default();
-    let (stack, method) = (measure.kind.stack(), measure.kind.method());
+    let label = measure.label();
+    let has_message = measure.kind.kernel_tuning().is_some_and(|tuning| tuning.message.is_some());
+    // The label has the size of a message, which no frame size stands for.
+    let what = match label {
+        Some(label) if has_message => label,
+        Some(label) => format!("{}-{label}", size.bytes()),
+        None => size.bytes().to_string(),
+    };
+    let (stack, method) = (measure.stack(), measure.kind.method());
     // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
-    RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
+    RecordId(format!("{}+{}/{stack}/{method}/{what}/{repetition}", pair.from, pair.to))
 }
 
 /// For the time left only; searches end when they end.

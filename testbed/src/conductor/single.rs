@@ -62,7 +62,7 @@ impl<'a> Measurements<'a> {
         let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
         let Measurements { testbed, interrupted, machines, agents, .. } = self;
         let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
-        let mut record = match measure.kind.stack().is_kernel() {
+        let mut record = match measure.kind.is_kernel() {
             true => self.tools.measure(&step, &mut context)?,
             false => match self.tools.release() {
                 Ok(()) => self.bypass.measure(&step, &mut context)?,
@@ -81,7 +81,7 @@ impl<'a> Measurements<'a> {
     /// Opens the ports that a measure needs, and leaves them open; the error of the driver or the agent where that fails. Nothing to do for kernel
     /// measures.
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
-        let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.stack().is_kernel()) else { return Ok(()) };
+        let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.is_kernel()) else { return Ok(()) };
         let Measurements { bypass, machines, agents, .. } = self;
         let context =
             Context { testbed: self.testbed, machines, agents, directory: self.directory, interrupted: self.interrupted, observer };

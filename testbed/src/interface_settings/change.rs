@@ -33,6 +33,18 @@ impl ChangedInterface {
         Ok(changed)
     }
 
+    /// Notes that an interface has no XDP program before AF_XDP attaches one. A program that is left, because the process on the port was killed, is
+    /// removed. Nothing is noted where a program is attached already: it is someone else's.
+    ///
+    /// # Errors
+    /// The interface cannot be read, or the journal cannot be written.
+    pub fn before_af_xdp(location: &Location, interface: &str) -> Result<Self, InterfaceSettingsError> {
+        let none = InterfaceSettings { no_xdp_program: true, ..InterfaceSettings::default() };
+        let free = read(location, interface, none)? == none;
+        let before = if free { Some((none, Entry::write(location, interface, none)?)) } else { None };
+        Ok(ChangedInterface { location: location.clone(), interface: interface.to_owned(), before })
+    }
+
     /// Puts everything back.
     ///
     /// # Errors

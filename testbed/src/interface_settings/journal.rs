@@ -159,7 +159,7 @@ mod tests {
     use crate::interface_settings::Mtu;
     use crate::process::SshTarget;
 
-    const BEFORE: InterfaceSettings = InterfaceSettings { mtu: None, gso: None, gro: None };
+    const BEFORE: InterfaceSettings = InterfaceSettings { mtu: None, gso: None, gro: None, no_xdp_program: false };
 
     fn left(folder: &Path) -> usize {
         fs::read_dir(folder).unwrap().count()

@@ -69,6 +69,9 @@ pub struct InterfaceSettings {
     /// Generic receive offload: received segments of one flow are joined before the stack sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gro: Option<OffloadState>,
+    /// No XDP program is attached. AF_XDP attaches one, and a process that is killed leaves it: kernel traffic is slower with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_xdp_program: bool,
 }
 
 impl InterfaceSettings {
@@ -83,6 +86,7 @@ impl InterfaceSettings {
             mtu: self.mtu.filter(|_| self.mtu != now.mtu),
             gso: self.gso.filter(|_| self.gso != now.gso),
             gro: self.gro.filter(|_| self.gro != now.gro),
+            no_xdp_program: self.no_xdp_program && !now.no_xdp_program,
         }
     }
 
@@ -92,6 +96,7 @@ impl InterfaceSettings {
             mtu: self.mtu.filter(|_| others.mtu.is_some()),
             gso: self.gso.filter(|_| others.gso.is_some()),
             gro: self.gro.filter(|_| others.gro.is_some()),
+            no_xdp_program: self.no_xdp_program && others.no_xdp_program,
         }
     }
 }
@@ -101,7 +106,8 @@ impl fmt::Display for InterfaceSettings {
         let mtu = self.mtu.map(|mtu| format!("mtu {mtu}"));
         let gso = self.gso.map(|state| format!("gso {}", state.name()));
         let gro = self.gro.map(|state| format!("gro {}", state.name()));
-        f.write_str(&[mtu, gso, gro].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        let xdp = self.no_xdp_program.then(|| "no XDP program".to_owned());
+        f.write_str(&[mtu, gso, gro, xdp].into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -111,8 +117,9 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_changed_and_only_what_is_changed_is_kept() {
-        let now = InterfaceSettings { mtu: Mtu::new(1500), gso: Some(OffloadState::On), gro: Some(OffloadState::On) };
-        let wanted = InterfaceSettings { mtu: Mtu::new(9000), gso: Some(OffloadState::On), gro: None };
+        let now =
+            InterfaceSettings { mtu: Mtu::new(1500), gso: Some(OffloadState::On), gro: Some(OffloadState::On), no_xdp_program: false };
+        let wanted = InterfaceSettings { mtu: Mtu::new(9000), gso: Some(OffloadState::On), ..InterfaceSettings::default() };
         let change = wanted.that_differ_from(now);
         assert_eq!(change, InterfaceSettings { mtu: Mtu::new(9000), ..InterfaceSettings::default() });
         assert_eq!(now.where_set_in(change), InterfaceSettings { mtu: Mtu::new(1500), ..InterfaceSettings::default() });

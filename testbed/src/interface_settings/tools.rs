@@ -31,7 +31,17 @@ pub(super) fn read(location: &Location, interface: &str, wanted: InterfaceSettin
         now.gso = wanted.gso.map(|_| state(GSO)).transpose()?;
         now.gro = wanted.gro.map(|_| state(GRO)).transpose()?;
     }
+    now.no_xdp_program = wanted.no_xdp_program && !has_xdp_program(location, interface)?;
     Ok(now)
+}
+
+/// Whether an XDP program is attached, by whomever.
+fn has_xdp_program(location: &Location, interface: &str) -> Result<bool, InterfaceSettingsError> {
+    let command = ["ip", "-json", "link", "show", "dev", interface];
+    let links: serde_json::Value =
+        serde_json::from_str(&ask(location, interface, &command)?).map_err(|_| unreadable(interface, &command, "a link as JSON"))?;
+    // `"xdp": { "mode": 1, "prog": { "id": 138, … } }` (iproute2, `xdp_dump_json`).
+    Ok(links.get(0).and_then(|link| link.get("xdp")).is_some())
 }
 
 /// Sets the values, checks that the interface has them, and waits until its link is up again.
@@ -44,6 +54,10 @@ pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSetti
         if let Some(state) = state {
             ask(location, interface, &["ethtool", "-K", interface, name, state.name()])?;
         }
+    }
+    if wanted.no_xdp_program && has_xdp_program(location, interface)? {
+        // `off` removes a program of the driver's mode, or of generic mode where there is only that.
+        ask(location, interface, &["ip", "link", "set", "dev", interface, "xdp", "off"])?;
     }
     let now = read(location, interface, wanted)?;
     if now != wanted {

@@ -16,8 +16,9 @@ const HOST_PF: &str = "pf0";
 const HOST_PF_REPRESENTOR: &str = "pf0hpf";
 /// The port to the wire, by BlueField's name.
 const UPLINK: &str = "p0";
-/// What a port of a bridge carries, as e-switches and switches do: more than the endpoints send unless a plan raises their MTU.
-const SWITCH_MTU: u32 = 9216;
+/// What a port of a bridge carries: more than the endpoints send unless a plan raises their MTU. The other end of a veth pair can have an XDP program,
+/// and so AF_XDP, only if a frame of this size fits into a page of 4096 bytes (drivers/net/veth.c, `veth_xdp_set`: 3506).
+const SWITCH_MTU: u32 = 3498;
 /// The MTU of an endpoint.
 const ENDPOINT_MTU: u32 = 1500;
 /// The size of the subnet that all endpoints share.

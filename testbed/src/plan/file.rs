@@ -16,6 +16,7 @@ use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
 use super::tuning::{FarQueues, Keys, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
+use crate::topology::BypassPort;
 
 impl Plan {
     /// Reads `plan.toml`. Errors name the file, the line, and what would be right.
@@ -135,6 +136,7 @@ impl Source<'_> {
             return Err(self.wrong(self.span_of(unused.0), why));
         }
         let keys = Keys {
+            port: BypassPort::of(measure.stack).unwrap_or_default(),
             queues: queues.as_ref(),
             sender_queues: sender_queues.as_ref(),
             far_queues: FarQueues { key: far.0, given: far.1.as_ref() },
@@ -162,7 +164,7 @@ impl Source<'_> {
         sizes.sort_unstable();
         let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let same = |other: &&Measure| {
-            let what = (other.kind.stack(), other.kind.method()) == (measure.kind.stack(), measure.kind.method());
+            let what = (other.stack(), other.kind.method()) == (measure.stack(), measure.kind.method());
             what && other.kind.kernel_tuning() == measure.kind.kernel_tuning()
                 && other.tuning == measure.tuning
                 && other.pairs.overlaps(&measure.pairs)
@@ -172,7 +174,7 @@ impl Source<'_> {
             Some(size) => {
                 let message = format!(
                     "{} {} at {size} is measured twice between one pair: use `repetitions`, or another plan",
-                    measure.kind.stack(),
+                    measure.stack(),
                     measure.kind.method()
                 );
                 Err(self.wrong(None, message))
@@ -285,9 +287,12 @@ impl Source<'_> {
         let protocol = match measure.stack {
             Stack::KernelTcp => Some(Protocol::Tcp),
             Stack::KernelUdp => Some(Protocol::Udp),
-            Stack::Dpdk => None,
-            other @ (Stack::KernelTls | Stack::KernelIcmp) => {
-                return Err(self.wrong(None, format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp or dpdk")));
+            stack if BypassPort::of(stack).is_some() => None,
+            other => {
+                return Err(self.wrong(
+                    None,
+                    format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, dpdk, af-xdp or af-packet"),
+                ));
             }
         };
         match (protocol, method) {
@@ -320,7 +325,7 @@ impl Source<'_> {
             }
             (None, name) => {
                 let known: Vec<&str> = MethodName::ALL.iter().map(|known| known.name()).collect();
-                let message = format!("stack \"dpdk\" has no method \"{name}\"; use one of: round-trip, {}", known.join(", "));
+                let message = format!("stack \"{}\" has no method \"{name}\"; use one of: round-trip, {}", measure.stack, known.join(", "));
                 Err(self.wrong(Some(measure.method.span()), message))
             }
         }

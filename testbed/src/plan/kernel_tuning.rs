@@ -49,7 +49,8 @@ impl Default for KernelTuning {
 /// parameter: it is the record's size.
 struct Difference {
     label: String,
-    words: String,
+    /// None where the size says it.
+    words: Option<String>,
     parameter: Option<(&'static str, Value)>,
 }
 
@@ -61,7 +62,7 @@ impl KernelTuning {
 
     /// What differs from the default, for people: `4 streams, MTU 9000`.
     pub fn in_words(&self) -> Option<String> {
-        joined(self.differences().into_iter().map(|difference| difference.words), ", ")
+        joined(self.differences().into_iter().filter_map(|difference| difference.words), ", ")
     }
 
     /// What differs from the default, as keys of a record's `parameters`.
@@ -82,8 +83,11 @@ impl KernelTuning {
     }
 
     fn differences(&self) -> Vec<Difference> {
-        let difference =
-            |label: String, words: String, key: &'static str, value: Value| Difference { label, words, parameter: Some((key, value)) };
+        let difference = |label: String, words: String, key: &'static str, value: Value| Difference {
+            label,
+            words: Some(words),
+            parameter: Some((key, value)),
+        };
         let KernelTuning { streams, message, tcp, interface, client_cpu, server_cpu } = self;
         let offload = |key: &'static str, state: OffloadState| {
             let name = state.name();
@@ -91,7 +95,7 @@ impl KernelTuning {
         };
         let message = message.map(|message| {
             let bytes = message.bytes();
-            Difference { label: format!("m{bytes}"), words: format!("messages of {bytes} B"), parameter: None }
+            Difference { label: format!("m{bytes}"), words: None, parameter: None }
         });
         let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
         [

@@ -44,6 +44,11 @@ pub enum PairSelection {
 }
 
 impl Measure {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        self.kind.stack(&self.tuning)
+    }
+
     /// What both ends have that differs from the default, as a part of a record's id.
     pub fn label(&self) -> Option<String> {
         self.tuning.label().or_else(|| self.kind.kernel_tuning().and_then(KernelTuning::label))
@@ -155,12 +160,22 @@ impl Protocol {
 }
 
 impl MeasureKind {
-    /// What carries the traffic.
-    pub fn stack(&self) -> Stack {
+    /// Whether the kernel's stack carries the traffic.
+    pub fn is_kernel(&self) -> bool {
+        self.kernel_protocol().is_some()
+    }
+
+    /// The transport of a kernel measure; none for others.
+    fn kernel_protocol(&self) -> Option<Protocol> {
         match self {
-            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => protocol.stack(),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Stack::Dpdk,
+            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => Some(*protocol),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
+    }
+
+    /// What carries the traffic, with the ports of `tuning` where it is not the kernel's stack.
+    pub fn stack(&self, tuning: &PortTuning) -> Stack {
+        self.kernel_protocol().map_or(tuning.port.stack(), Protocol::stack)
     }
 
     /// The kernel tool that measures it; none for DPDK.

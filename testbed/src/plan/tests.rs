@@ -20,7 +20,7 @@ fn measure(lines: &str) -> String {
 fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
     for built_in in [BuiltInPlan::Quick, BuiltInPlan::Standard, BuiltInPlan::Full] {
         let plan = Plan::built_in(built_in).unwrap();
-        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.kind.stack()).collect();
+        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.stack()).collect();
         assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", built_in.name());
         assert_eq!(plan.name, built_in.name());
     }
@@ -33,6 +33,8 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
     let cases = [
         (measure("stack = \"dpdk\"\nmethod = \"warp\""), 5, "ndr-pdr"),
         (measure("stack = \"kernel\"\nmethod = \"mrr\""), 4, "kernel-tcp"),
+        (measure("stack = \"kernel-icmp\"\nmethod = \"ping-pong\""), 3, "kernel-udp, dpdk, af-xdp or af-packet"),
+        (measure("stack = \"af-xdp\"\nmethod = \"warp\""), 5, "stack \"af-xdp\" has no method"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3, qperf, netperf, neper or iperf2)"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf, sockperf, netperf or neper"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
@@ -163,8 +165,19 @@ fn lists_of_kernel_keys_are_measured_in_every_combination_and_each_message_once(
     assert!(plan.measures.iter().all(|measure| measure.sizes.len() == 1), "a message has no frame size");
     assert_eq!(
         plan.measures[2].tuning_in_words().as_deref(),
-        Some("4 streams, messages of 65536 B, reno, window 262144 B, zero copy, MTU 9000, GRO off, client on CPU 0, server on CPU 1")
+        Some("4 streams, reno, window 262144 B, zero copy, MTU 9000, GRO off, client on CPU 0, server on CPU 1")
     );
     let keys: Vec<&str> = plan.measures[2].kind.kernel_tuning().unwrap().parameters().map(|(key, _)| key).collect();
     assert_eq!(keys, ["streams", "congestion_control", "window", "zero_copy", "mtu", "gro", "client_cpu", "server_cpu"]);
+}
+
+#[test]
+fn af_xdp_and_af_packet_have_the_methods_and_the_keys_of_dpdk_and_ports_of_their_own() {
+    let of = |stack: &str| format!("[[measure]]\nstack = \"{stack}\"\nmethod = \"mrr\"\nburst = [16, 64]\n");
+    let text = format!("name = \"p\"\nsizes = [64]\n{}{}{}", of("dpdk"), of("af-xdp"), of("af-packet"));
+    let plan = parse(&text, Path::new("plan.toml")).unwrap();
+    let stacks: Vec<Stack> = plan.measures.iter().map(super::Measure::stack).collect();
+    assert_eq!(stacks, [Stack::Dpdk, Stack::AfXdp, Stack::AfPacket].map(|stack| [stack; 2]).concat());
+    let [dpdk, _, xdp, larger, ..] = &plan.measures[..] else { panic!("{plan:?}") };
+    assert!(xdp.tuning.shares_ports_with(&larger.tuning) && !xdp.tuning.shares_ports_with(&dpdk.tuning));
 }

@@ -9,6 +9,7 @@ use super::accounting::Discards;
 use super::both_ends::{OpenPorts, RoundTrips};
 use super::calibration::{Calibrations, Configuration};
 use super::histograms;
+use super::interface_proof;
 use super::loss_domains;
 use super::measurer::MeasureError;
 use super::pair::BypassPair;
@@ -67,7 +68,11 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
     results.note_uncounted(&discards);
     results.reasons = sender_reasons(sent, returned.received);
     results.reasons.extend(interrupted(&trips.reflected.loops.hiccups, &trips.reflected.loops.cycles, Engine::Reflector));
-    let faults = WireProof::round_trips(trips, ports).faults().into_iter().chain(reflector_faults(&trips.reflected));
+    let faults = WireProof::round_trips(trips, ports)
+        .faults()
+        .into_iter()
+        .chain(interface_proof::round_trips(trips, ports))
+        .chain(reflector_faults(&trips.reflected));
     results.reasons.extend(faults.map(|fault| reason_of_fault(&fault)));
     results
 }
