@@ -101,7 +101,7 @@ pairs = ["a-cpu:b-cpu"]
 stack = "dpdk"
 method = "latency"
 preset = "quick"
-at = [{ kind = "idle" }]
+at = ["idle"]
 tester = { repeats = 50 }
 "#;
 

@@ -4,7 +4,7 @@
 mod support;
 
 use methodology::method::{LoadPoint, MethodName, Preset};
-use methodology::procedures::{KnownRates, MethodState, actual_buffer_time, buffer_times};
+use methodology::procedures::{KnownRates, MethodReason, MethodState, actual_buffer_time, buffer_times};
 use methodology::simulate::SimulatedMeasurer;
 use methodology::trial::{Measurer, ResetKind, Stimulus, TrialInput, TrialPurpose};
 use methodology::units::{Load, Pace, Seconds, Share};
@@ -176,6 +176,22 @@ fn rfc2544_26_2_latency_is_measured_at_the_throughput_of_the_size() {
     let of_pdr: Vec<_> = result.loads[1..].iter().map(|load| load.load.pps() / pdr).collect();
     assert!((of_pdr[1] - 0.1).abs() < 1e-9 && (of_pdr[2] - 0.5).abs() < 1e-9 && (of_pdr[3] - 0.9).abs() < 1e-9);
     assert_eq!(result.loads[1].load.pps(), 9001.0);
+}
+
+/// A load without a valid trial has no delay for another reason than a load at which nothing comes back.
+#[test]
+fn a_load_without_delays_says_whether_frames_came_back() {
+    for method in [MethodName::Latency, MethodName::Pdv] {
+        let mut spec = rfc2544(method);
+        spec.at = Some(vec![LoadPoint::Throughput]);
+        spec.repetitions = Some(2);
+        let why = |dut: &str| {
+            let report = run_known(dut, &spec, known(10e6));
+            report.verdict.reasons.into_iter().rfind(|reason| !matches!(reason, MethodReason::TrialInvalid { .. })).unwrap()
+        };
+        assert!(matches!(why("delay=50us,hiccup=1ms/10ms"), MethodReason::NoValidDelays { .. }), "{method:?}");
+        assert!(matches!(why("loss=100%"), MethodReason::NoDelays { .. }), "{method:?}");
+    }
 }
 
 /// RFC 8219 §7.3.1: D99.9 − Dmin over all frames, median of 20; §7.3.2: IPDV.

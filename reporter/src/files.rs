@@ -11,27 +11,37 @@ use std::path::{Component, Path};
 ///
 /// Refuses what is not a regular file, what is longer than `limit` bytes, and symbolic links on the way.
 pub(crate) fn read_regular(directory: &Path, name: &str, limit: u64) -> io::Result<Vec<u8>> {
-    let file = below(directory, Path::new(name))?;
-    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-    let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&file).map_err(explained)?;
-    if !open.metadata()?.is_file() {
-        return Err(not_regular());
-    }
     let mut bytes = Vec::new();
-    open.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    open_regular(directory, name)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} MiB", limit >> 20)));
     }
     Ok(bytes)
 }
 
+/// Opens a file below a directory for reading. Refuses what is not a regular file, and symbolic links on the way.
+pub(crate) fn open_regular(directory: &Path, name: &str) -> io::Result<File> {
+    let file = below(directory, Path::new(name))?;
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&file).map_err(explained)?;
+    if !open.metadata()?.is_file() {
+        return Err(not_regular());
+    }
+    Ok(open)
+}
+
 /// Writes a file below a directory, and makes the folders on the way. An existing regular file is replaced.
 pub(crate) fn write_regular(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    make_regular(directory, name)?.write_all(bytes)
+}
+
+/// Opens a file below a directory for writing from its beginning, and makes the folders on the way.
+pub(crate) fn make_regular(directory: &Path, name: &str) -> io::Result<File> {
     fs::create_dir_all(directory)?;
     if let Some(folder) = Path::new(name).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(below(directory, folder)?)?;
     }
-    create_regular(directory, name)?.write_all(bytes)
+    create_regular(directory, name)
 }
 
 /// Opens a file below a directory for writing from its beginning.

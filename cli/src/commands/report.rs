@@ -59,7 +59,7 @@ fn export() -> impl TypedValueParser<Value = Export> {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<ExitCode, CommandError> {
-    let archive = Archive::read(&args.run)?;
+    let archive = Archive::read_for_reports(&args.run)?;
     let into = args.out.as_deref().unwrap_or(&args.run);
     let rendered = render_run_with(&archive, &args.export, into)?;
     if args.json {

@@ -262,7 +262,7 @@ fn finish(
 ) -> Result<ExitCode, CommandError> {
     let records_kept = directory.path().to_owned();
     directory.sync()?;
-    let archive = Archive::read(&records_kept)?;
+    let archive = Archive::read_for_reports(&records_kept)?;
     let rendered = reporter::render::render_run(&archive, &records_kept);
     foreign::give_back(&records_kept);
     print(args, &archive, rendered.is_ok(), &end, measured)?;

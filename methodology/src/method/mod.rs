@@ -7,18 +7,18 @@ mod changes;
 mod deviations;
 mod invalid;
 mod ip_version;
+mod load_point;
 mod preset;
 pub(crate) mod preset_values;
 mod spec;
 mod validate;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use changes::{PhaseChanges, TesterChanges};
 pub use invalid::InvalidMethod;
 pub use ip_version::IpVersion;
+pub use load_point::LoadPoint;
 pub use preset::{MethodName, Preset};
 pub use spec::MethodSpec;
 
@@ -168,31 +168,6 @@ pub enum Procedure {
         /// Length of each interval that is counted on its own.
         interval: Seconds,
     },
-}
-
-/// A load at which something is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", content = "value")]
-pub enum LoadPoint {
-    /// The throughput of that frame size (RFC 2544 §26.2).
-    Throughput,
-    /// A share of PDR (CSIT: 10, 50 and 90 %).
-    OfPdr(Share),
-    /// So few frames that none waits for another (CSIT's "0 %"): 9001 frames/s, or Min Load where that is more.
-    Idle,
-    /// A load as a person gives it.
-    Load(Load),
-}
-
-impl fmt::Display for LoadPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadPoint::Throughput => f.write_str("throughput"),
-            LoadPoint::OfPdr(share) => write!(f, "{share} of PDR"),
-            LoadPoint::Idle => f.write_str("idle"),
-            LoadPoint::Load(load) => load.fmt(f),
-        }
-    }
 }
 
 impl Procedure {

@@ -17,37 +17,52 @@ pub(super) fn run<M: Measurer>(
     let mut loads = Vec::new();
     for &point in at {
         let Some(load) = session.load_of(point)? else { continue };
-        let (summaries, loss_ratio) = repeat(session, load, duration, tagged_after, repetitions)?;
-        if let Some(result) = at_load(point, load, summaries, loss_ratio) {
-            loads.push(result);
-        } else {
-            session.remark(MethodReason::NoDelays { load, missing: DelayFigure::Delay });
+        let repeated = repeat(session, load, duration, tagged_after, repetitions)?;
+        let without = repeated.without_delays(load, DelayFigure::Delay);
+        match at_load(point, load, repeated) {
+            Some(result) => loads.push(result),
+            None => session.remark(without),
         }
     }
     Ok(LatencyResult { search: session.searched(), loads })
 }
 
-/// Delays of `repetitions` trials: one summary for each and each direction. Trials that stayed invalid are left out.
+/// What the valid trials at one load found.
+pub(super) struct Repeated {
+    /// One summary for each trial and each direction from which a frame came.
+    pub summaries: Vec<DelaySummary>,
+    worst_loss: LossRatio,
+    valid_trials: u32,
+}
+
+impl Repeated {
+    /// Why there is no delay, for a load that has none.
+    pub fn without_delays(&self, load: PacketRate, missing: DelayFigure) -> MethodReason {
+        if self.valid_trials == 0 { MethodReason::NoValidDelays { load, missing } } else { MethodReason::NoDelays { load, missing } }
+    }
+}
+
+/// Delays of `repetitions` trials. Trials that stayed invalid are left out.
 pub(super) fn repeat<M: Measurer>(
     session: &mut Session<'_, M>,
     load: PacketRate,
     duration: Seconds,
     tagged_after: Seconds,
     repetitions: u32,
-) -> Result<(Vec<DelaySummary>, LossRatio), RunError<M::Error>> {
-    let mut summaries = Vec::new();
-    let mut worst_loss = LossRatio::ZERO;
+) -> Result<Repeated, RunError<M::Error>> {
+    let mut found = Repeated { summaries: Vec::new(), worst_loss: LossRatio::ZERO, valid_trials: 0 };
     for _ in 0..repetitions {
         let trial = session.measure(TrialInput::constant(load, duration).with_delays(tagged_after))?;
         if !trial.verdict.is_valid() {
             continue;
         }
-        if trial.loss_ratio > worst_loss {
-            worst_loss = trial.loss_ratio;
+        found.valid_trials += 1;
+        if trial.loss_ratio > found.worst_loss {
+            found.worst_loss = trial.loss_ratio;
         }
-        summaries.extend(delays_of(session, &trial)?);
+        found.summaries.extend(delays_of(session, &trial)?);
     }
-    Ok((summaries, worst_loss))
+    Ok(found)
 }
 
 fn delays_of<M: Measurer>(session: &Session<'_, M>, trial: &Trial) -> Result<Vec<DelaySummary>, RunError<M::Error>> {
@@ -56,7 +71,8 @@ fn delays_of<M: Measurer>(session: &Session<'_, M>, trial: &Trial) -> Result<Vec
     if delays.is_empty() && trial.outcome.received() > 0 { Err(session.missing(trial, "delays")) } else { Ok(delays) }
 }
 
-fn at_load(at: LoadPoint, load: PacketRate, repetitions: Vec<DelaySummary>, loss_ratio: LossRatio) -> Option<LatencyAtLoad> {
+fn at_load(at: LoadPoint, load: PacketRate, repeated: Repeated) -> Option<LatencyAtLoad> {
+    let Repeated { summaries: repetitions, worst_loss: loss_ratio, .. } = repeated;
     let means: u128 = repetitions.iter().map(|delays| u128::from(delays.mean.ns())).sum();
     Some(LatencyAtLoad {
         at,

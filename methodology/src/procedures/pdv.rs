@@ -2,7 +2,7 @@
 
 use super::latency::{repeat, spread};
 use super::session::Session;
-use super::{DelayFigure, IpdvMedians, MethodReason, PdvAtLoad, PdvResult, RunError};
+use super::{DelayFigure, IpdvMedians, PdvAtLoad, PdvResult, RunError};
 use crate::method::LoadPoint;
 use crate::statistics::percentile_of_sorted;
 use crate::trial::{DelaySummary, IpdvSummary, Measurer};
@@ -18,10 +18,11 @@ pub(super) fn run<M: Measurer>(
     for &point in at {
         let Some(load) = session.load_of(point)? else { continue };
         // All frames of the stream count (§7.3.1), from the first on.
-        let (summaries, _) = repeat(session, load, duration, Seconds::ZERO, repetitions)?;
-        match at_load(point, load, summaries) {
+        let repeated = repeat(session, load, duration, Seconds::ZERO, repetitions)?;
+        let without = repeated.without_delays(load, DelayFigure::DelayVariation);
+        match at_load(point, load, repeated.summaries) {
             Some(result) => loads.push(result),
-            None => session.remark(MethodReason::NoDelays { load, missing: DelayFigure::DelayVariation }),
+            None => session.remark(without),
         }
     }
     Ok(PdvResult { search: session.searched(), loads })

@@ -27,6 +27,13 @@ pub enum MethodReason {
         /// What cannot be reported.
         missing: DelayFigure,
     },
+    /// Every trial at a load at which delays were to be measured stayed invalid.
+    NoValidDelays {
+        /// The load.
+        load: PacketRate,
+        /// What cannot be reported.
+        missing: DelayFigure,
+    },
     /// The loss curve does not reach two successive trials without loss (RFC 2544 §26.3).
     CurvePartial,
     /// The device forwards the longest burst that RFC 9004 §6.2 allows.
@@ -123,6 +130,7 @@ impl MethodReason {
             MethodReason::TrialInvalid { .. }
             | MethodReason::NoValidTrial
             | MethodReason::NoDelays { .. }
+            | MethodReason::NoValidDelays { .. }
             | MethodReason::CurvePartial
             | MethodReason::BufferTooLarge { .. }
             | MethodReason::NotRecovered { .. }
@@ -152,6 +160,7 @@ impl fmt::Display for MethodReason {
             }
             MethodReason::NoValidTrial => f.write_str("every trial is invalid: there is no rate to report"),
             MethodReason::NoDelays { load, missing } => write!(f, "no frame came back at {load}: there is no {missing} to report"),
+            MethodReason::NoValidDelays { load, missing } => write!(f, "every trial at {load} is invalid: there is no {missing} to report"),
             MethodReason::CurvePartial => {
                 f.write_str("the loss curve is partial: it does not reach from 100 % down to two successive trials without loss")
             }

@@ -229,3 +229,17 @@ impl fmt::Display for Configuration {
         f.write_str(&parts.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KEYS;
+    use crate::record::SHOWN_PARAMETERS;
+
+    /// A setting that is not read for reports would make different configurations one.
+    #[test]
+    fn every_setting_is_among_the_parameters_that_reports_show() {
+        for (_, key) in KEYS {
+            assert!(SHOWN_PARAMETERS.contains(&key), "{key}");
+        }
+    }
+}

@@ -12,10 +12,12 @@
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
 mod error;
+mod for_reports;
 mod histogram;
 mod inputs;
 mod lock;
 mod read;
+mod records;
 mod run_directory;
 mod versions;
 

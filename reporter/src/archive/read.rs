@@ -1,23 +1,18 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hdrhistogram::Histogram;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::histogram::decode_histogram;
-use super::versions::{self, is_known};
+use super::records::{Parts, read_records, unknown_version, without_line};
 use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
-use crate::files::read_regular;
-use crate::record::{Record, RecordId, SchemaVersion};
+use crate::files::{open_regular, read_regular};
+use crate::record::Record;
 use crate::tuned::{SCALING_FILE, Scaling, TUNE_FILE, TuneRun};
 
-/// Twenty million records.
-pub(super) const RESULTS_LIMIT: u64 = 64 << 30;
 /// The output of one tool: iperf3 writes a few hundred bytes an interval and stream.
 const RAW_LIMIT: u64 = 256 << 20;
 /// A plan, a testbed or an environment, which people write or read.
@@ -71,12 +66,22 @@ impl Archive {
     ///
     /// Fails only where the directory or its `results.jsonl` cannot be read at all.
     pub fn read(directory: &Path) -> Result<Archive, ArchiveError> {
+        Self::read_parts(directory, Parts::All)
+    }
+
+    /// The same without what no report shows of a record: its provenance, and the parameters that only people look up in `results.jsonl`. A run of a
+    /// hundred thousand records takes a quarter of the memory.
+    pub fn read_for_reports(directory: &Path) -> Result<Archive, ArchiveError> {
+        Self::read_parts(directory, Parts::OfReports)
+    }
+
+    fn read_parts(directory: &Path, parts: Parts) -> Result<Archive, ArchiveError> {
         let results = directory.join(RESULTS_FILE);
-        let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| match error.kind() {
+        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, parts));
+        let (records, mut damaged) = read.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ArchiveError::NotARun(directory.to_owned()),
             _ => ArchiveError::io(&results, "read", error),
         })?;
-        let (records, mut damaged) = read_lines(&bytes);
         let environment = read_environment(directory, &mut damaged)?;
         let plan = read_optional(directory, PLAN_FILE, &mut damaged)?;
         let testbed = read_optional(directory, TESTBED_FILE, &mut damaged)?;
@@ -108,99 +113,6 @@ pub(crate) fn read_raw(directory: &Path, path: &str) -> Result<Vec<u8>, ArchiveE
 pub(crate) fn read_stopped(directory: &Path) -> Option<String> {
     let bytes = read_regular(directory, STOPPED_FILE, RAW_LIMIT).ok()?;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned()).filter(|why| !why.is_empty())
-}
-
-/// The records of `results.jsonl`, and the lines that are none.
-pub(super) fn read_lines(bytes: &[u8]) -> (Vec<Record>, Vec<DamagedLine>) {
-    let mut records: Vec<Record> = Vec::new();
-    let mut damaged = Vec::new();
-    let mut first_seen: HashMap<RecordId, usize> = HashMap::new();
-    let ends_whole = bytes.is_empty() || bytes.ends_with(b"\n");
-    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate().peekable();
-    while let Some((index, bytes)) = lines.next() {
-        let line = index + 1;
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        let cut_off = !ends_whole && lines.peek().is_none();
-        match read_record(bytes, cut_off) {
-            Ok(mut record) => {
-                if let Some(&first) = first_seen.get(&record.id) {
-                    let id = record.id.clone();
-                    let why = if records.iter().any(|known| known.id == id && is_same_measurement(known, &record)) {
-                        format!("the record id `{id}` is already on line {first}, which is kept")
-                    } else {
-                        record.id = unused(&id, &first_seen);
-                        format!(
-                            "the record id `{id}` is also that of line {first}, another measurement; both are kept, this one as `{}`",
-                            record.id
-                        )
-                    };
-                    damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why });
-                    if record.id == id {
-                        continue;
-                    }
-                }
-                first_seen.insert(record.id.clone(), line);
-                records.push(record);
-            }
-            Err(why) => damaged.push(DamagedLine { file: RESULTS_FILE.to_owned(), line, why }),
-        }
-    }
-    (records, damaged)
-}
-
-/// Whether two records of one id are the same measurement made twice, as by two resumed runs, and not two whose ids happen to be equal.
-fn is_same_measurement(one: &Record, other: &Record) -> bool {
-    let key = |r: &Record| (r.pair.clone(), r.stack, r.metric, r.method.clone(), r.size, r.view, r.load.clone(), r.repetition);
-    key(one) == key(other)
-}
-
-fn unused(id: &RecordId, taken: &HashMap<RecordId, usize>) -> RecordId {
-    let numbered = (2..).map(|number: u32| RecordId(format!("{id}~{number}")));
-    numbered.into_iter().find(|candidate| !taken.contains_key(candidate)).unwrap_or_else(|| id.clone())
-}
-
-fn read_record(line: &[u8], cut_off: bool) -> Result<Record, String> {
-    let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 text from byte {} on", error.valid_up_to()))?;
-    /// What every version has.
-    #[derive(Deserialize)]
-    struct Head {
-        schema: u64,
-    }
-    let record = serde_json::from_str::<Head>(text).and_then(|head| match is_known(head.schema) {
-        true => versions::read(text, head.schema).map(Ok),
-        false => Ok(Err(unknown_version(&head.schema.to_string()))),
-    });
-    match record {
-        Ok(known) => known,
-        Err(error) => Err(match serde_json::from_str::<Value>(text) {
-            Err(_) if cut_off => "the line was cut off while it was written".to_owned(),
-            Err(error) => format!("not JSON: {}", without_line(&error)),
-            // A version from the future may well not fit today's types: the version is the reason then, not the field.
-            Ok(value) => match value.get("schema") {
-                Some(version) if !version.as_u64().is_some_and(is_known) => unknown_version(&version.to_string()),
-                Some(_) => format!("not a record: {}", without_line(&error)),
-                None => "not a record: it names no `schema` version".to_owned(),
-            },
-        }),
-    }
-}
-
-fn unknown_version(version: &str) -> String {
-    format!(
-        "schema version {version} is not one this program knows (1 to {}): read it with the linerate that wrote it, or a newer one",
-        SchemaVersion::CURRENT.number()
-    )
-}
-
-/// serde_json counts lines within one line of ours; only the column helps.
-fn without_line(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((what, _)) => format!("{what} (column {})", error.column()),
-        None => text,
-    }
 }
 
 fn read_environment(directory: &Path, damaged: &mut Vec<DamagedLine>) -> Result<Option<Environment>, ArchiveError> {

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::read::{GIVEN_LIMIT, RESULTS_LIMIT, read_lines};
+use super::read::GIVEN_LIMIT;
+use super::records::{Parts, read_records};
 use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
-use crate::files::{create_regular, read_regular, write_regular};
+use crate::files::{create_regular, open_regular, read_regular, write_regular};
 use crate::record::Record;
 
 /// What must be free before measuring starts: a run of 10,000 records with their raw files needs less.
@@ -79,14 +80,15 @@ impl RunDirectory {
             return Err(ArchiveError::NotARun(directory.to_owned()));
         }
         probe(directory)?;
-        let bytes = read_regular(directory, RESULTS_FILE, RESULTS_LIMIT).map_err(|error| ArchiveError::io(&results, "read", error))?;
+        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, Parts::All));
+        let (records, _) = read.map_err(|error| ArchiveError::io(&results, "read", error))?;
         match fs::remove_file(directory.join(STOPPED_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(ArchiveError::io(&directory.join(STOPPED_FILE), "removed", error));
             }
             _ => {}
         }
-        Ok((Self::open(directory)?, read_lines(&bytes).0))
+        Ok((Self::open(directory)?, records))
     }
 
     /// [`resume`](Self::resume) where there is a run, [`create`](Self::create) where there is none.

@@ -105,6 +105,41 @@ impl Record {
     }
 }
 
+/// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
+pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
+    "bidirectional",
+    "burst",
+    "calibration",
+    "calibration_rtt_ns",
+    "client_cpu",
+    "fast_free",
+    "flows",
+    "gro",
+    "gso",
+    "measured",
+    "mempool_cache",
+    "mtu",
+    "pacing",
+    "preset",
+    "receiver_devargs",
+    "receiver_queues",
+    "reflector_residence_ns",
+    "rx_descriptors",
+    "sender_devargs",
+    "sender_queues",
+    "sender_tcp_congestion",
+    "server_cpu",
+    "streams",
+    "target_bps",
+    "tune",
+    "tx_descriptors",
+    "window",
+    "zero_copy",
+];
+
+/// The parameters of which reports show only how many elements they have.
+pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];
+
 fn first() -> u32 {
     1
 }

@@ -1,10 +1,12 @@
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use parquet::errors::ParquetError;
 use thiserror::Error;
 
 use super::formats::{ExportError, Exporter};
-use crate::files::write_regular;
+use crate::files::{make_regular, write_regular};
 
 /// The files that were written.
 #[derive(Debug, Clone)]
@@ -43,10 +45,37 @@ pub fn write_exports<Subject: ?Sized>(
 ) -> Result<(), RenderError> {
     for format in formats {
         let name = format!("{}.{}", format.name(subject), format.extension());
-        let bytes = format.export(subject).map_err(|source| RenderError::Export { file: name.clone(), source })?;
-        files.push(write(into, &name, &bytes)?);
+        files.push(write_with(into, &name, |file| format.export(subject, file))?);
     }
     Ok(())
+}
+
+/// Writes one file as its contents are made: those of a large run need not fit into memory.
+fn write_with(
+    into: &Path,
+    name: &str,
+    export: impl FnOnce(&mut BufWriter<File>) -> Result<(), ExportError>,
+) -> Result<PathBuf, RenderError> {
+    let path = into.join(name);
+    let written = make_regular(into, name).map_err(ExportError::from).and_then(|file| {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        export(&mut file)?;
+        Ok(file.flush()?)
+    });
+    match written {
+        Ok(()) => Ok(path),
+        Err(ExportError::Write(source)) => Err(RenderError::Write { file: path, source }),
+        Err(ExportError::Csv(error)) if error.is_io_error() => match error.into_kind() {
+            csv::ErrorKind::Io(source) => Err(RenderError::Write { file: path, source }),
+            kind => Err(RenderError::Write { file: path, source: io::Error::other(format!("{kind:?}")) }),
+        },
+        // A file that refuses its bytes is no defect of the format that made them.
+        Err(ExportError::Parquet(ParquetError::External(error))) if error.is::<io::Error>() => {
+            Err(RenderError::Write { file: path, source: io::Error::other(error) })
+        }
+        Err(ExportError::Json(error)) if error.is_io() => Err(RenderError::Write { file: path, source: error.into() }),
+        Err(source) => Err(RenderError::Export { file: name.to_owned(), source }),
+    }
 }
 
 /// Writes one file into a directory, which is made where it is missing. Symbolic links below it are not followed.

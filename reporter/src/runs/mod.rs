@@ -41,7 +41,7 @@ impl Runs {
 }
 
 fn digest_of(run: &FoundRun) -> Result<RunDigest, String> {
-    let archive = Archive::read(&run.directory).map_err(|error| error.to_string())?;
+    let archive = Archive::read_for_reports(&run.directory).map_err(|error| error.to_string())?;
     RunDigest::of(&archive, run).ok_or_else(|| match archive.damaged.first() {
         Some(first) => format!("none of its lines is a record; the first problem is {first}"),
         None => match read_stopped(&run.directory) {

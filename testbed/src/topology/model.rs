@@ -216,6 +216,19 @@ impl Endpoint {
     pub fn is_here(&self) -> bool {
         self.location.is_here()
     }
+
+    /// The speed of the wire to `to`, which limits the rate: that of the slower end. What the file says counts before what the ports report
+    /// (`reported`: here, there).
+    ///
+    /// None between the two sides of one SmartNIC, a host and its Arm cores: their ports report the speed of the card's outer port, but frames
+    /// between them do not pass it, and PCI Express and the e-switch carry more.
+    pub fn link_to(&self, to: &Endpoint, reported: [Option<LinkSpeed>; 2]) -> Option<LinkSpeed> {
+        let kinds = [self.id.kind(), to.id.kind()];
+        if self.id.system() == to.id.system() && (kinds == ["cpu", "dpu"] || kinds == ["dpu", "cpu"]) {
+            return None;
+        }
+        [self.link.or(reported[0]), to.link.or(reported[1])].into_iter().flatten().min()
+    }
 }
 
 impl Testbed {
@@ -245,5 +258,31 @@ impl Testbed {
         });
         let (within, between): (Vec<Pair>, Vec<Pair>) = ordered.partition(Pair::is_within_one_system);
         between.into_iter().chain(within).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_wire_has_the_speed_of_its_slower_end_and_none_is_between_the_sides_of_one_card() {
+        let endpoint = |id: &str, link: &str| format!("[[endpoint]]\nid = \"{id}\"\nport = \"net_null0\"\n{link}\n");
+        let ends = [("a-cpu", "link = \"25G\""), ("a-dpu", ""), ("b-cpu", ""), ("a-nic1", ""), ("a-nic2", "")];
+        let text: String = ends.iter().map(|(id, link)| endpoint(id, link)).collect();
+        let testbed = Testbed::parse(&format!("name = \"t\"\n{text}"), Path::new("testbed.toml")).unwrap();
+        let link = |from: &str, to: &str| {
+            let [from, to] = [from, to].map(|id| testbed.endpoints.iter().find(|endpoint| endpoint.id.to_string() == id).unwrap());
+            let reported = [Some(LinkSpeed::from_mbps(100_000)), Some(LinkSpeed::from_mbps(40_000))];
+            (from.link_to(to, [None, None]), from.link_to(to, reported))
+        };
+        let gbps = |gbps: u32| Some(LinkSpeed::from_mbps(gbps * 1_000));
+        assert_eq!(link("a-cpu", "b-cpu"), (gbps(25), gbps(25)), "the file counts before the port");
+        assert_eq!(link("b-cpu", "a-dpu"), (None, gbps(40)));
+        assert_eq!(link("a-cpu", "a-dpu"), (None, None));
+        assert_eq!(link("a-dpu", "a-cpu"), (None, None));
+        assert_eq!(link("a-nic1", "a-nic2"), (None, gbps(40)), "two ports of one host with a cable between them");
     }
 }

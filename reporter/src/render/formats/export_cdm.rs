@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
@@ -43,15 +44,15 @@ impl Exporter<Report<'_>> for ExportCdm {
         "ndjson"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let Some(run) = Run::of(&report.archive.name(), &report.archive.records) else { return Ok(Vec::new()) };
-        let mut documents = Documents { month: run.month, bytes: Vec::new() };
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        let Some(run) = Run::of(&report.archive.name(), &report.archive.records) else { return Ok(()) };
+        let mut documents = Documents { month: run.month, into };
         let of_run = json!({ "cdm": { "ver": VERSION }, "run": run.document });
         documents.add("run", of_run.clone())?;
         for (number, iteration) in iterations(&report.archive.records).into_iter().enumerate() {
             iteration_documents(&mut documents, &of_run, &run.name, number + 1, &iteration)?;
         }
-        Ok(documents.bytes)
+        Ok(())
     }
 }
 
@@ -74,18 +75,17 @@ impl Run {
 }
 
 /// Documents in the form of the bulk interface: a line that names the index, and a line with the document.
-struct Documents {
+struct Documents<'w> {
     month: String,
-    bytes: Vec<u8>,
+    into: &'w mut (dyn Write + Send),
 }
 
-impl Documents {
+impl Documents<'_> {
     fn add(&mut self, kind: &str, document: Value) -> Result<(), ExportError> {
         // The space is part of what crucible's indexer looks for (CommonDataModel, `add-run-worker.js`).
-        self.bytes.extend(format!("{{\"index\": {{\"_index\": \"cdm-{VERSION}-{kind}@{}\"}}}}\n", self.month).into_bytes());
-        serde_json::to_writer(&mut self.bytes, &document)?;
-        self.bytes.push(b'\n');
-        Ok(())
+        writeln!(self.into, "{{\"index\": {{\"_index\": \"cdm-{VERSION}-{kind}@{}\"}}}}", self.month)?;
+        serde_json::to_writer(&mut *self.into, &document)?;
+        Ok(self.into.write_all(b"\n")?)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use jiff::SignedDuration;
 use methodology::procedures::Measured;
 use methodology::search::GoalResult;
@@ -27,13 +29,12 @@ impl Exporter<Report<'_>> for ExportCsit {
         "jsonl"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let mut bytes = Vec::new();
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
         for case in report.archive.records.iter().filter_map(|record| test_case(record, &report.archive.name())) {
-            serde_json::to_writer(&mut bytes, &case)?;
-            bytes.push(b'\n');
+            serde_json::to_writer(&mut *into, &case)?;
+            into.write_all(b"\n")?;
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 

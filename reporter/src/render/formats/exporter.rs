@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use thiserror::Error;
 
 use crate::archive::Archive;
@@ -22,22 +24,22 @@ pub trait Exporter<Subject: ?Sized>: Sync {
     /// The file's extension, without the dot.
     fn extension(&self) -> &'static str;
 
-    /// The bytes of the file. The same subject gives the same bytes.
-    fn export(&self, subject: &Subject) -> Result<Vec<u8>, ExportError>;
+    /// Writes the bytes of the file. The same subject gives the same bytes.
+    fn export(&self, subject: &Subject, into: &mut (dyn Write + Send)) -> Result<(), ExportError>;
 }
 
-/// A file's contents could not be made. The results themselves are untouched.
+/// A file's contents could not be made or written. The results themselves are untouched.
 #[derive(Debug, Error)]
 pub enum ExportError {
+    /// The file cannot be written.
+    #[error("cannot write it: {0}")]
+    Write(#[from] std::io::Error),
     /// The built-in template does not fit the data.
     #[error("cannot fill in the report's template: {0}")]
     Template(#[from] minijinja::Error),
     /// The CSV writer refuses a line.
     #[error("cannot write a line of CSV: {0}")]
     Csv(#[from] csv::Error),
-    /// The CSV writer cannot finish.
-    #[error("cannot finish the CSV text: {0}")]
-    Flush(#[from] std::io::Error),
     /// The JSON writer refuses an object.
     #[error("cannot write an object of JSON: {0}")]
     Json(#[from] serde_json::Error),

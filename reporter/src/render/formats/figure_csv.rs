@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use crate::figure::Figure;
 
 use super::figure_numbers::place;
@@ -15,8 +17,8 @@ impl Exporter<Figure> for FigureCsv {
         "csv"
     }
 
-    fn export(&self, figure: &Figure) -> Result<Vec<u8>, ExportError> {
-        let mut csv = csv::Writer::from_writer(Vec::new());
+    fn export(&self, figure: &Figure, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        let mut csv = csv::Writer::from_writer(into);
         csv.write_record(["series", "x", "y", "low", "high", "valid"])?;
         for series in &figure.series {
             for point in &series.points {
@@ -32,6 +34,6 @@ impl Exporter<Figure> for FigureCsv {
                 ])?;
             }
         }
-        Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
+        Ok(csv.flush()?)
     }
 }

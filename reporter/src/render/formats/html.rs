@@ -3,6 +3,8 @@
 //! Two walls against hostile text: the template engine escapes everything but our own drawings, and a content security policy lets no
 //! script run but ours (by its hash) and no request leave the page, whatever got through.
 
+use std::io::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use minijinja::syntax::SyntaxConfig;
@@ -39,8 +41,8 @@ impl Exporter<Report<'_>> for Html {
         "html"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        Ok(page_of(report.archive, report.page)?.into_bytes())
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        Ok(into.write_all(page_of(report.archive, report.page)?.as_bytes())?)
     }
 }
 
@@ -85,7 +87,8 @@ fn page_of(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
             findings => findings(archive),
             endpoints => endpoints(archive),
             damaged => archive.damaged.iter().map(|d| context! { file => d.file.as_str(), line => d.line, why => d.why.as_str() }).collect::<Vec<_>>(),
-            trials => archive.records.iter().map(trial).collect::<Vec<_>>(),
+            trials => listed(&archive.records).map(trial).collect::<Vec<_>>(),
+            unlisted => unlisted(archive.records.len()),
         },
     )
 }
@@ -248,6 +251,31 @@ fn endpoints(archive: &Archive) -> Vec<Value> {
         .into_iter()
         .map(|(names, facts)| context! { names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), facts })
         .collect()
+}
+
+/// Trials in the page. A browser shows a table of this length without a wait; the other files have all trials.
+const MOST_TRIALS: usize = 2_000;
+
+/// The trials that the page lists, in their order: those that are not valid come before the others where there is no place for all.
+fn listed(records: &[Record]) -> impl Iterator<Item = &Record> {
+    let doubtful = records.iter().filter(|record| record.verdict.state != State::Valid).count();
+    let mut places = (doubtful.min(MOST_TRIALS), MOST_TRIALS.saturating_sub(doubtful));
+    records.iter().filter(move |record| {
+        let left = if record.verdict.state == State::Valid { &mut places.1 } else { &mut places.0 };
+        let has_place = *left > 0;
+        *left = left.saturating_sub(1);
+        has_place
+    })
+}
+
+/// What the page says where it does not list all trials.
+fn unlisted(records: usize) -> Option<String> {
+    (records > MOST_TRIALS).then(|| {
+        format!(
+            "{MOST_TRIALS} of {records} trials are listed, those that are not valid first. results.csv and results.parquet have all of them, and all \
+             figures and tables are made from all of them."
+        )
+    })
 }
 
 fn trial(record: &Record) -> Value {

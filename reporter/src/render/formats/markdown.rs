@@ -1,6 +1,7 @@
 //! `report.md`: the report for places that show no HTML.
 
 use std::fmt::Write;
+use std::io;
 
 use crate::archive::Archive;
 use crate::record::State;
@@ -26,8 +27,8 @@ impl Exporter<Report<'_>> for Markdown {
         "md"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        Ok(text_of(report.archive, report.page).into_bytes())
+    fn export(&self, report: &Report<'_>, into: &mut (dyn io::Write + Send)) -> Result<(), ExportError> {
+        Ok(into.write_all(text_of(report.archive, report.page).as_bytes())?)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use crate::record::Record;
 
 use super::results_columns::{COLUMNS, ColumnValues};
@@ -15,13 +17,13 @@ impl Exporter<Report<'_>> for ResultsCsv {
         "csv"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let mut csv = csv::Writer::from_writer(Vec::new());
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        let mut csv = csv::Writer::from_writer(into);
         csv.write_record(COLUMNS.iter().map(|(name, _)| name))?;
         for record in &report.archive.records {
             csv.write_record(COLUMNS.iter().map(|(_, values)| cell(*values, record)))?;
         }
-        Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
+        Ok(csv.flush()?)
     }
 }
 

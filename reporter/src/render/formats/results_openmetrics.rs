@@ -1,4 +1,6 @@
-use std::fmt::Write;
+use std::collections::HashSet;
+use std::io::Write;
+use std::rc::Rc;
 
 use crate::analysis::Configuration;
 use crate::record::{Record, State, json_name};
@@ -97,35 +99,49 @@ impl Exporter<Report<'_>> for ResultsOpenMetrics {
         "prom"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let run = report.archive.name();
-        let labels: Vec<String> = report.archive.records.iter().map(|record| labels(&run, record)).collect();
-        let mut text = String::new();
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        let run = escaped(&report.archive.name());
+        let shared = shared_labels(&report.archive.records);
         for family in FAMILIES {
             let name = format!("linerate_{}", family.name);
-            let _ = writeln!(text, "# TYPE {name} gauge");
+            writeln!(into, "# TYPE {name} gauge")?;
             if !family.unit.is_empty() {
-                let _ = writeln!(text, "# UNIT {name} {}", family.unit);
+                writeln!(into, "# UNIT {name} {}", family.unit)?;
             }
-            let _ = writeln!(text, "# HELP {name} {}", family.help);
-            for (record, labels) in report.archive.records.iter().zip(&labels) {
+            writeln!(into, "# HELP {name} {}", family.help)?;
+            for (record, shared) in report.archive.records.iter().zip(&shared) {
+                let (id, repetition, verdict) = (escaped(&record.id.0), record.repetition, record.verdict.state);
                 for (quantile, value) in (family.samples)(record) {
                     let Some(value) = value.filter(|value| value.is_finite()) else { continue };
-                    let quantile = quantile.map(|quantile| format!(",quantile=\"{quantile}\"")).unwrap_or_default();
-                    let _ = writeln!(text, "{name}{{{labels}{quantile}}} {value}");
+                    write!(into, "{name}{{run=\"{run}\",id=\"{id}\",{shared},repetition=\"{repetition}\",verdict=\"{verdict}\"")?;
+                    match quantile {
+                        Some(quantile) => writeln!(into, ",quantile=\"{quantile}\"}} {value}")?,
+                        None => writeln!(into, "}} {value}")?,
+                    }
                 }
             }
         }
-        text.push_str("# EOF\n");
-        Ok(text.into_bytes())
+        Ok(into.write_all(b"# EOF\n")?)
     }
 }
 
-/// The id makes each set of labels unique.
-fn labels(run: &str, record: &Record) -> String {
+/// The labels of each record that repetitions share: they are kept once. The id makes each whole set of labels unique.
+fn shared_labels(records: &[Record]) -> Vec<Rc<str>> {
+    let mut known: HashSet<Rc<str>> = HashSet::new();
+    let shared = records.iter().map(|record| {
+        let labels = labels(record);
+        if let Some(labels) = known.get(labels.as_str()) {
+            return Rc::clone(labels);
+        }
+        let labels: Rc<str> = labels.into();
+        known.insert(Rc::clone(&labels));
+        labels
+    });
+    shared.collect()
+}
+
+fn labels(record: &Record) -> String {
     let labels = [
-        ("run", run.to_owned()),
-        ("id", record.id.0.clone()),
         ("from", record.pair.from.0.clone()),
         ("to", record.pair.to.0.clone()),
         ("stack", record.stack.name().to_owned()),
@@ -136,8 +152,6 @@ fn labels(run: &str, record: &Record) -> String {
         ("size_bytes", record.size.bytes.to_string()),
         ("load", record.load.clone().unwrap_or_default()),
         ("configuration", Configuration::of(record).to_string()),
-        ("repetition", record.repetition.to_string()),
-        ("verdict", record.verdict.state.to_string()),
     ];
     labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(&value))).join(",")
 }

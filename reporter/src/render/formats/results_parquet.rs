@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, GzipLevel, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
@@ -24,11 +25,10 @@ impl Exporter<Report<'_>> for ResultsParquet {
         "parquet"
     }
 
-    fn export(&self, report: &Report<'_>) -> Result<Vec<u8>, ExportError> {
-        let mut bytes = Vec::new();
+    fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
         // Names and commands repeat from record to record, so gzip pays.
         let properties = WriterProperties::builder().set_compression(Compression::GZIP(GzipLevel::default())).build();
-        let mut file = SerializedFileWriter::new(&mut bytes, schema()?, Arc::new(properties))?;
+        let mut file = SerializedFileWriter::new(into, schema()?, Arc::new(properties))?;
         let mut rows = file.next_row_group()?;
         for (_, values) in COLUMNS {
             if let Some(mut column) = rows.next_column()? {
@@ -38,7 +38,7 @@ impl Exporter<Report<'_>> for ResultsParquet {
         }
         rows.close()?;
         file.close()?;
-        Ok(bytes)
+        Ok(())
     }
 }
 

@@ -148,9 +148,7 @@ impl Listening {
         // Only a link that is up has a speed, and both must be open for that.
         sender_port.port.link_speed = link_speed(&mut sender, interrupted)?;
         receiver_port.port.link_speed = link_speed(&mut receiver, interrupted)?;
-        // The slower end is the limit; what the file says counts before what a port reports.
-        let speed = |endpoint: &Endpoint, opened: &Opened| endpoint.link.or(opened.port.link_speed);
-        let link = [speed(from, &sender_port), speed(to, &receiver_port)].into_iter().flatten().min();
+        let link = from.link_to(to, [sender_port.port.link_speed, receiver_port.port.link_speed]);
         let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
         let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
         let destination = destination(&ports.receiver, &receiver_port);

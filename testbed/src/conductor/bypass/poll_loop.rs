@@ -64,10 +64,7 @@ const MOST_AWAY: f64 = 0.05;
 /// Nothing where the loop had its CPU. A port that goes through the kernel, such as net_af_packet, spends long turns in system calls: those are
 /// hiccups to its loop, but the thread is on its CPU all the while.
 pub(super) fn interrupted(hiccups: &HiccupReport, cycles: &CycleReport, engine: Engine) -> Option<Reason> {
-    let ran = cycles.total as f64 / cycles.hz.max(1) as f64;
-    let hiccup_share = hiccups.total_ns.seconds().seconds() / ran.max(f64::MIN_POSITIVE);
-    let off_cpu_share = 1.0 - cycles.on_cpu.as_secs_f64() / ran.max(f64::MIN_POSITIVE);
-    let share = hiccup_share.min(off_cpu_share);
+    let share = interrupted_share(hiccups, cycles);
     (share > MOST_AWAY).then(|| Reason {
         kind: ReasonKind::Hiccup,
         detail: format!(
@@ -76,6 +73,33 @@ pub(super) fn interrupted(hiccups: &HiccupReport, cycles: &CycleReport, engine: 
             hiccups.longest_ns,
         ),
     })
+}
+
+/// Every round trip waits while a poll loop of either end is interrupted. From this share of the trial on, the 99th percentile is that of the
+/// interruptions, and so is the mean.
+const MOST_DELAYED: f64 = 0.01;
+
+/// That the interruptions of both poll loops together, and not the path, made the slowest hundredth of the round trips.
+pub(super) fn round_trips_delayed(sent: &SendReport, reflected: &ReflectReport) -> Option<Reason> {
+    let loops = [&sent.loops, &reflected.loops];
+    let share: f64 = loops.iter().map(|loops| interrupted_share(&loops.hiccups, &loops.cycles)).sum();
+    let longest = loops.iter().map(|loops| loops.hiccups.longest_ns).max().unwrap_or_default();
+    (share > MOST_DELAYED).then(|| Reason {
+        kind: ReasonKind::Hiccup,
+        detail: format!(
+            "the poll loops did not run for {:.1} % of the trial, {longest} at the longest: another thread used their CPUs. The 99th \
+             percentile and the mean show these interruptions, not the path",
+            share * 100.0,
+        ),
+    })
+}
+
+/// The share of its time in which a loop was interrupted and not on its CPU.
+fn interrupted_share(hiccups: &HiccupReport, cycles: &CycleReport) -> f64 {
+    let ran = (cycles.total as f64 / cycles.hz.max(1) as f64).max(f64::MIN_POSITIVE);
+    let hiccup_share = hiccups.total_ns.seconds().seconds() / ran;
+    let off_cpu_share = 1.0 - cycles.on_cpu.as_secs_f64() / ran;
+    hiccup_share.min(off_cpu_share).max(0.0)
 }
 
 #[cfg(test)]

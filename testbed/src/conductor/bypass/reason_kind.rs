@@ -13,6 +13,7 @@ pub(super) fn reasons_of_method(reason: &MethodReason) -> Vec<Reason> {
         }
         MethodReason::NoDelays { .. } => ReasonKind::NothingReceived,
         MethodReason::NoValidTrial
+        | MethodReason::NoValidDelays { .. }
         | MethodReason::CurvePartial
         | MethodReason::BufferTooLarge { .. }
         | MethodReason::NotRecovered { .. }
@@ -111,6 +112,7 @@ mod tests {
         let (rate, second) = (PacketRate::ZERO, Seconds::from_whole(1));
         for missing in [DelayFigure::Delay, DelayFigure::DelayVariation] {
             assert_eq!(kinds(MethodReason::NoDelays { load: rate, missing }), [ReasonKind::NothingReceived]);
+            assert_eq!(kinds(MethodReason::NoValidDelays { load: rate, missing }), [ReasonKind::Other]);
         }
         for why in [Irregularity::AtLeastMaxLoad, Irregularity::BelowMinLoad, Irregularity::TesterDisturbed, Irregularity::OutOfTime] {
             let goal = "NDR".to_owned();

@@ -1,9 +1,12 @@
 //! Round trips at a low rate through the peer's reflector.
 
+use std::sync::atomic::Ordering;
+
 use dataplane::SendPlan;
 use methodology::trial::Engine;
 use methodology::units::{FrameSize, Pace, PacketRate, Seconds};
-use reporter::record::{LatencyDefinition, Record, Values};
+use reporter::record::{LatencyDefinition, ReasonKind, Record, Values};
+use serde_json::json;
 
 use super::accounting::Discards;
 use super::both_ends::{OpenPorts, RoundTrips};
@@ -13,7 +16,7 @@ use super::interface_proof;
 use super::loss_domains;
 use super::measurer::MeasureError;
 use super::pair::BypassPair;
-use super::poll_loop::{interrupted, reflector_faults, sender_reasons};
+use super::poll_loop::{interrupted, reflector_faults, round_trips_delayed, sender_reasons};
 use super::reason_kind::reason_of_fault;
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
@@ -21,6 +24,10 @@ use super::step_error::StepError;
 use super::wire_proof::WireProof;
 use crate::conductor::context::Context;
 use crate::conductor::schedule::Step;
+
+/// How often a trial is repeated whose slowest round trips waited for an interrupted poll loop. A machine that interrupts every trial gets an
+/// invalid result.
+const REPEATS: u32 = 3;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
@@ -33,8 +40,19 @@ pub(super) fn measure(
     // Now, while neither end polls.
     let calibration = calibrations.of(context.testbed, Configuration::of(step, pair, rate), context.interrupted);
     let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
-    let trips = pair.round_trips(plan, context.interrupted).map_err(MeasureError::from)?;
+    let mut repeats = 0;
+    let trips = loop {
+        let trips = pair.round_trips(plan.clone(), context.interrupted).map_err(MeasureError::from)?;
+        let delayed = round_trips_delayed(&trips.sent, &trips.reflected).is_some();
+        if !delayed || repeats == REPEATS || context.interrupted.load(Ordering::Relaxed) {
+            break trips;
+        }
+        repeats += 1;
+    };
     let mut results = results(&trips, &pair.ports, step.size, rate);
+    if repeats > 0 {
+        results.parameters.insert("repeats_after_hiccups".to_owned(), json!(repeats));
+    }
     calibration.note(&mut results.parameters);
     let mut raw = None;
     if let (Some(histogram), Some(summary)) =
@@ -68,6 +86,9 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
     results.note_uncounted(&discards);
     results.reasons = sender_reasons(sent, returned.received);
     results.reasons.extend(interrupted(&trips.reflected.loops.hiccups, &trips.reflected.loops.cycles, Engine::Reflector));
+    if !results.reasons.iter().any(|reason| reason.kind == ReasonKind::Hiccup) {
+        results.reasons.extend(round_trips_delayed(sent, &trips.reflected));
+    }
     let faults = WireProof::round_trips(trips, ports)
         .faults()
         .into_iter()
@@ -81,14 +102,12 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
 mod tests {
     use std::time::Duration;
 
-    use dataplane::{CycleReport, DpdkVersion, LoopsReport, PortInfo, ReflectReport, ReturnedFrames, SendReport};
-    use methodology::units::LossRatio;
-    use reporter::record::ReasonKind;
-
     use super::super::both_ends::Links;
     use super::super::trial_outcome::OutcomeOf;
     use super::*;
     use crate::agent::{LinkSeen, Opened};
+    use dataplane::{CycleReport, DpdkVersion, LoopsReport, PortInfo, ReflectReport, ReturnedFrames, SendReport};
+    use methodology::units::{LossRatio, Nanoseconds};
 
     fn ports() -> OpenPorts {
         let port = PortInfo {
@@ -168,6 +187,26 @@ mod tests {
         assert_eq!(kinds(ReturnedFrames { duplicate: 2, ..all() }), [ReasonKind::Duplicates]);
         assert_eq!(kinds(ReturnedFrames { several_senders: true, ..all() }), [ReasonKind::SeveralSenders]);
         assert_eq!(kinds(ReturnedFrames { received: 919, in_flight: 81, ..all() }), [ReasonKind::InFlight]);
+    }
+
+    /// One in a hundred of the round trips waited: what the 99th percentile shows is the tester.
+    #[test]
+    fn interruptions_of_both_loops_for_over_a_hundredth_of_the_trial_make_round_trips_invalid() {
+        let kinds = |sender_us: u64, reflector_us: u64, on_cpu: bool| {
+            let mut trips = trips(0, None);
+            for (loops, us) in [(&mut trips.sent.loops, sender_us), (&mut trips.reflected.loops, reflector_us)] {
+                loops.hiccups.total_ns = Nanoseconds::new(us * 1_000);
+                if !on_cpu {
+                    loops.cycles.on_cpu = Duration::from_secs(1) - Duration::from_micros(us);
+                }
+            }
+            of(&trips).reasons.into_iter().map(|reason| reason.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(4_900, 4_900, false), []);
+        assert_eq!(kinds(5_200, 5_200, false), [ReasonKind::Hiccup]);
+        assert_eq!(kinds(100, 11_000, false), [ReasonKind::Hiccup]);
+        assert_eq!(kinds(0, 90_000, false), [ReasonKind::Hiccup], "the reflector's own limit is reported once");
+        assert_eq!(kinds(5_200, 5_200, true), [], "long turns in the kernel are no interruption");
     }
 
     #[test]

@@ -9,8 +9,7 @@ use crate::topology::KernelEndpoint;
 
 /// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
 pub(super) fn ceiling(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>, transport: Transport) -> Ceiling {
-    // The slower end is the limit.
-    let Some(link) = [from.link, to.link].into_iter().flatten().min() else {
+    let Some(link) = from.link_to(&to, [None, None]) else {
         return Ceiling { kind: CeilingKind::None, l1_bps: None, pps: None, goodput_bps: None };
     };
     let line = Ceiling { kind: CeilingKind::LineRate, l1_bps: Some(link.bps() as f64), pps: None, goodput_bps: None };

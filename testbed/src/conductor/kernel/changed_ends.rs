@@ -9,7 +9,15 @@ use crate::topology::KernelEndpoint;
 /// back before any other measurement, and when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct ChangedEnds {
-    changed: Option<(Pair, InterfaceSettings, Vec<(EndpointId, ChangedInterface)>)>,
+    changed: Option<Changed>,
+}
+
+/// What was changed, and for which measurements.
+#[derive(Debug)]
+struct Changed {
+    pair: Pair,
+    settings: InterfaceSettings,
+    interfaces: Vec<(EndpointId, ChangedInterface)>,
 }
 
 /// An end that did not take the settings, or did not take back its own.
@@ -29,27 +37,26 @@ impl ChangedEnds {
         (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
         wanted: InterfaceSettings,
     ) -> Result<(), ChangeError> {
-        if self.changed.as_ref().is_some_and(|(of, settings, _)| (of, *settings) == (pair, wanted)) {
+        if self.changed.as_ref().is_some_and(|now| now.pair == *pair && now.settings == wanted) {
             return Ok(());
         }
         self.put_back()?;
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut changed = Vec::new();
+        let mut interfaces = Vec::new();
         for end in [from, to] {
             let apply = ChangedInterface::apply(&end.location, end.interface, wanted);
-            changed.push((end.id.clone(), apply.map_err(|source| ChangeError { endpoint: end.id.clone(), source })?));
+            interfaces.push((end.id.clone(), apply.map_err(|source| ChangeError { endpoint: end.id.clone(), source })?));
         }
-        self.changed = Some((pair.clone(), wanted, changed));
+        self.changed = Some(Changed { pair: pair.clone(), settings: wanted, interfaces });
         Ok(())
     }
 
     /// Puts everything back.
     pub(super) fn put_back(&mut self) -> Result<(), ChangeError> {
-        let changed = self.changed.take().map(|(.., changed)| changed).unwrap_or_default();
         let mut failed = None;
-        for (endpoint, interface) in changed {
+        for (endpoint, interface) in self.changed.take().into_iter().flat_map(|changed| changed.interfaces) {
             if let Err(source) = interface.restore() {
                 failed.get_or_insert(ChangeError { endpoint, source });
             }

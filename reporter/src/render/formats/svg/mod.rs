@@ -10,6 +10,8 @@ mod marks;
 mod plot;
 mod text;
 
+use std::io::Write;
+
 use crate::figure::Figure;
 
 use super::{ExportError, Exporter};
@@ -28,8 +30,9 @@ impl Exporter<Figure> for Svg {
         "svg"
     }
 
-    fn export(&self, figure: &Figure) -> Result<Vec<u8>, ExportError> {
-        Ok(Plot::new(figure, PlotLayout::PAPER).draw(Some(include_str!("../../../../assets/figure.css"))).into_bytes())
+    fn export(&self, figure: &Figure, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
+        let drawing = Plot::new(figure, PlotLayout::PAPER).draw(Some(include_str!("../../../../assets/figure.css")));
+        Ok(into.write_all(drawing.as_bytes())?)
     }
 }
 

@@ -1,0 +1,121 @@
+//! Records without what no report shows: its memory is that of a large run.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::record::{COUNTED_PARAMETERS, SHOWN_PARAMETERS};
+use crate::record::{Ceiling, CpuCost, Metric, Pair, Record, RecordId, SchemaVersion, Size, Stack, Tool, Values, Verdict, View};
+
+/// Reads a line of the current version.
+pub(super) fn read(text: &str) -> serde_json::Result<Record> {
+    let mut line = serde_json::Deserializer::from_str(text);
+    let record = OfReports::deserialize(&mut line)?;
+    line.end()?;
+    Ok(record)
+}
+
+/// The fields of a record; those with a function of their own keep less.
+#[derive(Deserialize)]
+#[serde(remote = "Record")]
+struct OfReports {
+    schema: SchemaVersion,
+    id: RecordId,
+    time: jiff::Timestamp,
+    pair: Pair,
+    stack: Stack,
+    tool: Tool,
+    metric: Metric,
+    method: String,
+    #[serde(default, deserialize_with = "shown")]
+    parameters: Map<String, Value>,
+    size: Size,
+    #[serde(default)]
+    view: Option<View>,
+    #[serde(default)]
+    load: Option<String>,
+    #[serde(default = "first")]
+    repetition: u32,
+    #[serde(default)]
+    duration_s: Option<f64>,
+    values: Values,
+    #[serde(default)]
+    ceiling: Option<Ceiling>,
+    #[serde(default)]
+    cpu: Option<CpuCost>,
+    #[serde(default)]
+    raw: Option<String>,
+    #[serde(default, deserialize_with = "nothing")]
+    provenance: Map<String, Value>,
+    verdict: Verdict,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn shown<'de, D: Deserializer<'de>>(parameters: D) -> Result<Map<String, Value>, D::Error> {
+    parameters.deserialize_map(Shown)
+}
+
+fn nothing<'de, D: Deserializer<'de>>(object: D) -> Result<Map<String, Value>, D::Error> {
+    /// Only an object is a provenance.
+    struct Nothing;
+
+    impl<'de> Visitor<'de> for Nothing {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+            while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Map::new())
+        }
+    }
+
+    object.deserialize_map(Nothing)
+}
+
+/// Keeps the parameters that reports show. Of those that they count, the elements are null.
+struct Shown;
+
+impl<'de> Visitor<'de> for Shown {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut parameters: A) -> Result<Self::Value, A::Error> {
+        let mut kept = Map::new();
+        while let Some(key) = parameters.next_key::<String>()? {
+            if SHOWN_PARAMETERS.contains(&key.as_str()) {
+                kept.insert(key, parameters.next_value()?);
+            } else if COUNTED_PARAMETERS.contains(&key.as_str()) {
+                kept.insert(key, counted(parameters.next_value()?));
+            } else {
+                parameters.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// A list of a few elements, or anything else.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Counted {
+    List(Vec<IgnoredAny>),
+    Other(IgnoredAny),
+}
+
+fn counted(value: Counted) -> Value {
+    match value {
+        Counted::List(elements) => Value::Array(vec![Value::Null; elements.len()]),
+        Counted::Other(_) => Value::Null,
+    }
+}

@@ -1,0 +1,27 @@
+"""Judges the records of scripts/test-two-guests: every measurement is there, none failed, and what counts frames agrees."""
+
+import json
+import sys
+from pathlib import Path
+
+run, report = map(Path, sys.argv[1:])
+records = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+# Two directions of: a stream, round trips and a rate at two sizes, a ping-pong at one.
+expected = 2 * (2 + 1 + 2 + 2)
+wrong = [] if len(records) == expected else [f"{len(records)} of {expected} records"]
+for record in records:
+    state, values = record["verdict"]["state"], record["values"]
+    kinds = {reason.split(":")[0] for reason in record["verdict"].get("reasons", [])}
+    print(f"{record['id']:44} {state:8} {values.get('frames_sent', '-')} sent, {values.get('frames_received', '-')} received {sorted(kinds) or ''}")
+    # An emulated processor interrupts poll loops and is too slow for a rate: that may make DPDK's records invalid, and nothing else may.
+    if state == "failed" or kinds - {"hiccup", "offered-short", "every trial is invalid"}:
+        wrong.append(f"{record['id']}: {record['verdict']}")
+    if record["stack"] != "dpdk" and state != "valid":
+        wrong.append(f"{record['id']}: {record['verdict']}")
+    if record["method"] == "round-trip" and values.get("frames_sent") != values.get("frames_received"):
+        wrong.append(f"{record['id']}: {values['frames_received']} of {values['frames_sent']} frames returned")
+if not (report / "report.html").is_file():
+    wrong.append("no report.html")
+print("\n".join(wrong))
+print(f"{len(records)} records, {len(wrong)} faults")
+sys.exit(bool(wrong))
