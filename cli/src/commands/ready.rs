@@ -7,7 +7,7 @@ use dataplane::{DataplaneError, PortSpec};
 use reporter::archive::RunDirectory;
 use reporter::environment::Environment;
 use testbed::agent::AgentError;
-use testbed::conductor::{AGENT_CHECK, EndpointAgents, PlaceChecks, check_testbed, describe};
+use testbed::conductor::{AGENT_CHECK, EndpointAgents, PlaceChecks, check_interface_ports, check_testbed, describe};
 use testbed::plan::Plan;
 use testbed::preflight::CheckLevel;
 use testbed::topology::Testbed;
@@ -62,7 +62,12 @@ pub fn describe_ready(
     if places.iter().any(unanswered) {
         stop_for_problems(&places, false)?;
     }
-    // Before the problems: its error names the port that would cut a machine off.
+    // Before the problems: these errors name the port that would cut a machine off.
+    match check_interface_ports(plan, testbed, &Force::ports(forced), agents, interrupted) {
+        Ok(()) => {}
+        Err(AgentError::Interrupted { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
     let environment = describe_all(testbed, forced, agents, interrupted)?;
     if environment.is_some() {
         stop_for_problems(&places, forced.contains(&Force::Problems))?;

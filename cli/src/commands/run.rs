@@ -315,9 +315,13 @@ struct DryRun<'a> {
 
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
-        let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
-        let tuning = measure.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.kind.stack(), measure.kind.method(), sizes.join(", "))
+        let message = measure.kind.kernel_tuning().and_then(|tuning| tuning.message);
+        let sizes: Vec<String> = match message {
+            Some(message) => vec![format!("messages of {message}")],
+            None => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+        };
+        let tuning = measure.tuning_in_words().map(|words| format!(", {words}")).unwrap_or_default();
+        format!("{} {} at {}{tuning}", measure.stack(), measure.kind.method(), sizes.join(", "))
     });
     let planned_run = DryRun {
         plan: &plan.name,

@@ -51,6 +51,20 @@ pub enum Setting {
     TargetRate,
     /// The sender's congestion control.
     Congestion,
+    /// Bytes of the socket buffers, where the plan set them.
+    Window,
+    /// Whether the sender did not copy data into the kernel.
+    ZeroCopy,
+    /// The MTU that the plan set at both interfaces.
+    Mtu,
+    /// Segmentation by the kernel's stack (GSO), where the plan set it.
+    Gso,
+    /// Joining of received segments (GRO), where the plan set it.
+    Gro,
+    /// The CPU of the kernel tool's client, where the plan chose it.
+    ClientCpu,
+    /// The CPU of the kernel tool's server, where the plan chose it.
+    ServerCpu,
     /// The named set of values that a procedure was done with.
     Preset,
 }
@@ -66,7 +80,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 16] = [
+const KEYS: [(Setting, &str); 23] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -82,6 +96,13 @@ const KEYS: [(Setting, &str); 16] = [
     (Setting::Bidirectional, "bidirectional"),
     (Setting::TargetRate, "target_bps"),
     (Setting::Congestion, "sender_tcp_congestion"),
+    (Setting::Window, "window"),
+    (Setting::ZeroCopy, "zero_copy"),
+    (Setting::Mtu, "mtu"),
+    (Setting::Gso, "gso"),
+    (Setting::Gro, "gro"),
+    (Setting::ClientCpu, "client_cpu"),
+    (Setting::ServerCpu, "server_cpu"),
     (Setting::Preset, "preset"),
 ];
 
@@ -163,6 +184,13 @@ impl Configuration {
             }
             (Setting::TargetRate, SettingValue::Text(text)) => Some(format!("held to {text}")),
             (Setting::Congestion, value) => Some(value.to_string()),
+            (Setting::Window, value) => Some(format!("window {value}")),
+            (Setting::ZeroCopy, value) => Some(format!("zero copy {value}")),
+            (Setting::Mtu, value) => Some(format!("MTU {value}")),
+            (Setting::Gso, value) => Some(format!("GSO {value}")),
+            (Setting::Gro, value) => Some(format!("GRO {value}")),
+            (Setting::ClientCpu, value) => Some(format!("client on CPU {value}")),
+            (Setting::ServerCpu, value) => Some(format!("server on CPU {value}")),
             (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => None,
         }
     }

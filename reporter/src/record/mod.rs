@@ -115,15 +115,19 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
+    "client_cpu",
     "fast_free",
     "flows",
+    "gro",
+    "gso",
     "measured",
     "mempool_cache",
+    "mtu",
     "pacing",
     "preset",
     "receiver_devargs",
@@ -133,10 +137,13 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
     "sender_devargs",
     "sender_queues",
     "sender_tcp_congestion",
+    "server_cpu",
     "streams",
     "target_bps",
     "tune",
     "tx_descriptors",
+    "window",
+    "zero_copy",
 ];
 
 /// The parameters of which reports show only how many elements they have ([`Record::count_of`]).

@@ -173,7 +173,7 @@ impl Candidates {
 pub(super) fn cores(measure: &Measure) -> u32 {
     let queues = measure.tuning.queues;
     // Each queue has a poll loop with a core of its own.
-    if measure.kind.stack().is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) }
+    if measure.kind.is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) }
 }
 
 #[cfg(test)]
