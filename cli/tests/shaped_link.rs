@@ -11,11 +11,9 @@ mod program;
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use program::veth::ip;
-use program::{errors, json, linerate, records, wait_for};
+use program::shaped_link::{ShapedLink, Shaper};
+use program::{errors, json, linerate, records};
 use serde_json::Value;
 
 /// What the bucket is filled with, in bits per second.
@@ -25,6 +23,10 @@ const RATE: f64 = 10e6;
 /// for a moment costs the shaper tokens or frames.
 const BURST: f64 = 62_500.0;
 const LIMIT: f64 = 62_500.0;
+
+/// Bridged on the receiver's CPU: the shaper's timer runs where its frames are queued. On the sender's CPU, tens of thousands of its interrupts a
+/// second keep the sender from offering its load, so that the shaper's limit is never reached.
+const SHAPER: Shaper = Shaper { rate: RATE, burst: BURST, limit: LIMIT, on_receivers_cpu: true };
 
 /// Every trial is as long as this, in seconds.
 const TRIAL: f64 = 1.0;
@@ -45,91 +47,6 @@ fn allowed(size: u32) -> f64 {
     let long_run = RATE / (8.0 * bytes);
     let held = (BURST / bytes).floor() + (LIMIT / bytes).floor();
     long_run + held / TRIAL
-}
-
-/// Held by the test that has the link: two at a time would have the same namespaces, and would measure each other.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// The three namespaces; gone when this is dropped.
-struct ShapedLink {
-    from: String,
-    bridge: String,
-    to: String,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl ShapedLink {
-    fn up() -> ShapedLink {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let namespace = |part| format!("lrt-shaped-{part}-{}", std::process::id());
-        let link = ShapedLink { from: namespace("from"), bridge: namespace("bridge"), to: namespace("to"), _alone: alone };
-        let bridge = &link.bridge;
-        for namespace in [&link.from, bridge, &link.to] {
-            ip(&["netns", "add", namespace]);
-            // Neighbour discovery would be foreign frames, and would take tokens.
-            ip(&["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
-            ip(&["netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"]);
-        }
-        let create = ["type", "bridge", "mcast_snooping", "0", "forward_delay", "0"];
-        ip(&[&["-n", bridge, "link", "add", "name", "bridge0"][..], &create].concat());
-        for (end, port) in [(&link.from, "in0"), (&link.to, "out0")] {
-            ip(&["-n", end, "link", "add", "name", "veth0", "type", "veth", "peer", "name", port, "netns", bridge]);
-            ip(&["-n", bridge, "link", "set", "dev", port, "master", "bridge0"]);
-            ip(&["-n", bridge, "link", "set", "dev", port, "up"]);
-            ip(&["-n", end, "link", "set", "dev", "veth0", "up"]);
-        }
-        ip(&["-n", bridge, "link", "set", "dev", "bridge0", "up"]);
-        // The shaper's timer runs where its frames are queued. On the sender's CPU, tens of thousands of its interrupts a second keep the sender
-        // from offering its load, so that the shaper's limit is never reached.
-        let receivers_cpu = format!("echo {:x} > /sys/class/net/in0/queues/rx-0/rps_cpus", 1_u64 << allowed_cpus()[0]);
-        ip(&["netns", "exec", bridge, "sh", "-c", &receivers_cpu]);
-        let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {BURST} limit {LIMIT}");
-        ip(&[&["netns", "exec", bridge][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
-        // A bridge port takes frames up to a second after its link is up (net/core/link_watch.c); frames before are lost.
-        wait_for("forwarding of both bridge ports", Duration::from_secs(10), || ["in0", "out0"].iter().all(|port| link.forwards(port)));
-        link
-    }
-
-    fn forwards(&self, port: &str) -> bool {
-        let shown = ip(&["-n", &self.bridge, "-json", "-details", "link", "show", "dev", port]);
-        let shown: Value = serde_json::from_str(&shown).unwrap();
-        shown[0]["operstate"] == "UP" && shown[0]["linkinfo"]["info_slave_data"]["state"] == "forwarding"
-    }
-
-    fn testbed(&self) -> String {
-        let cpus = allowed_cpus();
-        let endpoint = |id: &str, namespace: &str, address: &str, cpu: u32| {
-            // A ring of 4096 frames holds what comes while a poll loop is interrupted for a tenth of a second.
-            format!(
-                r#"
-[[endpoint]]
-id = "{id}"
-reach = "netns:{namespace}"
-address = "{address}"
-interface = "veth0"
-port = "net_af_packet0,iface=veth0,framecnt=4096"
-cpu = {cpu}
-"#
-            )
-        };
-        let from = endpoint("from", &self.from, "192.0.2.1", *cpus.last().unwrap());
-        let to = endpoint("to", &self.to, "192.0.2.2", cpus[0]);
-        format!("name = \"shaped\"\nemulated = true\n{from}{to}")
-    }
-}
-
-impl Drop for ShapedLink {
-    fn drop(&mut self) {
-        for namespace in [&self.from, &self.bridge, &self.to] {
-            let _ = Command::new("ip").args(["netns", "del", namespace]).status();
-        }
-    }
-}
-
-/// The CPUs that this process may use, in order.
-fn allowed_cpus() -> Vec<u32> {
-    let set = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
-    (0..nix::sched::CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).map(|cpu| cpu as u32).collect()
 }
 
 /// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
@@ -166,7 +83,7 @@ width = 0.003
 
 #[test]
 fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
-    let link = ShapedLink::up();
+    let link = ShapedLink::up(&SHAPER);
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: String| {
         let path = folder.path().join(name);
@@ -235,7 +152,7 @@ tester = {{ repeats = 5, offered-slack = "200us", calibration = "0s" }}
 
 #[test]
 fn rfc2544_26_5_and_26_6_a_bridge_that_is_reset_is_away_as_long_as_it_was_and_a_shaper_recovers_at_once() {
-    let link = ShapedLink::up();
+    let link = ShapedLink::up(&SHAPER);
     let folder = tempfile::tempdir().unwrap();
     let (plan, testbed) = (folder.path().join("plan.toml"), folder.path().join("testbed.toml"));
     std::fs::write(&plan, reset_plan(&link.bridge)).unwrap();

@@ -59,6 +59,23 @@ fn a_dry_run_names_the_settings_the_default_and_what_is_left_out() {
     assert!(planned["not_measured"][0]["why"].as_str().unwrap().contains("poll loops"), "{planned}");
 }
 
+#[test]
+fn a_problem_of_the_testbed_ends_the_search_before_it_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (testbed, out) = (folder.path().join("testbed.toml"), folder.path().join("run"));
+    let endpoint = |id: &str, port: &str| format!("[[endpoint]]\nid = \"{id}\"\nreach = \"local\"\nport = \"{port}\"\ncpu = 0\n");
+    let text = format!("name = \"absent\"\n{}{}", endpoint("near", "0000:ff:1f.6"), endpoint("far", "0000:ff:1f.7"));
+    std::fs::write(&testbed, text.replacen("cpu = 0", "cpu = 1", 1)).unwrap();
+    let arguments = ["tune", "--knob", "burst=16,64", "--trials", "4", "--pair", "near:far", "--testbed"];
+    let output = linerate().args(arguments).arg(&testbed).arg("--out").arg(&out).output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in ["0000:ff:1f.6", "0000:ff:1f.7", "--force measures anyway", "nothing was measured", "linerate tune --resume"] {
+        assert!(said.contains(words), "`{words}` is missing: {said}");
+    }
+    assert!(records(&out).is_empty() && std::fs::read_to_string(out.join("stopped.txt")).unwrap().contains("no such device"));
+}
+
 /// A short search in the lab. Its trials count although other tests run beside them.
 fn search(folder: &Path, more: &[&str]) -> std::process::Output {
     let base = ["tune", "--accept-disturbed", "--trial", "50ms", "--json", "--out"];
@@ -151,4 +168,70 @@ fn a_kernel_search_measures_every_number_of_streams() {
     let found = json(&output.stdout);
     assert_eq!((&found["goal"], &found["unit"]), (&"goodput".into(), &"bits-per-second".into()));
     assert!(records(&out).iter().any(|record| record["parameters"]["streams"] == 2), "{found}");
+}
+
+/// Each goal in the lab, briefly: its trials have values of its quantity.
+fn goal_in_the_lab(goal: &str, value: &[&str], more: &[&str]) {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = search(&out, &[&["--goal", goal, "--trials", "8"], more].concat());
+    let (found, records) = (json(&output.stdout), records(&out));
+    assert_eq!(found["goal"], goal);
+    // On a machine that builds something beside, no search for the load without loss may be undisturbed; then that is said.
+    if found["found"].is_null() {
+        assert!(!records.is_empty() && records.iter().all(|record| record["verdict"]["state"] == "invalid"), "{records:?}");
+        eprintln!("{goal}: every trial was disturbed");
+        return;
+    }
+    assert!(output.status.success(), "{}", errors(&output));
+    let settings = found["found"]["settings"].as_array().unwrap();
+    assert!(settings.len() >= 2 && settings.iter().all(|setting| setting["value"].as_f64().unwrap() > 0.0), "{found}");
+    let measured = records.iter().filter(|record| !value.iter().fold(*record, |of, key| &of[*key]).is_null()).count();
+    assert!(measured >= 2, "{goal}: {records:?}");
+}
+
+#[test]
+fn the_goal_ndr_searches_the_greatest_load_without_loss() {
+    goal_in_the_lab("ndr", &["values", "forwarding_pps"], &["--knob", "burst=16,64"]);
+}
+
+#[test]
+fn the_goal_rtt_p99_measures_round_trips_at_a_load() {
+    goal_in_the_lab("rtt-p99", &["values", "rtt_ns", "p99"], &["--rate", "20kpps", "--knob", "burst=1,64"]);
+}
+
+#[test]
+fn the_goal_cpu_per_rate_measures_the_time_of_both_ends_for_a_frame() {
+    goal_in_the_lab("cpu-per-rate", &["cpu", "receiver", "by_queue"], &["--knob", "burst=16,64"]);
+}
+
+#[test]
+fn a_tuned_setting_is_compared_with_the_default_by_the_commands_that_are_printed() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    // One stream and eight of a message size that is slow by itself: nobody expects a tie.
+    let knobs = ["--stack", "kernel-tcp", "--knob", "sizes=64,16000", "--size", "64", "--trials", "12"];
+    let output = linerate().args(["tune", "--json", "--trial", "1s", "--out"]).arg(&out).args(knobs).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let found = json(&output.stdout);
+    assert_eq!(found["found"]["chosen"][0], "16000", "{found}");
+    let commands: Vec<&str> = found["next"].as_array().unwrap().iter().map(|command| command.as_str().unwrap()).collect();
+    assert!(commands[1].contains("compare --all --across sizes --base"), "{commands:?}");
+    // One repetition is enough to see that the commands work.
+    for plan in ["default.toml", "tune.toml"] {
+        let text = std::fs::read_to_string(out.join(plan)).unwrap();
+        std::fs::write(out.join(plan), text.replace("repetitions = 5", "repetitions = 1")).unwrap();
+    }
+    let program = Path::new(linerate().get_program()).parent().unwrap().to_owned();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for command in commands {
+        let shell = std::process::Command::new("sh").args(["-c", command]).env("PATH", &path).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&shell.stdout), errors(&shell));
+        assert!(shell.status.success(), "{command}: {said}");
+        if command.starts_with("linerate compare") {
+            assert!(said.contains("64 → 16000") && said.contains("Of 1 results in common"), "{said}");
+        }
+    }
 }

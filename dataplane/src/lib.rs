@@ -27,8 +27,8 @@ pub use account::hiccup::HiccupReport;
 pub use account::latency::RttReport;
 pub use cpu::{CpuId, CpuIdError};
 pub use dpdk::{
-    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, IsolatedFrames, KernelDriver, MOST_MEMPOOL_CACHE, Mbuf, Memory, Port,
-    PortCounters, PortInfo, PortName, PortOptions, PortSpec, Represented, driver_sets_rx_missed,
+    Burst, CARRIER_CHANGES, CounterPair, DpdkVersion, EalOptions, INTERFACE_RX_PACKETS, INTERFACE_TX_PACKETS, IsolatedFrames, KernelDriver,
+    MOST_MEMPOOL_CACHE, Mbuf, Memory, Port, PortCounters, PortInfo, PortName, PortOptions, PortSpec, Represented, driver_sets_rx_missed,
 };
 pub use engine::{
     Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, LoopsReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan,

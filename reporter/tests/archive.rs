@@ -288,3 +288,18 @@ fn an_environment_of_an_earlier_part_is_kept_beside_the_new_one() {
     );
     assert!(!place.path().join("environment-3.json").exists(), "the same text is kept once");
 }
+
+#[test]
+fn a_file_is_replaced_whole_and_a_link_is_not_followed() {
+    let place = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(&place.path().join("run")).unwrap();
+    let (outside, file) = (place.path().join("outside"), run.path().join("tune.json"));
+    std::fs::write(&outside, "untouched").unwrap();
+    std::os::unix::fs::symlink(&outside, &file).unwrap();
+    for text in ["a longer text", "short"] {
+        run.replace("tune.json", text.as_bytes()).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+    assert_eq!(std::fs::read_to_string(&outside).unwrap(), "untouched");
+    assert!(!file.is_symlink() && !run.path().join(".tune.json.part").exists());
+}

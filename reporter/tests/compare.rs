@@ -3,12 +3,12 @@
 
 mod synthetic;
 
-use methodology::units::PacketRate;
+use methodology::units::{Goodput, PacketRate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reporter::archive::Archive;
-use reporter::compare::{Correction, Judgement, NoiseOf, compare, compare_runs};
-use reporter::record::{Metric, Record, Stack};
+use reporter::compare::{Across, Correction, Judgement, NoiseOf, compare, compare_across, compare_runs};
+use reporter::record::{Metric, Record, Size, Stack};
 use reporter::render::{comparison_text, render_comparison};
 use synthetic::{Truth, records};
 
@@ -264,4 +264,65 @@ fn every_change_lies_in_its_interval() {
         let comparison = compare(&noisy(1), &noisy(2), Correction::default());
         assert!(comparison.changes.iter().all(|c| c.interval.is_none_or(|i| i.holds(c.ratio))));
     }
+}
+
+/// Three repetitions of one goodput of kernel TCP from a-cpu to b-cpu.
+fn streams(streams: u64, message: u32, gbps: f64) -> Vec<Record> {
+    let mut list = records(&Truth::lab(1));
+    list.retain(|r| {
+        r.stack == Stack::KernelTcp && r.metric == Metric::Throughput && r.pair.to_string() == "a-cpu→b-cpu" && r.size.bytes == 64
+    });
+    for (index, record) in list.iter_mut().enumerate() {
+        record.size = Size::message(message);
+        record.parameters.insert("streams".to_owned(), streams.into());
+        record.values.goodput_bps = Goodput::new(1e9 * gbps * (1.0 + 0.001 * index as f64)).ok();
+    }
+    list
+}
+
+#[test]
+fn a_default_stands_beside_a_tuned_setting_across_the_keys_that_were_tuned() {
+    let (default, tuned) = (archive(streams(1, 1460, 1.0)), archive(streams(8, 16000, 3.0)));
+    let apart = compare(&default, &tuned, Correction::default());
+    assert!(apart.changes.is_empty() && apart.summary().contains("`--across sizes,streams`"), "{}", apart.summary());
+    let across = |keys: &str| compare_across(&[&default], &[&tuned], Correction::default(), &keys.parse().unwrap()).unwrap();
+    // The streams alone are not enough, and the sentence says what is.
+    assert!(across("streams").changes.is_empty() && across("streams").summary().contains("`--across streams,sizes`"));
+    let comparison = across("streams,sizes");
+    let change = &comparison.changes[0];
+    assert_eq!((comparison.changes.len(), change.finding), (1, Judgement::Better));
+    assert!((change.ratio - 3.0).abs() < 1e-9 && comparison.environment.iter().all(|fact| !fact.what.starts_with("configuration")));
+    assert!(change.name().ends_with("goodput (streams 1 → 8, sizes 1460 → 16000)"), "{}", change.name());
+    let text = comparison_text(&comparison, 160, true);
+    assert!(text.contains("Compared across streams, sizes"), "{text}");
+    let json = serde_json::to_value(&comparison).unwrap();
+    assert_eq!((&json["across"][1], &json["changes"][0]["across"][0]["new"]), (&"sizes".into(), &"8".into()));
+}
+
+#[test]
+fn results_of_one_side_that_fall_together_are_refused() {
+    let default = archive(streams(1, 1460, 1.0));
+    let several = archive([streams(4, 16000, 2.5), streams(8, 16000, 3.0)].concat());
+    let refused = |base: &[&Archive], new: &[&Archive], keys: &str| {
+        compare_across(base, new, Correction::default(), &keys.parse::<Across>().unwrap()).unwrap_err().to_string()
+    };
+    let new = refused(&[&default], &[&several], "streams,sizes");
+    assert!(new.contains("new side") && new.contains("(4 streams)") && new.contains("(8 streams)"), "{new}");
+    assert!(refused(&[&several], &[&default], "streams").contains("base side"));
+    // Also where they are in two runs.
+    let eight = archive(streams(8, 16000, 3.0));
+    assert!(refused(&[&default], &[&eight, &default], "streams,sizes").contains("fall together"));
+    // Runs of a side with the same setting are repetitions of one result.
+    let again = archive(streams(8, 16000, 3.1));
+    let comparison = compare_across(&[&default], &[&eight, &again], Correction::default(), &"streams,sizes".parse().unwrap()).unwrap();
+    assert_eq!((comparison.changes.len(), comparison.changes[0].new.values.len()), (1, 2));
+}
+
+#[test]
+fn results_that_do_not_differ_in_the_keys_are_compared_as_before() {
+    let (base, new) = (sample(1, 1.0, 3), sample(2, 0.9, 3));
+    let plain = compare(&base, &new, Correction::Holm);
+    let across = compare_across(&[&base], &[&new], Correction::Holm, &"burst,flows".parse().unwrap()).unwrap();
+    let names = |of: &reporter::compare::Comparison| of.changes.iter().map(|c| (c.name(), c.finding)).collect::<Vec<_>>();
+    assert_eq!(names(&plain), names(&across));
 }

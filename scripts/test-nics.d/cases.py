@@ -240,6 +240,59 @@ def whole_run(pair):
     pair.record(queues, "linerate run", wrong, f"{len(records)} records, {states.count('valid')} valid; to {', '.join(wire['destinations'])}")
 
 
+def tuning(pair):
+    """`linerate tune --scaling` with more than two queues: every poll loop has a CPU of its own, and every frame is counted."""
+    queues = [count for count in CARDS[pair.card]["queues"] if count <= 4]
+    cpus = {"near": [2, 3, 4, 5], "far": [6, 7, 8, 9]}
+    folder = Path("/tmp") / f"tune-{pair.card}"
+    folder.mkdir()
+    endpoint = '[[endpoint]]\nid = "{}"\nreach = "local"\nport = "{}"\ncpu = {}\n'
+    testbed = 'name = "cards"\n' + endpoint.format("near", pair.tx, cpus["near"]) + endpoint.format("far", pair.rx, cpus["far"])
+    (folder / "testbed.toml").write_text(testbed)
+    asked = ["--knob", "queues=" + ",".join(map(str, queues)), "--trials", 3 * len(queues), "--trial", "500ms", "--pair", "near:far"]
+    # Emulated processors are interrupted all the time.
+    command = [LINERATE, "tune", "--scaling", "--accept-disturbed", "--force", "--json", *map(str, asked),
+               "--testbed", folder / "testbed.toml", "--out", folder / "run"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    log(ran.stdout[-3000:] + ran.stderr[-3000:])
+    results = folder / "run" / "results.jsonl"
+    records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    wrong = [] if ran.returncode == 0 else [f"exit {ran.returncode}: {ran.stderr[-200:]}"]
+    if len(records) != 3 * len(queues):
+        wrong.append(f"{len(records)} records of {3 * len(queues)}")
+    ran_on = {}
+    for record in records:
+        wrong += loops_of(record, cpus, CARDS[pair.card].get("spreads", True), ran_on)
+    if sorted(ran_on) != queues:
+        wrong.append(f"measured with {sorted(ran_on)} queues instead of {queues}")
+    pair.record("/".join(map(str, queues)), "linerate tune --scaling", "; ".join(wrong)[:300],
+                "; ".join(f"{count} queues on CPUs {' '.join(map(str, ran_on[count]))}" for count in sorted(ran_on)))
+
+
+def loops_of(record, cpus, spreads, ran_on):
+    """What is wrong with the loops and the counts of a record; notes on which CPUs its loops ran, by the number of queues."""
+    values, cpu = record["values"], record.get("cpu") or {}
+    loops = {end: (cpu.get(role) or {}).get("by_queue") or [] for end, role in (("near", "sender"), ("far", "receiver"))}
+    count = len(loops["near"])
+    if not count or len(loops["far"]) != count:
+        return [f"{record['id']}: {count} loops at the sender, {len(loops['far'])} at the receiver: {record['verdict']}"]
+    wrong = []
+    for end, key, total in (("near", "frames_sent", "frames_sent"), ("far", "frames_received", "frames_received")):
+        cores = [loop["core"] for loop in loops[end]]
+        if len(set(cores)) != count or not set(cores) <= set(cpus[end]):
+            wrong.append(f"{record['id']}: the loops of {end} ran on CPUs {cores}")
+        frames = [loop[key] for loop in loops[end]]
+        if sum(frames) != values[total] or (min(frames) == 0 and (end == "near" or spreads)):
+            wrong.append(f"{record['id']}: {frames} frames on the queues of {end}, {values[total]} in all")
+        ran_on.setdefault(count, []).extend(core for core in cores if core not in ran_on[count])
+    # Lost by sequence are all that did not arrive; the other domains say where some of them were dropped.
+    if values["frames_received"] + values["loss"]["lost"] != values["frames_sent"]:
+        wrong.append(f"{record['id']}: {values['frames_sent']} sent, {values['frames_received']} received, {values['loss']}")
+    if values["loss"]["duplicate"] or values["loss"]["corrupt"]:
+        wrong.append(f"{record['id']}: {values['loss']}")
+    return wrong
+
+
 def unplug(pair):
     """The card is unplugged during a run: the kernel waits until the port is closed, and then it is gone."""
     receiver = Role("receive", pair.rx)
@@ -285,7 +338,7 @@ def measure(card, host_id):
     for address in ports[:2]:
         bind(address, "vfio-pci")
     chosen = read(SHARE / "chosen").split()
-    for cases in (exact_counts, round_trips, rate_by_speed, links, refusals, whole_run, unplug):
+    for cases in (exact_counts, round_trips, rate_by_speed, links, refusals, whole_run, tuning, unplug):
         if chosen and cases.__name__ not in chosen:
             continue
         if cases in (links, unplug) and not CARDS[card]["link"]:

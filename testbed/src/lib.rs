@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod conductor;
 pub mod install;
+pub mod interface_settings;
 pub mod inventory;
 pub mod kernel_end;
 pub mod lab;

@@ -9,8 +9,10 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::kernel_tools::reparse;
 use reporter::record::{CeilingKind, ReasonKind, Record, Stack, State, View};
 use testbed::conductor::{Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
+use testbed::interface_settings::{ChangedInterface, InterfaceSettings, Mtu, OffloadState, restore_left};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
+use testbed::process::{CommandSpec, Location, run as run_command};
 use testbed::topology::Testbed;
 
 struct Silent;
@@ -22,6 +24,11 @@ impl Observer for Silent {
 }
 
 fn run(plan: &str, change: impl FnOnce(&mut Testbed)) -> Archive {
+    run_and_look(plan, change, |_| ()).0
+}
+
+/// Also looks at the lab after the run, before it is removed.
+fn run_and_look<T>(plan: &str, change: impl FnOnce(&mut Testbed), look: impl FnOnce(&Testbed) -> T) -> (Archive, T) {
     let plan = Plan::reread(plan, Path::new("plan.toml")).unwrap();
     let lab = Lab::up(LabOptions::default()).unwrap();
     let mut testbed = Testbed::of_lab(&lab, Path::new("/nonexistent/linerate"));
@@ -44,7 +51,7 @@ fn run(plan: &str, change: impl FnOnce(&mut Testbed)) -> Archive {
     for record in archive.records.iter().filter(|record| record.raw.is_some() && record.verdict.state != State::Failed) {
         assert_eq!(reparse(record, directory.path()).unwrap().values, record.values, "{}", record.id);
     }
-    archive
+    (archive, look(&testbed))
 }
 
 #[test]
@@ -245,5 +252,120 @@ fn two_endpoints_of_one_namespace_measure_loopback_and_only_where_the_testbed_sa
     for record in archive.records.iter().filter(|record| record.view != Some(View::Frame)) {
         assert_eq!(record.verdict.state, State::Valid, "{}: {:?}", record.id, record.verdict.reasons);
         assert!(record.cpu.as_ref().unwrap().shared_machine, "{}", record.id);
+    }
+}
+
+/// What an interface of an endpoint has: its MTU, and the state of GRO.
+fn interface(testbed: &Testbed, endpoint: usize) -> (String, String) {
+    let end = &testbed.endpoints[endpoint];
+    let interface = &end.kernel.as_ref().unwrap().interface;
+    let said = |words: &[&str]| run_command(&CommandSpec::new(end.location.clone(), words.iter().copied())).unwrap().stdout_text();
+    let features = said(&["ethtool", "-k", interface]);
+    let gro = features.lines().find(|line| line.starts_with("generic-receive-offload")).unwrap().to_owned();
+    (said(&["cat", &format!("/sys/class/net/{interface}/mtu")]).trim().to_owned(), gro)
+}
+
+#[test]
+fn settings_of_interfaces_hold_for_their_measures_and_are_put_back() {
+    let plan = r#"
+name = "settings"
+sizes = [1518]
+pairs = ["a-cpu:b-cpu", "a-dpu:b-dpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+mtu = [3000, 1400]
+gro = false
+message = "64K"
+zero-copy = true
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+"#;
+    let mut before = Vec::new();
+    let all = |testbed: &Testbed| (0..4).map(|end| interface(testbed, end)).collect::<Vec<_>>();
+    let (archive, after) = run_and_look(plan, |testbed| before = all(testbed), all);
+    assert_eq!(before, after);
+    assert_eq!(before[0].0, "1500");
+    assert_eq!(archive.records.len(), 6);
+    for record in &archive.records {
+        assert_eq!(record.verdict.state, State::Valid, "{}: {:?}", record.id, record.verdict.reasons);
+        // The MSS is the MTU less the headers of IPv4 and TCP, and 12 bytes of timestamps (RFC 7323).
+        let mss = record.parameters["tcp_mss"].as_u64().unwrap();
+        let mtu = record.parameters.get("mtu").and_then(serde_json::Value::as_u64).unwrap_or(1500);
+        assert!(mss == mtu - 40 || mss == mtu - 52, "{}: {mss}", record.id);
+        if record.parameters.contains_key("mtu") {
+            assert_eq!((record.size.bytes, record.view), (65_536, Some(View::Application)));
+            assert!(record.tool.commands[0].ends_with("-Z"), "{:?}", record.tool.commands);
+            assert_eq!(record.parameters["gro"], "off");
+        }
+    }
+}
+
+#[test]
+fn an_interface_that_does_not_take_a_value_fails_the_measure_by_name_and_keeps_its_own() {
+    let plan = r#"
+name = "settings"
+sizes = [1518]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+mtu = 9000
+"#;
+    // The receiver names an interface that is not there.
+    let (archive, after) = run_and_look(
+        plan,
+        |testbed| testbed.endpoints[2].kernel.as_mut().unwrap().interface = "nic7".to_owned(),
+        |testbed| interface(testbed, 0),
+    );
+    let record = &archive.records[0];
+    assert_eq!(record.verdict.state, State::Failed);
+    let reason = record.verdict.reasons[0].to_string();
+    assert!(reason.contains("endpoint b-cpu") && reason.contains("interface nic7"), "{reason}");
+    assert_eq!(after.0, "1500", "what was changed at the sender is put back");
+}
+
+#[test]
+fn what_a_dead_run_changed_is_put_back_by_the_next_run() {
+    let lab = Lab::up(LabOptions::default()).unwrap();
+    let testbed = Testbed::of_lab(&lab, Path::new("/nonexistent/linerate"));
+    let location = &testbed.endpoints[0].location;
+    let before = interface(&testbed, 0);
+    // A child changes the settings and is killed: nothing of it runs after that.
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "helper_that_changes_an_interface_and_dies", "--ignored", "--nocapture"])
+        .env("LINERATE_TEST_NAMESPACE", location_name(location))
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    let changed = interface(&testbed, 0);
+    assert!(changed.0 == "4000" && changed.1.contains("off"), "{changed:?}");
+    let report = restore_left([location]);
+    assert!(report.restored.iter().any(|what| what.contains("interface pf0") && what.contains("mtu 1500")), "{report:?}");
+    assert_eq!(interface(&testbed, 0), before);
+}
+
+/// Not a test of its own: the process that the test above kills.
+#[test]
+#[ignore = "run by another test"]
+fn helper_that_changes_an_interface_and_dies() {
+    let name = std::env::var("LINERATE_TEST_NAMESPACE").unwrap();
+    let location = Location::Namespace(name.parse().unwrap());
+    let wanted = InterfaceSettings { mtu: Mtu::new(4000), gro: Some(OffloadState::Off), ..InterfaceSettings::default() };
+    let _changed = ChangedInterface::apply(&location, "pf0", wanted).unwrap();
+    nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+fn location_name(location: &Location) -> String {
+    match location {
+        Location::Namespace(name) => name.as_str().to_owned(),
+        other => panic!("{other} is no namespace"),
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use reporter::archive::Archive;
-use reporter::compare::{Comparison, Correction, NoiseOf, Threshold, compare_runs};
+use reporter::compare::{Across, Comparison, Correction, NoiseOf, Threshold, compare_across};
 use reporter::render::{comparison_text, render_comparison};
 use serde_json::json;
 
@@ -34,6 +34,11 @@ THE TEST
   Several runs a side (--base, --new): the noise is that between runs. Each run counts once, with the geometric mean
   of its repetitions. At least two runs are needed on one side; three or more on each side are better.
 
+DIFFERENT SETTINGS
+  Streams, sizes, queues and other keys of a plan are part of what a result is. --across KEYS leaves them out, so that
+  a default stands beside a tuned setting. Each side must have one value of each of these keys: where two results of a
+  side would fall together, the comparison is refused. `linerate tune` prints the command for what it found.
+
 THE GATE
   --fail-on-regression 5% fails where a result is shown to be worse by 5 % or more: the near end of the 95 % interval
   of its change, corrected for the number of comparisons, lies beyond 5 %. A true change of exactly 5 % seldom passes
@@ -49,6 +54,7 @@ EXAMPLES
   linerate compare runs/before runs/after
   linerate compare runs/before runs/after --out compared
   linerate compare baseline/ runs/new --fail-on-regression 5%
+  linerate compare --across streams,sizes runs/default runs/tuned
   linerate compare --base runs/before-1 runs/before-2 runs/before-3 --new runs/after-1 runs/after-2 runs/after-3")]
 pub struct CompareArgs {
     /// The run to compare with
@@ -66,6 +72,9 @@ pub struct CompareArgs {
     /// Exit with 1 where a result is shown to be worse by this much or more, such as 5%
     #[arg(long, value_name = "SHARE")]
     fail_on_regression: Option<Threshold>,
+    /// Plan keys that may differ between two results that are compared, such as streams,sizes
+    #[arg(long, value_name = "KEYS")]
+    across: Option<Across>,
     /// How false alarms from many comparisons are kept down
     #[arg(long, value_enum, default_value_t = CorrectionArg::BenjaminiHochberg)]
     correction: CorrectionArg,
@@ -108,7 +117,8 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode, CommandError> {
         CorrectionArg::BenjaminiHochberg => Correction::BenjaminiHochberg,
         CorrectionArg::Holm => Correction::Holm,
     };
-    let comparison = compare_runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), correction);
+    let across = args.across.clone().unwrap_or_default();
+    let comparison = compare_across(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), correction, &across)?;
     let name = |paths: &[&Path]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let files = match &args.out {
         Some(into) => render_comparison(&comparison, &name(&base_paths), &name(&new_paths), into)?.files,

@@ -24,6 +24,10 @@ mod listener_args;
 #[cfg(feature = "dpdk")]
 mod port_args;
 #[cfg(feature = "dpdk")]
+mod progress;
+#[cfg(feature = "dpdk")]
+mod ready;
+#[cfg(feature = "dpdk")]
 mod run_directory;
 #[cfg(feature = "dpdk")]
 mod session;

@@ -2,28 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use dataplane::{DataplaneError, PortSpec};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reporter::archive::{Archive, RunDirectory};
-use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use serde::Serialize;
-use testbed::agent::AgentError;
-use testbed::conductor::{
-    AGENT_CHECK, Claims, ConductError, Conductor, Done, EndpointAgents, Observer, PlaceChecks, RunEnd, StepInfo, check_testbed, describe,
-};
+use testbed::conductor::{Claims, ConductError, Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
-use testbed::preflight::CheckLevel;
-use testbed::topology::{Testbed, measured_difference};
+use testbed::topology::Testbed;
 
+use super::progress::Progress;
+use super::ready::{Force, describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
-use crate::output::printable;
 
 /// Measure every pair of endpoints with DPDK and with the kernel, and write one report
 #[derive(Debug, Args)]
@@ -89,33 +82,6 @@ pub struct RunArgs {
     json: bool,
 }
 
-/// What `--force` allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Force {
-    /// Problems that the checks of the testbed found.
-    Problems,
-    /// A port that carries traffic which must not stop.
-    Port(PortSpec),
-}
-
-impl FromStr for Force {
-    type Err = DataplaneError;
-
-    fn from_str(text: &str) -> Result<Self, DataplaneError> {
-        if text.is_empty() { Ok(Force::Problems) } else { text.parse().map(Force::Port) }
-    }
-}
-
-impl RunArgs {
-    fn forced_ports(&self) -> Vec<PortSpec> {
-        let ports = self.force.iter().filter_map(|force| match force {
-            Force::Port(port) => Some(port.clone()),
-            Force::Problems => None,
-        });
-        ports.collect()
-    }
-}
-
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Summary {
@@ -137,7 +103,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     }
     // Plan, testbed, endpoints, run directory and lab are checked before anything is measured.
     let plan = plan(args)?;
-    let given = given_testbed(args)?;
+    let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
     let planned = given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program));
     let measurements = testbed::conductor::count(&plan, &planned)?;
@@ -166,8 +132,8 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
     let done = Done::of(&records);
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
-    let ready = agents.and_then(|mut agents| Ok((describe_ready(args, plan, testbed, &mut agents, interrupted)?, agents)));
-    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, &directory))?;
+    let ready = agents.and_then(|mut agents| Ok((describe_ready(plan, testbed, &args.force, &mut agents, interrupted)?, agents)));
+    let (environment, mut agents) = ready.map_err(|error| nothing_measured(&error, &directory, "run"))?;
     agents.end_local(testbed);
     let started = Instant::now();
     let end = match environment {
@@ -182,34 +148,6 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
     finish(args, directory, end, started.elapsed(), Ok(()))
 }
 
-/// What each endpoint is, after the checks of the testbed. `None`: the user ended it.
-fn describe_ready(
-    args: &RunArgs,
-    plan: &Plan,
-    testbed: &Testbed,
-    agents: &mut EndpointAgents,
-    interrupted: &AtomicBool,
-) -> Result<Option<Environment>, CommandError> {
-    let places = check_testbed(testbed, Some(plan), agents, &[], interrupted);
-    if interrupted.load(Ordering::Relaxed) {
-        return Ok(None);
-    }
-    // An agent that gave no sensible answer is not asked again.
-    let unanswered = |place: &PlaceChecks| place.problems().any(|check| check.subject == AGENT_CHECK);
-    if places.iter().any(unanswered) {
-        stop_for_problems(&places, false)?;
-    }
-    match describe(testbed, &args.forced_ports(), agents, interrupted) {
-        Err(AgentError::Interrupted { .. }) => Ok(None),
-        // Before the problems: it names the port that would cut a machine off.
-        Err(error) => Err(error.into()),
-        Ok(environment) => {
-            stop_for_problems(&places, args.force.contains(&Force::Problems))?;
-            Ok(Some(environment))
-        }
-    }
-}
-
 /// A run in the lab, which belongs to it alone.
 fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
@@ -221,19 +159,14 @@ fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicB
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
     let described = match endpoints::agents(&testbed, interrupted) {
-        Ok(Some(mut agents)) => match describe(&testbed, &args.forced_ports(), &mut agents, interrupted) {
-            Ok(environment) => {
-                agents.end_local(&testbed);
-                Ok(Some((environment, agents)))
-            }
-            // Ctrl-C has the same effect before the first measurement as during one.
-            Err(AgentError::Interrupted { .. }) => Ok(None),
-            Err(error) => Err(CommandError::from(error)),
-        },
+        Ok(Some(mut agents)) => describe_all(&testbed, &args.force, &mut agents, interrupted).map(|environment| {
+            agents.end_local(&testbed);
+            environment.map(|environment| (environment, agents))
+        }),
         Ok(None) => Ok(None),
         Err(error) => Err(error),
     };
-    let described = described.map_err(|error| nothing_measured(&error, &directory))?;
+    let described = described.map_err(|error| nothing_measured(&error, &directory, "run"))?;
     let started = Instant::now();
     let end = match described {
         Some((environment, mut agents)) => {
@@ -288,34 +221,6 @@ fn ended_early() -> ExitCode {
     ExitCode::from(130)
 }
 
-/// The error of a run that stops before its first measurement. The run directory notes it too.
-fn nothing_measured(error: &CommandError, directory: &RunDirectory) -> CommandError {
-    if let Err(unwritten) = directory.write_stopped(&error.to_string()) {
-        return CommandError::new(format!("{error}; {}", CommandError::from(unwritten)));
-    }
-    let resume = format!("fix this, then start with `linerate run --resume {}`", directory.path().display());
-    CommandError::new(format!("{error}; nothing was measured: {resume} (and --testbed FILE if the testbed file was wrong)"))
-}
-
-/// Prints the warnings of a testbed. A problem stops the run, unless the user forces it.
-fn stop_for_problems(places: &[PlaceChecks], forced: bool) -> Result<(), CommandError> {
-    for place in places {
-        for check in place.checks.iter().filter(|check| check.severity == CheckLevel::Warning) {
-            eprintln!("warning: {}", endpoints::in_one_line(&place.place, check));
-        }
-    }
-    let problems: Vec<String> =
-        places.iter().flat_map(|place| place.problems().map(|check| endpoints::in_one_line(&place.place, check))).collect();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    if forced {
-        problems.iter().for_each(|problem| eprintln!("problem: {problem}"));
-        return Ok(());
-    }
-    Err(CommandError::new(format!("{} (--force measures anyway)", problems.join("\nlinerate: "))))
-}
-
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     if let Some(directory) = &args.resume {
         let path = directory.join(reporter::archive::PLAN_FILE);
@@ -329,24 +234,6 @@ fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
     })
 }
 
-/// The testbed of `--testbed`; for a resumed run, the testbed that it started on. `--testbed` may then only correct how its endpoints are reached.
-/// `None` is the built-in lab.
-fn given_testbed(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
-    let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
-    let Some(directory) = &args.resume else { return Ok(named) };
-    let kept = Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))?;
-    let Some(named) = named else { return Ok((!kept.is_the_lab()).then_some(kept)) };
-    let has_records = !Archive::read(directory)?.records.is_empty();
-    match measured_difference(&kept, &named).filter(|_| has_records) {
-        Some(difference) => Err(CommandError::new(format!(
-            "{}: the run started on another testbed (`{}`): {difference}; a run has one testbed: leave out --testbed to continue it, or start a new run",
-            directory.display(),
-            kept.name
-        ))),
-        None => Ok((!named.is_the_lab()).then_some(named)),
-    }
-}
-
 fn measure(
     plan: &Plan,
     testbed: &Testbed,
@@ -356,55 +243,29 @@ fn measure(
     done: &Done,
     quiet: bool,
 ) -> Result<RunEnd, ConductError> {
-    let mut bar = Bar::new(quiet);
+    let mut bar = Bar(Progress::new(quiet, "{bar:30} {pos}/{len}  {prefix} left  {msg}"));
     let end = Conductor { plan, testbed, agents, directory, interrupted, observer: &mut bar }.run(done);
-    bar.bar.finish_and_clear();
+    bar.0.finish();
     end
 }
 
 /// The progress bar: the current measurement, how many there are, and the time left.
-struct Bar {
-    bar: ProgressBar,
-    title: String,
-    lines: bool,
-}
-
-impl Bar {
-    fn new(quiet: bool) -> Bar {
-        let bar = ProgressBar::with_draw_target(None, if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {prefix} left  {msg}") {
-            bar.set_style(style);
-        }
-        // Without a terminal, print a line now and then, so that a log shows progress.
-        let lines = !quiet && bar.is_hidden();
-        Bar { bar, title: String::new(), lines }
-    }
-}
+struct Bar(Progress);
 
 impl Observer for Bar {
     fn begins(&mut self, step: &StepInfo) {
-        self.bar.set_length(step.of as u64);
-        self.bar.set_position(step.number as u64 - 1);
         let seconds = step.left.as_secs();
         let left = format!("{}:{:02}", seconds / 60, seconds % 60);
-        self.bar.set_prefix(left.clone());
-        self.bar.set_message(step.title.clone());
-        if self.lines && step.number % 20 == 1 {
-            eprintln!("[{}/{}] {left} left: {}", step.number, step.of, step.title);
-        }
-        self.title.clone_from(&step.title);
+        self.0.position(step.number as u64 - 1, step.of as u64, left.clone());
+        self.0.begins(step.number, step.title.clone(), || format!("[{}/{}] {left} left: {}", step.number, step.of, step.title));
     }
 
     fn ended(&mut self, record: &Record) {
-        if record.verdict.state == State::Failed {
-            let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
-            let line = format!("failed: {}: {}", self.title, reasons.join("; "));
-            if self.lines { eprintln!("{line}") } else { self.bar.println(printable(&line)) }
-        }
+        self.0.ended(record);
     }
 
     fn trial(&mut self, note: &str) {
-        self.bar.set_message(format!("{}: {note}", self.title));
+        self.0.note(note);
     }
 }
 
@@ -454,9 +315,13 @@ struct DryRun<'a> {
 
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
-        let sizes: Vec<String> = measure.sizes.iter().map(|size| size.bytes().to_string()).collect();
-        let tuning = measure.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.kind.stack(), measure.kind.method(), sizes.join(", "))
+        let message = measure.kind.kernel_tuning().and_then(|tuning| tuning.message);
+        let sizes: Vec<String> = match message {
+            Some(message) => vec![format!("messages of {message}")],
+            None => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+        };
+        let tuning = measure.tuning_in_words().map(|words| format!(", {words}")).unwrap_or_default();
+        format!("{} {} at {}{tuning}", measure.stack(), measure.kind.method(), sizes.join(", "))
     });
     let planned_run = DryRun {
         plan: &plan.name,

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use reporter::archive::{RunDirectory, RunLock, changed_input};
+use reporter::archive::{Archive, RunDirectory, RunLock, TESTBED_FILE, changed_input};
 use reporter::record::Record;
+use testbed::topology::{Testbed, measured_difference};
 
 use super::CommandError;
 
@@ -22,4 +23,22 @@ pub fn open(resume: Option<&Path>, out: Option<&Path>, name: &str) -> Result<(Ru
     let directory = RunDirectory::create(&path)?;
     let lock = RunLock::take(&path)?;
     Ok((directory, Vec::new(), lock))
+}
+
+/// The testbed of `--testbed`; for a directory that is continued, the testbed that it was begun on. `--testbed` may then only correct how its
+/// endpoints are reached. `None` is the built-in lab.
+pub fn testbed(named: Option<&Path>, resume: Option<&Path>) -> Result<Option<Testbed>, CommandError> {
+    let named = named.map(Testbed::read).transpose()?;
+    let Some(directory) = resume else { return Ok(named) };
+    let kept = Testbed::read(&directory.join(TESTBED_FILE))?;
+    let Some(named) = named else { return Ok((!kept.is_the_lab()).then_some(kept)) };
+    let has_records = !Archive::read(directory)?.records.is_empty();
+    match measured_difference(&kept, &named).filter(|_| has_records) {
+        Some(difference) => Err(CommandError::new(format!(
+            "{}: the run started on another testbed (`{}`): {difference}; a run has one testbed: leave out --testbed to continue it, or start a new run",
+            directory.display(),
+            kept.name
+        ))),
+        None => Ok((!named.is_the_lab()).then_some(named)),
+    }
 }

@@ -5,6 +5,7 @@
 pub mod device;
 pub mod host;
 pub mod pcap;
+pub mod shaped_link;
 pub mod sshd;
 pub mod veth;
 

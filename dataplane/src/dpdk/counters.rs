@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::path::Path;
 
 use dpdk_sys as sys;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,13 @@ use super::device::Device;
 /// The extended counter of a port on a kernel interface: how often the kernel's carrier went or came (sysfs-class-net, `carrier_changes`). A
 /// short outage between two looks at the link shows in it.
 pub const CARRIER_CHANGES: &str = "carrier_changes";
+
+/// Further extended counters of a port on a virtual kernel interface, such as veth or a bridge: packets that the interface itself counted as received
+/// and as sent (sysfs-class-net-statistics). They are left out for an interface of a device: its driver refreshes them later, and may not count frames
+/// that AF_XDP took.
+pub const INTERFACE_RX_PACKETS: &str = "interface_rx_packets";
+/// See [`INTERFACE_RX_PACKETS`].
+pub const INTERFACE_TX_PACKETS: &str = "interface_tx_packets";
 
 /// A port's counters as its driver reports them (`rte_eth_stats_get`, `rte_eth_xstats_get`).
 ///
@@ -52,7 +60,7 @@ impl PortCounters {
             tx_packets: basic.opackets,
             tx_bytes: basic.obytes,
             tx_errors: basic.oerrors,
-            extended: extended(device).into_iter().chain(carrier_changes(device)).collect(),
+            extended: extended(device).into_iter().chain(carrier_changes(device)).chain(interface_packets(device)).collect(),
         }
     }
 
@@ -76,6 +84,17 @@ impl PortCounters {
 fn carrier_changes(device: &Device) -> Option<(String, u64)> {
     let file = format!("/sys/class/net/{}/carrier_changes", device.interface()?);
     Some((CARRIER_CHANGES.to_owned(), std::fs::read_to_string(file).ok()?.trim().parse().ok()?))
+}
+
+fn interface_packets(device: &Device) -> Vec<(String, u64)> {
+    let Some(interface) = device.interface() else { return Vec::new() };
+    let folder = Path::new("/sys/class/net").join(interface);
+    if folder.join("device").exists() {
+        return Vec::new();
+    }
+    let read = |file: &str| std::fs::read_to_string(folder.join("statistics").join(file)).ok()?.trim().parse().ok();
+    let counters = [(INTERFACE_RX_PACKETS, "rx_packets"), (INTERFACE_TX_PACKETS, "tx_packets")];
+    counters.into_iter().filter_map(|(name, file)| Some((name.to_owned(), read(file)?))).collect()
 }
 
 fn extended(device: &Device) -> BTreeMap<String, u64> {

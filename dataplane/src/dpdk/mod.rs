@@ -29,7 +29,7 @@ mod rings;
 mod rss;
 mod setup;
 
-pub use counters::{CARRIER_CHANGES, CounterPair, PortCounters};
+pub use counters::{CARRIER_CHANGES, CounterPair, INTERFACE_RX_PACKETS, INTERFACE_TX_PACKETS, PortCounters};
 pub use devargs::PortSpec;
 pub use driver::driver_sets_rx_missed;
 pub use eal::{DpdkVersion, EalOptions, Memory};

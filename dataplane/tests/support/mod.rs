@@ -38,6 +38,14 @@ impl Engine {
         Engine::start_with(command, job)
     }
 
+    /// Starts one in a network namespace, with a shared library in it and these variables.
+    pub fn start_preloaded_in(namespace: &str, library: &Path, variables: &[(&str, &str)], job: &Value) -> Engine {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_engine")]);
+        command.env("LD_PRELOAD", library).envs(variables.iter().copied());
+        Engine::start_with(command, job)
+    }
+
     /// Starts one with a shared library in it, such as a driver.
     pub fn start_preloaded(library: &Path, job: &Value) -> Engine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));

@@ -63,7 +63,8 @@ const BUSY: f64 = 0.85;
 /// A poll loop below this share has time for more.
 const HAS_TIME: f64 = 0.7;
 
-/// A share of frames that matters: less is lost in the first and last milliseconds of a trial.
+/// A share of frames that matters: less is lost in the first and last milliseconds of a trial. What was lost while a poll loop was interrupted, at
+/// most the same share, shows no limit either.
 const MATTERS: f64 = 0.01;
 
 /// A trial in which a loop was interrupted for more than this share of the time does not show the limit of the ports.
@@ -92,11 +93,12 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
     }
     let receiver = evidence.busiest(&evidence.receiver);
     let sender = evidence.busiest(&evidence.sender);
+    let matters = MATTERS + interrupted;
     let dropped = (evidence.missed + evidence.discarded) as f64 / evidence.sent.max(1) as f64;
     let receiver_busy = receiver.map_or(0.0, |(_, _, busy)| busy);
     if let Some((queue, poll_loop, times)) = evidence.imbalance().filter(|(_, _, times)| *times > UNEVEN) {
         let busy = evidence.busy(poll_loop);
-        if busy >= BUSY || (dropped > MATTERS && busy >= HAS_TIME) {
+        if busy >= BUSY || (dropped > matters && busy >= HAS_TIME) {
             let because = [
                 format!("receive queue {queue} got {times:.2} times its even share of the frames"),
                 format!("its poll loop moved frames for {} of the time", share(busy)),
@@ -104,9 +106,9 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
             return finding(Limit::RssImbalance, because.into());
         }
     }
-    if receiver_busy >= BUSY || (dropped > MATTERS && receiver_busy >= HAS_TIME) {
+    if receiver_busy >= BUSY || (dropped > matters && receiver_busy >= HAS_TIME) {
         let mut because = vec![format!("a poll loop of the receiver moved frames for {} of the time", share(receiver_busy))];
-        if dropped > MATTERS {
+        if dropped > matters {
             because.push(format!("its port dropped {} of the frames", share(dropped)));
         }
         return finding(Limit::ReceiverCore, because);
@@ -114,15 +116,23 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
     // From here on, the receiver has time.
     let idle = format!("the receiver had time: its busiest poll loop moved frames for {} of it", share(receiver_busy));
     let small = evidence.receiver.descriptors > 0 && evidence.receiver.descriptors <= FEW_BURSTS * evidence.burst;
-    let blocked = evidence.refused_share() > MATTERS;
-    if small && (blocked || evidence.missed as f64 > MATTERS * evidence.sent as f64) {
+    // At maximum load frames are always ready: a sender that has time waits for its port.
+    let sender_busy = sender.map_or(0.0, |(_, _, busy)| busy);
+    let waits = sender.is_some() && sender_busy + interrupted < HAS_TIME;
+    let blocked = waits || evidence.refused_share() > matters;
+    let held_back = if waits {
+        format!("the sender waited for its port: its busiest poll loop moved frames for {} of the time", share(sender_busy))
+    } else {
+        format!("the sender's port did not accept {} of the frames that were ready", share(evidence.refused_share()))
+    };
+    if small && (blocked || evidence.missed as f64 > matters * evidence.sent as f64) {
         let because = [
             format!(
                 "the receive ring has {} descriptors, and the sender hands over {} frames at once",
                 evidence.receiver.descriptors, evidence.burst
             ),
             if blocked {
-                format!("the sender's port did not accept {} of the frames", share(evidence.refused_share()))
+                held_back
             } else {
                 format!("{} of the frames found no descriptor", share(evidence.missed as f64 / evidence.sent.max(1) as f64))
             },
@@ -130,12 +140,12 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
         ];
         return finding(Limit::Ring, because.into());
     }
-    if dropped > MATTERS || evidence.vanished() > MATTERS {
+    if dropped > matters || evidence.vanished() > matters {
         let mut because = Vec::new();
-        if dropped > MATTERS {
+        if dropped > matters {
             because.push(format!("the receiver's port dropped {} of the frames", share(dropped)));
         }
-        if evidence.vanished() > MATTERS {
+        if evidence.vanished() > matters {
             because.push(format!(
                 "{} of the frames left the sender's port and are in no counter of the receiver's",
                 share(evidence.vanished())
@@ -145,8 +155,7 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
         return finding(Limit::PortOrPcie, because);
     }
     if blocked {
-        let because = [format!("the sender's port did not accept {} of the frames that were ready", share(evidence.refused_share())), idle];
-        return finding(Limit::PortOrPcie, because.into());
+        return finding(Limit::PortOrPcie, vec![held_back, idle]);
     }
     if let Some((_, poll_loop, busy)) = sender.filter(|(_, _, busy)| *busy >= BUSY) {
         let mut because =
@@ -161,8 +170,7 @@ pub fn bottleneck(evidence: &Evidence) -> Finding {
         };
         return finding(limit, because);
     }
-    let busy = sender.map_or(0.0, |(_, _, busy)| busy);
-    finding(Limit::Unknown, vec![format!("the sender moved frames for {} of the time", share(busy)), idle])
+    finding(Limit::Unknown, vec![format!("the sender moved frames for {} of the time", share(sender_busy)), idle])
 }
 
 fn share(share: f64) -> String {
@@ -189,7 +197,7 @@ mod tests {
             sent: 10_000_000,
             received: 10_000_000,
             burst: 64,
-            sender: end(0.5),
+            sender: end(0.8),
             receiver: end(0.4),
             ..Evidence::default()
         }
@@ -252,6 +260,24 @@ mod tests {
         assert_eq!(limit(|e| (e.received = 5_000_000, e.sender.loops = vec![poll_loop(10_000_000, 0.99)]).0), Limit::PortOrPcie);
         assert_eq!(limit(|e| (e.discarded = 1_000_000, e.received = 9_000_000).0), Limit::PortOrPcie);
         assert_eq!(limit(|e| e.refused = 20_000_000), Limit::PortOrPcie);
+    }
+
+    #[test]
+    fn a_sender_with_time_at_maximum_load_waits_for_its_port() {
+        let waits = |evidence: &mut Evidence| evidence.sender.loops = vec![poll_loop(10_000_000, 0.3)];
+        assert_eq!(limit(waits), Limit::PortOrPcie);
+        assert_eq!(limit(|e| (waits(e), e.receiver.descriptors = 64).0), Limit::Ring);
+        assert_eq!(limit(|e| (waits(e), e.receiver.loops = vec![poll_loop(10_000_000, 0.97)]).0), Limit::ReceiverCore);
+    }
+
+    #[test]
+    fn frames_that_were_lost_during_an_interruption_show_no_limit() {
+        let interrupted = |evidence: &mut Evidence, share: f64| {
+            evidence.receiver.loops[0].interrupted = share;
+            (evidence.missed, evidence.received) = (400_000, 9_600_000);
+        };
+        assert_eq!(limit(|e| interrupted(e, 0.05)), Limit::Unknown);
+        assert_eq!(limit(|e| interrupted(e, 0.0)), Limit::PortOrPcie);
     }
 
     #[test]

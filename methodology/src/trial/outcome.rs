@@ -158,6 +158,17 @@ pub enum Fault {
         /// How long they were waited for.
         waited: Nanoseconds,
     },
+    /// The kernel interface below a port counted fewer frames than the engines: they did not cross it.
+    InterfaceCountedLess {
+        /// The port.
+        port: String,
+        /// The engine on it.
+        engine: Engine,
+        /// Frames that the engines counted by tag.
+        frames: u64,
+        /// Frames that the interface counted.
+        counted: u64,
+    },
     /// An engine of the tester ended before it was stopped.
     EndedEarly {
         /// Which.
@@ -236,6 +247,10 @@ impl fmt::Display for Fault {
             Fault::InFlight { frames, waited } => {
                 write!(f, "{frames} frames had not returned {waited} after the last one was sent: they are lost or still in flight")
             }
+            Fault::InterfaceCountedLess { port, engine, frames, counted } => write!(
+                f,
+                "the kernel interface below {port} of the {engine} counted {counted} frames, and {frames} test frames were counted: they did not cross it"
+            ),
             Fault::EndedEarly { engine, reason } => write!(f, "the {engine} ended early: {reason}"),
         }
     }

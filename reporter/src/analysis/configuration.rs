@@ -51,6 +51,20 @@ pub enum Setting {
     TargetRate,
     /// The sender's congestion control.
     Congestion,
+    /// Bytes of the socket buffers, where the plan set them.
+    Window,
+    /// Whether the sender did not copy data into the kernel.
+    ZeroCopy,
+    /// The MTU that the plan set at both interfaces.
+    Mtu,
+    /// Segmentation by the kernel's stack (GSO), where the plan set it.
+    Gso,
+    /// Joining of received segments (GRO), where the plan set it.
+    Gro,
+    /// The CPU of the kernel tool's client, where the plan chose it.
+    ClientCpu,
+    /// The CPU of the kernel tool's server, where the plan chose it.
+    ServerCpu,
     /// The named set of values that a procedure was done with.
     Preset,
 }
@@ -66,7 +80,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 16] = [
+const KEYS: [(Setting, &str); 23] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -82,8 +96,37 @@ const KEYS: [(Setting, &str); 16] = [
     (Setting::Bidirectional, "bidirectional"),
     (Setting::TargetRate, "target_bps"),
     (Setting::Congestion, "sender_tcp_congestion"),
+    (Setting::Window, "window"),
+    (Setting::ZeroCopy, "zero_copy"),
+    (Setting::Mtu, "mtu"),
+    (Setting::Gso, "gso"),
+    (Setting::Gro, "gro"),
+    (Setting::ClientCpu, "client_cpu"),
+    (Setting::ServerCpu, "server_cpu"),
     (Setting::Preset, "preset"),
 ];
+
+impl Setting {
+    /// Every setting.
+    pub fn all() -> impl Iterator<Item = Setting> {
+        KEYS.iter().map(|(setting, _)| *setting)
+    }
+
+    /// The plan key that sets it. Plans write the keys of records with dashes, except for these.
+    pub fn plan_key(self) -> String {
+        match self {
+            Setting::TargetRate => "target-rate".to_owned(),
+            Setting::Congestion => "congestion-control".to_owned(),
+            _ => KEYS.iter().find(|(setting, _)| *setting == self).map_or_else(String::new, |(_, key)| key.replace('_', "-")),
+        }
+    }
+
+    /// The value that records do not always have: one queue, one flow, one stream.
+    pub fn plain(self) -> Option<SettingValue> {
+        let one = matches!(self, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Flows | Setting::Streams);
+        one.then_some(SettingValue::Number(1))
+    }
+}
 
 impl Configuration {
     /// The configuration that a record was measured with.
@@ -141,6 +184,13 @@ impl Configuration {
             }
             (Setting::TargetRate, SettingValue::Text(text)) => Some(format!("held to {text}")),
             (Setting::Congestion, value) => Some(value.to_string()),
+            (Setting::Window, value) => Some(format!("window {value}")),
+            (Setting::ZeroCopy, value) => Some(format!("zero copy {value}")),
+            (Setting::Mtu, value) => Some(format!("MTU {value}")),
+            (Setting::Gso, value) => Some(format!("GSO {value}")),
+            (Setting::Gro, value) => Some(format!("GRO {value}")),
+            (Setting::ClientCpu, value) => Some(format!("client on CPU {value}")),
+            (Setting::ServerCpu, value) => Some(format!("server on CPU {value}")),
             (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => None,
         }
     }
@@ -173,8 +223,7 @@ fn value_of(setting: Setting, value: &Value) -> Option<SettingValue> {
         _ => return None,
     };
     // Records of one queue and one stream do not always say so: what is plain is left out, so that they are alike.
-    let one_is_plain = matches!(setting, Setting::SenderQueues | Setting::ReceiverQueues | Setting::Flows | Setting::Streams);
-    (!(one_is_plain && read == SettingValue::Number(1))).then_some(read)
+    (setting.plain().as_ref() != Some(&read)).then_some(read)
 }
 
 impl fmt::Display for SettingValue {

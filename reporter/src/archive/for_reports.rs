@@ -12,8 +12,11 @@ use crate::record::{Ceiling, CpuCost, Metric, Pair, Record, RecordId, SchemaVers
 /// Reads a line of the current version.
 pub(super) fn read(text: &str) -> serde_json::Result<Record> {
     let mut line = serde_json::Deserializer::from_str(text);
-    let record = OfReports::deserialize(&mut line)?;
+    let mut record = OfReports::deserialize(&mut line)?;
     line.end()?;
+    for end in record.cpu.iter_mut().flat_map(|cpu| [&mut cpu.sender, &mut cpu.receiver]).flatten() {
+        end.by_core = Vec::new();
+    }
     Ok(record)
 }
 
@@ -80,7 +83,7 @@ fn nothing<'de, D: Deserializer<'de>>(object: D) -> Result<Map<String, Value>, D
     object.deserialize_map(Nothing)
 }
 
-/// Keeps the parameters that reports show. Of those that they count, the elements are null.
+/// Keeps the parameters that reports show. Of those that they count, it keeps the number of elements.
 struct Shown;
 
 impl<'de> Visitor<'de> for Shown {
@@ -115,7 +118,7 @@ enum Counted {
 
 fn counted(value: Counted) -> Value {
     match value {
-        Counted::List(elements) => Value::Array(vec![Value::Null; elements.len()]),
+        Counted::List(elements) => Value::from(elements.len()),
         Counted::Other(_) => Value::Null,
     }
 }

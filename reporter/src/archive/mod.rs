@@ -25,7 +25,7 @@ pub use error::ArchiveError;
 pub use histogram::HistogramError;
 pub use inputs::{ChangedInput, changed_input};
 pub use lock::RunLock;
-pub use read::{Archive, DamagedLine};
+pub use read::{Archive, DamagedLine, read_kept};
 pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 

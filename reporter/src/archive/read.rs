@@ -39,6 +39,14 @@ pub struct Archive {
     pub directory: PathBuf,
 }
 
+/// A further file that a command kept in its run directory. A symbolic link is not followed.
+///
+/// # Errors
+/// It is absent, is not a regular file, or is too long.
+pub fn read_kept(directory: &Path, name: &str) -> Result<Vec<u8>, ArchiveError> {
+    read_regular(directory, name, GIVEN_LIMIT).map_err(|error| ArchiveError::io(&directory.join(name), "read", error))
+}
+
 /// A line that could not be read, or that does not say what it must.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedLine {

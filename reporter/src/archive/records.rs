@@ -218,7 +218,7 @@ mod tests {
         let lean = read_in_pieces(text.as_bytes(), Parts::OfReports, 1000).unwrap();
         assert_eq!(lean.1, whole.1);
         let parameters = serde_json::to_string(&lean.0[0].parameters).unwrap();
-        assert_eq!(parameters, r#"{"burst":32,"trials":[null,null]}"#);
+        assert_eq!(parameters, r#"{"burst":32,"trials":2}"#);
         assert!(lean.0[0].provenance.is_empty());
     }
 }

@@ -171,6 +171,16 @@ impl RunDirectory {
         self.write_given(ENVIRONMENT_FILE, &json)
     }
 
+    /// Writes a file of a name that no other file of a run has, in place of the one that is there. It writes beside and renames, so that the file is
+    /// there whole or not at all, and a symbolic link is replaced instead of followed.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+        let beside = format!(".{name}.part");
+        let file = self.directory.join(name);
+        write_regular(&self.directory, &beside, bytes)
+            .and_then(|()| fs::rename(self.directory.join(&beside), &file))
+            .map_err(|error| ArchiveError::io(&file, "written", error))
+    }
+
     /// The hashes of what was written so far, for [`Record::provenance`]: `plan_sha256`, `testbed_sha256`, `environment_sha256`.
     pub fn provenance(&self) -> &Map<String, Value> {
         &self.provenance
@@ -208,14 +218,9 @@ impl RunDirectory {
         Ok(run)
     }
 
-    /// Writes beside and renames, so that the file is there whole or not at all.
     fn write_given(&mut self, name: &str, bytes: &[u8]) -> Result<Digest, ArchiveError> {
         self.keep_earlier(name, bytes)?;
-        let beside = format!(".{name}.part");
-        let file = self.directory.join(name);
-        write_regular(&self.directory, &beside, bytes)
-            .and_then(|()| fs::rename(self.directory.join(&beside), &file))
-            .map_err(|error| ArchiveError::io(&file, "written", error))?;
+        self.replace(name, bytes)?;
         let digest = Digest::of(bytes);
         self.note(name, &digest);
         Ok(digest)

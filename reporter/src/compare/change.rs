@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::Visible;
+use super::across::{self, AcrossValue};
 use crate::analysis::statistics::{Interval, LogDifference, NoInterval};
 use crate::analysis::{CellKey, Quantity, Sample};
 
@@ -36,8 +37,11 @@ impl Judgement {
 /// One result on both sides.
 #[derive(Debug, Clone, Serialize)]
 pub struct Change {
-    /// What was measured.
+    /// What was measured, as the second side has it.
     pub key: CellKey,
+    /// The values of the keys that the comparison goes across, where the sides differ in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub across: Vec<AcrossValue>,
     /// Judged by.
     pub quantity: Quantity,
     /// Before: a value a repetition, or a value a run where noise is between runs.
@@ -71,7 +75,7 @@ impl Change {
 
     /// The measurement's name on one line.
     pub fn name(&self) -> String {
-        result_name(&self.key, self.quantity)
+        if self.across.is_empty() { result_name(&self.key, self.quantity) } else { across::name(&self.key, self.quantity, &self.across) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::across::{Across, FallTogether};
 use super::{EnvironmentDifference, NoiseOf};
 use crate::analysis::{Cell, CellKey, Cells, Quantity, Sample};
 
@@ -27,17 +28,33 @@ impl SideCell<'_, '_> {
     }
 }
 
-/// Every measurement of the runs of one side.
-fn side<'c, 'a>(runs: &'c [Cells<'a>]) -> BTreeMap<CellKey, Vec<SideCell<'c, 'a>>> {
+/// Every measurement of the runs of one side, by its identity without the configuration.
+fn side<'c, 'a>(runs: &'c [Cells<'a>], across: &Across) -> BTreeMap<CellKey, Vec<SideCell<'c, 'a>>> {
     let mut cells: BTreeMap<&CellKey, Vec<&'c Cell<'a>>> = BTreeMap::new();
     for cell in runs.iter().flat_map(Cells::iter) {
         cells.entry(&cell.key).or_default().push(cell);
     }
     let mut groups: BTreeMap<CellKey, Vec<SideCell<'c, 'a>>> = BTreeMap::new();
     for (key, runs) in cells {
-        groups.entry(key.measurement()).or_default().push(SideCell { key: key.clone(), runs });
+        groups.entry(across.without(key).measurement()).or_default().push(SideCell { key: key.clone(), runs });
     }
     groups
+}
+
+/// Without the keys of `across`, each result of a side must still be one of a kind.
+pub(super) fn refuse_falling_together(runs: &[Cells<'_>], name: &'static str, across: &Across) -> Result<(), FallTogether> {
+    let mut seen: BTreeMap<CellKey, &CellKey> = BTreeMap::new();
+    for key in runs.iter().flat_map(Cells::iter).map(|cell| &cell.key) {
+        // Other runs of the side hold the same result.
+        if let Some(one) = seen.insert(across.without(key), key).filter(|one| *one != key) {
+            let result = |key: &CellKey| {
+                let settings = key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
+                format!("{} {} {}{settings}", key.pair, key.stack, key.size)
+            };
+            return Err(FallTogether { side: name, keys: across.keys().join(","), one: result(one), other: result(key) });
+        }
+    }
+    Ok(())
 }
 
 /// What both sides hold, and what only one does.
@@ -51,21 +68,22 @@ pub(super) struct Matches<'c, 'a> {
 
 impl<'c, 'a> Matches<'c, 'a> {
     /// Cells with the same key. Where each side has one configuration of a measurement and the two are not the same (one run before tuning and
-    /// one after, or an older record that says less), they are compared, and the difference stands before the numbers.
-    pub fn of(base: &'c [Cells<'a>], new: &'c [Cells<'a>]) -> Self {
-        let (base, mut new) = (side(base), side(new));
+    /// one after, or an older record that says less), they are compared, and the difference stands before the numbers. The keys of `across` do not
+    /// count.
+    pub fn of(base: &'c [Cells<'a>], new: &'c [Cells<'a>], across: &Across) -> Self {
+        let (base, mut new) = (side(base, across), side(new, across));
         let mut found = Matches::default();
         for (measurement, mut before) in base {
             let mut after = new.remove(&measurement).unwrap_or_default();
             if let ([one], [other]) = (before.as_slice(), after.as_slice())
                 && one.key.configuration.tool == other.key.configuration.tool
             {
-                found.note_configurations(&one.key, &other.key);
+                found.note_configurations(&across.without(&one.key), &across.without(&other.key));
                 found.both.extend(before.pop().zip(after.pop()));
                 continue;
             }
             for cell in before {
-                match after.iter().position(|other| other.key == cell.key) {
+                match after.iter().position(|other| across.without(&other.key) == across.without(&cell.key)) {
                     Some(at) => found.both.push((cell, after.remove(at))),
                     None => found.only_in_base.push(cell.key),
                 }

@@ -73,6 +73,12 @@ impl Comparison {
         self.visible.iter().map(of).collect()
     }
 
+    /// Which keys do not count for which results are compared; nothing where all count.
+    pub fn across_in_words(&self) -> Option<String> {
+        let keys = self.across.join(", ");
+        (!keys.is_empty()).then(|| format!("Compared across {keys}: results stand beside each other although these differ."))
+    }
+
     /// What the numbers say, in a few sentences.
     pub fn summary(&self) -> String {
         let once = self.not_judged(NoInterval::MeasuredOnce);
@@ -81,10 +87,16 @@ impl Comparison {
             NoiseOf::BetweenRuns => "held by one run on each side",
         };
         if self.changes.is_empty() {
-            return match self.noise {
+            let mut nothing = match self.noise {
                 NoiseOf::WithinARun => "The two runs have no result in common.".to_owned(),
                 NoiseOf::BetweenRuns => "The runs of the two sides have no result in common.".to_owned(),
             };
+            if !self.apart_in.is_empty() {
+                let (words, keys) =
+                    (self.apart_in.join(", "), self.across.iter().chain(&self.apart_in).map(String::as_str).collect::<Vec<_>>());
+                nothing.push_str(&format!(" They differ in {words}: `--across {}` compares them nevertheless.", keys.join(",")));
+            }
+            return nothing;
         }
         if !self.can_judge() {
             let reason = match (once, self.not_judged(NoInterval::NoSpread)) {

@@ -1,7 +1,8 @@
 use crate::amount::Unit;
-use crate::analysis::{Cell, Cells, Quantity};
+use crate::analysis::{Cell, Cells};
 use crate::record::{ReportView, Stack};
 
+use super::cpu_use::cost_of;
 use super::throughput::doubts;
 use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
 
@@ -49,7 +50,5 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
 
 /// Goodput a core, and cores.
 pub(crate) fn per_core(cell: &Cell<'_>) -> Option<(f64, f64)> {
-    let cores = cell.sample(Quantity::Cores)?.centre();
-    let goodput = cell.sample(Quantity::Goodput)?.centre();
-    (cores > 0.0 && goodput > 0.0).then(|| (goodput / cores, cores))
+    cost_of(cell).map(|(goodput, cores)| (goodput / cores, cores))
 }

@@ -2,8 +2,10 @@
 
 mod change;
 mod cost;
+mod cpu_use;
 mod fleet;
 mod history;
+mod ladder;
 mod latency;
 mod loss;
 mod percentiles;
@@ -19,8 +21,11 @@ mod tuning;
 pub use change::changes;
 pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
+pub use cpu_use::cpu_use_by_load;
+pub(crate) use cpu_use::{cost_of, ns_per_byte};
 pub use fleet::fleet_by_size;
 pub use history::{kinds_by_run, result_by_run};
+pub use ladder::ladder_of_stacks;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under_load};

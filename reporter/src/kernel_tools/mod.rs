@@ -33,5 +33,5 @@ pub use proc_stat::{CpuSnapshot, ProcStatError};
 pub use registry::{choice, detect, detect_all};
 pub use reparse::{ReparseError, reparse};
 pub use sizes::SizeList;
-pub use spec::{Extent, KernelSpec, MessageSize, Method, SpecError, Transport};
+pub use spec::{Extent, KernelSpec, MessageSize, Method, SpecError, TcpSettings, Transport};
 pub use tool::ToolSource;

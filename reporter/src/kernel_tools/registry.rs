@@ -104,6 +104,14 @@ impl KernelTool {
         self.tool().limits(Method::Stream, transport).streams
     }
 
+    /// Whether the tool can do this measurement: the same check as that of [`commands`](Self::commands), without an address.
+    ///
+    /// # Errors
+    /// The tool cannot do it; the error names the tools that can.
+    pub fn check(self, spec: &KernelSpec) -> Result<(), SpecError> {
+        check(spec, self)
+    }
+
     /// Whether a plan that names no tool can need this one for TCP or UDP.
     pub fn is_default(self) -> bool {
         [Method::Stream, Method::PingPong].into_iter().any(|method| {
@@ -137,6 +145,18 @@ fn check(spec: &KernelSpec, tool: KernelTool) -> Result<(), SpecError> {
     if spec.reverse && !limits.reverse {
         let instead = format!("exchange the endpoints, or use {}", that(|limits| limits.reverse));
         return refuse("send from the server to the client".to_owned(), instead);
+    }
+    let tcp = limits.tcp;
+    type Allows = fn(&ToolLimits) -> bool;
+    let asked: [(bool, &str, Allows); 3] = [
+        (spec.tcp.congestion_control.is_some() && !tcp.congestion_control, "choose the congestion control", |limits| {
+            limits.tcp.congestion_control
+        }),
+        (spec.tcp.window.is_some() && !tcp.window, "set the socket buffers", |limits| limits.tcp.window),
+        (spec.tcp.zero_copy && !tcp.zero_copy, "send without a copy", |limits| limits.tcp.zero_copy),
+    ];
+    if let Some((_, why, allows)) = asked.into_iter().find(|(refused, ..)| *refused) {
+        return refuse(format!("{why} over {transport}"), format!("leave it to the kernel, or use {}", that(allows)));
     }
     if !limits.sizes.contains(&spec.size.bytes()) {
         let (least, most) = limits.sizes.into_inner();

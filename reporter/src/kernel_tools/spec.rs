@@ -18,8 +18,11 @@ pub struct MessageSize(NonZeroU32);
 
 impl MessageSize {
     /// A size of at least 1 byte.
-    pub fn new(bytes: u32) -> Option<Self> {
-        NonZeroU32::new(bytes).map(MessageSize)
+    pub const fn new(bytes: u32) -> Option<Self> {
+        match NonZeroU32::new(bytes) {
+            Some(bytes) => Some(MessageSize(bytes)),
+            None => None,
+        }
     }
 
     /// Bytes.
@@ -164,6 +167,17 @@ const GRACE: Duration = Duration::from_secs(10);
 /// For runs that end after bytes or messages, whose speed is not known beforehand.
 const UNTIMED: Duration = Duration::from_secs(60);
 
+/// What both ends of a stream ask of the kernel's TCP. What is not given is the kernel's choice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// The algorithm's name, such as `bbr` (TCP_CONGESTION in tcp(7)).
+    pub congestion_control: Option<String>,
+    /// Bytes of the socket buffers of both ends (SO_SNDBUF and SO_RCVBUF in socket(7)): they bound the window.
+    pub window: Option<NonZeroU32>,
+    /// Data is sent without copying it into the kernel.
+    pub zero_copy: bool,
+}
+
 /// One kernel measurement as it is wanted. The client is at the first endpoint of the pair, the server at the second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelSpec {
@@ -187,6 +201,8 @@ pub struct KernelSpec {
     pub reverse: bool,
     /// UDP streams: how fast to send; absent is as fast as it goes.
     pub udp_rate: Option<Goodput>,
+    /// What the ends ask of TCP; nothing for other transports.
+    pub tcp: TcpSettings,
     /// The CPU to pin the client to.
     pub client_cpu: Option<u32>,
     /// The CPU to pin the server to.
@@ -207,6 +223,7 @@ impl KernelSpec {
             streams: NonZeroU16::MIN,
             reverse: false,
             udp_rate: None,
+            tcp: TcpSettings::default(),
             client_cpu: None,
             server_cpu: None,
         }

@@ -66,6 +66,21 @@ pub enum ToolSource {
     Repository(&'static str),
 }
 
+/// Which settings of TCP a tool's driver passes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct TcpOptions {
+    /// The congestion control.
+    pub congestion_control: bool,
+    /// The size of the socket buffers.
+    pub window: bool,
+    /// Sending without a copy.
+    pub zero_copy: bool,
+}
+
+impl TcpOptions {
+    pub(super) const NONE: TcpOptions = TcpOptions { congestion_control: false, window: false, zero_copy: false };
+}
+
 /// What a tool's driver allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ToolLimits {
@@ -79,6 +94,8 @@ pub(super) struct ToolLimits {
     pub by_bytes: bool,
     /// A run can end after a number of messages.
     pub by_messages: bool,
+    /// Which of [`TcpSettings`](super::TcpSettings) the tool can ask for.
+    pub tcp: TcpOptions,
 }
 
 impl ToolLimits {
@@ -87,7 +104,7 @@ impl ToolLimits {
 
     /// One connection, from client to server, for a time.
     pub(super) const fn sizes(least: u32, most: u32) -> Self {
-        ToolLimits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false }
+        ToolLimits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false, tcp: TcpOptions::NONE }
     }
 
     /// One connection, from client to server, for a time, with every size that the transport can carry.

@@ -99,6 +99,15 @@ impl Record {
         calibration::method_of(&self.parameters)
     }
 
+    /// How many elements a list among the parameters has. A record that was read for reports has the number in place of the list.
+    pub(crate) fn count_of(&self, parameter: &str) -> usize {
+        match self.parameters.get(parameter) {
+            Some(Value::Array(elements)) => elements.len(),
+            Some(number) => number.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+            None => 0,
+        }
+    }
+
     /// What a procedure of `methodology` found; nothing where none stands behind the record, or where it says it in a way unknown here.
     pub fn measured(&self) -> Option<Measured> {
         Measured::deserialize(self.parameters.get("measured")?).ok()
@@ -106,15 +115,19 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
+    "client_cpu",
     "fast_free",
     "flows",
+    "gro",
+    "gso",
     "measured",
     "mempool_cache",
+    "mtu",
     "pacing",
     "preset",
     "receiver_devargs",
@@ -124,13 +137,16 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 21] = [
     "sender_devargs",
     "sender_queues",
     "sender_tcp_congestion",
+    "server_cpu",
     "streams",
     "target_bps",
     "tune",
     "tx_descriptors",
+    "window",
+    "zero_copy",
 ];
 
-/// The parameters of which reports show only how many elements they have.
+/// The parameters of which reports show only how many elements they have ([`Record::count_of`]).
 pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];
 
 fn first() -> u32 {

@@ -93,6 +93,17 @@ macro_rules! stacks {
 stacks! {
     /// Poll-mode DPDK, no kernel.
     Dpdk = "dpdk": Facts { label: "DPDK", short_label: "DPDK", path: DataPath::Bypass, size: SizeKind::Frame, hue: 0, views: OF_BYPASS };
+    /// DPDK's poll loops on AF_XDP sockets of a kernel interface.
+    AfXdp = "af-xdp": Facts { label: "AF_XDP", short_label: "XDP", path: DataPath::Bypass, size: SizeKind::Frame, hue: 5, views: OF_BYPASS };
+    /// DPDK's poll loops on an AF_PACKET ring of a kernel interface.
+    AfPacket = "af-packet": Facts {
+        label: "AF_PACKET",
+        short_label: "PACKET",
+        path: DataPath::Bypass,
+        size: SizeKind::Frame,
+        hue: 6,
+        views: OF_BYPASS,
+    };
     /// The kernel's TCP.
     KernelTcp = "kernel-tcp": Facts {
         label: "kernel TCP",
@@ -136,7 +147,7 @@ stacks! {
         short_label: "second",
         path: DataPath::Bypass,
         size: SizeKind::Frame,
-        hue: 5,
+        hue: 7,
         views: OF_BYPASS,
     };
     /// A kernel stack with every view that a kernel stack can have, for the tests.
@@ -146,7 +157,7 @@ stacks! {
         short_label: "2nd kernel",
         path: DataPath::Kernel,
         size: SizeKind::Message,
-        hue: 6,
+        hue: 8,
         views: &[Throughput, Plateau, Ratio, RoundTrips, Cost, Effects, SummaryThroughput, SummaryRoundTrips],
     };
 }

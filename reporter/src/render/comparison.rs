@@ -33,6 +33,9 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
         }
         text.push_str(&format!("{table}\n"));
     }
+    if let Some(across) = comparison.across_in_words() {
+        text.push_str(&format!("{across}\n"));
+    }
     text.push('\n');
     let shown: Vec<&Change> = comparison.changes.iter().filter(|c| all || interesting(comparison, c)).collect();
     if !shown.is_empty() {
@@ -77,6 +80,9 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
     text.push_str("## What else differs\n\n");
     text.push_str(&if environment.rows.is_empty() { "Nothing that was recorded.\n".to_owned() } else { markdown::table(&environment) });
     text.push_str(&format!("\n## Results\n\n{}\n\n", escape::markdown(&comparison.summary())));
+    if let Some(across) = comparison.across_in_words() {
+        text.push_str(&format!("{}\n\n", escape::markdown(&across)));
+    }
     text.push_str(&format!("{}\n{}\n", markdown::table(&table), escape::markdown(&method(comparison))));
     let visibility = comparison.visibility();
     if !visibility.is_empty() {
@@ -96,6 +102,7 @@ pub fn render_comparison(comparison: &Comparison, base: &str, new: &str, into: &
             table => html::table(&table),
             headline => headline.trim_end_matches('.'),
             limits,
+            across => comparison.across_in_words(),
             method => method(comparison),
             visible => VISIBLE,
             visibility,

@@ -15,6 +15,7 @@ const ORDER: &[fn(&Input<'_>) -> Section] = &[
     sections::application_view,
     sections::frame_view,
     sections::ratio,
+    sections::ladder,
     sections::round_trips,
     sections::percentiles,
     sections::loss,

@@ -5,6 +5,7 @@ mod chromium;
 mod overviews;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
+mod tunings;
 
 use std::path::PathBuf;
 

@@ -107,7 +107,7 @@ impl Used<'_> {
                     measures().filter_map(|measure| measure.kind.kernel_tool()).map(|tool| tool.name().to_owned()).collect();
                 tools.sort();
                 tools.dedup();
-                (measures().any(|measure| !measure.kind.stack().is_kernel()), tools)
+                (measures().any(|measure| !measure.kind.is_kernel()), tools)
             }
         };
         CheckRequest {
@@ -119,9 +119,8 @@ impl Used<'_> {
 
     /// The pairs between which kernel tools run.
     fn kernel_pairs(&self) -> Vec<Pair> {
-        let is_kernel = |pair: &Pair| {
-            self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.kind.stack().is_kernel()))
-        };
+        let is_kernel =
+            |pair: &Pair| self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.kind.is_kernel()));
         self.pairs().into_iter().filter(is_kernel).collect()
     }
 }

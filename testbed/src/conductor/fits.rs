@@ -11,7 +11,7 @@ use crate::topology::{PairNodes, PairQueues, Testbed, TestbedError};
 /// Refuses what cannot be measured between this pair.
 pub(super) fn check(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
     let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) =
-        plan.measures.iter().filter(|measure| measure.is_for(pair)).partition(|measure| measure.kind.stack().is_kernel());
+        plan.measures.iter().filter(|measure| measure.is_for(pair)).partition(|measure| measure.kind.is_kernel());
     if !kernel.is_empty() {
         testbed.kernel_endpoint(&pair.from)?;
         testbed.kernel_endpoint(&pair.to)?;
@@ -28,7 +28,7 @@ pub(super) fn check(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), T
 
 /// Refuses numbers of queues that the ports cannot have, and more receive queues than the flows can be shared between.
 fn check_queues(measure: &Measure, testbed: &Testbed, pair: &Pair) -> Result<(), TestbedError> {
-    let (ports, queues) = (testbed.ports(pair, measure.tuning.rings)?, measure.tuning.queues);
+    let (ports, queues) = (testbed.bypass_ports(pair, measure.tuning.port, measure.tuning.rings)?, measure.tuning.queues);
     if queues.sender != queues.receiver && ports.sender.pairs_queues() && ports.receiver.pairs_queues() {
         return Err(TestbedError::UnequalQueues { pair: pair.clone(), queues });
     }

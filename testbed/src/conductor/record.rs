@@ -5,12 +5,12 @@ use reporter::kernel_tools::KernelTool;
 use reporter::record::{Metric, ReasonKind, Record, SchemaVersion, Size, Tool, Values, Verdict, View};
 
 use super::schedule::Step;
-use crate::plan::{MeasureKind, Protocol};
+use crate::plan::{KernelTuning, MeasureKind, Protocol};
 
 /// How the ends were set up, where that is not plain.
 pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
-    let streams = Some(step.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| ("streams", streams.get().into()));
-    step.tuning.parameters().into_iter().chain(streams).map(|(key, value)| (key.to_owned(), value)).collect()
+    let of_kernel = step.kind.kernel_tuning().into_iter().flat_map(KernelTuning::parameters);
+    step.tuning.parameters().into_iter().chain(of_kernel).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// The record of a measurement that was not made.
@@ -21,13 +21,13 @@ pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind
 /// A record without results: who, where, what.
 pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
     let name = step.kind.kernel_tool().map_or("linerate", KernelTool::name);
-    let kernel = step.kind.stack().is_kernel();
+    let kernel = step.kind.is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,
         id: step.id.clone(),
         time: jiff::Timestamp::now(),
         pair: step.pair.clone(),
-        stack: step.kind.stack(),
+        stack: step.stack(),
         tool: Tool {
             name: name.to_owned(),
             version: if kernel { String::new() } else { env!("CARGO_PKG_VERSION").to_owned() },
@@ -40,18 +40,8 @@ pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict)
         method: step.kind.method().to_owned(),
         parameters: parameters_of(step),
         // The same as that of a record that did not fail, so that both stand in one place.
-        size: match *step.kind {
-            MeasureKind::KernelStream { protocol: Protocol::Tcp, .. } => Size::message(step.size.bytes()),
-            MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
-            MeasureKind::KernelStream { protocol: Protocol::Udp, .. } | MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
-                Size::frame(step.size)
-            }
-        },
-        view: match step.kind {
-            MeasureKind::KernelStream { protocol: Protocol::Tcp, .. } | MeasureKind::KernelPingPong { .. } => Some(View::Application),
-            MeasureKind::KernelStream { protocol: Protocol::Udp, .. } | MeasureKind::Procedure { .. } => Some(View::Frame),
-            MeasureKind::RoundTrip { .. } => None,
-        },
+        size: size_of(step),
+        view: view_of(step),
         load: None,
         repetition: step.repetition,
         duration_s: None,
@@ -61,6 +51,28 @@ pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict)
         raw: None,
         provenance: directory.provenance().clone(),
         verdict,
+    }
+}
+
+/// The same size as that of a record that did not fail, so that both stand in one place.
+fn size_of(step: &Step<'_>) -> Size {
+    match step.kind {
+        MeasureKind::KernelStream { tuning: of_kernel, protocol, .. } => match (of_kernel.message, protocol) {
+            (Some(message), _) => message.into(),
+            (None, Protocol::Tcp) => Size::message(step.size.bytes()),
+            (None, Protocol::Udp) => Size::frame(step.size),
+        },
+        MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
+        MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Size::frame(step.size),
+    }
+}
+
+fn view_of(step: &Step<'_>) -> Option<View> {
+    match step.kind {
+        MeasureKind::KernelStream { protocol: Protocol::Udp, tuning, .. } if tuning.message.is_none() => Some(View::Frame),
+        MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => Some(View::Application),
+        MeasureKind::Procedure { .. } => Some(View::Frame),
+        MeasureKind::RoundTrip { .. } => None,
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use methodology::units::FrameSize;
 use reporter::archive::{ArchiveError, RunDirectory};
-use reporter::record::{EndpointId, Pair, State};
+use reporter::record::{EndpointId, Pair, ReasonKind, State};
 use thiserror::Error;
 
 use super::bypass::Bypass;
@@ -11,9 +11,12 @@ use super::context::Context;
 use super::done::Done;
 use super::endpoint_agents::EndpointAgents;
 use super::kernel::{KernelError, KernelTools};
+use super::kernel_features::{self, MissingFeature};
 use super::machines::Machines;
 use super::observer::{Observer, StepInfo};
+use super::record::failed;
 use super::schedule::{self, Group};
+use crate::interface_settings::restore_left;
 use crate::plan::Plan;
 use crate::process::{CommandSpec, ProcessError, run};
 use crate::topology::{Testbed, TestbedError};
@@ -40,6 +43,9 @@ pub enum ConductError {
     /// The plan and the testbed do not fit.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
+    /// An endpoint lacks something that the plan asks for.
+    #[error(transparent)]
+    Missing(#[from] MissingFeature),
     /// An endpoint's machine was lost, and a new connection to it failed.
     #[error("endpoint {endpoint}: its machine is not reached any more: {source}")]
     Unreachable {
@@ -62,6 +68,13 @@ impl From<KernelError> for ConductError {
 /// Whether every pair of the plan is in the testbed, and how many measurements that makes. Nothing is touched.
 pub fn count(plan: &Plan, testbed: &Testbed) -> Result<usize, TestbedError> {
     Ok(schedule::groups(plan, testbed)?.iter().map(Group::len).sum())
+}
+
+/// Puts back the settings of interfaces that killed runs changed.
+pub(super) fn put_back_what_dead_runs_changed(testbed: &Testbed) {
+    let report = restore_left(testbed.endpoints.iter().map(|endpoint| &endpoint.location));
+    report.restored.iter().for_each(|what| tracing::info!("{what}"));
+    report.problems.iter().for_each(|what| tracing::warn!("{what}"));
 }
 
 /// One run of a plan on a testbed.
@@ -88,6 +101,8 @@ impl Conductor<'_> {
     /// record and not an error.
     pub fn run(&mut self, done: &Done) -> Result<RunEnd, ConductError> {
         let mut groups = schedule::groups(self.plan, self.testbed)?;
+        put_back_what_dead_runs_changed(self.testbed);
+        kernel_features::check(self.plan, self.testbed)?;
         let of = groups.iter().map(Group::len).sum();
         for group in &mut groups {
             group.retain(|step| !done.has(&step.id));
@@ -108,8 +123,8 @@ impl Conductor<'_> {
                     return Ok(RunEnd::Interrupted);
                 }
                 number += 1;
-                let tuning = step.tuning.in_words().map(|words| format!(", {words}")).unwrap_or_default();
-                let title = format!("{} {} {} {}{tuning}", step.pair, step.kind.stack(), step.kind.method(), step.size);
+                let tuning = step.tuning_in_words.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
+                let title = format!("{} {} {} {}{tuning}", step.pair, step.stack(), step.kind.method(), step.size_in_words());
                 self.observer.begins(&StepInfo { title, number, of, left });
                 left = left.saturating_sub(step.expected);
                 let mut context = Context {
@@ -120,9 +135,13 @@ impl Conductor<'_> {
                     interrupted: self.interrupted,
                     observer: self.observer,
                 };
-                let record = match step.kind.stack().is_kernel() {
+                let record = match step.kind.is_kernel() {
                     true => tools.measure(&step, &mut context)?,
-                    false => bypass.measure(&step, &mut context)?,
+                    // A poll loop measures with the interface as the testbed has it.
+                    false => match tools.release() {
+                        Ok(()) => bypass.measure(&step, &mut context)?,
+                        Err(why) => failed(&step, context.directory, ReasonKind::Other, &why),
+                    },
                 };
                 // A measurement that the user interrupted is not a result; a resumed run measures it again.
                 if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
@@ -135,6 +154,8 @@ impl Conductor<'_> {
                 }
             }
             bypass.end_pair();
+            // What cannot be put back stays in the journal: the next pair, or the next run, tries again and reports it.
+            let _ = tools.release();
         }
         Ok(RunEnd::Complete)
     }
@@ -153,8 +174,7 @@ impl Conductor<'_> {
 
     /// Every DPDK size of the plan goes through the same ports.
     fn max_frame(&self) -> FrameSize {
-        let sizes =
-            self.plan.measures.iter().filter(|measure| !measure.kind.stack().is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
+        let sizes = self.plan.measures.iter().filter(|measure| !measure.kind.is_kernel()).flat_map(|measure| measure.sizes.iter().copied());
         sizes.max().unwrap_or(FrameSize::MAX_STANDARD)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
-use reporter::record::{Pair, RecordId};
+use reporter::record::{Pair, RecordId, Stack};
 
 use super::fits;
 use crate::plan::{Measure, MeasureKind, Plan, PortTuning};
@@ -24,10 +24,25 @@ pub struct Step<'p> {
     pub size: FrameSize,
     /// How the DPDK ends are set up.
     pub tuning: PortTuning,
+    /// What of that, or of a kernel tool's ends, differs from the default.
+    pub tuning_in_words: Option<String>,
     /// Which repetition, from 1.
     pub repetition: u32,
     /// How long it should take.
     pub expected: Duration,
+}
+
+impl Step<'_> {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        self.kind.stack(&self.tuning)
+    }
+
+    /// The size, for people: that of the message where it has one of its own.
+    pub fn size_in_words(&self) -> String {
+        let message = self.kind.kernel_tuning().and_then(|tuning| tuning.message);
+        message.map_or_else(|| self.size.to_string(), |message| message.to_string())
+    }
 }
 
 /// The steps between one pair, which share its two ports. Kernel first: poll loops must not run beside it.
@@ -44,7 +59,7 @@ pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, T
     for repetition in 1..=plan.repetitions {
         for pair in &pairs {
             let wanted = plan.measures.iter().filter(|measure| measure.is_for(pair));
-            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.stack().is_kernel());
+            let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.is_kernel());
             let steps = kernel
                 .into_iter()
                 .chain(bypass)
@@ -63,6 +78,7 @@ pub(super) fn step<'p>(measure: &'p Measure, pair: &Pair, size: FrameSize, repet
         pair: pair.clone(),
         size,
         tuning: measure.tuning.clone(),
+        tuning_in_words: measure.tuning_in_words(),
         repetition,
         expected: expected(&measure.kind),
     }
@@ -79,11 +95,17 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let streams = Some(measure.kind.streams()).filter(|streams| streams.get() > 1).map(|streams| format!("-s{streams}"));
-    let tuning = measure.tuning.label().map(|label| format!("-{label}")).or(streams).unwrap_or_default();
-    let (stack, method) = (measure.kind.stack(), measure.kind.method());
+    let label = measure.label();
+    let has_message = measure.kind.kernel_tuning().is_some_and(|tuning| tuning.message.is_some());
+    // The label has the size of a message, which no frame size stands for.
+    let what = match label {
+        Some(label) if has_message => label,
+        Some(label) => format!("{}-{label}", size.bytes()),
+        None => size.bytes().to_string(),
+    };
+    let (stack, method) = (measure.stack(), measure.kind.method());
     // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
-    RecordId(format!("{}+{}/{stack}/{method}/{}{tuning}/{repetition}", pair.from, pair.to, size.bytes()))
+    RecordId(format!("{}+{}/{stack}/{method}/{what}/{repetition}", pair.from, pair.to))
 }
 
 /// For the time left only; searches end when they end.

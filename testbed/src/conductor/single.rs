@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use methodology::units::FrameSize;
 use reporter::archive::RunDirectory;
-use reporter::record::{Pair, Record, State};
+use reporter::record::{Pair, ReasonKind, Record, State};
 use serde_json::Value;
 
 use super::bypass::Bypass;
@@ -11,7 +11,8 @@ use super::endpoint_agents::EndpointAgents;
 use super::kernel::KernelTools;
 use super::machines::Machines;
 use super::observer::Observer;
-use super::run::ConductError;
+use super::record::failed;
+use super::run::{ConductError, put_back_what_dead_runs_changed};
 use super::schedule::{self, Step};
 use crate::plan::Measure;
 use crate::topology::Testbed;
@@ -40,6 +41,7 @@ pub enum Outcome {
 impl<'a> Measurements<'a> {
     /// Nothing is opened yet. No frame is larger than `max_frame`.
     pub fn new(testbed: &'a Testbed, directory: &'a mut RunDirectory, max_frame: FrameSize, interrupted: &'a AtomicBool) -> Self {
+        put_back_what_dead_runs_changed(testbed);
         let machines = Machines::of(testbed);
         let agents = EndpointAgents::default();
         Measurements { testbed, directory, interrupted, machines, agents, tools: KernelTools::default(), bypass: Bypass::new(max_frame) }
@@ -60,9 +62,12 @@ impl<'a> Measurements<'a> {
         let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
         let Measurements { testbed, interrupted, machines, agents, .. } = self;
         let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
-        let mut record = match measure.kind.stack().is_kernel() {
+        let mut record = match measure.kind.is_kernel() {
             true => self.tools.measure(&step, &mut context)?,
-            false => self.bypass.measure(&step, &mut context)?,
+            false => match self.tools.release() {
+                Ok(()) => self.bypass.measure(&step, &mut context)?,
+                Err(why) => failed(&step, context.directory, ReasonKind::Other, &why),
+            },
         };
         if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
             return Ok(Outcome::Interrupted);
@@ -76,7 +81,7 @@ impl<'a> Measurements<'a> {
     /// Opens the ports that a measure needs, and leaves them open; the error of the driver or the agent where that fails. Nothing to do for kernel
     /// measures.
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
-        let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.stack().is_kernel()) else { return Ok(()) };
+        let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.is_kernel()) else { return Ok(()) };
         let Measurements { bypass, machines, agents, .. } = self;
         let context =
             Context { testbed: self.testbed, machines, agents, directory: self.directory, interrupted: self.interrupted, observer };

@@ -16,6 +16,11 @@ const HOST_PF: &str = "pf0";
 const HOST_PF_REPRESENTOR: &str = "pf0hpf";
 /// The port to the wire, by BlueField's name.
 const UPLINK: &str = "p0";
+/// What a port of a bridge carries: more than the endpoints send unless a plan raises their MTU. The other end of a veth pair can have an XDP program,
+/// and so AF_XDP, only if a frame of this size fits into a page of 4096 bytes (drivers/net/veth.c, `veth_xdp_set`: 3506).
+const SWITCH_MTU: u32 = 3498;
+/// The MTU of an endpoint.
+const ENDPOINT_MTU: u32 = 1500;
 /// The size of the subnet that all endpoints share.
 const PREFIX: u8 = 24;
 
@@ -128,9 +133,10 @@ fn host_script(cpu: &LabEndpoint) -> String {
 }
 
 fn cable_up_script() -> String {
-    format!("link set lo up\nlink set {HOST_PF_REPRESENTOR} up\nlink set {UPLINK} up\n")
+    format!("link set lo up\nlink set {HOST_PF_REPRESENTOR} mtu {SWITCH_MTU} up\nlink set {UPLINK} mtu {SWITCH_MTU} up\n")
 }
 
+/// The MTU is set after the ports are in: until it is, a bridge takes the smallest of its ports (`br_mtu_auto_adjust` in net/bridge/br_if.c).
 /// No spanning tree and no learning delay: there is no loop. No multicast snooping: its queries would be foreign traffic.
 fn eswitch_script(dpu: &LabEndpoint) -> String {
     format!(
@@ -138,7 +144,7 @@ fn eswitch_script(dpu: &LabEndpoint) -> String {
          address add {}/{PREFIX} dev {ESWITCH}\n\
          link set {HOST_PF_REPRESENTOR} master {ESWITCH}\n\
          link set {UPLINK} master {ESWITCH}\n\
-         link set {ESWITCH} up\n",
+         link set {ESWITCH} mtu {ENDPOINT_MTU} up\n",
         dpu.address
     )
 }

@@ -1,20 +1,22 @@
-use std::num::NonZeroU16;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use dataplane::Pacing;
-use methodology::method::{Algorithm, IpVersion, LoadPoint, MethodName, MethodSpec, PhaseChanges, Preset, TesterChanges};
-use methodology::search::SearchGoal;
-use methodology::trial::ResetKind;
-use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds, Share};
-use reporter::kernel_tools::{KernelTool, Method as KernelMethod, choice};
+use methodology::method::{MethodName, MethodSpec};
+use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds};
+use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method as KernelMethod, SpecError, choice};
 use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_KEYS, KERNEL_PING_PONG_KEYS, given};
+use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-use super::tuning::{Devargs, FarQueues, Keys, OneOrMany, PortTuning};
+use super::tuning::{FarQueues, Keys, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
+use crate::topology::BypassPort;
 
 impl Plan {
     /// Reads `plan.toml`. Errors name the file, the line, and what would be right.
@@ -44,61 +46,11 @@ struct File {
     measures: Vec<Spanned<FileMeasure>>,
 }
 
-/// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct FileMeasure {
-    stack: Stack,
-    method: Spanned<String>,
-    tool: Option<Spanned<String>>,
-    pairs: Option<Spanned<FilePairs>>,
-    sizes: Option<Spanned<FileSizes>>,
-    rate: Option<Spanned<Load>>,
-    duration: Option<Spanned<Seconds>>,
-    link: Option<Spanned<String>>,
-    ip: Option<IpVersion>,
-    preset: Option<Preset>,
-    goals: Option<Vec<SearchGoal>>,
-    algorithm: Option<Algorithm>,
-    min_load: Option<Load>,
-    max_load: Option<Load>,
-    time_limit: Option<Seconds>,
-    phases: Option<PhaseChanges>,
-    tester: Option<TesterChanges>,
-    repetitions: Option<u32>,
-    at: Option<Vec<LoadPoint>>,
-    step: Option<Share>,
-    event: Option<ResetKind>,
-    command: Option<Vec<String>>,
-    queues: Option<OneOrMany<u16>>,
-    sender_queues: Option<OneOrMany<u16>>,
-    receiver_queues: Option<OneOrMany<u16>>,
-    reflector_queues: Option<OneOrMany<u16>>,
-    burst: Option<OneOrMany<u16>>,
-    flows: Option<OneOrMany<u32>>,
-    pacing: Option<OneOrMany<Pacing>>,
-    rx_descriptors: Option<OneOrMany<u16>>,
-    tx_descriptors: Option<OneOrMany<u16>>,
-    mempool_cache: Option<OneOrMany<u16>>,
-    fast_free: Option<OneOrMany<bool>>,
-    sender_devargs: Option<OneOrMany<Devargs>>,
-    receiver_devargs: Option<OneOrMany<Devargs>>,
-    streams: Option<OneOrMany<u16>>,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(untagged, expecting = "expected \"all\" or a list such as [\"a-cpu:b-cpu\"]")]
-enum FilePairs {
-    Word(String),
-    List(Vec<String>),
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(untagged, expecting = "expected \"rfc2544\" or a list of frame sizes from 64 to 16000 bytes, such as [64, 1518]")]
-enum FileSizes {
-    Word(String),
-    List(Vec<u32>),
-}
+/// A message that every tool and every transport carries.
+const A_MESSAGE: MessageSize = match MessageSize::new(64) {
+    Some(size) => size,
+    None => unreachable!(),
+};
 
 /// The table of a measure in the file.
 struct Source<'a> {
@@ -143,6 +95,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
         };
         let sizes = match measure.sizes.as_ref().or(file.sizes.as_ref()) {
             Some(sizes) => source.sizes(sizes)?,
+            None if measure.message.is_some() => Vec::new(),
             None => {
                 return Err(
                     source.wrong(Some(measure.method.span()), "no sizes: give `sizes = \"rfc2544\"` or a list, here or for the whole plan")
@@ -150,6 +103,11 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
             }
         };
         let kinds = source.kinds(measure, &sizes)?;
+        if let (Some(_), Some(own)) = (&measure.message, &measure.sizes) {
+            return Err(source.wrong(Some(own.span()), "`message` gives the sizes of this measure: use either `message` or `sizes`"));
+        }
+        // Messages have sizes of their own: each is measured once, whatever the sizes of frames.
+        let sizes = if measure.message.is_some() { vec![FrameSize::MIN] } else { sizes };
         let tunings = source.tunings(measure, &kinds[0])?;
         for (kind, tuning) in kinds.iter().flat_map(|kind| tunings.iter().map(move |tuning| (kind, tuning.clone()))) {
             let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
@@ -178,6 +136,7 @@ impl Source<'_> {
             return Err(self.wrong(self.span_of(unused.0), why));
         }
         let keys = Keys {
+            port: BypassPort::of(measure.stack).unwrap_or_default(),
             queues: queues.as_ref(),
             sender_queues: sender_queues.as_ref(),
             far_queues: FarQueues { key: far.0, given: far.1.as_ref() },
@@ -205,15 +164,17 @@ impl Source<'_> {
         sizes.sort_unstable();
         let twice = sizes.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let same = |other: &&Measure| {
-            let what = (other.kind.stack(), other.kind.method()) == (measure.kind.stack(), measure.kind.method());
-            what && other.kind.streams() == measure.kind.streams() && other.tuning == measure.tuning && other.pairs.overlaps(&measure.pairs)
+            let what = (other.stack(), other.kind.method()) == (measure.stack(), measure.kind.method());
+            what && other.kind.kernel_tuning() == measure.kind.kernel_tuning()
+                && other.tuning == measure.tuning
+                && other.pairs.overlaps(&measure.pairs)
         };
         let again = before.iter().filter(same).flat_map(|other| &other.sizes).find(|size| measure.sizes.contains(size)).copied();
         match twice.or(again) {
             Some(size) => {
                 let message = format!(
                     "{} {} at {size} is measured twice between one pair: use `repetitions`, or another plan",
-                    measure.kind.stack(),
+                    measure.stack(),
                     measure.kind.method()
                 );
                 Err(self.wrong(None, message))
@@ -249,32 +210,76 @@ impl Source<'_> {
         }
     }
 
-    /// What the measure asks for: one kind, or one for each number of streams.
+    /// What the measure asks for: one kind, or one for each combination of the settings of a kernel measure.
     fn kinds(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<Vec<MeasureKind>, FileProblem> {
         let kind = self.kind(measure, sizes)?;
-        let MeasureKind::KernelStream { protocol, tool, duration, .. } = kind else {
-            return match measure.streams {
-                Some(_) => {
-                    let message = format!("method \"{}\" has no key `streams`: remove it", kind.method());
-                    Err(self.wrong(self.span_of("streams"), message))
-                }
-                None => Ok(vec![kind]),
-            };
-        };
-        let Some(streams) = &measure.streams else { return Ok(vec![kind]) };
-        let most = tool.most_streams(protocol.transport());
-        let counts = streams.values();
-        if counts.is_empty() {
-            return Err(self.wrong(self.span_of("streams"), "an empty list of streams measures nothing"));
-        }
-        let with = |count: u16| match NonZeroU16::new(count).filter(|count| count.get() <= most) {
-            Some(streams) => Ok(MeasureKind::KernelStream { protocol, tool, duration, streams }),
-            None => {
-                let message = format!("{tool} has 1 to {most} streams over {}, not {count}", protocol.transport());
-                Err(self.wrong(self.span_of("streams"), message))
+        let (method, protocol, tool) = match &kind {
+            MeasureKind::KernelStream { protocol, tool, .. } => (KernelMethod::Stream, *protocol, *tool),
+            MeasureKind::KernelPingPong { protocol, tool, .. } => (KernelMethod::PingPong, *protocol, *tool),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
+                return match given(measure).into_iter().find(|(key, is_given)| *is_given && KERNEL_KEYS.contains(key)) {
+                    Some((key, _)) => {
+                        let message = format!("method \"{}\" has no key `{key}`: it is for kernel measures; remove it", kind.method());
+                        Err(self.wrong(self.span_of(key), message))
+                    }
+                    None => Ok(vec![kind]),
+                };
             }
         };
-        counts.into_iter().map(with).collect()
+        let keys = KernelKeys {
+            streams: measure.streams.as_ref(),
+            message: measure.message.as_ref(),
+            mtu: measure.mtu.as_ref(),
+            congestion_control: measure.congestion_control.as_ref(),
+            window: measure.window.as_ref(),
+            zero_copy: measure.zero_copy.as_ref(),
+            gso: measure.gso.as_ref(),
+            gro: measure.gro.as_ref(),
+            client_cpu: measure.client_cpu.as_ref(),
+            server_cpu: measure.server_cpu.as_ref(),
+        };
+        let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
+        for tuning in &tunings {
+            self.tool_can(measure, (method, protocol, tool), tuning)?;
+        }
+        let with = |tuning: KernelTuning| match kind.clone() {
+            MeasureKind::KernelPingPong { protocol, tool, duration, .. } => {
+                MeasureKind::KernelPingPong { protocol, tool, duration, tuning: Box::new(tuning) }
+            }
+            MeasureKind::KernelStream { protocol, tool, duration, .. } => {
+                MeasureKind::KernelStream { protocol, tool, duration, tuning: Box::new(tuning) }
+            }
+            other => other,
+        };
+        Ok(tunings.into_iter().map(with).collect())
+    }
+
+    /// Refuses settings that the tool cannot pass on.
+    fn tool_can(
+        &self,
+        measure: &FileMeasure,
+        (method, protocol, tool): (KernelMethod, Protocol, KernelTool),
+        tuning: &KernelTuning,
+    ) -> Result<(), FileProblem> {
+        let transport = protocol.transport();
+        let most = tool.most_streams(transport);
+        if tuning.streams.get() > most {
+            let message = format!("{tool} has 1 to {most} streams over {transport}, not {}", tuning.streams);
+            return Err(self.wrong(self.span_of("streams"), message));
+        }
+        let tcp = [
+            ("congestion-control", tuning.tcp.congestion_control.is_some()),
+            ("window", tuning.tcp.window.is_some()),
+            ("zero-copy", tuning.tcp.zero_copy),
+        ];
+        let key = tcp.into_iter().find(|(_, set)| *set).map(|(key, _)| key);
+        // Only whether the tool can is asked: any address, port, extent and size that are in order do.
+        let (anywhere, port, size) = (IpAddr::from([127, 0, 0, 1]), 1, tuning.message.unwrap_or(A_MESSAGE));
+        let spec = KernelSpec::new(method, transport, anywhere, port, size, Extent::For(Duration::from_secs(1)));
+        tool.check(&tuning.in_spec(spec)).map_err(|error| {
+            let key = if matches!(error, SpecError::Size { .. }) { Some("message") } else { key };
+            self.wrong(key.and_then(|key| self.span_of(key)).or_else(|| measure.tool.as_ref().map(Spanned::span)), error.to_string())
+        })
     }
 
     fn kind(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<MeasureKind, FileProblem> {
@@ -282,21 +287,24 @@ impl Source<'_> {
         let protocol = match measure.stack {
             Stack::KernelTcp => Some(Protocol::Tcp),
             Stack::KernelUdp => Some(Protocol::Udp),
-            Stack::Dpdk => None,
-            other @ (Stack::KernelTls | Stack::KernelIcmp) => {
-                return Err(self.wrong(None, format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp or dpdk")));
+            stack if BypassPort::of(stack).is_some() => None,
+            other => {
+                return Err(self.wrong(
+                    None,
+                    format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, dpdk, af-xdp or af-packet"),
+                ));
             }
         };
         match (protocol, method) {
             (Some(protocol), "stream") => {
-                self.only(measure, &["duration", "tool", "streams"])?;
+                self.only(measure, &[&["duration", "tool"], &KERNEL_KEYS[..]].concat())?;
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
-                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, streams: NonZeroU16::MIN })
+                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
             }
             (Some(protocol), "ping-pong") => {
-                self.only(measure, &["duration", "tool"])?;
+                self.only(measure, &[&["duration", "tool"], &KERNEL_PING_PONG_KEYS[..]].concat())?;
                 let tool = self.tool(measure, KernelMethod::PingPong, protocol)?;
-                Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)? })
+                Ok(MeasureKind::KernelPingPong { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
             }
             (None, "round-trip") => {
                 let keys = ["duration", "rate", "queues", "sender-queues", "reflector-queues", "burst", "flows", "pacing"];
@@ -317,7 +325,7 @@ impl Source<'_> {
             }
             (None, name) => {
                 let known: Vec<&str> = MethodName::ALL.iter().map(|known| known.name()).collect();
-                let message = format!("stack \"dpdk\" has no method \"{name}\"; use one of: round-trip, {}", known.join(", "));
+                let message = format!("stack \"{}\" has no method \"{name}\"; use one of: round-trip, {}", measure.stack, known.join(", "));
                 Err(self.wrong(Some(measure.method.span()), message))
             }
         }
@@ -399,41 +407,7 @@ impl Source<'_> {
 
     /// Refuses keys that a method which is not one of `methodology`'s does not have.
     fn only(&self, measure: &FileMeasure, allowed: &[&str]) -> Result<(), FileProblem> {
-        let given = [
-            ("tool", measure.tool.is_some()),
-            ("rate", measure.rate.is_some()),
-            ("duration", measure.duration.is_some()),
-            ("link", measure.link.is_some()),
-            ("ip", measure.ip.is_some()),
-            ("preset", measure.preset.is_some()),
-            ("goals", measure.goals.is_some()),
-            ("algorithm", measure.algorithm.is_some()),
-            ("min-load", measure.min_load.is_some()),
-            ("max-load", measure.max_load.is_some()),
-            ("time-limit", measure.time_limit.is_some()),
-            ("phases", measure.phases.is_some()),
-            ("tester", measure.tester.is_some()),
-            ("repetitions", measure.repetitions.is_some()),
-            ("at", measure.at.is_some()),
-            ("step", measure.step.is_some()),
-            ("event", measure.event.is_some()),
-            ("command", measure.command.is_some()),
-            ("queues", measure.queues.is_some()),
-            ("sender-queues", measure.sender_queues.is_some()),
-            ("receiver-queues", measure.receiver_queues.is_some()),
-            ("reflector-queues", measure.reflector_queues.is_some()),
-            ("burst", measure.burst.is_some()),
-            ("flows", measure.flows.is_some()),
-            ("pacing", measure.pacing.is_some()),
-            ("rx-descriptors", measure.rx_descriptors.is_some()),
-            ("tx-descriptors", measure.tx_descriptors.is_some()),
-            ("mempool-cache", measure.mempool_cache.is_some()),
-            ("fast-free", measure.fast_free.is_some()),
-            ("sender-devargs", measure.sender_devargs.is_some()),
-            ("receiver-devargs", measure.receiver_devargs.is_some()),
-            ("streams", measure.streams.is_some()),
-        ];
-        match given.iter().find(|(key, given)| *given && !allowed.contains(key)) {
+        match given(measure).iter().find(|(key, given)| *given && !allowed.contains(key)) {
             Some((key, _)) => {
                 let message = format!("method \"{}\" has no key `{key}`; its keys are: {}", measure.method.get_ref(), allowed.join(", "));
                 Err(self.wrong(self.span_of(key), message))

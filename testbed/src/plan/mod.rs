@@ -4,11 +4,14 @@
 
 mod built_in;
 mod file;
+mod file_measure;
+mod kernel_tuning;
 mod model;
 #[cfg(test)]
 mod tests;
 mod tuning;
 
 pub use built_in::BuiltInPlan;
+pub use kernel_tuning::KernelTuning;
 pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
 pub use tuning::{Devargs, FLOWS_PER_QUEUE, PortTuning};

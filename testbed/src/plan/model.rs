@@ -5,6 +5,7 @@ use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
 use reporter::record::{Pair, Stack};
 
+use super::kernel_tuning::KernelTuning;
 use super::tuning::PortTuning;
 
 /// What a run measures.
@@ -43,10 +44,30 @@ pub enum PairSelection {
 }
 
 impl Measure {
+    /// What carries the traffic.
+    pub fn stack(&self) -> Stack {
+        self.kind.stack(&self.tuning)
+    }
+
+    /// What both ends have that differs from the default, as a part of a record's id.
+    pub fn label(&self) -> Option<String> {
+        self.tuning.label().or_else(|| self.kind.kernel_tuning().and_then(KernelTuning::label))
+    }
+
+    /// The same in words.
+    pub fn tuning_in_words(&self) -> Option<String> {
+        in_words(&self.kind, &self.tuning)
+    }
+
     /// Whether it is measured between this pair.
     pub fn is_for(&self, pair: &Pair) -> bool {
         self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
     }
+}
+
+/// What both ends of a measurement have that differs from the default.
+pub(crate) fn in_words(kind: &MeasureKind, tuning: &PortTuning) -> Option<String> {
+    tuning.in_words().or_else(|| kind.kernel_tuning().and_then(KernelTuning::in_words))
 }
 
 impl PairSelection {
@@ -78,8 +99,8 @@ pub enum MeasureKind {
         tool: KernelTool,
         /// How long.
         duration: Seconds,
-        /// Connections at once.
-        streams: NonZeroU16,
+        /// How both ends are set up.
+        tuning: Box<KernelTuning>,
     },
     /// Round trips of one small message.
     KernelPingPong {
@@ -89,6 +110,8 @@ pub enum MeasureKind {
         tool: KernelTool,
         /// How long.
         duration: Seconds,
+        /// How both ends are set up.
+        tuning: Box<KernelTuning>,
     },
     /// DPDK frames at a low rate through the peer's reflector.
     RoundTrip {
@@ -137,12 +160,22 @@ impl Protocol {
 }
 
 impl MeasureKind {
-    /// What carries the traffic.
-    pub fn stack(&self) -> Stack {
+    /// Whether the kernel's stack carries the traffic.
+    pub fn is_kernel(&self) -> bool {
+        self.kernel_protocol().is_some()
+    }
+
+    /// The transport of a kernel measure; none for others.
+    fn kernel_protocol(&self) -> Option<Protocol> {
         match self {
-            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => protocol.stack(),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Stack::Dpdk,
+            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => Some(*protocol),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
+    }
+
+    /// What carries the traffic, with the ports of `tuning` where it is not the kernel's stack.
+    pub fn stack(&self, tuning: &PortTuning) -> Stack {
+        self.kernel_protocol().map_or(tuning.port.stack(), Protocol::stack)
     }
 
     /// The kernel tool that measures it; none for DPDK.
@@ -153,12 +186,17 @@ impl MeasureKind {
         }
     }
 
+    /// How the ends of a kernel measure are set up; none for others.
+    pub fn kernel_tuning(&self) -> Option<&KernelTuning> {
+        match self {
+            MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } => Some(tuning),
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
+        }
+    }
+
     /// Connections at once of a kernel stream.
     pub fn streams(&self) -> NonZeroU16 {
-        match self {
-            MeasureKind::KernelStream { streams, .. } => *streams,
-            _ => NonZeroU16::MIN,
-        }
+        self.kernel_tuning().map_or(NonZeroU16::MIN, |tuning| tuning.streams)
     }
 
     /// Whether frames return to the sender, which measures their delays.

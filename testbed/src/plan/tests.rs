@@ -20,7 +20,7 @@ fn measure(lines: &str) -> String {
 fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
     for built_in in [BuiltInPlan::Quick, BuiltInPlan::Standard, BuiltInPlan::Full] {
         let plan = Plan::built_in(built_in).unwrap();
-        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.kind.stack()).collect();
+        let stacks: Vec<Stack> = plan.measures.iter().map(|measure| measure.stack()).collect();
         assert_eq!(stacks, [Stack::KernelTcp, Stack::KernelTcp, Stack::KernelUdp, Stack::Dpdk, Stack::Dpdk], "{}", built_in.name());
         assert_eq!(plan.name, built_in.name());
     }
@@ -33,6 +33,8 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
     let cases = [
         (measure("stack = \"dpdk\"\nmethod = \"warp\""), 5, "ndr-pdr"),
         (measure("stack = \"kernel\"\nmethod = \"mrr\""), 4, "kernel-tcp"),
+        (measure("stack = \"kernel-icmp\"\nmethod = \"ping-pong\""), 3, "kernel-udp, dpdk, af-xdp or af-packet"),
+        (measure("stack = \"af-xdp\"\nmethod = \"warp\""), 5, "stack \"af-xdp\" has no method"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"mrr\""), 5, "stream (iperf3, qperf, netperf, neper or iperf2)"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ntool = \"ping\""), 6, "qperf, sockperf, netperf or neper"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"0s\""), 6, "measures nothing"),
@@ -56,6 +58,16 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nburst = [32, 32]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\npacing = \"queue-rate\""), 6, "no rate"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "has no key `queues`"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nmtu = 9000"), 6, "has no key `mtu`: it is for kernel measures"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmtu = [1500, 67]"), 6, "68 to 65535 bytes, not 67"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = 0"), 6, "1 or more"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"2M\""), 6, "choose 1 to 1048576 bytes"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"64K\"\nsizes = [64]"), 7, "either `message` or `sizes`"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ncongestion-control = \"Best one\""), 6, "\"cubic\" or \"bbr\""),
+        (measure("stack = \"kernel-udp\"\nmethod = \"stream\"\nzero-copy = true"), 6, "cannot do this: send without a copy over UDP"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntool = \"qperf\"\nwindow = 65536"), 7, "or use iperf3"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nstreams = 129"), 6, "1 to 128 streams"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nstreams = 2"), 6, "its keys are: duration, tool, mtu"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\""), 6, "twice"),
         ("name = \"p\"\nsizes = [63]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "64"),
         ("name = \"p\"\nrepetitions = 0\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"".to_owned(), 2, "1 or more"),
@@ -140,4 +152,32 @@ fn a_combination_that_cannot_be_is_refused_with_its_line_when_the_plan_is_read()
         let line: usize = problem.split(':').nth(1).unwrap().parse().unwrap();
         assert!(line >= 3 && problem.contains(word), "{lines}\n→ {problem}");
     }
+}
+
+#[test]
+fn lists_of_kernel_keys_are_measured_in_every_combination_and_each_message_once() {
+    let lines = "stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = [\"64K\", 1024]\nstreams = [1, 4]\nzero-copy = true\nmtu = 9000\n\
+                 congestion-control = \"reno\"\nwindow = \"256K\"\ngro = false\nclient-cpu = 0\nserver-cpu = 1";
+    let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.label().unwrap()).collect();
+    let common = "reno-w262144-zero-copy-mtu9000-gro-off-c0-v1";
+    assert_eq!(labels, ["m65536", "m1024", "s4-m65536", "s4-m1024"].map(|streams| format!("{streams}-{common}")));
+    assert!(plan.measures.iter().all(|measure| measure.sizes.len() == 1), "a message has no frame size");
+    assert_eq!(
+        plan.measures[2].tuning_in_words().as_deref(),
+        Some("4 streams, reno, window 262144 B, zero copy, MTU 9000, GRO off, client on CPU 0, server on CPU 1")
+    );
+    let keys: Vec<&str> = plan.measures[2].kind.kernel_tuning().unwrap().parameters().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["streams", "congestion_control", "window", "zero_copy", "mtu", "gro", "client_cpu", "server_cpu"]);
+}
+
+#[test]
+fn af_xdp_and_af_packet_have_the_methods_and_the_keys_of_dpdk_and_ports_of_their_own() {
+    let of = |stack: &str| format!("[[measure]]\nstack = \"{stack}\"\nmethod = \"mrr\"\nburst = [16, 64]\n");
+    let text = format!("name = \"p\"\nsizes = [64]\n{}{}{}", of("dpdk"), of("af-xdp"), of("af-packet"));
+    let plan = parse(&text, Path::new("plan.toml")).unwrap();
+    let stacks: Vec<Stack> = plan.measures.iter().map(super::Measure::stack).collect();
+    assert_eq!(stacks, [Stack::Dpdk, Stack::AfXdp, Stack::AfPacket].map(|stack| [stack; 2]).concat());
+    let [dpdk, _, xdp, larger, ..] = &plan.measures[..] else { panic!("{plan:?}") };
+    assert!(xdp.tuning.shares_ports_with(&larger.tuning) && !xdp.tuning.shares_ports_with(&dpdk.tuning));
 }

@@ -4,7 +4,7 @@ use dataplane::{MOST_MEMPOOL_CACHE, Pacing, PortOptions, PortSpec};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::topology::{PairQueues, RingSizes, TestbedError};
+use crate::topology::{BypassPort, PairQueues, RingSizes, TestbedError};
 
 /// Flows for each receive queue that a plan needs at least. A hash gives each flow a queue as if at random: with 64 flows a queue, the share of
 /// a queue has a standard deviation of 1/√64, an eighth, and four of these stay below the limit of an imbalance that is reported
@@ -14,6 +14,8 @@ pub const FLOWS_PER_QUEUE: u32 = 64;
 /// How both DPDK ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortTuning {
+    /// Which ports of the two endpoints.
+    pub port: BypassPort,
     /// Queues of the two ports, each with a poll loop and a CPU of its own.
     pub queues: PairQueues,
     /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
@@ -67,6 +69,7 @@ impl Devargs {
 impl Default for PortTuning {
     fn default() -> Self {
         PortTuning {
+            port: BypassPort::OfTestbed,
             queues: PairQueues::ONE,
             burst: None,
             flows: 1,
@@ -213,6 +216,8 @@ pub(super) struct FarQueues<'k> {
 
 /// The keys of one `[[measure]]` that tune it.
 pub(super) struct Keys<'k> {
+    /// The ports that the stack of the measure is.
+    pub(super) port: BypassPort,
     pub(super) queues: Option<&'k OneOrMany<u16>>,
     pub(super) sender_queues: Option<&'k OneOrMany<u16>>,
     pub(super) far_queues: FarQueues<'k>,
@@ -261,7 +266,10 @@ impl Keys<'_> {
         let fast_free = values("fast-free", self.fast_free, |&fast_free| Ok(fast_free))?;
         let sender_devargs = values("sender-devargs", self.sender_devargs, Devargs::checked)?;
         let receiver_devargs = values("receiver-devargs", self.receiver_devargs, Devargs::checked)?;
-        let all = each(&[PortTuning::default()], &sender_devargs, |tuning, sender_devargs| PortTuning { sender_devargs, ..tuning });
+        let all = each(&[PortTuning { port: self.port, ..PortTuning::default() }], &sender_devargs, |tuning, sender_devargs| PortTuning {
+            sender_devargs,
+            ..tuning
+        });
         let all = each(&all, &receiver_devargs, |tuning, receiver_devargs| PortTuning { receiver_devargs, ..tuning });
         let all = each(&all, &fast_free, |tuning, fast_free| PortTuning { fast_free, ..tuning });
         let all = each(&all, &mempool_cache, |tuning, mempool_cache| PortTuning { mempool_cache, ..tuning });
@@ -277,7 +285,7 @@ impl Keys<'_> {
 }
 
 /// The values of a key, each of them checked.
-fn values<T: Clone, U>(
+pub(super) fn values<T: Clone, U>(
     key: &'static str,
     given: Option<&OneOrMany<T>>,
     check: impl Fn(&T) -> Result<U, String>,

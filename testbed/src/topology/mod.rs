@@ -4,6 +4,7 @@
 
 mod ansible;
 mod built_in;
+mod bypass_port;
 mod cpus;
 mod difference;
 mod file;
@@ -13,6 +14,7 @@ mod ports;
 mod rings;
 
 pub use ansible::{InventoryError, InventoryTestbed, testbeds_of_inventory};
+pub use bypass_port::BypassPort;
 pub use cpus::PairCpus;
 pub use difference::measured_difference;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dataplane::{CpuId, PortSpec};
 use methodology::units::LinkSpeed;
-use reporter::record::{EndpointId, Pair};
+use reporter::record::{EndpointId, Pair, Stack};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -183,6 +183,18 @@ pub enum TestbedError {
         id: EndpointId,
         /// The testbed.
         testbed: String,
+    },
+    /// An endpoint has no kernel interface for AF_XDP or AF_PACKET.
+    #[error(
+        "endpoint `{id}` of testbed `{testbed}` has no `interface`, and the plan measures {stack} on it: add `address` and `interface`, or limit these measures to other endpoints with `pairs`"
+    )]
+    NoInterface {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// What the plan measures.
+        stack: Stack,
     },
     /// An endpoint has no address for kernel measures.
     #[error(

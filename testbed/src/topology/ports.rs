@@ -1,6 +1,7 @@
 use dataplane::PortSpec;
 use reporter::record::{EndpointId, Pair};
 
+use super::bypass_port::BypassPort;
 use super::model::{Testbed, TestbedError, Wiring};
 use super::rings::RingSizes;
 
@@ -18,6 +19,24 @@ pub struct PairPorts {
 }
 
 impl Testbed {
+    /// The two ports of this pair that a bypass measure uses.
+    ///
+    /// # Errors
+    /// An endpoint has no such port.
+    pub fn bypass_ports(&self, pair: &Pair, choice: BypassPort, planned: RingSizes) -> Result<PairPorts, TestbedError> {
+        let Some(driver) = choice.driver_on_interface() else { return self.ports(pair, planned) };
+        let port = |id: &EndpointId| {
+            let endpoint = self.endpoint(id)?;
+            let no_interface = || TestbedError::NoInterface { id: id.clone(), testbed: self.name.clone(), stack: choice.stack() };
+            let interface = &endpoint.kernel.as_ref().ok_or_else(no_interface)?.interface;
+            let port: PortSpec = format!("{driver}0,iface={interface}").parse()?;
+            let rings = planned.or(endpoint.rings);
+            Ok::<_, TestbedError>((rings.in_devargs(port), rings))
+        };
+        let ((sender, sender_rings), (receiver, receiver_rings)) = (port(&pair.from)?, port(&pair.to)?);
+        Ok(PairPorts { sender, receiver, sender_rings, receiver_rings })
+    }
+
     /// The two ports that join this pair, with rings of the size that the plan asks for, or else the testbed.
     pub fn ports(&self, pair: &Pair, planned: RingSizes) -> Result<PairPorts, TestbedError> {
         match &self.wiring {

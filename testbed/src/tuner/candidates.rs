@@ -72,7 +72,8 @@ impl Base {
     pub(super) fn measure(&self, settings: &[(&str, Vec<&str>)]) -> String {
         let mut text = format!("stack = \"{}\"\n", self.stack);
         let is_set = |key: &str| settings.iter().any(|(set, values)| *set == key && *values != [DEFAULT]);
-        if !is_set("sizes") {
+        // A plan has the sizes of its messages under either key.
+        if !is_set("sizes") && !is_set("message") && !self.keys.iter().any(|(key, _)| key == "message") {
             text.push_str(&format!("sizes = [{}]\n", self.size));
         }
         for (key, value) in self.keys.iter().filter(|(key, _)| !is_set(key)) {
@@ -172,7 +173,7 @@ impl Candidates {
 pub(super) fn cores(measure: &Measure) -> u32 {
     let queues = measure.tuning.queues;
     // Each queue has a poll loop with a core of its own.
-    if measure.kind.stack().is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) }
+    if measure.kind.is_kernel() { 0 } else { u32::from(queues.sender.get()) + u32::from(queues.receiver.get()) }
 }
 
 #[cfg(test)]
@@ -232,6 +233,21 @@ mod tests {
         let found = Candidates::new(mrr(), &knobs(&["queues=1,2", "flows=1,128"]), &nics("[1, 2]")).unwrap();
         assert_eq!((found.space.len(), found.left_out[0].settings), (3, 1));
         assert!(found.left_out[0].why.contains("at least 128 flows"), "{:?}", found.left_out);
+    }
+
+    #[test]
+    fn a_knob_is_any_key_of_a_plan() {
+        let base = base(Stack::KernelTcp, &[("method", "\"stream\"")]);
+        let setting = [("congestion-control", vec!["bbr"]), ("mtu", vec!["9000"]), ("zero-copy", vec!["true"]), ("gro", vec![DEFAULT])];
+        let text = base.measure(&setting);
+        assert!(text.ends_with("congestion-control = \"bbr\"\nmtu = 9000\nzero-copy = true\n") && text.contains("sizes = [64]"), "{text}");
+        // The size of a message takes the place of sizes.
+        let text = base.measure(&[("message", vec!["64K"])]);
+        assert!(text.contains("message = \"64K\"") && !text.contains("sizes"), "{text}");
+        assert!(base.measure(&[("message", vec![DEFAULT])]).contains("sizes = [64]"));
+        // What the plan does not have, it refuses itself.
+        let knob: Knob = "no-such-key=1,2".parse().unwrap();
+        assert!(Candidates::new(base, &[knob], &lab()).unwrap_err().to_string().contains("no-such-key"));
     }
 
     #[test]

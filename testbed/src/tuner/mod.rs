@@ -5,7 +5,7 @@
 //! - [`Candidates`]: the settings as plans, and the refusal of a space that cannot be measured
 //! - [`Tuner`]: the trials, each of them a record
 //! - [`ScalingRequest`]: the rate by queues, and what limits it
-//! - `output`: `tune.json`, and `tune.toml` for a plan
+//! - `output`: `tune.json`, and `tune.toml` and `default.toml` as plans
 
 mod candidates;
 mod evidence;
@@ -20,7 +20,7 @@ mod usual_knobs;
 pub use candidates::{Base, Candidates};
 pub use goal::Goal;
 pub use knob::Knob;
-pub use output::TUNE_PLAN_FILE;
+pub use output::{DEFAULT_PLAN_FILE, TUNE_PLAN_FILE};
 pub use request::{Prepared, TuneRequest};
 pub use run::{TuneObserver, Tuner};
 pub use scaling::ScalingRequest;

@@ -1,17 +1,22 @@
-//! What a search leaves: `tune.json` for the report, `tune.toml` for a plan.
-
-use std::path::Path;
+//! What a search leaves: `tune.json` for the report, `tune.toml` and `default.toml` as plans.
 
 use methodology::tune::{Candidate, Search, StopReason};
 use reporter::amount::{Amount, Unit};
-use reporter::archive::RunDirectory;
+use reporter::archive::{ArchiveError, RunDirectory};
 use reporter::tuned::{Found, SettingFailed, SettingFound, TUNE_FILE, TuneRun};
+use serde::Serialize;
 
 use super::TuneError;
 use super::candidates::{Candidates, with_keys};
 
 /// The chosen setting as a plan.
 pub const TUNE_PLAN_FILE: &str = "tune.toml";
+
+/// The default setting as a plan.
+pub const DEFAULT_PLAN_FILE: &str = "default.toml";
+
+/// Repetitions of both plans: enough for the noise within a run.
+const REPETITIONS: u32 = 5;
 
 /// What a search knows now. `cores` and `failures` are what the records say of a setting.
 pub(super) fn found(
@@ -58,7 +63,7 @@ pub(super) fn found(
 }
 
 /// The chosen setting as a plan: whole, so that `linerate run --plan` takes it, with a `[[measure]]` that another plan can include as it is.
-fn fragment(run: &TuneRun, candidates: &Candidates, repetitions: u32) -> String {
+fn fragment(run: &TuneRun, candidates: &Candidates) -> String {
     let mut text =
         format!("# Written by `linerate tune`: goal {}, {}, {} trials.\n", run.goal, run.pair, run.found.as_ref().map_or(0, |f| f.trials));
     let Some(found) = &run.found else { return text };
@@ -82,28 +87,31 @@ fn fragment(run: &TuneRun, candidates: &Candidates, repetitions: u32) -> String 
         text.push_str(&format!("# not shown to be worse, with the fewest cores: {}\n", run.in_words(&found.cheapest)));
     }
     let setting = with_keys(&run.axes, found.chosen.iter().map(String::as_str));
-    text.push_str(&candidates.base.plan("tuned", repetitions, &setting));
+    text.push_str(&candidates.base.plan("tuned", REPETITIONS, &setting));
     text
 }
 
-/// Writes both files.
+/// The default setting as a plan, to compare the chosen one with.
+fn default_plan(run: &TuneRun, candidates: &Candidates) -> String {
+    let space = &candidates.space;
+    let values = space.values(space.default_setting());
+    let mut text = format!("# Written by `linerate tune`: the default that {TUNE_PLAN_FILE} is compared with, {}.\n", run.pair);
+    text.push_str(&candidates.base.plan("default", REPETITIONS, &with_keys(&run.axes, values)));
+    text
+}
+
+/// Writes the files of a search.
 pub(super) fn write(directory: &RunDirectory, run: &TuneRun, candidates: &Candidates) -> Result<(), TuneError> {
-    let refuse = |file: &str, error: std::io::Error| TuneError::NotASearch {
-        path: directory.path().join(file).display().to_string(),
-        why: format!("it could not be written: {error}"),
-    };
-    let json = serde_json::to_vec_pretty(run).map_err(|error| refuse(TUNE_FILE, error.into()))?;
-    replace(directory.path(), TUNE_FILE, &json).map_err(|error| refuse(TUNE_FILE, error))?;
+    directory.replace(TUNE_FILE, &as_json(run, TUNE_FILE)?)?;
+    directory.replace(DEFAULT_PLAN_FILE, default_plan(run, candidates).as_bytes())?;
     if run.found.is_some() {
-        let plan = fragment(run, candidates, 5);
-        replace(directory.path(), TUNE_PLAN_FILE, plan.as_bytes()).map_err(|error| refuse(TUNE_PLAN_FILE, error))?;
+        directory.replace(TUNE_PLAN_FILE, fragment(run, candidates).as_bytes())?;
     }
     Ok(())
 }
 
-/// Writes another file and renames it, so that the file is there whole or not at all.
-fn replace(directory: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = directory.join(format!(".{name}.part"));
-    std::fs::write(&beside, bytes)?;
-    std::fs::rename(&beside, directory.join(name))
+/// A file of the run directory as JSON.
+pub(super) fn as_json<T: Serialize>(value: &T, name: &str) -> Result<Vec<u8>, TuneError> {
+    let unwritable = |source| ArchiveError::Unwritable { id: name.to_owned(), source };
+    Ok(serde_json::to_vec_pretty(value).map_err(unwritable)?)
 }

@@ -12,6 +12,7 @@ use reporter::tuned::{NotMeasured, SCALING_FILE, Scaling, ScalingPoint, TuneBudg
 
 use super::candidates::{Base, cores};
 use super::evidence::evidence;
+use super::output::as_json;
 use super::{Goal, Knob, TuneError, TuneRequest};
 use crate::conductor::{self, Measurements, Observer};
 use crate::plan::Measure;
@@ -122,7 +123,6 @@ impl ScalingRequest {
         interrupted: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<Scaling, TuneError> {
-        let path = directory.path().join(SCALING_FILE);
         let mut records: Vec<Vec<Record>> = vec![Vec::new(); self.measures.len()];
         let sizes = self.measures.iter().flat_map(|measure| &measure.sizes);
         let largest = sizes.copied().max().unwrap_or(FrameSize::MAX_STANDARD);
@@ -145,11 +145,8 @@ impl ScalingRequest {
             }
         }
         let scaling = self.scaling(&records, generator_ns);
-        let json = serde_json::to_vec_pretty(&scaling).map_err(std::io::Error::from);
-        match json.and_then(|json| std::fs::write(&path, json)) {
-            Ok(()) => Ok(scaling),
-            Err(error) => Err(TuneError::NotASearch { path: path.display().to_string(), why: format!("it could not be written: {error}") }),
-        }
+        directory.replace(SCALING_FILE, &as_json(&scaling, SCALING_FILE)?)?;
+        Ok(scaling)
     }
 
     fn scaling(&self, records: &[Vec<Record>], generator_ns: Option<f64>) -> Scaling {
@@ -200,8 +197,10 @@ fn point(measure: &Measure, records: &[Record], generator_ns: Option<f64>, accep
     })
 }
 
-/// The finding of most trials, with the numbers of the first that has it.
+/// The finding of most trials, with the numbers of the first that has it. Trials that were interrupted too much to tell do not count where others do.
 fn most_frequent(findings: &[Finding]) -> Finding {
+    let tell: Vec<Finding> = findings.iter().filter(|finding| finding.limit != Limit::Disturbed).cloned().collect();
+    let findings = if tell.is_empty() { findings } else { &tell };
     let count = |limit: Limit| findings.iter().filter(|finding| finding.limit == limit).count();
     let most = findings.iter().rev().max_by_key(|finding| count(finding.limit)).map(|finding| finding.limit);
     let first = findings.iter().find(|finding| Some(finding.limit) == most).cloned();

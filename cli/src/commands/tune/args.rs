@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dataplane::PortSpec;
 use methodology::units::Seconds;
 use reporter::compare::Threshold;
 use reporter::record::{Pair, Stack};
 use testbed::tuner::{Goal, Knob};
+
+use crate::commands::ready::Force;
 
 /// Search the best queues, bursts and rings with few trials, and write them as a plan
 #[derive(Debug, Args)]
@@ -27,6 +28,8 @@ EXAMPLES
     linerate tune --scaling --testbed testbed.toml --knob queues=1,2,4
   Use what was found:
     linerate run --plan runs/TIME-tune/tune.toml
+  Compare it with the default, in runs of their own; tune prints the commands:
+    linerate compare --across burst,rx-descriptors runs/default runs/tuned
 
 HOW IT SEARCHES
   Every setting that the budget allows is measured. Those that are clearly worse
@@ -38,7 +41,8 @@ HOW IT SEARCHES
 
 FILES
   The run directory has one record for each trial, tune.json with the search and
-  its result, and tune.toml, a plan with the chosen setting.
+  its result, tune.toml, a plan with the chosen setting, and default.toml, the same
+  plan with the default setting.
 
 EXIT CODES
   0    the search ended
@@ -96,9 +100,10 @@ pub struct TuneArgs {
     /// Continue an interrupted search with the options that it was started with
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "pair", "goal", "size", "rate", "knob", "set", "trials", "trial", "accept_disturbed"])]
     pub(super) resume: Option<PathBuf>,
-    /// Measure on this port although it carries the default route or the ssh session of its machine
-    #[arg(long, value_name = "PORT")]
-    pub(super) force: Vec<PortSpec>,
+    /// Measure although a check found a problem; with a port, measure on this port although it carries the default route or the ssh session of its
+    /// machine
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "")]
+    pub(super) force: Vec<Force>,
     /// Print what would be searched, and stop
     #[arg(long)]
     pub(super) dry_run: bool,

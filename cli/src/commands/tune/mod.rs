@@ -1,6 +1,7 @@
 //! `linerate tune`: searches the best setting of plan keys, and writes it as a plan.
 
 mod args;
+mod next_steps;
 mod progress;
 mod request;
 mod result;
@@ -11,17 +12,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use reporter::archive::{Archive, RunDirectory};
+use reporter::environment::Environment;
 use reporter::record::Record;
-use testbed::agent::AgentError;
-use testbed::conductor::{Claims, EndpointAgents, describe};
+use testbed::conductor::{Claims, EndpointAgents};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
 use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
 
-use super::{CommandError, Format, foreign, run_directory};
-use progress::{Bar, reasons};
-use request::{Request, given_testbed};
+use super::progress::reasons;
+use super::ready::{describe_all, describe_ready, nothing_measured};
+use super::{CommandError, Format, endpoints, foreign, run_directory};
+use next_steps::{next_steps, testbed_file};
+use progress::Bar;
+use request::Request;
 use result::{Outcome, Summary};
 
 pub use args::TuneArgs;
@@ -56,7 +60,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         foreign::ask_before_executing(directory)?;
     }
     let request = Request::of(args)?;
-    let given = given_testbed(args)?;
+    let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
     let format = Format::of(args.json);
     // What cannot be measured is refused before anything is created.
@@ -68,12 +72,20 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if given.is_none() {
-        Lab::sweep_dead()?;
-    }
+    let testbed_file = testbed_file(args.testbed.as_deref(), args.resume.as_deref(), given.is_none());
     let plan = Plan::reread(&work.plan(), Path::new("tune"))?;
     let mut agents = EndpointAgents::default();
-    let _claims = given.as_ref().map(|testbed| Claims::of(&plan, testbed, &mut agents, &interrupted)).transpose()?;
+    let _claims = match &given {
+        Some(testbed) => {
+            let Some(started) = endpoints::agents(testbed, &interrupted)? else { return Err(interrupted_early()) };
+            agents = started;
+            Claims::of(&plan, testbed, &mut agents, &interrupted)?
+        }
+        None => {
+            Lab::sweep_dead()?;
+            Claims::default()
+        }
+    };
     let (mut directory, known, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), "tune")?;
     let (lab, testbed) = match given {
         Some(testbed) => (None, testbed),
@@ -86,18 +98,18 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
     request.keep(&directory)?;
+    let ready = environment(args, &plan, &testbed, lab.is_some(), &mut agents, &interrupted);
     let started = Instant::now();
-    let outcome =
-        match agents.start_missing(&testbed, &interrupted).and_then(|()| describe(&testbed, &args.force, &mut agents, &interrupted)) {
-            Ok(environment) => {
-                // A local agent would share the CPU of an endpoint with the poll loop of the measurement.
-                agents.end_local(&testbed);
-                directory.write_environment(&environment)?;
-                measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
-            }
-            Err(AgentError::Interrupted { .. }) => Err(CommandError::new("interrupted; nothing was measured")),
-            Err(error) => Err(CommandError::new(format!("{error}; nothing was measured"))),
-        };
+    let outcome = match ready {
+        Ok(Some(environment)) => {
+            // A local agent would share the CPU of an endpoint with the poll loop of the measurement.
+            agents.end_local(&testbed);
+            directory.write_environment(&environment)?;
+            measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
+        }
+        Ok(None) => Err(interrupted_early()),
+        Err(error) => Err(nothing_measured(&error, &directory, "tune")),
+    };
     let measured = started.elapsed();
     agents.end();
     let removed = lab.map_or(Ok(()), Lab::down);
@@ -113,6 +125,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let summary = Summary {
         report: rendered.as_ref().is_some_and(Result::is_ok).then(|| path.join("report.html")),
         plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
+        next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref())).unwrap_or_default(),
         directory: path,
         complete,
         measured_s: measured.as_secs_f64(),
@@ -128,6 +141,29 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })
+}
+
+fn interrupted_early() -> CommandError {
+    CommandError::new("interrupted; nothing was measured")
+}
+
+/// What each endpoint is. A testbed of the user's is checked as for a run; the lab was made for this search. `None`: the user ended it.
+fn environment(
+    args: &TuneArgs,
+    plan: &Plan,
+    testbed: &Testbed,
+    is_the_lab: bool,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Option<Environment>, CommandError> {
+    if !is_the_lab {
+        return describe_ready(plan, testbed, &args.force, agents, interrupted);
+    }
+    match endpoints::agents(testbed, interrupted)? {
+        Some(started) => *agents = started,
+        None => return Ok(None),
+    }
+    describe_all(testbed, &args.force, agents, interrupted)
 }
 
 fn measure(

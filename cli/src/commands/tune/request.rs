@@ -1,9 +1,8 @@
 use methodology::units::Seconds;
-use reporter::archive::{RunDirectory, TESTBED_FILE};
+use reporter::archive::{RunDirectory, read_kept};
 use reporter::record::{Pair, Stack};
 use reporter::tuned::TuneBudget;
 use serde::{Deserialize, Serialize};
-use testbed::topology::Testbed;
 use testbed::tuner::{Knob, TuneRequest};
 
 use super::args::TuneArgs;
@@ -33,10 +32,10 @@ impl Request {
     /// What was asked for: now, or when the search that is resumed was started.
     pub(super) fn of(args: &TuneArgs) -> Result<Request, CommandError> {
         if let Some(directory) = &args.resume {
-            let path = directory.join(REQUEST_FILE);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| CommandError::new(format!("{}: {error}: no search was started there", path.display())))?;
-            return serde_json::from_str(&text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())));
+            let bytes = read_kept(directory, REQUEST_FILE)
+                .map_err(|error| CommandError::new(format!("{}: no search was started there", CommandError::from(error))))?;
+            return serde_json::from_slice(&bytes)
+                .map_err(|error| CommandError::new(format!("{}: {error}", directory.join(REQUEST_FILE).display())));
         }
         if args.trials == Some(0) || args.budget.is_zero() {
             return Err(CommandError::new("a budget of 0 measures nothing: write --trials 60 or --budget 2m"));
@@ -60,7 +59,7 @@ impl Request {
 
     /// Keeps it in the run directory.
     pub(super) fn keep(&self, directory: &RunDirectory) -> Result<(), CommandError> {
-        Ok(std::fs::write(directory.path().join(REQUEST_FILE), serde_json::to_vec_pretty(self)?)?)
+        Ok(directory.replace(REQUEST_FILE, &serde_json::to_vec_pretty(self)?)?)
     }
 
     /// As the search takes it.
@@ -81,21 +80,5 @@ impl Request {
             within: self.within,
             accept_disturbed: self.accept_disturbed,
         })
-    }
-}
-
-/// The testbed of `--testbed`; for a resumed search, the testbed that it started on. `None` is the built-in lab.
-pub(super) fn given_testbed(args: &TuneArgs) -> Result<Option<Testbed>, CommandError> {
-    let named = args.testbed.as_deref().map(Testbed::read).transpose()?;
-    let Some(directory) = &args.resume else { return Ok(named) };
-    let kept = Testbed::read(&directory.join(TESTBED_FILE))?;
-    match named {
-        Some(named) if named.source != kept.source => Err(CommandError::new(format!(
-            "{}: the search started on another testbed (`{}`): leave out --testbed to continue it, or start a new search",
-            directory.display(),
-            kept.name
-        ))),
-        _ if kept.is_the_lab() => Ok(None),
-        _ => Ok(Some(kept)),
     }
 }

@@ -18,6 +18,9 @@ pub(super) struct Summary<'a> {
     pub(super) complete: bool,
     pub(super) measured_s: f64,
     pub(super) records: usize,
+    /// What compares the chosen setting with the default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) next: Vec<String>,
     #[serde(skip)]
     pub(super) last_reasons: String,
     #[serde(flatten)]
@@ -33,6 +36,13 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    pub(super) fn search(&self) -> Option<&TuneRun> {
+        match self {
+            Outcome::Search(run) => Some(run),
+            Outcome::Scaling(_) => None,
+        }
+    }
+
     pub(super) fn is_complete(&self, interrupted: bool) -> bool {
         match self {
             Outcome::Search(run) => run.found.as_ref().is_some_and(|found| found.stop.is_some()),
@@ -67,6 +77,10 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
     match &summary.plan {
         Some(plan) => text.push_str(&format!("plan: {}", plan.display())),
         None => text.push_str(&format!("records: {}", summary.directory.display())),
+    }
+    if !summary.next.is_empty() {
+        text.push_str("\ncompare it with the default, in runs of their own:");
+        text.extend(summary.next.iter().map(|command| format!("\n  {command}")));
     }
     text
 }

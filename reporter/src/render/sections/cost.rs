@@ -1,4 +1,5 @@
 use super::Input;
+use crate::amount::{Amount, Unit};
 use crate::analysis::{Cell, Cells, Quantity, Sample};
 use crate::figure;
 use crate::record::{ReportView, Stack};
@@ -10,7 +11,7 @@ pub fn cost(input: &Input<'_>) -> Section {
     Section {
         id: "cost",
         title: "CPU cost",
-        figures: figure::goodput_per_core(input.cells).into_iter().collect(),
+        figures: figure::goodput_per_core(input.cells).into_iter().chain(figure::cpu_use_by_load(input.cells)).collect(),
         tables: table(input.cells).captioned("Cores, and time for each frame, at the smallest and the largest size").into_iter().collect(),
         method:
             "Kernel: busy time of the whole machine from /proc/stat, softirq included. DPDK: a core that polls counts as fully busy; its \
@@ -33,7 +34,19 @@ fn table(cells: &Cells<'_>) -> Table {
             rows.extend(ends.into_iter().filter_map(row));
         }
     }
-    Table::new(["pair", "stack", "size", "cores in use", "goodput a core", "busy time a frame, receiver", "the same in TSC cycles"], rows)
+    Table::new(
+        [
+            "pair",
+            "stack",
+            "size",
+            "cores in use",
+            "goodput a core",
+            "CPU time a byte",
+            "busy time a frame, receiver",
+            "the same in TSC cycles",
+        ],
+        rows,
+    )
 }
 
 /// None where the cell has no cost.
@@ -51,6 +64,10 @@ fn row(cell: &Cell<'_>) -> Option<Vec<String>> {
         cell.key.size.to_string(),
         mean(cores),
         format::or_absent(figure::per_core(cell).map(|(rate, _)| Quantity::Goodput.amount(rate).to_string())),
+        format::or_absent(
+            figure::cost_of(cell)
+                .map(|(goodput, cores)| Amount { unit: Unit::Nanoseconds, value: figure::ns_per_byte(cores, goodput) }.to_string()),
+        ),
         mean(busy),
         mean(cycles),
     ])

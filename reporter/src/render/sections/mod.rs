@@ -3,6 +3,7 @@
 mod cost;
 mod effects;
 mod input;
+mod ladder;
 mod loss;
 mod percentiles;
 mod placement;
@@ -20,6 +21,7 @@ mod tuning;
 pub use cost::cost;
 pub use effects::effects;
 pub use input::Input;
+pub use ladder::ladder;
 pub use loss::loss;
 pub use percentiles::{percentiles, percentiles_under_load};
 pub use placement::placement;

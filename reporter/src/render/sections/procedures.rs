@@ -47,10 +47,9 @@ fn row(record: &Record) -> Vec<String> {
 
 /// With which preset, in how many trials, with how many departures from the clauses.
 fn how(record: &Record) -> String {
-    let count = |key: &str| record.parameters.get(key).and_then(serde_json::Value::as_array).map_or(0, Vec::len);
     let preset = record.parameters.get("preset").and_then(serde_json::Value::as_str).unwrap_or("no preset");
     let setup = Configuration::of(record).settings_in_words().map(|settings| format!(", {settings}")).unwrap_or_default();
-    format!("{preset}, {}, {}{setup}", counted(count("trials"), "trial"), counted(count("deviations"), "deviation"))
+    format!("{preset}, {}, {}{setup}", counted(record.count_of("trials"), "trial"), counted(record.count_of("deviations"), "deviation"))
 }
 
 fn found(measured: &Measured) -> String {

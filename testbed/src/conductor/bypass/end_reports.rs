@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::accounting::{Discards, bytes_per_frame};
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 use super::cost::poll_cost;
+use super::interface_proof;
 use super::poll_loop::{interrupted, uneven};
 use super::results::Results;
 use super::round_trip_times::rtt_summary;
@@ -28,6 +29,7 @@ impl Results {
             self.parameters.insert("reflector_residence_ns".to_owned(), json!(rtt_summary(residence)));
         }
         note_generator(&mut self.parameters, &trips.sent);
+        self.note_interfaces(interface_proof::noted(&trips.sent.loops.counters, &trips.reflected.loops.counters));
         self.parameters.insert("reflector_hiccups".to_owned(), json!(trips.reflected.loops.hiccups));
     }
 
@@ -51,9 +53,15 @@ impl Results {
         }
         self.note_uncounted(&Discards::of(&trial.received.loops.counters, &ports.receiver));
         note_generator(&mut self.parameters, &trial.sent);
+        self.note_interfaces(interface_proof::noted(&trial.sent.loops.counters, &trial.received.loops.counters));
         self.parameters.insert("receiver_hiccups".to_owned(), json!(trial.received.loops.hiccups));
         let interrupted_s = trial.sent.loops.hiccups.total_ns.seconds() + trial.received.loops.hiccups.total_ns.seconds();
         self.parameters.insert("hiccup_time_s".to_owned(), json!(interrupted_s));
+    }
+
+    /// Notes what the kernel interfaces below the ports counted.
+    fn note_interfaces(&mut self, counted: Option<Value>) {
+        self.parameters.extend(counted.map(|counted| ("interface_frames".to_owned(), counted)));
     }
 
     /// Notes the domains that the receiving port's driver does not count: a 0 in the record means nothing there.

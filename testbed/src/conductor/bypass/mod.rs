@@ -8,6 +8,7 @@ mod driver_counters;
 mod end_reports;
 mod generator;
 mod histograms;
+mod interface_proof;
 mod loss_domains;
 mod measurer;
 mod method_results;
@@ -32,7 +33,7 @@ use super::context::Context;
 use super::record::failed;
 use super::schedule::{Group, Step};
 use crate::plan::MeasureKind;
-use crate::topology::{Testbed, Wiring};
+use crate::topology::{BypassPort, Testbed, Wiring};
 use calibration::Calibrations;
 use measurer::MeasureError;
 use pair::{BypassError, BypassPair, Listening};
@@ -73,9 +74,11 @@ impl Bypass {
     /// In the lab the receiver opens its port before the kernel steps, so that the first DPDK step does not wait for it. Over a real NIC it
     /// must not: a port that DPDK holds takes frames from the kernel.
     pub(super) fn begin_pair(&mut self, group: &Group<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
-        let mixed = group.iter().any(|step| step.kind.stack().is_kernel()) && group.iter().any(|step| !step.kind.stack().is_kernel());
+        let mixed = group.iter().any(|step| step.kind.is_kernel()) && group.iter().any(|step| !step.kind.is_kernel());
         let shared = matches!(testbed.wiring, Wiring::SharedMemory { .. });
-        let first = group.iter().find(|step| !step.kind.stack().is_kernel()).filter(|_| mixed && shared);
+        let first = group.iter().find(|step| !step.kind.is_kernel()).filter(|_| mixed && shared);
+        // A port on the kernel's interface would take frames from the kernel's measurements.
+        let first = first.filter(|step| step.tuning.port == BypassPort::OfTestbed);
         // An error here occurs again when the port is needed, and is reported then.
         self.ends = first
             .and_then(|step| Listening::open(testbed, &step.pair, self.max_frame, step.tuning.clone(), interrupted).ok())

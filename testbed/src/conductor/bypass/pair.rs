@@ -6,13 +6,14 @@ use std::time::Duration;
 use dataplane::account::hiccup::absorbed_for;
 use dataplane::{CpuId, MacAddress, Pacing, PortOptions, PortSpec, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
 use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
-use reporter::record::Pair;
+use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
+use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
 use crate::plan::PortTuning;
-use crate::topology::{PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
+use crate::topology::{BypassPort, Endpoint, KernelAddress, PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub struct BypassPair {
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
     pub link: Option<LinkSpeed>,
+    /// What AF_XDP changes at the two interfaces, put back when the agents have ended: fields are dropped in order.
+    interfaces: Vec<ChangedInterface>,
 }
 
 /// A trial between two agents did not come to an end.
@@ -47,6 +50,15 @@ pub enum BypassError {
     /// The testbed has no ports for this pair.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
+    /// The kernel interface of an endpoint cannot be read, or a change of it noted.
+    #[error("endpoint {endpoint}: {source}")]
+    Interface {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why not.
+        #[source]
+        source: InterfaceSettingsError,
+    },
     /// One of the agents.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -73,6 +85,8 @@ pub struct Listening {
     receiver: Agent,
     receiver_port: Opened,
     tuning: PortTuning,
+    /// See [`BypassPair`].
+    interfaces: Vec<ChangedInterface>,
 }
 
 impl Listening {
@@ -86,13 +100,17 @@ impl Listening {
     ) -> Result<Listening, BypassError> {
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let to = testbed.endpoint(&pair.to)?;
+        let interfaces = match tuning.port {
+            BypassPort::AfXdp => before_af_xdp(testbed, pair)?,
+            BypassPort::OfTestbed | BypassPort::AfPacket => Vec::new(),
+        };
         let mut receiver = Agent::start(to)?;
         receiver.greet(wait)?;
         let options = PortOptions { max_frame, queues: tuning.queues.receiver, promiscuous: to.promiscuous, ..PortOptions::default() };
-        let ports = testbed.ports(pair, tuning.rings)?;
+        let ports = testbed.bypass_ports(pair, tuning.port, tuning.rings)?;
         let receiver_port = receiver
             .open(port_of_end(tuning.receiver_devargs.on(ports.receiver)?, ports.receiver_rings, tuning.in_options(options)), wait)?;
-        Ok(Listening { receiver, receiver_port, tuning })
+        Ok(Listening { receiver, receiver_port, tuning, interfaces })
     }
 
     /// Whether its port serves such a measurement too.
@@ -104,11 +122,13 @@ impl Listening {
     pub fn close(self) {
         // An error means that the agent was killed instead.
         let _ = self.receiver.close();
+        drop(self.interfaces);
     }
 
     /// Starts the sender's agent and opens its port, for the frames that the receiver's was opened for.
     pub fn connect(self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<BypassPair, BypassError> {
-        let Listening { mut receiver, mut receiver_port, tuning } = self;
+        // Declared first, dropped last: after an error the agents end before the interfaces are put back.
+        let Listening { interfaces, mut receiver, mut receiver_port, tuning } = self;
         let (from, to) = (testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?);
         let wait = WaitLimit { limit: OPEN_LIMIT, interrupted };
         let mut sender = Agent::start(from)?;
@@ -120,7 +140,7 @@ impl Listening {
             send_on_timestamp: tuning.pacing == Pacing::SendOnTimestamp,
             ..PortOptions::default()
         };
-        let ports = testbed.ports(pair, tuning.rings)?;
+        let ports = testbed.bypass_ports(pair, tuning.port, tuning.rings)?;
         let opened =
             sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
@@ -141,8 +161,20 @@ impl Listening {
             streams: UsedStreams::beginning_at(StreamId(rand::random())),
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
+            interfaces,
         })
     }
+}
+
+/// Both interfaces as they are before AF_XDP takes them.
+fn before_af_xdp(testbed: &Testbed, pair: &Pair) -> Result<Vec<ChangedInterface>, BypassError> {
+    let ends = [testbed.endpoint(&pair.from)?, testbed.endpoint(&pair.to)?];
+    let interfaces = ends.into_iter().filter_map(|end| Some((end, end.kernel.as_ref()?)));
+    let note = |(end, kernel): (&Endpoint, &KernelAddress)| {
+        let noted = ChangedInterface::before_af_xdp(&end.location, &kernel.interface);
+        noted.map_err(|source| BypassError::Interface { endpoint: end.id.clone(), source })
+    };
+    interfaces.map(note).collect()
 }
 
 /// The speed of an agent's link when it is up; none where it stays down. Trials report a link that is down.
@@ -171,6 +203,7 @@ impl BypassPair {
         // An error means that the agent was killed instead.
         let _ = self.sender.close();
         let _ = self.receiver.close();
+        drop(self.interfaces);
     }
 
     /// The CPUs of the sender's poll loops; none where the agent chooses.

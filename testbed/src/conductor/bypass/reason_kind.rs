@@ -48,6 +48,7 @@ fn kind_of_fault(fault: &Fault) -> ReasonKind {
         Fault::LinkDown { .. } | Fault::LinkChange { .. } => ReasonKind::LinkChange,
         Fault::PauseFrames { .. } => ReasonKind::PauseFrames,
         Fault::SizeNotIntended { .. } => ReasonKind::WrongFrameSize,
+        Fault::InterfaceCountedLess { .. } => ReasonKind::CountersDisagree,
         Fault::WindowExceeded { .. } => ReasonKind::WindowExceeded,
         Fault::Duplicates { .. } => ReasonKind::Duplicates,
         Fault::SeveralSenders => ReasonKind::SeveralSenders,

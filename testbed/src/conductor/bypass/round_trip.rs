@@ -12,6 +12,7 @@ use super::accounting::Discards;
 use super::both_ends::{OpenPorts, RoundTrips};
 use super::calibration::{Calibrations, Configuration};
 use super::histograms;
+use super::interface_proof;
 use super::loss_domains;
 use super::measurer::MeasureError;
 use super::pair::BypassPair;
@@ -88,7 +89,11 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
     if !results.reasons.iter().any(|reason| reason.kind == ReasonKind::Hiccup) {
         results.reasons.extend(round_trips_delayed(sent, &trips.reflected));
     }
-    let faults = WireProof::round_trips(trips, ports).faults().into_iter().chain(reflector_faults(&trips.reflected));
+    let faults = WireProof::round_trips(trips, ports)
+        .faults()
+        .into_iter()
+        .chain(interface_proof::round_trips(trips, ports))
+        .chain(reflector_faults(&trips.reflected));
     results.reasons.extend(faults.map(|fault| reason_of_fault(&fault)));
     results
 }

@@ -11,6 +11,7 @@ use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
 use super::accounting::bytes_per_frame;
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
+use super::interface_proof;
 use super::loss_domains;
 use super::poll_loop::{ended_early, reflector_faults, returned_faults};
 use super::wire_proof::WireProof;
@@ -47,6 +48,7 @@ impl OutcomeOf<'_> {
         outcome.faults.extend((came.several_senders || trial.of_other_senders() > 0).then_some(Fault::SeveralSenders));
         outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
+        outcome.faults.extend(interface_proof::one_way(trial, self.ports));
         outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
         outcome.faults.extend(ended_early(Engine::Sink, received.loops.ended_early.as_ref()));
         if let Some(bytes) = bytes_per_frame(&received.loops.counters, &self.ports.receiver, self.size).filter(|_| received.foreign == 0)
@@ -79,6 +81,7 @@ impl OutcomeOf<'_> {
         let mut outcome = TrialOutcome::one_way(direction);
         outcome.faults.extend(returned_faults(&returned));
         outcome.faults.extend(WireProof::round_trips(trips, self.ports).faults());
+        outcome.faults.extend(interface_proof::round_trips(trips, self.ports));
         outcome.faults.extend(reflector_faults(&trips.reflected));
         outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
         outcome

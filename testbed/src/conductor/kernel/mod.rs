@@ -1,6 +1,7 @@
 //! Kernel measurements: server tool, client tool, their raw output, the record.
 
 mod ceiling;
+mod changed_ends;
 mod frame_view;
 mod path;
 mod ping_pong;
@@ -19,6 +20,7 @@ use super::record::failed;
 use super::schedule::Step;
 use crate::plan::MeasureKind;
 use crate::topology::TestbedError;
+use changed_ends::ChangedEnds;
 pub(super) use ports::PORT;
 use transfer::SeenGoodput;
 use versions::Versions;
@@ -28,6 +30,7 @@ use versions::Versions;
 pub(super) struct KernelTools {
     seen: SeenGoodput,
     versions: Versions,
+    ends: ChangedEnds,
 }
 
 impl KernelTools {
@@ -37,18 +40,29 @@ impl KernelTools {
     /// The run directory cannot be written; the testbed has no such endpoint.
     pub(super) fn measure(&mut self, step: &Step<'_>, context: &mut Context<'_>) -> Result<Record, KernelError> {
         let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
-        let KernelTools { seen, versions } = self;
-        Ok(match *step.kind {
-            MeasureKind::KernelStream { protocol, tool, duration, .. } => {
-                stream::measure(step, ends, (protocol, tool), duration, (seen, versions), context)?
+        let wanted = step.kind.kernel_tuning().map(|tuning| tuning.interface).unwrap_or_default();
+        if let Err(error) = self.ends.set(&step.pair, ends, wanted) {
+            return Ok(failed(step, context.directory, ReasonKind::Other, &error.to_string()));
+        }
+        let KernelTools { seen, versions, .. } = self;
+        Ok(match step.kind {
+            MeasureKind::KernelStream { protocol, tool, duration, tuning } => {
+                stream::measure(step, ends, (*protocol, *tool, tuning), *duration, (seen, versions), context)?
             }
-            MeasureKind::KernelPingPong { protocol, tool, duration } => {
-                ping_pong::measure(step, ends, (protocol, tool), duration, versions, context)?
+            MeasureKind::KernelPingPong { protocol, tool, duration, tuning } => {
+                ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, versions, context)?
             }
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
                 failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }
         })
+    }
+}
+
+impl KernelTools {
+    /// Puts back what was changed at interfaces, before something else is measured there. The error says what could not be put back, and where.
+    pub(super) fn release(&mut self) -> Result<(), String> {
+        self.ends.put_back().map_err(|error| error.to_string())
     }
 }
 

@@ -13,14 +13,14 @@ use super::versions::Versions;
 use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
-use crate::plan::Protocol;
+use crate::plan::{KernelTuning, Protocol};
 use crate::topology::KernelEndpoint;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
     (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
-    (protocol, tool): (Protocol, KernelTool),
+    (protocol, tool, tuning): (Protocol, KernelTool, &KernelTuning),
     duration: Seconds,
     versions: &mut Versions,
     context: &mut Context<'_>,
@@ -30,7 +30,7 @@ pub(super) fn measure(
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
     let spec = KernelSpec::new(Method::PingPong, protocol.transport(), to.address, PORT, size, Extent::For(duration.duration()));
-    let spec = KernelSpec { client_address: Some(from.address), ..spec };
+    let spec = tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
     let job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let ran = job.run(context.agents, context.interrupted);
     let counted = ran.as_ref().ok().map(|ran| ran.counted);

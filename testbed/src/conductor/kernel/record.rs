@@ -6,7 +6,7 @@ use super::ceiling::ceiling;
 use super::processes::{Job, Ran, ToolRunError};
 use crate::agent::AgentError;
 use crate::conductor::context::Context;
-use crate::conductor::record::failed;
+use crate::conductor::record::{failed, parameters_of};
 use crate::conductor::schedule::Step;
 use crate::kernel_end::KernelEndError;
 
@@ -32,7 +32,9 @@ pub(super) fn keep(
             context.commands = ran.commands;
             context.cpu = ran.cost;
             context.exit = ran.exit;
-            Ok(record(job.tool, &job.spec, &ran.text, ran.exit, &context))
+            let mut record = record(job.tool, &job.spec, &ran.text, ran.exit, &context);
+            record.parameters.extend(parameters_of(step));
+            Ok(record)
         }
         Err(error) => {
             let kind = match &error {

@@ -15,30 +15,29 @@ use super::versions::Versions;
 use crate::conductor::context::Context;
 use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
-use crate::plan::Protocol;
+use crate::plan::{KernelTuning, Protocol};
 use crate::topology::KernelEndpoint;
 
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
     (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
-    (protocol, tool): (Protocol, KernelTool),
+    (protocol, tool, tuning): (Protocol, KernelTool, &KernelTuning),
     wanted: Seconds,
     (seen, versions): (&mut SeenGoodput, &mut Versions),
     context: &mut Context<'_>,
 ) -> Result<Record, ArchiveError> {
-    let bytes = stream_message(protocol, step.size);
-    let Some(size) = MessageSize::new(bytes) else {
+    let Some(size) = tuning.message.or_else(|| MessageSize::new(stream_message(protocol, step.size))) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
     let version = versions.of(tool, from, context.agents);
     let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
-        Extent::bytes_for(seen.expected(&step.pair, protocol, step.size.bytes(), bytes), wanted.duration())
+        Extent::bytes_for(seen.expected(&step.pair, protocol, size), wanted.duration())
     } else {
         Extent::For(wanted.duration())
     };
     let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
-    let spec = KernelSpec { client_address: Some(from.address), streams: step.kind.streams(), ..spec };
+    let spec = tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
     let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let mut ran = job.run(context.agents, context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
@@ -46,7 +45,7 @@ pub(super) fn measure(
         let Some((goodput, took)) = ran.as_ref().ok().and_then(|ran| ran.goodput(tool)) else { break };
         let next = match TransferLength::of(job.spec.extent, took, wanted.duration()) {
             TransferLength::AsPlanned => {
-                seen.note(&step.pair, protocol, step.size.bytes(), goodput);
+                seen.note(&step.pair, protocol, size, goodput);
                 break;
             }
             TransferLength::ByTime => break,
@@ -66,7 +65,8 @@ pub(super) fn measure(
     let mut record = keep(step, &job, version, ran, context)?;
     if let Some(counted) = counted {
         judge_length(&mut record, job.spec.extent, wanted.duration());
-        if protocol == Protocol::Udp {
+        // A datagram of a size of its own can be of several frames, or share one: it makes no frame size.
+        if protocol == Protocol::Udp && tuning.message.is_none() {
             frame_view::prove(&mut record, step.size, counted.received.map(|counted| counted.traffic));
         }
         prove_path(&mut record, &job, counted);

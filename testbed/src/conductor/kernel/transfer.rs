@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use methodology::units::{Goodput, Seconds};
-use reporter::kernel_tools::Extent;
+use reporter::kernel_tools::{Extent, MessageSize};
 use reporter::record::{Pair, ReasonKind, Record, State};
 
 use crate::plan::Protocol;
@@ -12,19 +12,19 @@ use crate::plan::Protocol;
 /// Goodput that earlier streams of the run reached, by pair, protocol and message size.
 #[derive(Debug, Default)]
 pub(super) struct SeenGoodput {
-    seen: BTreeMap<(Pair, Protocol, u32), Goodput>,
+    seen: BTreeMap<(Pair, Protocol, MessageSize), Goodput>,
 }
 
 impl SeenGoodput {
     /// Notes what a stream of the planned length reached.
-    pub(super) fn note(&mut self, pair: &Pair, protocol: Protocol, size: u32, goodput: Goodput) {
+    pub(super) fn note(&mut self, pair: &Pair, protocol: Protocol, size: MessageSize, goodput: Goodput) {
         self.seen.insert((pair.clone(), protocol, size), goodput);
     }
 
     /// What the next stream should reach: its own earlier rate, else that of the slowest pair, else what a slow machine sends in system
-    /// calls of `message` bytes. A first run that is too short is made again.
-    pub(super) fn expected(&self, pair: &Pair, protocol: Protocol, size: u32, message: u32) -> Goodput {
-        let guess = Goodput::new(2e5 * 8.0 * f64::from(message)).unwrap_or(Goodput::ZERO);
+    /// calls of this size. A first run that is too short is made again.
+    pub(super) fn expected(&self, pair: &Pair, protocol: Protocol, size: MessageSize) -> Goodput {
+        let guess = Goodput::new(2e5 * 8.0 * f64::from(size.bytes())).unwrap_or(Goodput::ZERO);
         let own = self.seen.get(&(pair.clone(), protocol, size));
         let others = self.seen.iter().filter(|((_, of, bytes), _)| (*of, *bytes) == (protocol, size)).map(|(_, rate)| *rate);
         let slowest = others.min_by(|a, b| a.bps().total_cmp(&b.bps()));

@@ -8,7 +8,7 @@ mod version;
 use id::TOOL;
 use version::{ends_after_bytes, version_note};
 
-use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
+use crate::kernel_tools::tool::{TcpOptions, Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
 
 use documents::is_json;
@@ -44,7 +44,9 @@ impl Tool for Iperf3 {
         // MAX_BLOCKSIZE, MAX_UDP_BLOCKSIZE, MIN_UDP_BLOCKSIZE and MAX_STREAMS of iperf3's iperf.h.
         let sizes =
             if transport == Transport::Udp { ToolLimits::sizes(16, ToolLimits::DATAGRAM) } else { ToolLimits::sizes(1, 1024 * 1024) };
-        ToolLimits { streams: 128, reverse: true, by_bytes: true, ..sizes }
+        let of_tcp = transport == Transport::Tcp;
+        let tcp = TcpOptions { congestion_control: of_tcp, window: of_tcp, zero_copy: of_tcp };
+        ToolLimits { streams: 128, reverse: true, by_bytes: true, tcp, ..sizes }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {
@@ -83,10 +85,20 @@ fn commands(spec: &KernelSpec) -> Commands {
     if spec.streams.get() > 1 {
         option("-P", spec.streams.to_string());
     }
+    if let Some(algorithm) = &spec.tcp.congestion_control {
+        // The client passes it on to the server.
+        option("-C", algorithm.clone());
+    }
+    if let Some(window) = spec.tcp.window {
+        option("-w", window.to_string());
+    }
     if spec.transport == Transport::Udp {
         // The default of -b is 1 Mbit/s for UDP; 0 is as fast as it goes.
         option("-b", spec.udp_rate.map_or_else(|| "0".to_owned(), |rate| format!("{:.0}", rate.bps())));
         client.push("-u".to_owned());
+    }
+    if spec.tcp.zero_copy {
+        client.push("-Z".to_owned());
     }
     if spec.reverse {
         client.push("-R".to_owned());
@@ -102,11 +114,11 @@ fn commands(spec: &KernelSpec) -> Commands {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU16, NonZeroU64};
+    use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
     use std::time::Duration;
 
     use super::*;
-    use crate::kernel_tools::{MessageSize, Method};
+    use crate::kernel_tools::{MessageSize, Method, TcpSettings};
 
     fn spec(extent: Extent) -> KernelSpec {
         KernelSpec::new(Method::Stream, Transport::Tcp, "10.0.0.2".parse().unwrap(), 5201, MessageSize::new(1024).unwrap(), extent)
@@ -126,6 +138,18 @@ mod tests {
         (udp.transport, udp.streams, udp.client_cpu) = (Transport::Udp, NonZeroU16::new(2).unwrap(), Some(1));
         let client = commands(&udp).client.to_string();
         assert_eq!(client, "taskset -c 1 iperf3 -c 10.0.0.2 -p 5201 -J --connect-timeout 3000 -n 1000000 -l 1024 -P 2 -b 0 -u");
+    }
+
+    #[test]
+    fn settings_of_tcp_are_options_and_udp_has_none() {
+        let tcp = TcpSettings { congestion_control: Some("reno".to_owned()), window: NonZeroU32::new(262_144), zero_copy: true };
+        let tuned = KernelSpec { tcp, server_cpu: Some(1), ..spec(Extent::For(Duration::from_secs(1))) };
+        let commands = TOOL.commands(&tuned).unwrap();
+        assert!(commands.client.to_string().ends_with("-t 1 -l 1024 -C reno -w 262144 -Z"), "{}", commands.client);
+        assert!(commands.server.unwrap().to_string().starts_with("taskset -c 1 iperf3 -s"));
+        let udp = KernelSpec { transport: Transport::Udp, ..tuned };
+        let refused = TOOL.check(&udp).unwrap_err().to_string();
+        assert!(refused.contains("choose the congestion control over UDP") && refused.contains("use no tool"), "{refused}");
     }
 
     #[test]

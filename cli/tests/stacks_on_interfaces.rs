@@ -1,0 +1,166 @@
+//! AF_XDP and AF_PACKET on the interfaces of the lab, and settings of interfaces that a run changes.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use program::{Background, errors, linerate, records, run, wait_for};
+
+const STACKS: &str = r#"
+name = "stacks"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+
+[[measure]]
+stack = "kernel-tcp"
+method = "stream"
+duration = "300ms"
+message = "64K"
+
+[[measure]]
+stack = "af-xdp"
+method = "mrr"
+preset = "quick"
+duration = "200ms"
+
+[[measure]]
+stack = "af-packet"
+method = "mrr"
+preset = "quick"
+duration = "200ms"
+
+[[measure]]
+stack = "af-packet"
+method = "round-trip"
+rate = "1kpps"
+duration = "200ms"
+"#;
+
+#[test]
+fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_counters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, out) = (folder.path().join("plan.toml"), folder.path().join("run"));
+    std::fs::write(&plan, STACKS).unwrap();
+    let output = run(&["run", "--json", "--plan", &plan.display().to_string(), "--out", &out.display().to_string()]);
+    let records = records(&out);
+    assert_eq!(records.len(), 5, "{}", errors(&output));
+    for record in &records {
+        // On a busy machine a trial can be invalid. A frame that an interface did not count is a fault on any machine.
+        let (state, reasons) = (&record["verdict"]["state"], record["verdict"]["reasons"].to_string());
+        assert!(state != "failed" && !reasons.contains("counters-disagree") && !reasons.contains("wrong-frame-size"), "{record}");
+    }
+    let bypass: Vec<_> = records.iter().filter(|record| record["stack"].as_str().unwrap().starts_with("af-")).collect();
+    assert_eq!(bypass.len(), 3);
+    for record in bypass {
+        let driver = format!("net_{}", record["stack"].as_str().unwrap().replace('-', "_"));
+        assert_eq!(record["parameters"]["sender_port"]["driver"], driver.as_str(), "{record}");
+        let (interfaces, came) = (&record["parameters"]["interface_frames"], record["values"]["frames_received"].as_u64().unwrap());
+        assert!(came > 0, "{record}");
+        assert!(interfaces["sender"]["sent"].as_u64().unwrap() >= came, "{interfaces} {came}");
+        assert!(interfaces["receiver"]["received"].as_u64().unwrap() >= came, "{interfaces} {came}");
+    }
+}
+
+#[test]
+fn what_an_endpoint_does_not_have_stops_a_run_before_its_first_measurement() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, out) = (folder.path().join("plan.toml"), folder.path().join("run"));
+    let text = STACKS.replace("message = \"64K\"", "congestion-control = [\"reno\", \"vegetable\"]");
+    std::fs::write(&plan, text).unwrap();
+    let output = run(&["run", "--plan", &plan.display().to_string(), "--out", &out.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = errors(&output);
+    assert!(said.contains("endpoint a-cpu") && said.contains("`vegetable`") && said.contains("it has "), "{said}");
+    assert!(records(&out).is_empty(), "nothing was measured");
+}
+
+/// Two namespaces that outlive a run, joined by a cable; removed when this is dropped.
+struct Cable {
+    names: [String; 2],
+}
+
+impl Cable {
+    fn new(tag: &str) -> Cable {
+        let names = ["a", "b"].map(|end| format!("lrt-{tag}-{end}-{}", std::process::id()));
+        let [a, b] = &names;
+        for line in [
+            format!("netns add {a}"),
+            format!("netns add {b}"),
+            format!("link add c0 mtu 9216 netns {a} type veth peer name c0 mtu 9216 netns {b}"),
+            format!("-n {a} link set c0 mtu 1500 up"),
+            format!("-n {b} link set c0 mtu 1500 up"),
+            format!("-n {a} address add 198.18.77.1/24 dev c0"),
+            format!("-n {b} address add 198.18.77.2/24 dev c0"),
+        ] {
+            assert!(Command::new("ip").args(line.split(' ')).status().unwrap().success(), "ip {line}");
+        }
+        Cable { names }
+    }
+
+    fn testbed(&self) -> String {
+        let end = |id: &str, name: &str, address: &str| {
+            format!("[[endpoint]]\nid = \"{id}\"\nreach = \"netns:{name}\"\naddress = \"{address}\"\ninterface = \"c0\"\n")
+        };
+        let [a, b] = &self.names;
+        format!("name = \"cable\"\n{}{}", end("a", a, "198.18.77.1"), end("b", b, "198.18.77.2"))
+    }
+
+    fn mtus(&self) -> [String; 2] {
+        self.names.each_ref().map(|name| {
+            let output = Command::new("ip").args(["netns", "exec", name, "cat", "/sys/class/net/c0/mtu"]).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        })
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        for name in &self.names {
+            let _ = Command::new("ip").args(["netns", "delete", name]).status();
+        }
+    }
+}
+
+#[test]
+fn the_mtu_is_put_back_after_ctrl_c_and_after_sigkill_by_the_next_run() {
+    let cable = Cable::new("mtu");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("testbed.toml"), cable.testbed()).unwrap();
+    let plan = |duration: &str, mtu: &str| {
+        format!(
+            "name = \"p\"\nsizes = [64]\npairs = [\"a:b\"]\n[[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"{duration}\"\n{mtu}"
+        )
+    };
+    std::fs::write(path("long.toml"), plan("60s", "mtu = 9000")).unwrap();
+    std::fs::write(path("short.toml"), plan("300ms", "")).unwrap();
+    let start = |out: &str| {
+        let mut command = linerate();
+        command.args(["run", "--force", "--testbed", &path("testbed.toml"), "--plan", &path("long.toml"), "--out", &path(out)]);
+        let background = Background::start(command);
+        wait_for("the larger MTU", Duration::from_secs(60), || cable.mtus() == ["9000", "9000"]);
+        background
+    };
+    let interrupted = start("interrupted");
+    interrupted.signal(Signal::SIGINT);
+    interrupted.finish(Duration::from_secs(60));
+    assert_eq!(cable.mtus(), ["1500", "1500"]);
+    let killed = start("killed");
+    killed.signal(Signal::SIGKILL);
+    killed.finish(Duration::from_secs(60));
+    assert_eq!(cable.mtus(), ["9000", "9000"], "nothing of a killed process runs");
+    let next = run(&["run", "--force", "--testbed", &path("testbed.toml"), "--plan", &path("short.toml"), "--out", &path("next")]);
+    assert_eq!(cable.mtus(), ["1500", "1500"], "{}", errors(&next));
+    let records = records(std::path::Path::new(&path("next")));
+    assert_eq!(records[0]["verdict"]["state"], "valid", "{}", records[0]);
+}

@@ -1,0 +1,162 @@
+//! Whether the endpoints have what the kernel measures of a plan ask for. Asked before anything is measured.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reporter::record::EndpointId;
+use thiserror::Error;
+
+use crate::plan::{KernelTuning, Plan};
+use crate::process::{CommandSpec, run};
+use crate::topology::{Endpoint, Testbed};
+
+/// How long an endpoint may take to print a file.
+const LIMIT: Duration = Duration::from_secs(10);
+
+const ALGORITHMS: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+const CPUS: &str = "/sys/devices/system/cpu/online";
+/// Namespaces other than the first do not show these before Linux 6.11.
+const MOST_SEND_BUFFER: &str = "/proc/sys/net/core/wmem_max";
+const MOST_RECEIVE_BUFFER: &str = "/proc/sys/net/core/rmem_max";
+
+/// Something that a plan asks for and an endpoint does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MissingFeature {
+    /// The kernel does not have a congestion control.
+    #[error(
+        "endpoint {endpoint}: its kernel has no congestion control `{name}`; it has {known}; load one with `modprobe tcp_{name}`, or change `congestion-control` in the plan"
+    )]
+    CongestionControl {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What the plan asks for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The machine does not have a CPU.
+    #[error("endpoint {endpoint}: `{key} = {cpu}` in the plan, and its machine has CPUs {known}")]
+    Cpu {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The key of the plan.
+        key: &'static str,
+        /// The CPU that the plan asks for.
+        cpu: u32,
+        /// The CPUs that there are, as the kernel lists them.
+        known: String,
+    },
+    /// The kernel does not allow socket buffers of this size.
+    #[error(
+        "endpoint {endpoint}: `window = {wanted}` in the plan, and its kernel allows {most} bytes: raise it with `sysctl -w {sysctl}={wanted}`, or use a smaller window"
+    )]
+    Window {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What the plan asks for.
+        wanted: u32,
+        /// What is allowed.
+        most: u32,
+        /// The setting that limits it.
+        sysctl: &'static str,
+    },
+}
+
+/// Refuses what an endpoint does not have. What an endpoint does not tell is left to the measurement, which fails with the tool's reason.
+pub(super) fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
+    let mut files = Files { testbed, texts: BTreeMap::new() };
+    let pairs = testbed.all_pairs();
+    for measure in &plan.measures {
+        let Some(tuning) = measure.kind.kernel_tuning() else { continue };
+        for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+            for (endpoint, key, cpu) in [(&pair.from, "client-cpu", tuning.client_cpu), (&pair.to, "server-cpu", tuning.server_cpu)] {
+                check_tcp(endpoint, tuning, &mut files)?;
+                if let Some(cpu) = cpu
+                    && let Some(known) = files.text(endpoint, CPUS).filter(|known| !has_cpu(known, cpu))
+                {
+                    return Err(MissingFeature::Cpu { endpoint: endpoint.clone(), key, cpu, known });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_tcp(endpoint: &EndpointId, tuning: &KernelTuning, files: &mut Files<'_>) -> Result<(), MissingFeature> {
+    if let Some(name) = &tuning.tcp.congestion_control
+        && let Some(known) = files.text(endpoint, ALGORITHMS).filter(|known| !known.split_whitespace().any(|one| one == name))
+    {
+        let known = known.split_whitespace().collect::<Vec<_>>().join(", ");
+        return Err(MissingFeature::CongestionControl { endpoint: endpoint.clone(), name: name.clone(), known });
+    }
+    let Some(wanted) = tuning.tcp.window.map(|window| window.get()) else { return Ok(()) };
+    for (file, sysctl) in [(MOST_SEND_BUFFER, "net.core.wmem_max"), (MOST_RECEIVE_BUFFER, "net.core.rmem_max")] {
+        let most = files.text(endpoint, file).and_then(|text| text.parse::<u32>().ok());
+        if let Some(most) = most.filter(|&most| wanted > most) {
+            return Err(MissingFeature::Window { endpoint: endpoint.clone(), wanted, most, sysctl });
+        }
+    }
+    Ok(())
+}
+
+/// Files of the endpoints, each read once.
+struct Files<'t> {
+    testbed: &'t Testbed,
+    texts: BTreeMap<(EndpointId, &'static str), Option<String>>,
+}
+
+impl Files<'_> {
+    fn text(&mut self, id: &EndpointId, file: &'static str) -> Option<String> {
+        let endpoint = self.testbed.endpoint(id).ok()?;
+        self.texts.entry((id.clone(), file)).or_insert_with(|| read(endpoint, file)).clone()
+    }
+}
+
+fn read(endpoint: &Endpoint, file: &str) -> Option<String> {
+    let spec = CommandSpec::new(endpoint.location.clone(), ["cat", file]).with_timeout(LIMIT);
+    let text = run(&spec).ok().filter(|output| output.success())?.stdout_text().trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether a list such as `0-3,8` has a CPU. A list that cannot be read has every one.
+fn has_cpu(list: &str, cpu: u32) -> bool {
+    let ranges = list.split(',').map(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse::<u32>().ok()?)
+    });
+    ranges.into_iter().any(|range| range.is_none_or(|range| range.contains(&cpu)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn check_here(keys: &str) -> Result<(), MissingFeature> {
+        let text = format!("name = \"p\"\nsizes = [64]\n[[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\n{keys}");
+        let plan = Plan::reread(&text, Path::new("plan.toml")).unwrap();
+        let end = |id: &str| format!("[[endpoint]]\nid = \"{id}\"\naddress = \"127.0.0.1\"\ninterface = \"lo\"\n");
+        let testbed = Testbed::parse(&format!("name = \"x\"\n{}{}", end("a"), end("b")), Path::new("testbed.toml")).unwrap();
+        check(&plan, &testbed)
+    }
+
+    #[test]
+    fn a_congestion_control_a_cpu_and_a_window_that_are_not_there_are_named() {
+        let refused = check_here("congestion-control = [\"no-such-one\"]").unwrap_err().to_string();
+        assert!(refused.contains("endpoint a") && refused.contains("`no-such-one`") && refused.contains("it has "), "{refused}");
+        let refused = check_here("server-cpu = 4095").unwrap_err().to_string();
+        assert!(refused.contains("endpoint b") && refused.contains("`server-cpu = 4095`"), "{refused}");
+        let refused = check_here("window = 1073741824").unwrap_err().to_string();
+        assert!(refused.contains("net.core.wmem_max"), "{refused}");
+        assert_eq!(check_here("congestion-control = \"cubic\"\nclient-cpu = 0\nwindow = \"64K\""), Ok(()));
+    }
+
+    #[test]
+    fn a_list_of_cpus_has_ranges() {
+        assert!(has_cpu("0-3,8", 2) && has_cpu("0-3,8", 8) && has_cpu("0", 0));
+        assert!(!has_cpu("0-3,8", 4) && !has_cpu("0", 1));
+        assert!(has_cpu("?", 7));
+    }
+}

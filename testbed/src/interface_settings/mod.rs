@@ -1,0 +1,15 @@
+//! Settings of a kernel interface that a measurement changes: its MTU and its offloads. They are put back when the measurement is over.
+//!
+//! Before a setting is changed, its value is written into a journal. A run that is killed leaves its entry there, and the next run puts the values
+//! back ([`restore_left`]).
+
+mod change;
+mod error;
+mod journal;
+mod model;
+mod tools;
+
+pub use change::ChangedInterface;
+pub use error::InterfaceSettingsError;
+pub use journal::{RestoreReport, restore_left};
+pub use model::{InterfaceSettings, Mtu, OffloadState};

@@ -1,0 +1,130 @@
+//! Reading and changing the settings of one interface with `ip` and `ethtool`, where the interface is.
+
+use std::time::{Duration, Instant};
+
+use super::error::InterfaceSettingsError;
+use super::model::{InterfaceSettings, Mtu, OffloadState};
+use crate::process::{CommandSpec, Location, run};
+
+/// No `ip` or `ethtool` command takes a tenth of this. A NIC can take seconds to start with a new MTU.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a link may take to come up again: NICs train their links for a few seconds, some for almost ten.
+const LINK_LIMIT: Duration = Duration::from_secs(15);
+
+const LINK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Names of the offloads in the output of `ethtool -k` (ethtool(8)).
+const GSO: &str = "generic-segmentation-offload";
+const GRO: &str = "generic-receive-offload";
+
+/// The present values of the settings that `wanted` has.
+pub(super) fn read(location: &Location, interface: &str, wanted: InterfaceSettings) -> Result<InterfaceSettings, InterfaceSettingsError> {
+    let mut now = InterfaceSettings::default();
+    if wanted.mtu.is_some() {
+        now.mtu = Some(read_mtu(location, interface)?);
+    }
+    if wanted.gso.is_some() || wanted.gro.is_some() {
+        let command = ["ethtool", "-k", interface];
+        let said = ask(location, interface, &command)?;
+        let state = |name: &str| state(&said, name).ok_or_else(|| unreadable(interface, &command, "the state of an offload"));
+        now.gso = wanted.gso.map(|_| state(GSO)).transpose()?;
+        now.gro = wanted.gro.map(|_| state(GRO)).transpose()?;
+    }
+    now.no_xdp_program = wanted.no_xdp_program && !has_xdp_program(location, interface)?;
+    Ok(now)
+}
+
+/// Whether an XDP program is attached, by whomever.
+fn has_xdp_program(location: &Location, interface: &str) -> Result<bool, InterfaceSettingsError> {
+    let command = ["ip", "-json", "link", "show", "dev", interface];
+    let links: serde_json::Value =
+        serde_json::from_str(&ask(location, interface, &command)?).map_err(|_| unreadable(interface, &command, "a link as JSON"))?;
+    // `"xdp": { "mode": 1, "prog": { "id": 138, … } }` (iproute2, `xdp_dump_json`).
+    Ok(links.get(0).and_then(|link| link.get("xdp")).is_some())
+}
+
+/// Sets the values, checks that the interface has them, and waits until its link is up again.
+pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSettings) -> Result<(), InterfaceSettingsError> {
+    let was_up = has_carrier(location, interface);
+    if let Some(mtu) = wanted.mtu {
+        ask(location, interface, &["ip", "link", "set", "dev", interface, "mtu", &mtu.to_string()])?;
+    }
+    for (name, state) in [("gso", wanted.gso), ("gro", wanted.gro)] {
+        if let Some(state) = state {
+            ask(location, interface, &["ethtool", "-K", interface, name, state.name()])?;
+        }
+    }
+    if wanted.no_xdp_program && has_xdp_program(location, interface)? {
+        // `off` removes a program of the driver's mode, or of generic mode where there is only that.
+        ask(location, interface, &["ip", "link", "set", "dev", interface, "xdp", "off"])?;
+    }
+    let now = read(location, interface, wanted)?;
+    if now != wanted {
+        return Err(InterfaceSettingsError::NotTaken { interface: interface.to_owned(), wanted: wanted.to_string(), now: now.to_string() });
+    }
+    let deadline = Instant::now() + LINK_LIMIT;
+    while was_up && !has_carrier(location, interface) {
+        if Instant::now() >= deadline {
+            let (interface, wanted) = (interface.to_owned(), wanted.to_string());
+            return Err(InterfaceSettingsError::LinkDown { interface, wanted, limit_s: LINK_LIMIT.as_secs() });
+        }
+        std::thread::sleep(LINK_INTERVAL);
+    }
+    Ok(())
+}
+
+fn read_mtu(location: &Location, interface: &str) -> Result<Mtu, InterfaceSettingsError> {
+    let file = format!("/sys/class/net/{interface}/mtu");
+    let command = ["cat", &file];
+    let said = ask(location, interface, &command)?;
+    // The loopback interface has 65536, which IPv4 cannot use.
+    let bytes = said.trim().parse::<u32>().ok().map(|bytes| bytes.min(Mtu::MOST));
+    bytes.and_then(Mtu::new).ok_or_else(|| unreadable(interface, &command, "an MTU"))
+}
+
+fn has_carrier(location: &Location, interface: &str) -> bool {
+    let file = format!("/sys/class/net/{interface}/carrier");
+    ask(location, interface, &["cat", &file]).is_ok_and(|said| said.trim() == "1")
+}
+
+/// `generic-receive-offload: on [fixed]`.
+fn state(said: &str, name: &str) -> Option<OffloadState> {
+    let value = said.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))?;
+    match value.split_whitespace().next()? {
+        "on" => Some(OffloadState::On),
+        "off" => Some(OffloadState::Off),
+        _ => None,
+    }
+}
+
+fn ask(location: &Location, interface: &str, words: &[&str]) -> Result<String, InterfaceSettingsError> {
+    let spec = CommandSpec::new(location.clone(), words.iter().copied()).with_timeout(LIMIT);
+    let output = run(&spec).map_err(|source| InterfaceSettingsError::Process { interface: interface.to_owned(), source })?;
+    if output.success() {
+        return Ok(output.stdout_text());
+    }
+    let said = output.stderr_text().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    Err(InterfaceSettingsError::Refused {
+        interface: interface.to_owned(),
+        command: words.join(" "),
+        said: if said.is_empty() { output.ending() } else { said },
+    })
+}
+
+fn unreadable(interface: &str, command: &[&str], what: &'static str) -> InterfaceSettingsError {
+    InterfaceSettingsError::Unreadable { interface: interface.to_owned(), command: command.join(" "), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_an_offload_is_read_from_what_ethtool_prints() {
+        let said = "Features for pf0:\nrx-checksumming: on\ngeneric-segmentation-offload: on\n\ttx-gso-list: off\ngeneric-receive-offload: off [fixed]\n";
+        assert_eq!(state(said, GSO), Some(OffloadState::On));
+        assert_eq!(state(said, GRO), Some(OffloadState::Off));
+        assert_eq!(state("no such device", GRO), None);
+    }
+}

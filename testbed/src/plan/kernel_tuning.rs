@@ -1,0 +1,205 @@
+use std::num::{NonZeroU16, NonZeroU32};
+
+use reporter::kernel_tools::{KernelSpec, MessageSize, TcpSettings};
+use serde_json::{Value, json};
+
+use super::tuning::{OneOrMany, values};
+use crate::interface_settings::{InterfaceSettings, Mtu, OffloadState};
+
+/// Message sizes above this are a slip of the pen: no tool writes more in one call.
+const MOST_MESSAGE: u32 = 1 << 30;
+
+/// The kernel doubles a socket buffer and counts it in an `int` (socket(7), SO_SNDBUF).
+const MOST_WINDOW: u32 = 1 << 30;
+
+/// The longest name of a congestion control, without its end (TCP_CA_NAME_MAX in linux/tcp.h).
+const LONGEST_ALGORITHM: usize = 15;
+
+/// How both kernel ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelTuning {
+    /// Connections at once.
+    pub streams: NonZeroU16,
+    /// What the application hands over in one call, where it does not follow from a frame size of the plan.
+    pub message: Option<MessageSize>,
+    /// What is asked of TCP.
+    pub tcp: TcpSettings,
+    /// Settings of both interfaces while it is measured.
+    pub interface: InterfaceSettings,
+    /// The CPU of the tool's client, at the sender; the scheduler's choice where none is given.
+    pub client_cpu: Option<u32>,
+    /// The CPU of the tool's server, at the receiver.
+    pub server_cpu: Option<u32>,
+}
+
+impl Default for KernelTuning {
+    fn default() -> Self {
+        KernelTuning {
+            streams: NonZeroU16::MIN,
+            message: None,
+            tcp: TcpSettings::default(),
+            interface: InterfaceSettings::default(),
+            client_cpu: None,
+            server_cpu: None,
+        }
+    }
+}
+
+/// One setting that differs from the default: as a part of a record's id, in words, and among a record's parameters. The size of a message is no
+/// parameter: it is the record's size.
+struct Difference {
+    label: String,
+    /// None where the size says it.
+    words: Option<String>,
+    parameter: Option<(&'static str, Value)>,
+}
+
+impl KernelTuning {
+    /// What differs from the default, as a part of a record's id: `s4-m65536`; none where everything is the default.
+    pub fn label(&self) -> Option<String> {
+        joined(self.differences().into_iter().map(|difference| difference.label), "-")
+    }
+
+    /// What differs from the default, for people: `4 streams, MTU 9000`.
+    pub fn in_words(&self) -> Option<String> {
+        joined(self.differences().into_iter().filter_map(|difference| difference.words), ", ")
+    }
+
+    /// What differs from the default, as keys of a record's `parameters`.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        self.differences().into_iter().filter_map(|difference| difference.parameter)
+    }
+
+    /// The measurement with these settings.
+    pub fn in_spec(&self, spec: KernelSpec) -> KernelSpec {
+        KernelSpec {
+            size: self.message.unwrap_or(spec.size),
+            streams: self.streams,
+            tcp: self.tcp.clone(),
+            client_cpu: self.client_cpu,
+            server_cpu: self.server_cpu,
+            ..spec
+        }
+    }
+
+    fn differences(&self) -> Vec<Difference> {
+        let difference = |label: String, words: String, key: &'static str, value: Value| Difference {
+            label,
+            words: Some(words),
+            parameter: Some((key, value)),
+        };
+        let KernelTuning { streams, message, tcp, interface, client_cpu, server_cpu } = self;
+        let offload = |key: &'static str, state: OffloadState| {
+            let name = state.name();
+            difference(format!("{key}-{name}"), format!("{} {name}", key.to_uppercase()), key, json!(name))
+        };
+        let message = message.map(|message| {
+            let bytes = message.bytes();
+            Difference { label: format!("m{bytes}"), words: None, parameter: None }
+        });
+        let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
+        [
+            (streams.get() > 1).then(|| difference(format!("s{streams}"), format!("{streams} streams"), "streams", json!(streams))),
+            message,
+            tcp.congestion_control.as_ref().map(|name| difference(name.clone(), name.clone(), "congestion_control", json!(name))),
+            tcp.window.map(window),
+            tcp.zero_copy.then(|| difference("zero-copy".to_owned(), "zero copy".to_owned(), "zero_copy", json!("on"))),
+            interface.mtu.map(|mtu| difference(format!("mtu{mtu}"), format!("MTU {mtu}"), "mtu", json!(mtu))),
+            interface.gso.map(|state| offload("gso", state)),
+            interface.gro.map(|state| offload("gro", state)),
+            client_cpu.map(|cpu| difference(format!("c{cpu}"), format!("client on CPU {cpu}"), "client_cpu", json!(cpu))),
+            server_cpu.map(|cpu| difference(format!("v{cpu}"), format!("server on CPU {cpu}"), "server_cpu", json!(cpu))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> {
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(between))
+}
+
+/// The keys of one kernel `[[measure]]` that tune it.
+pub(super) struct KernelKeys<'k> {
+    pub(super) streams: Option<&'k OneOrMany<u16>>,
+    pub(super) message: Option<&'k OneOrMany<MessageKey>>,
+    pub(super) mtu: Option<&'k OneOrMany<u32>>,
+    pub(super) congestion_control: Option<&'k OneOrMany<String>>,
+    pub(super) window: Option<&'k OneOrMany<MessageKey>>,
+    pub(super) zero_copy: Option<&'k OneOrMany<bool>>,
+    pub(super) gso: Option<&'k OneOrMany<bool>>,
+    pub(super) gro: Option<&'k OneOrMany<bool>>,
+    pub(super) client_cpu: Option<&'k OneOrMany<u32>>,
+    pub(super) server_cpu: Option<&'k OneOrMany<u32>>,
+}
+
+/// A number of bytes: `65536`, or as tools write it, `"64K"`.
+#[derive(serde::Deserialize, Debug, Clone)]
+#[serde(untagged, expecting = "expected bytes, such as 65536 or \"64K\"")]
+pub(super) enum MessageKey {
+    Bytes(u32),
+    Text(String),
+}
+
+impl MessageKey {
+    fn bytes(&self, most: u32) -> Result<MessageSize, String> {
+        let size = match self {
+            MessageKey::Bytes(bytes) => MessageSize::new(*bytes).ok_or("0 bytes carry nothing: write 1 or more".to_owned())?,
+            MessageKey::Text(text) => text.parse::<MessageSize>().map_err(|error| error.to_string())?,
+        };
+        if size.bytes() > most { Err(format!("{} bytes are more than {most}", size.bytes())) } else { Ok(size) }
+    }
+}
+
+impl KernelKeys<'_> {
+    /// Every combination of what the keys say, settings of the interfaces slowest: they are changed for each. An error names the key and what is
+    /// wrong.
+    pub(super) fn all(&self) -> Result<Vec<KernelTuning>, (&'static str, String)> {
+        let mtu = values("mtu", self.mtu, |&bytes| {
+            Mtu::new(bytes).ok_or_else(|| format!("an MTU has {} to {} bytes, not {bytes}", Mtu::LEAST, Mtu::MOST))
+        })?;
+        let state = |&on: &bool| Ok(OffloadState::from(on));
+        let (gso, gro) = (values("gso", self.gso, state)?, values("gro", self.gro, state)?);
+        let client = values("client-cpu", self.client_cpu, |&cpu| Ok(cpu))?;
+        let server = values("server-cpu", self.server_cpu, |&cpu| Ok(cpu))?;
+        let algorithms = values("congestion-control", self.congestion_control, |name| {
+            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+            match plain && name.len() <= LONGEST_ALGORITHM {
+                true => Ok(name.clone()),
+                false => Err(format!("`{}` is not the name of a congestion control, such as \"cubic\" or \"bbr\"", name.escape_debug())),
+            }
+        })?;
+        let window = values("window", self.window, |window| window.bytes(MOST_WINDOW))?;
+        let zero_copy = values("zero-copy", self.zero_copy, |&on| Ok(on))?;
+        let streams = values("streams", self.streams, |&count| {
+            NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
+        })?;
+        let message = values("message", self.message, |message| message.bytes(MOST_MESSAGE))?;
+        let all = vec![KernelTuning::default()];
+        let all = each(all, &mtu, |tuning, mtu| tuning.interface.mtu = Some(mtu));
+        let all = each(all, &gso, |tuning, gso| tuning.interface.gso = Some(gso));
+        let all = each(all, &gro, |tuning, gro| tuning.interface.gro = Some(gro));
+        let all = each(all, &client, |tuning, cpu| tuning.client_cpu = Some(cpu));
+        let all = each(all, &server, |tuning, cpu| tuning.server_cpu = Some(cpu));
+        let all = each(all, &algorithms, |tuning, name| tuning.tcp.congestion_control = Some(name));
+        let all = each(all, &window, |tuning, window| tuning.tcp.window = NonZeroU32::new(window.bytes()));
+        let all = each(all, &zero_copy, |tuning, on| tuning.tcp.zero_copy = on);
+        let all = each(all, &streams, |tuning, streams| tuning.streams = streams);
+        Ok(each(all, &message, |tuning, message| tuning.message = Some(message)))
+    }
+}
+
+/// Every tuning with every value; as they are where there is none.
+fn each<T: Clone>(tunings: Vec<KernelTuning>, values: &[T], set: impl Fn(&mut KernelTuning, T)) -> Vec<KernelTuning> {
+    if values.is_empty() {
+        return tunings;
+    }
+    let with = |tuning: &KernelTuning, value: &T| {
+        let mut tuning = tuning.clone();
+        set(&mut tuning, value.clone());
+        tuning
+    };
+    tunings.iter().flat_map(|tuning| values.iter().map(move |value| with(tuning, value))).collect()
+}
