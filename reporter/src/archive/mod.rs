@@ -11,6 +11,7 @@
 //! ```
 //! [`RunDirectory`] writes it, [`Archive`] reads it. Everything else in a run directory is derived from these files.
 
+mod damaged;
 mod error;
 mod for_reports;
 mod histogram;
@@ -21,11 +22,12 @@ mod records;
 mod run_directory;
 mod versions;
 
+pub use damaged::DamagedLine;
 pub use error::ArchiveError;
 pub use histogram::HistogramError;
 pub use inputs::{ChangedInput, changed_input};
 pub use lock::RunLock;
-pub use read::{Archive, DamagedLine, read_kept};
+pub use read::{Archive, read_kept};
 pub(crate) use read::{read_raw, read_stopped};
 pub use run_directory::{Digest, RunDirectory};
 

@@ -1,10 +1,10 @@
-use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde::de::DeserializeOwned;
 
+use super::damaged::DamagedLine;
 use super::histogram::decode_histogram;
 use super::records::{Parts, read_records, unknown_version, without_line};
 use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
@@ -45,23 +45,6 @@ pub struct Archive {
 /// It is absent, is not a regular file, or is too long.
 pub fn read_kept(directory: &Path, name: &str) -> Result<Vec<u8>, ArchiveError> {
     read_regular(directory, name, GIVEN_LIMIT).map_err(|error| ArchiveError::io(&directory.join(name), "read", error))
-}
-
-/// A line that could not be read, or that does not say what it must.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DamagedLine {
-    /// Relative to the run directory.
-    pub file: String,
-    /// Counted from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub why: String,
-}
-
-impl fmt::Display for DamagedLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.why)
-    }
 }
 
 impl Archive {

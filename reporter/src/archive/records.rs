@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::RESULTS_FILE;
+use super::damaged::DamagedLine;
 use super::for_reports;
 use super::versions::{self, is_known};
-use super::{DamagedLine, RESULTS_FILE};
 use crate::parallel;
 use crate::record::{Record, RecordId, SchemaVersion};
 
