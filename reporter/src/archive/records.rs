@@ -191,7 +191,7 @@ mod tests {
 
     fn line(id: &str) -> String {
         format!(
-            r#"{{"schema":1,"id":"{id}","time":"2026-11-26T00:00:00Z","pair":{{"from":"a","to":"b"}},"stack":"dpdk","tool":{{"name":"linerate","version":"0"}},"metric":"throughput","method":"mrr","parameters":{{"burst":32,"gaps":[1,2],"trials":[{{"a":1}},2]}},"size":{{"kind":"frame","bytes":64}},"repetition":{},"values":{{}},"provenance":{{"plan_sha256":"x"}},"verdict":{{"state":"valid"}}}}"#,
+            r#"{{"schema":1,"id":"{id}","time":"2026-11-26T00:00:00Z","pair":{{"from":"a","to":"b"}},"stack":"dpdk","tool":{{"name":"linerate","version":"0"}},"metric":"throughput","method":"mrr","parameters":{{"burst":32,"gaps":[1,2],"trials":[{{"a":1}},2]}},"size":{{"kind":"frame","bytes":64}},"repetition":{},"values":{{}},"provenance":{{"plan_sha256":"x"}},"verdict":{{"state":"valid","reasons":[]}}}}"#,
             id.len()
         )
     }
