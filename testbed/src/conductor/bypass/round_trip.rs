@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use dataplane::SendPlan;
 use methodology::trial::Engine;
 use methodology::units::{FrameSize, Pace, PacketRate, Seconds};
-use reporter::record::{LatencyDefinition, ReasonKind, Record, Values};
+use reporter::record::{LatencyDefinition, Reason, ReasonKind, Record, Values};
 use serde_json::json;
 
 use super::accounting::Discards;
@@ -25,8 +25,8 @@ use super::wire_proof::WireProof;
 use crate::conductor::context::Context;
 use crate::conductor::schedule::Step;
 
-/// How often a trial is repeated whose slowest round trips waited for an interrupted poll loop. A machine that interrupts every trial gets an
-/// invalid result.
+/// How often a trial is repeated that is invalid only because poll loops were interrupted. A machine that interrupts every trial gets an invalid
+/// result.
 const REPEATS: u32 = 3;
 
 /// Measures, and makes the record.
@@ -41,15 +41,14 @@ pub(super) fn measure(
     let calibration = calibrations.of(context.testbed, Configuration::of(step, pair, rate), context.interrupted);
     let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
     let mut repeats = 0;
-    let trips = loop {
+    let (trips, mut results) = loop {
         let trips = pair.round_trips(plan.clone(), context.interrupted).map_err(MeasureError::from)?;
-        let delayed = round_trips_delayed(&trips.sent, &trips.reflected).is_some();
-        if !delayed || repeats == REPEATS || context.interrupted.load(Ordering::Relaxed) {
-            break trips;
+        let results = results(&trips, &pair.ports, step.size, rate);
+        if !only_interrupted(&results.reasons) || repeats == REPEATS || context.interrupted.load(Ordering::Relaxed) {
+            break (trips, results);
         }
         repeats += 1;
     };
-    let mut results = results(&trips, &pair.ports, step.size, rate);
     if repeats > 0 {
         results.parameters.insert("repeats_after_hiccups".to_owned(), json!(repeats));
     }
@@ -63,6 +62,11 @@ pub(super) fn measure(
         raw = Some(file);
     }
     Ok(Record { raw, ..results.into_record(step, &pair.ports, context) })
+}
+
+/// Whether interruptions are all that is wrong. A trial in which something else went wrong is not repeated: its fault would be lost.
+fn only_interrupted(reasons: &[Reason]) -> bool {
+    !reasons.is_empty() && reasons.iter().all(|reason| reason.kind == ReasonKind::Hiccup)
 }
 
 /// The histogram itself is kept as a raw file by the caller.
@@ -207,6 +211,14 @@ mod tests {
         assert_eq!(kinds(100, 11_000, false), [ReasonKind::Hiccup]);
         assert_eq!(kinds(0, 90_000, false), [ReasonKind::Hiccup], "the reflector's own limit is reported once");
         assert_eq!(kinds(5_200, 5_200, true), [], "long turns in the kernel are no interruption");
+    }
+
+    #[test]
+    fn only_a_trial_without_another_fault_is_repeated() {
+        let reasons = |kinds: &[ReasonKind]| kinds.iter().map(|&kind| Reason { kind, detail: String::new() }).collect::<Vec<_>>();
+        assert!(only_interrupted(&reasons(&[ReasonKind::Hiccup, ReasonKind::Hiccup])));
+        assert!(!only_interrupted(&[]));
+        assert!(!only_interrupted(&reasons(&[ReasonKind::Hiccup, ReasonKind::LinkChange])));
     }
 
     #[test]
