@@ -16,7 +16,10 @@ pub(super) fn read(text: &str) -> serde_json::Result<Record> {
     line.end()?;
     for end in record.cpu.iter_mut().flat_map(|cpu| [&mut cpu.sender, &mut cpu.receiver]).flatten() {
         end.by_core = Vec::new();
+        // A list that grew while it was read has room for four elements, and most have one.
+        end.by_queue.shrink_to_fit();
     }
+    record.tool.commands.shrink_to_fit();
     Ok(record)
 }
 
