@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use dataplane::CpuId;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
 use crate::plan::{KernelTuning, Plan};
-use crate::process::{CommandSpec, run};
-use crate::topology::{Endpoint, Testbed};
+use crate::process::read_file;
+use crate::topology::Testbed;
 
 /// How long an endpoint may take to print a file.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -109,23 +110,15 @@ struct Files<'t> {
 impl Files<'_> {
     fn text(&mut self, id: &EndpointId, file: &'static str) -> Option<String> {
         let endpoint = self.testbed.endpoint(id).ok()?;
-        self.texts.entry((id.clone(), file)).or_insert_with(|| read(endpoint, file)).clone()
+        let read = || read_file(&endpoint.location, file, LIMIT).filter(|text| !text.is_empty());
+        self.texts.entry((id.clone(), file)).or_insert_with(read).clone()
     }
 }
 
-fn read(endpoint: &Endpoint, file: &str) -> Option<String> {
-    let spec = CommandSpec::new(endpoint.location.clone(), ["cat", file]).with_timeout(LIMIT);
-    let text = run(&spec).ok().filter(|output| output.success())?.stdout_text().trim().to_owned();
-    (!text.is_empty()).then_some(text)
-}
-
-/// Whether a list such as `0-3,8` has a CPU. A list that cannot be read has every one.
+/// Whether a list such as `0-3,8` has a CPU. A list that cannot be read refuses none.
 fn has_cpu(list: &str, cpu: u32) -> bool {
-    let ranges = list.split(',').map(|part| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse::<u32>().ok()?)
-    });
-    ranges.into_iter().any(|range| range.is_none_or(|range| range.contains(&cpu)))
+    let cpus = CpuId::read_list(list);
+    cpus.is_empty() || cpus.into_iter().any(|known| known.number() == cpu)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod interface_ports;
 mod kernel;
 mod kernel_features;
 mod machines;
+mod measure_step;
 mod observer;
 mod record;
 mod run;

@@ -39,7 +39,6 @@ pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict)
         },
         method: step.kind.method().to_owned(),
         parameters: parameters_of(step),
-        // The same as that of a record that did not fail, so that both stand in one place.
         size: size_of(step),
         view: view_of(step),
         load: None,

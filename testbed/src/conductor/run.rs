@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use methodology::units::FrameSize;
 use reporter::archive::{ArchiveError, RunDirectory};
-use reporter::record::{EndpointId, Pair, ReasonKind, State};
+use reporter::record::{EndpointId, Pair, State};
 use thiserror::Error;
 
 use super::bypass::Bypass;
@@ -13,8 +13,8 @@ use super::endpoint_agents::EndpointAgents;
 use super::kernel::{KernelError, KernelTools};
 use super::kernel_features::{self, MissingFeature};
 use super::machines::Machines;
+use super::measure_step::measure_step;
 use super::observer::{Observer, StepInfo};
-use super::record::failed;
 use super::schedule::{self, Group};
 use crate::interface_settings::restore_left;
 use crate::plan::Plan;
@@ -135,14 +135,7 @@ impl Conductor<'_> {
                     interrupted: self.interrupted,
                     observer: self.observer,
                 };
-                let record = match step.kind.is_kernel() {
-                    true => tools.measure(&step, &mut context)?,
-                    // A poll loop measures with the interface as the testbed has it.
-                    false => match tools.release() {
-                        Ok(()) => bypass.measure(&step, &mut context)?,
-                        Err(why) => failed(&step, context.directory, ReasonKind::Other, &why),
-                    },
-                };
+                let record = measure_step(&step, &mut tools, &mut bypass, &mut context)?;
                 // A measurement that the user interrupted is not a result; a resumed run measures it again.
                 if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
                     return Ok(RunEnd::Interrupted);

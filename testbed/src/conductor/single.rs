@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use methodology::units::FrameSize;
 use reporter::archive::RunDirectory;
-use reporter::record::{Pair, ReasonKind, Record, State};
+use reporter::record::{Pair, Record, State};
 use serde_json::Value;
 
 use super::bypass::Bypass;
@@ -10,8 +10,8 @@ use super::context::Context;
 use super::endpoint_agents::EndpointAgents;
 use super::kernel::KernelTools;
 use super::machines::Machines;
+use super::measure_step::measure_step;
 use super::observer::Observer;
-use super::record::failed;
 use super::run::{ConductError, put_back_what_dead_runs_changed};
 use super::schedule::{self, Step};
 use crate::plan::Measure;
@@ -60,15 +60,9 @@ impl<'a> Measurements<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, ConductError> {
         let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
-        let Measurements { testbed, interrupted, machines, agents, .. } = self;
+        let Measurements { testbed, interrupted, machines, agents, tools, bypass, .. } = self;
         let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
-        let mut record = match measure.kind.is_kernel() {
-            true => self.tools.measure(&step, &mut context)?,
-            false => match self.tools.release() {
-                Ok(()) => self.bypass.measure(&step, &mut context)?,
-                Err(why) => failed(&step, context.directory, ReasonKind::Other, &why),
-            },
-        };
+        let mut record = measure_step(&step, tools, bypass, &mut context)?;
         if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
             return Ok(Outcome::Interrupted);
         }

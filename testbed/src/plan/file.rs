@@ -242,14 +242,12 @@ impl Source<'_> {
         for tuning in &tunings {
             self.tool_can(measure, (method, protocol, tool), tuning)?;
         }
-        let with = |tuning: KernelTuning| match kind.clone() {
-            MeasureKind::KernelPingPong { protocol, tool, duration, .. } => {
-                MeasureKind::KernelPingPong { protocol, tool, duration, tuning: Box::new(tuning) }
+        let with = |of_measure: KernelTuning| {
+            let mut kind = kind.clone();
+            if let MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } = &mut kind {
+                **tuning = of_measure;
             }
-            MeasureKind::KernelStream { protocol, tool, duration, .. } => {
-                MeasureKind::KernelStream { protocol, tool, duration, tuning: Box::new(tuning) }
-            }
-            other => other,
+            kind
         };
         Ok(tunings.into_iter().map(with).collect())
     }

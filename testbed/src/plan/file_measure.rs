@@ -9,7 +9,7 @@ use reporter::record::Stack;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::kernel_tuning::MessageKey;
+use super::kernel_tuning::ByteCount;
 use super::tuning::{Devargs, OneOrMany};
 
 /// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
@@ -52,10 +52,10 @@ pub(super) struct FileMeasure {
     pub(super) sender_devargs: Option<OneOrMany<Devargs>>,
     pub(super) receiver_devargs: Option<OneOrMany<Devargs>>,
     pub(super) streams: Option<OneOrMany<u16>>,
-    pub(super) message: Option<OneOrMany<MessageKey>>,
+    pub(super) message: Option<OneOrMany<ByteCount>>,
     pub(super) mtu: Option<OneOrMany<u32>>,
     pub(super) congestion_control: Option<OneOrMany<String>>,
-    pub(super) window: Option<OneOrMany<MessageKey>>,
+    pub(super) window: Option<OneOrMany<ByteCount>>,
     pub(super) zero_copy: Option<OneOrMany<bool>>,
     pub(super) gso: Option<OneOrMany<bool>>,
     pub(super) gro: Option<OneOrMany<bool>>,

@@ -3,10 +3,10 @@ use std::num::{NonZeroU16, NonZeroU32};
 use reporter::kernel_tools::{KernelSpec, MessageSize, TcpSettings};
 use serde_json::{Value, json};
 
-use super::tuning::{OneOrMany, values};
+use super::tuning::{OneOrMany, each, joined, values};
 use crate::interface_settings::{InterfaceSettings, Mtu, OffloadState};
 
-/// Message sizes above this are a slip of the pen: no tool writes more in one call.
+/// No tool writes more in one call: a larger size is a mistake in the plan.
 const MOST_MESSAGE: u32 = 1 << 30;
 
 /// The kernel doubles a socket buffer and counts it in an `int` (socket(7), SO_SNDBUF).
@@ -116,18 +116,13 @@ impl KernelTuning {
     }
 }
 
-fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> {
-    let parts: Vec<String> = parts.collect();
-    (!parts.is_empty()).then(|| parts.join(between))
-}
-
 /// The keys of one kernel `[[measure]]` that tune it.
 pub(super) struct KernelKeys<'k> {
     pub(super) streams: Option<&'k OneOrMany<u16>>,
-    pub(super) message: Option<&'k OneOrMany<MessageKey>>,
+    pub(super) message: Option<&'k OneOrMany<ByteCount>>,
     pub(super) mtu: Option<&'k OneOrMany<u32>>,
     pub(super) congestion_control: Option<&'k OneOrMany<String>>,
-    pub(super) window: Option<&'k OneOrMany<MessageKey>>,
+    pub(super) window: Option<&'k OneOrMany<ByteCount>>,
     pub(super) zero_copy: Option<&'k OneOrMany<bool>>,
     pub(super) gso: Option<&'k OneOrMany<bool>>,
     pub(super) gro: Option<&'k OneOrMany<bool>>,
@@ -138,16 +133,16 @@ pub(super) struct KernelKeys<'k> {
 /// A number of bytes: `65536`, or as tools write it, `"64K"`.
 #[derive(serde::Deserialize, Debug, Clone)]
 #[serde(untagged, expecting = "expected bytes, such as 65536 or \"64K\"")]
-pub(super) enum MessageKey {
+pub(super) enum ByteCount {
     Bytes(u32),
     Text(String),
 }
 
-impl MessageKey {
+impl ByteCount {
     fn bytes(&self, most: u32) -> Result<MessageSize, String> {
         let size = match self {
-            MessageKey::Bytes(bytes) => MessageSize::new(*bytes).ok_or("0 bytes carry nothing: write 1 or more".to_owned())?,
-            MessageKey::Text(text) => text.parse::<MessageSize>().map_err(|error| error.to_string())?,
+            ByteCount::Bytes(bytes) => MessageSize::new(*bytes).ok_or("0 bytes carry nothing: write 1 or more".to_owned())?,
+            ByteCount::Text(text) => text.parse::<MessageSize>().map_err(|error| error.to_string())?,
         };
         if size.bytes() > most { Err(format!("{} bytes are more than {most}", size.bytes())) } else { Ok(size) }
     }
@@ -177,29 +172,22 @@ impl KernelKeys<'_> {
             NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
         })?;
         let message = values("message", self.message, |message| message.bytes(MOST_MESSAGE))?;
-        let all = vec![KernelTuning::default()];
-        let all = each(all, &mtu, |tuning, mtu| tuning.interface.mtu = Some(mtu));
-        let all = each(all, &gso, |tuning, gso| tuning.interface.gso = Some(gso));
-        let all = each(all, &gro, |tuning, gro| tuning.interface.gro = Some(gro));
-        let all = each(all, &client, |tuning, cpu| tuning.client_cpu = Some(cpu));
-        let all = each(all, &server, |tuning, cpu| tuning.server_cpu = Some(cpu));
-        let all = each(all, &algorithms, |tuning, name| tuning.tcp.congestion_control = Some(name));
-        let all = each(all, &window, |tuning, window| tuning.tcp.window = NonZeroU32::new(window.bytes()));
-        let all = each(all, &zero_copy, |tuning, on| tuning.tcp.zero_copy = on);
-        let all = each(all, &streams, |tuning, streams| tuning.streams = streams);
-        Ok(each(all, &message, |tuning, message| tuning.message = Some(message)))
+        let all = each(&[InterfaceSettings::default()], &mtu, |interface, mtu| InterfaceSettings { mtu: Some(mtu), ..interface });
+        let all = each(&all, &gso, |interface, gso| InterfaceSettings { gso: Some(gso), ..interface });
+        let all = each(&all, &gro, |interface, gro| InterfaceSettings { gro: Some(gro), ..interface });
+        let all = each(&[KernelTuning::default()], &all, |tuning, interface| KernelTuning { interface, ..tuning });
+        let all = each(&all, &client, |tuning, cpu| KernelTuning { client_cpu: Some(cpu), ..tuning });
+        let all = each(&all, &server, |tuning, cpu| KernelTuning { server_cpu: Some(cpu), ..tuning });
+        let all = each(&all, &algorithms, |tuning, name| KernelTuning {
+            tcp: TcpSettings { congestion_control: Some(name), ..tuning.tcp },
+            ..tuning
+        });
+        let all = each(&all, &window, |tuning, window| KernelTuning {
+            tcp: TcpSettings { window: NonZeroU32::new(window.bytes()), ..tuning.tcp },
+            ..tuning
+        });
+        let all = each(&all, &zero_copy, |tuning, zero_copy| KernelTuning { tcp: TcpSettings { zero_copy, ..tuning.tcp }, ..tuning });
+        let all = each(&all, &streams, |tuning, streams| KernelTuning { streams, ..tuning });
+        Ok(each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning }))
     }
-}
-
-/// Every tuning with every value; as they are where there is none.
-fn each<T: Clone>(tunings: Vec<KernelTuning>, values: &[T], set: impl Fn(&mut KernelTuning, T)) -> Vec<KernelTuning> {
-    if values.is_empty() {
-        return tunings;
-    }
-    let with = |tuning: &KernelTuning, value: &T| {
-        let mut tuning = tuning.clone();
-        set(&mut tuning, value.clone());
-        tuning
-    };
-    tunings.iter().flat_map(|tuning| values.iter().map(move |value| with(tuning, value))).collect()
 }

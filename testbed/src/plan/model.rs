@@ -1,5 +1,3 @@
-use std::num::NonZeroU16;
-
 use methodology::method::{Method, Procedure};
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
@@ -56,18 +54,13 @@ impl Measure {
 
     /// The same in words.
     pub fn tuning_in_words(&self) -> Option<String> {
-        in_words(&self.kind, &self.tuning)
+        self.tuning.in_words().or_else(|| self.kind.kernel_tuning().and_then(KernelTuning::in_words))
     }
 
     /// Whether it is measured between this pair.
     pub fn is_for(&self, pair: &Pair) -> bool {
         self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
     }
-}
-
-/// What both ends of a measurement have that differs from the default.
-pub(crate) fn in_words(kind: &MeasureKind, tuning: &PortTuning) -> Option<String> {
-    tuning.in_words().or_else(|| kind.kernel_tuning().and_then(KernelTuning::in_words))
 }
 
 impl PairSelection {
@@ -192,11 +185,6 @@ impl MeasureKind {
             MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } => Some(tuning),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
-    }
-
-    /// Connections at once of a kernel stream.
-    pub fn streams(&self) -> NonZeroU16 {
-        self.kernel_tuning().map_or(NonZeroU16::MIN, |tuning| tuning.streams)
     }
 
     /// Whether frames return to the sender, which measures their delays.

@@ -185,9 +185,14 @@ impl PortTuning {
     }
 
     fn joined(&self, between: &str, text_of: impl Fn(Difference) -> String) -> Option<String> {
-        let parts: Vec<String> = self.differences().map(text_of).collect();
-        (!parts.is_empty()).then(|| parts.join(between))
+        joined(self.differences().map(text_of), between)
     }
+}
+
+/// Parts as one text; none where there is no part.
+pub(super) fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> {
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(between))
 }
 
 /// A key that takes one value, or a list to measure with each.
@@ -298,7 +303,7 @@ pub(super) fn values<T: Clone, U>(
 }
 
 /// Every tuning with every value; as they are where there is none.
-fn each<T: Clone>(tunings: &[PortTuning], values: &[T], with: impl Fn(PortTuning, T) -> PortTuning) -> Vec<PortTuning> {
+pub(super) fn each<U: Clone, T: Clone>(tunings: &[U], values: &[T], with: impl Fn(U, T) -> U) -> Vec<U> {
     if values.is_empty() {
         return tunings.to_vec();
     }

@@ -3,9 +3,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::CommandSpec;
 use super::location::Location;
-use super::run;
+use super::read_file;
 
 /// Where Linux names its current boot (random(4)): one name for all namespaces and containers of a machine, a new one after a restart.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -25,11 +24,7 @@ impl BootId {
     pub(crate) fn of(location: &Location) -> Option<Self> {
         let id = match location {
             Location::Here | Location::Namespace(_) => BootId::here(),
-            Location::Ssh(_) | Location::Container(_) => {
-                let spec = CommandSpec::new(location.clone(), ["cat", BOOT_ID]).with_timeout(Duration::from_secs(10));
-                let output = run(&spec).ok().filter(|output| output.success())?;
-                BootId(output.stdout_text().trim().to_owned())
-            }
+            Location::Ssh(_) | Location::Container(_) => BootId(read_file(location, BOOT_ID, Duration::from_secs(10))?),
         };
         (!id.0.is_empty()).then_some(id)
     }

@@ -50,6 +50,13 @@ pub fn run(spec: &CommandSpec) -> Result<Output, ProcessError> {
     child.finish(spec.timeout)
 }
 
+/// The text of a file where a place is, without the white space around it; none where it cannot be read within `limit`.
+pub(crate) fn read_file(location: &Location, file: &str, limit: Duration) -> Option<String> {
+    let spec = CommandSpec::new(location.clone(), ["cat", file]).with_timeout(limit);
+    let output = run(&spec).ok().filter(Output::success)?;
+    Some(output.stdout_text().trim().to_owned())
+}
+
 /// [`run`] that the user can end: when `interrupted` is set, the program is ended as it is when its time is up.
 ///
 /// # Errors

@@ -256,6 +256,6 @@ mod tests {
         let found = Candidates::new(base, &knobs(&["streams=1,2,4", "sizes=64,1460"]), &lab()).unwrap();
         assert_eq!((found.space.len(), found.space.values(found.space.default_setting())), (6, vec!["1", "64"]));
         let measure = found.measure(found.space.find(&[2, 1]).unwrap());
-        assert_eq!((measure.kind.streams().get(), measure.sizes[0].bytes()), (4, 1460));
+        assert_eq!((measure.kind.kernel_tuning().unwrap().streams.get(), measure.sizes[0].bytes()), (4, 1460));
     }
 }

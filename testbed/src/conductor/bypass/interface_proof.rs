@@ -9,58 +9,37 @@ use serde_json::{Value, json};
 
 use super::both_ends::{OneWay, OpenPorts, RoundTrips};
 
-/// How an interface's count is called, and of which end it is.
-struct Count<'a> {
-    port: &'a str,
-    engine: Engine,
-    /// What the interface counted; none where there is no interface below the port, or its counters are not exact.
-    interface: Option<u64>,
-    /// What the engines counted by tag.
-    frames: u64,
-}
-
-impl Count<'_> {
-    fn fault(&self) -> Option<Fault> {
-        let counted = self.interface.filter(|&counted| counted < self.frames)?;
-        Some(Fault::InterfaceCountedLess { port: self.port.to_owned(), engine: self.engine, frames: self.frames, counted })
-    }
+/// A fault where an interface counted fewer frames than the engines counted by tag. `interface` is none where no interface is below the port, or where its
+/// counters are not exact.
+fn fault(port: &str, engine: Engine, interface: Option<u64>, frames: u64) -> Option<Fault> {
+    let counted = interface.filter(|&counted| counted < frames)?;
+    Some(Fault::InterfaceCountedLess { port: port.to_owned(), engine, frames, counted })
 }
 
 /// Of a trial with a sink.
 pub(super) fn one_way(trial: &OneWay, ports: &OpenPorts) -> Vec<Fault> {
     let came = trial.of_streams();
-    let frames = came.received + came.duplicate;
-    let counts = [
-        Count {
-            port: &ports.sender.port.name,
-            engine: Engine::Generator,
-            interface: sent_by_interface(&trial.sent.loops.counters),
-            // What arrived must have left. Copies can be made on the way.
-            frames: came.received,
-        },
-        Count {
-            port: &ports.receiver.port.name,
-            engine: Engine::Sink,
-            interface: received_by_interface(&trial.received.loops.counters),
-            frames,
-        },
+    let (sent, received) = (sent_by_interface(&trial.sent.loops.counters), received_by_interface(&trial.received.loops.counters));
+    let faults = [
+        // What arrived must have left. Copies can be made on the way.
+        fault(&ports.sender.port.name, Engine::Generator, sent, came.received),
+        fault(&ports.receiver.port.name, Engine::Sink, received, came.received + came.duplicate),
     ];
-    counts.iter().filter_map(Count::fault).collect()
+    faults.into_iter().flatten().collect()
 }
 
 /// Of a trial with a reflector.
 pub(super) fn round_trips(trips: &RoundTrips, ports: &OpenPorts) -> Vec<Fault> {
     let (sender, reflector) = (&trips.sent.loops.counters, &trips.reflected.loops.counters);
     let returned = trips.sent.returned.as_ref().map_or(0, |returned| returned.received);
-    let count = |port, engine, interface, frames| Count { port, engine, interface, frames };
     let (near, far) = (ports.sender.port.name.as_str(), ports.receiver.port.name.as_str());
-    let counts = [
-        count(near, Engine::Generator, sent_by_interface(sender), returned),
-        count(far, Engine::Reflector, received_by_interface(reflector), returned),
-        count(far, Engine::Reflector, sent_by_interface(reflector), returned),
-        count(near, Engine::Generator, received_by_interface(sender), returned),
+    let faults = [
+        fault(near, Engine::Generator, sent_by_interface(sender), returned),
+        fault(far, Engine::Reflector, received_by_interface(reflector), returned),
+        fault(far, Engine::Reflector, sent_by_interface(reflector), returned),
+        fault(near, Engine::Generator, received_by_interface(sender), returned),
     ];
-    counts.iter().filter_map(Count::fault).collect()
+    faults.into_iter().flatten().collect()
 }
 
 /// What both interfaces counted, for a record; none where no interface counts.
@@ -100,14 +79,11 @@ mod tests {
         CounterPair { before: of(7, 9), after: of(7 + sent, 9 + received) }
     }
 
-    fn fault(interface: Option<u64>, frames: u64) -> Option<Fault> {
-        Count { port: "net_af_xdp0", engine: Engine::Sink, interface, frames }.fault()
-    }
-
     #[test]
     fn an_interface_that_counted_less_than_the_engine_is_a_fault_and_one_without_counters_is_none() {
         assert_eq!(received_by_interface(&counters(0, 1_000)), Some(1_000));
         assert_eq!(sent_by_interface(&CounterPair::default()), None);
+        let fault = |interface, frames| fault("net_af_xdp0", Engine::Sink, interface, frames);
         assert_eq!((fault(Some(1_000), 1_000), fault(Some(1_003), 1_000), fault(None, 1_000)), (None, None, None));
         let said = fault(Some(999), 1_000).unwrap().to_string();
         assert!(said.contains("net_af_xdp0") && said.contains("999") && said.contains("1000"), "{said}");

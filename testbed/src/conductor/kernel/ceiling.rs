@@ -4,7 +4,7 @@ use methodology::units::tcp_goodput_ceiling;
 use reporter::kernel_tools::Transport;
 use reporter::record::{Ceiling, CeilingKind};
 
-use crate::process::{CommandSpec, Output, run};
+use crate::process::read_file;
 use crate::topology::KernelEndpoint;
 
 /// What the kernel cannot exceed: the link's speed, and for TCP what its headers leave of it at the sender's MTU. Virtual links have none.
@@ -22,8 +22,6 @@ pub(super) fn ceiling(from: KernelEndpoint<'_>, to: KernelEndpoint<'_>, transpor
 
 /// The MTU of the interface that an endpoint's kernel traffic leaves by.
 fn mtu(endpoint: KernelEndpoint<'_>) -> Option<u32> {
-    let cat = ["cat".to_owned(), format!("/sys/class/net/{}/mtu", endpoint.interface)];
-    let spec = CommandSpec::new(endpoint.location.clone(), cat).with_timeout(Duration::from_secs(5));
-    let output = run(&spec).ok().filter(Output::success)?;
-    output.stdout_text().trim().parse().ok()
+    let file = format!("/sys/class/net/{}/mtu", endpoint.interface);
+    read_file(&endpoint.location, &file, Duration::from_secs(5))?.parse().ok()
 }

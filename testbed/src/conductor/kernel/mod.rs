@@ -57,9 +57,7 @@ impl KernelTools {
             }
         })
     }
-}
 
-impl KernelTools {
     /// Puts back what was changed at interfaces, before something else is measured there. The error says what could not be put back, and where.
     pub(super) fn release(&mut self) -> Result<(), String> {
         self.ends.put_back().map_err(|error| error.to_string())
