@@ -5,11 +5,12 @@
 
 mod program;
 
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use program::{Background, errors, linerate, records, run, wait_for};
+use serde_json::Value;
 
 const STACKS: &str = r#"
 name = "stacks"
@@ -46,13 +47,18 @@ rate = "1kpps"
 duration = "200ms"
 "#;
 
-#[test]
-fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_counters() {
+/// Runs a plan in the lab, and gives what it printed and its records.
+fn run_plan(text: &str) -> (Output, Vec<Value>) {
     let folder = tempfile::tempdir().unwrap();
     let (plan, out) = (folder.path().join("plan.toml"), folder.path().join("run"));
-    std::fs::write(&plan, STACKS).unwrap();
-    let output = run(&["run", "--json", "--plan", &plan.display().to_string(), "--out", &out.display().to_string()]);
-    let records = records(&out);
+    std::fs::write(&plan, text).unwrap();
+    let output = run(&["run", "--plan", &plan.display().to_string(), "--out", &out.display().to_string()]);
+    (output, records(&out))
+}
+
+#[test]
+fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_counters() {
+    let (output, records) = run_plan(STACKS);
     assert_eq!(records.len(), 5, "{}", errors(&output));
     for record in &records {
         // On a busy machine a trial can be invalid. A frame that an interface did not count is a fault on any machine.
@@ -73,15 +79,11 @@ fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_count
 
 #[test]
 fn what_an_endpoint_does_not_have_stops_a_run_before_its_first_measurement() {
-    let folder = tempfile::tempdir().unwrap();
-    let (plan, out) = (folder.path().join("plan.toml"), folder.path().join("run"));
-    let text = STACKS.replace("message = \"64K\"", "congestion-control = [\"reno\", \"vegetable\"]");
-    std::fs::write(&plan, text).unwrap();
-    let output = run(&["run", "--plan", &plan.display().to_string(), "--out", &out.display().to_string()]);
+    let (output, records) = run_plan(&STACKS.replace("message = \"64K\"", "congestion-control = [\"reno\", \"vegetable\"]"));
     assert_eq!(output.status.code(), Some(1));
     let said = errors(&output);
     assert!(said.contains("endpoint a-cpu") && said.contains("`vegetable`") && said.contains("it has "), "{said}");
-    assert!(records(&out).is_empty(), "nothing was measured");
+    assert!(records.is_empty(), "nothing was measured");
 }
 
 /// Two namespaces that outlive a run, joined by a cable; removed when this is dropped.

@@ -51,7 +51,7 @@ impl Progress {
     /// A measurement that failed has a line that stays.
     pub fn ended(&self, record: &Record) {
         if record.verdict.state == State::Failed {
-            let line = format!("failed: {}: {}", self.title, reasons(record));
+            let line = format!("failed: {}: {}", self.title, record.verdict.reasons_in_words());
             if self.lines { eprintln!("{line}") } else { self.bar.println(printable(&line)) }
         }
     }
@@ -60,9 +60,4 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// The reasons of a record's verdict, in one line.
-pub fn reasons(record: &Record) -> String {
-    record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

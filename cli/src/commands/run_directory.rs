@@ -8,7 +8,7 @@ use testbed::topology::{Testbed, measured_difference};
 
 use super::CommandError;
 
-/// The directory to continue, with its records; otherwise a new one, at `out` or at `runs/TIME-NAME`. Nobody else writes to it while the lock is held.
+/// The directory to continue, with its records; otherwise a new one, at `out` or at `runs/TIME-NAME`. The lock keeps other commands from writing to it.
 pub fn open(resume: Option<&Path>, out: Option<&Path>, name: &str) -> Result<(RunDirectory, Vec<Record>, RunLock), CommandError> {
     if let Some(path) = resume {
         let lock = RunLock::take(path)?;
@@ -32,7 +32,7 @@ pub fn testbed(named: Option<&Path>, resume: Option<&Path>) -> Result<Option<Tes
     let Some(directory) = resume else { return Ok(named) };
     let kept = Testbed::read(&directory.join(TESTBED_FILE))?;
     let Some(named) = named else { return Ok((!kept.is_the_lab()).then_some(kept)) };
-    let has_records = !Archive::read(directory)?.records.is_empty();
+    let has_records = !Archive::read_for_reports(directory)?.records.is_empty();
     match measured_difference(&kept, &named).filter(|_| has_records) {
         Some(difference) => Err(CommandError::new(format!(
             "{}: the run started on another testbed (`{}`): {difference}; a run has one testbed: leave out --testbed to continue it, or start a new run",

@@ -69,15 +69,16 @@ impl FromStr for LoadPoint {
 #[serde(untagged, expecting = "expected a load such as \"idle\", \"throughput\", \"50% of PDR\" or \"100kpps\"")]
 enum Written {
     Words(Words),
-    Table(Table),
+    Table(#[serde(with = "Table")] LoadPoint),
 }
 
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Words(LoadPoint);
 
+/// The table, as records have it.
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", content = "value")]
+#[serde(remote = "LoadPoint", rename_all = "kebab-case", tag = "kind", content = "value")]
 enum Table {
     Throughput,
     OfPdr(Share),
@@ -96,11 +97,7 @@ impl TryFrom<String> for Words {
 impl From<Written> for LoadPoint {
     fn from(written: Written) -> Self {
         match written {
-            Written::Words(Words(point)) => point,
-            Written::Table(Table::Throughput) => LoadPoint::Throughput,
-            Written::Table(Table::OfPdr(share)) => LoadPoint::OfPdr(share),
-            Written::Table(Table::Idle) => LoadPoint::Idle,
-            Written::Table(Table::Load(load)) => LoadPoint::Load(load),
+            Written::Words(Words(point)) | Written::Table(point) => point,
         }
     }
 }

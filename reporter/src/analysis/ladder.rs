@@ -88,9 +88,9 @@ impl Rung {
 pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
     let mut ladders = Vec::new();
     for pair in cells.pairs() {
-        let best = kernel_best(cells, &pair);
+        let best = fastest_kernel(cells, &pair).map(|fastest| fastest.cell);
         for bytes in frame_sizes(cells, &pair) {
-            let rungs = rungs(cells, &pair, bytes, best.as_ref());
+            let rungs = rungs(cells, &pair, bytes, best);
             if rungs.iter().filter(|rung| rung.results > 0).count() > 2 {
                 ladders.push(Ladder { pair: pair.clone(), frame_bytes: bytes, rungs });
             }
@@ -102,6 +102,18 @@ pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
 /// The fastest combination of the reference kernel stack; none where the run has only its plainest one. The fastest by its mean of valid results: the
 /// report says among how many it was found, because the best of several looks better than it is.
 pub fn kernel_best(cells: &Cells<'_>, pair: &Pair) -> Option<KernelBest> {
+    let Fastest { cell, goodput, of } = fastest_kernel(cells, pair)?;
+    Some(KernelBest { pair: pair.clone(), configuration: cell.key.configuration.clone(), size: cell.key.size, goodput, of })
+}
+
+/// The cell behind a [`KernelBest`].
+struct Fastest<'c, 'a> {
+    cell: &'c Cell<'a>,
+    goodput: Sample,
+    of: usize,
+}
+
+fn fastest_kernel<'c, 'a>(cells: &'c Cells<'a>, pair: &Pair) -> Option<Fastest<'c, 'a>> {
     let frames = frame_sizes(cells, pair);
     let streams = cells.iter().filter(|cell| {
         cell.key.pair == *pair
@@ -116,7 +128,7 @@ pub fn kernel_best(cells: &Cells<'_>, pair: &Pair) -> Option<KernelBest> {
     }
     let of = streams.len();
     let (cell, goodput) = streams.into_iter().max_by(|a, b| a.1.centre().total_cmp(&b.1.centre()))?;
-    Some(KernelBest { pair: pair.clone(), configuration: cell.key.configuration.clone(), size: cell.key.size, goodput, of })
+    Some(Fastest { cell, goodput, of })
 }
 
 /// The sizes of the frames that bypass stacks were measured with.
@@ -128,7 +140,7 @@ fn frame_sizes(cells: &Cells<'_>, pair: &Pair) -> Vec<u32> {
     sizes
 }
 
-fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&KernelBest>) -> Vec<Rung> {
+fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&Cell<'_>>) -> Vec<Rung> {
     let of_stack = |stack: Stack, kind: SizeKind| {
         let curve = cells.curve(pair, stack);
         curve.into_iter().find(|cell| cell.key.size == SizeKey { kind, bytes } && (stack.is_kernel() || cell.key.view == Some(View::Frame)))
@@ -139,16 +151,7 @@ fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&KernelBest>) 
     rungs.extend(bypass.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
     let kernel: Vec<_> = Stack::ALL.iter().copied().filter(|stack| stack.is_kernel()).collect();
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
-    rungs.extend(best.and_then(|best| {
-        let cell = cells.iter().find(|cell| {
-            cell.key.pair == *pair
-                && cell.key.stack == Stack::REFERENCE_KERNEL
-                && cell.key.metric == Metric::Throughput
-                && cell.key.configuration == best.configuration
-                && cell.key.size == best.size
-        })?;
-        measured(RungKind::KernelAtItsBest(Stack::REFERENCE_KERNEL), cell)
-    }));
+    rungs.extend(best.and_then(|cell| measured(RungKind::KernelAtItsBest(Stack::REFERENCE_KERNEL), cell)));
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Messages(stack), of_stack(stack, SizeKind::Message)?)));
     let above: Vec<f64> = rungs.iter().map(|rung| rung.goodput).collect();
     for (rung, above) in rungs.iter_mut().skip(1).zip(above) {

@@ -1,4 +1,4 @@
-//! Records without what no report shows: its memory is that of a large run.
+//! Records without what no report shows: in a large run, that is most of the memory.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::record::{COUNTED_PARAMETERS, SHOWN_PARAMETERS};
+use crate::record::{COUNTED_PARAMETERS, SHOWN_PARAMETERS, first_repetition};
 use crate::record::{Ceiling, CpuCost, Metric, Pair, Record, RecordId, SchemaVersion, Size, Stack, Tool, Values, Verdict, View};
 
 /// Reads a line of the current version.
@@ -42,7 +42,7 @@ struct OfReports {
     view: Option<View>,
     #[serde(default)]
     load: Option<String>,
-    #[serde(default = "first")]
+    #[serde(default = "first_repetition")]
     repetition: u32,
     #[serde(default)]
     duration_s: Option<f64>,
@@ -58,60 +58,43 @@ struct OfReports {
     verdict: Verdict,
 }
 
-fn first() -> u32 {
-    1
-}
-
 fn shown<'de, D: Deserializer<'de>>(parameters: D) -> Result<Map<String, Value>, D::Error> {
-    parameters.deserialize_map(Shown)
+    parameters.deserialize_map(Kept { whole: &SHOWN_PARAMETERS, counted: &COUNTED_PARAMETERS })
 }
 
-fn nothing<'de, D: Deserializer<'de>>(object: D) -> Result<Map<String, Value>, D::Error> {
-    /// Only an object is a provenance.
-    struct Nothing;
-
-    impl<'de> Visitor<'de> for Nothing {
-        type Value = Map<String, Value>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-            while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(Map::new())
-        }
-    }
-
-    object.deserialize_map(Nothing)
+fn nothing<'de, D: Deserializer<'de>>(provenance: D) -> Result<Map<String, Value>, D::Error> {
+    provenance.deserialize_map(Kept { whole: &[], counted: &[] })
 }
 
-/// Keeps the parameters that reports show. Of those that they count, it keeps the number of elements.
-struct Shown;
+/// What is kept of an object: some values whole, of some lists the number of elements, and nothing else.
+struct Kept {
+    whole: &'static [&'static str],
+    counted: &'static [&'static str],
+}
 
-impl<'de> Visitor<'de> for Shown {
+impl<'de> Visitor<'de> for Kept {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut parameters: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut kept = Map::new();
-        while let Some(key) = parameters.next_key::<String>()? {
-            if SHOWN_PARAMETERS.contains(&key.as_str()) {
-                kept.insert(key, parameters.next_value()?);
-            } else if COUNTED_PARAMETERS.contains(&key.as_str()) {
-                kept.insert(key, counted(parameters.next_value()?));
+        while let Some(key) = object.next_key::<String>()? {
+            if self.whole.contains(&key.as_str()) {
+                kept.insert(key, object.next_value()?);
+            } else if self.counted.contains(&key.as_str()) {
+                kept.insert(key, counted(object.next_value()?));
             } else {
-                parameters.next_value::<IgnoredAny>()?;
+                object.next_value::<IgnoredAny>()?;
             }
         }
         Ok(kept)
     }
 }
 
-/// A list of a few elements, or anything else.
+/// A list, or anything else.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Counted {

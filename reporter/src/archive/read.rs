@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::damaged::DamagedLine;
 use super::histogram::decode_histogram;
-use super::records::{Parts, read_records, unknown_version, without_line};
+use super::records::{Extent, read_records, unknown_version, without_line};
 use super::{ArchiveError, ENVIRONMENT_FILE, HistogramError, PLAN_FILE, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::{open_regular, read_regular};
@@ -57,18 +57,18 @@ impl Archive {
     ///
     /// Fails only where the directory or its `results.jsonl` cannot be read at all.
     pub fn read(directory: &Path) -> Result<Archive, ArchiveError> {
-        Self::read_parts(directory, Parts::All)
+        Self::read_extent(directory, Extent::Whole)
     }
 
     /// The same without what no report shows of a record: its provenance, and the parameters that only people look up in `results.jsonl`. A run of a
     /// hundred thousand records takes a quarter of the memory.
     pub fn read_for_reports(directory: &Path) -> Result<Archive, ArchiveError> {
-        Self::read_parts(directory, Parts::OfReports)
+        Self::read_extent(directory, Extent::ForReports)
     }
 
-    fn read_parts(directory: &Path, parts: Parts) -> Result<Archive, ArchiveError> {
+    fn read_extent(directory: &Path, extent: Extent) -> Result<Archive, ArchiveError> {
         let results = directory.join(RESULTS_FILE);
-        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, parts));
+        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, extent));
         let (records, mut damaged) = read.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ArchiveError::NotARun(directory.to_owned()),
             _ => ArchiveError::io(&results, "read", error),

@@ -13,13 +13,13 @@ use super::versions::{self, is_known};
 use crate::parallel;
 use crate::record::{Record, RecordId, SchemaVersion};
 
-/// What is kept of each record.
+/// How much of each record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parts {
+pub(super) enum Extent {
     /// All of it.
-    All,
+    Whole,
     /// What reports show of it.
-    OfReports,
+    ForReports,
 }
 
 /// Twenty million records.
@@ -30,11 +30,11 @@ const PIECE: u64 = 16 << 20;
 const SPLIT: usize = 16;
 
 /// The records of `results.jsonl`, and the lines that are none.
-pub(super) fn read_records(file: impl Read, parts: Parts) -> io::Result<(Vec<Record>, Vec<DamagedLine>)> {
-    read_in_pieces(file, parts, PIECE)
+pub(super) fn read_records(file: impl Read, extent: Extent) -> io::Result<(Vec<Record>, Vec<DamagedLine>)> {
+    read_in_pieces(file, extent, PIECE)
 }
 
-fn read_in_pieces(file: impl Read, parts: Parts, piece: u64) -> io::Result<(Vec<Record>, Vec<DamagedLine>)> {
+fn read_in_pieces(file: impl Read, extent: Extent, piece: u64) -> io::Result<(Vec<Record>, Vec<DamagedLine>)> {
     let mut file = file.take(LIMIT.saturating_add(1));
     let mut lines = Lines::default();
     let mut bytes = Vec::new();
@@ -47,7 +47,7 @@ fn read_in_pieces(file: impl Read, parts: Parts, piece: u64) -> io::Result<(Vec<
         let at_end = bytes.len() == before;
         // Lines are read when they are whole; the last one may have no end.
         let whole = if at_end { bytes.len() } else { bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1) };
-        lines.add(&bytes[..whole], parts);
+        lines.add(&bytes[..whole], extent);
         if at_end {
             return Ok((lines.records, lines.damaged));
         }
@@ -66,8 +66,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn add(&mut self, bytes: &[u8], parts: Parts) {
-        for line in parallel::map(&split(bytes), |part| read_part(part, parts)).into_iter().flatten() {
+    fn add(&mut self, bytes: &[u8], extent: Extent) {
+        for line in parallel::map(&split(bytes), |part| read_part(part, extent)).into_iter().flatten() {
             self.count += 1;
             match line {
                 Some(Ok(record)) => self.keep(*record),
@@ -115,16 +115,17 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Each line of a part: none where it is empty.
-fn read_part(part: &[u8], parts: Parts) -> Vec<Option<Result<Box<Record>, String>>> {
+fn read_part(part: &[u8], extent: Extent) -> Vec<Option<Result<Box<Record>, String>>> {
     let ends_whole = part.ends_with(b"\n");
     let mut lines = part.strip_suffix(b"\n").unwrap_or(part).split(|&byte| byte == b'\n').peekable();
     let mut read = Vec::new();
     while let Some(line) = lines.next() {
         let cut_off = !ends_whole && lines.peek().is_none();
-        read.push((!line.trim_ascii().is_empty()).then(|| read_record(line, cut_off, parts).map(Box::new)));
+        read.push((!line.trim_ascii().is_empty()).then(|| read_record(line, cut_off, extent).map(Box::new)));
     }
     read
 }
+
 /// Whether two records of one id are the same measurement made twice, as by two resumed runs, and not two whose ids happen to be equal.
 fn is_same_measurement(one: &Record, other: &Record) -> bool {
     let key = |r: &Record| (r.pair.clone(), r.stack, r.metric, r.method.clone(), r.size, r.view, r.load.clone(), r.repetition);
@@ -136,7 +137,7 @@ fn unused(id: &RecordId, taken: &HashMap<RecordId, usize>) -> RecordId {
     numbered.into_iter().find(|candidate| !taken.contains_key(candidate)).unwrap_or_else(|| id.clone())
 }
 
-fn read_record(line: &[u8], cut_off: bool, parts: Parts) -> Result<Record, String> {
+fn read_record(line: &[u8], cut_off: bool, extent: Extent) -> Result<Record, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 text from byte {} on", error.valid_up_to()))?;
     /// What every version has.
     #[derive(Deserialize)]
@@ -144,7 +145,7 @@ fn read_record(line: &[u8], cut_off: bool, parts: Parts) -> Result<Record, Strin
         schema: u64,
     }
     let record = serde_json::from_str::<Head>(text).and_then(|head| match is_known(head.schema) {
-        true => read_known(text, head.schema, parts).map(Ok),
+        true => read_known(text, head.schema, extent).map(Ok),
         false => Ok(Err(unknown_version(&head.schema.to_string()))),
     });
     match record {
@@ -162,10 +163,10 @@ fn read_record(line: &[u8], cut_off: bool, parts: Parts) -> Result<Record, Strin
     }
 }
 
-fn read_known(text: &str, version: u64, parts: Parts) -> serde_json::Result<Record> {
-    match parts {
-        Parts::OfReports if version == u64::from(SchemaVersion::CURRENT.number()) => for_reports::read(text),
-        Parts::OfReports | Parts::All => versions::read(text, version),
+fn read_known(text: &str, version: u64, extent: Extent) -> serde_json::Result<Record> {
+    match extent {
+        Extent::ForReports if version == u64::from(SchemaVersion::CURRENT.number()) => for_reports::read(text),
+        Extent::ForReports | Extent::Whole => versions::read(text, version),
     }
 }
 
@@ -209,14 +210,14 @@ mod tests {
             };
         }
         text += "{\"schema\":1,\"id\":\"cut";
-        let whole = read_in_pieces(text.as_bytes(), Parts::All, 1 << 30).unwrap();
+        let whole = read_in_pieces(text.as_bytes(), Extent::Whole, 1 << 30).unwrap();
         assert_eq!(whole.0.len(), 29);
         assert_eq!(whole.1.iter().map(|damaged| damaged.line).collect::<Vec<_>>(), [6, 16, 18, 26, 28, 36, 38, 41]);
         assert!(whole.1[7].why.contains("cut off"), "{:?}", whole.1[7]);
         for piece in [1, 7, 100, 1000, 5000] {
-            assert_eq!(read_in_pieces(text.as_bytes(), Parts::All, piece).unwrap(), whole, "{piece}");
+            assert_eq!(read_in_pieces(text.as_bytes(), Extent::Whole, piece).unwrap(), whole, "{piece}");
         }
-        let lean = read_in_pieces(text.as_bytes(), Parts::OfReports, 1000).unwrap();
+        let lean = read_in_pieces(text.as_bytes(), Extent::ForReports, 1000).unwrap();
         assert_eq!(lean.1, whole.1);
         let parameters = serde_json::to_string(&lean.0[0].parameters).unwrap();
         assert_eq!(parameters, r#"{"burst":32,"trials":2}"#);

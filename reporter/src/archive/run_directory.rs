@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::read::GIVEN_LIMIT;
-use super::records::{Parts, read_records};
+use super::records::{Extent, read_records};
 use super::{ArchiveError, ENVIRONMENT_FILE, PLAN_FILE, RAW_FOLDER, RESULTS_FILE, STOPPED_FILE, TESTBED_FILE};
 use crate::environment::Environment;
 use crate::files::{create_regular, open_regular, read_regular, write_regular};
@@ -80,7 +80,7 @@ impl RunDirectory {
             return Err(ArchiveError::NotARun(directory.to_owned()));
         }
         probe(directory)?;
-        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, Parts::All));
+        let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, Extent::Whole));
         let (records, _) = read.map_err(|error| ArchiveError::io(&results, "read", error))?;
         match fs::remove_file(directory.join(STOPPED_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -55,7 +55,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<String>,
     /// Which repetition of the same measurement, from 1.
-    #[serde(default = "first")]
+    #[serde(default = "first_repetition")]
     pub repetition: u32,
     /// How long traffic ran, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +149,6 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
 /// The parameters of which reports show only how many elements they have ([`Record::count_of`]).
 pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];
 
-fn first() -> u32 {
+pub(crate) fn first_repetition() -> u32 {
     1
 }

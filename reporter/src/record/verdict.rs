@@ -39,6 +39,11 @@ impl Verdict {
         self.reasons.push(reason);
     }
 
+    /// The reasons in one line; empty where there is none.
+    pub fn reasons_in_words(&self) -> String {
+        self.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// Valid without reasons, invalid with.
     pub fn from_reasons(reasons: Vec<Reason>) -> Self {
         if reasons.is_empty() { Verdict::valid() } else { Verdict::invalid(reasons) }

@@ -65,11 +65,8 @@ fn write_with(
     match written {
         Ok(()) => Ok(path),
         Err(ExportError::Write(source)) => Err(RenderError::Write { file: path, source }),
-        Err(ExportError::Csv(error)) if error.is_io_error() => match error.into_kind() {
-            csv::ErrorKind::Io(source) => Err(RenderError::Write { file: path, source }),
-            kind => Err(RenderError::Write { file: path, source: io::Error::other(format!("{kind:?}")) }),
-        },
-        // A file that refuses its bytes is no defect of the format that made them.
+        // The writers of the formats wrap the errors of the file.
+        Err(ExportError::Csv(error)) if error.is_io_error() => Err(RenderError::Write { file: path, source: error.into() }),
         Err(ExportError::Parquet(ParquetError::External(error))) if error.is::<io::Error>() => {
             Err(RenderError::Write { file: path, source: io::Error::other(error) })
         }

@@ -138,7 +138,7 @@ fn outcome_of(prepared: &Prepared, candidate: Candidate, record: &Record, seen: 
         let (sum, count) = seen.cores.entry(candidate).or_default();
         (*sum, *count) = (*sum + cores, *count + 1);
     }
-    let why = || record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let why = || record.verdict.reasons_in_words();
     match (record.verdict.state, prepared.goal.value(record)) {
         (State::Valid, Some(value)) => Outcome::Value(value),
         (State::Invalid, Some(value)) if prepared.run.accept_disturbed && only_interrupted(&record.verdict.reasons) => {

@@ -20,7 +20,6 @@ use testbed::plan::Plan;
 use testbed::topology::Testbed;
 use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
 
-use super::progress::reasons;
 use super::ready::{describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory};
 use next_steps::{next_steps, testbed_file};
@@ -130,7 +129,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         complete,
         measured_s: measured.as_secs_f64(),
         records: archive.records.len(),
-        last_reasons: archive.records.last().map(reasons).unwrap_or_default(),
+        last_reasons: archive.records.last().map(|record| record.verdict.reasons_in_words()).unwrap_or_default(),
         outcome: &outcome,
     };
     format.print(&summary, || result::text(&summary))?;

@@ -46,11 +46,10 @@ fn test_case(record: &Record, run: &str) -> Option<Value> {
     let result = if passed { result(record)? } else { json!({ "type": "unknown" }) };
     let duration = record.duration_s.filter(|seconds| seconds.is_finite() && *seconds >= 0.0).unwrap_or(0.0);
     let start = record.time.checked_sub(SignedDuration::try_from_secs_f64(duration).ok()?).ok()?;
-    let reasons: Vec<String> = record.verdict.reasons.iter().map(ToString::to_string).collect();
-    let message = match (passed, reasons.is_empty()) {
+    let message = match (passed, record.verdict.reasons.is_empty()) {
         (true, _) => String::new(),
         (false, true) => record.verdict.state.to_string(),
-        (false, false) => reasons.join("; "),
+        (false, false) => record.verdict.reasons_in_words(),
     };
     let (pair, stack, method) = (&record.pair, record.stack.name(), &record.method);
     let short = word(&format!("{pair}-{stack}-{method}"));

@@ -308,7 +308,7 @@ fn trial(record: &Record) -> Value {
         loss => record.values.loss_ratio.map(|l| format::percent(l.ratio())),
         state => record.verdict.state.to_string(),
         symbol,
-        reasons => record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        reasons => record.verdict.reasons_in_words(),
         raw => record.raw.as_deref(),
     }
 }

@@ -85,7 +85,7 @@ fn doubtful(archive: &Archive, md: &mut String) {
     if !doubtful.is_empty() {
         md.push_str("## Trials that are not valid\n\n| id | pair | stack | size | verdict | why |\n|---|---|---|---|---|---|\n");
         for record in doubtful.iter().take(LISTED) {
-            let why = record.verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let why = record.verdict.reasons_in_words();
             let cells = [
                 record.id.to_string(),
                 record.pair.to_string(),

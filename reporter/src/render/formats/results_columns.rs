@@ -42,7 +42,7 @@ pub const COLUMNS: &[Column] = &[
     ("repetition", Count(|r| Some(r.repetition.into()))),
     ("duration_s", Number(|r| r.duration_s)),
     ("verdict", Text(|r| Some(r.verdict.state.to_string()))),
-    ("reasons", Text(|r| joined(r.verdict.reasons.iter().map(ToString::to_string)))),
+    ("reasons", Text(|r| Some(r.verdict.reasons_in_words()).filter(|reasons| !reasons.is_empty()))),
     ("forwarding_pps", Number(|r| r.values.forwarding_pps.map(f64::from))),
     ("offered_pps", Number(|r| r.values.offered_pps.map(f64::from))),
     ("l1_bps", Number(|r| r.values.l1_bps.map(f64::from))),
