@@ -115,7 +115,7 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 29] = [
     "bidirectional",
     "burst",
     "calibration",
@@ -138,6 +138,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
     "sender_queues",
     "sender_tcp_congestion",
     "server_cpu",
+    "stream_beside",
     "streams",
     "target_bps",
     "tune",
