@@ -111,14 +111,27 @@ fn settings_that_do_not_work_are_named_and_the_search_goes_on() {
     };
     let (asked, _) = run(&mut search, 150, outcome);
     let result = search.result().unwrap();
-    let failed: Vec<Vec<usize>> = result.failed.iter().map(|&failed| search.space().setting(failed).to_vec()).collect();
-    assert_eq!(failed, [vec![0, 3], vec![1, 3], vec![2, 0], vec![2, 1], vec![2, 2], vec![2, 3]]);
+    let settings = |of: &[Candidate]| of.iter().map(|&one| search.space().setting(one).to_vec()).collect::<Vec<_>>();
+    assert_eq!(settings(&result.failed), [vec![2, 0], vec![2, 1], vec![2, 2], vec![2, 3]]);
+    assert_eq!(settings(&result.unknown), [vec![0, 3], vec![1, 3]], "a disturbed machine says nothing of a setting");
+    assert_eq!(result.invalid, 6);
     assert_eq!(asked.iter().filter(|(candidate, _)| search.space().setting(*candidate)[0] == 2).count(), 4, "each fails once");
     assert_eq!((result.measured.len(), result.untried), (6, 0));
 
     let mut search = Search::new(space(), options(1));
     assert_eq!(run(&mut search, 150, |_| Outcome::Failed).1, StopReason::NothingWorks);
     assert_eq!(search.result(), None);
+}
+
+#[test]
+fn nothing_is_better_than_a_default_of_which_nothing_is_known() {
+    let mut search = Search::new(space(), options(5));
+    let default = search.space().default_setting();
+    let mut values = noisy(5);
+    run(&mut search, 150, |candidate| if candidate == default { Outcome::Invalid } else { values(candidate) });
+    let result = search.result().unwrap();
+    assert_eq!((result.chosen, result.better_than_default, result.gain), (default, false, None));
+    assert_eq!((result.failed, result.unknown), (vec![], vec![default]));
 }
 
 #[test]

@@ -107,6 +107,12 @@ pub struct Found {
     /// Trials that counted although the tester was interrupted.
     #[serde(default)]
     pub disturbed: usize,
+    /// Settings that were tried and have no valid trial: nothing is known of them.
+    #[serde(default)]
+    pub unknown: Vec<SettingFailed>,
+    /// Trials without a valid result.
+    #[serde(default)]
+    pub invalid: usize,
     /// Settings that were not tried.
     pub untried: usize,
     /// Every setting with a valid trial, the best first.
@@ -139,7 +145,14 @@ pub struct SettingFound {
     pub equals_winner: bool,
 }
 
-/// A setting that does not work.
+impl SettingFound {
+    /// How many trials are behind its value: `1 trial`, `12 trials`.
+    pub fn trials_in_words(&self) -> String {
+        format!("{} trial{}", self.trials, if self.trials == 1 { "" } else { "s" })
+    }
+}
+
+/// A setting without a result: it does not work, or every trial of it was invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingFailed {
     /// A value of each axis.

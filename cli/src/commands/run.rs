@@ -100,6 +100,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
     if let Some(directory) = &args.resume {
         foreign::ask_before_executing(directory)?;
+        if directory.join(super::tune::REQUEST_FILE).exists() {
+            let path = directory.display();
+            return Err(CommandError::new(format!(
+                "{path} is a directory of `linerate tune`: continue it with `linerate tune --resume {path}`"
+            )));
+        }
     }
     // Plan, testbed, endpoints, run directory and lab are checked before anything is measured.
     let plan = plan(args)?;

@@ -30,8 +30,12 @@ pub struct TuneResult {
     pub measured: Vec<Estimate>,
     /// Settings that do not work here.
     pub failed: Vec<Candidate>,
+    /// Settings that were tried and have no valid trial: nothing is known of them.
+    pub unknown: Vec<Candidate>,
     /// Settings that were not tried.
     pub untried: usize,
+    /// Trials without a valid result, of settings that work.
+    pub invalid: usize,
     /// Trials, those without a value included.
     pub trials: usize,
 }
@@ -58,20 +62,23 @@ pub(super) struct Known<'a> {
     pub winner: usize,
     pub gain: Option<Gain>,
     pub failed: Vec<Candidate>,
+    /// Invalid trials by setting.
+    pub invalid: &'a [u32],
     pub trials: usize,
 }
 
 pub(super) fn result(known: Known<'_>) -> TuneResult {
-    let Known { space, aim, within, estimates, winner, gain, failed, trials } = known;
+    let Known { space, aim, within, estimates, winner, gain, failed, invalid, trials } = known;
     let default = space.default_setting();
     let rule = Rule::new(estimates, space.len(), space.len(), within);
     let worse = |candidate: usize| rule.is_some_and(|rule| rule.is_worse(estimates, candidate, winner));
     let works = |candidate: usize| !failed.contains(&Candidate(candidate));
     let mut order: Vec<usize> = (0..space.len()).filter(|&candidate| estimates.centres[candidate].is_some() && works(candidate)).collect();
     estimates.sort_best_first(&mut order);
-    let default_known = order.contains(&default.index());
     let shown = gain.is_some_and(|gain| gain.shown);
-    let better = winner != default.index() && (shown || !default_known || worse(default.index()));
+    // Nothing is better than a default of which nothing is known.
+    let better = winner != default.index() && (shown || !works(default.index()) || worse(default.index()));
+    let without_value = || (0..space.len()).filter(|&candidate| estimates.centres[candidate].is_none() && works(candidate));
     let equal: Vec<Candidate> =
         order.iter().copied().filter(|&candidate| candidate == winner || !worse(candidate)).map(Candidate).collect();
     let fewest = equal.iter().map(|&candidate| space.cores(candidate)).min();
@@ -90,7 +97,9 @@ pub(super) fn result(known: Known<'_>) -> TuneResult {
         confidence: confidence(estimates, &order, chosen.index(), within),
         noise: (estimates.freedom >= 1.0).then_some(estimates.noise),
         measured: order.iter().filter_map(|&candidate| estimate(aim, estimates, candidate)).collect(),
-        untried: (0..space.len()).filter(|&candidate| estimates.centres[candidate].is_none() && works(candidate)).count(),
+        unknown: without_value().filter(|&candidate| invalid[candidate] > 0).map(Candidate).collect(),
+        untried: without_value().filter(|&candidate| invalid[candidate] == 0).count(),
+        invalid: invalid.iter().map(|&count| count as usize).sum(),
         failed,
         trials,
     }

@@ -19,7 +19,7 @@ const BLOCK: usize = 8;
 /// Trials of the default at the very beginning: without a repetition there is no noise to compare with.
 const PILOT: usize = 4;
 
-/// A setting without a valid trial after so many invalid ones cannot be measured.
+/// A setting without a valid trial after so many invalid ones is not measured again: other settings need the budget.
 const MOST_INVALID: u32 = 3;
 
 /// The share of the budget that the comparison of winner and default may take.
@@ -35,6 +35,8 @@ enum Place {
     Worse,
     /// In the worse half when the budget ran short.
     Cut,
+    /// Every trial of it was invalid: nothing is known of it.
+    Unknown,
     /// It does not work.
     Failed,
 }
@@ -138,7 +140,7 @@ impl Search {
         let score = match outcome {
             Outcome::Value(value) => self.options.aim.score(value),
             Outcome::Invalid => None,
-            Outcome::Failed => return self.remove(candidate),
+            Outcome::Failed => return self.remove(candidate, Place::Failed),
         };
         match score {
             Some(score) => {
@@ -158,7 +160,7 @@ impl Search {
                 if self.invalid[candidate] < MOST_INVALID {
                     self.queue.push_back(Planned { candidate, block });
                 } else if !measured {
-                    self.remove(candidate);
+                    self.remove(candidate, Place::Unknown);
                 }
             }
         }
@@ -180,6 +182,7 @@ impl Search {
             winner,
             gain: self.gain(estimates.noise),
             failed: (0..self.space.len()).filter(|candidate| !works(candidate)).map(Candidate).collect(),
+            invalid: &self.invalid,
             trials: self.spent,
         }))
     }
@@ -192,9 +195,9 @@ impl Search {
         Some(Gain { ratio: aim.value(mean), interval: aim.interval(mean, reach), pairs: differences.len(), shown: mean > wide_reach })
     }
 
-    /// Drops a setting that does not work. A comparison of winner and default ends with it.
-    fn remove(&mut self, candidate: usize) {
-        self.places[candidate] = Place::Failed;
+    /// Drops a setting that does not work or has no valid trial. A comparison of winner and default ends with it.
+    fn remove(&mut self, candidate: usize, place: Place) {
+        self.places[candidate] = place;
         self.queue.retain(|planned| planned.candidate != candidate);
         if self.confirmation.take().is_some() {
             self.queue.clear();
@@ -203,7 +206,7 @@ impl Search {
     }
 
     fn default(&self) -> Option<usize> {
-        Some(self.space.default_setting().index()).filter(|&default| self.places[default] != Place::Failed)
+        Some(self.space.default_setting().index()).filter(|&default| !matches!(self.places[default], Place::Failed | Place::Unknown))
     }
 
     fn plan_start(&mut self, total: usize) {
@@ -355,7 +358,8 @@ impl Search {
 
     fn confirm(&mut self, winner: usize, estimates: &Estimates, total: usize, after: StopReason) {
         let pairs = self.pairs(estimates, winner, total).min(total.saturating_sub(self.spent) / 2);
-        let Some(default) = self.default().filter(|_| pairs > 0) else {
+        // Fewer pairs have no interval of use.
+        let Some(default) = self.default().filter(|_| pairs >= FEWEST_PAIRS) else {
             self.done = Some(after);
             // Without a comparison the winner of the race stays.
             self.confirmation = Some(Confirmation { winner, after, pairs: Vec::new(), first_block: self.blocks });

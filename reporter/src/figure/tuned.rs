@@ -56,7 +56,7 @@ pub fn map_of_settings(run: &TuneRun, found: &Found) -> Option<Figure> {
         id: format!("best-setting-map-{}", slug(&format!("{} {}", x_axis.name, y_axis.name))),
         title: format!("{} by {} and {}", run.goal, x_axis.name, y_axis.name),
         caption: format!(
-            "{} of the best setting with these two values; {} to the right, {} downwards. Darker is better. A tile that is missing was not tried or \
+            "{} of the best setting with these two values; {} to the right, {} downwards. Darker is better. A tile that is missing was not tried, has no valid trial, or \
              does not work.",
             run.goal, x_axis.name, y_axis.name
         ),

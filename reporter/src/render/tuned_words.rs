@@ -34,21 +34,41 @@ pub fn sentences(run: &TuneRun, found: &Found) -> Vec<String> {
             found.disturbed
         ));
     }
+    if found.invalid > 0 {
+        sentences.push(format!("{} of {} trials are invalid and do not count.", found.invalid, found.trials));
+    }
+    let unknown = if found.unknown.is_empty() { String::new() } else { format!(", {} have no valid trial", found.unknown.len()) };
     let untried = if found.untried > 0 { format!(", {} settings were not tried", found.untried) } else { String::new() };
     let failed = if found.failed.is_empty() { String::new() } else { format!(", {} do not work", found.failed.len()) };
-    sentences.push(format!("{} trials of {} settings{untried}{failed}: {}.", found.trials, found.settings.len(), ended(found.stop)));
+    sentences.push(format!(
+        "{} trials of {} settings{unknown}{untried}{failed}: {}.",
+        found.trials,
+        found.settings.len(),
+        ended(found.stop)
+    ));
     sentences
 }
 
 fn choice(run: &TuneRun, found: &Found) -> String {
     let chosen = run.in_words(&found.chosen);
-    let amount = found.of(&found.chosen).map_or_else(String::new, |chosen| format!(" ({} {})", run.goal, run.amount(chosen.value)));
+    let amount = found
+        .of(&found.chosen)
+        .map_or_else(String::new, |chosen| format!(" ({} {}, {})", run.goal, run.amount(chosen.value), chosen.trials_in_words()));
+    if found.unknown.iter().any(|unknown| unknown.setting == found.chosen) {
+        return format!(
+            "No comparison: the default ({chosen}) has no valid trial, so that no setting is shown to be better. The best of the others is {}.",
+            run.in_words(&found.winner)
+        );
+    }
+    let others = found.settings.iter().any(|setting| setting.setting != found.chosen);
     match (&found.gain, found.better_than_default) {
         (Some(gain), true) => format!(
             "Chosen: {chosen}{amount}, {:.3} times the default (95 %: {:.3} to {:.3}; {} pairs of trials after the choice).",
             gain.ratio, gain.interval.0, gain.interval.1, gain.pairs
         ),
-        (None, true) => format!("Chosen: {chosen}{amount}. The search ended before it was compared with the default in pairs."),
+        (None, true) => {
+            format!("Chosen: {chosen}{amount}. It is ahead of the default by the trials of the search; the two were not compared in pairs.")
+        }
         (Some(gain), false) => format!(
             "No difference: the default is kept ({chosen}{amount}). The best other setting, {}, has {:.3} times its value (95 %: {:.3} to {:.3}), which \
              is within noise.",
@@ -57,11 +77,12 @@ fn choice(run: &TuneRun, found: &Found) -> String {
             gain.interval.0,
             gain.interval.1
         ),
-        (None, false) if found.winner == found.chosen => {
-            format!("No difference: no setting is better than the default ({chosen}{amount}).")
-        }
+        (None, false) if found.winner == found.chosen => match others {
+            true => format!("No difference: no setting with a valid trial is better than the default ({chosen}{amount})."),
+            false => format!("No comparison: only the default ({chosen}{amount}) has a valid trial."),
+        },
         (None, false) => format!(
-            "No difference: the default is kept ({chosen}{amount}). {} is ahead, within noise; the search ended before the two were compared in pairs.",
+            "No difference: the default is kept ({chosen}{amount}). {} is ahead, within noise; the two were not compared in pairs.",
             run.in_words(&found.winner)
         ),
     }
@@ -70,7 +91,7 @@ fn choice(run: &TuneRun, found: &Found) -> String {
 fn ended(stop: Option<StopReason>) -> &'static str {
     match stop {
         Some(StopReason::OneLeft) => "all others are worse than the best",
-        Some(StopReason::AllEqual) => "the settings that are left do not differ by more than what matters",
+        Some(StopReason::AllEqual) => "no setting that is left is better than the best by more than what matters",
         Some(StopReason::Budget) => "the budget was used up",
         Some(StopReason::NothingWorks) => "no setting works",
         None => "interrupted",

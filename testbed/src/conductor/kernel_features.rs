@@ -64,8 +64,11 @@ pub enum MissingFeature {
     },
 }
 
-/// Refuses what an endpoint does not have. What an endpoint does not tell is left to the measurement, which fails with the tool's reason.
-pub(super) fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
+/// Refuses what an endpoint does not have.
+///
+/// # Errors
+/// The first that is missing. What an endpoint does not tell is left to the measurement, which fails with the tool's reason.
+pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
     let mut files = Files { testbed, texts: BTreeMap::new() };
     let pairs = testbed.all_pairs();
     for measure in &plan.measures {

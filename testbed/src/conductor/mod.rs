@@ -32,7 +32,7 @@ pub use done::Done;
 pub use endpoint_agents::EndpointAgents;
 pub use environment::describe;
 pub use interface_ports::check_interface_ports;
-pub use kernel_features::MissingFeature;
+pub use kernel_features::{MissingFeature, check as check_kernel_features};
 pub use observer::{Observer, StepInfo};
 pub use run::{ConductError, Conductor, RunEnd, count};
 pub use single::{Measurements, Outcome};

@@ -73,6 +73,16 @@ pub enum InstallError {
         /// Why.
         source: ProcessError,
     },
+    /// No command runs there.
+    #[error(
+        "endpoint {endpoint}: `uname -m` cannot be run there: {why}; check `reach` in the testbed file, and that the machine or container runs"
+    )]
+    NotReached {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What was said.
+        why: String,
+    },
     /// The processor is not known.
     #[error("endpoint {endpoint}: its processor is `{named}`; linerate runs on x86_64 and aarch64")]
     UnknownArchitecture {
@@ -129,7 +139,11 @@ pub fn install(endpoint: &Endpoint, binaries: &Binaries) -> Result<Installed, In
         return Ok(Installed::Here);
     }
     let there = There { endpoint };
-    let named = first_word(&there.run(["uname", "-m"], Input::Nothing, ANSWER_LIMIT)?);
+    let answer = there.run(["uname", "-m"], Input::Nothing, ANSWER_LIMIT)?;
+    if !answer.success() {
+        return Err(InstallError::NotReached { endpoint: endpoint.id.clone(), why: answer.ending() });
+    }
+    let named = first_word(&answer);
     let architecture = Architecture::from_uname(&named)
         .ok_or_else(|| InstallError::UnknownArchitecture { endpoint: endpoint.id.clone(), named: named.escape_debug().to_string() })?;
     let file = binaries.of(architecture).ok_or_else(|| InstallError::NoBinary { endpoint: endpoint.id.clone(), architecture })?;

@@ -25,6 +25,32 @@ pub enum Goal {
     Goodput,
 }
 
+/// Keys of a measure that say what is measured, and not how the ends are set up.
+const QUESTION: [&str; 22] = [
+    "stack",
+    "method",
+    "pairs",
+    "preset",
+    "duration",
+    "rate",
+    "tool",
+    "link",
+    "ip",
+    "goals",
+    "algorithm",
+    "min-load",
+    "max-load",
+    "time-limit",
+    "phases",
+    "tester",
+    "repetitions",
+    "at",
+    "step",
+    "event",
+    "direction",
+    "stream-load",
+];
+
 impl Goal {
     const ALL: [Goal; 5] = [Goal::Mrr, Goal::Ndr, Goal::RttP99, Goal::CpuPerRate, Goal::Goodput];
 
@@ -94,6 +120,18 @@ impl Goal {
                 return Err(TuneError::Refused("goal goodput is for kernel stacks: use --goal mrr, or --stack kernel-tcp".to_owned()));
             }
         })
+    }
+
+    /// Refuses a key that belongs to the question: settings with different values of it are not comparable.
+    pub(super) fn may_vary(self, stack: Stack, key: &str) -> Result<(), TuneError> {
+        // What an application hands over to TCP in one call is its choice; a frame size is what the path is asked for.
+        let sizes_are_free = stack == Stack::KernelTcp && matches!(self, Goal::Goodput | Goal::CpuPerRate);
+        if !QUESTION.contains(&key) && (sizes_are_free || !matches!(key, "sizes" | "message")) {
+            return Ok(());
+        }
+        Err(TuneError::Refused(format!(
+            "`{key}` cannot be a knob: it is part of what is measured, and results with different values of it cannot be compared; give it one value (--size, --rate, --trial or --set)"
+        )))
     }
 
     /// The value of a record; none where it has none.

@@ -41,10 +41,13 @@ pub(super) fn found(
         cores: cores_of(estimate.candidate),
         equals_winner: result.equal.contains(&estimate.candidate),
     });
-    let failed = result.failed.iter().map(|&candidate| SettingFailed {
-        setting: values(candidate),
-        why: failure(candidate).unwrap_or_else(|| "no trial of it was valid".to_owned()),
-    });
+    let without_result = |candidates: &[Candidate]| -> Vec<SettingFailed> {
+        let of = |&candidate: &Candidate| SettingFailed {
+            setting: values(candidate),
+            why: failure(candidate).unwrap_or_else(|| "no trial of it was valid".to_owned()),
+        };
+        candidates.iter().map(of).collect()
+    };
     Some(Found {
         stop,
         chosen: values(result.chosen),
@@ -56,9 +59,11 @@ pub(super) fn found(
         noise: result.noise,
         trials: result.trials,
         disturbed,
+        unknown: without_result(&result.unknown),
+        invalid: result.invalid,
         untried: result.untried,
         settings: settings.collect(),
-        failed: failed.collect(),
+        failed: without_result(&result.failed),
     })
 }
 
@@ -68,14 +73,15 @@ fn fragment(run: &TuneRun, candidates: &Candidates) -> String {
         format!("# Written by `linerate tune`: goal {}, {}, {} trials.\n", run.goal, run.pair, run.found.as_ref().map_or(0, |f| f.trials));
     let Some(found) = &run.found else { return text };
     if let Some(chosen) = found.of(&found.chosen) {
-        text.push_str(&format!("# chosen: {} ({})\n", run.in_words(&found.chosen), run.amount(chosen.value)));
+        let amount = run.amount(chosen.value);
+        text.push_str(&format!("# chosen: {} ({amount}, {})\n", run.in_words(&found.chosen), chosen.trials_in_words()));
     }
     match (&found.gain, found.better_than_default) {
         (Some(gain), true) => text.push_str(&format!(
             "# {:.3} times the default (95 %: {:.3} to {:.3}, {} pairs of trials)\n",
             gain.ratio, gain.interval.0, gain.interval.1, gain.pairs
         )),
-        (None, true) => text.push_str("# better than the default; the search ended before the two were compared\n"),
+        (None, true) => text.push_str("# better than the default by the trials of the search; the two were not compared in pairs\n"),
         (_, false) => text.push_str("# no difference from the default was shown\n"),
     }
     text.push_str(&format!(

@@ -40,6 +40,17 @@ pub struct TuneRequest {
     pub accept_disturbed: bool,
 }
 
+/// Keys of a plan that `linerate tune` has options for.
+const OPTIONS: [(&str, &str); 7] = [
+    ("stack", "--stack"),
+    ("method", "--goal"),
+    ("pairs", "--pair"),
+    ("sizes", "--size"),
+    ("rate", "--rate"),
+    ("duration", "--trial"),
+    ("repetitions", "--trials or --budget"),
+];
+
 /// A search that can be made on a testbed.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -59,6 +70,9 @@ impl TuneRequest {
     pub fn prepare(&self, testbed: &Testbed) -> Result<Prepared, TuneError> {
         let goal = self.goal.unwrap_or(Goal::usual(self.stack));
         let pair = self.pair_of(testbed)?;
+        for knob in &self.knobs {
+            goal.may_vary(self.stack, &knob.key)?;
+        }
         let mut knobs = if self.knobs.is_empty() { usual_knobs(self.stack, goal, &pair, testbed)? } else { self.knobs.clone() };
         knobs.retain(|knob| !self.fixed.iter().any(|fixed| fixed.key == knob.key));
         let base = self.base(&knobs, testbed)?;
@@ -108,10 +122,19 @@ impl TuneRequest {
             Stack::KernelUdp => 1518,
             _ => 64,
         });
+        if self.trial.is_some() && goal == Goal::Ndr {
+            return Err(TuneError::Refused("goal ndr has trials of its own length: remove --trial".to_owned()));
+        }
         let usual = if self.stack.is_kernel() { Seconds::from_whole(1) } else { Seconds::from_millis(250) };
         let keys = goal.keys(self.stack, self.trial.unwrap_or(usual), self.rate.as_deref())?;
         let mut keys: Vec<(String, String)> = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         for fixed in &self.fixed {
+            if let Some((_, option)) = OPTIONS.iter().find(|(key, _)| *key == fixed.key) {
+                return Err(TuneError::Refused(format!("`--set {fixed}` is not possible: use {option}")));
+            }
+            if self.knobs.iter().any(|knob| knob.key == fixed.key) {
+                return Err(TuneError::Refused(format!("`{}` is given with --knob and with --set: use one of them", fixed.key)));
+            }
             let [value] = &fixed.values[..] else {
                 return Err(TuneError::Refused(format!("`{fixed}` has several values: use --knob to try each, or give one")));
             };

@@ -157,7 +157,7 @@ fn outcome_of(prepared: &Prepared, candidate: Candidate, record: &Record, seen: 
 }
 
 /// Whether interruptions of the tester are all that makes a record invalid.
-fn only_interrupted(reasons: &[Reason]) -> bool {
+pub(super) fn only_interrupted(reasons: &[Reason]) -> bool {
     reasons.iter().all(|reason| matches!(reason.kind, ReasonKind::Hiccup | ReasonKind::OfferedShort))
 }
 

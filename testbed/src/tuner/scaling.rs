@@ -13,6 +13,7 @@ use reporter::tuned::{NotMeasured, SCALING_FILE, Scaling, ScalingPoint, TuneBudg
 use super::candidates::{Base, cores};
 use super::evidence::evidence;
 use super::output::as_json;
+use super::run::only_interrupted;
 use super::{Goal, Knob, TuneError, TuneRequest};
 use crate::conductor::{self, Measurements, Observer};
 use crate::plan::Measure;
@@ -172,7 +173,11 @@ impl ScalingRequest {
 
 /// One number of queues; none without a trial that counts.
 fn point(measure: &Measure, records: &[Record], generator_ns: Option<f64>, accept_disturbed: bool) -> Option<ScalingPoint> {
-    let counts = |record: &&Record| record.verdict.state == State::Valid || (accept_disturbed && record.verdict.state == State::Invalid);
+    let counts = |record: &&Record| match record.verdict.state {
+        State::Valid => true,
+        State::Invalid => accept_disturbed && only_interrupted(&record.verdict.reasons),
+        State::Failed => false,
+    };
     let used: Vec<&Record> = records.iter().filter(counts).filter(|record| Goal::Mrr.value(record).is_some()).collect();
     let rates: Vec<f64> = used.iter().filter_map(|record| Goal::Mrr.value(record)).collect();
     let rate = median(&rates)?;

@@ -19,7 +19,10 @@ const MOST_QUEUES: u16 = 8;
 pub(super) fn usual_knobs(stack: Stack, goal: Goal, pair: &Pair, testbed: &Testbed) -> Result<Vec<Knob>, TuneError> {
     if stack.is_kernel() {
         return Ok(match goal {
-            Goal::RttP99 => vec![Knob::new("sizes", [64, 512, 1460])],
+            // The size of the message is what is asked.
+            Goal::RttP99 => vec![Knob::new("gro", ["default", "false"]), Knob::new("gso", ["default", "false"])],
+            // A datagram of another size makes other frames.
+            _ if stack == Stack::KernelUdp => vec![Knob::new("streams", [1, 2, 4, 8])],
             _ => vec![Knob::new("streams", [1, 2, 4, 8]), Knob::new("sizes", [1460, 4096, 16000])],
         });
     }

@@ -98,7 +98,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Continue an interrupted search with the options that it was started with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "pair", "goal", "size", "rate", "knob", "set", "trials", "trial", "accept_disturbed"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "pair", "goal", "size", "rate", "knob", "set", "trials", "trial", "accept_disturbed", "stack", "budget", "seed", "within"])]
     pub(super) resume: Option<PathBuf>,
     /// Measure although a check found a problem; with a port, measure on this port although it carries the default route or the ssh session of its
     /// machine

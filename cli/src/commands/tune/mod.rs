@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use reporter::archive::{Archive, RunDirectory};
 use reporter::environment::Environment;
-use reporter::record::Record;
-use testbed::conductor::{Claims, EndpointAgents};
+use reporter::record::{Record, State};
+use testbed::conductor::{Claims, EndpointAgents, check_kernel_features};
 use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
@@ -28,6 +28,7 @@ use request::Request;
 use result::{Outcome, Summary};
 
 pub use args::TuneArgs;
+pub(super) use request::REQUEST_FILE;
 
 /// What is measured.
 enum Work {
@@ -76,7 +77,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let mut agents = EndpointAgents::default();
     let _claims = match &given {
         Some(testbed) => {
-            let Some(started) = endpoints::agents(testbed, &interrupted)? else { return Err(interrupted_early()) };
+            let Some(started) = endpoints::agents(testbed, &interrupted)? else { return Ok(interrupted_early()) };
             agents = started;
             Claims::of(&plan, testbed, &mut agents, &interrupted)?
         }
@@ -104,9 +105,9 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
             // A local agent would share the CPU of an endpoint with the poll loop of the measurement.
             agents.end_local(&testbed);
             directory.write_environment(&environment)?;
-            measure(&work, &testbed, &mut directory, &interrupted, &known, args.json)
+            measure(&work, &testbed, &mut directory, &interrupted, &known, args.json).map(Some)
         }
-        Ok(None) => Err(interrupted_early()),
+        Ok(None) => Ok(None),
         Err(error) => Err(nothing_measured(&error, &directory, "tune")),
     };
     let measured = started.elapsed();
@@ -118,17 +119,24 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let archive = Archive::read(&path)?;
     let rendered = if archive.records.is_empty() { None } else { Some(reporter::render::render_run(&archive, &path)) };
     foreign::give_back(&path);
-    let outcome = outcome?;
+    let Some(outcome) = outcome? else {
+        removed?;
+        return Ok(interrupted_early());
+    };
     let stopped = interrupted.load(Ordering::Relaxed);
     let complete = outcome.is_complete(stopped);
     let summary = Summary {
         report: rendered.as_ref().is_some_and(Result::is_ok).then(|| path.join("report.html")),
         plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
+        resume: (stopped && !complete && matches!(outcome, Outcome::Search(_)))
+            .then(|| format!("linerate tune --resume {}", path.display())),
+        interrupted: stopped && !complete,
         next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref())).unwrap_or_default(),
         directory: path,
         complete,
         measured_s: measured.as_secs_f64(),
         records: archive.records.len(),
+        all_failed: archive.records.iter().all(|record| record.verdict.state == State::Failed),
         last_reasons: archive.records.last().map(|record| record.verdict.reasons_in_words()).unwrap_or_default(),
         outcome: &outcome,
     };
@@ -142,8 +150,10 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     })
 }
 
-fn interrupted_early() -> CommandError {
-    CommandError::new("interrupted; nothing was measured")
+/// The user ended the command before its first trial.
+fn interrupted_early() -> ExitCode {
+    eprintln!("linerate: interrupted before the first trial; nothing was measured");
+    ExitCode::from(130)
 }
 
 /// What each endpoint is. A testbed of the user's is checked as for a run; the lab was made for this search. `None`: the user ended it.
@@ -155,6 +165,7 @@ fn environment(
     agents: &mut EndpointAgents,
     interrupted: &AtomicBool,
 ) -> Result<Option<Environment>, CommandError> {
+    check_kernel_features(plan, testbed)?;
     if !is_the_lab {
         return describe_ready(plan, testbed, &args.force, agents, interrupted);
     }

@@ -23,10 +23,13 @@ pub(super) struct Request {
     seed: u64,
     within: f64,
     accept_disturbed: bool,
+    /// Whether the rate by queues is measured, and nothing is searched.
+    #[serde(default)]
+    scaling: bool,
 }
 
 /// The file of [`Request`] in the run directory.
-const REQUEST_FILE: &str = "tune-request.json";
+pub(in crate::commands) const REQUEST_FILE: &str = "tune-request.json";
 
 impl Request {
     /// What was asked for: now, or when the search that is resumed was started.
@@ -34,8 +37,13 @@ impl Request {
         if let Some(directory) = &args.resume {
             let bytes = read_kept(directory, REQUEST_FILE)
                 .map_err(|error| CommandError::new(format!("{}: no search was started there", CommandError::from(error))))?;
-            return serde_json::from_slice(&bytes)
-                .map_err(|error| CommandError::new(format!("{}: {error}", directory.join(REQUEST_FILE).display())));
+            let kept: Request = serde_json::from_slice(&bytes)
+                .map_err(|error| CommandError::new(format!("{}: {error}", directory.join(REQUEST_FILE).display())))?;
+            if kept.scaling {
+                let why = "it has the rate by queues (--scaling), which is not continued: measure it again in another directory";
+                return Err(CommandError::new(format!("{}: {why}", directory.display())));
+            }
+            return Ok(kept);
         }
         if args.trials == Some(0) || args.budget.is_zero() {
             return Err(CommandError::new("a budget of 0 measures nothing: write --trials 60 or --budget 2m"));
@@ -54,6 +62,7 @@ impl Request {
             seed: args.seed,
             within: args.within.share(),
             accept_disturbed: args.accept_disturbed,
+            scaling: args.scaling,
         })
     }
 

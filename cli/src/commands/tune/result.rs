@@ -21,8 +21,16 @@ pub(super) struct Summary<'a> {
     /// What compares the chosen setting with the default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) next: Vec<String>,
+    /// What continues a search that the user ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resume: Option<String>,
+    #[serde(skip)]
+    pub(super) interrupted: bool,
     #[serde(skip)]
     pub(super) last_reasons: String,
+    /// Whether every record failed: then nothing was disturbed.
+    #[serde(skip)]
+    pub(super) all_failed: bool,
     #[serde(flatten)]
     pub(super) outcome: &'a Outcome,
 }
@@ -66,11 +74,21 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
         }
         Outcome::Scaling(scaling) if !scaling.points.is_empty() => reporter::render::scaling_text(scaling, terminal_width()),
         _ if summary.records == 0 => "nothing was measured\n".to_owned(),
+        _ if summary.all_failed => format!(
+            "no setting works: each of {} trials failed; the reason of the last: {}\nchange the values of --knob and --set, or the testbed\n",
+            summary.records, summary.last_reasons
+        ),
         _ => format!(
             "none of {} trials was valid; the reason of the last: {}\n`linerate doctor` names what disturbs this machine; --accept-disturbed counts trials that are invalid only because the tester was interrupted\n",
             summary.records, summary.last_reasons
         ),
     };
+    if summary.interrupted {
+        text.push_str("interrupted before the end\n");
+    }
+    if let Some(resume) = &summary.resume {
+        text.push_str(&format!("continue with `{resume}`\n"));
+    }
     if let Some(report) = &summary.report {
         text.push_str(&format!("report: {}\n", report.display()));
     }
