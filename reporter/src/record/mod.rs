@@ -115,12 +115,13 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 33] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
     "client_cpu",
+    "cpu_at_proxies",
     "fast_free",
     "flows",
     "gro",
@@ -140,6 +141,10 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
     "server_cpu",
     "streams",
     "target_bps",
+    "tls_at",
+    "tls_cipher",
+    "tls_version",
+    "transfers_s",
     "tune",
     "tx_descriptors",
     "window",
