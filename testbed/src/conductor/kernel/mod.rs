@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod changed_ends;
+mod file_transfer;
 mod frame_view;
 mod path;
 mod ping_pong;
@@ -52,6 +53,7 @@ impl KernelTools {
             MeasureKind::KernelPingPong { protocol, tool, duration, tuning } => {
                 ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, versions, context)?
             }
+            MeasureKind::FileTransfer(transfer) => file_transfer::measure(step, transfer, ends, context)?,
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
                 failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }
