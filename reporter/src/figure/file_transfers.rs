@@ -26,7 +26,7 @@ fn figure(transfers: &FileTransfers) -> Figure {
         caption: "Time from the start of the connection to the last byte: median of all transfers, and the range from the shortest to the longest. \
                   Every file was verified by its hash."
             .to_owned(),
-        x: Axis::sizes("file size", sizes),
+        x: Axis::file_sizes("file size", sizes),
         y: Axis::values("transfer time", Unit::Nanoseconds, Scale::Log),
         series: transfers.lines.iter().enumerate().map(|(place, line)| series(place, line)).collect(),
         limits: Vec::new(),

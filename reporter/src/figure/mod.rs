@@ -111,6 +111,15 @@ impl Axis {
         Axis { label: label.to_owned(), kind: AxisKind::Values { unit, scale, fixed_ticks: Vec::new(), domain: None }, shared: Vec::new() }
     }
 
+    /// An axis of file sizes with a tick at each of them.
+    pub fn file_sizes(label: &str, sizes: Vec<f64>) -> Self {
+        let mut axis = Axis::sizes(label, sizes);
+        if let AxisKind::Values { unit, .. } = &mut axis.kind {
+            *unit = Unit::FileBytes;
+        }
+        axis
+    }
+
     /// An axis of sizes in bytes with a tick at each of them, logarithmic because sizes double.
     pub fn sizes(label: &str, mut sizes: Vec<f64>) -> Self {
         sizes.sort_by(f64::total_cmp);
