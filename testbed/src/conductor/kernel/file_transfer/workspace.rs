@@ -1,5 +1,6 @@
 //! A temporary directory at an endpoint, with what its program needs: the file, a certificate, nginx's configuration.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -22,14 +23,14 @@ use crate::topology::KernelEndpoint;
 const MAKE: &str = r#"
 set -eu
 umask 022
-config=$1 bytes=$2 names=$3 trusted=$4
+config=$1 bytes=$2 names=$3 trusted=$4 token=$5
 base=${TMPDIR:-/tmp}
 find "$base" -maxdepth 1 -name 'linerate-file-*' -user "$(id -u)" -mmin +1440 -exec rm -rf {} + || :
-directory=$(mktemp -d "$base/linerate-file-XXXXXXXXXX")
+directory=$base/linerate-file-$token
+mkdir "$directory"
 trap '[ -z "$directory" ] || rm -rf "$directory"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$directory"
-chmod 755 .
 mkdir www tmp
 [ -z "$config" ] || printf %s "$config" >nginx.conf
 [ -z "$trusted" ] || printf %s "$trusted" >trusted.pem
@@ -46,6 +47,9 @@ fi
 directory=
 "#;
 
+/// Removes the directory.
+const REMOVE: &str = r#"rm -rf "${TMPDIR:-/tmp}/linerate-file-$1""#;
+
 /// Prints the hash of a file and removes the file.
 const VERIFY: &str = r#"sha256sum "$1" && rm -f "$1""#;
 
@@ -58,6 +62,8 @@ const BYTES_PER_SECOND: u32 = 20_000_000;
 /// A directory of a measurement at an endpoint.
 pub(super) struct Workspace<'a> {
     pub(super) endpoint: KernelEndpoint<'a>,
+    /// Names it, so that it can be removed also where the script that makes it was ended.
+    token: String,
     /// Its path there.
     pub(super) directory: String,
     /// The hash of its file; none where it has none.
@@ -89,13 +95,15 @@ impl<'a> Workspace<'a> {
     ) -> Result<Self, TransferError> {
         let names = contents.certificate_for.map(|address| format!("IP:{address},DNS:{CERTIFICATE_NAME}")).unwrap_or_default();
         let bytes = contents.file.map_or(0, FileBytes::bytes);
-        let arguments = [contents.configuration, bytes.to_string(), names, contents.trusted.unwrap_or_default()];
-        let text = script(endpoint, "prepare the transfer", MAKE, arguments, limit_for(bytes), agents, interrupted)?;
+        let token = new_token();
+        let arguments = [contents.configuration, bytes.to_string(), names, contents.trusted.unwrap_or_default(), token.clone()];
+        let made = script(endpoint, "prepare the transfer", MAKE, arguments, limit_for(bytes), agents, interrupted);
+        let text = made.inspect_err(|_| remove(endpoint, &token, agents))?;
         let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
         let certificate = text.find("-----BEGIN CERTIFICATE-----").map(|at| text[at..].to_owned());
         match line("directory") {
             Some(directory) => {
-                Ok(Workspace { endpoint, directory: directory.to_owned(), sha256: line("sha256").and_then(first_word), certificate })
+                Ok(Workspace { endpoint, token, directory: directory.to_owned(), sha256: line("sha256").and_then(first_word), certificate })
             }
             None => Err(TransferError::script(endpoint, "prepare the transfer", &text)),
         }
@@ -119,14 +127,23 @@ impl<'a> Workspace<'a> {
         first_word(&text).ok_or_else(|| TransferError::script(self.endpoint, task, &text))
     }
 
-    /// Removes it, also when the user ended the run. What cannot be removed is removed by a later run.
+    /// Removes it, also when the user ended the run.
     pub(super) fn remove(self, agents: &mut EndpointAgents) {
-        let command = ToolCommand { argv: ["rm", "-rf", &self.directory].map(str::to_owned).to_vec(), timeout: LIMIT, counted: None };
-        let wait = WaitLimit { limit: LIMIT * 2, interrupted: &AtomicBool::new(false) };
-        if let Err(error) = run_tool_at(self.endpoint, command, "remove the files of the transfer", wait, agents) {
-            tracing::warn!("endpoint {}: {} was not removed: {error}", self.endpoint.id, self.directory);
-        }
+        remove(self.endpoint, &self.token, agents);
     }
+}
+
+/// What cannot be removed now is removed by a later run.
+fn remove(endpoint: KernelEndpoint<'_>, token: &str, agents: &mut EndpointAgents) {
+    let task = "remove the files of the transfer";
+    if let Err(error) = script(endpoint, task, REMOVE, [token.to_owned()], LIMIT, agents, &AtomicBool::new(false)) {
+        tracing::warn!("{error}");
+    }
+}
+
+/// 64 random bits: each `RandomState` has keys of its own.
+fn new_token() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// How long as many bytes may take.
@@ -164,14 +181,14 @@ mod tests {
 
     use super::*;
 
-    fn make(arguments: [&str; 4], temporary: &Path) -> std::process::Output {
+    fn make(arguments: [&str; 5], temporary: &Path) -> std::process::Output {
         Command::new("sh").args(["-c", MAKE, "sh"]).args(arguments).env("TMPDIR", temporary).output().unwrap()
     }
 
     #[test]
     fn the_directory_has_the_file_and_a_certificate_for_the_address() {
         let temporary = tempfile::tempdir().unwrap();
-        let output = make(["events {}", "1000", "IP:198.18.0.1,DNS:linerate.test", "trusted"], temporary.path());
+        let output = make(["events {}", "1000", "IP:198.18.0.1,DNS:linerate.test", "trusted", "0a"], temporary.path());
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let directory = Path::new(text.lines().next().unwrap().strip_prefix("directory ").unwrap());
@@ -187,7 +204,7 @@ mod tests {
     #[test]
     fn a_failure_leaves_nothing_and_says_why_in_a_line() {
         let temporary = tempfile::tempdir().unwrap();
-        let output = make(["", "0", "IP:not-an-address", ""], temporary.path());
+        let output = make(["", "0", "IP:not-an-address", "", "0a"], temporary.path());
         assert!(!output.status.success());
         assert!(!output.stderr.is_empty());
         assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
