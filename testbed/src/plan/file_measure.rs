@@ -9,7 +9,7 @@ use reporter::record::Stack;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file_transfer::TlsVersion;
+use super::file_transfer::{FILE_KEYS, TlsVersion};
 use super::kernel_tuning::ByteCount;
 use super::tuning::{Devargs, OneOrMany};
 
@@ -66,6 +66,7 @@ pub(super) struct FileMeasure {
     pub(super) tls_at: Option<OneOrMany<String>>,
     pub(super) tls_versions: Option<OneOrMany<TlsVersion>>,
     pub(super) ciphers: Option<OneOrMany<String>>,
+    pub(super) stream_load: Option<OneOrMany<String>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -83,14 +84,19 @@ pub(super) enum FileSizes {
 }
 
 /// The keys that tune a kernel stream.
-pub(super) const KERNEL_KEYS: [&str; 10] =
+pub(super) const KERNEL_STREAM_KEYS: [&str; 10] =
     ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gso", "gro", "client-cpu", "server-cpu"];
 
-/// Those of them that tune a ping-pong.
-pub(super) const KERNEL_PING_PONG_KEYS: [&str; 5] = ["mtu", "gso", "gro", "client-cpu", "server-cpu"];
+/// The keys that tune a ping-pong.
+pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "client-cpu", "server-cpu", "stream-load"];
+
+/// Whether a key tunes a kernel measure.
+pub(super) fn is_kernel_key(key: &str) -> bool {
+    KERNEL_STREAM_KEYS.contains(&key) || KERNEL_PING_PONG_KEYS.contains(&key) || FILE_KEYS.contains(&key)
+}
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 45] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 46] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -137,5 +143,6 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 45] {
         ("tls-at", measure.tls_at.is_some()),
         ("tls-versions", measure.tls_versions.is_some()),
         ("ciphers", measure.ciphers.is_some()),
+        ("stream-load", measure.stream_load.is_some()),
     ]
 }
