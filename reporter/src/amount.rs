@@ -25,6 +25,8 @@ pub enum Unit {
     Nanoseconds,
     /// Bytes.
     Bytes,
+    /// Bytes of files, which are large: with decimal prefixes.
+    FileBytes,
     /// Cores.
     Cores,
     /// Processor cycles.
@@ -46,7 +48,7 @@ impl Unit {
             Unit::PacketsPerSecond => "pps",
             Unit::BitsPerSecond => "b/s",
             Unit::Nanoseconds => "s",
-            Unit::Bytes => "B",
+            Unit::Bytes | Unit::FileBytes => "B",
             Unit::Cores => "cores",
             Unit::Cycles => "cycles",
             Unit::Frames => "frames",
@@ -66,7 +68,9 @@ impl fmt::Display for Amount {
                 write!(f, "{}{}{symbol}", three_digits(value), if self.unit == Unit::Percent { " " } else { "" })
             }
             // Bytes, cycles and frames are counted: they have no fractions unless they are means.
-            Unit::Bytes | Unit::Cycles | Unit::Frames | Unit::Runs if value.fract() == 0.0 => write!(f, "{value:.0} {prefix}{symbol}"),
+            Unit::Bytes | Unit::FileBytes | Unit::Cycles | Unit::Frames | Unit::Runs if value.fract() == 0.0 => {
+                write!(f, "{value:.0} {prefix}{symbol}")
+            }
             _ => write!(f, "{} {prefix}{symbol}", three_digits(value)),
         }
     }
@@ -93,6 +97,12 @@ pub(crate) fn scaled(value: f64, unit: Unit) -> (f64, &'static str, &'static str
             };
             (scaled, prefix, unit.symbol())
         }
+        Unit::FileBytes => match magnitude {
+            v if v >= 1e9 => (value / 1e9, "G", "B"),
+            v if v >= 1e6 => (value / 1e6, "M", "B"),
+            v if v >= 1e3 => (value / 1e3, "k", "B"),
+            _ => (value, "", "B"),
+        },
         _ => (value, "", unit.symbol()),
     }
 }
@@ -139,6 +149,8 @@ mod tests {
             (Unit::PacketsPerSecond, 37_202_380.0, "37.2 Mpps"),
             (Unit::Nanoseconds, 12_440.0, "12.4 µs"),
             (Unit::Nanoseconds, 950.0, "950 ns"),
+            (Unit::FileBytes, 1e8, "100 MB"),
+            (Unit::FileBytes, 1.5e6, "1.50 MB"),
             (Unit::Ratio, 5.0, "5.00×"),
             (Unit::Percent, -5.21, "-5.21 %"),
         ] {

@@ -175,7 +175,7 @@ fn errors_name_the_line_and_what_would_be_right() {
         (format!("{expect}at_least = \"1pps\"\ntolerance = \"much\"\n"), 7, "such as 5%"),
         (format!("{expect}at_most = \"1pps\"\n"), 1, "`at_least`"),
         (format!("{expect}at_lest = \"1pps\"\n"), 6, "at_least"),
-        (expect.replace("frame = 64", "message = 1\nframe = 2") + "at_least = \"1pps\"\n", 1, "`frame` or `message`"),
+        (expect.replace("frame = 64", "message = 1\nframe = 2") + "at_least = \"1pps\"\n", 1, "`frame`, `message` and `file`"),
         (expect.replace("a-cpu:b-cpu", "a-cpu") + "at_least = \"1pps\"\n", 2, "FROM:TO"),
     ] {
         let error = error(&text);

@@ -16,9 +16,9 @@ import unittest
 from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup"
-BASICS = "bash sh sed sort head tail cut dirname awk env cat mkdir chmod".split()
+BASICS = "bash sh sed sort head tail cut dirname awk env cat mkdir chmod ln".split()
 # Everything that `setup run` looks for on PATH, except ethtool, which is in /usr/sbin.
-TOOLS = "cc pkg-config clang dpdk-testpmd ip ping sysctl iperf3 qperf sockperf".split()
+TOOLS = "cc pkg-config clang dpdk-testpmd ip ping sysctl iperf3 qperf sockperf nginx curl openssl".split()
 
 APT_GET = """
 import json, sys
@@ -111,8 +111,12 @@ class Machine:
         unittest.addModuleCleanup(self.folder.cleanup)
         self.bin = Path(self.folder.name) / "bin"
         self.home = Path(self.folder.name) / "home"
+        self.units = Path(self.folder.name) / "units"
+        # Instead of /usr/sbin, for what the machine of the test may have there.
+        self.sbin = None
         self.bin.mkdir()
         self.home.mkdir()
+        self.units.mkdir()
         for name in BASICS:
             (self.bin / name).symlink_to(shutil.which(name))
         for name in TOOLS:
@@ -139,7 +143,9 @@ class Machine:
         file.chmod(0o755)
 
     def setup(self, purpose="run"):
-        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib")}
+        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib"), "LINERATE_SYSTEMD_UNITS": str(self.units)}
+        if self.sbin:
+            environment["LINERATE_SBIN"] = str(self.sbin)
         return subprocess.run([shutil.which("bash"), SETUP, purpose], env=environment, capture_output=True, text=True)
 
     @property
@@ -170,6 +176,26 @@ class Setup(unittest.TestCase):
         self.assertIsNone(shutil.which("ethtool", path=str(machine.bin)))
         self.assertEqual(self.succeeds(machine), "setup: installing packages: iperf3\n")
         self.assertIn("iperf3", machine.state["installed"])
+
+    def test_nginx_is_installed_without_its_service_and_a_service_that_is_there_stays(self):
+        offers = {**rust("1.96.0"), "nginx": {"version": "1", "programs": {"nginx": "exit 0"}}, "iperf3": {"version": "3", "programs": {"iperf3": "exit 0"}}}
+
+        def without(*programs):
+            machine = Machine(offers, ["rustc", "cargo"], without=programs)
+            machine.program("ethtool", "exit 0")
+            machine.sbin = machine.home
+            return machine
+
+        machine = without("nginx")
+        self.assertIn("without its service", self.succeeds(machine))
+        self.assertEqual(os.readlink(machine.units / "nginx.service"), "/dev/null")
+        machine = without("nginx")
+        (machine.units / "nginx.service").write_text("[Service]\n")
+        self.assertNotIn("without its service", self.succeeds(machine))
+        self.assertEqual((machine.units / "nginx.service").read_text(), "[Service]\n")
+        machine = without("iperf3")
+        self.succeeds(machine)
+        self.assertEqual(list(machine.units.iterdir()), [])
 
     def test_a_package_that_would_remove_another_is_left_to_the_user(self):
         offers = {**rust("1.96.0"), "sockperf": {"version": "3", "conflicts": ["mine"]}, "mine": {"version": "1", "programs": {"mine": "exit 0"}}}

@@ -50,7 +50,7 @@ impl SizeKey {
     pub fn payload_bytes(self) -> u32 {
         match self.kind {
             SizeKind::Frame => self.bytes.saturating_sub(UDP4_OVERHEAD),
-            SizeKind::Message => self.bytes,
+            SizeKind::Message | SizeKind::File => self.bytes,
         }
     }
 }

@@ -47,7 +47,10 @@ type Family = (Stack, Metric, String, Option<View>);
 ///
 /// Within a pair one setup is chosen for all sizes: the one with most sizes that have a valid result; of those the one that the run has most of;
 /// of those the plainest (fewest queues). The fastest is never chosen for being fast: the best of many looks better than it is.
+///
+/// Transfer times are not chosen from: the section on files shows every setup.
 pub(super) fn choose(cells: &mut [Cell<'_>]) -> Vec<ConfigurationChoice> {
+    let mut cells: Vec<&mut Cell<'_>> = cells.iter_mut().filter(|cell| cell.key.metric != Metric::TransferTime).collect();
     let setup = |cell: &Cell<'_>| Setup {
         configuration: cell.key.configuration.clone(),
         load: cell.key.load.clone().filter(|_| cell.key.metric == Metric::Throughput),

@@ -65,6 +65,12 @@ pub enum Setting {
     ClientCpu,
     /// The CPU of the kernel tool's server, where the plan chose it.
     ServerCpu,
+    /// Where TLS ends, or that there is none.
+    TlsAt,
+    /// The version of TLS.
+    TlsVersion,
+    /// The cipher suite.
+    TlsCipher,
     /// The named set of values that a procedure was done with.
     Preset,
 }
@@ -80,7 +86,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 23] = [
+const KEYS: [(Setting, &str); 26] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -103,6 +109,9 @@ const KEYS: [(Setting, &str); 23] = [
     (Setting::Gro, "gro"),
     (Setting::ClientCpu, "client_cpu"),
     (Setting::ServerCpu, "server_cpu"),
+    (Setting::TlsAt, "tls_at"),
+    (Setting::TlsVersion, "tls_version"),
+    (Setting::TlsCipher, "tls_cipher"),
     (Setting::Preset, "preset"),
 ];
 
@@ -117,6 +126,8 @@ impl Setting {
         match self {
             Setting::TargetRate => "target-rate".to_owned(),
             Setting::Congestion => "congestion-control".to_owned(),
+            Setting::TlsVersion => "tls-versions".to_owned(),
+            Setting::TlsCipher => "ciphers".to_owned(),
             _ => KEYS.iter().find(|(setting, _)| *setting == self).map_or_else(String::new, |(_, key)| key.replace('_', "-")),
         }
     }
@@ -191,6 +202,10 @@ impl Configuration {
             (Setting::Gro, value) => Some(format!("GRO {value}")),
             (Setting::ClientCpu, value) => Some(format!("client on CPU {value}")),
             (Setting::ServerCpu, value) => Some(format!("server on CPU {value}")),
+            (Setting::TlsAt, SettingValue::Text(text)) if text == "none" => Some("no TLS".to_owned()),
+            (Setting::TlsAt, value) => Some(format!("TLS at {value}")),
+            (Setting::TlsVersion, value) => Some(format!("TLS {value}")),
+            (Setting::TlsCipher, value) => Some(value.to_string()),
             (Setting::SenderQueues | Setting::ReceiverQueues | Setting::Preset, _) => None,
         }
     }

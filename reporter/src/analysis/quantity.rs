@@ -39,6 +39,10 @@ pub enum Quantity {
     BusyPerFrame,
     /// The same in cycles, where its clock counts cycles.
     CyclesPerFrame,
+    /// Time to move a file.
+    TransferTime,
+    /// Of that, the TLS handshake.
+    HandshakeTime,
 }
 
 impl Quantity {
@@ -82,6 +86,8 @@ impl Quantity {
             }),
             Quantity::BusyPerFrame => record.cpu.as_ref().and_then(|cpu| cpu.receiver.as_ref()?.busy_ns_per_frame()),
             Quantity::CyclesPerFrame => record.cpu.as_ref().and_then(|cpu| cpu.receiver.as_ref().and_then(|end| end.cycles_per_frame)),
+            Quantity::TransferTime => values.transfer_s.map(|seconds| seconds * 1e9),
+            Quantity::HandshakeTime => values.handshake_s.map(|seconds| seconds * 1e9),
         };
         value.filter(|v| v.is_finite() && *v >= 0.0)
     }
@@ -91,6 +97,7 @@ impl Quantity {
         match (metric, stack.is_kernel()) {
             (Metric::Throughput, false) => &[Quantity::ForwardingRate, Quantity::Goodput],
             (Metric::Throughput, true) => &[Quantity::Goodput],
+            (Metric::TransferTime, _) => &[Quantity::TransferTime],
             (Metric::Latency, _) => &[Quantity::RttP50, Quantity::RttMean, Quantity::RttP99],
             _ => &[],
         }
@@ -125,6 +132,8 @@ impl Quantity {
             Quantity::Cores => "cores in use",
             Quantity::BusyPerFrame => "time a frame",
             Quantity::CyclesPerFrame => "cycles a frame",
+            Quantity::TransferTime => "transfer time",
+            Quantity::HandshakeTime => "handshake time",
         }
     }
 

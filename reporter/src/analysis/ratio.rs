@@ -91,7 +91,7 @@ pub fn throughput_ratios(cells: &Cells<'_>) -> Vec<Ratio> {
 
 fn ratio_of(dpdk_cell: &Cell<'_>, kernel_cell: &Cell<'_>) -> Option<Ratio> {
     let (basis, quantity) = match kernel_cell.key.size.kind {
-        SizeKind::Message => (Basis::PayloadAtSameNumber, Quantity::Goodput),
+        SizeKind::Message | SizeKind::File => (Basis::PayloadAtSameNumber, Quantity::Goodput),
         SizeKind::Frame => (Basis::SameFrame, Quantity::Layer2),
     };
     let (dpdk, kernel) = (dpdk_cell.sample(quantity)?, kernel_cell.sample(quantity)?);

@@ -65,6 +65,7 @@ fn figure(fleet: &Fleet, styles: &Styles, quantity: Quantity, stack: Stack, insi
     let place = if inside { "inside a system" } else { "between systems" };
     let counted = match groups.first().map(|group| group.key.size.kind) {
         Some(SizeKind::Frame) => "frame size, FCS included",
+        Some(SizeKind::File) => "file size",
         _ => "message size",
     };
     Figure {

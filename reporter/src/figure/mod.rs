@@ -3,6 +3,7 @@
 mod change;
 mod cost;
 mod cpu_use;
+mod file_transfers;
 mod fleet;
 mod history;
 mod ladder;
@@ -23,6 +24,7 @@ pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
 pub use cpu_use::cpu_use_by_load;
 pub(crate) use cpu_use::{cost_of, ns_per_byte};
+pub use file_transfers::transfer_time_by_size;
 pub use fleet::fleet_by_size;
 pub use history::{kinds_by_run, result_by_run};
 pub use ladder::ladder_of_stacks;
@@ -109,6 +111,15 @@ impl Axis {
     /// An axis of numbers that ends where its values and its scale say.
     pub fn values(label: &str, unit: Unit, scale: Scale) -> Self {
         Axis { label: label.to_owned(), kind: AxisKind::Values { unit, scale, fixed_ticks: Vec::new(), domain: None }, shared: Vec::new() }
+    }
+
+    /// An axis of file sizes with a tick at each of them.
+    pub fn file_sizes(label: &str, sizes: Vec<f64>) -> Self {
+        let mut axis = Axis::sizes(label, sizes);
+        if let AxisKind::Values { unit, .. } = &mut axis.kind {
+            *unit = Unit::FileBytes;
+        }
+        axis
     }
 
     /// An axis of sizes in bytes with a tick at each of them, logarithmic because sizes double.

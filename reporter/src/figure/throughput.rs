@@ -117,7 +117,7 @@ fn point_of(cell: &Cell<'_>, view: View, pair: &Pair, stack_name: &str) -> Optio
     let payload = cell.key.size.payload_bytes();
     let (quantity, x, meaning) = match (view, cell.key.size.kind) {
         (View::Application, SizeKind::Frame) => (Quantity::Goodput, payload, format!("{payload} B payload in a {bytes} B frame")),
-        (View::Application, SizeKind::Message) => (Quantity::Goodput, bytes, format!("{bytes} B message")),
+        (View::Application, SizeKind::Message | SizeKind::File) => (Quantity::Goodput, bytes, format!("{bytes} B message")),
         (View::Frame, _) => (Quantity::Layer1, bytes, format!("{bytes} B frame")),
     };
     let sample = cell.sample(quantity)?;

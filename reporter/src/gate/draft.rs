@@ -7,7 +7,7 @@ use super::sample::{Measured, Results};
 use crate::analysis::statistics::{IntervalMethod, LogDifference, geometric_mean};
 use crate::archive::Archive;
 use crate::compare::quantities;
-use crate::record::{SizeKind, json_name};
+use crate::record::json_name;
 
 /// The text of `expect.toml`: each valid result of a run as an absolute value. Where the run's own noise is too large for the usual tolerance,
 /// the tolerance is wider, so that the run passes its own gate.
@@ -57,7 +57,7 @@ fn write_expectation(text: &mut String, result: &Measured, tolerance: Option<f64
     };
     line("\n[[expect]]\npair", quoted(&format!("{}:{}", key.pair.from, key.pair.to)));
     line("stack", quoted(key.stack.name()));
-    line(if key.size.kind == SizeKind::Frame { "frame" } else { "message" }, key.size.bytes.to_string());
+    line(key.size.kind.name(), key.size.bytes.to_string());
     line("quantity", quoted(&json_name(&quantity).unwrap_or_default()));
     line("method", quoted(&key.method));
     key.load.iter().for_each(|load| line("load", quoted(load)));

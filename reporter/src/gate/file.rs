@@ -99,6 +99,7 @@ struct WrittenExpectation {
     stack: Stack,
     frame: Option<u32>,
     message: Option<u32>,
+    file: Option<u32>,
     quantity: Quantity,
     metric: Option<Metric>,
     method: Option<String>,
@@ -154,10 +155,11 @@ impl ExpectFile {
         for spanned in &written.expect {
             let (at, of) = (spanned.span().start, spanned.get_ref());
             let pair = of.pair.get_ref().parse().map_err(|error: NotAPair| wrong(of.pair.span().start, error.to_string()))?;
-            let size = match (of.frame, of.message) {
-                (Some(bytes), None) => Size { kind: SizeKind::Frame, bytes }.into(),
-                (None, Some(bytes)) => Size::message(bytes).into(),
-                _ => return Err(wrong(at, "an expectation has either `frame` or `message`, the size in bytes".to_owned())),
+            let size = match (of.frame, of.message, of.file) {
+                (Some(bytes), None, None) => Size { kind: SizeKind::Frame, bytes }.into(),
+                (None, Some(bytes), None) => Size::message(bytes).into(),
+                (None, None, Some(bytes)) => Size::file(bytes).into(),
+                _ => return Err(wrong(at, "an expectation has one of `frame`, `message` and `file`, the size in bytes".to_owned())),
             };
             let absolute = |written: &Spanned<String>| {
                 let read = read_amount(of.quantity.unit(), written.get_ref());

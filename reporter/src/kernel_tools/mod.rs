@@ -8,6 +8,7 @@
 
 mod command;
 mod convert;
+mod curl;
 mod decode;
 mod id;
 mod listening;
@@ -24,6 +25,7 @@ mod tools;
 
 pub use command::{CommandLine, Commands, shell_line};
 pub use convert::{RecordContext, SizeUnknown, failed_record};
+pub use curl::{CurlError, CurlTransfer, NegotiatedTls, TLS_HEADER, UPSTREAM_HEADER, curl_transfer};
 pub use decode::decode;
 pub use id::KernelTool;
 pub use listening::listening_sockets;

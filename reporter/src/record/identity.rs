@@ -172,6 +172,11 @@ impl Size {
     pub const fn message(bytes: u32) -> Self {
         Size { kind: SizeKind::Message, bytes }
     }
+
+    /// A file's size.
+    pub const fn file(bytes: u32) -> Self {
+        Size { kind: SizeKind::File, bytes }
+    }
 }
 
 impl fmt::Display for Size {
@@ -179,7 +184,17 @@ impl fmt::Display for Size {
         match self.kind {
             SizeKind::Frame => write!(f, "{} B frame", self.bytes),
             SizeKind::Message => write!(f, "{} B message", self.bytes),
+            SizeKind::File => write!(f, "{} file", decimal_bytes(self.bytes)),
         }
+    }
+}
+
+/// `100 MB`: the largest decimal unit that leaves a whole number.
+fn decimal_bytes(bytes: u32) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} B"),
     }
 }
 
@@ -191,4 +206,35 @@ pub enum SizeKind {
     Frame,
     /// What an application writes in one call.
     Message,
+    /// A file that is moved as a whole.
+    File,
+}
+
+impl SizeKind {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SizeKind::Frame => "frame",
+            SizeKind::Message => "message",
+            SizeKind::File => "file",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_s_size_is_read_in_decimal_units() {
+        let texts = [1_000_000, 1_500_000, 1_000_000_000, 1_000_001].map(|bytes| Size::file(bytes).to_string());
+        assert_eq!(texts, ["1 MB file", "1500 kB file", "1 GB file", "1000001 B file"]);
+    }
+
+    #[test]
+    fn a_kind_of_size_has_the_name_that_records_have() {
+        for kind in [SizeKind::Frame, SizeKind::Message, SizeKind::File] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
 }

@@ -115,12 +115,13 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 29] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 34] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
     "client_cpu",
+    "cpu_at_proxies",
     "fast_free",
     "flows",
     "gro",
@@ -141,6 +142,10 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 29] = [
     "stream_beside",
     "streams",
     "target_bps",
+    "tls_at",
+    "tls_cipher",
+    "tls_version",
+    "transfers_s",
     "tune",
     "tx_descriptors",
     "window",

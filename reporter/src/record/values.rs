@@ -55,9 +55,12 @@ pub struct Values {
     /// Bytes per packet that the port's own counters saw, with FCS: the proof of the frame size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wire_bytes_per_frame: Option<f64>,
-    /// Time to move a file, in seconds.
+    /// Time to move a file, from the first packet of the connection to the last byte, in seconds: the median of the record's transfers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer_s: Option<f64>,
+    /// Of that, the TLS handshake; the median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake_s: Option<f64>,
 }
 
 /// The distribution of a delay in nanoseconds: of round trips, or of one-way delays where its key says so. A tool that gives only a mean

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use dataplane::PortSpec;
 use reporter::record::{EndpointId, Pair};
 
-use crate::plan::{FLOWS_PER_QUEUE, Measure, Plan};
+use crate::plan::{FLOWS_PER_QUEUE, Measure, Plan, TlsEnd};
 use crate::topology::{PairNodes, PairQueues, Testbed, TestbedError};
 
 /// Refuses what cannot be measured between this pair.
@@ -15,6 +15,9 @@ pub(super) fn check(plan: &Plan, testbed: &Testbed, pair: &Pair) -> Result<(), T
     if !kernel.is_empty() {
         testbed.kernel_endpoint(&pair.from)?;
         testbed.kernel_endpoint(&pair.to)?;
+    }
+    if kernel.iter().filter_map(|measure| measure.kind.file_transfer()?.tls).any(|tls| tls.at == TlsEnd::Dpu) {
+        testbed.smartnics(pair)?;
     }
     for measure in &bypass {
         check_queues(measure, testbed, pair)?;

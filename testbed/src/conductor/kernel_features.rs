@@ -20,6 +20,9 @@ const CPUS: &str = "/sys/devices/system/cpu/online";
 const MOST_SEND_BUFFER: &str = "/proc/sys/net/core/wmem_max";
 const MOST_RECEIVE_BUFFER: &str = "/proc/sys/net/core/rmem_max";
 
+/// Exists where the kernel's `tls` module is loaded (Documentation/networking/tls.rst).
+pub(super) const TLS_COUNTERS: &str = "/proc/net/tls_stat";
+
 /// Something that a plan asks for and an endpoint does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -48,6 +51,16 @@ pub enum MissingFeature {
         /// The CPUs that there are, as the kernel lists them.
         known: String,
     },
+    /// The kernel does not encrypt TLS records.
+    #[error(
+        "endpoint {endpoint}: `tls-at = \"{tls_at}\"` in the plan, and its kernel has no TLS: {TLS_COUNTERS} does not exist; load it with `modprobe tls` (a kernel built without CONFIG_TLS has no such module), or remove this value from the plan"
+    )]
+    KernelTls {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What the plan asks for.
+        tls_at: &'static str,
+    },
     /// The kernel does not allow socket buffers of this size.
     #[error(
         "endpoint {endpoint}: `window = {wanted}` in the plan, and its kernel allows {most} bytes: raise it with `sysctl -w {sysctl}={wanted}`, or use a smaller window"
@@ -72,6 +85,11 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
     let mut files = Files { testbed, texts: BTreeMap::new() };
     let pairs = testbed.all_pairs();
     for measure in &plan.measures {
+        if let Some(tls) = measure.kind.file_transfer().and_then(|transfer| transfer.tls).filter(|tls| tls.at.needs_kernel_tls()) {
+            for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+                check_kernel_tls(&pair.from, tls.at.name(), &mut files)?;
+            }
+        }
         let Some(tuning) = measure.kind.kernel_tuning() else { continue };
         for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
             for (endpoint, key, cpu) in [(&pair.from, "client-cpu", tuning.client_cpu), (&pair.to, "server-cpu", tuning.server_cpu)] {
@@ -85,6 +103,12 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
         }
     }
     Ok(())
+}
+
+/// An endpoint that shows another file can be read: it has no such file.
+fn check_kernel_tls(endpoint: &EndpointId, tls_at: &'static str, files: &mut Files<'_>) -> Result<(), MissingFeature> {
+    let missing = files.text(endpoint, TLS_COUNTERS).is_none() && files.text(endpoint, CPUS).is_some();
+    if missing { Err(MissingFeature::KernelTls { endpoint: endpoint.clone(), tls_at }) } else { Ok(()) }
 }
 
 fn check_tcp(endpoint: &EndpointId, tuning: &KernelTuning, files: &mut Files<'_>) -> Result<(), MissingFeature> {
@@ -147,6 +171,20 @@ mod tests {
         let refused = check_here("window = 1073741824").unwrap_err().to_string();
         assert!(refused.contains("net.core.wmem_max"), "{refused}");
         assert_eq!(check_here("congestion-control = \"cubic\"\nclient-cpu = 0\nwindow = \"64K\""), Ok(()));
+    }
+
+    #[test]
+    fn a_kernel_without_tls_is_refused_by_name() {
+        let text = "name = \"p\"\n[[measure]]\nstack = \"kernel-tls\"\nmethod = \"file-transfer\"\nfiles = [\"1 MB\"]\ntls-at = [\"endpoint-ktls\"]";
+        let plan = Plan::reread(text, Path::new("plan.toml")).unwrap();
+        let end = |id: &str| format!("[[endpoint]]\nid = \"{id}\"\naddress = \"127.0.0.1\"\ninterface = \"lo\"\n");
+        let testbed = Testbed::parse(&format!("name = \"x\"\n{}{}", end("a"), end("b")), Path::new("testbed.toml")).unwrap();
+        let checked = check(&plan, &testbed);
+        if Path::new(TLS_COUNTERS).exists() {
+            return assert_eq!(checked, Ok(()));
+        }
+        let refused = checked.unwrap_err().to_string();
+        assert!(refused.starts_with("endpoint a: `tls-at = \"endpoint-ktls\"`") && refused.contains("modprobe tls"), "{refused}");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use reporter::kernel_tools::KernelTool;
 use reporter::record::{Metric, ReasonKind, Record, SchemaVersion, Size, Tool, Values, Verdict, View};
 
 use super::schedule::Step;
-use crate::plan::{KernelTuning, MeasureKind, Protocol};
+use crate::plan::{FileTransfer, KernelTuning, MeasureKind, Protocol};
 
 /// How the ends were set up, where that is not plain.
 pub(super) fn parameters_of(step: &Step<'_>) -> serde_json::Map<String, serde_json::Value> {
     let of_kernel = step.kind.kernel_tuning().into_iter().flat_map(KernelTuning::parameters);
-    step.tuning.parameters().into_iter().chain(of_kernel).map(|(key, value)| (key.to_owned(), value)).collect()
+    let of_file = step.kind.file_transfer().into_iter().flat_map(FileTransfer::parameters);
+    step.tuning.parameters().into_iter().chain(of_kernel).chain(of_file).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// The record of a measurement that was not made.
@@ -20,7 +21,10 @@ pub(super) fn failed(step: &Step<'_>, directory: &RunDirectory, kind: ReasonKind
 
 /// A record without results: who, where, what.
 pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict) -> Record {
-    let name = step.kind.kernel_tool().map_or("linerate", KernelTool::name);
+    let name = match step.kind {
+        MeasureKind::FileTransfer(_) => "curl",
+        _ => step.kind.kernel_tool().map_or("linerate", KernelTool::name),
+    };
     let kernel = step.kind.is_kernel();
     Record {
         schema: SchemaVersion::CURRENT,
@@ -62,6 +66,7 @@ fn size_of(step: &Step<'_>) -> Size {
             (None, Protocol::Udp) => Size::frame(step.size),
         },
         MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
+        MeasureKind::FileTransfer(transfer) => Size::file(transfer.file.bytes()),
         MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Size::frame(step.size),
     }
 }
@@ -69,7 +74,7 @@ fn size_of(step: &Step<'_>) -> Size {
 fn view_of(step: &Step<'_>) -> Option<View> {
     match step.kind {
         MeasureKind::KernelStream { protocol: Protocol::Udp, tuning, .. } if tuning.message.is_none() => Some(View::Frame),
-        MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => Some(View::Application),
+        MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => Some(View::Application),
         MeasureKind::Procedure { .. } => Some(View::Frame),
         MeasureKind::RoundTrip { .. } => None,
     }
@@ -78,6 +83,7 @@ fn view_of(step: &Step<'_>) -> Option<View> {
 /// The metric that a method measures.
 fn metric(method: &str) -> Metric {
     match method {
+        "file-transfer" => Metric::TransferTime,
         "latency" | "round-trip" => Metric::Latency,
         "pdv" => Metric::DelayVariation,
         "frame-loss" => Metric::FrameLoss,

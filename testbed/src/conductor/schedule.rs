@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use methodology::method::Procedure;
 use methodology::units::{FrameSize, Seconds};
-use reporter::record::{Pair, RecordId, Stack};
+use reporter::record::{Pair, RecordId, Size, Stack};
 
 use super::fits;
 use crate::plan::{Measure, MeasureKind, Plan, PortTuning};
@@ -38,10 +38,11 @@ impl Step<'_> {
         self.kind.stack(&self.tuning)
     }
 
-    /// The size, for people: that of the message where it has one of its own.
+    /// The size, for people: that of the message or the file where it has one of its own.
     pub fn size_in_words(&self) -> String {
-        let message = self.kind.kernel_tuning().and_then(|tuning| tuning.message);
-        message.map_or_else(|| self.size.to_string(), |message| message.to_string())
+        let message = self.kind.kernel_tuning().and_then(|tuning| tuning.message).map(|message| message.to_string());
+        let file = self.kind.file_transfer().map(|transfer| Size::file(transfer.file.bytes()).to_string());
+        message.or(file).unwrap_or_else(|| self.size.to_string())
     }
 }
 
@@ -96,10 +97,8 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
     let label = measure.label();
-    let has_message = measure.kind.kernel_tuning().is_some_and(|tuning| tuning.message.is_some());
-    // The label has the size of a message, which no frame size stands for.
     let what = match label {
-        Some(label) if has_message => label,
+        Some(label) if measure.kind.has_own_size() => label,
         Some(label) => format!("{}-{label}", size.bytes()),
         None => size.bytes().to_string(),
     };
@@ -114,6 +113,11 @@ fn expected(what: &MeasureKind) -> Duration {
     match what {
         MeasureKind::KernelStream { duration, .. } => plus(*duration, 0.15),
         MeasureKind::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),
+        // A transfer at 1 Gb/s, and the same again to verify it; programs start and end around each.
+        MeasureKind::FileTransfer(transfer) => {
+            let each = Duration::from_millis(300) + Duration::from_nanos(16 * u64::from(transfer.file.bytes()));
+            each * transfer.transfers.get()
+        }
         MeasureKind::RoundTrip { duration, .. } => plus(*duration, 0.4),
         MeasureKind::Procedure { method, .. } => {
             let wait = method.phases.total();

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, given, is_kernel_key};
+use super::file_transfer::{FILE_KEYS, FileTransferKeys};
 use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
 use super::tuning::{FarQueues, Keys, PortTuning};
@@ -95,7 +96,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
         };
         let sizes = match measure.sizes.as_ref().or(file.sizes.as_ref()) {
             Some(sizes) => source.sizes(sizes)?,
-            None if measure.message.is_some() => Vec::new(),
+            None if measure.message.is_some() || measure.stack == Stack::KernelTls => Vec::new(),
             None => {
                 return Err(
                     source.wrong(Some(measure.method.span()), "no sizes: give `sizes = \"rfc2544\"` or a list, here or for the whole plan")
@@ -106,8 +107,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
         if let (Some(_), Some(own)) = (&measure.message, &measure.sizes) {
             return Err(source.wrong(Some(own.span()), "`message` gives the sizes of this measure: use either `message` or `sizes`"));
         }
-        // Messages have sizes of their own: each is measured once, whatever the sizes of frames.
-        let sizes = if measure.message.is_some() { vec![FrameSize::MIN] } else { sizes };
+        // Messages and files have sizes of their own: each is measured once, whatever the sizes of frames.
+        let has_own_sizes = measure.message.is_some() || measure.files.is_some();
+        let sizes = if has_own_sizes { vec![FrameSize::MIN] } else { sizes };
         let tunings = source.tunings(measure, &kinds[0])?;
         for (kind, tuning) in kinds.iter().flat_map(|kind| tunings.iter().map(move |tuning| (kind, tuning.clone()))) {
             let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
@@ -166,6 +168,7 @@ impl Source<'_> {
         let same = |other: &&Measure| {
             let what = (other.stack(), other.kind.method()) == (measure.stack(), measure.kind.method());
             what && other.kind.kernel_tuning() == measure.kind.kernel_tuning()
+                && other.kind.file_transfer() == measure.kind.file_transfer()
                 && other.tuning == measure.tuning
                 && other.pairs.overlaps(&measure.pairs)
         };
@@ -212,11 +215,14 @@ impl Source<'_> {
 
     /// What the measure asks for: one kind, or one for each combination of the settings of a kernel measure.
     fn kinds(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<Vec<MeasureKind>, FileProblem> {
+        if measure.stack == Stack::KernelTls {
+            return self.file_transfers(measure);
+        }
         let kind = self.kind(measure, sizes)?;
         let (method, protocol, tool) = match &kind {
             MeasureKind::KernelStream { protocol, tool, .. } => (KernelMethod::Stream, *protocol, *tool),
             MeasureKind::KernelPingPong { protocol, tool, .. } => (KernelMethod::PingPong, *protocol, *tool),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => {
                 return match given(measure).into_iter().find(|(key, is_given)| *is_given && is_kernel_key(key)) {
                     Some((key, _)) => {
                         let message = format!("method \"{}\" has no key `{key}`: it is for kernel measures; remove it", kind.method());
@@ -251,6 +257,28 @@ impl Source<'_> {
             kind
         };
         Ok(tunings.into_iter().map(with).collect())
+    }
+
+    /// The one method over TLS, in every combination of its keys.
+    fn file_transfers(&self, measure: &FileMeasure) -> Result<Vec<MeasureKind>, FileProblem> {
+        let (method, stack) = (measure.method.get_ref().as_str(), measure.stack);
+        if method != "file-transfer" {
+            let message = format!("stack \"{stack}\" has no method \"{method}\"; use file-transfer");
+            return Err(self.wrong(Some(measure.method.span()), message));
+        }
+        if let Some(sizes) = &measure.sizes {
+            return Err(self.wrong(Some(sizes.span()), "method \"file-transfer\" has no frame sizes: give the sizes of files with `files`"));
+        }
+        self.only(measure, &[&["repetitions"], &FILE_KEYS[..]].concat())?;
+        let keys = FileTransferKeys {
+            files: measure.files.as_ref(),
+            tls_at: measure.tls_at.as_ref(),
+            tls_versions: measure.tls_versions.as_ref(),
+            ciphers: measure.ciphers.as_ref(),
+            repetitions: measure.repetitions,
+        };
+        let all = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
+        Ok(all.into_iter().map(MeasureKind::FileTransfer).collect())
     }
 
     /// Refuses settings that the tool cannot pass on.
@@ -290,7 +318,9 @@ impl Source<'_> {
             other => {
                 return Err(self.wrong(
                     None,
-                    format!("stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, dpdk, af-xdp or af-packet"),
+                    format!(
+                        "stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, kernel-tls, dpdk, af-xdp or af-packet"
+                    ),
                 ));
             }
         };

@@ -9,6 +9,7 @@ use reporter::record::Stack;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::file_transfer::{FILE_KEYS, TlsVersion};
 use super::kernel_tuning::ByteCount;
 use super::tuning::{Devargs, OneOrMany};
 
@@ -61,6 +62,10 @@ pub(super) struct FileMeasure {
     pub(super) gro: Option<OneOrMany<bool>>,
     pub(super) client_cpu: Option<OneOrMany<u32>>,
     pub(super) server_cpu: Option<OneOrMany<u32>>,
+    pub(super) files: Option<OneOrMany<String>>,
+    pub(super) tls_at: Option<OneOrMany<String>>,
+    pub(super) tls_versions: Option<OneOrMany<TlsVersion>>,
+    pub(super) ciphers: Option<OneOrMany<String>>,
     pub(super) stream_load: Option<OneOrMany<String>>,
 }
 
@@ -87,11 +92,11 @@ pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "clien
 
 /// Whether a key tunes a kernel measure.
 pub(super) fn is_kernel_key(key: &str) -> bool {
-    KERNEL_STREAM_KEYS.contains(&key) || KERNEL_PING_PONG_KEYS.contains(&key)
+    KERNEL_STREAM_KEYS.contains(&key) || KERNEL_PING_PONG_KEYS.contains(&key) || FILE_KEYS.contains(&key)
 }
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 42] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 46] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -134,6 +139,10 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 42] {
         ("gro", measure.gro.is_some()),
         ("client-cpu", measure.client_cpu.is_some()),
         ("server-cpu", measure.server_cpu.is_some()),
+        ("files", measure.files.is_some()),
+        ("tls-at", measure.tls_at.is_some()),
+        ("tls-versions", measure.tls_versions.is_some()),
+        ("ciphers", measure.ciphers.is_some()),
         ("stream-load", measure.stream_load.is_some()),
     ]
 }

@@ -5,6 +5,7 @@
 mod built_in;
 mod file;
 mod file_measure;
+mod file_transfer;
 mod kernel_tuning;
 mod model;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod tuning;
 
 pub use built_in::BuiltInPlan;
+pub use file_transfer::{CipherSuite, FileBytes, FileTransfer, Tls, TlsEnd, TlsVersion};
 pub use kernel_tuning::KernelTuning;
 pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
 pub use tuning::{Devargs, FLOWS_PER_QUEUE, PortTuning};

@@ -3,6 +3,7 @@ use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
 use reporter::kernel_tools::{KernelTool, Transport};
 use reporter::record::{Pair, Stack};
 
+use super::file_transfer::FileTransfer;
 use super::kernel_tuning::KernelTuning;
 use super::tuning::PortTuning;
 
@@ -49,12 +50,14 @@ impl Measure {
 
     /// What both ends have that differs from the default, as a part of a record's id.
     pub fn label(&self) -> Option<String> {
-        self.tuning.label().or_else(|| self.kind.kernel_tuning().and_then(KernelTuning::label))
+        let of_kernel = || self.kind.kernel_tuning().and_then(KernelTuning::label);
+        self.tuning.label().or_else(of_kernel).or_else(|| self.kind.file_transfer().map(FileTransfer::label))
     }
 
     /// The same in words.
     pub fn tuning_in_words(&self) -> Option<String> {
-        self.tuning.in_words().or_else(|| self.kind.kernel_tuning().and_then(KernelTuning::in_words))
+        let of_kernel = || self.kind.kernel_tuning().and_then(KernelTuning::in_words);
+        self.tuning.in_words().or_else(of_kernel).or_else(|| self.kind.file_transfer().map(FileTransfer::in_words))
     }
 
     /// Whether it is measured between this pair.
@@ -106,6 +109,8 @@ pub enum MeasureKind {
         /// How both ends are set up.
         tuning: Box<KernelTuning>,
     },
+    /// A file from the sender to the receiver, over HTTP with and without TLS.
+    FileTransfer(FileTransfer),
     /// DPDK frames at a low rate through the peer's reflector.
     RoundTrip {
         /// How many a second.
@@ -155,27 +160,28 @@ impl Protocol {
 impl MeasureKind {
     /// Whether the kernel's stack carries the traffic.
     pub fn is_kernel(&self) -> bool {
-        self.kernel_protocol().is_some()
+        self.kernel_stack().is_some()
     }
 
-    /// The transport of a kernel measure; none for others.
-    fn kernel_protocol(&self) -> Option<Protocol> {
+    /// The stack of a kernel measure; none for others.
+    fn kernel_stack(&self) -> Option<Stack> {
         match self {
-            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => Some(*protocol),
+            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => Some(protocol.stack()),
+            MeasureKind::FileTransfer(_) => Some(Stack::KernelTls),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
     }
 
     /// What carries the traffic, with the ports of `tuning` where it is not the kernel's stack.
     pub fn stack(&self, tuning: &PortTuning) -> Stack {
-        self.kernel_protocol().map_or(tuning.port.stack(), Protocol::stack)
+        self.kernel_stack().unwrap_or(tuning.port.stack())
     }
 
     /// The kernel tool that measures it; none for DPDK.
     pub fn kernel_tool(&self) -> Option<KernelTool> {
         match self {
             MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => Some(*tool),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => None,
         }
     }
 
@@ -189,14 +195,27 @@ impl MeasureKind {
     pub fn kernel_tuning(&self) -> Option<&KernelTuning> {
         match self {
             MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } => Some(tuning),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
+            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => None,
         }
+    }
+
+    /// The file that is moved; none for other measures.
+    pub fn file_transfer(&self) -> Option<&FileTransfer> {
+        match self {
+            MeasureKind::FileTransfer(transfer) => Some(transfer),
+            _ => None,
+        }
+    }
+
+    /// Whether its label has the size, which no frame size stands for.
+    pub fn has_own_size(&self) -> bool {
+        self.file_transfer().is_some() || self.kernel_tuning().is_some_and(|tuning| tuning.message.is_some())
     }
 
     /// Whether frames return to the sender, which measures their delays.
     pub fn measures_delays(&self) -> bool {
         match self {
-            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => false,
+            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => false,
             MeasureKind::RoundTrip { .. } => true,
             MeasureKind::Procedure { method, .. } => matches!(method.procedure, Procedure::Latency { .. } | Procedure::Pdv { .. }),
         }
@@ -207,6 +226,7 @@ impl MeasureKind {
         match self {
             MeasureKind::KernelStream { .. } => "stream",
             MeasureKind::KernelPingPong { .. } => "ping-pong",
+            MeasureKind::FileTransfer(_) => "file-transfer",
             MeasureKind::RoundTrip { .. } => "round-trip",
             MeasureKind::Procedure { method, .. } => method.name.name(),
         }

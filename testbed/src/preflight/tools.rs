@@ -12,13 +12,21 @@ struct Tool {
     why: &'static str,
 }
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 6] = [
     Tool { name: "ip", ask: &["ip", "-V"], without: CheckLevel::Problem, why: "labs and every endpoint in a network namespace need it" },
     Tool {
         name: "ethtool",
         ask: &["ethtool", "--version"],
         without: CheckLevel::Note,
         why: "offloads, rings and pause frames are recorded with it",
+    },
+    Tool { name: "nginx", ask: &["nginx", "-v"], without: CheckLevel::Note, why: "it serves the files of \"file-transfer\" measures" },
+    Tool { name: "curl", ask: &["curl", "--version"], without: CheckLevel::Note, why: "it gets the files of \"file-transfer\" measures" },
+    Tool {
+        name: "openssl",
+        ask: &["openssl", "version"],
+        without: CheckLevel::Note,
+        why: "it makes the certificates of \"file-transfer\" measures over TLS",
     },
     Tool { name: "ssh", ask: &["ssh", "-V"], without: CheckLevel::Note, why: "endpoints on other machines are reached with it" },
 ];

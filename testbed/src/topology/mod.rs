@@ -12,6 +12,7 @@ mod model;
 mod pair_queues;
 mod ports;
 mod rings;
+mod smartnic;
 
 pub use ansible::{InventoryError, InventoryTestbed, testbeds_of_inventory};
 pub use bypass_port::BypassPort;

@@ -206,6 +206,16 @@ pub enum TestbedError {
         /// The testbed.
         testbed: String,
     },
+    /// TLS cannot end at SmartNICs for a pair.
+    #[error(
+        "`{pair}` cannot be measured with tls-at = \"dpu\": {why}; it needs two hosts whose systems have a SmartNIC endpoint each, such as a-cpu:b-cpu with a-dpu and b-dpu: limit the measure to them with `pairs`"
+    )]
+    NoSmartNic {
+        /// The pair.
+        pair: Pair,
+        /// What is missing.
+        why: String,
+    },
     /// The lab's socket path does not make a port name.
     #[error(transparent)]
     Port(#[from] dataplane::DataplaneError),

@@ -1,3 +1,4 @@
+use crate::amount::Unit;
 use crate::figure::{AxisKind, Figure, Point, Series, shown};
 use crate::render::document::Table;
 use crate::render::format;
@@ -22,7 +23,7 @@ pub fn numbers(figure: &Figure) -> Table {
         let row = |&at: &f64| std::iter::once(place(places, at)).chain(figure.series.iter().map(|s| cell(s, at))).collect();
         Table { header, rows: all.iter().map(row).collect() }
     } else {
-        let header = std::iter::once(figure.x.label.clone()).chain(all.iter().map(|at| place(places, *at))).collect();
+        let header = std::iter::once(figure.x.label.clone()).chain(all.iter().map(|at| heading(places, *at))).collect();
         let row = |s: &Series| std::iter::once(s.name.clone()).chain(all.iter().map(|at| cell(s, *at))).collect();
         Table { header, rows: figure.series.iter().map(row).collect() }
     }
@@ -45,6 +46,14 @@ pub fn place(kind: &AxisKind, value: f64) -> String {
     match kind {
         AxisKind::Names(names) => names.get(value.max(0.0) as usize).cloned().unwrap_or_default(),
         AxisKind::Values { .. } => value.to_string(),
+    }
+}
+
+/// A place on an axis as the heading of a column: sizes of files are long numbers without their prefix.
+fn heading(kind: &AxisKind, value: f64) -> String {
+    match kind {
+        AxisKind::Values { unit: Unit::FileBytes, .. } => shown(Unit::FileBytes, value),
+        _ => place(kind, value),
     }
 }
 

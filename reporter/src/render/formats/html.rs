@@ -299,7 +299,7 @@ fn trial(record: &Record) -> Value {
         method => record.method.as_str(),
         tool => record.tool.name.as_str(),
         size => record.size.bytes,
-        kind => if record.size.kind == crate::record::SizeKind::Frame { "frame" } else { "message" },
+        kind => record.size.kind.name(),
         load => record.load.as_deref(),
         setup => Configuration::of(record).settings_in_words(),
         repetition => record.repetition,

@@ -2,6 +2,7 @@
 
 mod cost;
 mod effects;
+mod files;
 mod input;
 mod ladder;
 mod loss;
@@ -20,6 +21,7 @@ mod tuning;
 
 pub use cost::cost;
 pub use effects::effects;
+pub use files::files;
 pub use input::Input;
 pub use ladder::ladder;
 pub use loss::loss;

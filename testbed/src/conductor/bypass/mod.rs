@@ -108,7 +108,7 @@ impl Bypass {
             MeasureKind::Procedure { method, link, reset } => {
                 procedure::measure(step, &mut pair, (method, *link, reset), &mut self.calibrations, context)
             }
-            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } => {
+            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => {
                 Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" }))
             }
         };

@@ -3,6 +3,7 @@
 mod beside;
 mod ceiling;
 mod changed_ends;
+mod file_transfer;
 mod frame_view;
 mod path;
 mod ping_pong;
@@ -55,6 +56,7 @@ impl KernelTools {
             MeasureKind::KernelPingPong { protocol, tool, duration, tuning } => {
                 ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, (full_rates, versions), context)?
             }
+            MeasureKind::FileTransfer(transfer) => file_transfer::measure(step, transfer, ends, context)?,
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
                 failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }

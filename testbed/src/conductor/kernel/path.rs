@@ -1,9 +1,13 @@
 //! The proof that a tool's traffic crossed the interfaces that the testbed names, over links that stayed up.
 
+use std::net::IpAddr;
+
 use reporter::kernel_tools::Extent;
-use reporter::record::{ReasonKind, Record, State};
+use reporter::record::{EndpointId, ReasonKind, Record, State};
 
 use super::processes::{Job, PathCounters};
+use crate::kernel_end::{InterfaceCounters, Way};
+use crate::topology::KernelEndpoint;
 
 /// An interface must count at least this share of the payload that the tool reports. Traffic that takes another path leaves nothing on it.
 /// Tools report round trips and rates of parts of their run, so that no exact figure can be asked for.
@@ -14,12 +18,40 @@ const LEAST_SHARE: f64 = 0.5;
 /// Two endpoints of one machine exchange their traffic over the loopback interface, whatever addresses they have: such a pair is valid
 /// with `interface = "lo"` only.
 pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounters) {
+    let moved = payload(record, job);
+    let crossings = [
+        Crossing { endpoint: job.from, counted: counted.sent, way: Way::Sent },
+        Crossing { endpoint: job.to, counted: counted.received, way: Way::Received },
+    ];
+    let moved = moved.map(|bytes| Moved { by: job.tool.name(), bytes, route: (&job.from.id, job.to.address) });
+    prove_crossings(record, &crossings, moved);
+}
+
+/// An interface that the traffic has to cross, and what it counted.
+pub(super) struct Crossing<'a> {
+    pub(super) endpoint: KernelEndpoint<'a>,
+    pub(super) counted: Option<InterfaceCounters>,
+    pub(super) way: Way,
+}
+
+/// What a tool says it moved.
+#[derive(Clone, Copy)]
+pub(super) struct Moved<'a> {
+    /// The tool.
+    pub(super) by: &'a str,
+    /// Bytes of payload.
+    pub(super) bytes: f64,
+    /// From where to which address, for the advice.
+    pub(super) route: (&'a EndpointId, IpAddr),
+}
+
+/// Makes a record invalid whose traffic did not cross each of these interfaces, or is not proven to, or whose links changed.
+pub(super) fn prove_crossings(record: &mut Record, crossings: &[Crossing<'_>], moved: Option<Moved<'_>>) {
     if record.verdict.state == State::Failed {
         return;
     }
-    let ends = [(job.from, counted.sent, "sent"), (job.to, counted.received, "received")];
     // TCP waits for a link and goes on: its rate is then an average over a time without a link.
-    for (endpoint, counted, _) in ends {
+    for Crossing { endpoint, counted, .. } in crossings {
         let (id, interface) = (&endpoint.id, endpoint.interface);
         let changes = counted.map_or(0, |counted| counted.carrier_changes);
         if changes > 0 {
@@ -27,26 +59,29 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
             record.verdict.invalidate(ReasonKind::LinkChange, detail);
         }
     }
-    let moved = payload(record, job);
-    let details = ends.into_iter().filter_map(|(endpoint, counted, way)| {
+    for Crossing { endpoint, counted, way } in crossings {
         let (id, interface) = (&endpoint.id, endpoint.interface);
         let Some(counted) = counted else {
-            return Some(format!(
+            let detail = format!(
                 "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \
                  check `interface` in the testbed"
-            ));
+            );
+            record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+            continue;
         };
-        let moved = moved?;
-        ((counted.traffic.bytes as f64) < LEAST_SHARE * moved).then(|| {
-            format!(
-                "endpoint {id}: interface {interface} {way} {} bytes while {} moved {moved:.0}: the traffic took another path; \
-                 check `interface` and `address` in the testbed, and `ip route get {}` at {}",
-                counted.traffic.bytes, job.tool, job.to.address, job.from.id
-            )
-        })
-    });
-    for detail in details {
-        record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+        let Some(Moved { by, bytes, route: (from, to) }) = moved else { continue };
+        if (counted.traffic.bytes as f64) < LEAST_SHARE * bytes {
+            let way = match way {
+                Way::Sent => "sent",
+                Way::Received => "received",
+            };
+            let detail = format!(
+                "endpoint {id}: interface {interface} {way} {} bytes while {by} moved {bytes:.0}: the traffic took another path; \
+                 check `interface` and `address` in the testbed, and `ip route get {to}` at {from}",
+                counted.traffic.bytes
+            );
+            record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
-use reporter::record::CpuCost;
+use reporter::record::{CpuCost, ReasonKind};
 
 use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
@@ -59,10 +59,22 @@ impl ToolRunError {
     pub(super) fn is_interruption(&self) -> bool {
         matches!(self, ToolRunError::End { source: KernelEndError::Interrupted, .. } | ToolRunError::Agent(AgentError::Interrupted { .. }))
     }
+
+    /// The kind of reason that a record has for it.
+    pub(super) fn reason_kind(&self) -> ReasonKind {
+        match self {
+            error if error.is_interruption() => ReasonKind::Interrupted,
+            ToolRunError::End { source: KernelEndError::NotReady { .. }, .. } | ToolRunError::Agent(AgentError::Silent { .. }) => {
+                ReasonKind::TimedOut
+            }
+            ToolRunError::Agent(AgentError::Lost { .. }) => ReasonKind::AgentLost,
+            ToolRunError::End { .. } | ToolRunError::Agent(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
+        }
+    }
 }
 
-/// The receiving end, while the other sends.
-enum Serving {
+/// A server that runs.
+pub(super) enum Serving {
     /// On this machine.
     Here(Box<Server>),
     /// Held by the endpoint's agent.
@@ -80,7 +92,7 @@ impl Job<'_> {
         let serving = self.serve(&commands, agents, interrupted)?;
         let client = self.client(&commands, agents, interrupted);
         // The server ends in any case, before anything is reported.
-        let served = self.end_serve(serving, agents, interrupted);
+        let served = end_serve_at(self.to, serving, agents, interrupted);
         let (client, served) = (client?, served?);
         let counted = PathCounters { sent: client.spent.counters, received: served.counters };
         let (sender, receiver) = (client.spent.cost, served.cost);
@@ -92,34 +104,51 @@ impl Job<'_> {
         let argv = commands.server.as_ref().map(argv).unwrap_or_default();
         let command = ToolCommand { argv, timeout: commands.timeout, counted: Some(counted(self.to, Way::Received)) };
         let ready = commands.ready.map(|(transport, port)| Ready { transport, port });
-        if self.to.is_here() {
-            let server = Server::start(&self.to.location, command, ready).map_err(|source| ended(self.to, source))?;
-            return Ok(Serving::Here(Box::new(server)));
-        }
-        let wait = WaitLimit { limit: GRACE, interrupted };
-        Ok(agents.ask(&self.to, &Request::Serve { command, ready }, "start the server", wait, |reply| match reply {
-            Reply::Serving => Ok(Serving::There),
-            other => Err(Box::new(other)),
-        })?)
+        serve_at(self.to, command, ready, agents, interrupted)
     }
 
     fn client(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<ToolRun, ToolRunError> {
         let command = ToolCommand { argv: argv(&commands.client), timeout: commands.timeout, counted: Some(counted(self.from, Way::Sent)) };
         run_tool_at(self.from, command, "run the client", WaitLimit { limit: commands.timeout + GRACE, interrupted }, agents)
     }
+}
 
-    fn end_serve(&self, serving: Serving, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Spent, ToolRunError> {
-        match serving {
-            Serving::Here(server) => Ok(server.end()),
-            // Where the run ends, the agent ends, and its server with it.
-            Serving::There if interrupted.load(Ordering::Relaxed) => Ok(Spent::default()),
-            Serving::There => {
-                let wait = WaitLimit { limit: GRACE, interrupted };
-                Ok(agents.ask(&self.to, &Request::EndServe, "end the server", wait, |reply| match reply {
-                    Reply::Served(spent) => Ok(spent),
-                    other => Err(Box::new(other)),
-                })?)
-            }
+/// Starts a server at an endpoint, and reads its counters: directly on this machine, and through the endpoint's agent on another.
+pub(super) fn serve_at(
+    endpoint: KernelEndpoint<'_>,
+    command: ToolCommand,
+    ready: Option<Ready>,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Serving, ToolRunError> {
+    if endpoint.is_here() {
+        let server = Server::start(&endpoint.location, command, ready).map_err(|source| ended(endpoint, source))?;
+        return Ok(Serving::Here(Box::new(server)));
+    }
+    let wait = WaitLimit { limit: GRACE, interrupted };
+    Ok(agents.ask(&endpoint, &Request::Serve { command, ready }, "start the server", wait, |reply| match reply {
+        Reply::Serving => Ok(Serving::There),
+        other => Err(Box::new(other)),
+    })?)
+}
+
+/// Ends a server at the endpoint where it was started.
+pub(super) fn end_serve_at(
+    endpoint: KernelEndpoint<'_>,
+    serving: Serving,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<Spent, ToolRunError> {
+    match serving {
+        Serving::Here(server) => Ok(server.end()),
+        // Where the run ends, the agent ends, and its server with it.
+        Serving::There if interrupted.load(Ordering::Relaxed) => Ok(Spent::default()),
+        Serving::There => {
+            let wait = WaitLimit { limit: GRACE, interrupted };
+            Ok(agents.ask(&endpoint, &Request::EndServe, "end the server", wait, |reply| match reply {
+                Reply::Served(spent) => Ok(spent),
+                other => Err(Box::new(other)),
+            })?)
         }
     }
 }
@@ -146,7 +175,7 @@ pub(super) fn argv(line: &CommandLine) -> Vec<String> {
     std::iter::once(line.program.clone()).chain(line.arguments.iter().cloned()).collect()
 }
 
-fn counted(endpoint: KernelEndpoint<'_>, way: Way) -> Counted {
+pub(super) fn counted(endpoint: KernelEndpoint<'_>, way: Way) -> Counted {
     Counted { interface: endpoint.interface.to_owned(), way }
 }
 

@@ -1,14 +1,12 @@
 use reporter::archive::ArchiveError;
 use reporter::kernel_tools::{KernelSpec, KernelTool, Measurement, RecordContext, ToolError, ToolExit, failed_record};
-use reporter::record::{ReasonKind, Record, View};
+use reporter::record::{Record, View};
 
 use super::ceiling::ceiling;
 use super::processes::{Job, Ran, ToolRunError};
-use crate::agent::AgentError;
 use crate::conductor::context::Context;
 use crate::conductor::record::{failed, parameters_of};
 use crate::conductor::schedule::Step;
-use crate::kernel_end::KernelEndError;
 
 /// Keeps a tool's raw output and makes the record of it. A tool that did not run makes a `failed` record.
 pub(super) fn keep(
@@ -36,17 +34,7 @@ pub(super) fn keep(
             record.parameters.extend(parameters_of(step));
             Ok(record)
         }
-        Err(error) => {
-            let kind = match &error {
-                error if error.is_interruption() => ReasonKind::Interrupted,
-                ToolRunError::End { source: KernelEndError::NotReady { .. }, .. } | ToolRunError::Agent(AgentError::Silent { .. }) => {
-                    ReasonKind::TimedOut
-                }
-                ToolRunError::Agent(AgentError::Lost { .. }) => ReasonKind::AgentLost,
-                ToolRunError::End { .. } | ToolRunError::Agent(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
-            };
-            Ok(failed(step, run.directory, kind, &error.to_string()))
-        }
+        Err(error) => Ok(failed(step, run.directory, error.reason_kind(), &error.to_string())),
     }
 }
 
