@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::kernel_tuning::ByteCount;
-use super::tuning::{Devargs, OneOrMany};
+use super::tuning::{Devargs, Directions, OneOrMany};
 
 /// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
 #[derive(Deserialize)]
@@ -38,6 +38,7 @@ pub(super) struct FileMeasure {
     pub(super) step: Option<Share>,
     pub(super) event: Option<ResetKind>,
     pub(super) command: Option<Vec<String>>,
+    pub(super) direction: Option<OneOrMany<Directions>>,
     pub(super) queues: Option<OneOrMany<u16>>,
     pub(super) sender_queues: Option<OneOrMany<u16>>,
     pub(super) receiver_queues: Option<OneOrMany<u16>>,
@@ -85,7 +86,7 @@ pub(super) const KERNEL_KEYS: [&str; 10] =
 pub(super) const KERNEL_PING_PONG_KEYS: [&str; 5] = ["mtu", "gso", "gro", "client-cpu", "server-cpu"];
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 41] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 42] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -105,6 +106,7 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 41] {
         ("step", measure.step.is_some()),
         ("event", measure.event.is_some()),
         ("command", measure.command.is_some()),
+        ("direction", measure.direction.is_some()),
         ("queues", measure.queues.is_some()),
         ("sender-queues", measure.sender_queues.is_some()),
         ("receiver-queues", measure.receiver_queues.is_some()),

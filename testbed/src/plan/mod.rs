@@ -14,4 +14,4 @@ mod tuning;
 pub use built_in::BuiltInPlan;
 pub use kernel_tuning::KernelTuning;
 pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-pub use tuning::{Devargs, FLOWS_PER_QUEUE, PortTuning};
+pub use tuning::{Devargs, Directions, FLOWS_PER_QUEUE, PortTuning};

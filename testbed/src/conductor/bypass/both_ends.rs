@@ -88,6 +88,35 @@ impl OneWay {
     }
 }
 
+/// What both ends said of one trial in which both sent at once, direction by direction. The receiver of one is the sender of the other, so the
+/// reports of one end's poll loop are in both.
+#[derive(Debug)]
+pub struct BothWays {
+    /// From the pair's first endpoint to its second.
+    pub forward: OneWay,
+    /// Back.
+    pub reverse: OneWay,
+}
+
+impl BothWays {
+    /// From the reports of the first endpoint and of the second. None where one of them did not count the other's frames.
+    pub fn new(mut first: SendReport, mut second: SendReport, links: Links, streams: UsedStreams) -> Option<BothWays> {
+        let (at_first, at_second) = (*first.arrived.take()?, *second.arrived.take()?);
+        let back = Links { sender: links.receiver, receiver: links.sender };
+        Some(BothWays {
+            forward: OneWay { sent: first, received: at_second, links, streams },
+            reverse: OneWay { sent: second, received: at_first, links: back, streams },
+        })
+    }
+}
+
+impl OpenPorts {
+    /// The same ports for frames that go back.
+    pub fn reversed(&self) -> OpenPorts {
+        OpenPorts { sender: self.receiver.clone(), receiver: self.sender.clone() }
+    }
+}
+
 /// What both ends said of one trial with a reflector.
 #[derive(Debug)]
 pub struct RoundTrips {

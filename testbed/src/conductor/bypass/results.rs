@@ -1,7 +1,7 @@
 //! What a DPDK measurement adds to a record, beside who and where.
 
 use methodology::units::{FrameSize, LinkSpeed, PacketRate};
-use reporter::record::{Ceiling, CeilingKind, CpuCost, Reason, Record, Values, Verdict, View};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, Record, Values, Verdict, View};
 use serde_json::{Map, Value};
 
 use super::both_ends::OpenPorts;
@@ -56,6 +56,28 @@ impl Results {
         self.values.l1_bps = Some(rate.l1(size));
         self.values.l2_bps = Some(rate.l2(size));
         self.values.goodput_bps = Some(rate.udp4_goodput(size));
+    }
+
+    /// The rates and the ceiling of both directions together, of those of one direction.
+    pub(super) fn double_rates(&mut self, size: FrameSize) {
+        let twice = |rate: PacketRate| rate.times(2);
+        if let Some(rate) = self.values.forwarding_pps {
+            self.set_rate(twice(rate), size);
+        }
+        self.values.offered_pps = self.values.offered_pps.map(twice);
+        if let Some(ceiling) = &mut self.ceiling {
+            for value in [&mut ceiling.l1_bps, &mut ceiling.pps, &mut ceiling.goodput_bps] {
+                *value = value.map(|value| 2.0 * value);
+            }
+        }
+    }
+
+    /// Writes the endpoints of each direction into `directions`, where there are two.
+    pub(super) fn name_directions(&mut self, pair: &Pair) {
+        let Some(Value::Array(directions)) = self.parameters.get_mut("directions") else { return };
+        for (direction, (from, to)) in directions.iter_mut().zip([(&pair.from, &pair.to), (&pair.to, &pair.from)]) {
+            (direction["from"], direction["to"]) = (from.to_string().into(), to.to_string().into());
+        }
     }
 
     /// Removes the rate: there is none that could be mistaken for a result.

@@ -10,7 +10,7 @@ use methodology::trial::{
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
 use super::accounting::bytes_per_frame;
-use super::both_ends::{OneWay, OpenPorts, RoundTrips};
+use super::both_ends::{BothWays, OneWay, OpenPorts, RoundTrips};
 use super::interface_proof;
 use super::loss_domains;
 use super::poll_loop::{ended_early, reflector_faults, returned_faults};
@@ -59,6 +59,23 @@ impl OutcomeOf<'_> {
         outcome
     }
 
+    /// Of a trial in which both ends sent at once (RFC 2544 §14).
+    pub(super) fn both_ways(&self, trial: &BothWays) -> TrialOutcome {
+        let reversed = OutcomeOf { ports: &self.ports.reversed(), ..*self };
+        let [forward, reverse] = [self.one_way(&trial.forward), reversed.one_way(&trial.reverse)];
+        let back = reverse.directions.into_iter().map(|back| DirectionOutcome { direction: Direction::Reverse, ..back });
+        let of_forward = forward.faults.into_iter().map(|fault| of_direction(fault, Direction::Forward));
+        let of_reverse = reverse.faults.into_iter().map(|fault| of_direction(fault, Direction::Reverse));
+        let mut faults: Vec<Fault> = Vec::new();
+        // What is said of an end or its link is the same in both directions, and is kept once.
+        for fault in of_forward.chain(of_reverse) {
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+        TrialOutcome { directions: forward.directions.into_iter().chain(back).collect(), faults }
+    }
+
     /// Of a trial to a reflector.
     pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
         let sent = &trips.sent;
@@ -85,6 +102,24 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(reflector_faults(&trips.reflected));
         outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
         outcome
+    }
+}
+
+/// A fault of a trial with one direction, where it is one of two: it names the direction, or the end.
+fn of_direction(fault: Fault, direction: Direction) -> Fault {
+    let end = |engine: Engine| match (engine, direction) {
+        (Engine::Generator, Direction::Forward) | (Engine::Sink, Direction::Reverse) => Engine::FirstEnd,
+        (Engine::Generator, Direction::Reverse) | (Engine::Sink, Direction::Forward) => Engine::SecondEnd,
+        (other, _) => other,
+    };
+    match fault {
+        Fault::EndedEarly { engine, reason } => Fault::EndedEarly { engine: end(engine), reason },
+        Fault::LinkDown { .. } | Fault::LinkChange { .. } | Fault::PauseFrames { .. } => fault,
+        Fault::InterfaceCountedLess { port, engine, frames, counted } => {
+            let fault = Fault::InterfaceCountedLess { port, engine: end(engine), frames, counted };
+            Fault::InDirection { direction, fault: Box::new(fault) }
+        }
+        fault => Fault::InDirection { direction, fault: Box::new(fault) },
     }
 }
 
