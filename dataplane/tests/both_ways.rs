@@ -34,8 +34,12 @@ fn rfc2544_14_both_ends_send_at_once_and_each_counts_every_frame_of_the_other() 
     ];
     jobs.iter_mut().for_each(|job| (job["begin"], job["link"]) = (json!(begin), json!(60.0)));
     let [first, second] = jobs;
-    // The link is up when both ports are there.
-    let (first, second) = (Engine::start(&first), Engine::start(&second));
+    // The second connects to the first's socket; the link is up when both ports are there.
+    let first = Engine::start(&first);
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let second = Engine::start(&second);
     let (first, second) = (first.running(), second.running());
     // Neither sends before both count.
     std::fs::write(&begin, "").unwrap();

@@ -115,12 +115,13 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 30] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
     "client_cpu",
+    "directions",
     "fast_free",
     "flows",
     "gro",
@@ -139,6 +140,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 28] = [
     "sender_tcp_congestion",
     "server_cpu",
     "streams",
+    "sum_forwarding_pps",
     "target_bps",
     "tune",
     "tx_descriptors",

@@ -169,7 +169,9 @@ impl Source<'_> {
                 "one poll loop at each end sends and receives, so both ports have one queue: remove the keys for queues"
             }
             MeasureKind::Procedure { method, .. } => match method.procedure {
-                Procedure::Latency { .. } | Procedure::Pdv { .. } => "its frames return to the sender, so that they use both directions already",
+                Procedure::Latency { .. } | Procedure::Pdv { .. } => {
+                    "its frames return to the sender, so that they use both directions already"
+                }
                 Procedure::BackToBack { .. } => "the two ends do not begin at the same microsecond, and short bursts would not meet",
                 Procedure::SystemRecovery { .. } | Procedure::Reset { .. } => "it takes a time from the frames of one direction",
                 Procedure::Throughput

@@ -1,6 +1,7 @@
 //! The sections of a report, one file a subject. Each function turns the run into one [`Section`]; `compose` decides their order.
 
 mod cost;
+mod directions;
 mod effects;
 mod input;
 mod ladder;
@@ -19,6 +20,7 @@ mod tuned;
 mod tuning;
 
 pub use cost::cost;
+pub use directions::directions;
 pub use effects::effects;
 pub use input::Input;
 pub use ladder::ladder;

@@ -133,6 +133,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rfc2544_14_what_one_end_sent_is_counted_at_the_other() {
+        let end = |stream, frames_sent, frames_received| {
+            let arrived = Box::new(ReceiveReport { frames_received, ..ReceiveReport::default() });
+            SendReport { stream: StreamId(stream), frames_sent, arrived: Some(arrived), ..SendReport::default() }
+        };
+        let link = |up_after| LinkSeen { up_before: true, up_after };
+        let links = Links { sender: link(true), receiver: link(false) };
+        let used = UsedStreams::beginning_at(StreamId(1));
+        let trial = BothWays::new(end(1, 10, 20), end(3, 25, 9), links, used).unwrap();
+        let counts = |way: &OneWay| (way.sent.stream, way.sent.frames_sent, way.received.frames_received);
+        assert_eq!((counts(&trial.forward), counts(&trial.reverse)), ((StreamId(1), 10, 9), (StreamId(3), 25, 20)));
+        assert_eq!((trial.reverse.links.sender, trial.reverse.links.receiver), (link(false), link(true)));
+        assert!(BothWays::new(SendReport::default(), end(3, 25, 9), links, used).is_none());
+    }
+
+    #[test]
     fn streams_of_earlier_trials_are_this_pairs_and_all_others_are_not() {
         let mut used = UsedStreams::beginning_at(StreamId(65_533));
         assert!(!used.has(StreamId(65_533)), "none was sent yet");

@@ -56,8 +56,9 @@ pub(super) fn of_method(report: &MethodReport, size: FrameSize) -> Results {
     }
     results.parameters = parameters(report);
     if let Some(trial) = trial.filter(|trial| trial.outcome.directions.len() > 1) {
-        results.double_rates(size);
         results.parameters.insert("directions".to_owned(), json!(trial.outcome.directions.iter().map(direction).collect::<Vec<_>>()));
+        let sum = results.values.forwarding_pps.map(|each| each.times(2));
+        results.parameters.extend(sum.map(|sum| ("sum_forwarding_pps".to_owned(), json!(sum))));
     }
     if report.verdict.state == MethodState::Invalid {
         let invalidating = report.verdict.reasons.iter().filter(|reason| reason.invalidates());

@@ -58,20 +58,6 @@ impl Results {
         self.values.goodput_bps = Some(rate.udp4_goodput(size));
     }
 
-    /// The rates and the ceiling of both directions together, of those of one direction.
-    pub(super) fn double_rates(&mut self, size: FrameSize) {
-        let twice = |rate: PacketRate| rate.times(2);
-        if let Some(rate) = self.values.forwarding_pps {
-            self.set_rate(twice(rate), size);
-        }
-        self.values.offered_pps = self.values.offered_pps.map(twice);
-        if let Some(ceiling) = &mut self.ceiling {
-            for value in [&mut ceiling.l1_bps, &mut ceiling.pps, &mut ceiling.goodput_bps] {
-                *value = value.map(|value| 2.0 * value);
-            }
-        }
-    }
-
     /// Writes the endpoints of each direction into `directions`, where there are two.
     pub(super) fn name_directions(&mut self, pair: &Pair) {
         let Some(Value::Array(directions)) = self.parameters.get_mut("directions") else { return };

@@ -234,6 +234,22 @@ mod tests {
         assert_eq!(at(Some(1_499), 2_998), Some(2.0), "the last frame did not come: it had not recovered when the trial ended");
     }
 
+    #[test]
+    fn rfc2544_14_a_fault_names_its_direction_or_its_end() {
+        let duplicates = Fault::Duplicates { frames: 9, received: 90 };
+        let back = of_direction(duplicates.clone(), Direction::Reverse);
+        assert_eq!(back, Fault::InDirection { direction: Direction::Reverse, fault: Box::new(duplicates) });
+        assert!(back.to_string().starts_with("reverse direction: 9 copies of 90 frames"), "{back}");
+        // The loop that sends forward receives what goes back: what it says of itself is said once.
+        let ended = |engine| Fault::EndedEarly { engine, reason: "it was stopped".to_owned() };
+        let first = of_direction(ended(Engine::Generator), Direction::Forward);
+        assert_eq!(first, of_direction(ended(Engine::Sink), Direction::Reverse));
+        assert_eq!(first, ended(Engine::FirstEnd));
+        assert_eq!(of_direction(ended(Engine::Sink), Direction::Forward), ended(Engine::SecondEnd));
+        let link = Fault::LinkDown { port: "p0".to_owned() };
+        assert_eq!(of_direction(link.clone(), Direction::Reverse), link);
+    }
+
     /// A queue of a receiver with one interruption of 10 µs, at a rate at which its ring absorbs this many microseconds.
     fn interrupted_for_10_us(absorbed_us: u64) -> QueueReport {
         let ns = Nanoseconds::new;
