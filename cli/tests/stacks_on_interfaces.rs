@@ -166,3 +166,32 @@ fn the_mtu_is_put_back_after_ctrl_c_and_after_sigkill_by_the_next_run() {
     let records = records(std::path::Path::new(&path("next")));
     assert_eq!(records[0]["verdict"]["state"], "valid", "{}", records[0]);
 }
+
+/// The load is there: iperf3's own figure of the stream, and the text that it printed.
+#[test]
+fn round_trips_of_the_kernel_are_measured_beside_a_stream() {
+    let measure = r#"
+name = "load"
+sizes = [64]
+pairs = ["a-cpu:b-cpu"]
+
+[[measure]]
+stack = "kernel-tcp"
+method = "ping-pong"
+duration = "1s"
+stream-load = ["0%", "20%"]
+"#;
+    let (output, records) = run_plan(measure);
+    assert!(output.status.success(), "{}", errors(&output));
+    let [alone, beside] = &records[..] else { panic!("two records: {records:#?}") };
+    assert_eq!((&alone["load"], &alone["parameters"]["stream_beside"]), (&Value::Null, &Value::Null));
+    assert_eq!(beside["load"], "beside a stream at 20 %");
+    assert_eq!(alone["verdict"]["state"], "valid", "{alone:#}");
+    let of_stream = |key: &str| beside["parameters"]["stream_beside"][key].as_f64().unwrap();
+    assert_eq!(of_stream("share"), 0.2);
+    // A machine that is too slow for both makes the record invalid, and says so.
+    let short = of_stream("reached_bps") < 0.8 * of_stream("target_bps");
+    assert_eq!(beside["verdict"]["state"] == "invalid", short, "{beside:#}");
+    assert!(of_stream("reached_bps") < 1.2 * of_stream("target_bps"), "the stream keeps to its rate: {beside:#}");
+    assert!(beside["values"]["rtt_ns"]["mean"].as_f64().unwrap() > 0.0, "{beside:#}");
+}

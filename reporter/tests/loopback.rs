@@ -137,7 +137,7 @@ fn iperf2_over_udp_counts_what_arrived_or_says_that_it_cannot() {
     }
     let rate = methodology::units::Goodput::new(20e6).unwrap();
     let extent = Extent::For(Duration::from_secs(1));
-    let spec = KernelSpec { udp_rate: Some(rate), ..KernelSpec::new(Method::Stream, Transport::Udp, LOOPBACK, 23_471, size(1400), extent) };
+    let spec = KernelSpec { rate: Some(rate), ..KernelSpec::new(Method::Stream, Transport::Udp, LOOPBACK, 23_471, size(1400), extent) };
     let commands = tool("iperf2").commands(&spec).unwrap();
     let server = Server(start(commands.server.as_ref().unwrap()).unwrap());
     wait_until_ready(Transport::Udp, 23_471);

@@ -28,7 +28,7 @@ otherwise. `linerate run` stores the same checks in environment.json.
 With --testbed, every endpoint of the file is checked, at the same time, and
 whether the endpoints reach each other as the file says: addresses and
 interfaces, ports, links and their speeds, clocks, and the ports of the tools
-(15201 and 15202).
+(15201 to 15203).
 
 EXAMPLES
   sudo linerate doctor

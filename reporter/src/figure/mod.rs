@@ -29,7 +29,9 @@ pub use ladder::ladder_of_stacks;
 pub use latency::round_trips;
 pub use loss::loss_by_size;
 pub use percentiles::{round_trips_by_percentile, round_trips_by_percentile_under_load};
-pub use procedures::{ProcedureResult, bounds_by_size, longest_bursts, loss_by_load, procedure_results, round_trips_by_load};
+pub use procedures::{
+    ProcedureResult, bounds_by_size, longest_bursts, loss_by_load, procedure_results, round_trips_by_load, round_trips_by_share,
+};
 pub use ratio::ratio_by_size;
 pub use scale::{Scale, Tick, ticks};
 pub use scaling::rate_by_queues;

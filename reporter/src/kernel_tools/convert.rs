@@ -153,7 +153,7 @@ pub fn failed_record(tool: KernelTool, spec: &KernelSpec, context: &RecordContex
         parameters,
         size: Size::from(spec.size),
         view: Some(context.view),
-        load: (spec.method == Method::Stream && spec.udp_rate.is_none()).then(|| MAX_LOAD.to_owned()),
+        load: (spec.method == Method::Stream && spec.rate.is_none()).then(|| MAX_LOAD.to_owned()),
         repetition: context.repetition,
         duration_s: None,
         values: Values::default(),

@@ -199,8 +199,8 @@ pub struct KernelSpec {
     pub streams: NonZeroU16,
     /// Data goes from the server to the client (iperf3).
     pub reverse: bool,
-    /// UDP streams: how fast to send; absent is as fast as it goes.
-    pub udp_rate: Option<Goodput>,
+    /// Streams: how fast to send (iperf3; iperf 2 over UDP); absent is as fast as it goes.
+    pub rate: Option<Goodput>,
     /// What the ends ask of TCP; nothing for other transports.
     pub tcp: TcpSettings,
     /// The CPU to pin the client to.
@@ -222,7 +222,7 @@ impl KernelSpec {
             extent,
             streams: NonZeroU16::MIN,
             reverse: false,
-            udp_rate: None,
+            rate: None,
             tcp: TcpSettings::default(),
             client_cpu: None,
             server_cpu: None,

@@ -115,7 +115,7 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 30] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 31] = [
     "bidirectional",
     "burst",
     "calibration",
@@ -139,6 +139,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 30] = [
     "sender_queues",
     "sender_tcp_congestion",
     "server_cpu",
+    "stream_beside",
     "streams",
     "sum_forwarding_pps",
     "target_bps",

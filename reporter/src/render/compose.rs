@@ -22,6 +22,7 @@ const ORDER: &[fn(&Input<'_>) -> Section] = &[
     sections::bounds,
     sections::frame_loss,
     sections::latency_by_load,
+    sections::latency_by_share,
     sections::percentiles_under_load,
     sections::back_to_back,
     sections::procedures,

@@ -8,7 +8,7 @@ use reporter::record::{EndpointId, Pair};
 use serde::Serialize;
 
 use super::endpoint_agents::{Answered, EndpointAgents};
-use super::kernel::PORT;
+use super::kernel::{PORT, STREAM_PORT};
 use crate::agent::{AgentError, CheckRequest, Checked, Reply, Request, WaitLimit};
 use crate::inventory::BlueFieldView;
 use crate::plan::Plan;
@@ -104,7 +104,7 @@ impl Used<'_> {
                 let own: Vec<&Pair> = all.iter().filter(|pair| pair.from == endpoint.id || pair.to == endpoint.id).collect();
                 let measures = || plan.measures.iter().filter(|measure| own.iter().any(|pair| measure.is_for(pair)));
                 let mut tools: Vec<String> =
-                    measures().filter_map(|measure| measure.kind.kernel_tool()).map(|tool| tool.name().to_owned()).collect();
+                    measures().flat_map(|measure| measure.kind.kernel_tools()).map(|tool| tool.name().to_owned()).collect();
                 tools.sort();
                 tools.dedup();
                 (measures().any(|measure| !measure.kind.is_kernel()), tools)
@@ -133,7 +133,7 @@ fn connections(used: &Used<'_>, agents: &mut EndpointAgents, wait: WaitLimit<'_>
         let senders: Vec<&Pair> = pairs.iter().filter(|pair| pair.to == to.id).collect();
         let Some(kernel) = to.kernel.as_ref().filter(|_| !senders.is_empty()) else { continue };
         let at_receiver = |request| BTreeMap::from([(to.id.clone(), request)]);
-        let listen = at_receiver(Request::Listen { address: kernel.address, ports: vec![PORT, PORT + 1] });
+        let listen = at_receiver(Request::Listen { address: kernel.address, ports: vec![PORT, PORT + 1, STREAM_PORT] });
         let listening = agents.ask_all(&listen, "listen on the ports of the tools", wait).remove(&to.id);
         match listening.map(|answered| answered.reply) {
             Some(Ok(Reply::Listening)) => {}
@@ -176,8 +176,10 @@ fn connection(answer: Result<Reply, AgentError>, interface: &str, to: std::net::
         Ok(_) => no_answer("its reply belongs to another request".to_owned()),
         Err(AgentError::Refused { error, .. }) => {
             let why = "the kernel tools connect to this port";
-            Check::found(CheckLevel::Problem, subject, error, why)
-                .fixed_by(format!("check addresses, routes and firewalls: TCP and UDP ports {PORT} and {} must be open", PORT + 1))
+            Check::found(CheckLevel::Problem, subject, error, why).fixed_by(format!(
+                "check addresses, routes and firewalls: TCP and UDP ports {PORT}, {} and {STREAM_PORT} must be open",
+                PORT + 1
+            ))
         }
         Err(error) => no_answer(error.to_string()),
     }

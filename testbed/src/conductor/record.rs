@@ -41,7 +41,7 @@ pub(super) fn empty(step: &Step<'_>, directory: &RunDirectory, verdict: Verdict)
         parameters: parameters_of(step),
         size: size_of(step),
         view: view_of(step),
-        load: None,
+        load: step.kind.kernel_tuning().and_then(KernelTuning::load),
         repetition: step.repetition,
         duration_s: None,
         values: Values::default(),

@@ -11,7 +11,7 @@ use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_KEYS, KERNEL_PING_PONG_KEYS, given};
+use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, given, is_kernel_key};
 use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
 use super::tuning::{Directions, FarQueues, Keys, PortTuning};
@@ -248,7 +248,7 @@ impl Source<'_> {
             MeasureKind::KernelStream { protocol, tool, .. } => (KernelMethod::Stream, *protocol, *tool),
             MeasureKind::KernelPingPong { protocol, tool, .. } => (KernelMethod::PingPong, *protocol, *tool),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
-                return match given(measure).into_iter().find(|(key, is_given)| *is_given && KERNEL_KEYS.contains(key)) {
+                return match given(measure).into_iter().find(|(key, is_given)| *is_given && is_kernel_key(key)) {
                     Some((key, _)) => {
                         let message = format!("method \"{}\" has no key `{key}`: it is for kernel measures; remove it", kind.method());
                         Err(self.wrong(self.span_of(key), message))
@@ -268,6 +268,7 @@ impl Source<'_> {
             gro: measure.gro.as_ref(),
             client_cpu: measure.client_cpu.as_ref(),
             server_cpu: measure.server_cpu.as_ref(),
+            stream_load: measure.stream_load.as_ref(),
         };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
         for tuning in &tunings {
@@ -326,7 +327,7 @@ impl Source<'_> {
         };
         match (protocol, method) {
             (Some(protocol), "stream") => {
-                self.only(measure, &[&["duration", "tool"], &KERNEL_KEYS[..]].concat())?;
+                self.only(measure, &[&["duration", "tool"], &KERNEL_STREAM_KEYS[..]].concat())?;
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
                 Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
             }

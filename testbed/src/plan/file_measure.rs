@@ -62,6 +62,7 @@ pub(super) struct FileMeasure {
     pub(super) gro: Option<OneOrMany<bool>>,
     pub(super) client_cpu: Option<OneOrMany<u32>>,
     pub(super) server_cpu: Option<OneOrMany<u32>>,
+    pub(super) stream_load: Option<OneOrMany<String>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -79,14 +80,19 @@ pub(super) enum FileSizes {
 }
 
 /// The keys that tune a kernel stream.
-pub(super) const KERNEL_KEYS: [&str; 10] =
+pub(super) const KERNEL_STREAM_KEYS: [&str; 10] =
     ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gso", "gro", "client-cpu", "server-cpu"];
 
-/// Those of them that tune a ping-pong.
-pub(super) const KERNEL_PING_PONG_KEYS: [&str; 5] = ["mtu", "gso", "gro", "client-cpu", "server-cpu"];
+/// The keys that tune a ping-pong.
+pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "client-cpu", "server-cpu", "stream-load"];
+
+/// Whether a key tunes a kernel measure.
+pub(super) fn is_kernel_key(key: &str) -> bool {
+    KERNEL_STREAM_KEYS.contains(&key) || KERNEL_PING_PONG_KEYS.contains(&key)
+}
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 42] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 43] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -130,5 +136,6 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 42] {
         ("gro", measure.gro.is_some()),
         ("client-cpu", measure.client_cpu.is_some()),
         ("server-cpu", measure.server_cpu.is_some()),
+        ("stream-load", measure.stream_load.is_some()),
     ]
 }

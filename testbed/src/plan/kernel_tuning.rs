@@ -1,6 +1,7 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
-use reporter::kernel_tools::{KernelSpec, MessageSize, TcpSettings};
+use methodology::units::Share;
+use reporter::kernel_tools::{KernelSpec, KernelTool, MessageSize, Method, TcpSettings, Transport};
 use serde_json::{Value, json};
 
 use super::tuning::{OneOrMany, each, joined, values};
@@ -16,7 +17,7 @@ const MOST_WINDOW: u32 = 1 << 30;
 const LONGEST_ALGORITHM: usize = 15;
 
 /// How both kernel ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KernelTuning {
     /// Connections at once.
     pub streams: NonZeroU16,
@@ -30,6 +31,8 @@ pub struct KernelTuning {
     pub client_cpu: Option<u32>,
     /// The CPU of the tool's server, at the receiver.
     pub server_cpu: Option<u32>,
+    /// The load of a TCP stream beside a ping-pong, as a share of the rate that it reaches alone; none without a stream.
+    pub stream_load: Option<Share>,
 }
 
 impl Default for KernelTuning {
@@ -41,6 +44,7 @@ impl Default for KernelTuning {
             interface: InterfaceSettings::default(),
             client_cpu: None,
             server_cpu: None,
+            stream_load: None,
         }
     }
 }
@@ -70,6 +74,16 @@ impl KernelTuning {
         self.differences().into_iter().filter_map(|difference| difference.parameter)
     }
 
+    /// The tool of that stream.
+    pub fn stream_tool() -> Option<KernelTool> {
+        KernelTool::able(Method::Stream, Transport::Tcp).next()
+    }
+
+    /// The load of a record, where a stream runs beside it.
+    pub fn load(&self) -> Option<String> {
+        self.stream_load.map(|share| format!("beside a stream at {share}"))
+    }
+
     /// The measurement with these settings.
     pub fn in_spec(&self, spec: KernelSpec) -> KernelSpec {
         KernelSpec {
@@ -88,7 +102,7 @@ impl KernelTuning {
             words: Some(words),
             parameter: Some((key, value)),
         };
-        let KernelTuning { streams, message, tcp, interface, client_cpu, server_cpu } = self;
+        let KernelTuning { streams, message, tcp, interface, client_cpu, server_cpu, stream_load } = self;
         let offload = |key: &'static str, state: OffloadState| {
             let name = state.name();
             difference(format!("{key}-{name}"), format!("{} {name}", key.to_uppercase()), key, json!(name))
@@ -96,6 +110,12 @@ impl KernelTuning {
         let message = message.map(|message| {
             let bytes = message.bytes();
             Difference { label: format!("m{bytes}"), words: None, parameter: None }
+        });
+        let stream_load = stream_load.map(|share| {
+            let percent = share.to_string();
+            let label = format!("load{}", percent.trim_end_matches(" %"));
+            // Not a setting of the ends: the record's load says it.
+            Difference { label, words: Some(format!("beside a stream at {percent}")), parameter: None }
         });
         let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
         [
@@ -109,6 +129,7 @@ impl KernelTuning {
             interface.gro.map(|state| offload("gro", state)),
             client_cpu.map(|cpu| difference(format!("c{cpu}"), format!("client on CPU {cpu}"), "client_cpu", json!(cpu))),
             server_cpu.map(|cpu| difference(format!("v{cpu}"), format!("server on CPU {cpu}"), "server_cpu", json!(cpu))),
+            stream_load,
         ]
         .into_iter()
         .flatten()
@@ -128,6 +149,14 @@ pub(super) struct KernelKeys<'k> {
     pub(super) gro: Option<&'k OneOrMany<bool>>,
     pub(super) client_cpu: Option<&'k OneOrMany<u32>>,
     pub(super) server_cpu: Option<&'k OneOrMany<u32>>,
+    pub(super) stream_load: Option<&'k OneOrMany<String>>,
+}
+
+/// The share of a stream's full rate: `"50%"`, and `"0%"` for no stream.
+fn stream_load(text: &str) -> Result<Option<Share>, String> {
+    let wrong = || format!("`{}` is not a share of a stream's rate: write \"0%\" to \"100%\"", text.escape_debug());
+    let percent: f64 = text.strip_suffix('%').and_then(|number| number.trim().parse().ok()).ok_or_else(wrong)?;
+    if percent == 0.0 { Ok(None) } else { Share::new(percent / 100.0).map(Some).map_err(|_| wrong()) }
 }
 
 /// A number of bytes: `65536`, or as tools write it, `"64K"`.
@@ -172,6 +201,7 @@ impl KernelKeys<'_> {
             NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
         })?;
         let message = values("message", self.message, |message| message.bytes(MOST_MESSAGE))?;
+        let stream_load = values("stream-load", self.stream_load, |text| stream_load(text))?;
         let all = each(&[InterfaceSettings::default()], &mtu, |interface, mtu| InterfaceSettings { mtu: Some(mtu), ..interface });
         let all = each(&all, &gso, |interface, gso| InterfaceSettings { gso: Some(gso), ..interface });
         let all = each(&all, &gro, |interface, gro| InterfaceSettings { gro: Some(gro), ..interface });
@@ -188,6 +218,7 @@ impl KernelKeys<'_> {
         });
         let all = each(&all, &zero_copy, |tuning, zero_copy| KernelTuning { tcp: TcpSettings { zero_copy, ..tuning.tcp }, ..tuning });
         let all = each(&all, &streams, |tuning, streams| KernelTuning { streams, ..tuning });
-        Ok(each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning }))
+        let all = each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning });
+        Ok(each(&all, &stream_load, |tuning, stream_load| KernelTuning { stream_load, ..tuning }))
     }
 }

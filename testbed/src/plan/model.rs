@@ -179,6 +179,12 @@ impl MeasureKind {
         }
     }
 
+    /// That tool, and the one that loads the path beside it.
+    pub fn kernel_tools(&self) -> impl Iterator<Item = KernelTool> {
+        let beside = self.kernel_tuning().and_then(|tuning| tuning.stream_load).and_then(|_| KernelTuning::stream_tool());
+        self.kernel_tool().into_iter().chain(beside)
+    }
+
     /// How the ends of a kernel measure are set up; none for others.
     pub fn kernel_tuning(&self) -> Option<&KernelTuning> {
         match self {

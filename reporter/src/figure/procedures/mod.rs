@@ -4,11 +4,13 @@ mod back_to_back;
 mod bounds;
 mod frame_loss;
 mod latency_at_load;
+mod latency_by_share;
 
 pub use back_to_back::longest_bursts;
 pub use bounds::bounds_by_size;
 pub use frame_loss::loss_by_load;
 pub use latency_at_load::round_trips_by_load;
+pub use latency_by_share::round_trips_by_share;
 
 use methodology::procedures::Measured;
 use methodology::statistics::RepetitionSummary;

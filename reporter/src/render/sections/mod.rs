@@ -27,7 +27,7 @@ pub use ladder::ladder;
 pub use loss::loss;
 pub use percentiles::{percentiles, percentiles_under_load};
 pub use placement::placement;
-pub use procedure_curves::{back_to_back, bounds, frame_loss, latency_by_load};
+pub use procedure_curves::{back_to_back, bounds, frame_loss, latency_by_load, latency_by_share};
 pub use procedures::procedures;
 pub use queues::queues;
 pub use ratio::ratio;

@@ -22,6 +22,12 @@ pub fn latency_by_load(input: &Input<'_>) -> Section {
     drawn("latency-by-load", "Latency by load: round trips while a load is offered", figures)
 }
 
+/// The same beside round trips of the kernel, where streams loaded its path.
+pub fn latency_by_share(input: &Input<'_>) -> Section {
+    let figures = figure::round_trips_by_share(&input.procedure_results, input.cells);
+    drawn("latency-by-share", "Latency under load: kernel and bypass", figures)
+}
+
 /// RFC 9004.
 pub fn back_to_back(input: &Input<'_>) -> Section {
     let figures = curves(input, |results| figure::longest_bursts(results, &input.styles));

@@ -1,5 +1,6 @@
 //! Kernel measurements: server tool, client tool, their raw output, the record.
 
+mod beside;
 mod ceiling;
 mod changed_ends;
 mod frame_view;
@@ -20,8 +21,9 @@ use super::record::failed;
 use super::schedule::Step;
 use crate::plan::MeasureKind;
 use crate::topology::TestbedError;
+use beside::FullRates;
 use changed_ends::ChangedEnds;
-pub(super) use ports::PORT;
+pub(super) use ports::{PORT, STREAM_PORT};
 use transfer::SeenGoodput;
 use versions::Versions;
 
@@ -29,6 +31,7 @@ use versions::Versions;
 #[derive(Debug, Default)]
 pub(super) struct KernelTools {
     seen: SeenGoodput,
+    full_rates: FullRates,
     versions: Versions,
     ends: ChangedEnds,
 }
@@ -44,13 +47,13 @@ impl KernelTools {
         if let Err(error) = self.ends.set(&step.pair, ends, wanted) {
             return Ok(failed(step, context.directory, ReasonKind::Other, &error.to_string()));
         }
-        let KernelTools { seen, versions, .. } = self;
+        let KernelTools { seen, full_rates, versions, .. } = self;
         Ok(match step.kind {
             MeasureKind::KernelStream { protocol, tool, duration, tuning } => {
                 stream::measure(step, ends, (*protocol, *tool, tuning), *duration, (seen, versions), context)?
             }
             MeasureKind::KernelPingPong { protocol, tool, duration, tuning } => {
-                ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, versions, context)?
+                ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, (full_rates, versions), context)?
             }
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
                 failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")

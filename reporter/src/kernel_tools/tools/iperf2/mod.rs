@@ -66,7 +66,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
     if spec.transport == Transport::Udp {
         // The default is 1 Mbit/s, and iperf 2 has no word for `as fast as it goes`.
-        let rate = spec.udp_rate.map_or_else(|| "1000g".to_owned(), |rate| format!("{:.0}", rate.bps()));
+        let rate = spec.rate.map_or_else(|| "1000g".to_owned(), |rate| format!("{:.0}", rate.bps()));
         client.extend(["-u".to_owned(), "-b".to_owned(), rate]);
         server.push("-u".to_owned());
     }

@@ -92,9 +92,12 @@ fn commands(spec: &KernelSpec) -> Commands {
     if let Some(window) = spec.tcp.window {
         option("-w", window.to_string());
     }
+    // The default of -b is 1 Mbit/s for UDP; 0 is as fast as it goes.
+    let rate = spec.rate.map(|rate| format!("{:.0}", rate.bps())).or((spec.transport == Transport::Udp).then(|| "0".to_owned()));
+    if let Some(rate) = rate {
+        option("-b", rate);
+    }
     if spec.transport == Transport::Udp {
-        // The default of -b is 1 Mbit/s for UDP; 0 is as fast as it goes.
-        option("-b", spec.udp_rate.map_or_else(|| "0".to_owned(), |rate| format!("{:.0}", rate.bps())));
         client.push("-u".to_owned());
     }
     if spec.tcp.zero_copy {
