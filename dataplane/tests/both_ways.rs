@@ -46,8 +46,10 @@ fn rfc2544_14_both_ends_send_at_once_and_each_counts_every_frame_of_the_other() 
     let reports = [first.report(), second.report()];
     first.finished();
     second.finished();
-    for (own, other, sent, stream) in [(0, 1, 6_000, 3), (1, 0, 4_000, 9)] {
-        assert_eq!(number(&reports[own], "frames_sent"), sent, "{}", reports[own]);
+    for (own, other, frames, stream) in [(0, 1, 6_000, 3), (1, 0, 4_000, 9)] {
+        // A machine that is busy may keep a loop from sending some; shared memory takes a frame or refuses it, and loses none.
+        let [sent, unsent, skipped] = ["frames_sent", "frames_unsent", "frames_skipped"].map(|key| number(&reports[own], key));
+        assert!(sent > 0 && sent + unsent + skipped == frames, "{}", reports[own]);
         let arrived = &reports[other]["report"]["arrived"];
         let counts = ["frames_received", "lost", "duplicate", "corrupt", "foreign"].map(|key| arrived[key].as_u64().unwrap());
         assert_eq!(counts, [sent, 0, 0, 0, 0], "{arrived}");
