@@ -1,18 +1,17 @@
 //! The frames of the other end, which the poll loop of a sender counts while it sends (RFC 2544 §14).
 
-use super::plan::SendPlan;
+use methodology::units::Frames;
+
+use super::plan::{SendPlan, Traffic};
+use super::report::SendCounters;
 use crate::account::sequence::Window;
 use crate::dpdk::{Burst, FreeTarget, MAX_BURST, RxQueue, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::Meter;
 use crate::engine::running::Shared;
-use crate::engine::send::report::SendCounters;
 use crate::engine::sink::{Arrivals, ReceiveReport};
 use crate::frame::{Classifier, Layout, prefetch_for_read};
 use crate::time::TickRate;
-use methodology::units::Frames;
-
-use super::plan::Traffic;
 
 /// The largest burst to receive: that of a sink's plan.
 const COLLECTED: usize = MAX_BURST / 4;

@@ -30,7 +30,7 @@ pub enum LastTrial {
     /// To a sink.
     OneWay(OneWay),
     /// In both directions at once.
-    BothWays(BothWays),
+    BothWays(Box<BothWays>),
     /// To a reflector, with delays.
     RoundTrips(RoundTrips),
 }
@@ -79,7 +79,7 @@ impl Measurer for PairMeasurer<'_> {
         } else if self.pair.directions() == Directions::Both {
             let trial = self.pair.both_ways(plan, drain, self.interrupted)?;
             let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.both_ways(&trial);
-            self.last = Some(LastTrial::BothWays(trial));
+            self.last = Some(LastTrial::BothWays(Box::new(trial)));
             outcome
         } else {
             let trial = match input.stimulus {
