@@ -37,6 +37,18 @@ max-load = "1kpps"
 tester = { repeats = 1, calibration = "0s" }
 "#;
 
+/// The same with both ends sending at once.
+const BOTH_WAYS: &str = r#"
+[[measure]]
+stack = "dpdk"
+method = "frame-loss"
+preset = "quick"
+direction = "both"
+min-load = "500pps"
+max-load = "1kpps"
+tester = { repeats = 1, calibration = "0s" }
+"#;
+
 const STREAM: &str = r#"
 [[measure]]
 stack = "kernel-tcp"
@@ -138,6 +150,54 @@ fn a_path_without_faults_has_valid_records() {
     for record in &Bench::new(&device, &[ROUND_TRIPS, ONE_WAY]).run() {
         has_no_fault_of_the_path(record);
     }
+}
+
+/// The sum over all trials of a count of one direction, which is at `place` in the outcomes.
+fn of_direction(record: &Value, place: usize, count: &str) -> u64 {
+    let trials = record["parameters"]["trials"].as_array().unwrap();
+    let of_trial = |trial: &Value| {
+        let direction = &trial["outcome"]["directions"][place];
+        assert_eq!(direction["direction"], ["forward", "reverse"][place], "{direction}");
+        direction[count].as_u64().unwrap()
+    };
+    trials.iter().map(of_trial).sum()
+}
+
+#[test]
+fn rfc2544_14_what_is_dropped_on_the_way_back_only_is_lost_in_the_reverse_direction_only() {
+    // Every second frame of the way back.
+    let device = Device::up("runbackdrop", |from, number| match from {
+        From::Far if number % 2 == 0 => Vec::new(),
+        _ => vec![Duration::ZERO],
+    });
+    let records = Bench::new(&device, &[BOTH_WAYS]).run();
+    let record = &records[0];
+    println!("{} {}", record["parameters"]["directions"], record["verdict"]);
+    for (place, from) in [(0, From::Near), (1, From::Far)] {
+        let (sent, received) = (of_direction(record, place, "sent"), of_direction(record, place, "received"));
+        // Every frame is accounted for: the device saw all that was sent, and all that it passed on arrived.
+        assert_eq!((sent, received), (device.seen(from), device.sent(from)), "{from:?}");
+    }
+    assert_eq!(of_direction(record, 0, "sent"), of_direction(record, 0, "received"));
+    assert!(of_direction(record, 1, "received") * 2 <= of_direction(record, 1, "sent") + 1);
+    let names = |place: usize, key: &str| record["parameters"]["directions"][place][key].as_str().unwrap().to_owned();
+    assert_eq!([names(0, "from"), names(0, "to"), names(1, "from"), names(1, "to")], ["near", "far", "far", "near"]);
+    assert_eq!(record["parameters"]["bidirectional"], true);
+    let deviations = record["parameters"]["deviations"].to_string();
+    assert!(!deviations.contains("RFC 2544 §14"), "{deviations}");
+}
+
+#[test]
+fn rfc2544_14_frames_that_come_twice_on_the_way_back_are_named_with_their_direction() {
+    let twice = |from, number| match from {
+        From::Far if number % 10 == 0 => vec![Duration::ZERO, Duration::from_millis(2)],
+        _ => vec![Duration::ZERO],
+    };
+    let device = Device::up("runbacktwice", twice);
+    let records = Bench::new(&device, &[BOTH_WAYS]).run();
+    is_invalid_because(&records[0], "duplicates");
+    let verdict = records[0]["verdict"].to_string();
+    assert!(verdict.contains("reverse direction") && !verdict.contains("forward direction"), "{verdict}");
 }
 
 #[test]

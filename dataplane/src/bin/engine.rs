@@ -3,10 +3,11 @@
 //! `engine '{"role": "send", "port": "net_null0", "plan": {"duration": {"secs": 2, "nanos": 0}}}'` runs it and prints the port and the
 //! report as JSON. `plan`, `eal` and `options` override the defaults key by key. With `"until": "stdin"` the end of standard input stops
 //! the engine, and the port stays open until then. With `"observe": SECONDS` a sender's frame counter is watched from another CPU for so long,
-//! against CLOCK_MONOTONIC_RAW: see [`observe`].
+//! against CLOCK_MONOTONIC_RAW: see [`observe`]. With `"begin": FILE` a sender that counts the other end's frames sends once the file exists.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -49,10 +50,10 @@ fn run(job: &str) -> Result<(), Failure> {
             if let Some(seconds) = job["observe"].as_f64() {
                 println!("{}", json!(observe(|| running.snapshot().frames_sent, Duration::from_secs_f64(seconds))?));
             }
-            finish(running, by_stdin)
+            finish(running, by_stdin, job["begin"].as_str().map(Path::new))
         }
-        Some("receive") => finish(port.receive(merged(&ReceivePlan::default(), plan)?), by_stdin),
-        Some("reflect") => finish(port.reflect(merged(&ReflectPlan::default(), plan)?), by_stdin),
+        Some("receive") => finish(port.receive(merged(&ReceivePlan::default(), plan)?), by_stdin, None),
+        Some("reflect") => finish(port.reflect(merged(&ReflectPlan::default(), plan)?), by_stdin, None),
         _ => Err("role is send, receive or reflect".into()),
     }
 }
@@ -97,12 +98,15 @@ fn observe(counter: impl Fn() -> u64, length: Duration) -> Result<[Vec<[u64; 2]>
     }
 }
 
-fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool) -> Result<(), Failure> {
+fn finish<R: EngineReport + Serialize>(running: Running<R>, by_stdin: bool, begin: Option<&Path>) -> Result<(), Failure> {
     eprintln!("running");
     let closed = by_stdin.then(|| thread::spawn(|| io::stdin().read_to_end(&mut Vec::new())));
     let mut snapshots = Vec::new();
     while !running.is_finished() {
         thread::sleep(Duration::from_millis(10));
+        if begin.is_some_and(Path::exists) {
+            running.begin_sending();
+        }
         if closed.as_ref().is_some_and(|closed| closed.is_finished()) {
             running.stop();
         }

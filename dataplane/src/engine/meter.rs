@@ -57,6 +57,12 @@ impl Meter {
         }
     }
 
+    /// Begins the measured time anew, with the hiccups seen so far.
+    pub(super) fn restart(&mut self) {
+        (self.stolen_before, self.cpu_begin, self.busy, self.busy_now) = (self.cpu.and_then(Steal::of), cpu_time(), 0, false);
+        self.begin = self.next_iteration();
+    }
+
     /// Ends one iteration of the loop and begins the next. Returns the time in ticks.
     #[inline(always)]
     pub(super) fn next_iteration(&mut self) -> u64 {

@@ -39,6 +39,8 @@ pub(super) struct Shared<C: Counters> {
     begun: CachePadded<AtomicBool>,
     /// Bits [`STOP`] and [`LINK_LOST`]: the loop reads both at once.
     stop: CachePadded<AtomicU8>,
+    /// Whether a sender that counts the other end's frames may send.
+    may_send: CachePadded<AtomicBool>,
     counters: CachePadded<C::Shared>,
 }
 
@@ -46,6 +48,12 @@ impl<C: Counters> Shared<C> {
     /// Says that the loop polls from now on and that its meter runs.
     pub(super) fn begin(&self) {
         self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a sender that counts the other end's frames may send.
+    #[inline(always)]
+    pub(super) fn may_send(&self) -> bool {
+        self.may_send.load(Ordering::Relaxed)
     }
 
     fn ask_to_stop(&self) {
@@ -128,6 +136,11 @@ impl<R: EngineReport> Running<R> {
     /// Asks the engine to stop: a sender stops at once, a sink and a reflector after the frames in flight have arrived.
     pub fn stop(&self) {
         self.shared.iter().for_each(Shared::ask_to_stop);
+    }
+
+    /// Lets a sender with [`SendPlan::both_ways`](crate::SendPlan::both_ways) send. Other engines do not wait for it.
+    pub fn begin_sending(&self) {
+        self.shared.iter().for_each(|shared| shared.may_send.store(true, Ordering::Relaxed));
     }
 
     /// Whether the engine has ended, so that [`join`](Self::join) does not wait.

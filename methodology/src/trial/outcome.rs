@@ -25,6 +25,15 @@ pub enum Direction {
     Reverse,
 }
 
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Direction::Forward => "forward",
+            Direction::Reverse => "reverse",
+        })
+    }
+}
+
 /// What happened in one direction of a trial. Frames are told apart by tag and sequence, never by counter differences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DirectionOutcome {
@@ -176,6 +185,13 @@ pub enum Fault {
         /// Why, as the engine reports it.
         reason: String,
     },
+    /// A fault of one of two directions.
+    InDirection {
+        /// Which.
+        direction: Direction,
+        /// What.
+        fault: Box<Fault>,
+    },
 }
 
 /// Copies of a thousandth of the frames: more are no accident of a path (a route that changes, a switch that learns).
@@ -208,6 +224,10 @@ pub enum Engine {
     Sink,
     /// Receives and sends back.
     Reflector,
+    /// Sends and receives at the pair's first endpoint, in a trial of both directions.
+    FirstEnd,
+    /// Sends and receives at the pair's second endpoint, in a trial of both directions.
+    SecondEnd,
 }
 
 impl fmt::Display for Engine {
@@ -216,6 +236,8 @@ impl fmt::Display for Engine {
             Engine::Generator => "generator",
             Engine::Sink => "sink",
             Engine::Reflector => "reflector",
+            Engine::FirstEnd => "poll loop of the first endpoint",
+            Engine::SecondEnd => "poll loop of the second endpoint",
         })
     }
 }
@@ -251,6 +273,7 @@ impl fmt::Display for Fault {
                 f,
                 "the kernel interface below {port} of the {engine} counted {counted} frames, and {frames} test frames were counted: they did not cross it"
             ),
+            Fault::InDirection { direction, fault } => write!(f, "{direction} direction: {fault}"),
             Fault::EndedEarly { engine, reason } => write!(f, "the {engine} ended early: {reason}"),
         }
     }

@@ -99,6 +99,11 @@ impl PacketRate {
         if self.0 > 0.0 { Seconds::lossy(frames as f64 / self.0) } else { Seconds::ZERO }
     }
 
+    /// The rate of so many senders of this rate together.
+    pub fn times(self, senders: u16) -> Self {
+        Self::from_pps_lossy(self.0 * f64::from(senders))
+    }
+
     /// What each of so many senders contributes to this rate; the whole rate where there is none.
     pub fn shared_by(self, senders: u16) -> Self {
         PacketRate(self.0 / f64::from(senders.max(1)))

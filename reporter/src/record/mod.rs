@@ -115,13 +115,14 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 34] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 36] = [
     "bidirectional",
     "burst",
     "calibration",
     "calibration_rtt_ns",
     "client_cpu",
     "cpu_at_proxies",
+    "directions",
     "fast_free",
     "flows",
     "gro",
@@ -141,6 +142,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 34] = [
     "server_cpu",
     "stream_beside",
     "streams",
+    "sum_forwarding_pps",
     "target_bps",
     "tls_at",
     "tls_cipher",

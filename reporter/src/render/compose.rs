@@ -27,6 +27,7 @@ const ORDER: &[fn(&Input<'_>) -> Section] = &[
     sections::percentiles_under_load,
     sections::back_to_back,
     sections::procedures,
+    sections::directions,
     sections::cost,
     sections::queues,
     sections::effects,

@@ -14,7 +14,7 @@ use crate::preflight::{Check, Needs};
 use crate::topology::KernelAddress;
 
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// What this program was built from: a hash of the sources of the agent and of all below it. Two builds of one source for two processors have the same.
 pub const BUILD: &str = env!("LINERATE_BUILD");
@@ -94,6 +94,10 @@ pub enum Request {
     },
     /// Send test frames; the reply comes when the last is sent.
     Send(SendPlan),
+    /// Begin to count the other end's frames, before sending in the same poll loop; the reply comes when the loop runs.
+    Exchange(SendPlan),
+    /// Send what `exchange` planned; the reply, as that of `send`, comes when the last frame of the other end has arrived.
+    BeginSending,
     /// Begin to receive; the reply comes when the poll loop runs.
     Receive(ReceivePlan),
     /// Begin to reflect; the reply comes when the poll loop runs.

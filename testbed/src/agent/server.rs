@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dataplane::{
     CpuId, Dataplane, DataplaneError, DpdkVersion, EalOptions, EngineReport, Port, PortInfo, ReceivePlan, ReceiveReport, ReflectPlan,
-    ReflectReport, Running, SendPlan,
+    ReflectReport, Running, SendPlan, SendReport,
 };
 use thiserror::Error;
 
@@ -156,6 +156,7 @@ enum State {
     Idle { port: Box<Port>, dataplane: Dataplane },
     Receiving { loop_: Running<ReceiveReport>, up_before: bool, dataplane: Dataplane },
     Reflecting { loop_: Running<ReflectReport>, up_before: bool, dataplane: Dataplane },
+    Exchanging { loop_: Running<SendReport>, up_before: bool, dataplane: Dataplane },
 }
 
 impl State {
@@ -178,17 +179,21 @@ impl State {
                 let plan = SendPlan { cpus: cpus(plan.cpus, &port), ..plan };
                 let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
                 match port.send(plan) {
-                    Ok(running) => {
-                        while !running.is_finished() {
-                            if gone.load(Ordering::Relaxed) {
-                                running.stop();
-                            }
-                            std::thread::sleep(POLL_INTERVAL);
-                        }
-                        ended(running, up_before, dataplane, Reply::Sent)
-                    }
+                    Ok(running) => sent(running, up_before, dataplane, gone),
                     Err(error) => (State::Empty, failed(&error)),
                 }
+            }
+            (State::Idle { mut port, dataplane }, Request::Exchange(plan)) => {
+                let plan = SendPlan { cpus: cpus(plan.cpus, &port), both_ways: true, ..plan };
+                let up_before = port.wait_link_up(LINK_LIMIT).is_ok();
+                match port.send(plan) {
+                    Ok(loop_) => (State::Exchanging { loop_, up_before, dataplane }, Reply::Started),
+                    Err(error) => (State::Empty, failed(&error)),
+                }
+            }
+            (State::Exchanging { loop_, up_before, dataplane }, Request::BeginSending) => {
+                loop_.begin_sending();
+                sent(loop_, up_before, dataplane, gone)
             }
             (State::Idle { mut port, dataplane }, Request::Receive(plan)) => {
                 let plan = ReceivePlan { cpus: cpus(plan.cpus, &port), ..plan };
@@ -221,8 +226,20 @@ impl State {
             State::Idle { .. } => "idle",
             State::Receiving { .. } => "receiving",
             State::Reflecting { .. } => "reflecting",
+            State::Exchanging { .. } => "counting the other end's frames",
         }
     }
+}
+
+/// Waits for the end of a sender.
+fn sent(running: Running<SendReport>, up_before: bool, dataplane: Dataplane, gone: &AtomicBool) -> (State, Reply) {
+    while !running.is_finished() {
+        if gone.load(Ordering::Relaxed) {
+            running.stop();
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    ended(running, up_before, dataplane, Reply::Sent)
 }
 
 /// Takes the port back from an engine, with its report.

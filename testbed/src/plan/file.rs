@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dataplane::Pacing;
-use methodology::method::{MethodName, MethodSpec};
+use methodology::method::{MethodName, MethodSpec, Procedure};
 use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds};
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method as KernelMethod, SpecError, choice};
 use reporter::record::{Pair, Stack};
@@ -15,9 +15,9 @@ use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_PING_PONG_KE
 use super::file_transfer::{FILE_KEYS, FileTransferKeys};
 use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-use super::tuning::{FarQueues, Keys, PortTuning};
+use super::tuning::{Directions, FarQueues, Keys, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
-use crate::topology::BypassPort;
+use crate::topology::{BypassPort, PairQueues};
 
 impl Plan {
     /// Reads `plan.toml`. Errors name the file, the line, and what would be right.
@@ -139,6 +139,7 @@ impl Source<'_> {
         }
         let keys = Keys {
             port: BypassPort::of(measure.stack).unwrap_or_default(),
+            directions: measure.direction.as_ref(),
             queues: queues.as_ref(),
             sender_queues: sender_queues.as_ref(),
             far_queues: FarQueues { key: far.0, given: far.1.as_ref() },
@@ -153,11 +154,42 @@ impl Source<'_> {
             receiver_devargs: measure.receiver_devargs.as_ref(),
         };
         let tunings = keys.all().map_err(|(key, why)| self.wrong(self.span_of(key), why))?;
+        self.check_directions(kind, &tunings)?;
         if measure.method.get_ref() == MethodName::Mrr.name() && tunings.iter().any(|tuning| tuning.pacing != Pacing::Software) {
             let why = "method \"mrr\" sends at maximum rate: it has no rate, so `pacing` has no effect; remove it";
             return Err(self.wrong(self.span_of("pacing"), why));
         }
         Ok(tunings)
+    }
+
+    /// Refuses both directions at once where a method cannot have them.
+    fn check_directions(&self, kind: &MeasureKind, tunings: &[PortTuning]) -> Result<(), FileProblem> {
+        let both: Vec<_> = tunings.iter().filter(|tuning| tuning.directions == Directions::Both).collect();
+        let why = match kind {
+            _ if both.is_empty() => return Ok(()),
+            _ if both.iter().any(|tuning| tuning.queues != PairQueues::ONE) => {
+                "one poll loop at each end sends and receives, so both ports have one queue: remove the keys for queues"
+            }
+            MeasureKind::Procedure { method, .. } => match method.procedure {
+                Procedure::Latency { .. } | Procedure::Pdv { .. } => {
+                    "its frames return to the sender, so that they use both directions already"
+                }
+                Procedure::BackToBack { .. } => "the two ends do not begin at the same microsecond, and short bursts would not meet",
+                Procedure::SystemRecovery { .. } | Procedure::Reset { .. } => "it takes a time from the frames of one direction",
+                Procedure::Throughput
+                | Procedure::NdrPdr
+                | Procedure::FrameLoss { .. }
+                | Procedure::Mrr { .. }
+                | Procedure::Overload { .. }
+                | Procedure::Soak { .. } => return Ok(()),
+            },
+            MeasureKind::RoundTrip { .. }
+            | MeasureKind::KernelStream { .. }
+            | MeasureKind::KernelPingPong { .. }
+            | MeasureKind::FileTransfer(_) => "it is for methods in which one end sends to the other over DPDK, AF_XDP or AF_PACKET",
+        };
+        let message = format!("method \"{}\" cannot have `direction = \"both\"`: {why}", kind.method());
+        Err(self.wrong(self.span_of("direction"), message))
     }
 
     /// Two measurements of one pair, stack, method, size and tuning would be one result with two meanings.

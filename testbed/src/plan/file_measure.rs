@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::file_transfer::{FILE_KEYS, TlsVersion};
 use super::kernel_tuning::ByteCount;
-use super::tuning::{Devargs, OneOrMany};
+use super::tuning::{Devargs, Directions, OneOrMany};
 
 /// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
 #[derive(Deserialize)]
@@ -39,6 +39,7 @@ pub(super) struct FileMeasure {
     pub(super) step: Option<Share>,
     pub(super) event: Option<ResetKind>,
     pub(super) command: Option<Vec<String>>,
+    pub(super) direction: Option<OneOrMany<Directions>>,
     pub(super) queues: Option<OneOrMany<u16>>,
     pub(super) sender_queues: Option<OneOrMany<u16>>,
     pub(super) receiver_queues: Option<OneOrMany<u16>>,
@@ -96,7 +97,7 @@ pub(super) fn is_kernel_key(key: &str) -> bool {
 }
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 46] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 47] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -116,6 +117,7 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 46] {
         ("step", measure.step.is_some()),
         ("event", measure.event.is_some()),
         ("command", measure.command.is_some()),
+        ("direction", measure.direction.is_some()),
         ("queues", measure.queues.is_some()),
         ("sender-queues", measure.sender_queues.is_some()),
         ("receiver-queues", measure.receiver_queues.is_some()),

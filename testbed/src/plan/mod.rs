@@ -16,4 +16,4 @@ pub use built_in::BuiltInPlan;
 pub use file_transfer::{CipherSuite, FileBytes, FileTransfer, Tls, TlsEnd, TlsVersion};
 pub use kernel_tuning::KernelTuning;
 pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
-pub use tuning::{Devargs, FLOWS_PER_QUEUE, PortTuning};
+pub use tuning::{Devargs, Directions, FLOWS_PER_QUEUE, PortTuning};

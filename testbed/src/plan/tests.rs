@@ -52,6 +52,12 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = 0"), 6, "1 or more"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\ndirection = \"back\""), 6, "one value, or a list"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = 2\ndirection = \"both\""), 7, "one poll loop at each end"),
+        (measure("stack = \"dpdk\"\nmethod = \"latency\"\ndirection = \"both\""), 6, "use both directions already"),
+        (measure("stack = \"dpdk\"\nmethod = \"back-to-back\"\ndirection = \"both\""), 6, "short bursts would not meet"),
+        (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\ndirection = \"both\""), 6, "has no key `direction`"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ndirection = \"both\""), 6, "has no key `direction`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = \"two\""), 6, "one value, or a list"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 2\nqueues = 4"), 7, "`queues` sets both ends"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nreflector-queues = 2"), 6, "its far end has `receiver-queues`"),
@@ -186,4 +192,14 @@ fn af_xdp_and_af_packet_have_the_methods_and_the_keys_of_dpdk_and_ports_of_their
     assert_eq!(stacks, [Stack::Dpdk, Stack::AfXdp, Stack::AfPacket].map(|stack| [stack; 2]).concat());
     let [dpdk, _, xdp, larger, ..] = &plan.measures[..] else { panic!("{plan:?}") };
     assert!(xdp.tuning.shares_ports_with(&larger.tuning) && !xdp.tuning.shares_ports_with(&dpdk.tuning));
+}
+
+#[test]
+fn rfc2544_14_both_directions_have_an_id_and_a_configuration_of_their_own() {
+    let plan = parse(&measure("stack = \"dpdk\"\nmethod = \"mrr\"\ndirection = [\"forward\", \"both\"]"), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(super::Measure::label).collect();
+    assert_eq!(labels, [None, Some("both".to_owned())]);
+    assert_eq!(plan.measures[1].tuning.parameters(), [("bidirectional", serde_json::json!(true))]);
+    // The same ports serve both.
+    assert!(plan.measures[0].tuning.shares_ports_with(&plan.measures[1].tuning));
 }

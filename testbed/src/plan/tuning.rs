@@ -16,6 +16,8 @@ pub const FLOWS_PER_QUEUE: u32 = 64;
 pub struct PortTuning {
     /// Which ports of the two endpoints.
     pub port: BypassPort,
+    /// Which ends send.
+    pub directions: Directions,
     /// Queues of the two ports, each with a poll loop and a CPU of its own.
     pub queues: PairQueues,
     /// At most so many frames in one burst of the sender; the generator's own choice where none is given.
@@ -34,6 +36,17 @@ pub struct PortTuning {
     pub sender_devargs: Devargs,
     /// Additional devargs of the receiver's port.
     pub receiver_devargs: Devargs,
+}
+
+/// Which ends of a pair send test frames (RFC 2544 §14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directions {
+    /// The first sends, the second receives.
+    #[default]
+    Forward,
+    /// Both at the same time.
+    Both,
 }
 
 /// Devargs in addition to those of the testbed, such as `txqs_min_inline=0`; empty for none.
@@ -70,6 +83,7 @@ impl Default for PortTuning {
     fn default() -> Self {
         PortTuning {
             port: BypassPort::OfTestbed,
+            directions: Directions::Forward,
             queues: PairQueues::ONE,
             burst: None,
             flows: 1,
@@ -85,6 +99,7 @@ impl Default for PortTuning {
 
 /// One setting that differs from the default.
 enum Difference {
+    BothDirections,
     Queues(PairQueues),
     Burst(u16),
     Flows(u32),
@@ -101,6 +116,7 @@ impl PortTuning {
     /// What differs from the default, as a part of a record's id: `q2-b32`; none where everything is the default.
     pub fn label(&self) -> Option<String> {
         self.joined("-", |difference| match difference {
+            Difference::BothDirections => "both".to_owned(),
             Difference::Queues(PairQueues { sender, receiver }) if sender == receiver => format!("q{sender}"),
             Difference::Queues(PairQueues { sender, receiver }) => format!("q{sender}to{receiver}"),
             Difference::Burst(burst) => format!("b{burst}"),
@@ -120,6 +136,7 @@ impl PortTuning {
     /// What differs from the default, for people: `2 queues, burst 32`.
     pub fn in_words(&self) -> Option<String> {
         self.joined(", ", |difference| match difference {
+            Difference::BothDirections => "both directions at once".to_owned(),
             Difference::Queues(PairQueues { sender, receiver }) if sender == receiver => format!("{sender} queues"),
             Difference::Queues(PairQueues { sender, receiver }) => format!("{sender} → {receiver} queues"),
             Difference::Burst(burst) => format!("burst {burst}"),
@@ -139,6 +156,7 @@ impl PortTuning {
     /// What differs from the default, as keys of a record's `parameters`.
     pub fn parameters(&self) -> Vec<(&'static str, serde_json::Value)> {
         let keys = self.differences().map(|difference| match difference {
+            Difference::BothDirections => vec![("bidirectional", json!(true))],
             Difference::Queues(queues) => {
                 vec![("sender_queues", json!(queues.sender)), ("receiver_queues", json!(queues.receiver))]
             }
@@ -157,7 +175,7 @@ impl PortTuning {
 
     /// Whether the same ports, opened once, serve both.
     pub fn shares_ports_with(&self, other: &PortTuning) -> bool {
-        let of_bursts = |tuning: &PortTuning| PortTuning { burst: None, flows: 1, ..tuning.clone() };
+        let of_bursts = |tuning: &PortTuning| PortTuning { burst: None, flows: 1, directions: Directions::Forward, ..tuning.clone() };
         of_bursts(self) == of_bursts(other)
     }
 
@@ -169,6 +187,7 @@ impl PortTuning {
     fn differences(&self) -> impl Iterator<Item = Difference> + use<> {
         let plain = PortTuning::default();
         [
+            (self.directions == Directions::Both).then_some(Difference::BothDirections),
             (self.queues != plain.queues).then_some(Difference::Queues(self.queues)),
             self.burst.map(Difference::Burst),
             (self.flows != plain.flows).then_some(Difference::Flows(self.flows)),
@@ -223,6 +242,7 @@ pub(super) struct FarQueues<'k> {
 pub(super) struct Keys<'k> {
     /// The ports that the stack of the measure is.
     pub(super) port: BypassPort,
+    pub(super) directions: Option<&'k OneOrMany<Directions>>,
     pub(super) queues: Option<&'k OneOrMany<u16>>,
     pub(super) sender_queues: Option<&'k OneOrMany<u16>>,
     pub(super) far_queues: FarQueues<'k>,
@@ -257,6 +277,7 @@ impl Keys<'_> {
             1..=1_000_000 => Ok(flows),
             _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
         })?;
+        let directions = values("direction", self.directions, |&directions| Ok(directions))?;
         let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
         let descriptors = |&descriptors: &u16| match descriptors {
             0 => Err("a queue has at least one descriptor: write a number such as 4096".to_owned()),
@@ -285,6 +306,7 @@ impl Keys<'_> {
         let all = each(&all, &sender_queues, |tuning, sender| PortTuning { queues: PairQueues { sender, ..tuning.queues }, ..tuning });
         let all = each(&all, &far_queues, |tuning, receiver| PortTuning { queues: PairQueues { receiver, ..tuning.queues }, ..tuning });
         let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
+        let all = each(&all, &directions, |tuning, directions| PortTuning { directions, ..tuning });
         Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))
     }
 }

@@ -1,5 +1,6 @@
 //! The generator: sends frames when they are due, and accounts for every one that was.
 
+mod arriving;
 mod drain;
 mod in_flight;
 mod load;

@@ -102,6 +102,11 @@ pub struct SendPlan {
     pub burst: u16,
     /// Receive the returned frames on the same port and record their round-trip times.
     pub rtt: bool,
+    /// Count the frames that the other end sends meanwhile, of the same size and headers (RFC 2544 §14). One poll loop sends and counts, so the
+    /// port needs one queue. It counts from its start and sends when [`Running::begin_sending`](crate::Running::begin_sending) is called: both ends
+    /// can count before either sends.
+    #[serde(default)]
+    pub both_ways: bool,
     /// With `rtt`: time the frames of a separate stream of this rate instead of the load's. The stream has its own queue where the port has
     /// more than one.
     pub probe: Option<PacketRate>,
@@ -113,7 +118,8 @@ pub struct SendPlan {
     pub stream: StreamId,
     /// What happens to frames that are late.
     pub late: LatePolicy,
-    /// With `rtt`: the longest drain, which is the wait for frames in flight after the last one was sent.
+    /// With `rtt`: the longest drain, which is the wait for frames in flight after the last one was sent. With `both_ways`: after its last frame,
+    /// the sender counts until no frame has arrived for this long.
     pub drain: Duration,
     /// Continue while the link is down instead of ending early (RFC 2544 §26.6: the device is reset during the trial).
     #[serde(default)]
@@ -165,6 +171,7 @@ impl SendPlan {
             seed: 0,
             burst: 64,
             rtt: false,
+            both_ways: false,
             probe: None,
             timed_after: Duration::ZERO,
             stream: StreamId::default(),

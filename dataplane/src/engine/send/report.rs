@@ -13,6 +13,7 @@ use crate::engine::counters::counters;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::running::EngineReport;
 use crate::engine::seconds;
+use crate::engine::sink::ReceiveReport;
 use crate::frame::StreamId;
 use crate::time::{BootId, LatenessReport};
 
@@ -59,6 +60,10 @@ pub struct SendReport {
     /// Returned frames, where the plan asked for round-trip times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<ReturnedFrames>,
+    /// The frames of the other end, where the plan asked to count them ([`SendPlan::both_ways`](super::SendPlan::both_ways)). Its loops are this
+    /// sender's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<Box<ReceiveReport>>,
     /// How late bursts were against the schedule; `None` at maximum load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<LatenessReport>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use methodology::units::{L1Rate, L2Rate, Nanoseconds, Pace, PacketRate};
 
+use super::arriving::Arriving;
 use super::drain::drain;
 use super::in_flight::InFlight;
 use super::load::{Action, Load};
@@ -22,6 +23,7 @@ use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
 use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
+use crate::engine::sink::ReceiveReport;
 use crate::error::DataplaneError;
 use crate::frame::Classifier;
 use crate::frame::pcap::Capture;
@@ -33,7 +35,7 @@ impl Port {
     /// Sends test frames, with one poll loop for each queue. [`Running::join`] returns the port. If the plan is refused, the port is
     /// closed.
     pub fn send(mut self, plan: SendPlan) -> Result<Running<SendReport>, DataplaneError> {
-        check(&plan)?;
+        check(&plan, self.info().queues)?;
         pacer::check(&self, &plan)?;
         let sources = source::prepare(&mut self, &plan)?;
         let loops = sources.each.len();
@@ -41,7 +43,7 @@ impl Port {
     }
 }
 
-fn check(plan: &SendPlan) -> Result<(), DataplaneError> {
+fn check(plan: &SendPlan, queues: u16) -> Result<(), DataplaneError> {
     let refuse = |what: &'static str, why: &str| Err(DataplaneError::Plan { what, why: why.to_owned() });
     if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
         return refuse("the burst", &format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst));
@@ -56,6 +58,12 @@ fn check(plan: &SendPlan) -> Result<(), DataplaneError> {
         if step.after.is_zero() || step.after >= plan.duration {
             return refuse("the rate step", "it must come after the start and before the end of the trial");
         }
+    }
+    if plan.both_ways && plan.rtt {
+        return refuse("both directions", "round-trip times are of frames that return: ask for one or the other");
+    }
+    if plan.both_ways && queues != 1 {
+        return refuse("both directions", &format!("one poll loop sends and counts, so the port needs one queue, not {queues}"));
     }
     if plan.probe.is_some() && !plan.rtt {
         return refuse("the probe stream", "it measures round-trip times: request round-trip times too");
@@ -74,6 +82,8 @@ struct LoopResult {
     lateness: Option<LatenessReport>,
     gaps: GapReport,
     returned: Option<Returned>,
+    /// Frames of the other end.
+    arrived: Option<ReceiveReport>,
     /// This loop's queue, and the probe's own queue where it drives one.
     queues: Vec<QueueResult>,
     ended_early: Option<String>,
@@ -164,7 +174,12 @@ impl Trial<'_> {
         let plan = self.plan;
         let LoopWork { mut source, queue, number, loops, probe } = work;
         let QueuePair { number: queue, rx, tx, free_target, tx_pools: pools, port } = queue;
-        let mut returns = self.returns(loops, rx, free_target, port)?;
+        // Each receives on the queue, and only one of them is asked for.
+        let (mut arriving, mut returns) = if plan.both_ways {
+            (Some(Arriving::new(plan, rx, free_target, port.info().rx_descriptors)), None)
+        } else {
+            (None, self.returns(loops, rx, free_target, port)?)
+        };
         let mut slots = Slots::new();
         let mut pacer = Pacer::new(plan, port, self.rate)?;
         // Port clocks are read for a while to calibrate them; that ends before the meter starts.
@@ -182,6 +197,11 @@ impl Trial<'_> {
         };
         let most = pacer.largest_burst(plan);
         let mut meter = Meter::new(self.rate, plan.hiccup_threshold, port.info().rx_descriptors.min(port.info().tx_descriptors));
+        if let Some(arriving) = &mut arriving {
+            shared.begin();
+            arriving.wait_to_send(&mut meter, shared);
+            meter.restart();
+        }
         returns.iter_mut().for_each(|returns| returns.begin(plan, &meter, self.in_flight.begin()));
         let mut load = Load::new(plan, self.capture, &meter, pacer.ahead(), number, loops)?;
         let mut probe = probe.map(|(source, own)| Probe::new(plan, source, own, &meter, self.in_flight.begin())).transpose()?;
@@ -201,6 +221,11 @@ impl Trial<'_> {
             let now = meter.next_iteration();
             if let Some(returns) = &mut returns {
                 returns.collect();
+            }
+            if let Some(arriving) = &mut arriving
+                && arriving.collect(now)
+            {
+                meter.mark_busy();
             }
             if let Some(probe) = &mut probe {
                 probe.poll(now, tx, pools, &mut slots);
@@ -258,6 +283,9 @@ impl Trial<'_> {
                 if let Some(returns) = &mut returns {
                     returns.collect();
                 }
+                if let Some(arriving) = &mut arriving {
+                    arriving.collect(later);
+                }
                 if offered > burst.len() {
                     last_sent = later;
                 }
@@ -282,13 +310,17 @@ impl Trial<'_> {
             queues.extend(probe.as_mut().and_then(Probe::own_returns));
             drain(plan, self.in_flight, sent.accepted + probes.accepted, &mut queues, &mut meter, shared)
         });
+        let exchanged = sent.accepted + arriving.as_ref().map_or(0, Arriving::frames);
+        if let Some(arriving) = &mut arriving {
+            arriving.drain(plan, &mut meter, shared);
+        }
         // Checked after the drain: the link may go down during it.
         ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
         let since_begin = |tick: u64| meter.duration(tick.wrapping_sub(meter.begin()));
         let duration = if completed { load.offered_time(since_begin(last_sent), since_begin(end)) } else { since_begin(end) };
         sent.bytes += fixed_length.map_or(0, |length| sent.accepted * u64::from(length));
 
-        let cycles = meter.cycles(end, on_cpu, sent.accepted);
+        let cycles = meter.cycles(end, on_cpu, exchanged);
         let rate_of = |frames: u64| Some(PacketRate::from_count(frames, since_begin(end).as_secs_f64()));
         let mut own_queue = QueueResult::new(queue, meter.cpu(), port, meter.hiccups(), cycles);
         own_queue.report.frames_sent = sent.accepted + if probe_queue.is_some() { 0 } else { probes.accepted };
@@ -299,6 +331,10 @@ impl Trial<'_> {
         if let Some(returns) = &returns {
             own_queue.report.frames_received = returns.frames();
             own_queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: rate_of(returns.frames()) });
+        }
+        if let Some(arriving) = &arriving {
+            own_queue.report.frames_received = arriving.frames();
+            own_queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: rate_of(arriving.frames()) });
         }
         let mut queues = vec![own_queue];
         let probe_returns = probe.and_then(Probe::into_own_returns);
@@ -320,6 +356,7 @@ impl Trial<'_> {
             gaps: load.gaps(),
             sent,
             probes,
+            arrived: arriving.map(|arriving| arriving.report(self.rate)),
             returned: waited.and_then(|waited| Returned::sum(all_returns.into_iter().map(|returns| returns.finish(waited)))),
             queues,
             ended_early,
@@ -335,6 +372,7 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
     let mut returned: Option<Returned> = None;
     let mut queues = Vec::new();
     let mut ended_early = None;
+    let mut arrived = None;
     for (result, number) in results.into_iter().zip(0..) {
         let LoopResult { sent, probes, .. } = result;
         report.frames_sent += sent.accepted + probes.accepted;
@@ -355,6 +393,8 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
         queues.extend(result.queues);
         returned = Returned::sum(returned.into_iter().chain(result.returned));
         ended_early = ended_early.or(result.ended_early);
+        // One loop at most: see `check`.
+        arrived = arrived.or(result.arrived);
     }
     report.pacing = pacer::report(plan, loops, &counters);
     report.loops = LoopsReport::of(queues, plan.highest_rate(), counters, ended_early);
@@ -362,6 +402,7 @@ fn summed(plan: &SendPlan, results: Vec<LoopResult>, counters: CounterPair) -> S
     report.rate = PacketRate::from_count(report.frames_sent, seconds);
     report.l2 = L2Rate::of_frames(report.bytes_sent, seconds);
     report.l1 = L1Rate::of_frames(report.frames_sent, report.bytes_sent, seconds);
+    report.arrived = arrived.map(|arrived| Box::new(ReceiveReport { loops: report.loops.clone(), ..arrived }));
     if let Some(returned) = returned {
         let (frames, rtt) = returned.report(&report.streams);
         (report.returned, report.rtt) = (Some(frames), rtt);

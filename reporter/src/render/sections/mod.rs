@@ -1,6 +1,7 @@
 //! The sections of a report, one file a subject. Each function turns the run into one [`Section`]; `compose` decides their order.
 
 mod cost;
+mod directions;
 mod effects;
 mod files;
 mod input;
@@ -20,6 +21,7 @@ mod tuned;
 mod tuning;
 
 pub use cost::cost;
+pub use directions::directions;
 pub use effects::effects;
 pub use files::files;
 pub use input::Input;

@@ -88,6 +88,35 @@ impl OneWay {
     }
 }
 
+/// What both ends said of one trial in which both sent at once, direction by direction. The receiver of one is the sender of the other, so the
+/// reports of one end's poll loop are in both.
+#[derive(Debug)]
+pub struct BothWays {
+    /// From the pair's first endpoint to its second.
+    pub forward: OneWay,
+    /// Back.
+    pub reverse: OneWay,
+}
+
+impl BothWays {
+    /// From the reports of the first endpoint and of the second. None where one of them did not count the other's frames.
+    pub fn new(mut first: SendReport, mut second: SendReport, links: Links, streams: UsedStreams) -> Option<BothWays> {
+        let (at_first, at_second) = (*first.arrived.take()?, *second.arrived.take()?);
+        let back = Links { sender: links.receiver, receiver: links.sender };
+        Some(BothWays {
+            forward: OneWay { sent: first, received: at_second, links, streams },
+            reverse: OneWay { sent: second, received: at_first, links: back, streams },
+        })
+    }
+}
+
+impl OpenPorts {
+    /// The same ports for frames that go back.
+    pub fn reversed(&self) -> OpenPorts {
+        OpenPorts { sender: self.receiver.clone(), receiver: self.sender.clone() }
+    }
+}
+
 /// What both ends said of one trial with a reflector.
 #[derive(Debug)]
 pub struct RoundTrips {
@@ -102,6 +131,22 @@ pub struct RoundTrips {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc2544_14_what_one_end_sent_is_counted_at_the_other() {
+        let end = |stream, frames_sent, frames_received| {
+            let arrived = Box::new(ReceiveReport { frames_received, ..ReceiveReport::default() });
+            SendReport { stream: StreamId(stream), frames_sent, arrived: Some(arrived), ..SendReport::default() }
+        };
+        let link = |up_after| LinkSeen { up_before: true, up_after };
+        let links = Links { sender: link(true), receiver: link(false) };
+        let used = UsedStreams::beginning_at(StreamId(1));
+        let trial = BothWays::new(end(1, 10, 20), end(3, 25, 9), links, used).unwrap();
+        let counts = |way: &OneWay| (way.sent.stream, way.sent.frames_sent, way.received.frames_received);
+        assert_eq!((counts(&trial.forward), counts(&trial.reverse)), ((StreamId(1), 10, 9), (StreamId(3), 25, 20)));
+        assert_eq!((trial.reverse.links.sender, trial.reverse.links.receiver), (link(false), link(true)));
+        assert!(BothWays::new(SendReport::default(), end(3, 25, 9), links, used).is_none());
+    }
 
     #[test]
     fn streams_of_earlier_trials_are_this_pairs_and_all_others_are_not() {

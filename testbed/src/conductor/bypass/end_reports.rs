@@ -33,19 +33,20 @@ impl Results {
         self.parameters.insert("reflector_hiccups".to_owned(), json!(trips.reflected.loops.hiccups));
     }
 
-    /// Notes the cost and the proof of size of the last trial.
+    /// Notes the cost and the proof of size of the last trial, whose ends are called `ends`. Of a trial in both directions it is the forward one:
+    /// its two ends are those of both.
     ///
     /// A loop that was interrupted makes a single measurement invalid. It says nothing against a search, which repeats every trial that a long
     /// absence cost frames, and knows of a load without loss that the loops kept up: there it is a remark.
-    pub(super) fn add_last_trial(&mut self, trial: &OneWay, ports: &OpenPorts, size: FrameSize) {
+    pub(super) fn add_last_trial(&mut self, trial: &OneWay, ends: [Engine; 2], ports: &OpenPorts, size: FrameSize) {
         let queues = (ports.sender.port.queues, ports.receiver.port.queues);
         let (sent, received) = (&trial.sent, &trial.received);
         self.cpu =
             Some(poll_cost((&sent.loops.cycles, &sent.loops.queues, queues.0), (&received.loops.cycles, &received.loops.queues, queues.1)));
         self.remarks.extend(uneven(&received.loops.queues, Engine::Sink));
         self.values.wire_bytes_per_frame = bytes_per_frame(&trial.received.loops.counters, &ports.receiver, size);
-        let sender = interrupted(&trial.sent.loops.hiccups, &trial.sent.loops.cycles, Engine::Generator);
-        let receiver = interrupted(&trial.received.loops.hiccups, &trial.received.loops.cycles, Engine::Sink);
+        let sender = interrupted(&trial.sent.loops.hiccups, &trial.sent.loops.cycles, ends[0]);
+        let receiver = interrupted(&trial.received.loops.hiccups, &trial.received.loops.cycles, ends[1]);
         let searched = self.parameters.get("goals").and_then(Value::as_array).is_some_and(|goals| !goals.is_empty());
         match self.parameters.get_mut("remarks").and_then(Value::as_array_mut) {
             Some(remarks) if searched => remarks.extend(sender.into_iter().chain(receiver).map(|reason| json!(reason.detail))),

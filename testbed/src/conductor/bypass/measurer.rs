@@ -8,12 +8,13 @@ use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
-use super::both_ends::{OneWay, RoundTrips};
+use super::both_ends::{BothWays, OneWay, RoundTrips};
 use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
+use crate::plan::Directions;
 use crate::process::{CommandSpec, Location, run_until_interrupted};
 
-/// One direction of one pair at one frame size.
+/// One direction of one pair at one frame size, or both at once.
 pub struct PairMeasurer<'a> {
     pub pair: &'a mut BypassPair,
     pub size: FrameSize,
@@ -28,6 +29,8 @@ pub struct PairMeasurer<'a> {
 pub enum LastTrial {
     /// To a sink.
     OneWay(OneWay),
+    /// In both directions at once.
+    BothWays(Box<BothWays>),
     /// To a reflector, with delays.
     RoundTrips(RoundTrips),
 }
@@ -72,6 +75,11 @@ impl Measurer for PairMeasurer<'_> {
             let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
             let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.round_trips(&trips);
             self.last = Some(LastTrial::RoundTrips(trips));
+            outcome
+        } else if self.pair.directions() == Directions::Both {
+            let trial = self.pair.both_ways(plan, drain, self.interrupted)?;
+            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.both_ways(&trial);
+            self.last = Some(LastTrial::BothWays(Box::new(trial)));
             outcome
         } else {
             let trial = match input.stimulus {

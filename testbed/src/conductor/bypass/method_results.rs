@@ -3,7 +3,7 @@
 use methodology::procedures::{LatencyAtLoad, Measured, MethodReport, MethodState};
 use methodology::search::{GoalOutcome, Irregularity};
 use methodology::statistics::RepetitionSummary;
-use methodology::trial::{DelaySummary, TrialOutcome};
+use methodology::trial::{DelaySummary, DirectionOutcome, TrialOutcome};
 use methodology::units::{FrameSize, Nanoseconds, PacketRate};
 use reporter::record::{LatencyDefinition, Reason, ReasonKind, RttSummary, View};
 use serde_json::{Map, Value, json};
@@ -55,6 +55,11 @@ pub(super) fn of_method(report: &MethodReport, size: FrameSize) -> Results {
         _ => {}
     }
     results.parameters = parameters(report);
+    if let Some(trial) = trial.filter(|trial| trial.outcome.directions.len() > 1) {
+        results.parameters.insert("directions".to_owned(), json!(trial.outcome.directions.iter().map(direction).collect::<Vec<_>>()));
+        let sum = results.values.forwarding_pps.map(|each| each.times(2));
+        results.parameters.extend(sum.map(|sum| ("sum_forwarding_pps".to_owned(), json!(sum))));
+    }
     if report.verdict.state == MethodState::Invalid {
         let invalidating = report.verdict.reasons.iter().filter(|reason| reason.invalidates());
         results.reasons.extend(invalidating.flat_map(reasons_of_method));
@@ -104,6 +109,20 @@ fn parameters(report: &MethodReport) -> Map<String, Value> {
         parameters.insert(key.to_owned(), value);
     }
     parameters
+}
+
+/// What one of two directions did in the trial that a record shows.
+fn direction(of: &DirectionOutcome) -> Value {
+    let rate = |frames| PacketRate::from_count(frames, of.offered_duration.seconds());
+    json!({
+        "direction": of.direction,
+        "offered_pps": rate(of.sent),
+        "forwarding_pps": rate(of.received),
+        "frames_sent": of.sent,
+        "frames_received": of.received,
+        "loss": loss_domains::in_record(&of.loss),
+        "hiccups": of.hiccups,
+    })
 }
 
 fn remove_histograms(value: &mut Value) {

@@ -9,10 +9,10 @@ use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
+use super::both_ends::{BothWays, Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
-use crate::plan::PortTuning;
+use crate::plan::{Directions, PortTuning};
 use crate::topology::{BypassPort, Endpoint, KernelAddress, PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
 
 /// How long an agent may take to open its port: EAL, memory, and the other end of shared memory.
@@ -20,6 +20,9 @@ pub const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a link may take to come up after its port was started: NICs train their links for a few seconds, some for almost ten.
 const LINK_LIMIT: Duration = Duration::from_secs(15);
+
+/// The shortest drain of a trial in which both ends send: they begin one after the other, by as much as two connections differ.
+const LEAST_DRAIN: Duration = Duration::from_millis(500);
 
 /// How long a reply may take beyond the trial itself.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -32,6 +35,8 @@ pub struct BypassPair {
     cpus: PairCpus,
     /// The receiver's address, where frames to it reach the receiver.
     destination: Option<MacAddress>,
+    /// The same of the sender, for frames that the receiver sends.
+    destination_back: Option<MacAddress>,
     tuning: PortTuning,
     /// The streams of all trials until now: each has its own, so that a straggler of one is never counted in the next.
     streams: UsedStreams,
@@ -141,6 +146,7 @@ impl Listening {
             ..PortOptions::default()
         };
         let ports = testbed.bypass_ports(pair, tuning.port, tuning.rings)?;
+        let sender_is_reached = ports.sender.is_reached_by_its_address();
         let opened =
             sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
@@ -151,12 +157,14 @@ impl Listening {
         let link = from.link_to(to, [sender_port.port.link_speed, receiver_port.port.link_speed]);
         let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
         let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
-        let destination = destination(&ports.receiver, &receiver_port);
+        let destination_back = destination(sender_is_reached, &sender_port);
+        let destination = destination(ports.receiver.is_reached_by_its_address(), &receiver_port);
         Ok(BypassPair {
             sender,
             receiver,
             cpus,
             destination,
+            destination_back,
             tuning,
             streams: UsedStreams::beginning_at(StreamId(rand::random())),
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
@@ -187,9 +195,9 @@ fn link_speed(agent: &mut Agent, interrupted: &AtomicBool) -> Result<Option<Link
 }
 
 /// The destination of test frames: the address of the receiving port. A NIC delivers no other frames unless it is promiscuous, and a switch sends
-/// them to one port only. None for ports whose frames the kernel would keep then.
-fn destination(receiver: &PortSpec, opened: &Opened) -> Option<MacAddress> {
-    Some(opened.port.mac).filter(|mac| mac.is_unicast() && receiver.is_reached_by_its_address())
+/// them to one port only. None for ports whose frames the kernel would keep then, which are not reached by their address.
+fn destination(is_reached: bool, opened: &Opened) -> Option<MacAddress> {
+    Some(opened.port.mac).filter(|mac| mac.is_unicast() && is_reached)
 }
 
 /// The port of one end, with its queues, frames and rings in the devargs where its driver reads them there, and in the options.
@@ -276,27 +284,80 @@ impl BypassPair {
         }
     }
 
+    /// The directions of its trials.
+    pub fn directions(&self) -> Directions {
+        self.tuning.directions
+    }
+
+    /// One trial in which both ends send at once, with one poll loop each: both count before either sends.
+    pub fn both_ways(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<BothWays, BypassError> {
+        let wait = WaitLimit { limit: GRACE, interrupted };
+        let plan = SendPlan { both_ways: true, drain: drain.max(LEAST_DRAIN), ..plan };
+        // The drain ends after ten times its length at the latest, where frames go on to arrive.
+        let limit = plan.duration + 10 * plan.drain + GRACE;
+        let first = self.end_plan(plan.clone(), End::Sender);
+        let second = self.end_plan(plan, End::Receiver);
+        for (agent, plan) in [(&mut self.sender, first), (&mut self.receiver, second)] {
+            match agent.ask(&Request::Exchange(plan), "send and receive", wait)? {
+                Reply::Started => {}
+                other => return Err(agent.unexpected(&other).into()),
+            }
+        }
+        let (sender, receiver) = (&mut self.sender, &mut self.receiver);
+        let begin = |agent: &mut Agent| match agent.ask(&Request::BeginSending, "send and receive", WaitLimit { limit, interrupted })? {
+            Reply::Sent(sent) => Ok(sent),
+            other => Err(agent.unexpected(&other)),
+        };
+        let [first, second] = std::thread::scope(|scope| {
+            let second = scope.spawn(|| begin(receiver));
+            let first = begin(sender);
+            [first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+        });
+        let (first, second) = (first?, second?);
+        let links = Links { sender: first.link, receiver: second.link };
+        BothWays::new(*first.report, *second.report, links, self.streams).ok_or_else(|| {
+            let (endpoint, detail) = (self.receiver.endpoint().clone(), "it did not count the frames of the other end".to_owned());
+            AgentError::Incompatible { endpoint, detail }.into()
+        })
+    }
+
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        // One a queue, and a probe's.
-        let stream = self.streams.take(self.ports.sender.port.queues + 1);
-        let PortTuning { burst, flows, pacing, .. } = self.tuning;
-        // The sender catches up after an interruption: frames that the receiver's ring must hold.
-        let absorbed = plan.highest_rate().map(|rate| absorbed_for(self.ports.receiver.port.rx_descriptors, rate));
-        let absorbed = absorbed.map_or(Duration::MAX, |absorbed| absorbed.seconds().duration());
-        let plan = SendPlan {
-            hiccup_threshold: plan.hiccup_threshold.min(absorbed),
-            cpus: self.cpus.sender.clone(),
-            stream,
-            destination: plan.destination.or(self.destination),
-            burst: burst.unwrap_or(plan.burst),
-            flows,
-            pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
-            ..plan
-        };
+        let plan = self.end_plan(plan, End::Sender);
         match self.sender.ask(&Request::Send(plan), "send", WaitLimit { limit, interrupted })? {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
         }
     }
+
+    /// The plan of one end that sends.
+    fn end_plan(&mut self, plan: SendPlan, end: End) -> SendPlan {
+        let (own, other, cpus, destination) = match end {
+            End::Sender => (&self.ports.sender, &self.ports.receiver, &self.cpus.sender, self.destination),
+            End::Receiver => (&self.ports.receiver, &self.ports.sender, &self.cpus.receiver, self.destination_back),
+        };
+        // One a queue, and a probe's.
+        let stream = self.streams.take(own.port.queues + 1);
+        let PortTuning { burst, flows, pacing, .. } = self.tuning;
+        // The sender catches up after an interruption: frames that the receiver's ring must hold.
+        let absorbed = plan.highest_rate().map(|rate| absorbed_for(other.port.rx_descriptors, rate));
+        let absorbed = absorbed.map_or(Duration::MAX, |absorbed| absorbed.seconds().duration());
+        SendPlan {
+            hiccup_threshold: plan.hiccup_threshold.min(absorbed),
+            cpus: cpus.clone(),
+            stream,
+            destination: plan.destination.or(destination),
+            burst: burst.unwrap_or(plan.burst),
+            flows,
+            pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
+            ..plan
+        }
+    }
+}
+
+/// One end of a pair.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Sender,
+    Receiver,
 }

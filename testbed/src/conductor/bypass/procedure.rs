@@ -2,7 +2,7 @@
 
 use methodology::method::Method;
 use methodology::procedures::{Conditions, KnownRates, Measured, RunError};
-use methodology::trial::Trial;
+use methodology::trial::{Engine, Trial};
 use methodology::units::{Frames, LinkSpeed};
 use reporter::record::Record;
 
@@ -39,8 +39,12 @@ pub(super) fn measure(
     };
     histograms::keep_measured(&mut report.measured, &step.id, context.directory)?;
     let mut results = of_method(&report, step.size);
+    results.name_directions(&step.pair);
     match &last {
-        Some(LastTrial::OneWay(trial)) => results.add_last_trial(trial, &pair.ports, step.size),
+        Some(LastTrial::OneWay(trial)) => results.add_last_trial(trial, [Engine::Generator, Engine::Sink], &pair.ports, step.size),
+        Some(LastTrial::BothWays(trial)) => {
+            results.add_last_trial(&trial.forward, [Engine::FirstEnd, Engine::SecondEnd], &pair.ports, step.size);
+        }
         Some(LastTrial::RoundTrips(trips)) => results.add_round_trips(trips, &pair.ports, step.size),
         None => {}
     }

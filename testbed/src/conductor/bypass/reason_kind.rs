@@ -54,6 +54,7 @@ fn kind_of_fault(fault: &Fault) -> ReasonKind {
         Fault::SeveralSenders => ReasonKind::SeveralSenders,
         Fault::ForeignFrames { .. } => ReasonKind::ForeignFrames,
         Fault::InFlight { .. } => ReasonKind::InFlight,
+        Fault::InDirection { fault, .. } => kind_of_fault(fault),
         Fault::ReflectorUnsent { .. } | Fault::EndedEarly { .. } => ReasonKind::Other,
     }
 }

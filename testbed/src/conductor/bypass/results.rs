@@ -1,7 +1,7 @@
 //! What a DPDK measurement adds to a record, beside who and where.
 
 use methodology::units::{FrameSize, LinkSpeed, PacketRate};
-use reporter::record::{Ceiling, CeilingKind, CpuCost, Reason, Record, Values, Verdict, View};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, Record, Values, Verdict, View};
 use serde_json::{Map, Value};
 
 use super::both_ends::OpenPorts;
@@ -56,6 +56,14 @@ impl Results {
         self.values.l1_bps = Some(rate.l1(size));
         self.values.l2_bps = Some(rate.l2(size));
         self.values.goodput_bps = Some(rate.udp4_goodput(size));
+    }
+
+    /// Writes the endpoints of each direction into `directions`, where there are two.
+    pub(super) fn name_directions(&mut self, pair: &Pair) {
+        let Some(Value::Array(directions)) = self.parameters.get_mut("directions") else { return };
+        for (direction, (from, to)) in directions.iter_mut().zip([(&pair.from, &pair.to), (&pair.to, &pair.from)]) {
+            (direction["from"], direction["to"]) = (from.to_string().into(), to.to_string().into());
+        }
     }
 
     /// Removes the rate: there is none that could be mistaken for a result.

@@ -10,7 +10,7 @@ use methodology::trial::{
 use methodology::units::{FrameSize, Nanoseconds, Pace, PacketRate, Seconds};
 
 use super::accounting::bytes_per_frame;
-use super::both_ends::{OneWay, OpenPorts, RoundTrips};
+use super::both_ends::{BothWays, OneWay, OpenPorts, RoundTrips};
 use super::interface_proof;
 use super::loss_domains;
 use super::poll_loop::{ended_early, reflector_faults, returned_faults};
@@ -59,6 +59,23 @@ impl OutcomeOf<'_> {
         outcome
     }
 
+    /// Of a trial in which both ends sent at once (RFC 2544 §14).
+    pub(super) fn both_ways(&self, trial: &BothWays) -> TrialOutcome {
+        let reversed = OutcomeOf { ports: &self.ports.reversed(), ..*self };
+        let [forward, reverse] = [self.one_way(&trial.forward), reversed.one_way(&trial.reverse)];
+        let back = reverse.directions.into_iter().map(|back| DirectionOutcome { direction: Direction::Reverse, ..back });
+        let of_forward = forward.faults.into_iter().map(|fault| of_direction(fault, Direction::Forward));
+        let of_reverse = reverse.faults.into_iter().map(|fault| of_direction(fault, Direction::Reverse));
+        let mut faults: Vec<Fault> = Vec::new();
+        // What is said of an end or its link is the same in both directions, and is kept once.
+        for fault in of_forward.chain(of_reverse) {
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+        TrialOutcome { directions: forward.directions.into_iter().chain(back).collect(), faults }
+    }
+
     /// Of a trial to a reflector.
     pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
         let sent = &trips.sent;
@@ -85,6 +102,24 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(reflector_faults(&trips.reflected));
         outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
         outcome
+    }
+}
+
+/// A fault of a trial with one direction, where it is one of two: it names the direction, or the end.
+fn of_direction(fault: Fault, direction: Direction) -> Fault {
+    let end = |engine: Engine| match (engine, direction) {
+        (Engine::Generator, Direction::Forward) | (Engine::Sink, Direction::Reverse) => Engine::FirstEnd,
+        (Engine::Generator, Direction::Reverse) | (Engine::Sink, Direction::Forward) => Engine::SecondEnd,
+        (other, _) => other,
+    };
+    match fault {
+        Fault::EndedEarly { engine, reason } => Fault::EndedEarly { engine: end(engine), reason },
+        Fault::LinkDown { .. } | Fault::LinkChange { .. } | Fault::PauseFrames { .. } => fault,
+        Fault::InterfaceCountedLess { port, engine, frames, counted } => {
+            let fault = Fault::InterfaceCountedLess { port, engine: end(engine), frames, counted };
+            Fault::InDirection { direction, fault: Box::new(fault) }
+        }
+        fault => Fault::InDirection { direction, fault: Box::new(fault) },
     }
 }
 
@@ -197,6 +232,22 @@ mod tests {
         assert_eq!(at(Some(1_000), 2_999), Some(0.001));
         assert_eq!(at(Some(1_499), 2_999), Some(0.5));
         assert_eq!(at(Some(1_499), 2_998), Some(2.0), "the last frame did not come: it had not recovered when the trial ended");
+    }
+
+    #[test]
+    fn rfc2544_14_a_fault_names_its_direction_or_its_end() {
+        let duplicates = Fault::Duplicates { frames: 9, received: 90 };
+        let back = of_direction(duplicates.clone(), Direction::Reverse);
+        assert_eq!(back, Fault::InDirection { direction: Direction::Reverse, fault: Box::new(duplicates) });
+        assert!(back.to_string().starts_with("reverse direction: 9 copies of 90 frames"), "{back}");
+        // The loop that sends forward receives what goes back: what it says of itself is said once.
+        let ended = |engine| Fault::EndedEarly { engine, reason: "it was stopped".to_owned() };
+        let first = of_direction(ended(Engine::Generator), Direction::Forward);
+        assert_eq!(first, of_direction(ended(Engine::Sink), Direction::Reverse));
+        assert_eq!(first, ended(Engine::FirstEnd));
+        assert_eq!(of_direction(ended(Engine::Sink), Direction::Forward), ended(Engine::SecondEnd));
+        let link = Fault::LinkDown { port: "p0".to_owned() };
+        assert_eq!(of_direction(link.clone(), Direction::Reverse), link);
     }
 
     /// A queue of a receiver with one interruption of 10 µs, at a rate at which its ring absorbs this many microseconds.
