@@ -8,6 +8,7 @@ use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::device_file::{FileDevice, devices};
 use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
 use super::rings::RingSizes;
 use crate::process::{Container, ContainerEngine, InvokingUser, Location, NamespaceName, SshDestination, SshTarget, check_ssh_options};
@@ -34,6 +35,8 @@ struct File {
     emulated: bool,
     #[serde(rename = "endpoint")]
     endpoints: Vec<Spanned<FileEndpoint>>,
+    #[serde(default, rename = "device")]
+    devices: Vec<Spanned<FileDevice>>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ struct FileEndpoint {
 /// `cpu = 2`, or a CPU for each of several queues: `cpu = [2, 3]`.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected the number of a CPU, or a list with one for each queue such as [2, 3]")]
-enum Cpus {
+pub(super) enum Cpus {
     One(u32),
     Many(Vec<u32>),
 }
@@ -76,7 +79,7 @@ impl Default for Cpus {
 }
 
 impl Cpus {
-    fn ids(self) -> Vec<CpuId> {
+    pub(super) fn ids(self) -> Vec<CpuId> {
         let numbers = match self {
             Cpus::One(number) => vec![number],
             Cpus::Many(numbers) => numbers,
@@ -135,7 +138,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 format!("endpoint `{}` is defined twice: each endpoint needs an `id` of its own", endpoint.id),
             ));
         }
-        if endpoint.id.is_empty() || !endpoint.id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+        if !is_name(&endpoint.id) {
             return Err(wrong(
                 text,
                 path,
@@ -188,7 +191,13 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
     if endpoints.len() < 2 {
         return Err(wrong(text, path, None, "a testbed needs at least two [[endpoint]] tables: traffic goes from one to another"));
     }
-    Ok(Testbed { name: file.name, endpoints, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
+    let devices = devices(file.devices, &endpoints, text, path)?;
+    Ok(Testbed { name: file.name, endpoints, devices, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
+}
+
+/// Whether a text can be the id of an endpoint or a device, or the name of an interface: no path, no option, no space.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Where the commands of an endpoint run; otherwise what is wrong, and where.
