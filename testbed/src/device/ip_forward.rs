@@ -20,6 +20,9 @@ const BENCHMARKING: &str = "198.18.0.0/15";
 /// Stands for the receiver behind an interface: link-local (RFC 3927), and on no other link.
 const NEXT_HOP: &str = "169.254.25.44";
 
+/// The first three numbers of the addresses of its interfaces.
+const OWN_NETWORK: &str = "169.254.25";
+
 /// Before the rules of a usual configuration, whose main table has 32766.
 const PRIORITY: &str = "2544";
 
@@ -49,7 +52,10 @@ pub(super) fn start(
     let mut macs = Vec::new();
     for (index, interface) in interfaces.iter().enumerate() {
         macs.push(mac(place, interface)?);
-        if let Some(address) = addresses.map(|addresses| addresses[index].to_string()) {
+        // With its own address: without any, the kernel has no local table, and takes every next hop for a broadcast address (net/ipv4/fib_frontend.c,
+        // `__inet_dev_addr_type`).
+        let own = format!("{OWN_NETWORK}.{}/32", index + 1);
+        for address in std::iter::once(own).chain(addresses.map(|addresses| addresses[index].to_string())) {
             let undo = Undo::DeleteAddress { interface: interface.clone(), address: address.clone() };
             changes.make(undo, &["ip", "address", "add", &address, "dev", interface])?;
             configuration.push(format!("{interface}: {address}"));

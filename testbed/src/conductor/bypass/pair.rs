@@ -10,6 +10,7 @@ use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
 use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
+use super::passing::Way;
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
 use crate::plan::PortTuning;
@@ -27,14 +28,16 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// A pair whose two ports are open. Dropping it ends both agents; [`close`](Self::close) waits until their ports are closed.
 #[derive(Debug)]
 pub struct BypassPair {
-    sender: Agent,
-    receiver: Agent,
-    cpus: PairCpus,
-    /// The receiver's address, where frames to it reach the receiver.
-    destination: Option<MacAddress>,
+    pub(super) sender: Agent,
+    pub(super) receiver: Agent,
+    pub(super) cpus: PairCpus,
+    /// Where frames are sent to, by [`Way`]: the address of the port at the other end, where frames to it reach that end, or of the router between.
+    destinations: [Option<MacAddress>; 2],
     tuning: PortTuning,
     /// The streams of all trials until now: each has its own, so that a straggler of one is never counted in the next.
-    streams: UsedStreams,
+    pub(super) streams: UsedStreams,
+    /// Test frames passed the device in the path both ways since the ports were opened.
+    pub path_is_proved: bool,
     /// Its two ports.
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
@@ -142,7 +145,7 @@ impl Listening {
         };
         let ports = testbed.bypass_ports(pair, tuning.port, tuning.rings)?;
         let opened =
-            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
+            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender.clone())?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
         let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // Only a link that is up has a speed, and both must be open for that.
@@ -151,14 +154,15 @@ impl Listening {
         let link = from.link_to(to, [sender_port.port.link_speed, receiver_port.port.link_speed]);
         let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
         let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
-        let destination = destination(&ports.receiver, &receiver_port);
+        let destinations = [destination(&ports.receiver, &receiver_port), destination(&ports.sender, &sender_port)];
         Ok(BypassPair {
             sender,
             receiver,
             cpus,
-            destination,
+            destinations,
             tuning,
             streams: UsedStreams::beginning_at(StreamId(rand::random())),
+            path_is_proved: false,
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
             interfaces,
@@ -214,6 +218,22 @@ impl BypassPair {
     /// Whether its ports serve such a measurement too.
     pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
+    }
+
+    /// Where frames are sent to.
+    pub(super) fn destination(&self, way: Way) -> Option<MacAddress> {
+        let [forward, backward] = self.destinations;
+        match way {
+            Way::Forward => forward,
+            Way::Backward => backward,
+        }
+    }
+
+    /// Sends frames to the router between the ends, where there is one: to its interface on the sender's side, and on the receiver's.
+    pub(super) fn go_through(&mut self, router: Option<[MacAddress; 2]>) {
+        if let Some([near, far]) = router {
+            self.destinations = [Some(near), Some(far)];
+        }
     }
 
     /// Goes over to it.
@@ -288,7 +308,7 @@ impl BypassPair {
             hiccup_threshold: plan.hiccup_threshold.min(absorbed),
             cpus: self.cpus.sender.clone(),
             stream,
-            destination: plan.destination.or(self.destination),
+            destination: plan.destination.or(self.destination(Way::Forward)),
             burst: burst.unwrap_or(plan.burst),
             flows,
             pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
