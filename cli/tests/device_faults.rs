@@ -82,7 +82,10 @@ fn a_device_that_floods_is_named() {
 fn a_device_that_changes_nothing_although_it_must_is_named() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::up("faultswap", pass);
-    failed_because(&measured(&device, &format!("{STANDS_FOR_IT}mode = \"5tswap\""), ROUND_TRIPS), &["must do `5tswap`", "Ethernet addresses"]);
+    failed_because(
+        &measured(&device, &format!("{STANDS_FOR_IT}mode = \"5tswap\""), ROUND_TRIPS),
+        &["must do `5tswap`", "Ethernet addresses"],
+    );
     failed_because(&measured(&device, &format!("{STANDS_FOR_IT}mode = \"route\""), ROUND_TRIPS), &["must do `route`"]);
 }
 

@@ -173,7 +173,9 @@ width = 0.003
             output(&mut between.run(&device, measure, &run));
             shown(&between.path(&run)).remove(0)
         })
-        .find(|record| record["verdict"]["state"] == "valid" && !record["parameters"]["remarks"].to_string().contains("the tester, and not the device"))
+        .find(|record| {
+            record["verdict"]["state"] == "valid" && !record["parameters"]["remarks"].to_string().contains("the tester, and not the device")
+        })
         .expect("three runs in a row were disturbed");
     let found = record["values"]["forwarding_pps"].as_f64().unwrap();
     eprintln!("found {found:.1} frames/s, the shaper allows {allowed:.1}: {:+.2} %", (found / allowed - 1.0) * 100.0);

@@ -71,7 +71,11 @@ impl Between {
             format!("{} {} {up} {promiscuous}", link["ifname"], link["master"])
         };
         let links: Vec<String> = links.as_array().unwrap().iter().map(link).collect();
-        let all = [self.middle(&["rule"]), self.middle(&["-4", "address"]).replace("state DOWN ", ""), self.middle(&["neigh", "show", "nud", "permanent"])];
+        let all = [
+            self.middle(&["rule"]),
+            self.middle(&["-4", "address"]).replace("state DOWN ", ""),
+            self.middle(&["neigh", "show", "nud", "permanent"]),
+        ];
         let addresses = all[1].lines().filter(|line| line.contains("inet ")).collect::<Vec<_>>().join("\n");
         format!("{links:#?}\n{}\n{addresses}\n{}\n{settings:?}\n{steering}", all[0], all[2])
     }
@@ -90,7 +94,9 @@ pub fn testbed([from, middle, to]: [&str; 3], interface: &str, device: &str) -> 
     let cpus = allowed_cpus();
     let end = |id: &str, namespace: &str, address: &str, cpu: u32| {
         let port = format!("net_af_packet0,iface={interface},framecnt=4096");
-        format!("[[endpoint]]\nid = \"{id}\"\nreach = \"netns:{namespace}\"\naddress = \"{address}\"\ninterface = \"{interface}\"\nport = \"{port}\"\ncpu = {cpu}\n")
+        format!(
+            "[[endpoint]]\nid = \"{id}\"\nreach = \"netns:{namespace}\"\naddress = \"{address}\"\ninterface = \"{interface}\"\nport = \"{port}\"\ncpu = {cpu}\n"
+        )
     };
     let ends = end("from", from, "192.0.2.1", *cpus.last().unwrap()) + &end("to", to, "192.0.2.2", cpus[0]);
     let middle = format!("[[endpoint]]\nid = \"middle\"\nreach = \"netns:{middle}\"\n");

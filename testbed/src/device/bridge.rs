@@ -30,7 +30,8 @@ pub(super) fn start(
     // At most 15 characters: `lrb`, the process in base 16, a number.
     let name = format!("lrb{:x}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) % 100);
     // Multicast snooping would send queries, and the forward delay is that of a spanning tree, which this bridge does not have.
-    let create = ["ip", "link", "add", "name", &name, "type", "bridge", "stp_state", "0", "mcast_snooping", "0", "forward_delay", "0"];
+    let settings = ["type", "bridge", "stp_state", "0", "mcast_snooping", "0", "forward_delay", "0"];
+    let create = [&["ip", "link", "add", "name", &name][..], &settings].concat();
     changes.make(Undo::DeleteLink { name: name.clone() }, &create)?;
     // No address of its own: its neighbour discovery would be foreign frames.
     place.ask(&["ip", "link", "set", "dev", &name, "addrgenmode", "none"])?;
@@ -59,7 +60,7 @@ pub(super) fn start(
             std::thread::sleep(INTERVAL);
         }
     }
-    Ok(vec![create.join(" "), format!("ports {}", interfaces.join(", "))])
+    Ok(vec![settings.join(" "), format!("ports {}", interfaces.join(", "))])
 }
 
 /// Whether both interfaces are still ports of a bridge that forward; otherwise what is wrong.

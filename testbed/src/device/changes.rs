@@ -196,7 +196,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = Undo::File { file: folder.path().display().to_string(), value: "1".to_owned() };
         let journal = Journal::in_folder(folder.path());
-        by_a_dead_process(&journal.write(&Location::Here, &Noted { device: DeviceId("switch".to_owned()), changes: vec![refused] }).unwrap());
+        by_a_dead_process(
+            &journal.write(&Location::Here, &Noted { device: DeviceId("switch".to_owned()), changes: vec![refused] }).unwrap(),
+        );
         let report = restore_left_in(&journal, []);
         assert!(report.restored.is_empty() && report.problems.len() == 1, "{report:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -54,7 +54,8 @@ const OF_INTERFACE: [&str; 8] =
 
 /// The counters of two kernel interfaces, by one command.
 pub(super) fn of_interfaces(place: &Place, interfaces: &[String; 2]) -> Result<DeviceCounters, DeviceError> {
-    let files = interfaces.iter().flat_map(|interface| OF_INTERFACE.map(|counter| format!("/sys/class/net/{interface}/statistics/{counter}")));
+    let files =
+        interfaces.iter().flat_map(|interface| OF_INTERFACE.map(|counter| format!("/sys/class/net/{interface}/statistics/{counter}")));
     let files: Vec<String> = files.collect();
     let words: Vec<&str> = std::iter::once("cat").chain(files.iter().map(String::as_str)).collect();
     let said = place.ask(&words)?;
@@ -69,13 +70,9 @@ pub(super) fn of_interfaces(place: &Place, interfaces: &[String; 2]) -> Result<D
 fn parse_interfaces(said: &str) -> Option<DeviceCounters> {
     let numbers: Vec<u64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let port = |numbers: &[u64]| match *numbers {
-        [received, sent, rx_dropped, rx_missed, rx_over, dropped_out, rx_errors, tx_errors] => Some(PortCounters {
-            received,
-            sent,
-            dropped_in: rx_dropped + rx_missed + rx_over,
-            dropped_out,
-            errors: rx_errors + tx_errors,
-        }),
+        [received, sent, rx_dropped, rx_missed, rx_over, dropped_out, rx_errors, tx_errors] => {
+            Some(PortCounters { received, sent, dropped_in: rx_dropped + rx_missed + rx_over, dropped_out, errors: rx_errors + tx_errors })
+        }
         _ => None,
     };
     let (first, second) = numbers.split_at_checked(OF_INTERFACE.len())?;

@@ -49,7 +49,8 @@ fn of_device(device: &Device, location: &Location) -> Result<DeviceEnvironment, 
 /// EAL prints its version before it looks at testpmd's own options, one of which is not known: no port is opened.
 fn testpmd_version(place: &Place, program: &str) -> Result<String, DeviceError> {
     let words = [program, "-v", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "64", "--", "--version"];
-    let output = run(&CommandSpec::new(place.location.clone(), words)).map_err(|source| DeviceError::Process { device: place.device.clone(), source })?;
+    let output = run(&CommandSpec::new(place.location.clone(), words))
+        .map_err(|source| DeviceError::Process { device: place.device.clone(), source })?;
     let printed = format!("{}{}", output.stdout_text(), output.stderr_text());
     let version = printed.lines().find_map(|line| line.split_once("RTE Version: '")?.1.split('\'').next());
     version.map(str::to_owned).ok_or_else(|| DeviceError::Refused {

@@ -74,7 +74,12 @@ pub(super) fn start(
 }
 
 /// Sets the neighbours behind its interfaces: the ends' addresses.
-pub(super) fn set_neighbours(changes: &mut Changes, place: &Place, interfaces: &[String; 2], ends: [MacAddress; 2]) -> Result<(), DeviceError> {
+pub(super) fn set_neighbours(
+    changes: &mut Changes,
+    place: &Place,
+    interfaces: &[String; 2],
+    ends: [MacAddress; 2],
+) -> Result<(), DeviceError> {
     for (interface, end) in interfaces.iter().zip(ends) {
         let undo = Undo::DeleteNeighbour { interface: interface.clone(), address: NEXT_HOP.to_owned() };
         let replace = ["ip", "neigh", "replace", NEXT_HOP, "lladdr", &end.to_string(), "nud", "permanent", "dev", interface];

@@ -65,7 +65,9 @@ impl Program {
             let _ = input.write_all(format!("{line}\n").as_bytes()).and_then(|()| input.flush());
         }
         self.wait_for(from, limit, read).map_err(|error| match error {
-            DeviceError::NotReady { device, place, state, .. } => DeviceError::NoCounters { device, place, command: line.to_owned(), said: state },
+            DeviceError::NotReady { device, place, state, .. } => {
+                DeviceError::NoCounters { device, place, command: line.to_owned(), said: state }
+            }
             other => other,
         })
     }

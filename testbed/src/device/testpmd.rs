@@ -72,7 +72,11 @@ fn words(program: &Path, ports: &[PortSpec; 2], mode: Forwarding, cpus: &[CpuId]
         words.extend([if software(port) { "--vdev" } else { "-a" }.to_owned(), port.to_string()]);
     }
     words.extend(["--", "-i"].map(str::to_owned));
-    words.extend([format!("--forward-mode={}", mode.name()), format!("--total-num-mbufs={MBUFS}"), format!("--nb-cores={}", forwarding.len())]);
+    words.extend([
+        format!("--forward-mode={}", mode.name()),
+        format!("--total-num-mbufs={MBUFS}"),
+        format!("--nb-cores={}", forwarding.len()),
+    ]);
     words
 }
 

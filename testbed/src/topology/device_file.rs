@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::device::{Device, DeviceId, DeviceKind, Forwarding, InterfaceAddress};
-use super::file::{Cpus, is_name};
+use super::file_keys::{Cpus, is_name};
 use super::model::Endpoint;
 use crate::text_file::{FileProblem, wrong};
 
@@ -47,7 +47,12 @@ impl Names {
 }
 
 /// The devices of a file whose endpoints are known.
-pub(super) fn devices(given: Vec<Spanned<FileDevice>>, endpoints: &[Endpoint], text: &str, path: &Path) -> Result<Vec<Device>, FileProblem> {
+pub(super) fn devices(
+    given: Vec<Spanned<FileDevice>>,
+    endpoints: &[Endpoint],
+    text: &str,
+    path: &Path,
+) -> Result<Vec<Device>, FileProblem> {
     let mut devices: Vec<Device> = Vec::new();
     for spanned in given {
         let span = spanned.span();
@@ -76,14 +81,20 @@ fn device(
 ) -> Result<Device, FileProblem> {
     let FileDevice { id, kind, at, between, joins, cpu, mode, command, addresses, program } = device;
     if !is_name(&id) {
-        return Err(problem(format!("`{}` is not a valid device id: use letters, digits, `-`, `_` and `.`, such as switch", id.escape_debug())));
+        return Err(problem(format!(
+            "`{}` is not a valid device id: use letters, digits, `-`, `_` and `.`, such as switch",
+            id.escape_debug()
+        )));
     }
     let at_span = |span: std::ops::Range<usize>, message: String| wrong(text, path, Some(span), message);
     let known = || endpoints.iter().map(|endpoint| endpoint.id.to_string()).collect::<Vec<_>>().join(", ");
     let is_endpoint = |id: &EndpointId| endpoints.iter().any(|endpoint| endpoint.id == *id);
     let place = EndpointId(at.get_ref().clone());
     if !is_endpoint(&place) {
-        return Err(at_span(at.span(), format!("`at` of device `{id}` is `{place}`, which is not an endpoint; the endpoints are: {}", known())));
+        return Err(at_span(
+            at.span(),
+            format!("`at` of device `{id}` is `{place}`, which is not an endpoint; the endpoints are: {}", known()),
+        ));
     }
     let joins_span = joins.span();
     let [first, second] = &joins.get_ref()[..] else {
@@ -91,10 +102,16 @@ fn device(
     };
     let joins = [first.ids(), second.ids()];
     if let Some(unknown) = joins.iter().flatten().find(|id| !is_endpoint(id)) {
-        return Err(at_span(joins_span, format!("`joins` of device `{id}` names `{unknown}`, which is not an endpoint; the endpoints are: {}", known())));
+        return Err(at_span(
+            joins_span,
+            format!("`joins` of device `{id}` names `{unknown}`, which is not an endpoint; the endpoints are: {}", known()),
+        ));
     }
     if joins.iter().flatten().any(|end| *end == place) || joins[0].iter().any(|end| joins[1].contains(end)) {
-        return Err(at_span(joins_span, format!("device `{id}`: the endpoints at its two ports and the endpoint where it runs must be different")));
+        return Err(at_span(
+            joins_span,
+            format!("device `{id}`: the endpoints at its two ports and the endpoint where it runs must be different"),
+        ));
     }
     let of_kind = kind.get_ref().as_str();
     // What belongs to other kinds is refused rather than ignored.
@@ -116,7 +133,10 @@ fn device(
     let cpus = cpu.ids();
     let kind_span = kind.span();
     let two = |what: &str| match &between {
-        None => Err(at_span(kind_span.clone(), format!("device `{id}` has no `between`: name its two {what}, such as between = [\"in0\", \"out0\"]"))),
+        None => Err(at_span(
+            kind_span.clone(),
+            format!("device `{id}` has no `between`: name its two {what}, such as between = [\"in0\", \"out0\"]"),
+        )),
         Some(names) => match &names.get_ref()[..] {
             [first, second] if first != second => Ok([first.clone(), second.clone()]),
             _ => Err(at_span(names.span(), format!("`between` of device `{id}` needs two different {what}"))),
@@ -157,7 +177,12 @@ fn device(
         _ => {
             let words = command.filter(|words| words.get_ref().first().is_some_and(|word| !word.is_empty()));
             let words = words.ok_or_else(|| {
-                at_span(kind_span.clone(), format!("device `{id}` has no `command`: write the words of its program, such as command = [\"my-switch\", \"--fast\"]"))
+                at_span(
+                    kind_span.clone(),
+                    format!(
+                        "device `{id}` has no `command`: write the words of its program, such as command = [\"my-switch\", \"--fast\"]"
+                    ),
+                )
             })?;
             let between = if between.is_some() { Some(interfaces()?) } else { None };
             DeviceKind::Command { command: words.into_inner(), between, mode: mode.map(Spanned::into_inner) }
@@ -180,7 +205,8 @@ mod tests {
         parse(&format!("name = \"t\"\n{}{device}", ends.concat()), Path::new("testbed.toml")).map_err(|error| error.to_string())
     }
 
-    const BRIDGE: &str = "[[device]]\nid = \"switch\"\nkind = \"bridge\"\nat = \"middle\"\nbetween = [\"in0\", \"out0\"]\njoins = [\"from\", \"to\"]\n";
+    const BRIDGE: &str =
+        "[[device]]\nid = \"switch\"\nkind = \"bridge\"\nat = \"middle\"\nbetween = [\"in0\", \"out0\"]\njoins = [\"from\", \"to\"]\n";
 
     #[test]
     fn a_device_lies_between_the_endpoints_that_it_joins_and_its_own_endpoint_is_no_end() {
@@ -195,7 +221,10 @@ mod tests {
     #[test]
     fn every_kind_reads() {
         let kind = |kind: &str, more: &str| testbed(&format!("{}{more}", BRIDGE.replace("\"bridge\"", &format!("\"{kind}\"")))).unwrap();
-        assert!(matches!(kind("ip-forward", "addresses = [\"192.0.2.1/24\", \"198.51.100.1/24\"]").devices[0].kind, DeviceKind::IpForward { .. }));
+        assert!(matches!(
+            kind("ip-forward", "addresses = [\"192.0.2.1/24\", \"198.51.100.1/24\"]").devices[0].kind,
+            DeviceKind::IpForward { .. }
+        ));
         let ports = BRIDGE.replace("\"bridge\"", "\"testpmd\"").replace("in0", "net_null0").replace("out0", "net_null1");
         let testpmd = testbed(&format!("{ports}cpu = [2, 3]\nmode = \"5tswap\"")).unwrap();
         assert_eq!(testpmd.devices[0].kind.forwarding(), Some(Forwarding::FiveTupleSwap));

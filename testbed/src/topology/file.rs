@@ -3,12 +3,13 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use dataplane::{CpuId, PortSpec};
+use dataplane::PortSpec;
 use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::device_file::{FileDevice, devices};
+use super::file_keys::{Cpus, is_name};
 use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
 use super::rings::RingSizes;
 use crate::process::{Container, ContainerEngine, InvokingUser, Location, NamespaceName, SshDestination, SshTarget, check_ssh_options};
@@ -62,30 +63,6 @@ struct FileEndpoint {
     #[serde(default)]
     r#become: Option<Spanned<String>>,
     link: Option<String>,
-}
-
-/// `cpu = 2`, or a CPU for each of several queues: `cpu = [2, 3]`.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected the number of a CPU, or a list with one for each queue such as [2, 3]")]
-pub(super) enum Cpus {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl Default for Cpus {
-    fn default() -> Self {
-        Cpus::Many(Vec::new())
-    }
-}
-
-impl Cpus {
-    pub(super) fn ids(self) -> Vec<CpuId> {
-        let numbers = match self {
-            Cpus::One(number) => vec![number],
-            Cpus::Many(numbers) => numbers,
-        };
-        numbers.into_iter().map(CpuId::new).collect()
-    }
 }
 
 /// How an endpoint is reached: `local`, `netns:NAME`, `ssh:DESTINATION`, or a container engine and a name.
@@ -193,11 +170,6 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
     }
     let devices = devices(file.devices, &endpoints, text, path)?;
     Ok(Testbed { name: file.name, endpoints, devices, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
-}
-
-/// Whether a text can be the id of an endpoint or a device, or the name of an interface: no path, no option, no space.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Where the commands of an endpoint run; otherwise what is wrong, and where.

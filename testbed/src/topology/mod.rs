@@ -10,6 +10,7 @@ mod device;
 mod device_file;
 mod difference;
 mod file;
+mod file_keys;
 mod model;
 mod pair_queues;
 mod ports;

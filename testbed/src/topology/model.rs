@@ -112,7 +112,9 @@ pub enum TestbedError {
         known: String,
     },
     /// A pair names an endpoint where only a device runs.
-    #[error("endpoint `{id}` of testbed `{testbed}` only runs a device: it has no `port` and no `address`, and traffic cannot start or end there")]
+    #[error(
+        "endpoint `{id}` of testbed `{testbed}` only runs a device: it has no `port` and no `address`, and traffic cannot start or end there"
+    )]
     OnlyADevice {
         /// The endpoint.
         id: EndpointId,

@@ -133,7 +133,13 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     queue.report.frames_received = frames;
     let received_for = arrivals.span().map_or(Duration::ZERO, |(first, last)| meter.duration(last.wrapping_sub(first)));
     queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames, received_for.as_secs_f64()) });
-    LoopResult { span: arrivals.span(), delays, report: ReceiveReport { headers, ..arrivals.report(rate) }, queue, ended_early: end.ended_early() }
+    LoopResult {
+        span: arrivals.span(),
+        delays,
+        report: ReceiveReport { headers, ..arrivals.report(rate) },
+        queue,
+        ended_early: end.ended_early(),
+    }
 }
 
 /// The report of all loops.

@@ -8,9 +8,8 @@ use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
-use super::both_ends::{OneWay, RoundTrips};
+use super::both_ends::{OneWay, RoundTrips, Way};
 use super::pair::{BypassError, BypassPair};
-use super::passing::Way;
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
 use crate::conductor::path_device::{InPath, TesterCounts};
 use crate::device::{DeviceCounters, DeviceError};

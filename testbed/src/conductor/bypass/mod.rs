@@ -14,7 +14,6 @@ mod measurer;
 mod method_results;
 mod pair;
 mod passing;
-mod through_device;
 mod poll_loop;
 mod procedure;
 mod proof;
@@ -23,6 +22,7 @@ mod results;
 mod round_trip;
 mod round_trip_times;
 mod step_error;
+mod through_device;
 mod trial_outcome;
 mod wire_proof;
 

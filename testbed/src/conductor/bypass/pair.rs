@@ -9,8 +9,7 @@ use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
-use super::passing::Way;
+use super::both_ends::{Links, OneWay, OpenPorts, RoundTrips, UsedStreams, Way};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
 use crate::plan::PortTuning;

@@ -6,17 +6,9 @@ use std::time::Duration;
 use dataplane::{MacAddress, ReceivePlan, SendPlan};
 use methodology::units::{FrameSize, Pace, PacketRate};
 
+use super::both_ends::Way;
 use super::pair::{BypassError, BypassPair, GRACE};
 use crate::agent::{Reply, Request, WaitLimit};
-
-/// One of the two directions between the ends of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// From the sender of the pair to its receiver.
-    Forward,
-    /// From its receiver to its sender.
-    Backward,
-}
 
 /// What became of the frames.
 #[derive(Debug)]
@@ -79,7 +71,13 @@ impl BypassPair {
             Reply::Received(received) => Ok(Passed {
                 sent: sent.frames_sent,
                 // Frames of earlier trials can still come.
-                received: received.report.streams.iter().filter(|seen| sent.streams.iter().any(|ours| ours.stream == seen.stream)).map(|seen| seen.received).sum(),
+                received: received
+                    .report
+                    .streams
+                    .iter()
+                    .filter(|seen| sent.streams.iter().any(|ours| ours.stream == seen.stream))
+                    .map(|seen| seen.received)
+                    .sum(),
                 returned: sent.returned.map_or(0, |returned| returned.received + returned.duplicate),
                 addresses: [spec.source, spec.destination],
                 ttl: spec.ttl,

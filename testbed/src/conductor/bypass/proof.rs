@@ -8,8 +8,9 @@ use methodology::units::FrameSize;
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
+use super::both_ends::Way;
 use super::pair::{BypassError, BypassPair};
-use super::passing::{Passed, Way};
+use super::passing::Passed;
 use crate::conductor::path_device::InPath;
 use crate::device::{DeviceCounters, DeviceError};
 use crate::topology::{DeviceId, Forwarding};
@@ -189,12 +190,15 @@ fn check(path: &InPath, ends: &Pair, way: Way, passed: &Passed) -> Result<(), Pa
 fn wrong_headers(mode: Forwarding, [source, destination]: [MacAddress; 2], sent_ttl: u8, headers: &[u8]) -> Option<String> {
     let mac = |at: usize| headers.get(at..at + 6).and_then(|bytes| <[u8; 6]>::try_from(bytes).ok()).map(MacAddress);
     // Sent from the first half of the benchmarking prefix to the second.
-    let swapped_ip = matches!((headers.get(SOURCE..SOURCE + 2), headers.get(DESTINATION..DESTINATION + 2)), (Some([198, 19]), Some([198, 18])));
+    let swapped_ip =
+        matches!((headers.get(SOURCE..SOURCE + 2), headers.get(DESTINATION..DESTINATION + 2)), (Some([198, 19]), Some([198, 18])));
     let (arrived_to, arrived_from, ttl) = (mac(0)?, mac(6)?, *headers.get(TTL)?);
     let macs = format!("the Ethernet addresses {arrived_from} → {arrived_to} (sent: {source} → {destination})");
-    let ttl_less_one = || (ttl.checked_add(1) != Some(sent_ttl)).then(|| format!("TTL {ttl} (sent: {sent_ttl}; a router takes one off, RFC 1812 §5.3.1)"));
+    let ttl_less_one =
+        || (ttl.checked_add(1) != Some(sent_ttl)).then(|| format!("TTL {ttl} (sent: {sent_ttl}; a router takes one off, RFC 1812 §5.3.1)"));
     let ttl_kept = || (ttl != sent_ttl).then(|| format!("TTL {ttl} (sent: {sent_ttl})"));
-    let ip = |wanted: bool| (swapped_ip != wanted).then(|| format!("IP addresses that were {}exchanged", if swapped_ip { "" } else { "not " }));
+    let ip =
+        |wanted: bool| (swapped_ip != wanted).then(|| format!("IP addresses that were {}exchanged", if swapped_ip { "" } else { "not " }));
     match mode {
         Forwarding::Io if (arrived_from, arrived_to) != (source, destination) => Some(macs),
         Forwarding::MacSwap | Forwarding::FiveTupleSwap if (arrived_from, arrived_to) != (destination, source) => Some(macs),

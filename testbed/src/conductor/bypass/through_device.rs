@@ -15,7 +15,8 @@ impl Results {
         self.parameters.extend(path.parameters(&step.id, context.directory)?);
         let device = path.device.device();
         if let Some((inside, lost)) = path.lost_inside().filter(|(inside, _)| *inside > 0) {
-            let detail = format!("{inside} of the {lost} lost frames of all trials were lost inside device `{}`, by its counters", device.id);
+            let detail =
+                format!("{inside} of the {lost} lost frames of all trials were lost inside device `{}`, by its counters", device.id);
             self.remarks.push(Reason { kind: ReasonKind::Device, detail });
         }
         let shared = |id: &EndpointId, cpus: &[dataplane::CpuId]| {
