@@ -36,8 +36,9 @@ impl Between {
             ip(&["-n", end, "link", "add", "name", "veth0", "type", "veth", "peer", "name", port, "netns", &between.middle]);
             ip(&["-n", end, "link", "set", "dev", "veth0", "up"]);
         }
-        // The device brings the other one up itself.
-        ip(&["-n", &between.middle, "link", "set", "dev", "in0", "up"]);
+        for port in ["in0", "out0"] {
+            ip(&["-n", &between.middle, "link", "set", "dev", port, "up"]);
+        }
         between
     }
 
