@@ -14,7 +14,7 @@ fn finished(bed: &Bed, out: &str) {
 
 #[test]
 fn a_second_controller_is_refused_and_names_the_first() {
-    let bed = Bed::up("second");
+    let bed = Bed::shared("second");
     let first = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "first");
     wait_for_records(&first, &bed, "first", 1);
     let second = bed.run(&bed.testbed(""), &bed.plan(&[PING_PONG]), "second").output().unwrap();
@@ -28,7 +28,7 @@ fn a_second_controller_is_refused_and_names_the_first() {
 
 #[test]
 fn a_directory_is_continued_by_one_process_at_a_time() {
-    let bed = Bed::up("resumes");
+    let bed = Bed::shared("resumes");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
     wait_for_records(&running, &bed, "out", 1);
     // Without an interface that is claimed: the directory is what is shared.
@@ -58,7 +58,7 @@ fn local(bed: &Bed) -> std::path::PathBuf {
 
 #[test]
 fn a_changed_plan_and_a_changed_testbed_are_refused_with_the_difference_and_a_corrected_way_is_taken() {
-    let bed = Bed::up("changed");
+    let bed = Bed::shared("changed");
     finished(&bed, "out");
     let plan = bed.path("out/plan.toml");
     let text = fs::read_to_string(&plan).unwrap();
@@ -89,7 +89,7 @@ fn a_changed_plan_and_a_changed_testbed_are_refused_with_the_difference_and_a_co
 
 #[test]
 fn a_wrong_program_is_corrected_when_the_run_is_continued() {
-    let bed = Bed::up("corrected");
+    let bed = Bed::shared("corrected");
     let wrong = with_program_at_b(&bed, Path::new("/nonexistent/linerate"));
     let output = bed.run(&wrong, &bed.plan(&[PING_PONG]), "out").output().unwrap();
     failure(&output, &["endpoint b-cpu", "set `program`", "--resume out", "--testbed FILE"]);
@@ -102,7 +102,7 @@ fn a_wrong_program_is_corrected_when_the_run_is_continued() {
 
 #[test]
 fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued() {
-    let bed = Bed::up("full");
+    let bed = Bed::shared("full");
     let disk = bed.path("disk");
     fs::create_dir(&disk).unwrap();
     assert!(Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(&disk).status().unwrap().success());
@@ -123,7 +123,7 @@ fn a_disk_that_fills_up_at_the_controller_tears_no_line_and_the_run_is_continued
 
 #[test]
 fn a_damaged_line_costs_itself_and_is_measured_again() {
-    let bed = Bed::up("damaged");
+    let bed = Bed::shared("damaged");
     finished(&bed, "out");
     let file = bed.path("out/results.jsonl");
     let whole = fs::read_to_string(&file).unwrap();
@@ -145,7 +145,7 @@ fn a_damaged_line_costs_itself_and_is_measured_again() {
 
 #[test]
 fn another_users_directory_is_not_executed_without_a_question() {
-    let bed = Bed::up("foreign");
+    let bed = Bed::shared("foreign");
     finished(&bed, "out");
     for file in ["out", "out/plan.toml", "out/testbed.toml"] {
         chown(bed.path(file), Some(12_345), Some(12_345)).unwrap();

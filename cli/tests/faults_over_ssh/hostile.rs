@@ -9,7 +9,7 @@ fn hostile(bed: &Bed, name: &str, then: &str) -> PathBuf {
 
 #[test]
 fn an_agent_that_sends_endless_lines_wrong_types_or_escape_sequences_is_an_error_in_one_line() {
-    let bed = Bed::up("hostile");
+    let bed = Bed::shared("hostile");
     let plan = bed.plan(&[PING_PONG]);
     let cases = [
         ("endless", "tr '\\0' x < /dev/zero", "cannot be read: a line is longer"),
@@ -28,7 +28,7 @@ fn an_agent_that_sends_endless_lines_wrong_types_or_escape_sequences_is_an_error
 
 #[test]
 fn a_login_that_prints_without_end_is_given_up() {
-    let bed = Bed::up("chatter");
+    let bed = Bed::shared("chatter");
     let chatter = script(&bed, "chatter", "exec yes 'Welcome'");
     let output = bed.run(&with_program_at_b(&bed, &chatter), &bed.plan(&[PING_PONG]), "out").output().unwrap();
     failure(&output, &["endpoint b-cpu", "no greeting of linerate", "it printed \"Welcome\""]);

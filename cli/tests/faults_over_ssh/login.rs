@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_wrong_host_key_is_named_with_what_to_do() {
-    let bed = Bed::up("hostkey");
+    let bed = Bed::shared("hostkey");
     // The known key of a is that of b.
     let known = fs::read_to_string(bed.path("known")).unwrap();
     let key_of_b = known.lines().last().unwrap().split_once(' ').unwrap().1;
@@ -19,7 +19,7 @@ fn a_wrong_host_key_is_named_with_what_to_do() {
 
 #[test]
 fn a_refused_key_is_named_with_what_to_do() {
-    let bed = Bed::up("refused");
+    let bed = Bed::shared("refused");
     bed.write_ssh_config("stranger", "known");
     let output = bed
         .linerate(&["run", "--testbed", &bed.testbed("").display().to_string(), "--plan", &bed.plan(&[STREAM]).display().to_string()])
@@ -37,22 +37,22 @@ fn a_refused_key_is_named_with_what_to_do() {
 
 #[test]
 fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
-    let bed = Bed::up("unreachable");
+    let bed = Bed::shared("unreachable");
     let plan = bed.plan(&[STREAM]);
-    let at_b = |from: &str, to: &str| {
+    let at_b = |out: &str, from: &str, to: &str| {
         let testbed = changed_testbed(&bed, |text| text.replace(from, to));
         let begin = std::time::Instant::now();
-        let output = bed.run(&testbed, &plan, &format!("out-{}", begin.elapsed().as_nanos())).output().unwrap();
+        let output = bed.run(&testbed, &plan, out).output().unwrap();
         (output, begin.elapsed())
     };
     let host = format!("root@{}", bed.b.host);
-    let (output, _) = at_b(&host, &format!("{host}:24"));
+    let (output, _) = at_b("refused", &host, &format!("{host}:24"));
     failure(&output, &["endpoint b-cpu", "Connection refused", "(after ", "check the address"]);
-    let (output, _) = at_b(&host, "root@lr-no-such-host.invalid");
+    let (output, _) = at_b("unknown", &host, "root@lr-no-such-host.invalid");
     failure(&output, &["endpoint b-cpu", "lr-no-such-host.invalid"]);
     // Packets are dropped without an answer: one attempt, as long as the user's ssh waits.
     bed.b.link(program::sshd::MANAGEMENT, "down");
-    let (output, took) = at_b("ssh_options = [", "ssh_options = [\"-o\", \"ConnectTimeout=3\", ");
+    let (output, took) = at_b("dropped", "ssh_options = [", "ssh_options = [\"-o\", \"ConnectTimeout=3\", ");
     failure(&output, &["endpoint b-cpu", "check the address"]);
     assert!(took < Duration::from_secs(3 + 3 + 10), "more than one attempt: {took:?}");
     bed.is_clean_within_10_s();
@@ -60,7 +60,7 @@ fn a_machine_that_is_not_reached_is_named_after_one_attempt() {
 
 #[test]
 fn what_a_login_prints_is_skipped() {
-    let bed = Bed::up("banner");
+    let bed = Bed::shared("banner");
     let text = format!("echo 'Welcome to the lab'\necho '{{\"motd\": 1}}'\nexec {} \"$@\"", env!("CARGO_BIN_EXE_linerate"));
     let noisy = script(&bed, "noisy", &text);
     let output = bed.run(&with_program_at_b(&bed, &noisy), &bed.plan(&[PING_PONG]), "out").output().unwrap();
@@ -70,7 +70,7 @@ fn what_a_login_prints_is_skipped() {
 
 #[test]
 fn become_runs_the_agent_as_another_user_and_says_when_that_needs_a_password() {
-    let bed = Bed::up("become");
+    let bed = Bed::shared("become");
     let plan = bed.plan(&[PING_PONG]);
     let testbed = bed.testbed("become = \"sudo -n\"");
     program_there(&bed, "sudo", "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n");

@@ -13,7 +13,7 @@ fn cut_for(bed: &Bed, interface: &str, time: Duration) {
 
 #[test]
 fn a_management_link_that_is_cut_for_5_s_costs_nothing() {
-    let bed = Bed::up("cut5");
+    let bed = Bed::shared("cut5");
     for (measure, words, out) in [(LONG_ROUND_TRIPS, "linerate agent", "dpdk"), (LONG_STREAM, "iperf3 -s", "kernel")] {
         let running = bed.start(&bed.testbed(""), &bed.plan(&[measure]), out);
         wait_for(words, LIMIT, || bed.b.process(words).is_some() && bed.path(out).join("environment.json").exists());
@@ -28,7 +28,7 @@ fn a_management_link_that_is_cut_for_5_s_costs_nothing() {
 
 #[test]
 fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continued_later() {
-    let bed = Bed::up("cut");
+    let bed = Bed::shared("cut");
     let plan = bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]);
     let running = bed.start(&bed.testbed(""), &plan, "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -52,7 +52,7 @@ fn a_management_link_that_is_cut_for_good_ends_both_ends_and_the_run_is_continue
 
 #[test]
 fn a_data_link_that_goes_down_makes_records_invalid_or_failed_and_never_valid() {
-    let bed = Bed::up("datalink");
+    let bed = Bed::shared("datalink");
     for (measure, out) in [(LONG_STREAM, "kernel"), (LONG_ROUND_TRIPS, "dpdk")] {
         let running = bed.start(&bed.testbed(""), &bed.plan(&[measure]), out);
         wait_for("the end of the checks", LIMIT, || bed.path(out).join("environment.json").exists());
@@ -73,7 +73,7 @@ fn a_data_link_that_goes_down_makes_records_invalid_or_failed_and_never_valid() 
 
 #[test]
 fn a_port_with_the_default_route_is_refused_until_it_is_named() {
-    let bed = Bed::up("route");
+    let bed = Bed::shared("route");
     program::veth::ip(&["-n", &bed.a.namespace, "route", "add", "default", "via", &bed.b.address, "dev", DATA]);
     let output = bed.run(&bed.testbed(""), &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
     failure(&output, &["endpoint a-cpu", "the IPv4 default route", &format!("--force net_af_packet0,iface={DATA}")]);
@@ -88,7 +88,7 @@ fn a_port_with_the_default_route_is_refused_until_it_is_named() {
 
 #[test]
 fn a_port_with_the_ssh_session_is_refused() {
-    let bed = Bed::up("session");
+    let bed = Bed::shared("session");
     let testbed = changed_testbed(&bed, |text| text.replacen(&format!("iface={DATA}"), &format!("iface={MANAGEMENT}"), 1));
     let output = bed.run(&testbed, &bed.plan(&[ROUND_TRIPS]), "out").output().unwrap();
     failure(&output, &["endpoint a-cpu", "the current ssh session", MANAGEMENT, "--force"]);
@@ -97,7 +97,7 @@ fn a_port_with_the_ssh_session_is_refused() {
 
 #[test]
 fn kernel_traffic_by_another_interface_is_a_problem_and_forced_an_invalid_record() {
-    let bed = Bed::up("otherway");
+    let bed = Bed::shared("otherway");
     let interface = |name: &str| format!("interface = \"{name}\"");
     let testbed = changed_testbed(&bed, |text| text.replace(&interface(DATA), &interface(MANAGEMENT)));
     let run = |out: &str| bed.run(&testbed, &bed.plan(&[PING_PONG]), out);
@@ -115,7 +115,7 @@ fn kernel_traffic_by_another_interface_is_a_problem_and_forced_an_invalid_record
 
 #[test]
 fn a_clock_that_jumped_is_a_warning_and_the_records_have_the_time_of_this_machine() {
-    let bed = Bed::up("clock");
+    let bed = Bed::shared("clock");
     // The endpoint's messages say another year.
     let text = format!("{} \"$@\" | sed -u 's/\"time\":\"20[0-9][0-9]-/\"time\":\"2001-/'", env!("CARGO_BIN_EXE_linerate"));
     let late = script(&bed, "late", &text);

@@ -22,7 +22,7 @@ fn port_agent(bed: &Bed) -> u32 {
 
 #[test]
 fn an_agent_that_is_killed_costs_one_record() {
-    let bed = Bed::up("killed");
+    let bed = Bed::shared("killed");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS, ROUND_TRIPS_OF_128_B]), "out");
     wait_for_records(&running, &bed, "out", 1);
     signal(port_agent(&bed), Signal::SIGKILL);
@@ -38,7 +38,7 @@ fn an_agent_that_is_killed_costs_one_record() {
 
 #[test]
 fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
-    let bed = Bed::up("stopped");
+    let bed = Bed::shared("stopped");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_ROUND_TRIPS]), "out");
     wait_for_records(&running, &bed, "out", 1);
     let agent = Pid::from_raw(port_agent(&bed) as i32);
@@ -58,7 +58,7 @@ fn an_agent_that_is_stopped_for_300_ms_does_not_count_as_loss() {
 
 #[test]
 fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
-    let bed = Bed::up("hangs");
+    let bed = Bed::shared("hangs");
     let measure = "stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1kpps\"\nduration = \"4s\"";
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, measure, ROUND_TRIPS_OF_128_B]), "out");
     wait_for_records(&running, &bed, "out", 1);
@@ -77,7 +77,7 @@ fn a_sink_that_hangs_is_killed_and_the_next_measurement_has_another() {
 
 #[test]
 fn an_endpoint_that_reboots_ends_the_run_with_its_name_and_the_run_is_continued() {
-    let mut bed = Bed::up("reboot");
+    let mut bed = Bed::shared("reboot");
     let running = bed.start(&bed.testbed(""), &bed.plan(&[PING_PONG, LONG_STREAM]), "out");
     wait_for_records(&running, &bed, "out", 1);
     wait_for("the second server", LIMIT, || bed.b.process("iperf3 -s").is_some());
@@ -105,7 +105,7 @@ fn under_way(bed: &Bed, (measure, words): (&str, &str), out: &str) -> Background
 
 #[test]
 fn a_controller_that_is_killed_leaves_nothing_anywhere() {
-    let bed = Bed::up("sigkill");
+    let bed = Bed::shared("sigkill");
     for (number, measured) in UNDER_WAY.into_iter().enumerate() {
         let out = format!("out-{number}");
         let running = under_way(&bed, measured, &out);
@@ -124,7 +124,7 @@ fn a_controller_that_is_killed_leaves_nothing_anywhere() {
 fn ctrl_c_and_the_end_of_the_terminal_end_everything_write_the_report_and_say_how_to_continue() {
     // SAFETY: the default action of a signal calls no code. The started program would inherit that SIGHUP is ignored, as below nohup(1).
     unsafe { nix::sys::signal::signal(Signal::SIGHUP, nix::sys::signal::SigHandler::SigDfl) }.unwrap();
-    let bed = Bed::up("ctrlc");
+    let bed = Bed::shared("ctrlc");
     for (number, signal_) in [Signal::SIGINT, Signal::SIGHUP].into_iter().enumerate() {
         for (second, measured) in UNDER_WAY.into_iter().enumerate() {
             let out = format!("out-{number}-{second}");

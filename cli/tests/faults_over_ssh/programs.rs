@@ -8,7 +8,7 @@ use program::sshd::listens;
 
 #[test]
 fn a_program_that_is_not_linerate_or_another_build_is_named_with_the_remedy() {
-    let bed = Bed::up("program");
+    let bed = Bed::shared("program");
     let plan = bed.plan(&[STREAM]);
     let mut number = 0;
     let mut run = |program: &Path| {
@@ -40,7 +40,7 @@ fn a_program_that_is_not_linerate_or_another_build_is_named_with_the_remedy() {
 
 #[test]
 fn a_program_that_never_greets_is_ended() {
-    let bed = Bed::up("silent");
+    let bed = Bed::shared("silent");
     let silent = script(&bed, "silent", "trap '' TERM HUP\nexec sleep 600");
     let output = bed.run(&with_program_at_b(&bed, &silent), &bed.plan(&[STREAM]), "out").output().unwrap();
     failure(&output, &["endpoint b-cpu", "no greeting of linerate came within 20 s", "`program`"]);
@@ -49,7 +49,7 @@ fn a_program_that_never_greets_is_ended() {
 
 #[test]
 fn a_missing_tool_stops_the_run_before_anything_is_measured() {
-    let bed = Bed::up_without("tool", "/usr/bin/iperf3");
+    let bed = Bed::shared_without("tool", "/usr/bin/iperf3");
     let output = bed.run(&bed.testbed(""), &bed.plan(&[STREAM]), "out").output().unwrap();
     failure_of_both(&output, &["iperf3: not installed", "install iperf3", "--force"]);
     assert_eq!(states(&bed, "out"), [""; 0]);
@@ -77,7 +77,7 @@ fn failure_of_both(output: &Output, words: &[&str]) {
 
 #[test]
 fn a_tool_that_fails_with_status_0_or_hangs_makes_a_failed_record_and_the_run_goes_on() {
-    let bed = Bed::up("status0");
+    let bed = Bed::shared("status0");
     let plan = bed.plan(&[STREAM, PING_PONG]);
     let client = |text: &str| {
         program_there(
@@ -99,7 +99,7 @@ fn a_tool_that_fails_with_status_0_or_hangs_makes_a_failed_record_and_the_run_go
 
 #[test]
 fn a_server_that_still_listens_stops_the_run_and_is_never_measured() {
-    let bed = Bed::up("listens");
+    let bed = Bed::shared("listens");
     let mut other = bed.b.command(&["iperf3", "-s", "-p", "15201"]).stdout(Stdio::null()).spawn().unwrap();
     wait_for("the other server", LIMIT, || listens(&bed.b.namespace, 15_201));
     let plan = bed.plan(&[STREAM]);
@@ -125,7 +125,7 @@ fn install_copies_the_program_finds_it_there_and_keeps_the_old_one_on_a_full_dis
     let small = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(small.path()).status().unwrap();
     assert!(mounted.success());
-    let bed = Bed::up("install");
+    let bed = Bed::shared("install");
     let file = bed.path("testbed.toml").display().to_string();
     let programs_in = |place: &Path| {
         let program = place.join("bin/linerate");

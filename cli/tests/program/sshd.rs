@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -19,8 +19,15 @@ pub const DATA: &str = "data0";
 /// The interface of the management link at either machine.
 pub const MANAGEMENT: &str = "mgmt0";
 
-/// One bed at a time: poll loops of two would share the CPUs, and the limits of ten seconds are for a machine that does nothing else.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Beds in which rates or times are judged have the machine for themselves. Faults are injected in several at a time: those tests wait more than they
+/// measure.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// What a bed has of the machine on which the tests run.
+enum Use {
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+}
 
 /// One of the two machines.
 pub struct Machine {
@@ -57,7 +64,7 @@ impl Machine {
     /// Process IDs of the agents in it, the oldest first.
     pub fn agents(&self) -> Vec<u32> {
         let mut agents: Vec<u32> = self.processes().into_iter().map(|(pid, _)| pid).filter(|pid| is_linerate(*pid)).collect();
-        agents.sort_unstable();
+        agents.sort_by_key(|pid| started(*pid));
         agents
     }
 
@@ -85,18 +92,28 @@ pub struct Bed {
     /// Programs that come first on the PATH of each machine.
     pub programs: PathBuf,
     // Dropped last.
-    _alone: MutexGuard<'static, ()>,
+    _use: Use,
 }
 
 impl Bed {
-    /// `name` tells it from others of this process.
+    /// One that nothing else of this process runs beside. `name` tells it from others of this process.
     pub fn up(name: &str) -> Bed {
-        Bed::up_without(name, "")
+        let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        Bed::make(name, "", Use::Alone { _guard: guard })
+    }
+
+    /// One for a fault, beside others.
+    pub fn shared(name: &str) -> Bed {
+        Bed::shared_without(name, "")
     }
 
     /// The same with machines on which a program is not installed: its file is hidden from them.
-    pub fn up_without(name: &str, hidden: &str) -> Bed {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn shared_without(name: &str, hidden: &str) -> Bed {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Bed::make(name, hidden, Use::Shared { _guard: guard })
+    }
+
+    fn make(name: &str, hidden: &str, share: Use) -> Bed {
         fs::create_dir_all("/run/sshd").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let namespace = |role: &str| format!("lrt-{name}-{role}-{}", std::process::id());
@@ -136,7 +153,7 @@ impl Bed {
         };
         let (a, b) = (machine("a", a, 1), machine("b", b, 2));
         fs::write(folder.path().join("known"), known).unwrap();
-        let bed = Bed { a, b, controller, folder, programs, _alone: alone };
+        let bed = Bed { a, b, controller, folder, programs, _use: share };
         bed.write_ssh_config("user", "known");
         for machine in [&bed.a, &bed.b] {
             machine.wait_for_sshd();
@@ -293,6 +310,13 @@ fn pids(namespace: &str) -> Vec<u32> {
 fn command_line(pid: u32) -> String {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&words).replace('\0', " ").trim().to_owned()
+}
+
+/// When a process was started, in ticks since boot: `starttime` of proc_pid_stat(5). Process IDs start again at low numbers, so they do not tell.
+fn started(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    after_name.split_whitespace().nth(19).and_then(|ticks| ticks.parse().ok()).unwrap_or(u64::MAX)
 }
 
 /// Whether a process runs the program under test.

@@ -1,9 +1,12 @@
 //! What linerate reads from files and from other machines, changed at random: nothing panics, hangs, or takes memory beyond its input's size.
 //!
-//! Coverage-guided fuzzing (cargo-fuzz) needs a nightly compiler; this needs none. Each target takes its valid inputs and mutates them with a generator
-//! whose seed is printed. All targets together take a minute; `LINERATE_FUZZ_INPUTS=N` makes N inputs of each target instead.
+//! Each target takes its valid inputs and mutates them with a generator whose seed is printed. All targets together take a minute;
+//! `LINERATE_FUZZ_INPUTS=N` makes N inputs of each target instead. The folder `fuzz` feeds the same targets guided by coverage, and
+//! `LINERATE_FUZZ_CORPUS=DIR` writes the valid inputs of each target into a folder of DIR for it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod targets;
 
 use std::fs;
 use std::path::Path;
@@ -13,17 +16,11 @@ use dataplane::{PortOptions, ReceivePlan, ReflectPlan, SendPlan};
 use methodology::units::{FrameSize, Pace};
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
-use reporter::archive::{Archive, RunDirectory};
-use reporter::kernel_tools::{KernelTool, ToolExit, decode, detect_all};
-use testbed::agent::{CheckRequest, Greeting, OpenPort, Reply, Request, next_line};
-use testbed::plan::Plan;
-use testbed::topology::Testbed;
+use targets::LONGEST;
+use testbed::agent::{CheckRequest, OpenPort, Reply, Request};
 
 /// Time of each target where no number of inputs is given.
 const TIME: Duration = Duration::from_secs(10);
-
-/// The longest input: mutations can double.
-const LONGEST: usize = 64 * 1024;
 
 /// Pieces that formats give a meaning.
 const PIECES: [&str; 28] = [
@@ -100,6 +97,12 @@ fn mutate(random: &mut SmallRng, corpus: &[Vec<u8>]) -> Vec<u8> {
 
 /// Feeds mutations of a corpus to a target.
 fn fuzz(name: &str, corpus: &[Vec<u8>], mut feed: impl FnMut(&[u8])) {
+    if let Some(folder) = std::env::var_os("LINERATE_FUZZ_CORPUS") {
+        let folder = Path::new(&folder).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        corpus.iter().enumerate().for_each(|(number, input)| fs::write(folder.join(number.to_string()), input).unwrap());
+        return;
+    }
     corpus.iter().for_each(|input| feed(input));
     let inputs = std::env::var("LINERATE_FUZZ_INPUTS").ok().and_then(|number| number.parse::<u64>().ok());
     let seed = rand::rng().next_u64();
@@ -130,12 +133,6 @@ fn files(folder: &str, extension: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// An error is text for people: it ends, and it names the file.
-fn is_short(error: &dyn std::fmt::Display) {
-    let length = error.to_string().len();
-    assert!(length < 4 * LONGEST, "an error of {length} bytes");
-}
-
 #[test]
 fn testbed_files() {
     let mut corpus = files("docs/testbeds", "toml");
@@ -143,25 +140,12 @@ fn testbed_files() {
         b"name = \"t\"\nemulated = true\n[[endpoint]]\nid = \"a\"\nreach = \"ssh:root@[fe80::1%eth0]:22\"\nssh_options = [\"-J\", \"x\"]\nbecome = \"sudo -n\"\nport = \"0000:03:00.0,representor=vf0\"\ncpu = [1, 2]\nrx-descriptors = 512\n[[endpoint]]\nid = \"b\"\nreach = \"kubectl:n/pod\"\naddress = \"::1\"\ninterface = \"lo\"\nlink = \"25G\"\nprogram = \"/x\"\n"
             .to_vec(),
     );
-    fuzz("testbed.toml", &corpus, |bytes| {
-        if let Err(error) = Testbed::parse(&String::from_utf8_lossy(bytes), Path::new("testbed.toml")) {
-            is_short(&error);
-        }
-    });
+    fuzz("testbed_file", &corpus, targets::testbed_file);
 }
 
 #[test]
 fn plan_files() {
-    fuzz("plan.toml", &files("docs/plans", "toml"), |bytes| {
-        if let Err(error) = Plan::reread(&String::from_utf8_lossy(bytes), Path::new("plan.toml")) {
-            is_short(&error);
-        }
-    });
-}
-
-/// A line of the protocol as both ends read it.
-fn line_of(bytes: &[u8]) -> Option<String> {
-    next_line(&mut std::io::Cursor::new(bytes), LONGEST).ok().flatten()
+    fuzz("plan_file", &files("docs/plans", "toml"), targets::plan_file);
 }
 
 #[test]
@@ -180,14 +164,7 @@ fn requests_to_an_agent() {
         Request::Close,
     ];
     let corpus: Vec<Vec<u8>> = requests.iter().map(|request| serde_json::to_vec(request).unwrap()).collect();
-    // Only read: a mutated request must not be carried out.
-    fuzz("requests", &corpus, |bytes| {
-        let Some(line) = line_of(bytes) else { return };
-        match serde_json::from_str::<Request>(&line) {
-            Ok(request) => drop(serde_json::to_string(&request).unwrap()),
-            Err(error) => is_short(&error),
-        }
-    });
+    fuzz("request", &corpus, targets::request);
 }
 
 #[test]
@@ -208,45 +185,19 @@ fn replies_of_an_agent() {
         serde_json::from_str::<Reply>(reply).unwrap();
         corpus.push(reply.as_bytes().to_vec());
     }
-    fuzz("replies", &corpus, |bytes| {
-        let Some(line) = line_of(bytes) else { return };
-        let _ = serde_json::from_str::<Greeting>(&line);
-        match serde_json::from_str::<Reply>(&line) {
-            Ok(reply) => drop(serde_json::to_string(&reply).unwrap()),
-            Err(error) => is_short(&error),
-        }
-    });
+    fuzz("reply", &corpus, targets::reply);
 }
 
 #[test]
 fn results_of_a_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = folder.path().join("run");
-    drop(RunDirectory::create(&run).unwrap());
     let corpus = files("reporter/tests/versions", "jsonl");
     assert!(!corpus.is_empty());
-    fuzz("results.jsonl", &corpus, |bytes| {
-        fs::write(run.join("results.jsonl"), bytes).unwrap();
-        let archive = Archive::read(&run).unwrap();
-        archive.damaged.iter().for_each(|damaged| is_short(damaged));
-        for record in &archive.records {
-            let json = serde_json::to_string(record).unwrap();
-            assert_eq!(&serde_json::from_str::<reporter::record::Record>(&json).unwrap(), record, "{json}");
-        }
-    });
+    let run = targets::Run::new();
+    fuzz("results", &corpus, |bytes| run.results(bytes));
 }
 
 #[test]
 fn outputs_that_are_imported() {
     let corpus = [files("reporter/fixtures", ""), files("reporter/fixtures/field", "")].concat();
-    fuzz("importers", &corpus, |bytes| {
-        let text = decode(bytes);
-        let _ = detect_all(&text);
-        for tool in KernelTool::all() {
-            match tool.parse(&text, ToolExit::Unknown) {
-                Ok(found) => assert!(!found.is_empty(), "success without a measurement"),
-                Err(error) => is_short(&error),
-            }
-        }
-    });
+    fuzz("imported", &corpus, targets::imported);
 }
