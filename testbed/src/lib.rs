@@ -2,9 +2,11 @@
 
 pub mod agent;
 pub mod conductor;
+pub mod device;
 pub mod install;
 pub mod interface_settings;
 pub mod inventory;
+mod journal;
 pub mod kernel_end;
 pub mod lab;
 pub mod plan;

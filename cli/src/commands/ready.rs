@@ -8,6 +8,7 @@ use reporter::archive::RunDirectory;
 use reporter::environment::Environment;
 use testbed::agent::AgentError;
 use testbed::conductor::{AGENT_CHECK, EndpointAgents, PlaceChecks, check_interface_ports, check_testbed, describe};
+use testbed::device;
 use testbed::plan::Plan;
 use testbed::preflight::CheckLevel;
 use testbed::topology::Testbed;
@@ -86,7 +87,7 @@ pub fn describe_all(
     interrupted: &AtomicBool,
 ) -> Result<Option<Environment>, CommandError> {
     match describe(testbed, &Force::ports(forced), agents, interrupted) {
-        Ok(environment) => Ok(Some(environment)),
+        Ok(environment) => Ok(Some(Environment { devices: device::describe(testbed)?, ..environment })),
         Err(AgentError::Interrupted { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

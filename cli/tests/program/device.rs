@@ -35,7 +35,7 @@ pub type Fate = Vec<Duration>;
 pub struct Device {
     pub near: String,
     pub far: String,
-    middle: String,
+    pub middle: String,
     stop: Arc<AtomicBool>,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -51,6 +51,15 @@ struct Counts {
 impl Device {
     /// Makes the links, and a device that gives each frame, by where it comes from and its number there from 0, its fate.
     pub fn up(name: &str, fate: impl Fn(From, u64) -> Fate + Send + 'static) -> Device {
+        Device::with(name, fate, false)
+    }
+
+    /// A device that sends each frame out of both ports.
+    pub fn hub(name: &str) -> Device {
+        Device::with(name, |_, _| vec![Duration::ZERO], true)
+    }
+
+    fn with(name: &str, fate: impl Fn(From, u64) -> Fate + Send + 'static, returns: bool) -> Device {
         let namespace = |side| format!("lrt-{name}-{side}-{}", std::process::id());
         let [near, middle, far] = ["near", "middle", "far"].map(namespace);
         let (stop, counts) = (Arc::default(), Arc::<Counts>::default());
@@ -70,7 +79,7 @@ impl Device {
         let thread = std::thread::spawn(move || {
             // Only this thread enters the namespace.
             setns(File::open(format!("/run/netns/{inside}")).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
-            forward([open("near0"), open("far0")], &ended, &counted, fate);
+            forward([open("near0"), open("far0")], &ended, &counted, fate, returns);
         });
         Device { near, far, middle, stop, counts, thread: Some(thread) }
     }
@@ -133,7 +142,7 @@ fn address(interface: &str) -> LinkAddr {
     link.unwrap_or_else(|| panic!("no interface {interface}"))
 }
 
-fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn(From, u64) -> Fate) {
+fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn(From, u64) -> Fate, returns: bool) {
     // What leaves next is the greatest of a heap of reversed times; the number keeps the order of frames that leave at once.
     let mut waiting = BinaryHeap::new();
     let mut frame = vec![0; 65_536];
@@ -152,7 +161,10 @@ fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn
                     let now = Instant::now();
                     for delay in fate(from, at) {
                         number += 1;
-                        waiting.push(Reverse((now + delay, number, from as usize, frame[..length].to_vec())));
+                        waiting.push(Reverse((now + delay, number, 1 - from as usize, frame[..length].to_vec())));
+                        if returns {
+                            waiting.push(Reverse((now + delay, number, from as usize, frame[..length].to_vec())));
+                        }
                     }
                 }
                 // A socket reports once that its link went down.
@@ -161,11 +173,10 @@ fn forward(ends: [OwnedFd; 2], stop: &AtomicBool, counts: &Counts, fate: impl Fn
             }
         }
         while waiting.peek().is_some_and(|Reverse((due, ..))| *due <= Instant::now()) {
-            let Some(Reverse((_, _, from, frame))) = waiting.pop() else { break };
+            let Some(Reverse((_, _, to, frame))) = waiting.pop() else { break };
             idle = false;
-            let to = &ends[1 - from];
-            match sendmsg::<LinkAddr>(to.as_raw_fd(), &[IoSlice::new(&frame)], &[], MsgFlags::empty(), None) {
-                Ok(_) => _ = counts.sent[from].fetch_add(1, Ordering::Relaxed),
+            match sendmsg::<LinkAddr>(ends[to].as_raw_fd(), &[IoSlice::new(&frame)], &[], MsgFlags::empty(), None) {
+                Ok(_) => _ = counts.sent[1 - to].fetch_add(1, Ordering::Relaxed),
                 // The link is down, or its queue is full: the frame is lost.
                 Err(Errno::ENETDOWN | Errno::ENOBUFS | Errno::EAGAIN) => {}
                 Err(error) => panic!("{error}"),

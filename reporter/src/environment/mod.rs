@@ -33,18 +33,49 @@ pub struct Environment {
     pub note: Option<String>,
     /// By name.
     pub endpoints: BTreeMap<EndpointId, EndpointEnvironment>,
+    /// The devices between them that the run started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceEnvironment>,
 }
 
 impl Environment {
     /// Real endpoints.
     pub fn new(endpoints: BTreeMap<EndpointId, EndpointEnvironment>) -> Self {
-        Environment { schema: SchemaVersion::CURRENT, emulated: false, note: None, endpoints }
+        Environment { schema: SchemaVersion::CURRENT, emulated: false, note: None, endpoints, devices: Vec::new() }
     }
 
     /// The lab's endpoints: emulated, and the report says so.
     pub fn emulated(endpoints: BTreeMap<EndpointId, EndpointEnvironment>) -> Self {
         Environment { emulated: true, note: Some(EMULATED_NOTE.to_owned()), ..Environment::new(endpoints) }
     }
+}
+
+/// A device in the path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceEnvironment {
+    /// Its name.
+    pub id: String,
+    /// What it is: `bridge`, `ip-forward`, `testpmd` or `command`.
+    pub kind: String,
+    /// The endpoint where it ran.
+    pub at: EndpointId,
+    /// The endpoints at its first and its second port.
+    pub joins: Vec<Vec<EndpointId>>,
+    /// Its version, where it has one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// What it does to the headers of frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<String>,
+    /// The CPUs that it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<String>,
+    /// The words of a program of the user's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
 }
 
 /// One endpoint. What could not be found out is absent.

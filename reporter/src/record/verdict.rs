@@ -144,6 +144,8 @@ reason_kinds! {
     InFlight = "in-flight",
     /// The frames were not spread evenly over the queues: one poll loop limited the rate.
     UnevenQueues = "uneven-queues",
+    /// The device in the path could not be started, ended, or does not forward as it must.
+    Device = "device",
     /// Anything else.
     Other = "other",
 }

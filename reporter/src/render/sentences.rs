@@ -199,6 +199,10 @@ pub fn environment(archive: &Archive) -> String {
         })
         .collect());
     add(endpoints().flat_map(|e| &e.nics).filter_map(|nic| nic.driver.clone()).collect());
+    parts.extend(environment.devices.iter().map(|device| {
+        let version = device.version.as_ref().map(|version| format!(", {version}")).unwrap_or_default();
+        format!("device {} in the path ({}{version})", device.id, device.kind)
+    }));
     if parts.is_empty() { "The environment was not recorded.".to_owned() } else { parts.join(" · ") }
 }
 

@@ -5,6 +5,7 @@ use reporter::archive::RunDirectory;
 use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::observer::Observer;
+use super::path_device::PathDevice;
 use crate::topology::Testbed;
 
 /// What every measurement of a run works with.
@@ -15,6 +16,8 @@ pub(super) struct Context<'a> {
     pub machines: &'a Machines,
     /// The agents of endpoints on other machines.
     pub agents: &'a mut EndpointAgents,
+    /// The device in the path of the pair that is being measured.
+    pub device: &'a mut PathDevice,
     /// Where raw files go.
     pub directory: &'a RunDirectory,
     /// Set when the user ends the run.

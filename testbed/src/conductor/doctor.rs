@@ -117,11 +117,12 @@ impl Used<'_> {
         }
     }
 
-    /// The pairs between which kernel tools run.
+    /// The pairs between which kernel tools run, without those whose path is through a device that the run only starts later.
     fn kernel_pairs(&self) -> Vec<Pair> {
         let is_kernel =
             |pair: &Pair| self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.kind.is_kernel()));
-        self.pairs().into_iter().filter(is_kernel).collect()
+        let is_joined = |pair: &Pair| self.testbed.device_of(pair).is_none();
+        self.pairs().into_iter().filter(is_kernel).filter(is_joined).collect()
     }
 }
 

@@ -1,8 +1,9 @@
-use reporter::record::{ReasonKind, Record};
+use reporter::record::{ReasonKind, Record, Verdict};
 
 use super::bypass::Bypass;
 use super::context::Context;
 use super::kernel::{KernelError, KernelTools};
+use super::path_device::InPath;
 use super::record::failed;
 use super::schedule::Step;
 
@@ -16,12 +17,37 @@ pub(super) fn measure_step(
     bypass: &mut Bypass,
     context: &mut Context<'_>,
 ) -> Result<Record, KernelError> {
+    if let Err(error) = context.device.prepare(context.testbed, &step.pair, context.interrupted) {
+        return Ok(failed(step, context.directory, ReasonKind::Device, &error.to_string()));
+    }
     if step.kind.is_kernel() {
-        return tools.measure(step, context);
+        return with_device(step, context, |context| tools.measure(step, context));
     }
     // A poll loop measures with the interface as the testbed has it.
     match tools.release() {
         Ok(()) => Ok(bypass.measure(step, context)?),
         Err(why) => Ok(failed(step, context.directory, ReasonKind::Other, &why)),
     }
+}
+
+/// A kernel measurement through the device in the path, where there is one. What the device counted is in the record.
+fn with_device(
+    step: &Step<'_>,
+    context: &mut Context<'_>,
+    measure: impl FnOnce(&mut Context<'_>) -> Result<Record, KernelError>,
+) -> Result<Record, KernelError> {
+    let before = context.device.get().map(InPath::before).transpose();
+    let mut record = measure(context)?;
+    let after = before.and_then(|before| match (context.device.get(), before) {
+        (Some(device), Some(before)) => device.after(before, None),
+        _ => Ok(()),
+    });
+    if let Some(device) = context.device.get() {
+        record.parameters.extend(device.parameters(&step.id, context.directory)?);
+    }
+    if let Err(error) = after {
+        context.device.release();
+        record.verdict = Verdict::failed(ReasonKind::Device, error.to_string());
+    }
+    Ok(record)
 }

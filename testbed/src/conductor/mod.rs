@@ -21,6 +21,7 @@ mod kernel_features;
 mod machines;
 mod measure_step;
 mod observer;
+mod path_device;
 mod record;
 mod run;
 mod schedule;

@@ -15,7 +15,9 @@ use super::kernel_features::{self, MissingFeature};
 use super::machines::Machines;
 use super::measure_step::measure_step;
 use super::observer::{Observer, StepInfo};
+use super::path_device::PathDevice;
 use super::schedule::{self, Group};
+use crate::device;
 use crate::interface_settings::restore_left;
 use crate::plan::Plan;
 use crate::process::{CommandSpec, ProcessError, run};
@@ -70,11 +72,13 @@ pub fn count(plan: &Plan, testbed: &Testbed) -> Result<usize, TestbedError> {
     Ok(schedule::groups(plan, testbed)?.iter().map(Group::len).sum())
 }
 
-/// Puts back the settings of interfaces that killed runs changed.
+/// Puts back the settings of interfaces that killed runs changed, and what their devices changed.
 pub(super) fn put_back_what_dead_runs_changed(testbed: &Testbed) {
-    let report = restore_left(testbed.endpoints.iter().map(|endpoint| &endpoint.location));
-    report.restored.iter().for_each(|what| tracing::info!("{what}"));
-    report.problems.iter().for_each(|what| tracing::warn!("{what}"));
+    let places = || testbed.endpoints.iter().map(|endpoint| &endpoint.location);
+    for report in [restore_left(places()), device::restore_left(places())] {
+        report.restored.iter().for_each(|what| tracing::info!("{what}"));
+        report.problems.iter().for_each(|what| tracing::warn!("{what}"));
+    }
 }
 
 /// One run of a plan on a testbed.
@@ -115,6 +119,7 @@ impl Conductor<'_> {
         let mut tools = KernelTools::default();
         let machines = Machines::of(self.testbed);
         let mut bypass = Bypass::new(self.max_frame());
+        let mut device = PathDevice::default();
         for group in groups {
             // Both ends of a pair stay open while it is measured, and end before the next pair begins.
             bypass.begin_pair(&group, self.testbed, self.interrupted);
@@ -131,6 +136,7 @@ impl Conductor<'_> {
                     testbed: self.testbed,
                     machines: &machines,
                     agents: self.agents,
+                    device: &mut device,
                     directory: self.directory,
                     interrupted: self.interrupted,
                     observer: self.observer,
@@ -147,6 +153,7 @@ impl Conductor<'_> {
                 }
             }
             bypass.end_pair();
+            device.release();
             // What cannot be put back stays in the journal: the next pair, or the next run, tries again and reports it.
             let _ = tools.release();
         }

@@ -89,8 +89,11 @@ pub(super) fn step<'p>(measure: &'p Measure, pair: &Pair, size: FrameSize, repet
 pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
     let every = testbed.all_pairs();
     for pair in plan.measures.iter().filter_map(|measure| measure.pairs.only()).flatten() {
-        testbed.endpoint(&pair.from)?;
-        testbed.endpoint(&pair.to)?;
+        for id in [&pair.from, &pair.to] {
+            if !testbed.is_end(testbed.endpoint(id)?) {
+                return Err(TestbedError::OnlyADevice { id: id.clone(), testbed: testbed.name.clone() });
+            }
+        }
     }
     Ok(every.into_iter().filter(|pair| plan.measures.iter().any(|measure| measure.is_for(pair))).collect())
 }

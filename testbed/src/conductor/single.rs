@@ -12,6 +12,7 @@ use super::kernel::KernelTools;
 use super::machines::Machines;
 use super::measure_step::measure_step;
 use super::observer::Observer;
+use super::path_device::PathDevice;
 use super::run::{ConductError, put_back_what_dead_runs_changed};
 use super::schedule::{self, Step};
 use crate::plan::Measure;
@@ -27,6 +28,7 @@ pub struct Measurements<'a> {
     agents: EndpointAgents,
     tools: KernelTools,
     bypass: Bypass,
+    device: PathDevice,
 }
 
 /// How a measurement ended.
@@ -44,7 +46,8 @@ impl<'a> Measurements<'a> {
         put_back_what_dead_runs_changed(testbed);
         let machines = Machines::of(testbed);
         let agents = EndpointAgents::default();
-        Measurements { testbed, directory, interrupted, machines, agents, tools: KernelTools::default(), bypass: Bypass::new(max_frame) }
+        let (tools, bypass, device) = (KernelTools::default(), Bypass::new(max_frame), PathDevice::default());
+        Measurements { testbed, directory, interrupted, machines, agents, tools, bypass, device }
     }
 
     /// Measures once, and keeps the record with `notes` among its parameters. What fails makes a `failed` record.
@@ -60,8 +63,8 @@ impl<'a> Measurements<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, ConductError> {
         let Some(step) = step(measure, pair, repetition) else { return Ok(Outcome::Interrupted) };
-        let Measurements { testbed, interrupted, machines, agents, tools, bypass, .. } = self;
-        let mut context = Context { testbed, machines, agents, directory: self.directory, interrupted, observer };
+        let Measurements { testbed, interrupted, machines, agents, tools, bypass, device, .. } = self;
+        let mut context = Context { testbed, machines, agents, device, directory: self.directory, interrupted, observer };
         let mut record = measure_step(&step, tools, bypass, &mut context)?;
         if self.interrupted.load(Ordering::Relaxed) && record.verdict.state != State::Valid {
             return Ok(Outcome::Interrupted);
@@ -76,9 +79,9 @@ impl<'a> Measurements<'a> {
     /// measures.
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
         let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.is_kernel()) else { return Ok(()) };
-        let Measurements { bypass, machines, agents, .. } = self;
-        let context =
-            Context { testbed: self.testbed, machines, agents, directory: self.directory, interrupted: self.interrupted, observer };
+        let Measurements { testbed, interrupted, bypass, machines, agents, device, .. } = self;
+        device.prepare(testbed, pair, interrupted).map_err(|error| error.to_string())?;
+        let context = Context { testbed, machines, agents, device, directory: self.directory, interrupted, observer };
         bypass.open_only(&step, &context)
     }
 

@@ -1,7 +1,8 @@
 use super::error::InterfaceSettingsError;
-use super::journal::Entry;
+use super::journal::note;
 use super::model::InterfaceSettings;
 use super::tools::{read, write};
+use crate::journal::Entry;
 use crate::process::Location;
 
 /// An interface whose settings were changed. They are put back by [`restore`](Self::restore), or when this is dropped.
@@ -27,7 +28,7 @@ impl ChangedInterface {
         let change = wanted.that_differ_from(now);
         if !change.is_empty() {
             let before = now.where_set_in(change);
-            changed.before = Some((before, Entry::write(location, interface, before)?));
+            changed.before = Some((before, note(location, interface, before)?));
             write(location, interface, change)?;
         }
         Ok(changed)
@@ -41,7 +42,7 @@ impl ChangedInterface {
     pub fn before_af_xdp(location: &Location, interface: &str) -> Result<Self, InterfaceSettingsError> {
         let none = InterfaceSettings { no_xdp_program: true, ..InterfaceSettings::default() };
         let free = read(location, interface, none)? == none;
-        let before = if free { Some((none, Entry::write(location, interface, none)?)) } else { None };
+        let before = if free { Some((none, note(location, interface, none)?)) } else { None };
         Ok(ChangedInterface { location: location.clone(), interface: interface.to_owned(), before })
     }
 

@@ -161,6 +161,17 @@ impl Child {
         self.stderr.as_ref().map(|stderr| String::from_utf8_lossy(&stderr.so_far()).into_owned()).unwrap_or_default()
     }
 
+    /// What it has written to standard output until now, without the first `from` bytes; after [`collect_stdout`](Self::collect_stdout).
+    pub fn stdout_since(&self, from: usize) -> String {
+        let bytes = self.stdout.as_ref().map(Collected::so_far).unwrap_or_default();
+        String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
+    }
+
+    /// How many bytes it has written to standard output until now.
+    pub fn stdout_length(&self) -> usize {
+        self.stdout.as_ref().map_or(0, |stdout| stdout.bytes.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
     /// How it ended, if it has. What it started and left behind in its group is killed then.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub(super) fn found(program: &str) -> Result<String, ProcessError> {
 
 /// The Debian and Ubuntu package that provides a program that linerate uses.
 pub fn package_of(program: &str) -> Option<&'static str> {
+    let program = program.rsplit('/').next().unwrap_or(program);
     if let Some(tool) = KernelTool::of_program(program) {
         return match tool.source() {
             ToolSource::Package(package) => Some(package),

@@ -48,7 +48,7 @@ impl Testbed {
                 endpoint.id, endpoint.address, endpoint.interface
             ));
         }
-        Testbed { name: "lab".to_owned(), endpoints, wiring: Wiring::SharedMemory { sockets }, source, emulated: true }
+        Testbed { name: "lab".to_owned(), endpoints, devices: Vec::new(), wiring: Wiring::SharedMemory { sockets }, source, emulated: true }
     }
 
     /// Whether this is the built-in lab, which is made anew for each run.

@@ -1,5 +1,6 @@
 //! What differs between two testbeds: a run is continued only on the testbed that it began on.
 
+use super::device::Device;
 use super::model::{Endpoint, Testbed};
 
 /// The first difference that changes what is measured, as a line of text. How endpoints are reached and where the program is may differ: the user
@@ -15,7 +16,12 @@ pub fn measured_difference(before: &Testbed, now: &Testbed) -> Option<String> {
     if ids(before) != ids(now) {
         return Some(format!("its endpoints were {} and are {}", ids(before), ids(now)));
     }
-    before.endpoints.iter().zip(&now.endpoints).find_map(|(before, now)| of_endpoint(before, now))
+    let of_endpoints = before.endpoints.iter().zip(&now.endpoints).find_map(|(before, now)| of_endpoint(before, now));
+    of_endpoints.or_else(|| {
+        let before_and_now = |device: &Device| now.devices.contains(device) && before.devices.contains(device);
+        let changed = before.devices.iter().chain(&now.devices).find(|device| !before_and_now(device));
+        changed.map(|device| format!("device `{}` was changed, added or removed", device.id))
+    })
 }
 
 /// A key of an endpoint, and how its value is read as text; `None` where it is not given.

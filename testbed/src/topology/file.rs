@@ -3,11 +3,13 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use dataplane::{CpuId, PortSpec};
+use dataplane::PortSpec;
 use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::device_file::{FileDevice, devices};
+use super::file_keys::{Cpus, is_name};
 use super::model::{Endpoint, KernelAddress, Testbed, TestbedError, Wiring};
 use super::rings::RingSizes;
 use crate::process::{Container, ContainerEngine, InvokingUser, Location, NamespaceName, SshDestination, SshTarget, check_ssh_options};
@@ -34,6 +36,8 @@ struct File {
     emulated: bool,
     #[serde(rename = "endpoint")]
     endpoints: Vec<Spanned<FileEndpoint>>,
+    #[serde(default, rename = "device")]
+    devices: Vec<Spanned<FileDevice>>,
 }
 
 #[derive(Deserialize)]
@@ -59,30 +63,6 @@ struct FileEndpoint {
     #[serde(default)]
     r#become: Option<Spanned<String>>,
     link: Option<String>,
-}
-
-/// `cpu = 2`, or a CPU for each of several queues: `cpu = [2, 3]`.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected the number of a CPU, or a list with one for each queue such as [2, 3]")]
-enum Cpus {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl Default for Cpus {
-    fn default() -> Self {
-        Cpus::Many(Vec::new())
-    }
-}
-
-impl Cpus {
-    fn ids(self) -> Vec<CpuId> {
-        let numbers = match self {
-            Cpus::One(number) => vec![number],
-            Cpus::Many(numbers) => numbers,
-        };
-        numbers.into_iter().map(CpuId::new).collect()
-    }
 }
 
 /// How an endpoint is reached: `local`, `netns:NAME`, `ssh:DESTINATION`, or a container engine and a name.
@@ -135,7 +115,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 format!("endpoint `{}` is defined twice: each endpoint needs an `id` of its own", endpoint.id),
             ));
         }
-        if endpoint.id.is_empty() || !endpoint.id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+        if !is_name(&endpoint.id) {
             return Err(wrong(
                 text,
                 path,
@@ -188,7 +168,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
     if endpoints.len() < 2 {
         return Err(wrong(text, path, None, "a testbed needs at least two [[endpoint]] tables: traffic goes from one to another"));
     }
-    Ok(Testbed { name: file.name, endpoints, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
+    let devices = devices(file.devices, &endpoints, text, path)?;
+    Ok(Testbed { name: file.name, endpoints, devices, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
 }
 
 /// Where the commands of an endpoint run; otherwise what is wrong, and where.

@@ -9,6 +9,7 @@ use reporter::record::{EndpointId, Pair, Stack};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::device::{Device, Passage};
 use super::pair_queues::PairQueues;
 use super::rings::RingSizes;
 use crate::process::Location;
@@ -21,6 +22,8 @@ pub struct Testbed {
     pub name: String,
     /// Every endpoint, in the order of the file.
     pub endpoints: Vec<Endpoint>,
+    /// The devices between them that a run starts.
+    pub devices: Vec<Device>,
     /// How DPDK ports are chosen for a pair.
     pub wiring: Wiring,
     /// The text it was read from, kept in the run directory.
@@ -107,6 +110,16 @@ pub enum TestbedError {
         testbed: String,
         /// The names it has.
         known: String,
+    },
+    /// A pair names an endpoint where only a device runs.
+    #[error(
+        "endpoint `{id}` of testbed `{testbed}` only runs a device: it has no `port` and no `address`, and traffic cannot start or end there"
+    )]
+    OnlyADevice {
+        /// The endpoint.
+        id: EndpointId,
+        /// The testbed.
+        testbed: String,
     },
     /// Two poll loops would share a CPU.
     #[error(
@@ -260,10 +273,21 @@ impl Testbed {
         }
     }
 
+    /// The device that the traffic of a pair passes, and in which direction; none where nothing that linerate starts is between them.
+    pub fn device_of(&self, pair: &Pair) -> Option<(&Device, Passage)> {
+        self.devices.iter().find_map(|device| Some((device, device.passage(pair)?)))
+    }
+
+    /// Whether traffic can start and end at an endpoint, and not only a device runs there.
+    pub fn is_end(&self, endpoint: &Endpoint) -> bool {
+        endpoint.kernel.is_some() || endpoint.port.is_some() || !self.devices.iter().any(|device| device.at == endpoint.id)
+    }
+
     /// Every ordered pair of two different endpoints: first those between systems, then those inside one.
     pub fn all_pairs(&self) -> Vec<Pair> {
-        let ordered = self.endpoints.iter().flat_map(|from| {
-            let others = self.endpoints.iter().filter(move |to| to.id != from.id);
+        let ends = || self.endpoints.iter().filter(|endpoint| self.is_end(endpoint));
+        let ordered = ends().flat_map(|from| {
+            let others = ends().filter(move |to| to.id != from.id);
             others.map(move |to| Pair { from: from.id.clone(), to: to.id.clone() })
         });
         let (within, between): (Vec<Pair>, Vec<Pair>) = ordered.partition(Pair::is_within_one_system);

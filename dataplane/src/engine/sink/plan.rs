@@ -37,6 +37,9 @@ pub struct ReceivePlan {
     /// Continue while the link is down, as [`SendPlan::outlast_link`](crate::SendPlan::outlast_link) does.
     #[serde(default)]
     pub outlast_link: bool,
+    /// Keep the headers of the first test frame: they show what a device in the path does to frames.
+    #[serde(default)]
+    pub keep_headers: bool,
     /// An iteration of a poll loop that takes longer than this is a hiccup. A shorter one is a hiccup too if it could overflow the queue's
     /// ring at the rate of the run.
     pub hiccup_threshold: Duration,
@@ -59,6 +62,7 @@ impl Default for ReceivePlan {
             window: 1 << 16,
             one_way: None,
             outlast_link: false,
+            keep_headers: false,
             hiccup_threshold: HICCUP_THRESHOLD,
             expected_rate: None,
         }

@@ -52,6 +52,9 @@ pub struct ReceiveReport {
     /// One-way delays, where the plan asked for them: from the time in the tag until the poll loop had read the queue.
     #[serde(rename = "one_way_ns", default, skip_serializing_if = "Option::is_none")]
     pub one_way: Option<RttReport>,
+    /// The first bytes of the first test frame, where the plan asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Vec<u8>>,
     /// Each run of each stream received.
     pub streams: Vec<StreamReport>,
     /// What the poll loops and the port did.
@@ -118,6 +121,7 @@ impl ReceiveReport {
             bytes: self.bytes + other.bytes,
             longest_gap: self.longest_gap.max(other.longest_gap),
             window_exceeded: self.window_exceeded + other.window_exceeded,
+            headers: self.headers.or(other.headers),
             ..self
         }
     }

@@ -20,6 +20,9 @@ use crate::error::DataplaneError;
 use crate::frame::{Classifier, Layout, prefetch_for_read};
 use crate::time::{BootId, TickRate, ticks};
 
+/// Ethernet with two VLAN tags, IPv6 and UDP (14 + 8 + 40 + 8 bytes).
+const HEADER_BYTES: usize = 70;
+
 type Shared = running::Shared<ReceiveCounters>;
 
 impl Port {
@@ -81,6 +84,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     let arrivals = Arrivals::new(classifier, window, plan.check_payload);
     let mut arrivals = if port.info().queues > 1 { arrivals.of_one_of_several_queues() } else { arrivals };
     let mut delays = plan.one_way.as_ref().map(|_| RttRecorder::new(rate));
+    let mut headers = None;
     let mut slots = Slots::new();
     let mut meter = Meter::new(rate, plan.hiccup_threshold, port.info().rx_descriptors);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
@@ -97,6 +101,14 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
             }
             // SAFETY: the burst owns the mbufs, each with `length` bytes in its first segment, and nothing writes to them.
             unsafe { arrivals.burst(burst.mbufs(), now, |mbuf| (mbuf.data().cast_const(), mbuf.length())) };
+            if plan.keep_headers && headers.is_none() {
+                headers = burst.mbufs().iter().find_map(|mbuf| {
+                    // SAFETY: as above.
+                    let frame = unsafe { std::slice::from_raw_parts(mbuf.data().cast_const(), mbuf.length() as usize) };
+                    let is_test = classifier.classify(frame).is_test();
+                    is_test.then(|| frame.iter().copied().take(HEADER_BYTES).collect())
+                });
+            }
             if let Some(delays) = &mut delays {
                 // Not `now`: a frame can be stamped after this iteration began and before the queue was read.
                 let read_at = ticks();
@@ -121,7 +133,13 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
     queue.report.frames_received = frames;
     let received_for = arrivals.span().map_or(Duration::ZERO, |(first, last)| meter.duration(last.wrapping_sub(first)));
     queue.rings.push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames, received_for.as_secs_f64()) });
-    LoopResult { span: arrivals.span(), delays, report: arrivals.report(rate), queue, ended_early: end.ended_early() }
+    LoopResult {
+        span: arrivals.span(),
+        delays,
+        report: ReceiveReport { headers, ..arrivals.report(rate) },
+        queue,
+        ended_early: end.ended_early(),
+    }
 }
 
 /// The report of all loops.

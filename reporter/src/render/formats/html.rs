@@ -232,7 +232,7 @@ fn findings(archive: &Archive) -> Vec<Value> {
 /// Paths and values.
 type Facts = Vec<(String, String)>;
 
-/// Every endpoint's environment as a list of paths and values; endpoints that are alike share one list.
+/// Every endpoint's environment as a list of paths and values; endpoints that are alike share one list. The devices in the path come after them.
 fn endpoints(archive: &Archive) -> Vec<Value> {
     let mut lists: Vec<(Vec<&EndpointId>, Facts)> = Vec::new();
     for (name, endpoint) in archive.environment.iter().flat_map(|e| &e.endpoints) {
@@ -247,10 +247,15 @@ fn endpoints(archive: &Archive) -> Vec<Value> {
             None => lists.push((vec![name], facts)),
         }
     }
-    lists
+    let endpoints = lists
         .into_iter()
-        .map(|(names, facts)| context! { names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), facts })
-        .collect()
+        .map(|(names, facts)| context! { names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), facts });
+    let devices = archive.environment.iter().flat_map(|environment| &environment.devices).map(|device| {
+        let mut facts = Facts::new();
+        crate::compare::flatten("", &serde_json::to_value(device).unwrap_or_default(), &mut facts);
+        context! { names => format!("device {}", device.id), facts }
+    });
+    endpoints.chain(devices).collect()
 }
 
 /// Trials in the page. A browser shows a table of this length without a wait; the other files have all trials.

@@ -52,6 +52,15 @@ impl UsedStreams {
     }
 }
 
+/// One of the two directions between the ends of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From the sender of the pair to its receiver.
+    Forward,
+    /// From its receiver to its sender.
+    Backward,
+}
+
 /// The links of both ends around a trial.
 #[derive(Debug, Clone, Copy)]
 pub struct Links {

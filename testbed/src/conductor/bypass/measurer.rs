@@ -8,9 +8,11 @@ use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
-use super::both_ends::{BothWays, OneWay, RoundTrips};
+use super::both_ends::{BothWays, OneWay, RoundTrips, Way};
 use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
+use crate::conductor::path_device::{Crossing, InPath, TesterCounts};
+use crate::device::{DeviceCounters, DeviceError};
 use crate::plan::Directions;
 use crate::process::{CommandSpec, Location, run_until_interrupted};
 
@@ -21,6 +23,8 @@ pub struct PairMeasurer<'a> {
     pub interrupted: &'a AtomicBool,
     /// What resets the device, for a trial in which that happens.
     pub reset: &'a [String],
+    /// The device in the path, where there is one.
+    pub device: Option<&'a mut InPath>,
     /// What both ends said of the last trial: its cost, and the proof of the frame size.
     pub last: Option<LastTrial>,
 }
@@ -42,6 +46,9 @@ pub enum MeasureError {
     /// An agent could not do it.
     #[error(transparent)]
     Bypass(#[from] BypassError),
+    /// The device in the path ended, or cannot be counted.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The command that resets the device failed: nothing is known of the reset.
     #[error("the reset command `{command}` {ending}: run it by hand to see why")]
     Reset {
@@ -58,6 +65,9 @@ pub enum MeasureError {
     },
 }
 
+/// RFC 2544 §23 c: "at least one" learning frame to each port; a device under load may lose one.
+const LEARNING_FRAMES: u64 = 3;
+
 /// The longest that a burst of a known number of frames may take: a port that takes none must not hang the run.
 const BURST_LIMIT: Duration = Duration::from_secs(30);
 
@@ -66,6 +76,7 @@ impl Measurer for PairMeasurer<'_> {
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
         let plan = self.plan(&input.stimulus)?;
+        let device_before = self.before_trial()?;
         // Emulated and point-to-point paths only warm caches; the waits of RFC 2544 §23 a and b are kept.
         self.pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
@@ -100,12 +111,28 @@ impl Measurer for PairMeasurer<'_> {
             self.last = Some(LastTrial::OneWay(trial));
             outcome
         };
+        if let (Some(device), Some(before)) = (&mut self.device, device_before) {
+            let crossing = match (input.delays, self.pair.directions()) {
+                (true, _) => Crossing::RoundTrips,
+                (false, Directions::Both) => Crossing::BothWays,
+                (false, Directions::Forward) => Crossing::OneWay,
+            };
+            let counts = TesterCounts { sent: outcome.sent(), received: outcome.received(), crossing };
+            device.after(before, Some(counts))?;
+        }
         self.pause(input.phases.settle_wait);
         Ok(outcome)
     }
 }
 
 impl PairMeasurer<'_> {
+    /// Learning frames from the receiver (RFC 2544 §23), and the counters of the device; none where no device is in the path.
+    fn before_trial(&mut self) -> Result<Option<Option<DeviceCounters>>, MeasureError> {
+        let Some(device) = &mut self.device else { return Ok(None) };
+        self.pair.pass(Way::Backward, LEARNING_FRAMES, self.size, self.interrupted)?;
+        Ok(Some(device.before()?))
+    }
+
     fn plan(&self, stimulus: &Stimulus) -> Result<SendPlan, MeasureError> {
         match *stimulus {
             Stimulus::Constant { pace, duration } => Ok(SendPlan::new(self.size, pace, duration.duration())),

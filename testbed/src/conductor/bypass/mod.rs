@@ -13,13 +13,16 @@ mod loss_domains;
 mod measurer;
 mod method_results;
 mod pair;
+mod passing;
 mod poll_loop;
 mod procedure;
+mod proof;
 mod reason_kind;
 mod results;
 mod round_trip;
 mod round_trip_times;
 mod step_error;
+mod through_device;
 mod trial_outcome;
 mod wire_proof;
 
@@ -37,6 +40,7 @@ use crate::topology::{BypassPort, Testbed, Wiring};
 use calibration::Calibrations;
 use measurer::MeasureError;
 use pair::{BypassError, BypassPair, Listening};
+use proof::{ProofError, prove};
 use step_error::{StepError, kind_of};
 
 /// The two ends of the pair that is being measured, and the calibrations of the run.
@@ -101,6 +105,16 @@ impl Bypass {
             Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
         };
         pair.tune(step.tuning.clone());
+        if let Some(path) = context.device.get().filter(|_| !pair.path_is_proved) {
+            if let Err(error) = prove(&mut pair, &step.pair, path, step.size, context.interrupted) {
+                // The next step begins with a device that was started anew.
+                pair.close();
+                context.device.release();
+                let kind = if let ProofError::Bypass(error) = &error { kind_of(error) } else { ReasonKind::Device };
+                return Ok(failed(step, context.directory, kind, &error.to_string()));
+            }
+            pair.path_is_proved = true;
+        }
         let measured = match step.kind {
             MeasureKind::RoundTrip { rate, duration } => {
                 round_trip::measure(step, &mut pair, (*rate, *duration), &mut self.calibrations, context)
@@ -122,6 +136,10 @@ impl Bypass {
             Err(StepError::Trial(error)) => {
                 let kind = match &error {
                     MeasureError::Bypass(error) => kind_of(error),
+                    MeasureError::Device(_) => {
+                        context.device.release();
+                        ReasonKind::Device
+                    }
                     _ => ReasonKind::Other,
                 };
                 Ok(failed(step, context.directory, kind, &error.to_string()))

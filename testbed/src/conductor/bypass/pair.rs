@@ -9,7 +9,7 @@ use methodology::units::{FrameSize, Frames, LinkSpeed, Pace};
 use reporter::record::{EndpointId, Pair};
 use thiserror::Error;
 
-use super::both_ends::{BothWays, Links, OneWay, OpenPorts, RoundTrips, UsedStreams};
+use super::both_ends::{BothWays, Links, OneWay, OpenPorts, RoundTrips, UsedStreams, Way};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
 use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
 use crate::plan::{Directions, PortTuning};
@@ -30,16 +30,16 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// A pair whose two ports are open. Dropping it ends both agents; [`close`](Self::close) waits until their ports are closed.
 #[derive(Debug)]
 pub struct BypassPair {
-    sender: Agent,
-    receiver: Agent,
-    cpus: PairCpus,
-    /// The receiver's address, where frames to it reach the receiver.
-    destination: Option<MacAddress>,
-    /// The same of the sender, for frames that the receiver sends.
-    destination_back: Option<MacAddress>,
+    pub(super) sender: Agent,
+    pub(super) receiver: Agent,
+    pub(super) cpus: PairCpus,
+    /// Where frames are sent to, by [`Way`]: the address of the port at the other end, where frames to it reach that end, or of the router between.
+    destinations: [Option<MacAddress>; 2],
     tuning: PortTuning,
     /// The streams of all trials until now: each has its own, so that a straggler of one is never counted in the next.
-    streams: UsedStreams,
+    pub(super) streams: UsedStreams,
+    /// Test frames passed the device in the path both ways since the ports were opened.
+    pub path_is_proved: bool,
     /// Its two ports.
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
@@ -146,9 +146,8 @@ impl Listening {
             ..PortOptions::default()
         };
         let ports = testbed.bypass_ports(pair, tuning.port, tuning.rings)?;
-        let sender_is_reached = ports.sender.is_reached_by_its_address();
         let opened =
-            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender)?, ports.sender_rings, tuning.in_options(options)), wait);
+            sender.open(port_of_end(tuning.sender_devargs.on(ports.sender.clone())?, ports.sender_rings, tuning.in_options(options)), wait);
         // If the receiver has exited, the sender's error is only a consequence.
         let mut sender_port = opened.map_err(|error| receiver.is_lost("listen").unwrap_or(error))?;
         // Only a link that is up has a speed, and both must be open for that.
@@ -157,16 +156,15 @@ impl Listening {
         let link = from.link_to(to, [sender_port.port.link_speed, receiver_port.port.link_speed]);
         let nodes = PairNodes { sender: sender_port.port.numa_node, receiver: receiver_port.port.numa_node };
         let cpus = testbed.cpus(pair, tuning.queues, nodes)?;
-        let destination_back = destination(sender_is_reached, &sender_port);
-        let destination = destination(ports.receiver.is_reached_by_its_address(), &receiver_port);
+        let destinations = [destination(&ports.receiver, &receiver_port), destination(&ports.sender, &sender_port)];
         Ok(BypassPair {
             sender,
             receiver,
             cpus,
-            destination,
-            destination_back,
+            destinations,
             tuning,
             streams: UsedStreams::beginning_at(StreamId(rand::random())),
+            path_is_proved: false,
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
             interfaces,
@@ -196,8 +194,8 @@ fn link_speed(agent: &mut Agent, interrupted: &AtomicBool) -> Result<Option<Link
 
 /// The destination of test frames: the address of the receiving port. A NIC delivers no other frames unless it is promiscuous, and a switch sends
 /// them to one port only. None for ports whose frames the kernel would keep then, which are not reached by their address.
-fn destination(is_reached: bool, opened: &Opened) -> Option<MacAddress> {
-    Some(opened.port.mac).filter(|mac| mac.is_unicast() && is_reached)
+fn destination(receiver: &PortSpec, opened: &Opened) -> Option<MacAddress> {
+    Some(opened.port.mac).filter(|mac| mac.is_unicast() && receiver.is_reached_by_its_address())
 }
 
 /// The port of one end, with its queues, frames and rings in the devargs where its driver reads them there, and in the options.
@@ -222,6 +220,22 @@ impl BypassPair {
     /// Whether its ports serve such a measurement too.
     pub fn serves(&self, tuning: &PortTuning) -> bool {
         self.tuning.shares_ports_with(tuning)
+    }
+
+    /// Where frames are sent to.
+    pub(super) fn destination(&self, way: Way) -> Option<MacAddress> {
+        let [forward, backward] = self.destinations;
+        match way {
+            Way::Forward => forward,
+            Way::Backward => backward,
+        }
+    }
+
+    /// Sends frames to the router between the ends, where there is one: to its interface on the sender's side, and on the receiver's.
+    pub(super) fn go_through(&mut self, router: Option<[MacAddress; 2]>) {
+        if let Some([near, far]) = router {
+            self.destinations = [Some(near), Some(far)];
+        }
     }
 
     /// Goes over to it.
@@ -295,8 +309,8 @@ impl BypassPair {
         let plan = SendPlan { both_ways: true, drain: drain.max(LEAST_DRAIN), ..plan };
         // The drain ends after ten times its length at the latest, where frames go on to arrive.
         let limit = plan.duration + 10 * plan.drain + GRACE;
-        let first = self.end_plan(plan.clone(), End::Sender);
-        let second = self.end_plan(plan, End::Receiver);
+        let first = self.end_plan(plan.clone(), Way::Forward);
+        let second = self.end_plan(plan, Way::Backward);
         for (agent, plan) in [(&mut self.sender, first), (&mut self.receiver, second)] {
             match agent.ask(&Request::Exchange(plan), "send and receive", wait)? {
                 Reply::Started => {}
@@ -323,7 +337,7 @@ impl BypassPair {
 
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
-        let plan = self.end_plan(plan, End::Sender);
+        let plan = self.end_plan(plan, Way::Forward);
         match self.sender.ask(&Request::Send(plan), "send", WaitLimit { limit, interrupted })? {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
@@ -331,10 +345,11 @@ impl BypassPair {
     }
 
     /// The plan of one end that sends.
-    fn end_plan(&mut self, plan: SendPlan, end: End) -> SendPlan {
-        let (own, other, cpus, destination) = match end {
-            End::Sender => (&self.ports.sender, &self.ports.receiver, &self.cpus.sender, self.destination),
-            End::Receiver => (&self.ports.receiver, &self.ports.sender, &self.cpus.receiver, self.destination_back),
+    fn end_plan(&mut self, plan: SendPlan, way: Way) -> SendPlan {
+        let destination = self.destination(way);
+        let (own, other, cpus) = match way {
+            Way::Forward => (&self.ports.sender, &self.ports.receiver, &self.cpus.sender),
+            Way::Backward => (&self.ports.receiver, &self.ports.sender, &self.cpus.receiver),
         };
         // One a queue, and a probe's.
         let stream = self.streams.take(own.port.queues + 1);
@@ -353,11 +368,4 @@ impl BypassPair {
             ..plan
         }
     }
-}
-
-/// One end of a pair.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Sender,
-    Receiver,
 }

@@ -24,7 +24,8 @@ pub(super) fn measure(
     context: &mut Context<'_>,
 ) -> Result<Record, StepError> {
     let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
-    let mut measurer = PairMeasurer { pair, size: step.size, interrupted: context.interrupted, reset, last: None };
+    let mut measurer =
+        PairMeasurer { pair, size: step.size, interrupted: context.interrupted, reset, device: context.device.get(), last: None };
     let observer = &mut *context.observer;
     let mut note = |trial: &Trial| {
         let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
@@ -55,5 +56,6 @@ pub(super) fn measure(
         let configuration = Configuration::of(step, pair, load.load);
         calibrations.of(context.testbed, configuration, context.interrupted).note(&mut results.parameters);
     }
+    results.add_device(step, pair, context)?;
     Ok(results.into_record(step, &pair.ports, context))
 }

@@ -23,6 +23,7 @@ use super::round_trip_times::rtt_summary;
 use super::step_error::StepError;
 use super::wire_proof::WireProof;
 use crate::conductor::context::Context;
+use crate::conductor::path_device::{InPath, TesterCounts};
 use crate::conductor::schedule::Step;
 
 /// How often a trial is repeated that is invalid only because poll loops were interrupted. A machine that interrupts every trial gets an invalid
@@ -35,14 +36,20 @@ pub(super) fn measure(
     pair: &mut BypassPair,
     (rate, duration): (PacketRate, Seconds),
     calibrations: &mut Calibrations,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Record, StepError> {
     // Now, while neither end polls.
     let calibration = calibrations.of(context.testbed, Configuration::of(step, pair, rate), context.interrupted);
     let plan = SendPlan::new(step.size, Pace::Rate(rate), duration.duration());
     let mut repeats = 0;
     let (trips, mut results) = loop {
+        let device = context.device.get().map(InPath::before).transpose().map_err(MeasureError::from)?;
         let trips = pair.round_trips(plan.clone(), context.interrupted).map_err(MeasureError::from)?;
+        if let (Some(path), Some(before)) = (context.device.get(), device) {
+            let received = trips.sent.returned.as_ref().map_or(0, |returned| returned.received);
+            let counts = TesterCounts { sent: trips.sent.frames_sent, received, crossing: Crossing::RoundTrips };
+            path.after(before, Some(counts)).map_err(MeasureError::from)?;
+        }
         let results = results(&trips, &pair.ports, step.size, rate);
         if !only_interrupted(&results.reasons) || repeats == REPEATS || context.interrupted.load(Ordering::Relaxed) {
             break (trips, results);
@@ -61,6 +68,7 @@ pub(super) fn measure(
         summary.histogram = Some(file.clone());
         raw = Some(file);
     }
+    results.add_device(step, pair, context)?;
     Ok(Record { raw, ..results.into_record(step, &pair.ports, context) })
 }
 

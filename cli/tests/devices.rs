@@ -1,0 +1,208 @@
+//! `linerate run` through devices that it starts: measured, counted, stopped, and what they changed put back. Needs root.
+
+#![cfg(feature = "dpdk")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test a failed unwrap is the failed assertion")]
+
+mod program;
+
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use program::between::{Between, shown};
+use program::shaped_link::allowed_cpus;
+use program::veth::ip;
+use program::{Background, errors};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Every method, at loads that the kernel carries easily on a busy machine.
+const METHODS: [&str; 5] = ["throughput", "ndr-pdr", "latency", "frame-loss", "back-to-back"];
+
+fn methods() -> String {
+    let method = |name: &str| {
+        let more = match name {
+            "back-to-back" => "",
+            _ => "min-load = \"500pps\"\nmax-load = \"2kpps\"\n",
+        };
+        let limit = if name == "throughput" || name == "ndr-pdr" { "time-limit = \"10s\"\n" } else { "" };
+        format!(
+            "[[measure]]\nstack = \"dpdk\"\nmethod = \"{name}\"\npreset = \"quick\"\n{more}{limit}tester = {{ repeats = 2, calibration = \"0s\" }}\n"
+        )
+    };
+    METHODS.map(method).concat()
+}
+
+const ROUND_TRIPS: &str = "[[measure]]\nstack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"500pps\"\nduration = \"1s\"\n";
+
+const BRIDGE: &str = "kind = \"bridge\"\nbetween = [\"in0\", \"out0\"]\ncpu = 0";
+
+fn output(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+}
+
+/// The machine that runs the tests may disturb a poll loop; nothing else may be wrong.
+#[track_caller]
+fn is_disturbed_at_most(record: &Value) {
+    assert_ne!(record["verdict"]["state"], "failed", "{}", record["verdict"]);
+    if record["verdict"]["state"] == "invalid" {
+        for reason in record["verdict"]["reasons"].as_array().unwrap() {
+            let kind = reason.as_str().unwrap().split(':').next().unwrap();
+            assert!(["hiccup", "offered-short", "other", "in-flight", "device"].contains(&kind), "{}", record["verdict"]);
+        }
+    }
+}
+
+/// Every trial of a record has the device's counters.
+#[track_caller]
+fn has_the_devices_counters(record: &Value, kind: &str) {
+    let device = &record["parameters"]["device"];
+    assert_eq!(device["kind"], kind, "{record:#}");
+    let trials = device["trials"].as_array().unwrap();
+    assert!(!trials.is_empty());
+    for trial in trials {
+        assert!(trial["sender_side"]["received"].as_u64().unwrap() > 0, "{trial}");
+        assert!(trial["receiver_side"]["sent"].as_u64().unwrap() > 0, "{trial}");
+    }
+}
+
+fn is_measured_by_every_method(name: &str, kind: &str, device: &str) {
+    let between = Between::up(name);
+    let before = between.state();
+    output(&mut between.run(device, &(methods() + ROUND_TRIPS), "run"));
+    let records = shown(&between.path("run"));
+    assert_eq!(records.len(), METHODS.len() + 1);
+    for record in &records {
+        is_disturbed_at_most(record);
+        has_the_devices_counters(record, kind);
+    }
+    let environment: Value = serde_json::from_slice(&std::fs::read(between.path("run/environment.json")).unwrap()).unwrap();
+    let described = &environment["devices"][0];
+    assert_eq!((&described["id"], &described["kind"]), (&"dut".into(), &kind.into()));
+    assert!(described["version"].as_str().unwrap().starts_with("Linux "), "{described}");
+    let page = std::fs::read_to_string(between.path("run/report.html")).unwrap();
+    assert!(page.contains("dut") && page.contains(kind), "the report names the device");
+    assert_eq!(between.state(), before);
+}
+
+#[test]
+fn a_bridge_is_measured_by_every_method_and_leaves_nothing() {
+    is_measured_by_every_method("bridge", "bridge", BRIDGE);
+}
+
+#[test]
+fn rfc2544_a_router_is_measured_by_every_method_and_leaves_nothing() {
+    is_measured_by_every_method("route", "ip-forward", "kind = \"ip-forward\"\nbetween = [\"in0\", \"out0\"]");
+}
+
+#[test]
+fn kernel_traffic_goes_through_a_bridge_and_is_counted_there() {
+    let between = Between::up("kernel");
+    for (namespace, address) in [(&between.from, "192.0.2.1/24"), (&between.to, "192.0.2.2/24")] {
+        ip(&["-n", namespace, "address", "add", address, "dev", "veth0"]);
+    }
+    output(&mut between.run(BRIDGE, "[[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"\n", "run"));
+    let records = shown(&between.path("run"));
+    is_disturbed_at_most(&records[0]);
+    has_the_devices_counters(&records[0], "bridge");
+}
+
+#[test]
+fn testpmd_counts_what_the_tester_counts_and_rates_on_shared_cpus_are_not_judged() {
+    let between = Between::up("testpmd");
+    let before = between.state();
+    let cpus = allowed_cpus();
+    for mode in ["io", "macswap", "5tswap"] {
+        let ports = "[\"net_af_packet0,iface=in0,framecnt=4096\", \"net_af_packet1,iface=out0,framecnt=4096\"]";
+        let device = format!("kind = \"testpmd\"\nbetween = {ports}\nmode = \"{mode}\"\ncpu = [{}, {}]", cpus[0], cpus.last().unwrap());
+        output(&mut between.run(&device, ROUND_TRIPS, mode));
+        let records = shown(&between.path(mode));
+        assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
+        has_the_devices_counters(&records[0], "testpmd");
+        let trials = &records[0]["parameters"]["device"]["trials"];
+        assert!(trials.as_array().unwrap().iter().all(|trial| trial["agrees"] == true), "{trials:#}");
+        let shares = records[0]["verdict"]["reasons"].to_string().contains("share CPU");
+        assert!(shares, "two poll loops of the tester and one of testpmd on {} CPUs: {}", cpus.len(), records[0]["verdict"]);
+        let environment = std::fs::read_to_string(between.path(mode).join("environment.json")).unwrap();
+        assert!(environment.contains("\"version\":\"DPDK ") || environment.contains("\"version\": \"DPDK "), "{environment}");
+    }
+    assert_eq!(between.state(), before);
+}
+
+/// A bucket of 10 Mbit/s: see `shaped_link.rs`, which has the arithmetic.
+const RATE: f64 = 10e6;
+const HELD: f64 = 62_500.0;
+
+#[test]
+fn throughput_through_a_bridge_with_a_shaper_behind_it_is_what_the_shaper_allows() {
+    let between = Between::up("shaped");
+    let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {HELD} limit {HELD}");
+    ip(&[&["netns", "exec", &between.middle][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
+    let measure = r#"
+[[measure]]
+stack = "dpdk"
+method = "throughput"
+preset = "quick"
+min-load = "5Mbps"
+max-load = "20Mbps"
+time-limit = "120s"
+tester = { repeats = 20, offered-slack = "200us", calibration = "0s" }
+phases = { routing-wait = "0s", learning-wait = "150ms", drain-wait = "150ms", settle-wait = "100ms" }
+
+[[measure.goals]]
+name = "throughput"
+loss-ratio = 0.0
+exceed-ratio = 0.5
+initial-trial = "1s"
+final-trial = "1s"
+duration-sum = "3s"
+width = 0.003
+"#;
+    // The shaper's timer runs where its frames are queued: on the receiver's CPU.
+    let device = format!("kind = \"bridge\"\nbetween = [\"in0\", \"out0\"]\ncpu = {}", allowed_cpus()[0]);
+    let bytes = 508.0;
+    let allowed = RATE / (8.0 * bytes) + 2.0 * (HELD / bytes as f64).floor();
+    // A machine that is busy for the length of a search makes its record invalid. Then it is measured again, as a person would.
+    let record = (1..=3)
+        .map(|attempt| {
+            let run = format!("run-{attempt}");
+            output(&mut between.run(&device, measure, &run));
+            shown(&between.path(&run)).remove(0)
+        })
+        .find(|record| {
+            record["verdict"]["state"] == "valid" && !record["parameters"]["remarks"].to_string().contains("the tester, and not the device")
+        })
+        .expect("three runs in a row were disturbed");
+    let found = record["values"]["forwarding_pps"].as_f64().unwrap();
+    eprintln!("found {found:.1} frames/s, the shaper allows {allowed:.1}: {:+.2} %", (found / allowed - 1.0) * 100.0);
+    assert!((found / allowed - 1.0).abs() < 0.01, "found {found}, the shaper allows {allowed}");
+    // What the shaper dropped was lost inside the device.
+    let device = &record["parameters"]["device"];
+    assert!(device["lost"].as_u64().unwrap() > 0);
+    assert!(record["verdict"].to_string().contains("were lost inside device `dut`"), "{}", record["verdict"]);
+}
+
+#[test]
+fn nothing_is_left_after_ctrl_c_and_the_next_run_puts_back_what_a_killed_one_left() {
+    let between = Between::up("killed");
+    let before = between.state();
+    let long = ROUND_TRIPS.replace("\"1s\"", "\"60s\"");
+    for device in [BRIDGE, "kind = \"ip-forward\"\nbetween = [\"in0\", \"out0\"]"] {
+        for signal in [Signal::SIGINT, Signal::SIGKILL] {
+            let name = format!("{}-{signal}", if device == BRIDGE { "bridge" } else { "router" });
+            let run = Background::start(between.run(device, &long, &name));
+            run.wait_for_words("[1/", LIMIT);
+            program::wait_for("a change by the device", LIMIT, || between.state() != before);
+            run.signal(signal);
+            run.finish(LIMIT);
+            if signal == Signal::SIGKILL {
+                assert_ne!(between.state(), before, "a killed run cannot put anything back");
+                // Its agents end with it. Any next run restores.
+                output(&mut between.run(BRIDGE, ROUND_TRIPS, &format!("{name}-next")));
+            }
+            assert_eq!(between.state(), before, "{name}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Devices in the path, at work: started at their endpoint, counted around every trial, stopped, and what they changed put back.
+//!
+//! - [`RunningDevice`] is a device that was started;
+//! - [`DeviceCounters`] are its own counts, by port;
+//! - [`describe`] gives version and configuration of the devices of a testbed, before anything is started;
+//! - [`restore_left`] puts back what a killed run left.
+
+mod bridge;
+mod changes;
+mod counters;
+mod describe;
+mod error;
+mod ip_forward;
+mod place;
+mod program;
+mod running;
+mod testpmd;
+
+pub use changes::restore_left;
+pub use counters::{DeviceCounters, PortCounters};
+pub use describe::describe;
+pub use error::DeviceError;
+pub use running::RunningDevice;

@@ -1,0 +1,102 @@
+//! DPDK's testpmd between two ports.
+
+use std::path::Path;
+use std::time::Duration;
+
+use dataplane::{CpuId, PortSpec};
+use serde_json::Value;
+
+use super::bridge::link;
+use super::changes::{Changes, Undo};
+use super::counters::{DeviceCounters, of_testpmd};
+use super::error::DeviceError;
+use super::place::Place;
+use super::program::Program;
+use crate::topology::Forwarding;
+
+/// How long it may take to initialise EAL, memory and its ports.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long it may take to answer a command.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+const PROMPT: &str = "testpmd> ";
+
+/// The memory of a testpmd on ordinary pages, in MiB, and mbufs that fit into it.
+const MEMORY: &str = "384";
+const MBUFS: &str = "32768";
+
+/// Starts it and has it forward.
+pub(super) fn start(
+    place: &Place,
+    changes: &mut Changes,
+    (program, ports, mode): (&Path, &[PortSpec; 2], Forwarding),
+    cpus: &[CpuId],
+) -> Result<Program, DeviceError> {
+    // net_af_packet and others set their interface promiscuous, and leave it so where the process is killed.
+    for interface in ports.iter().filter_map(PortSpec::kernel_interface) {
+        let link = link(place, interface)?;
+        let promiscuous = link.get("promiscuity").and_then(Value::as_u64).is_some_and(|count| count > 0)
+            || link.get("flags").and_then(Value::as_array).is_some_and(|flags| flags.iter().any(|flag| flag == "PROMISC"));
+        if !promiscuous {
+            changes.note(Undo::PromiscuousOff { interface: interface.to_owned() })?;
+        }
+    }
+    let mut process = Program::start(place, &words(program, ports, mode, cpus))?;
+    process.wait_for(0, START_LIMIT, |said| said.contains(PROMPT).then_some(()))?;
+    process.ask("start", ANSWER_LIMIT, |said| said.contains("packet forwarding").then_some(()))?;
+    Ok(process)
+}
+
+/// What it counted since it was started.
+pub(super) fn counters(process: &mut Program) -> Result<DeviceCounters, DeviceError> {
+    process.ask("show port stats all", ANSWER_LIMIT, of_testpmd)
+}
+
+/// The first CPU reads commands; the others forward. With one CPU, both do their work there.
+fn words(program: &Path, ports: &[PortSpec; 2], mode: Forwarding, cpus: &[CpuId]) -> Vec<String> {
+    let main = cpus.first().map_or(0, |cpu| cpu.number());
+    let forwarding: Vec<u32> = if cpus.len() > 1 { cpus[1..].iter().map(|cpu| cpu.number()).collect() } else { vec![main] };
+    let lcores = forwarding.iter().enumerate().map(|(index, cpu)| format!(",{}@{cpu}", index + 1)).collect::<String>();
+    let software = |port: &PortSpec| port.software_driver().is_some();
+    // Its output must come line by line through a pipe.
+    let mut words: Vec<String> = ["stdbuf", "-oL"].map(str::to_owned).to_vec();
+    words.push(program.display().to_string());
+    words.extend(["-v".to_owned(), "--no-telemetry".to_owned(), format!("--lcores=0@{main}{lcores}")]);
+    if ports.iter().all(software) {
+        words.extend(["--no-pci", "--no-huge", "--no-shconf", "-m", MEMORY].map(str::to_owned));
+    } else {
+        words.push("--in-memory".to_owned());
+    }
+    for port in ports {
+        words.extend([if software(port) { "--vdev" } else { "-a" }.to_owned(), port.to_string()]);
+    }
+    words.extend(["--", "-i"].map(str::to_owned));
+    words.extend([
+        format!("--forward-mode={}", mode.name()),
+        format!("--total-num-mbufs={MBUFS}"),
+        format!("--nb-cores={}", forwarding.len()),
+    ]);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(ports: [&str; 2], cpus: &[u32]) -> String {
+        let cpus: Vec<CpuId> = cpus.iter().copied().map(CpuId::new).collect();
+        words(Path::new("dpdk-testpmd"), &ports.map(|port| port.parse().unwrap()), Forwarding::FiveTupleSwap, &cpus).join(" ")
+    }
+
+    #[test]
+    fn testpmd_gets_its_ports_its_mode_and_the_cpus_that_were_named() {
+        let software = line(["net_af_packet0,iface=in0", "net_af_packet1,iface=out0"], &[2, 3, 4]);
+        assert!(software.contains("--lcores=0@2,1@3,2@4") && software.contains("--nb-cores=2"), "{software}");
+        assert!(software.contains("--vdev net_af_packet0,iface=in0") && software.contains("--no-huge"), "{software}");
+        assert!(software.contains("-- -i --forward-mode=5tswap"), "{software}");
+        let cards = line(["0000:03:00.0", "0000:03:00.1"], &[7]);
+        assert!(cards.contains("-a 0000:03:00.0 -a 0000:03:00.1") && !cards.contains("--no-huge"), "{cards}");
+        assert!(cards.contains("--lcores=0@7,1@7") && cards.contains("--nb-cores=1"), "{cards}");
+    }
+}
