@@ -23,7 +23,7 @@ use super::round_trip_times::rtt_summary;
 use super::step_error::StepError;
 use super::wire_proof::WireProof;
 use crate::conductor::context::Context;
-use crate::conductor::path_device::{InPath, TesterCounts};
+use crate::conductor::path_device::{Crossing, InPath, TesterCounts};
 use crate::conductor::schedule::Step;
 
 /// How often a trial is repeated that is invalid only because poll loops were interrupted. A machine that interrupts every trial gets an invalid
