@@ -234,17 +234,17 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (device, line, words) in [
-            (BRIDGE.replace("\"bridge\"", "\"ovs\""), 11, "the kinds are \"bridge\", \"ip-forward\", \"testpmd\", \"command\""),
-            (BRIDGE.replace("at = \"middle\"", "at = \"hall\""), 12, "the endpoints are: from, to, middle"),
-            (BRIDGE.replace("at = \"middle\"", "at = \"to\""), 14, "must be different"),
-            (BRIDGE.replace("[\"from\", \"to\"]", "[\"from\"]"), 14, "both ports"),
-            (BRIDGE.replace("\"out0\"", "\"in0\""), 13, "two different interfaces"),
-            (BRIDGE.replace("\"out0\"", "\"../x\""), 9, "not the name of an interface"),
-            (format!("{BRIDGE}mode = \"io\""), 15, "`mode` is not a key"),
-            (BRIDGE.replace("\"bridge\"", "\"command\""), 11, "has no `command`"),
-            (BRIDGE.replace("\"bridge\"", "\"testpmd\"").replace("in0", "net_null0").replace("out0", "net_null1"), 11, "has no `cpu`"),
-            (format!("{BRIDGE}{}", BRIDGE.replace("switch", "other")), 15, "join the same endpoints"),
-            (format!("{BRIDGE}{BRIDGE}"), 15, "defined twice"),
+            (BRIDGE.replace("\"bridge\"", "\"ovs\""), 12, "the kinds are \"bridge\", \"ip-forward\", \"testpmd\", \"command\""),
+            (BRIDGE.replace("at = \"middle\"", "at = \"hall\""), 13, "the endpoints are: from, to, middle"),
+            (BRIDGE.replace("at = \"middle\"", "at = \"to\""), 15, "must be different"),
+            (BRIDGE.replace("[\"from\", \"to\"]", "[\"from\"]"), 15, "both ports"),
+            (BRIDGE.replace("\"out0\"", "\"in0\""), 14, "two different interfaces"),
+            (BRIDGE.replace("\"out0\"", "\"../x\""), 10, "not the name of an interface"),
+            (format!("{BRIDGE}mode = \"io\""), 16, "`mode` is not a key"),
+            (BRIDGE.replace("\"bridge\"", "\"command\""), 12, "has no `command`"),
+            (BRIDGE.replace("\"bridge\"", "\"testpmd\"").replace("in0", "net_null0").replace("out0", "net_null1"), 12, "has no `cpu`"),
+            (format!("{BRIDGE}{}", BRIDGE.replace("switch", "other")), 16, "join the same endpoints"),
+            (format!("{BRIDGE}{BRIDGE}"), 16, "defined twice"),
         ] {
             let said = testbed(&device).unwrap_err();
             assert!(said.starts_with(&format!("testbed.toml:{line}:")) && said.contains(words), "{device}\n{said}");
