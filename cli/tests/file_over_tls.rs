@@ -134,7 +134,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        run(&["lab", "down", &self.0]);
+        let output = run(&["lab", "down", "--name", &self.0]);
+        assert!(output.status.success() || std::thread::panicking(), "{}", errors(&output));
     }
 }
 
