@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use program::between::{Between, shown};
-use program::shaped_link::allowed_cpus;
+use program::shaped_link::{Shaper, allowed_cpus, throughput};
 use program::veth::ip;
 use program::{Background, errors};
 use serde_json::Value;
@@ -141,44 +141,22 @@ fn testpmd_counts_what_the_tester_counts_and_rates_on_shared_cpus_are_not_judged
     assert_eq!(between.state(), before);
 }
 
-/// A bucket of 10 Mbit/s: see `shaped_link.rs`, which has the arithmetic.
-const RATE: f64 = 10e6;
-const HELD: f64 = 62_500.0;
+/// A bucket of 10 Mbit/s that holds as much as waits for it. Frames are bridged on the receiver's CPU.
+const SHAPER: Shaper = Shaper { rate: 10e6, burst: 62_500.0, limit: 62_500.0, on_receivers_cpu: true };
 
 #[test]
 fn throughput_through_a_bridge_with_a_shaper_behind_it_is_what_the_shaper_allows() {
     let between = Between::up("shaped");
-    let shaper = format!("tc qdisc add dev out0 root tbf rate {RATE}bit burst {HELD} limit {HELD}");
+    let shaper = format!("tc qdisc add dev out0 root tbf rate {}bit burst {} limit {}", SHAPER.rate, SHAPER.burst, SHAPER.limit);
     ip(&[&["netns", "exec", &between.middle][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
-    let measure = r#"
-[[measure]]
-stack = "dpdk"
-method = "throughput"
-preset = "quick"
-min-load = "5Mbps"
-max-load = "20Mbps"
-time-limit = "120s"
-tester = { repeats = 20, offered-slack = "200us", calibration = "0s" }
-phases = { routing-wait = "0s", learning-wait = "150ms", drain-wait = "150ms", settle-wait = "100ms" }
-
-[[measure.goals]]
-name = "throughput"
-loss-ratio = 0.0
-exceed-ratio = 0.5
-initial-trial = "1s"
-final-trial = "1s"
-duration-sum = "3s"
-width = 0.003
-"#;
     // The shaper's timer runs where its frames are queued: on the receiver's CPU.
     let device = format!("kind = \"bridge\"\nbetween = [\"in0\", \"out0\"]\ncpu = {}", allowed_cpus()[0]);
-    let bytes = 508.0;
-    let allowed = RATE / (8.0 * bytes) + 2.0 * (HELD / bytes).floor();
+    let allowed = SHAPER.allowed(512, 1.0);
     // A machine that is busy for the length of a search makes its record invalid. Then it is measured again, as a person would.
     let record = (1..=3)
         .map(|attempt| {
             let run = format!("run-{attempt}");
-            output(&mut between.run(&device, measure, &run));
+            output(&mut between.run(&device, &throughput(1.0, "150ms"), &run));
             shown(&between.path(&run)).remove(0)
         })
         .find(|record| {

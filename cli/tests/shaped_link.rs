@@ -12,7 +12,7 @@ mod program;
 use std::path::Path;
 use std::process::Command;
 
-use program::shaped_link::{ShapedLink, Shaper};
+use program::shaped_link::{ShapedLink, Shaper, throughput};
 use program::{errors, json, linerate, records};
 use serde_json::Value;
 
@@ -34,51 +34,8 @@ const TRIAL: f64 = 1.0;
 /// Frame sizes with FCS.
 const SIZES: [u32; 3] = [64, 512, 1518];
 
-/// The greatest rate in frames a second at which a trial loses nothing, by the shaper's arithmetic (net/sched/sch_tbf.c):
-///
-/// - A frame costs `qdisc_pkt_len` bytes: the frame with its Ethernet header and without its FCS, L − 4.
-/// - `tbf_dequeue` fills the bucket at R bits a second up to `burst` bytes: C = R/(8 · (L − 4)) frames a second in the long run.
-/// - The inner queue is a bfifo of `limit` bytes (net/sched/sch_fifo.c), which takes whole frames.
-///
-/// Both are idle before a trial, so what is above C in a trial of T seconds may fill them: C + (burst + limit)/T in frames. That is the
-/// known-answer case K3 of `methodology`, an apparent rate of C + B/T.
-fn allowed(size: u32) -> f64 {
-    let bytes = f64::from(size - 4);
-    let long_run = RATE / (8.0 * bytes);
-    let held = (BURST / bytes).floor() + (LIMIT / bytes).floor();
-    long_run + held / TRIAL
-}
-
-/// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
-/// per second on the wire; what comes through is 11 to 16 Mbit/s. The waits between trials are longer than the 100 ms that the queue takes
-/// to empty and the bucket to fill. A machine that builds something beside disturbs many trials: they are repeated often.
 fn plan() -> String {
-    format!(
-        r#"
-name = "shaped"
-pairs = ["from:to"]
-sizes = {SIZES:?}
-
-[[measure]]
-stack = "dpdk"
-method = "throughput"
-preset = "quick"
-min-load = "5Mbps"
-max-load = "20Mbps"
-time-limit = "120s"
-tester = {{ repeats = 20, offered-slack = "200us", calibration = "0s" }}
-phases = {{ routing-wait = "0s", learning-wait = "10ms", drain-wait = "150ms", settle-wait = "100ms" }}
-
-[[measure.goals]]
-name = "throughput"
-loss-ratio = 0.0
-exceed-ratio = 0.5
-initial-trial = "{TRIAL}s"
-final-trial = "{TRIAL}s"
-duration-sum = "3s"
-width = 0.003
-"#
-    )
+    format!("name = \"shaped\"\npairs = [\"from:to\"]\nsizes = {SIZES:?}\n{}", throughput(TRIAL, "10ms"))
 }
 
 #[test]
@@ -99,7 +56,7 @@ fn throughput_of_a_shaped_link_is_what_the_shaper_allows() {
         .expect("three runs in a row were disturbed");
 
     for (record, size) in records.iter().zip(SIZES) {
-        let (found, allowed) = (record["values"]["forwarding_pps"].as_f64().unwrap(), allowed(size));
+        let (found, allowed) = (record["values"]["forwarding_pps"].as_f64().unwrap(), SHAPER.allowed(size, TRIAL));
         eprintln!("{size} B: found {found:.1} frames/s, the shaper allows {allowed:.1}: {:+.2} %", (found / allowed - 1.0) * 100.0);
         assert!((found / allowed - 1.0).abs() < 0.01, "{size} B: found {found}, the shaper allows {allowed}:\n{}", trials(record));
         assert_eq!(record["values"]["wire_bytes_per_frame"].as_f64(), Some(f64::from(size)), "{size} B");

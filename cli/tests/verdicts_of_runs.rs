@@ -38,16 +38,9 @@ tester = { repeats = 1, calibration = "0s" }
 "#;
 
 /// The same with both ends sending at once.
-const BOTH_WAYS: &str = r#"
-[[measure]]
-stack = "dpdk"
-method = "frame-loss"
-preset = "quick"
-direction = "both"
-min-load = "500pps"
-max-load = "1kpps"
-tester = { repeats = 1, calibration = "0s" }
-"#;
+fn both_ways() -> String {
+    format!("{ONE_WAY}direction = \"both\"\n")
+}
 
 const STREAM: &str = r#"
 [[measure]]
@@ -170,7 +163,7 @@ fn rfc2544_14_what_is_dropped_on_the_way_back_only_is_lost_in_the_reverse_direct
         From::Far if number % 2 == 0 => Vec::new(),
         _ => vec![Duration::ZERO],
     });
-    let records = Bench::new(&device, &[BOTH_WAYS]).run();
+    let records = Bench::new(&device, &[&both_ways()]).run();
     let record = &records[0];
     println!("{} {}", record["parameters"]["directions"], record["verdict"]);
     for (place, from) in [(0, From::Near), (1, From::Far)] {
@@ -194,7 +187,7 @@ fn rfc2544_14_frames_that_come_twice_on_the_way_back_are_named_with_their_direct
         _ => vec![Duration::ZERO],
     };
     let device = Device::up("runbacktwice", twice);
-    let records = Bench::new(&device, &[BOTH_WAYS]).run();
+    let records = Bench::new(&device, &[&both_ways()]).run();
     is_invalid_because(&records[0], "duplicates");
     let verdict = records[0]["verdict"].to_string();
     assert!(verdict.contains("reverse direction") && !verdict.contains("forward direction"), "{verdict}");

@@ -23,6 +23,51 @@ pub struct Shaper {
     pub on_receivers_cpu: bool,
 }
 
+impl Shaper {
+    /// The greatest rate in frames a second at which a trial of so many seconds loses nothing, by the shaper's arithmetic (net/sched/sch_tbf.c):
+    ///
+    /// - A frame costs `qdisc_pkt_len` bytes: the frame with its Ethernet header and without its FCS, L − 4.
+    /// - `tbf_dequeue` fills the bucket at R bits a second up to `burst` bytes: C = R/(8 · (L − 4)) frames a second in the long run.
+    /// - The inner queue is a bfifo of `limit` bytes (net/sched/sch_fifo.c), which takes whole frames.
+    ///
+    /// Both are idle before a trial, so what is above C in a trial of T seconds may fill them: C + (burst + limit)/T in frames. That is the
+    /// known-answer case K3 of `methodology`, an apparent rate of C + B/T.
+    pub fn allowed(&self, size: u32, trial: f64) -> f64 {
+        let bytes = f64::from(size - 4);
+        let long_run = self.rate / (8.0 * bytes);
+        let held = (self.burst / bytes).floor() + (self.limit / bytes).floor();
+        long_run + held / trial
+    }
+}
+
+/// Zero loss; of up to three trials at a load one may lose frames, so that one that the machine disturbed decides nothing. Loads are bits
+/// per second on the wire; what comes through is 11 to 16 Mbit/s. The waits between trials are longer than the 100 ms that the queue takes
+/// to empty and the bucket to fill. A machine that builds something beside disturbs many trials: they are repeated often.
+pub fn throughput(trial: f64, learning_wait: &str) -> String {
+    format!(
+        r#"
+[[measure]]
+stack = "dpdk"
+method = "throughput"
+preset = "quick"
+min-load = "5Mbps"
+max-load = "20Mbps"
+time-limit = "120s"
+tester = {{ repeats = 20, offered-slack = "200us", calibration = "0s" }}
+phases = {{ routing-wait = "0s", learning-wait = "{learning_wait}", drain-wait = "150ms", settle-wait = "100ms" }}
+
+[[measure.goals]]
+name = "throughput"
+loss-ratio = 0.0
+exceed-ratio = 0.5
+initial-trial = "{trial}s"
+final-trial = "{trial}s"
+duration-sum = "3s"
+width = 0.003
+"#
+    )
+}
+
 /// Held by the test that has the link: two at a time would have the same namespaces, and would measure each other.
 static ALONE: Mutex<()> = Mutex::new(());
 

@@ -34,7 +34,7 @@ pub struct TuneResult {
     pub unknown: Vec<Candidate>,
     /// Settings that were not tried.
     pub untried: usize,
-    /// Trials without a valid result, of settings that work.
+    /// Invalid trials.
     pub invalid: usize,
     /// Trials, those without a value included.
     pub trials: usize,

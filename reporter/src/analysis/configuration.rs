@@ -176,7 +176,7 @@ impl Configuration {
     }
 
     /// One setting in words. Queues are told together, and the preset apart.
-    fn part(&self, setting: Setting) -> Option<String> {
+    pub(super) fn part(&self, setting: Setting) -> Option<String> {
         let value = self.settings.get(&setting)?;
         match (setting, value) {
             (Setting::Burst, value) => Some(format!("burst {value}")),

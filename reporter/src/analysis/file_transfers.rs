@@ -65,19 +65,19 @@ pub fn file_transfers(cells: &Cells<'_>) -> Vec<FileTransfers> {
         let mut lines: Vec<TransferLine> = Vec::new();
         for cell in &own {
             let Some(point) = point(cell) else { continue };
-            let setup = cell.key.configuration.settings_in_words().unwrap_or_default();
+            let configuration = &cell.key.configuration;
+            let setup = configuration.settings_in_words().unwrap_or_default();
+            let label = configuration.part(Setting::TlsAt).unwrap_or_else(|| format!("TLS at {}", tls_at(cell)));
             match lines.iter_mut().find(|line| line.setup == setup) {
                 Some(line) => line.points.push(point),
-                None => lines.push(TransferLine { tls_at: tls_at(cell), label: setup.clone(), setup, points: vec![point] }),
+                None => lines.push(TransferLine { tls_at: tls_at(cell), label, setup, points: vec![point] }),
             }
         }
         lines.iter_mut().for_each(|line| line.points.sort_by_key(|point| point.bytes));
-        lines.sort_by_key(|line| (place(&line.tls_at), line.setup.clone()));
+        lines.sort_by_key(|line| (place(&line.tls_at), line.tls_at.clone(), line.setup.clone()));
         // The cipher suite tells lines apart only where a place of TLS has several.
-        for at in 0..lines.len() {
-            if lines.iter().filter(|line| line.tls_at == lines[at].tls_at).count() == 1 {
-                lines[at].label = if lines[at].tls_at == "none" { "no TLS".to_owned() } else { format!("TLS at {}", lines[at].tls_at) };
-            }
+        for of_place in lines.chunk_by_mut(|one, other| one.tls_at == other.tls_at).filter(|of_place| of_place.len() > 1) {
+            of_place.iter_mut().for_each(|line| line.label.clone_from(&line.setup));
         }
         (!lines.is_empty()).then_some(FileTransfers { pair, lines })
     };

@@ -4,7 +4,7 @@ use crate::record::{ReportView, Stack};
 
 use super::cpu_use::cost_of;
 use super::throughput::doubts;
-use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
+use super::{Axis, Dash, Figure, Marker, Point, Scale, Series, Style, shown};
 
 /// Payload a second for each core in use, both ends together, at the largest size of each pair.
 pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
@@ -30,7 +30,7 @@ pub fn goodput_per_core(cells: &Cells<'_>) -> Option<Figure> {
             .collect();
         if !points.is_empty() {
             let marker = if stack.is_kernel() { Marker::Square } else { Marker::Circle };
-            let style = Style { hue: Hue(stack.hue()), marker, dash: Dash::of(stack), filled: !stack.is_kernel() };
+            let style = Style::of_stack(stack, marker, Dash::of(stack));
             series.push(Series { name: name.to_owned(), label: String::new(), keys: vec![name.to_owned()], style, joined: false, points });
         }
     }

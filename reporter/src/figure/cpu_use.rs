@@ -3,7 +3,7 @@ use crate::analysis::{Cell, Cells, Quantity};
 use crate::record::{ReportView, Stack};
 
 use super::throughput::doubts;
-use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
+use super::{Axis, Dash, Figure, Marker, Point, Scale, Series, Style, shown};
 
 /// CPU use by load: CPUs in use, and CPU time for each byte of payload, at every pair, size and load that has both a rate and a cost.
 pub fn cpu_use_by_load(cells: &Cells<'_>) -> Vec<Figure> {
@@ -46,7 +46,7 @@ fn series(cells: &Cells<'_>, value: fn(f64, f64) -> f64) -> Vec<Series> {
     let of_stack = |stack: Stack| {
         let points: Vec<Point> = cells.iter().filter(|cell| cell.key.stack == stack).filter_map(|cell| point(cell, value)).collect();
         let marker = if stack.is_kernel() { Marker::Square } else { Marker::Circle };
-        let style = Style { hue: Hue(stack.hue()), marker, dash: Dash::of(stack), filled: !stack.is_kernel() };
+        let style = Style::of_stack(stack, marker, Dash::of(stack));
         let name = stack.label().to_owned();
         (!points.is_empty()).then(|| Series { keys: vec![name.clone()], name, label: String::new(), style, joined: false, points })
     };

@@ -3,7 +3,7 @@ use crate::analysis::{Cell, Cells, Quantity};
 use crate::record::{Metric, ReportView, Stack};
 
 use super::throughput::doubts;
-use super::{Axis, Dash, Figure, Hue, Marker, Point, Scale, Series, Style, shown};
+use super::{Axis, Dash, Figure, Marker, Point, Scale, Series, Style, shown};
 
 /// What is drawn of a bypass stack: percentiles, each with its mark.
 const PERCENTILES: [(Quantity, &str, Marker); 5] = [
@@ -29,7 +29,7 @@ struct Drawn {
 fn drawn() -> Vec<Drawn> {
     let look = |stack: Stack, marker| {
         let dash = if stack.is_kernel() { Dash::Dashed } else { Dash::Solid };
-        Style { hue: Hue(stack.hue()), marker, dash, filled: !stack.is_kernel() }
+        Style::of_stack(stack, marker, dash)
     };
     let means = Stack::kernel_in_view(ReportView::RoundTrips).map(|stack| {
         let marker = KERNEL_MARKERS.get(usize::from(stack.hue()) % KERNEL_MARKERS.len()).copied().unwrap_or(Marker::Circle);

@@ -72,6 +72,13 @@ pub struct Style {
     pub filled: bool,
 }
 
+impl Style {
+    /// That of a stack: its hue, hollow marks for the kernel's.
+    pub fn of_stack(stack: Stack, marker: Marker, dash: Dash) -> Style {
+        Style { hue: Hue(stack.hue()), marker, dash, filled: !stack.is_kernel() }
+    }
+}
+
 /// One hue and marker for each name, the same in every figure of a report.
 #[derive(Debug, Clone, Default)]
 pub struct Styles {

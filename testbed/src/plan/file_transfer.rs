@@ -278,11 +278,9 @@ fn read_end(text: &str) -> Result<Option<TlsEnd>, String> {
     const ENDS: [TlsEnd; 4] = [TlsEnd::Endpoint, TlsEnd::EndpointKtls, TlsEnd::EndpointInline, TlsEnd::Dpu];
     match text {
         "none" => Ok(None),
-        _ => ENDS
-            .into_iter()
-            .find(|end| end.name() == text)
-            .map(Some)
-            .ok_or_else(|| format!("`{}` is no place of TLS: use none, {}", text.escape_debug(), ENDS.map(TlsEnd::name).join(", "))),
+        _ => ENDS.into_iter().find(|end| end.name() == text).map(Some).ok_or_else(|| {
+            format!("`{}` is not a place where TLS can end: use none, {}", text.escape_debug(), ENDS.map(TlsEnd::name).join(", "))
+        }),
     }
 }
 

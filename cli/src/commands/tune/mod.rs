@@ -125,12 +125,12 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     };
     let stopped = interrupted.load(Ordering::Relaxed);
     let complete = outcome.is_complete(stopped);
+    let cut_off = stopped && !complete;
     let summary = Summary {
         report: rendered.as_ref().is_some_and(Result::is_ok).then(|| path.join("report.html")),
         plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
-        resume: (stopped && !complete && matches!(outcome, Outcome::Search(_)))
-            .then(|| format!("linerate tune --resume {}", path.display())),
-        interrupted: stopped && !complete,
+        resume: outcome.search().filter(|_| cut_off).map(|_| format!("linerate tune --resume {}", path.display())),
+        interrupted: cut_off,
         next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref())).unwrap_or_default(),
         directory: path,
         complete,
@@ -143,7 +143,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     format.print(&summary, || result::text(&summary))?;
     rendered.transpose()?;
     removed?;
-    Ok(match (stopped && !complete, outcome.found_something()) {
+    Ok(match (cut_off, outcome.found_something()) {
         (true, _) => ExitCode::from(130),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,

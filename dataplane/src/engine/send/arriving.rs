@@ -4,17 +4,15 @@ use methodology::units::Frames;
 
 use super::plan::{SendPlan, Traffic};
 use super::report::SendCounters;
+use super::returns::COLLECTED;
 use crate::account::sequence::Window;
-use crate::dpdk::{Burst, FreeTarget, MAX_BURST, RxQueue, Slots};
+use crate::dpdk::{Burst, FreeTarget, RxQueue, Slots};
 use crate::engine::ending::Ending;
 use crate::engine::meter::Meter;
 use crate::engine::running::Shared;
 use crate::engine::sink::{Arrivals, ReceiveReport};
 use crate::frame::{Classifier, Layout, prefetch_for_read};
 use crate::time::TickRate;
-
-/// The largest burst to receive: that of a sink's plan.
-const COLLECTED: usize = MAX_BURST / 4;
 
 /// Counts what arrives on the queue of a sender, as a sink does.
 pub(super) struct Arriving<'p> {

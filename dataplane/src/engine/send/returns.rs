@@ -42,8 +42,8 @@ pub(super) struct Returns<'p> {
     most_bursts: u16,
 }
 
-/// The largest burst to receive.
-const COLLECTED: usize = MAX_BURST / 4;
+/// The largest burst that a sender receives.
+pub(super) const COLLECTED: usize = MAX_BURST / 4;
 
 /// Which clock gives the arrival time of a frame.
 pub(super) enum ArrivalClock<'p> {

@@ -6,7 +6,7 @@ use methodology::units::Nanoseconds;
 use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook};
 use crate::amount::Unit;
 use crate::analysis::{Cell, Cells, Quantity};
-use crate::figure::{Axis, Dash, Figure, Hue, Marker, Scale, Style, share_both, shown, slug};
+use crate::figure::{Axis, Dash, Figure, Marker, Scale, Style, share_both, shown, slug};
 use crate::record::{Metric, Pair, ReportView, Stack};
 
 /// A percentile as a kernel tool and as a procedure gives it.
@@ -71,7 +71,7 @@ pub fn round_trips_by_share(results: &[ProcedureResult], cells: &Cells<'_>) -> V
 
 fn look(stack: Stack, name: &str, dash: Dash) -> SeriesLook {
     let marker = if stack.is_kernel() { Marker::Square } else { Marker::Circle };
-    let style = Style { hue: Hue(stack.hue()), marker, dash, filled: !stack.is_kernel() };
+    let style = Style::of_stack(stack, marker, dash);
     let name = format!("{} {name}", stack.label());
     SeriesLook { label: name.clone(), keys: vec![name.clone()], name, style }
 }

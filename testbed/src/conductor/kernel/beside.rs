@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use methodology::units::{Goodput, Share};
-use reporter::kernel_tools::{Extent, KernelSpec, MessageSize, Method, Transport};
+use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, Transport};
 use reporter::record::Pair;
 
 use super::ports::STREAM_PORT;
@@ -13,7 +13,7 @@ use crate::conductor::endpoint_agents::EndpointAgents;
 use crate::interface_settings::InterfaceSettings;
 use crate::plan::KernelTuning;
 
-/// What a stream writes in one call: iperf3's own default, 128 KiB. The stream is to be cheap, not of the message's size.
+/// What a stream writes in one call: iperf3's own default, 128 KiB. A stream with messages as small as those of the ping-pong would use a whole CPU.
 const MESSAGE: u32 = 128 * 1024;
 
 /// How long the rate of a stream alone is measured.
@@ -50,8 +50,8 @@ impl FullRates {
         if let Some((_, _, rate)) = self.seen.iter().find(|(of, with, _)| of == pair && *with == settings) {
             return Ok(*rate);
         }
-        let ran = stream(beside, Extent::For(ALONE), None)?.run(agents, interrupted)?;
-        let rate = reached(&ran)?;
+        let stream = stream(beside, Extent::For(ALONE), None)?;
+        let rate = reached(stream.tool, &stream.run(agents, interrupted)?)?;
         self.seen.push((pair.clone(), settings, rate));
         Ok(rate)
     }
@@ -86,14 +86,14 @@ pub(super) fn run_beside(
     let mut own = EndpointAgents::default();
     let (ran, loaded, outlasted) = std::thread::scope(|scope| {
         let own = &mut own;
-        let loading = scope.spawn(move || stream.run(own, interrupted));
+        let loading = scope.spawn(|| stream.run(own, interrupted));
         std::thread::sleep(LEAD);
         let ran = ping_pong.run(agents, interrupted);
         let outlasted = !loading.is_finished();
         (ran, loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), outlasted)
     });
     own.end();
-    let reached = reached(&loaded?)?;
+    let reached = reached(stream.tool, &loaded?)?;
     Ok((ran?, Loaded { share, target, reached, outlasted }))
 }
 
@@ -106,8 +106,7 @@ fn stream<'a>(beside: &Job<'a>, extent: Extent, rate: Option<Goodput>) -> Result
     Ok(Job { tool, spec: KernelSpec { client_address: beside.spec.client_address, rate, ..spec }, ..*beside })
 }
 
-fn reached(ran: &Ran) -> Result<Goodput, NoStream> {
-    let tool = KernelTuning::stream_tool().ok_or_else(|| NoStream::Stream("no tool can do it".to_owned()))?;
+fn reached(tool: KernelTool, ran: &Ran) -> Result<Goodput, NoStream> {
     let (goodput, _) = ran.goodput(tool).ok_or_else(|| NoStream::Stream(format!("{tool} printed no rate: {}", ran.text.trim())))?;
     Ok(goodput)
 }
