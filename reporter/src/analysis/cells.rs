@@ -15,8 +15,17 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Groups records.
+    /// Groups the records of pairs that were measured alone. Those of pairs that were measured at the same time answer another question.
     pub fn of(records: &'a [Record]) -> Self {
+        Cells::made_of(records.iter().filter(|record| !record.is_concurrent()))
+    }
+
+    /// Groups all records. Those of pairs that were measured at the same time have cells of their own.
+    pub fn with_groups(records: &'a [Record]) -> Self {
+        Cells::made_of(records.iter())
+    }
+
+    fn made_of(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut by_key: BTreeMap<CellKey, Cell<'a>> = BTreeMap::new();
         for record in records {
             let key = CellKey {
@@ -28,6 +37,7 @@ impl<'a> Cells<'a> {
                 view: record.view,
                 load: record.load.clone(),
                 configuration: Configuration::of(record),
+                group: record.group().map(|group| group.members),
             };
             let cell = by_key.entry(key.clone()).or_insert_with(|| Cell {
                 key,

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit};
 use crate::record::{
-    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View,
+    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View, directions,
 };
 
 /// What a tool's output does not say and a record must.
@@ -88,6 +88,7 @@ impl Measurement {
         let id = if index == 0 { context.id.clone() } else { RecordId(format!("{}.{}", context.id, index + 1)) };
         let load = (self.method == Method::Stream && !self.paced).then(|| MAX_LOAD.to_owned());
         let mut parameters = self.parameters;
+        name_directions(&mut parameters, &pair);
         parameters.insert(RAW_INDEX.to_owned(), Value::from(index));
         note_exit(&mut parameters, context.exit);
         Ok(Record {
@@ -162,6 +163,15 @@ pub fn failed_record(tool: KernelTool, spec: &KernelSpec, context: &RecordContex
         raw: context.raw.clone(),
         provenance: context.provenance.clone(),
         verdict: Verdict::failed(kind, error.to_string()),
+    }
+}
+
+/// Writes the ends of each direction into a measurement of both: a tool does not know the endpoints' names.
+fn name_directions(parameters: &mut Map<String, Value>, pair: &Pair) {
+    let mut each = directions::of(parameters);
+    if !each.is_empty() {
+        each.iter_mut().for_each(|one| one.between(pair));
+        directions::note(&each, parameters);
     }
 }
 

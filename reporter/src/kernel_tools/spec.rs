@@ -199,6 +199,8 @@ pub struct KernelSpec {
     pub streams: NonZeroU16,
     /// Data goes from the server to the client (iperf3).
     pub reverse: bool,
+    /// Data goes both ways at the same time (iperf3 --bidir).
+    pub both_ways: bool,
     /// Streams: how fast to send (iperf3; iperf 2 over UDP); absent is as fast as it goes.
     pub rate: Option<Goodput>,
     /// What the ends ask of TCP; nothing for other transports.
@@ -222,6 +224,7 @@ impl KernelSpec {
             extent,
             streams: NonZeroU16::MIN,
             reverse: false,
+            both_ways: false,
             rate: None,
             tcp: TcpSettings::default(),
             client_cpu: None,
