@@ -56,8 +56,10 @@ impl<'a> Cells<'a> {
         let mut cells: Vec<Cell<'a>> = by_key.into_values().collect();
         let bypass = bypass_method(&cells);
         for cell in &mut cells {
+            // A tool's stream is drawn whatever the method of the poll loops.
+            let by_tool = cell.key.stack.is_kernel() || cell.key.method == STREAM;
             let by_bypass = Some(&cell.key.method) == bypass.as_ref();
-            cell.drawn = cell.key.metric == Metric::Throughput && (cell.key.stack.is_kernel() || by_bypass);
+            cell.drawn = cell.key.metric == Metric::Throughput && (by_tool || by_bypass);
         }
         let choices = choose(&mut cells);
         Cells { cells, choices }
@@ -98,9 +100,13 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// The method of tools that send as fast as they can.
+const STREAM: &str = "stream";
+
 fn bypass_method(cells: &[Cell<'_>]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for cell in cells.iter().filter(|c| !c.key.stack.is_kernel() && c.key.metric == Metric::Throughput) {
+    let of_poll_loops = |key: &CellKey| !key.stack.is_kernel() && key.metric == Metric::Throughput && key.method != STREAM;
+    for cell in cells.iter().filter(|cell| of_poll_loops(&cell.key)) {
         *counts.entry(&cell.key.method).or_default() += 1;
     }
     match counts.contains_key("mrr") {

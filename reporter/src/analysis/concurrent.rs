@@ -18,8 +18,8 @@ pub struct Concurrent {
     pub quantity: Quantity,
     /// Each pair, in the order of the group.
     pub rates: Vec<MemberRate>,
-    /// The smallest overlap among the repetitions that the rates are from.
-    pub overlap: f64,
+    /// The smallest overlap among the repetitions that the rates are from; none where no repetition has a rate.
+    pub overlap: Option<f64>,
     /// The sum of the rates at the same time: that of valid sums, otherwise marked as not trusted.
     pub sum: Option<Sample>,
     /// The sum of the rates alone; none where one of the pairs was not measured alone.
@@ -97,7 +97,7 @@ fn of_group(key: CellKey, cells: &[&Cell<'_>], alone: &Cells<'_>) -> Option<Conc
     let values: Vec<f64> = shown().filter_map(|group| of_sum(quantity, group.sum?)).collect();
     let sum_alone = rates.iter().map(|rate| rate.alone.as_ref()).collect::<Option<Vec<_>>>();
     Some(Concurrent {
-        overlap: shown().map(|group| group.overlap).fold(1.0, f64::min),
+        overlap: shown().map(|group| group.overlap).reduce(f64::min),
         sum: (!values.is_empty()).then_some(Sample { quantity, values, trusted }),
         sum_alone: sum_alone.map(|samples| Sum {
             rate: samples.iter().map(|sample| sample.centre()).sum(),
@@ -167,7 +167,7 @@ mod tests {
         let rates: Vec<_> = group.rates.iter().map(|rate| (rate.pair.to_string(), rate.factor().unwrap())).collect();
         assert_eq!(rates, [("a→b".to_owned(), 0.5), ("c→d".to_owned(), 5.0 / 6.0)]);
         assert_eq!((group.sum.as_ref().unwrap().centre(), group.sum_alone.unwrap().rate, group.factor()), (7e9, 10e9, Some(0.7)));
-        assert!(group.is_trusted() && group.overlap == 0.9);
+        assert!(group.is_trusted() && group.overlap == Some(0.9));
     }
 
     #[test]

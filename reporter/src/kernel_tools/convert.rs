@@ -2,9 +2,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit};
+use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::{
-    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View, directions,
+    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, SizeKind, State, Tool, Values, Verdict, View,
+    directions,
 };
 
 /// What a tool's output does not say and a record must.
@@ -80,6 +81,7 @@ impl Measurement {
     pub fn into_record(self, index: usize, context: &RecordContext) -> Result<Record, SizeUnknown> {
         let size = self.size.or(context.size).ok_or(SizeUnknown { tool: self.tool })?;
         let verdict = self.verdict();
+        let is_frame = self.transport == Transport::RawEthernet;
         let Pair { from, to } = context.pair.clone();
         let pair = match self.direction {
             Direction::ClientToServer => Pair { from, to },
@@ -105,8 +107,8 @@ impl Measurement {
             metric: metric(self.method),
             method: self.method.name().to_owned(),
             parameters,
-            size: size.into(),
-            view: Some(context.view),
+            size: if is_frame { Size { kind: SizeKind::Frame, bytes: size.bytes() } } else { size.into() },
+            view: Some(if is_frame { View::Frame } else { context.view }),
             load,
             repetition: context.repetition,
             duration_s: self.duration.map(|duration| duration.as_secs_f64()),

@@ -70,6 +70,8 @@ pub enum Transport {
     Udp,
     /// ICMP echo (ping).
     Icmp,
+    /// Ethernet frames through RDMA verbs (perftest): imported only.
+    RawEthernet,
 }
 
 impl Transport {
@@ -79,6 +81,7 @@ impl Transport {
             Transport::Tcp => Stack::KernelTcp,
             Transport::Udp => Stack::KernelUdp,
             Transport::Icmp => Stack::KernelIcmp,
+            Transport::RawEthernet => Stack::Verbs,
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Display for Transport {
             Transport::Tcp => "TCP",
             Transport::Udp => "UDP",
             Transport::Icmp => "ICMP",
+            Transport::RawEthernet => "raw Ethernet",
         })
     }
 }

@@ -126,7 +126,7 @@ impl ToolLimits {
     pub(super) const fn of(transport: Transport) -> Self {
         match transport {
             Transport::Tcp => ToolLimits::sizes(1, u32::MAX),
-            Transport::Udp | Transport::Icmp => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
+            Transport::Udp | Transport::Icmp | Transport::RawEthernet => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
         }
     }
 }

@@ -48,7 +48,7 @@ fn rows(group: &Concurrent) -> Vec<Vec<String>> {
         format::or_absent(sum_alone),
         format::sample(group.sum.clone()),
         format::or_absent(group.factor().map(|factor| format::marked(format::ratio(factor), group.is_trusted()))),
-        format::percent(group.overlap),
+        format::or_absent(group.overlap.map(format::percent)),
         if group.sum.as_ref().is_some_and(|sum| sum.trusted) { "valid" } else { "invalid" }.to_owned(),
     ]);
     rows

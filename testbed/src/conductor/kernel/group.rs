@@ -124,7 +124,7 @@ fn note_busy_processors(record: &mut Record) {
         if cpus > 0 && busy > BUSY {
             let detail = format!(
                 "the {cpus} CPUs of the {name}'s machine were {:.0} % busy: they, and not the path, can have limited the rates of the group",
-                busy * 100.0
+                busy.min(1.0) * 100.0
             );
             record.verdict.remark(Reason { kind: ReasonKind::Other, detail });
             return;
