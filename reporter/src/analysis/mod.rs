@@ -6,6 +6,7 @@
 mod cell;
 mod cells;
 mod choice;
+mod concurrent;
 mod configuration;
 mod effects;
 mod file_transfers;
@@ -30,6 +31,7 @@ pub use methodology::statistics;
 pub use cell::{Cell, CellKey, Sample, SizeKey};
 pub use cells::{Cells, Group};
 pub use choice::{ConfigurationChoice, Setup};
+pub use concurrent::{Concurrent, MemberRate, Sum, concurrent};
 pub use configuration::{Configuration, Setting, SettingValue};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
 pub use file_transfers::{FileTransfers, TransferLine, TransferPoint, file_transfers};
@@ -64,6 +66,8 @@ pub struct Analysis {
     pub configurations: Vec<ConfigurationChoice>,
     /// Rates by numbers of queues and flows, and by bursts, where several were tried.
     pub tunings: Vec<Tuning>,
+    /// Pairs that were measured at the same time. Nothing else here rests on them.
+    pub concurrent: Vec<Concurrent>,
 }
 
 /// Analyses the records of one run.
@@ -78,6 +82,7 @@ pub fn analyse(records: &[Record]) -> Analysis {
         placement: placement(&cells),
         tunings: tunings(&cells),
         configurations: cells.choices().to_vec(),
+        concurrent: concurrent(records),
         ratios,
         latency_ratios,
     }
