@@ -3,6 +3,7 @@
 mod cost;
 mod directions;
 mod effects;
+mod endpoint_kinds;
 mod files;
 mod input;
 mod ladder;
@@ -23,6 +24,7 @@ mod tuning;
 pub use cost::cost;
 pub use directions::directions;
 pub use effects::effects;
+pub use endpoint_kinds::endpoint_kinds;
 pub use files::files;
 pub use input::Input;
 pub use ladder::ladder;
