@@ -7,6 +7,7 @@ mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -60,6 +61,11 @@ duration = "60s"
 
 /// What makes the containers here: the namespaces always, Podman where it can start one.
 fn engines() -> Vec<&'static str> {
+    static FOUND: OnceLock<Vec<&'static str>> = OnceLock::new();
+    FOUND.get_or_init(find_engines).clone()
+}
+
+fn find_engines() -> Vec<&'static str> {
     let name = format!("probe{}", std::process::id());
     let up = run(&["lab", "up", "--kind", "container", "--engine", "podman", "--name", &name]);
     if up.status.success() {
@@ -124,7 +130,7 @@ fn nothing_is_left_of(lab: &str) {
 fn lab_of(owner: u32) -> Option<String> {
     let listed = json(&run(&["lab", "status", "--json"]).stdout);
     let labs = listed["labs"].as_array().unwrap().clone();
-    let own = labs.into_iter().find(|lab| lab["state"]["process"] == Value::from(owner))?;
+    let own = labs.into_iter().find(|lab| lab["state"]["process"] == owner)?;
     own["name"].as_str().map(str::to_owned)
 }
 

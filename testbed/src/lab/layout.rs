@@ -64,7 +64,7 @@ pub(super) struct LabLayout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Shape {
     /// Two hosts, joined by a wire.
-    Hosts([System; 2]),
+    Hosts(Box<[System; 2]>),
     /// Guests of one host.
     Guests([LabEndpoint; 2]),
 }
@@ -89,17 +89,18 @@ impl LabLayout {
             interface: interface.to_owned(),
             socket_dir: directory(name),
         };
+        let hosts = |system: &dyn Fn(char, u8) -> System| Shape::Hosts(Box::new([system('a', 1), system('b', 3)]));
         let shape = match kind {
-            LabKind::Smartnic => Shape::Hosts([('a', 1), ('b', 3)].map(|(letter, first)| System {
+            LabKind::Smartnic => hosts(&|letter, first| System {
                 leaf: endpoint(format!("{letter}-cpu"), first, HOST_PF),
                 switch: endpoint(format!("{letter}-dpu"), first + 1, ESWITCH),
                 leaf_port: HOST_PF_REPRESENTOR,
-            })),
-            LabKind::Container => Shape::Hosts([('a', 1), ('b', 3)].map(|(letter, first)| System {
+            }),
+            LabKind::Container => hosts(&|letter, first| System {
                 leaf: endpoint(format!("{letter}-container"), first + 1, CONTAINER_INTERFACE),
                 switch: endpoint(format!("{letter}-cpu"), first, HOST_BRIDGE),
                 leaf_port: CONTAINER_PORT,
-            })),
+            }),
             LabKind::Vm => {
                 let host = namespace(name, GUEST_HOST);
                 let guest =
@@ -179,12 +180,15 @@ impl LabLayout {
             )
         };
         match &self.shape {
-            Shape::Hosts([a, b]) => [
-                cable(&a.leaf, &a.leaf.interface, 11, &a.switch, a.leaf_port),
-                cable(&b.leaf, &b.leaf.interface, 21, &b.switch, b.leaf_port),
-                cable(&a.switch, UPLINK, 31, &b.switch, UPLINK),
-            ]
-            .concat(),
+            Shape::Hosts(systems) => {
+                let [a, b] = systems.as_ref();
+                [
+                    cable(&a.leaf, &a.leaf.interface, 11, &a.switch, a.leaf_port),
+                    cable(&b.leaf, &b.leaf.interface, 21, &b.switch, b.leaf_port),
+                    cable(&a.switch, UPLINK, 31, &b.switch, UPLINK),
+                ]
+                .concat()
+            }
             Shape::Guests(_) => String::new(),
         }
     }
