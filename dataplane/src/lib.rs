@@ -33,7 +33,7 @@ pub use dpdk::{
 pub use engine::{
     Arrivals, BusiestQueue, Checksums, CycleReport, EngineReport, LoopsReport, Pacing, PacingReport, QueueReport, RateStep, ReceivePlan,
     ReceiveReport, ReceiveSnapshot, ReflectPlan, ReflectReport, ReflectSnapshot, ReturnedFrames, Running, SendPlan, SendReport,
-    SendSnapshot, SentStream, Spacing, StreamReport, Traffic,
+    SendSnapshot, SentStream, Spacing, StreamReport, Traffic, Turning,
 };
 pub use error::DataplaneError;
 pub use frame::{FrameFormat, MacAddress, StreamId, Tagging, VlanId};

@@ -104,6 +104,23 @@ fn what_a_reflector_returns_is_timed() {
 }
 
 #[test]
+fn a_reflector_that_only_swaps_addresses_returns_every_frame_and_times_none() {
+    let plan = json!({ "pace": { "rate": 5_000.0 }, "rtt": true, "frame": "ipv4-udp", "frames": 1_000,
+                       "duration": { "secs": 100, "nanos": 0 } });
+    // Frames of IPv4 are foreign to a reflector of IPv6: the other turning sends none of them back.
+    for (turning, returns) in [("addresses", true), ("test-frames", false)] {
+        let wait = json!({ "drain": { "secs": 1, "nanos": 0 } });
+        let (reflected, sent) = pair("reflect", json!({ "frame": "ipv6-udp", "turning": turning }), with(plan.clone(), wait));
+        let all = number(&sent, "frames_sent");
+        let returned = if returns { all } else { 0 };
+        let counts = ["frames_received", "frames_sent", "foreign"].map(|key| number(&reflected, key));
+        assert_eq!(counts, [all, returned, all - returned], "{reflected}");
+        assert_eq!(sent["report"]["returned"]["received"], json!(returned), "{sent}");
+        assert_eq!(reflected["report"]["residence_ns"]["count"].as_u64().unwrap_or(0), 0, "{reflected}");
+    }
+}
+
+#[test]
 fn a_reflectors_time_ends_with_its_last_frame_and_not_when_it_is_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let socket = socket(directory.path());

@@ -167,9 +167,9 @@ class Bench:
             sender.close()
             sink.close()
 
-    def round_linerate(self):
+    def round_linerate(self, turning="test-frames"):
         path = os.path.join(self.directory.name, "lr.sock")
-        far = Engine("reflect", 0, f"net_vhost0,iface={path}", {})
+        far = Engine("reflect", 0, f"net_vhost0,iface={path}", {"turning": turning})
         near = Engine("send", 1, f"net_virtio_user0,path={path}", {"rtt": True}, self.seconds)
         sent = near.report()
         near.close()
@@ -264,6 +264,8 @@ def main():
             pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
             bench.compare(f"virtio-vhost, {size} B", pair)
     if "round" in cases:
+        swapping = {"linerate": lambda: bench.round_linerate("addresses"), "linerate-macswap": bench.round_mixed}
+        bench.compare("addresses swapped", swapping)
         programs = {"linerate": bench.round_linerate, "linerate-macswap": bench.round_mixed, "flowgen-macswap": bench.round_testpmd}
         bench.compare("round trip", programs)
     if "rate" in cases:

@@ -88,9 +88,9 @@ pub struct SendArgs {
     /// Choose another set of flows; the same seed gives the same flows every time
     #[arg(long, default_value = "0")]
     seed: u64,
-    /// Largest number of frames in one burst
-    #[arg(long, default_value = "64", value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=256))]
-    burst: u16,
+    /// Largest number of frames in one burst [default: 64 with huge pages, 32 without]
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u16).range(1..=256))]
+    burst: Option<u16>,
     /// Stream number; give each of several senders its own
     #[arg(long, default_value = "0")]
     stream: u16,

@@ -1,6 +1,7 @@
 //! The poll-mode engines: sender, sink and reflector. Each poll loop runs on a thread of its own, pinned to its CPU and registered
 //! with EAL. An engine's folder holds its plan, its loop and its report.
 
+mod burst;
 mod counters;
 mod ending;
 mod loops_report;
@@ -15,7 +16,7 @@ mod sink;
 pub use loops_report::LoopsReport;
 pub use meter::CycleReport;
 pub use queue_report::{BusiestQueue, QueueReport};
-pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot};
+pub use reflect::{ReflectPlan, ReflectReport, ReflectSnapshot, Turning};
 pub use running::{EngineReport, Running};
 pub use send::{
     Checksums, Pacing, PacingReport, RateStep, ReturnedFrames, SendPlan, SendReport, SendSnapshot, SentStream, Spacing, Traffic,

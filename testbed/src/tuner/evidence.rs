@@ -5,7 +5,7 @@ use methodology::units::Seconds;
 use reporter::record::{EndCost, QueueUse, Record};
 use serde_json::Value;
 
-/// Frames that the generator hands over at once if the plan sets no burst.
+/// The most frames that the generator hands over at once if the plan sets no burst.
 const USUAL_BURST: u32 = 64;
 
 /// The evidence of a record of maximum load; none where it has no counters of both ends.

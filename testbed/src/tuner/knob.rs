@@ -22,7 +22,7 @@ const KNOWN: [(&str, Option<&str>, bool); 13] = [
     ("sender-queues", Some("1"), true),
     ("receiver-queues", Some("1"), true),
     ("reflector-queues", Some("1"), true),
-    ("burst", Some("64"), false),
+    ("burst", None, false),
     ("flows", Some("1"), false),
     ("pacing", Some("software"), true),
     ("rx-descriptors", None, true),

@@ -4,5 +4,5 @@ mod plan;
 mod report;
 mod run;
 
-pub use plan::ReflectPlan;
+pub use plan::{ReflectPlan, Turning};
 pub use report::{ReflectReport, ReflectSnapshot};

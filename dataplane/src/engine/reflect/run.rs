@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use methodology::units::PacketRate;
 
-use super::plan::ReflectPlan;
+use super::plan::{ReflectPlan, Turning};
 use super::report::{ReflectCounters, ReflectReport};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
+use crate::engine::burst;
 use crate::engine::ending::Ending;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
 use crate::engine::running::{self, LinkEnd, Running, WatchedLink};
 use crate::error::DataplaneError;
-use crate::frame::reflect::{reflect_frames, set_destination};
+use crate::frame::reflect::{reflect_frames, set_destination, swap_macs};
 use crate::frame::{Classifier, Layout, prefetch_for_write};
 use crate::time::{TickRate, ticks};
 
@@ -34,9 +35,7 @@ impl Port {
 }
 
 fn run(port: &mut Port, plan: &ReflectPlan, shared: &[Shared]) -> Result<ReflectReport, DataplaneError> {
-    if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
-        return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst) });
-    }
+    burst::check(plan.burst)?;
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
     let (eal, name) = (Arc::clone(port.eal()), port.info().name.clone());
@@ -91,49 +90,26 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
     let retry = meter.ticks(RETRY);
     let mut counts = ReflectCounters::default();
     let (mut first, mut last) = (None, 0);
-    let mut reflected = [true; MAX_BURST];
+    let most = burst::chosen(plan.burst, port.info());
     shared.begin();
 
     let end = loop {
         let now = meter.next_iteration();
-        let mut burst = Burst::receive(rx, free_target, &mut slots, usize::from(plan.burst));
+        let mut burst = Burst::receive(rx, free_target, &mut slots, usize::from(most));
         let received = !burst.is_empty();
         if received {
             meter.mark_busy();
             // Taken after the queue was read, as the sender does for returned frames.
             let arrived = ticks();
             counts.frames_received += burst.len() as u64;
-            for mbuf in burst.mbufs() {
-                prefetch_for_write(mbuf.data());
-            }
-            // SAFETY: the burst owns the mbufs, each with `length` bytes in its first segment, and nothing writes to them here.
-            if !unsafe { classifier.are_tests(burst.mbufs(), |mbuf| (mbuf.data().cast_const(), mbuf.length())) } {
-                let all = burst.len();
-                // SAFETY: as above.
-                burst.retain(|_, mbuf| unsafe { classifier.tag_of(mbuf.data(), mbuf.length()) }.is_some());
-                counts.foreign += (all - burst.len()) as u64;
-            }
-            let mut expired = 0;
-            // SAFETY: test frames of this layout, owned by the burst.
-            unsafe {
-                reflect_frames(
-                    burst.mbufs(),
-                    layout,
-                    |mbuf| mbuf.data(),
-                    |index| {
-                        reflected[index] = false;
-                        expired += 1;
-                    },
-                );
+            match plan.turning {
+                Turning::TestFrames => turn_test_frames(&mut burst, layout, &classifier, &mut counts),
+                // SAFETY: the burst owns the mbufs, and nothing else writes to them. A frame of Ethernet has at least 16 bytes.
+                Turning::Addresses => unsafe { swap_macs(burst.mbufs(), |mbuf| mbuf.data()) },
             }
             if let Some(destination) = plan.destination {
                 // SAFETY: as above: each frame has its Ethernet header in the first segment.
                 burst.mbufs().iter().for_each(|mbuf| unsafe { set_destination(mbuf.data(), destination) });
-            }
-            if expired > 0 {
-                counts.unsent += expired;
-                burst.retain(|index, _| reflected[index]);
-                reflected = [true; MAX_BURST];
             }
             let (offered_frames, sent_before) = (burst.len(), counts.frames_sent);
             while !burst.is_empty() {
@@ -151,8 +127,10 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
             }
             drop(burst);
             if offered_frames > 0 {
-                // Recorded once for each frame, as round trips are: shares of frames and shares of bursts cannot be compared.
-                residence.record_many(ticks().wrapping_sub(arrived), counts.frames_sent - sent_before);
+                if plan.turning == Turning::TestFrames {
+                    // Recorded once for each frame, as round trips are: shares of frames and shares of bursts cannot be compared.
+                    residence.record_many(ticks().wrapping_sub(arrived), counts.frames_sent - sent_before);
+                }
                 first.get_or_insert(now);
                 last = now;
             }
@@ -173,4 +151,36 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
         .push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames_received, duration.as_secs_f64()) });
     let report = ReflectReport { frames_received, frames_sent, unsent, foreign, duration, ..ReflectReport::default() };
     LoopResult { residence, report, queue, ended_early: end.ended_early() }
+}
+
+/// Turns the test frames of a burst back, and drops the other frames: foreign ones and those whose TTL has expired.
+fn turn_test_frames(burst: &mut Burst<'_>, layout: Layout, classifier: &Classifier, counts: &mut ReflectCounters) {
+    for mbuf in burst.mbufs() {
+        prefetch_for_write(mbuf.data());
+    }
+    // SAFETY: the burst owns the mbufs, each with `length` bytes in its first segment, and nothing writes to them here.
+    if !unsafe { classifier.are_tests(burst.mbufs(), |mbuf| (mbuf.data().cast_const(), mbuf.length())) } {
+        let all = burst.len();
+        // SAFETY: as above.
+        burst.retain(|_, mbuf| unsafe { classifier.tag_of(mbuf.data(), mbuf.length()) }.is_some());
+        counts.foreign += (all - burst.len()) as u64;
+    }
+    let mut expired = 0_u64;
+    let mut is_expired = [0_u64; MAX_BURST.div_ceil(64)];
+    // SAFETY: test frames of this layout, owned by the burst.
+    unsafe {
+        reflect_frames(
+            burst.mbufs(),
+            layout,
+            |mbuf| mbuf.data(),
+            |index| {
+                is_expired[index / 64] |= 1 << (index % 64);
+                expired += 1;
+            },
+        );
+    }
+    if expired > 0 {
+        counts.unsent += expired;
+        burst.retain(|index, _| is_expired[index / 64] >> (index % 64) & 1 == 0);
+    }
 }

@@ -117,9 +117,9 @@ impl<'p> Pacer<'p> {
         }
     }
 
-    /// The most frames in one burst. It is one where each frame's tag needs its own send time, because a burst's tags share one time.
-    pub(super) fn largest_burst(&self, plan: &SendPlan) -> u32 {
-        if self.0.is_some() && plan.rtt { 1 } else { u32::from(plan.burst) }
+    /// The most frames in one burst, at most `burst`. It is one where each frame's tag needs its own send time, because a burst's tags share one time.
+    pub(super) fn largest_burst(&self, plan: &SendPlan, burst: u16) -> u32 {
+        if self.0.is_some() && plan.rtt { 1 } else { u32::from(burst) }
     }
 }
 

@@ -98,8 +98,8 @@ pub struct SendPlan {
     pub flows: u32,
     /// Seed of the flows: the same seed gives the same flows in every trial.
     pub seed: u64,
-    /// The most frames in one burst.
-    pub burst: u16,
+    /// The most frames in one burst. Without it, 64 if the mbufs are in huge pages, and 32 if not.
+    pub burst: Option<u16>,
     /// Receive the returned frames on the same port and record their round-trip times.
     pub rtt: bool,
     /// Count the frames that the other end sends meanwhile, of the same size and headers (RFC 2544 §14). One poll loop sends and counts, so the
@@ -153,7 +153,7 @@ impl SendPlan {
         }
     }
 
-    /// A plan with defaults for everything else: one IPv4/UDP flow, bursts of at most 64 frames, catching up to 10 ms.
+    /// A plan with defaults for everything else: one IPv4/UDP flow, catching up to 10 ms.
     pub fn new(traffic: impl Into<Traffic>, pace: Pace, duration: Duration) -> Self {
         SendPlan {
             cpus: Vec::new(),
@@ -169,7 +169,7 @@ impl SendPlan {
             destination: None,
             flows: 1,
             seed: 0,
-            burst: 64,
+            burst: None,
             rtt: false,
             both_ways: false,
             probe: None,

@@ -17,7 +17,8 @@ use super::returns::{ArrivalClock, Returned, Returns};
 use super::source::{self, Source, Sources};
 use crate::account::gaps::GapReport;
 use crate::account::hiccup::HiccupRecorder;
-use crate::dpdk::{Burst, CounterPair, FreeTarget, MAX_BURST, Port, PortView, QueuePair, RxQueue, Slots};
+use crate::dpdk::{Burst, CounterPair, FreeTarget, Port, PortView, QueuePair, RxQueue, Slots};
+use crate::engine::burst;
 use crate::engine::ending::LINK_LOST;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
@@ -45,9 +46,7 @@ impl Port {
 
 fn check(plan: &SendPlan, queues: u16) -> Result<(), DataplaneError> {
     let refuse = |what: &'static str, why: &str| Err(DataplaneError::Plan { what, why: why.to_owned() });
-    if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
-        return refuse("the burst", &format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst));
-    }
+    burst::check(plan.burst)?;
     if plan.duration.is_zero() || plan.frames == Some(0) {
         return refuse("the duration", "a trial must last longer than 0 s and send at least one frame");
     }
@@ -195,7 +194,7 @@ impl Trial<'_> {
                 Some((source, own.transpose()?))
             }
         };
-        let most = pacer.largest_burst(plan);
+        let most = pacer.largest_burst(plan, burst::chosen(plan.burst, port.info()));
         let mut meter = Meter::new(self.rate, plan.hiccup_threshold, port.info().rx_descriptors.min(port.info().tx_descriptors));
         if let Some(arriving) = &mut arriving {
             shared.begin();

@@ -10,7 +10,8 @@ use super::plan::ReceivePlan;
 use super::report::{ReceiveCounters, ReceiveReport};
 use crate::account::latency::{RttRecorder, RttReport};
 use crate::account::sequence::Window;
-use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
+use crate::dpdk::{Burst, CounterPair, Port, QueuePair, Slots};
+use crate::engine::burst;
 use crate::engine::ending::Ending;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
@@ -22,6 +23,9 @@ use crate::time::{BootId, TickRate, ticks};
 
 /// Ethernet with two VLAN tags, IPv6 and UDP (14 + 8 + 40 + 8 bytes).
 const HEADER_BYTES: usize = 70;
+
+/// Frames of a burst where the plan names no number.
+const USUAL_BURST: u16 = 32;
 
 type Shared = running::Shared<ReceiveCounters>;
 
@@ -35,9 +39,7 @@ impl Port {
 
 fn run(port: &mut Port, plan: &ReceivePlan, shared: &[Shared]) -> Result<ReceiveReport, DataplaneError> {
     let window = Window::new(plan.window).map_err(|error| DataplaneError::Plan { what: "the window", why: error.to_string() })?;
-    if !(1..=MAX_BURST).contains(&usize::from(plan.burst)) {
-        return Err(DataplaneError::Plan { what: "the burst", why: format!("{} is out of range: use 1 to {MAX_BURST}", plan.burst) });
-    }
+    burst::check(plan.burst)?;
     check_clock(plan)?;
     let rate = meter::tick_rate(port)?;
     let before = port.counters();
@@ -92,7 +94,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReceivePlan, rate: TickRate, window: Wi
 
     let end = loop {
         let now = meter.next_iteration();
-        let burst = Burst::receive(rx, free_target, &mut slots, usize::from(plan.burst));
+        let burst = Burst::receive(rx, free_target, &mut slots, usize::from(plan.burst.unwrap_or(USUAL_BURST)));
         let received = !burst.is_empty();
         if received {
             meter.mark_busy();

@@ -137,7 +137,7 @@ fn plan(wanted: &Configuration<'_>) -> SendPlan {
     let duration = wanted.rate.time_of(ROUND_TRIPS).duration().clamp(SHORTEST, LONGEST);
     let plain = SendPlan::new(wanted.size, Pace::Rate(wanted.rate), duration);
     let PortTuning { burst, flows, .. } = wanted.tuning;
-    SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst: burst.unwrap_or(plain.burst), flows, ..plain }
+    SendPlan { rtt: true, cpus: wanted.cpu.into_iter().collect(), burst, flows, ..plain }
 }
 
 /// Whether a calibration was disturbed: by the same things that make a measurement invalid.

@@ -25,7 +25,7 @@ pub(super) fn ns_per_frame(step: &Step<'_>, testbed: &Testbed, interrupted: &Ato
     agent.open(OpenPort { port, options: PortOptions { max_frame: step.size, ..PortOptions::default() } }, wait)?;
     let cpus = testbed.cpus(&step.pair, PairQueues::ONE, PairNodes::default())?.sender;
     let plain = SendPlan::new(step.size, Pace::Max, LENGTH);
-    let plan = SendPlan { cpus, burst: step.tuning.burst.unwrap_or(plain.burst), flows: step.tuning.flows, ..plain };
+    let plan = SendPlan { cpus, burst: step.tuning.burst, flows: step.tuning.flows, ..plain };
     match agent.ask(&Request::Send(plan), "measure the generator", WaitLimit { limit: LENGTH + GRACE, interrupted })? {
         Reply::Sent(sent) => Ok(Some(sent.report.loops.cycles.ns_per_frame).filter(|ns| *ns > 0.0)),
         other => Err(agent.unexpected(&other).into()),

@@ -362,7 +362,7 @@ impl BypassPair {
             cpus: cpus.clone(),
             stream,
             destination: plan.destination.or(destination),
-            burst: burst.unwrap_or(plan.burst),
+            burst,
             flows,
             pacing: if plan.pace == Pace::Max { Pacing::Software } else { pacing },
             ..plan
