@@ -96,7 +96,7 @@ impl Work {
 
     fn command(&self, engine: &str) -> Command {
         let mut command = linerate();
-        command.args(["run", "--lab", "container", "--engine", engine, "--json", "--plan"]).arg(self.folder.path().join("plan.toml"));
+        command.args(["run", "--lab", "container", "--engine", engine, "--plan"]).arg(self.folder.path().join("plan.toml"));
         command.arg("--out").arg(self.out());
         command
     }

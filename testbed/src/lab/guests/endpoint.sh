@@ -22,5 +22,7 @@ cp /share/linerate /tmp/linerate; chmod 755 /tmp/linerate
 mkdir -p /run/sshd /root/.ssh
 cp /share/authorized_keys /root/.ssh/; cp /share/host_key /etc/ssh/host_key
 chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys /etc/ssh/host_key
+/usr/sbin/sshd -D -e -h /etc/ssh/host_key & daemon=$!
+until ss -Hltn 'sport = :22' | grep -q .; do sleep 0.2; done
 echo "$kernel $port" > /share/ready.new; mv /share/ready.new /share/ready
-exec /usr/sbin/sshd -D -e -h /etc/ssh/host_key
+wait $daemon
