@@ -153,8 +153,8 @@ mod tests {
     }
 
     fn together(id: &str, overlap: f64, mut records: Vec<Record>) -> Vec<Record> {
-        let members = Members::new(records.iter().map(|record| record.pair.clone()).collect());
-        let group = PairGroup::of(id.to_owned(), members, overlap, &records);
+        let members: Vec<_> = records.iter().map(Record::as_member).collect();
+        let group = PairGroup::of(id.to_owned(), overlap, &members);
         records.iter_mut().for_each(|record| group.note(&mut record.parameters));
         records
     }
