@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use methodology::units::Goodput;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reporter::analysis::{Cells, EffectSource, Plateau, Quantity, ResponseKind, analyse, effects};
+use reporter::analysis::{Cells, EffectSource, Plateau, Quantity, ResponseKind, analyse, effects, kind_costs};
 use reporter::record::{EndpointId, Metric, Record, Stack, State};
 use synthetic::{Truth, records};
 
@@ -125,6 +125,45 @@ fn offloading_costs_what_was_planted() {
     };
     assert!((at_64(reporter::analysis::PairEnd::Sender).change - 0.5).abs() < 1e-9);
     assert!((at_64(reporter::analysis::PairEnd::Receiver).change - 1.0).abs() < 1e-9);
+}
+
+/// The planted run with its SmartNICs as endpoints of another kind.
+fn with_kind(truth: &Truth, kind: &str) -> Vec<Record> {
+    let text = serde_json::to_string(&records(truth)).unwrap().replace("-dpu\"", &format!("-{kind}\""));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn placement_and_effects_are_those_of_any_kinds() {
+    let truth = Truth { noise: 0.0, sender_pps: |kind| if kind == "dpu" { 5e6 } else { 10e6 }, receiver_bps: |_| 1e12, ..Truth::lab(1) };
+    for kind in ["container", "vm"] {
+        let analysis = analyse(&with_kind(&truth, kind));
+        let moved =
+            analysis.placement.offload.iter().find(|o| o.stack == Stack::Dpdk && o.bytes == 64 && o.quantity.higher_is_better()).unwrap();
+        assert_eq!((moved.from.as_str(), moved.to.as_str(), moved.end), ("cpu", kind, reporter::analysis::PairEnd::Sender));
+        assert!((moved.change - 0.5).abs() < 1e-9);
+        let kinds: Vec<&str> = analysis.effects[0].responses[0].effects[0].factors.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert!(kinds.contains(&kind) && kinds.contains(&"cpu"), "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_kind_costs_what_was_planted_and_smartnics_have_no_such_section() {
+    let truth = Truth { noise: 0.0, sender_pps: |kind| if kind == "dpu" { 4e6 } else { 10e6 }, receiver_bps: |_| 1e12, ..Truth::lab(1) };
+    let smartnics = records(&truth);
+    assert!(kind_costs(&Cells::of(&smartnics)).is_empty());
+    let containers = with_kind(&truth, "container");
+    // A run with virtual machines only: its hosts are those of the other run.
+    let slower = Truth { sender_pps: |kind| if kind == "dpu" { 1e6 } else { 10e6 }, ..truth };
+    let mut machines = with_kind(&slower, "vm");
+    machines.retain(|record| record.pair.from.kind() == "vm" && record.pair.to.kind() == "vm");
+    assert!(kind_costs(&Cells::of(&machines)).is_empty(), "one kind alone has nothing to be compared with");
+    let all = [containers, machines].concat();
+    let costs = kind_costs(&Cells::of(&all));
+    let at_64 = costs.iter().find(|cost| cost.stack == Stack::Dpdk && cost.bytes == 64 && cost.quantity.higher_is_better()).unwrap();
+    let steps: Vec<(&str, f64, usize)> =
+        at_64.steps.iter().map(|step| (step.kind.as_str(), (step.of_first * 100.0).round(), step.pairs)).collect();
+    assert_eq!(steps, [("cpu", 100.0, 2), ("container", 40.0, 2), ("vm", 10.0, 2)]);
 }
 
 /// How far endpoints of one kind and pairs lie apart: standard deviations of logarithms.

@@ -1,4 +1,4 @@
-"""Judges the records of scripts/test-two-guests: every measurement is there, none failed, and what counts frames agrees."""
+"""Judges the records of scripts/test-two-guests and scripts/test-guest-lab: every measurement is there, none failed, and what counts frames agrees."""
 
 import json
 import sys

@@ -60,6 +60,8 @@ impl Place {
         match location {
             Location::Here => Place::Here,
             Location::Namespace(name) => Place::Namespace(name.clone()),
+            // Its interfaces are those of the namespace.
+            Location::Confined(confinement) => Place::Namespace(confinement.namespace.clone()),
             Location::Ssh(_) | Location::Container(_) => Place::Other(location.to_string()),
         }
     }

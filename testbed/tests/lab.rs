@@ -101,11 +101,11 @@ fn taking_a_lab_down_ends_what_runs_inside_even_if_it_ignores_requests() {
 
 #[test]
 fn a_kept_lab_outlives_its_handle_and_can_be_attached_to() {
-    let lab = Lab::up(LabOptions { name: None, keep: true }).unwrap();
+    let lab = Lab::up(LabOptions { keep: true, ..LabOptions::default() }).unwrap();
     let (name, endpoints) = (lab.name().clone(), lab.endpoints());
     drop(lab);
     assert_eq!(Lab::status(&name).unwrap().state, LabState::Kept);
-    assert!(matches!(Lab::up(LabOptions { name: Some(name.clone()), keep: false }), Err(LabError::NameTaken { .. })));
+    assert!(matches!(Lab::up(LabOptions { name: Some(name.clone()), ..LabOptions::default() }), Err(LabError::NameTaken { .. })));
     assert!(!Lab::sweep_dead().unwrap().contains(&name));
     let attached = Lab::attach(&name).unwrap();
     assert_eq!(attached.endpoints(), endpoints);

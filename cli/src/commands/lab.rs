@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use testbed::lab::{Lab, LabName, LabOptions, LabState, LabStatus};
+use testbed::lab::{ContainerChoice, Lab, LabKind, LabName, LabOptions, LabState, LabStatus};
 
 use super::{CommandError, Format, interrupt_flag};
 
-/// Create, list and remove labs: four network namespaces that stand for two hosts with a BlueField-2 each
+/// Create, list and remove labs: endpoints on this machine that stand for two hosts with a BlueField-2 or a container each, or two virtual machines
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 THE LAB
@@ -23,10 +23,31 @@ THE LAB
   lab's directory.
   The lab shows how linerate works. It does not show how fast a BlueField-2 is.
 
+THE LAB OF CONTAINERS (--kind container)
+  a-container           a-cpu                         b-cpu         b-container
+    eth0 --- veth0 [br0] p0 ------------------- p0 [br0] veth0 --- eth0
+  198.18.0.2         198.18.0.1                    198.18.0.3        198.18.0.4
+
+  Two containers, each with its own network, half of the CPUs and a memory limit,
+  and two network namespaces that stand for their hosts. Podman makes the
+  containers where it can, from the files of this machine, without an image.
+  Otherwise they are network namespaces with control groups; --engine chooses.
+
+THE LAB OF VIRTUAL MACHINES (--kind vm)
+  a-vm  198.18.0.1  --- [br0] ---  198.18.0.2  b-vm     the kernel's cards
+  a-vm              --- [br1] ---              b-vm     DPDK's cards
+
+  Two guests of QEMU, with KVM where a guest boots with it, and emulated
+  otherwise. Each has a virtio-net card for ssh, one for the kernel and one for
+  DPDK, behind taps and bridges of a network namespace. Their disk is made once,
+  by mmdebstrap, in /var/cache/linerate (or the folder that LINERATE_GUESTS names).
+
 EXAMPLES
   sudo linerate lab up --name try
   sudo ip netns exec lr-try-a-cpu ping 198.18.0.4
   sudo linerate lab down --name try
+  sudo linerate lab up --kind container --name boxes
+  sudo podman exec linerate-boxes-a-container ping -c 3 198.18.0.4
 
 `linerate run` creates its own lab and removes it; you do not need to create one
 first.")]
@@ -45,6 +66,8 @@ enum LabCommand {
         /// Name of the lab: lower-case letters, digits and `-` [default: six random hexadecimal digits]
         #[arg(long)]
         name: Option<LabName>,
+        #[command(flatten)]
+        what: LabChoice,
     },
     /// List the labs, their endpoints and how to run commands in them
     Status {
@@ -54,6 +77,17 @@ enum LabCommand {
     },
     /// Remove labs and end the processes in them
     Down(DownArgs),
+}
+
+/// What the endpoints of a new lab are.
+#[derive(Debug, Args)]
+struct LabChoice {
+    /// What the endpoints are: smartnic, container or vm
+    #[arg(long, default_value_t, value_name = "KIND")]
+    kind: LabKind,
+    /// What makes the containers: podman or namespaces [default: podman where it can start a container]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<ContainerChoice>,
 }
 
 #[derive(Debug, Args)]
@@ -86,15 +120,17 @@ struct Removed {
 pub fn run(args: &LabArgs) -> Result<ExitCode, CommandError> {
     let format = Format::of(args.json);
     match &args.command {
-        LabCommand::Up { name } => up(name.clone(), format),
+        LabCommand::Up { name, what } => up(name.clone(), what, format),
         LabCommand::Status { name } => status(name.as_ref(), format),
         LabCommand::Down(args) => down(args, format),
     }
 }
 
-fn up(name: Option<LabName>, format: Format) -> Result<ExitCode, CommandError> {
+fn up(name: Option<LabName>, what: &LabChoice, format: Format) -> Result<ExitCode, CommandError> {
     let interrupted = interrupt_flag()?;
-    let lab = Lab::up(LabOptions { name, keep: true })?;
+    refuse_engine_without_containers(what.kind, what.engine)?;
+    let lab = Lab::up(LabOptions { name, keep: true, kind: what.kind, containers: what.engine.unwrap_or_default() })?;
+    say_what_is_missing(&lab);
     if interrupted.load(Ordering::Relaxed) {
         lab.down()?;
         return Err(CommandError::new("interrupted; the lab was removed again"));
@@ -102,6 +138,26 @@ fn up(name: Option<LabName>, format: Format) -> Result<ExitCode, CommandError> {
     let status = Lab::status(lab.name())?;
     format.print(&status, || describe(&status))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// An engine is for a lab that has containers.
+pub(super) fn refuse_engine_without_containers(kind: LabKind, engine: Option<ContainerChoice>) -> Result<(), CommandError> {
+    match (kind, engine) {
+        (LabKind::Smartnic | LabKind::Vm, Some(_)) => {
+            Err(CommandError::new(format!("--engine is for a lab with containers, and the lab of kind {kind} has none: leave it out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says once that a lab is not what it could be: containers without an engine, emulated guests. The report says it too.
+pub(super) fn say_what_is_missing(lab: &Lab) {
+    for note in lab.guests().first().map(|guest| guest.machine.notes()).unwrap_or_default() {
+        eprintln!("note: {note}");
+    }
+    if let Some(why) = lab.containers().iter().find_map(|container| container.why_not_podman()) {
+        eprintln!("note: the containers are network namespaces with control groups: {why}");
+    }
 }
 
 fn status(name: Option<&LabName>, format: Format) -> Result<ExitCode, CommandError> {
@@ -166,10 +222,19 @@ fn describe(lab: &LabStatus) -> String {
     };
     let mut text = format!("lab {}: {state}; {} processes inside\n", lab.name, lab.processes);
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "  {:<9} {:<12} {:<10} NAMESPACE", "ENDPOINT", "ADDRESS", "INTERFACE");
+    let _ = writeln!(text, "  {:<11} {:<12} {:<10} NAMESPACE", "ENDPOINT", "ADDRESS", "INTERFACE");
     for endpoint in &lab.endpoints {
         let (id, address) = (endpoint.id.to_string(), endpoint.address.to_string());
-        let _ = writeln!(text, "  {id:<9} {address:<12} {:<10} {}", endpoint.interface, endpoint.namespace);
+        let _ = writeln!(text, "  {id:<11} {address:<12} {:<10} {}", endpoint.interface, endpoint.namespace);
+    }
+    for guest in &lab.guests {
+        let shell =
+            lab.endpoints.iter().find(|endpoint| endpoint.id == guest.endpoint).map(|host| guest.shell_command(&lab.name, &host.namespace));
+        let _ = writeln!(text, "  {}: {}", guest.endpoint, guest.machine.describe());
+        let _ = writeln!(text, "    open a shell: {}", shell.unwrap_or_default());
+    }
+    for container in &lab.containers {
+        let _ = writeln!(text, "  {}: {} ({})", container.endpoint, container.describe(), container.name);
     }
     if let Some(first) = lab.endpoints.first() {
         let _ = writeln!(text, "  open a shell:     sudo ip netns exec {} bash", first.namespace);

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reporter::analysis::analyse;
 use reporter::archive::Archive;
-use reporter::render::{Export, render_run_with, terminal};
+use reporter::render::{Export, render_run_beside, terminal};
 use serde_json::json;
 
 use super::{CommandError, terminal_width};
@@ -35,6 +35,7 @@ Damaged lines are listed, and the rest is reported.
 EXAMPLES
   linerate report runs/20260301T120000Z-lab
   linerate report theirs/ --out /tmp/look
+  linerate report runs/hosts --beside runs/containers runs/vms --out kinds
   linerate report runs/mine --json | jq '.analysis.ratios[] | {pair, ratio}'")]
 pub struct ReportArgs {
     /// The run directory: the one that contains results.jsonl
@@ -43,6 +44,9 @@ pub struct ReportArgs {
     /// Where to write [default: the run directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Other runs, whose results are also in the comparison of the kinds of endpoints: hosts, containers, virtual machines
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    beside: Vec<PathBuf>,
     /// Also write the run in the format of another project
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', value_parser = export())]
     export: Vec<Export>,
@@ -61,7 +65,8 @@ fn export() -> impl TypedValueParser<Value = Export> {
 pub fn run(args: &ReportArgs) -> Result<ExitCode, CommandError> {
     let archive = Archive::read_for_reports(&args.run)?;
     let into = args.out.as_deref().unwrap_or(&args.run);
-    let rendered = render_run_with(&archive, &args.export, into)?;
+    let beside = args.beside.iter().map(|run| Archive::read_for_reports(run)).collect::<Result<Vec<_>, _>>()?;
+    let rendered = render_run_beside(&archive, &beside, &args.export, into)?;
     if args.json {
         let damaged: Vec<_> = archive.damaged.iter().map(|d| json!({ "file": d.file, "line": d.line, "why": d.why })).collect();
         let object = json!({

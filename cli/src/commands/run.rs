@@ -10,10 +10,11 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::conductor::{Claims, ConductError, Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
-use testbed::lab::{Lab, LabOptions};
+use testbed::lab::{ContainerChoice, Lab, LabKind, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
+use super::lab::{refuse_engine_without_containers, say_what_is_missing};
 use super::progress::Progress;
 use super::ready::{Force, describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
@@ -30,6 +31,10 @@ EXAMPLES
     linerate run --full
   Your own plan and testbed (keys: docs/plan.md and docs/testbed.md):
     linerate run --plan plan.toml --testbed testbed.toml
+  Two containers and their hosts instead of SmartNICs:
+    linerate run --lab container
+  Two virtual machines:
+    linerate run --lab vm
   Every combination of burst size and number of flows:
     linerate run --plan docs/plans/tune.toml
   Continue an interrupted run:
@@ -40,7 +45,9 @@ THE LAB
   each in a network namespace, connected like two servers with a BlueField-2
   each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK
   traffic crosses shared memory between two processes. The lab needs root. It is
-  removed at the end, also after Ctrl-C.
+  removed at the end, also after Ctrl-C. `--lab container` has two containers and
+  two namespaces that stand for their hosts, and `--lab vm` has two virtual
+  machines (`linerate lab --help`).
 
 INTERRUPTED RUNS
   Each record is written as soon as its measurement ends. After Ctrl-C all
@@ -64,6 +71,12 @@ pub struct RunArgs {
     /// Testbed file: where to measure, instead of the built-in lab
     #[arg(long, value_name = "FILE")]
     testbed: Option<PathBuf>,
+    /// What the endpoints of the built-in lab are: smartnic, container or vm [default: smartnic]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["testbed", "resume"])]
+    lab: Option<LabKind>,
+    /// What makes the containers of the lab: podman or namespaces [default: podman where it can start a container]
+    #[arg(long, value_name = "ENGINE", conflicts_with = "testbed")]
+    engine: Option<ContainerChoice>,
     /// Run directory [default: runs/TIME-PLAN]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -111,14 +124,18 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let plan = plan(args)?;
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
-    let planned = given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program));
+    let kind = lab_kind(args)?;
+    if given.is_none() {
+        refuse_engine_without_containers(kind, args.engine)?;
+    }
+    let planned = given.clone().unwrap_or_else(|| Testbed::of_planned_lab_of(kind, &program));
     let measurements = testbed::conductor::count(&plan, &planned)?;
     if args.dry_run {
-        return dry_run(args, &plan, given.as_ref(), measurements);
+        return dry_run(args, &plan, &planned, measurements);
     }
     match given {
         Some(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
-        None => in_the_lab(args, &plan, &program, &interrupted),
+        None => in_the_lab(args, &plan, kind, &program, &interrupted),
     }
 }
 
@@ -155,12 +172,13 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
 }
 
 /// A run in the lab, which belongs to it alone.
-fn in_the_lab(args: &RunArgs, plan: &Plan, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+fn in_the_lab(args: &RunArgs, plan: &Plan, kind: LabKind, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
     let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
     let done = Done::of(&records);
-    let lab = Lab::up(LabOptions::default())?;
+    let lab = Lab::up(LabOptions { kind, containers: args.engine.unwrap_or_default(), ..LabOptions::default() })?;
+    say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;
@@ -225,6 +243,12 @@ fn finish(
 fn ended_early() -> ExitCode {
     eprintln!("linerate: interrupted before the first measurement; nothing was written");
     ExitCode::from(130)
+}
+
+/// The lab to measure in, if no testbed is given: a run is continued in a lab of the kind that it began in.
+fn lab_kind(args: &RunArgs) -> Result<LabKind, CommandError> {
+    let kept = args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?;
+    Ok(kept.and_then(|testbed| testbed.lab_kind()).or(args.lab).unwrap_or_default())
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {
@@ -319,7 +343,7 @@ struct DryRun<'a> {
     measurements: usize,
 }
 
-fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements: usize) -> Result<ExitCode, CommandError> {
+fn dry_run(args: &RunArgs, plan: &Plan, testbed: &Testbed, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
         let message = measure.kind.kernel_tuning().and_then(|tuning| tuning.message);
         let sizes: Vec<String> = match message {
@@ -332,7 +356,7 @@ fn dry_run(args: &RunArgs, plan: &Plan, testbed: Option<&Testbed>, measurements:
     let planned_run = DryRun {
         plan: &plan.name,
         repetitions: plan.repetitions,
-        testbed: testbed.map_or("the built-in lab", |testbed| &testbed.name),
+        testbed: if testbed.lab_kind() == Some(LabKind::Smartnic) { "the built-in lab" } else { &testbed.name },
         measures: measures.collect(),
         measurements,
     };

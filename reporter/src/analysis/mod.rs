@@ -3,12 +3,14 @@
 //! Claims rest on valid records alone. Where no valid record exists, the invalid ones are carried along and marked, so that a reader sees
 //! what was measured and that it proves nothing.
 
+mod between_systems;
 mod cell;
 mod cells;
 mod choice;
 mod concurrent;
 mod configuration;
 mod effects;
+mod endpoint_kinds;
 mod file_transfers;
 mod interval_json;
 mod ladder;
@@ -34,6 +36,7 @@ pub use choice::{ConfigurationChoice, Setup};
 pub use concurrent::{Concurrent, MemberRate, Sum, concurrent};
 pub use configuration::{Configuration, Setting, SettingValue};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
+pub use endpoint_kinds::{KindCost, KindStep, kind_costs};
 pub use file_transfers::{FileTransfers, TransferLine, TransferPoint, file_transfers};
 pub(crate) use interval_json::interval_or_null;
 pub use ladder::{KernelBest, Ladder, Rung, RungKind, kernel_best, ladders};

@@ -1,17 +1,19 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Cells, Group, Quantity, statistics};
+use super::between_systems::{Question, results_between_systems};
+use super::endpoint_kinds::place_of_kind;
+use super::{Cells, Quantity, statistics};
 use crate::amount::Amount;
-use crate::record::{EndpointId, Metric, Pair, Stack};
+use crate::record::{EndpointId, Pair, Stack};
 
 /// What to place where.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Placement {
     /// The fastest pair for each question.
     pub best: Vec<Best>,
-    /// What moving an end from the host CPU to the SmartNIC changes.
+    /// What moving an end from one kind to another changes, such as from the host CPU to the SmartNIC.
     pub offload: Vec<Offload>,
 }
 
@@ -46,7 +48,7 @@ pub enum PairEnd {
     Both,
 }
 
-/// The change when an end moves from `cpu` to `dpu`, over pairs that are otherwise alike.
+/// The change when an end moves within its system from one kind to another, such as from `cpu` to `dpu`, over pairs that are otherwise alike.
 #[derive(Debug, Clone, Serialize)]
 pub struct Offload {
     /// On which stack.
@@ -57,7 +59,11 @@ pub struct Offload {
     pub bytes: u32,
     /// Which end moves.
     pub end: PairEnd,
-    /// SmartNIC over CPU: geometric mean of the matched pairs' ratios.
+    /// From which kind.
+    pub from: String,
+    /// To which kind.
+    pub to: String,
+    /// Geometric mean of the matched pairs' ratios, of the kind it moves to over the kind it moves from.
     pub change: f64,
     /// Lowest of those ratios.
     pub low: f64,
@@ -69,35 +75,25 @@ pub struct Offload {
 
 /// Finds the fastest pairs and what offloading costs or gains, from valid records between systems.
 pub fn placement(cells: &Cells<'_>) -> Placement {
-    type Question = (Metric, Stack, Quantity, u32);
-    let mut table: BTreeMap<Question, BTreeMap<Pair, f64>> = BTreeMap::new();
-    for cell in cells.iter() {
-        let counts = (cell.key.metric == Metric::Latency && cell.is_chosen()) || cell.is_throughput_curve();
-        if !counts || !matches!(Group::of(&cell.key.pair), Group::Between { .. }) {
-            continue;
-        }
-        let quantity = match (cell.key.metric, cell.key.stack.is_kernel()) {
-            (Metric::Throughput, false) => Some(Quantity::ForwardingRate),
-            (Metric::Throughput, _) => Some(Quantity::Goodput),
-            _ => [Quantity::RttP50, Quantity::RttMean].into_iter().find(|q| cell.sample(*q).is_some()),
-        };
-        let Some(quantity) = quantity else { continue };
-        let Some(sample) = cell.sample(quantity).filter(|sample| sample.trusted) else { continue };
-        let results = table.entry((cell.key.metric, cell.key.stack, quantity, cell.key.size.bytes)).or_default();
-        let result = results.entry(cell.key.pair.clone()).or_insert(sample.centre());
-        // Several loads of one latency: the shortest round trip stands for the pair.
-        if !quantity.higher_is_better() {
-            *result = result.min(sample.centre());
-        }
-    }
+    let table = results_between_systems(cells);
     let mut found = Placement::default();
-    for ((_, stack, quantity, bytes), results) in &table {
-        found.best.extend(best_of(*stack, *quantity, *bytes, results));
-        for end in [PairEnd::Sender, PairEnd::Receiver, PairEnd::Both] {
-            found.offload.extend(offload_of(*stack, *quantity, *bytes, end, results));
+    for (question, results) in &table {
+        let Question { stack, quantity, bytes, .. } = *question;
+        found.best.extend(best_of(stack, quantity, bytes, results));
+        for [from, to] in moves(results) {
+            for end in [PairEnd::Sender, PairEnd::Receiver, PairEnd::Both] {
+                found.offload.extend(offload_of(question, end, [from, to], results));
+            }
         }
     }
     found
+}
+
+/// Every two kinds of a table, in the order from the host to what is built on it.
+fn moves(results: &BTreeMap<Pair, f64>) -> Vec<[&str; 2]> {
+    let kinds: BTreeSet<(usize, &str)> = results.keys().flat_map(|pair| [pair.from.kind(), pair.to.kind()]).map(place_of_kind).collect();
+    let kinds: Vec<&str> = kinds.into_iter().map(|(_, kind)| kind).collect();
+    kinds.iter().enumerate().flat_map(|(place, from)| kinds.iter().skip(place + 1).map(move |to| [*from, *to])).collect()
 }
 
 fn best_of(stack: Stack, quantity: Quantity, bytes: u32, results: &BTreeMap<Pair, f64>) -> Option<Best> {
@@ -115,18 +111,19 @@ fn best_of(stack: Stack, quantity: Quantity, bytes: u32, results: &BTreeMap<Pair
     })
 }
 
-fn offload_of(stack: Stack, quantity: Quantity, bytes: u32, end: PairEnd, results: &BTreeMap<Pair, f64>) -> Option<Offload> {
-    let to_dpu = |endpoint: &EndpointId| (endpoint.kind() == "cpu").then(|| EndpointId(format!("{}-dpu", endpoint.system())));
+fn offload_of(question: &Question, end: PairEnd, [from, to]: [&str; 2], results: &BTreeMap<Pair, f64>) -> Option<Offload> {
+    let Question { stack, quantity, bytes, .. } = *question;
+    let moved_end = |endpoint: &EndpointId| (endpoint.kind() == from).then(|| EndpointId(format!("{}-{to}", endpoint.system())));
     let ratios: Vec<f64> = results
         .iter()
-        .filter_map(|(pair, on_cpu)| {
+        .filter_map(|(pair, before)| {
             let moved = match end {
-                PairEnd::Sender => Pair { from: to_dpu(&pair.from)?, to: pair.to.clone() },
-                PairEnd::Receiver => Pair { from: pair.from.clone(), to: to_dpu(&pair.to)? },
-                PairEnd::Both => Pair { from: to_dpu(&pair.from)?, to: to_dpu(&pair.to)? },
+                PairEnd::Sender => Pair { from: moved_end(&pair.from)?, to: pair.to.clone() },
+                PairEnd::Receiver => Pair { from: pair.from.clone(), to: moved_end(&pair.to)? },
+                PairEnd::Both => Pair { from: moved_end(&pair.from)?, to: moved_end(&pair.to)? },
             };
-            let on_dpu = results.get(&moved)?;
-            (*on_cpu > 0.0).then_some(on_dpu / on_cpu)
+            let after = results.get(&moved)?;
+            (*before > 0.0).then_some(after / before)
         })
         .collect();
     Some(Offload {
@@ -134,6 +131,8 @@ fn offload_of(stack: Stack, quantity: Quantity, bytes: u32, end: PairEnd, result
         quantity,
         bytes,
         end,
+        from: from.to_owned(),
+        to: to.to_owned(),
         change: statistics::geometric_mean(&ratios)?,
         low: ratios.iter().copied().fold(f64::INFINITY, f64::min),
         high: ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max),

@@ -3,6 +3,7 @@
 mod change;
 mod cost;
 mod cpu_use;
+mod endpoint_kinds;
 mod file_transfers;
 mod fleet;
 mod history;
@@ -24,6 +25,7 @@ pub use cost::goodput_per_core;
 pub(crate) use cost::per_core;
 pub use cpu_use::cpu_use_by_load;
 pub(crate) use cpu_use::{cost_of, ns_per_byte};
+pub use endpoint_kinds::cost_of_kinds;
 pub use file_transfers::transfer_time_by_size;
 pub use fleet::fleet_by_size;
 pub use history::{kinds_by_run, result_by_run};

@@ -55,7 +55,12 @@ pub fn render_run(archive: &Archive, into: &Path) -> Result<Rendered, RenderErro
 
 /// The same with exports for other projects.
 pub fn render_run_with(archive: &Archive, exports: &[Export], into: &Path) -> Result<Rendered, RenderError> {
-    let page = compose::compose(archive);
+    render_run_beside(archive, &[], exports, into)
+}
+
+/// The same beside other runs: what each kind of endpoint costs is shown with the results of all.
+pub fn render_run_beside(archive: &Archive, beside: &[Archive], exports: &[Export], into: &Path) -> Result<Rendered, RenderError> {
+    let page = compose::compose(archive, beside);
     let mut files = Vec::new();
     let report = Report { archive, page: &page };
     write_exports(into, RUN_FORMATS, &report, &mut files)?;

@@ -152,7 +152,15 @@ pub fn best(best: &Best) -> String {
     format!("{} ({})", best.pair, best.amount.to_string().replace(' ', "\u{a0}"))
 }
 
-/// Which end moves to the SmartNIC.
+/// From which kind to which an end moves.
+pub fn moving(from: &str, to: &str) -> String {
+    match (from, to) {
+        ("cpu", "dpu") => "Moving from the CPU to the SmartNIC".to_owned(),
+        (from, to) => format!("Moving from {from} to {to}"),
+    }
+}
+
+/// Which end moves.
 pub fn end(end: PairEnd) -> &'static str {
     match end {
         PairEnd::Sender => "sender",

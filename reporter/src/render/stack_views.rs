@@ -157,7 +157,7 @@ fn every_stack_of_the_table_is_in_its_views_and_in_no_other() {
     for &stack in Stack::ALL {
         let directory = tempfile::tempdir().unwrap();
         let archive = archive(directory.path(), stack);
-        let page = compose::compose(&archive);
+        let page = compose::compose(&archive, &[]);
         let summary = terminal::summary(&archive, 400);
         for view in VIEWS {
             assert_eq!(shows(&page, &summary, view, stack), stack.is_in(view), "{stack} in {view:?}\n{summary}");

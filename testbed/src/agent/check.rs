@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use dataplane::{Dataplane, PortSpec};
+use dataplane::{CpuId, Dataplane, PortSpec};
 use methodology::units::LinkSpeed;
 use nix::ifaddrs::getifaddrs;
 use reporter::environment::KernelFiles;
@@ -24,6 +24,7 @@ pub(super) fn check(request: &CheckRequest) -> Checked {
         checks.push(link(&files, &kernel.interface));
         speed = speed_of(&files, &kernel.interface);
     }
+    checks.extend(cpus(&request.cpus, &CpuId::allowed()));
     if let Some(spec) = &request.port {
         checks.push(port(&files, &inventory, spec));
         let known = request.kernel.as_ref().map(|kernel| kernel.interface.as_str());
@@ -62,6 +63,25 @@ fn address(kernel: &KernelAddress) -> Check {
             .fixed_by(format!("correct `interface` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
         None => Check::found(CheckLevel::Problem, subject, "on no interface of this machine", why)
             .fixed_by(format!("correct `address` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
+    }
+}
+
+/// Whether the poll loops can run where the testbed puts them; nothing where it leaves that to linerate.
+fn cpus(named: &[CpuId], allowed: &[CpuId]) -> Option<Check> {
+    let list = |cpus: &[CpuId]| cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let outside: Vec<CpuId> = named.iter().copied().filter(|cpu| !allowed.contains(cpu)).collect();
+    let subject = "CPUs of the poll loops";
+    match (named, &outside[..]) {
+        ([], _) => None,
+        (_, []) => Some(Check::ok(subject, list(named))),
+        (_, outside) => {
+            let seen = format!("cpu = {} in the testbed, and this process may use {}", list(outside), list(allowed));
+            let why = "the poll loop cannot be pinned to a CPU outside the set of its process or container";
+            Some(
+                Check::found(CheckLevel::Problem, subject, seen, why)
+                    .fixed_by("correct `cpu` in the testbed, or start the container with --cpuset-cpus"),
+            )
+        }
     }
 }
 
@@ -135,6 +155,16 @@ mod tests {
 
     fn seen(check: &Check) -> (CheckLevel, &str) {
         (check.severity, check.seen.as_str())
+    }
+
+    #[test]
+    fn a_cpu_outside_the_set_of_a_container_is_a_problem() {
+        let set = |numbers: &[u32]| numbers.iter().copied().map(CpuId::new).collect::<Vec<_>>();
+        assert_eq!(cpus(&[], &set(&[2])), None);
+        assert_eq!(cpus(&set(&[2]), &set(&[2, 3])).unwrap().severity, CheckLevel::Ok);
+        let outside = cpus(&set(&[1, 2, 4]), &set(&[2, 3])).unwrap();
+        assert_eq!(seen(&outside), (CheckLevel::Problem, "cpu = 1, 4 in the testbed, and this process may use 2, 3"));
+        assert!(outside.fix.unwrap().contains("--cpuset-cpus"));
     }
 
     #[test]

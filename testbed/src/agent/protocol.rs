@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dataplane::{
-    DpdkVersion, PortInfo, PortOptions, PortSpec, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport,
+    CpuId, DpdkVersion, PortInfo, PortOptions, PortSpec, ReceivePlan, ReceiveReport, ReflectPlan, ReflectReport, SendPlan, SendReport,
 };
 use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
@@ -116,6 +116,9 @@ pub struct CheckRequest {
     pub kernel: Option<KernelAddress>,
     /// Its DPDK port.
     pub port: Option<PortSpec>,
+    /// The CPUs of its poll loops, where the testbed names them.
+    #[serde(default)]
+    pub cpus: Vec<CpuId>,
     /// What will be measured.
     pub needs: Needs,
 }

@@ -15,7 +15,7 @@ use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::schedule;
 use crate::plan::Plan;
-use crate::process::{Child, CommandSpec, Input, Location, spawn};
+use crate::process::{Child, CommandSpec, Input, Location, NamespaceName, spawn};
 use crate::topology::{Endpoint, Testbed, TestbedError};
 
 /// How long a claim may take: a process start.
@@ -111,10 +111,7 @@ fn interface(endpoint: &Endpoint) -> Option<&str> {
 }
 
 fn namespace(location: &Location) -> Option<&str> {
-    match location {
-        Location::Namespace(name) => Some(name.as_str()),
-        Location::Here | Location::Ssh(_) | Location::Container(_) => None,
-    }
+    location.namespace().map(NamespaceName::as_str)
 }
 
 /// Claims one endpoint's interface; `None` where the lock cannot be tried: no such interface, no `flock`, no connection.

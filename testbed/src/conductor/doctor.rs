@@ -113,6 +113,7 @@ impl Used<'_> {
         CheckRequest {
             kernel: endpoint.kernel.clone().filter(|_| !tools.is_empty()),
             port: endpoint.port.clone().filter(|_| dpdk),
+            cpus: if dpdk { endpoint.cpus.clone() } else { Vec::new() },
             needs: Needs { dpdk, tools },
         }
     }

@@ -50,7 +50,8 @@ pub fn describe(
         };
         described.insert(endpoint.id.clone(), found);
     }
-    Ok(if testbed.emulated { Environment::emulated(described) } else { Environment::new(described) })
+    let environment = if testbed.emulated { Environment::emulated(described) } else { Environment::new(described) };
+    Ok(Environment { note: testbed.note.clone().or(environment.note), ..environment })
 }
 
 fn request(endpoint: &Endpoint) -> Request {

@@ -69,7 +69,7 @@ mod tests {
             Location::Ssh(target) if target.destination == "silent" => None,
             Location::Ssh(target) if target.destination == "other" => Some(BootId("2".to_owned())),
             Location::Ssh(_) => Some(BootId("1".to_owned())),
-            Location::Here | Location::Namespace(_) => Some(BootId("3".to_owned())),
+            Location::Here | Location::Namespace(_) | Location::Confined(_) => Some(BootId("3".to_owned())),
             Location::Container(_) => None,
         });
         let shared = |pair: &str| machines.are_shared(&pair.parse().unwrap());

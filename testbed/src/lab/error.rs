@@ -75,6 +75,34 @@ pub enum LabError {
         /// Seconds waited.
         waited_s: u64,
     },
+    /// Podman is not installed.
+    #[error("a lab of containers needs podman, which is not installed: sudo apt-get install podman")]
+    NoPodman,
+    /// Podman could not start a container.
+    #[error("podman cannot start a container on this machine: {message}")]
+    ContainerRefused {
+        /// What it reported.
+        message: String,
+    },
+    /// QEMU is not installed.
+    #[error("a lab of virtual machines needs QEMU, which is not installed: sudo apt-get install qemu-system-x86 mmdebstrap")]
+    NoQemu,
+    /// A guest could not be made or started.
+    #[error("the virtual machines of the lab could not be started: {message}")]
+    NoGuests {
+        /// What was reported.
+        message: String,
+    },
+    /// A control group could not be made, set or removed.
+    #[error("cannot {what} {}: {source}", .path.display())]
+    ControlGroup {
+        /// What was being done.
+        what: &'static str,
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// IPv6 could not be turned off in a namespace.
     #[error("cannot turn off IPv6 in {namespace}: {source}")]
     Ipv6 {

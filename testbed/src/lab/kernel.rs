@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, setns};
 use serde::Deserialize;
 
 use super::error::LabError;
-use super::layout::{ESWITCH, LabLayout};
+use super::layout::LabLayout;
 use crate::process::{CommandSpec, Input, Location, NamespaceName, run};
 
 /// No `ip` command takes a tenth of this.
@@ -19,14 +19,14 @@ const FORWARDING_LIMIT: Duration = Duration::from_secs(10);
 /// Makes the namespaces, cables and bridges of a lab, and returns when they forward.
 pub(super) fn build(layout: &LabLayout) -> Result<(), LabError> {
     ip_batch(None, "make the lab's namespaces", &layout.namespace_script())?;
-    for endpoint in layout.endpoints() {
-        turn_off_ipv6(&endpoint.namespace)?;
+    for namespace in layout.namespaces() {
+        turn_off_ipv6(&namespace)?;
     }
     ip_batch(None, "make the lab's links", &layout.cable_script())?;
     for (namespace, script) in layout.interface_scripts() {
         ip_batch(Some(namespace), "set up the lab's interfaces", &script)?;
     }
-    layout.bridges().into_iter().try_for_each(|(namespace, ports)| wait_for_forwarding(layout, namespace, ports))
+    layout.bridges().into_iter().try_for_each(|(namespace, bridge, ports)| wait_for_forwarding(layout, namespace, bridge, ports))
 }
 
 /// Deletes namespaces; those that are gone already are no error. Gives what `ip` complained about.
@@ -83,12 +83,12 @@ struct BridgePort {
     state: String,
 }
 
-fn wait_for_forwarding(layout: &LabLayout, namespace: &NamespaceName, ports: usize) -> Result<(), LabError> {
+fn wait_for_forwarding(layout: &LabLayout, namespace: &NamespaceName, bridge: &str, ports: usize) -> Result<(), LabError> {
     let spec = CommandSpec::new(Location::Here, ["bridge", "-n", namespace.as_str(), "-json", "link"]).with_timeout(IP_LIMIT);
     let deadline = Instant::now() + FORWARDING_LIMIT;
     loop {
         let seen: Vec<BridgePort> = serde_json::from_slice(&run(&spec)?.stdout).unwrap_or_default();
-        if seen.iter().filter(|port| port.master == ESWITCH && port.state == "forwarding").count() == ports {
+        if seen.iter().filter(|port| port.master == bridge && port.state == "forwarding").count() == ports {
             return Ok(());
         }
         if Instant::now() >= deadline {

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use reporter::record::EndpointId;
 use serde::Serialize;
 
+use super::cards;
+use super::directory::directory;
+use super::kind::LabKind;
 use super::name::LabName;
-use super::register;
 use crate::process::NamespaceName;
 
 /// The e-switch: a bridge in the DPU's namespace, with the DPU's own address.
-pub(super) const ESWITCH: &str = "eswitch0";
+const ESWITCH: &str = "eswitch0";
 /// The host's physical function: the host's end of the PCIe link.
 const HOST_PF: &str = "pf0";
 /// Its representor on the DPU, by BlueField's name.
@@ -19,6 +21,18 @@ const UPLINK: &str = "p0";
 /// What a port of a bridge carries: more than the endpoints send unless a plan raises their MTU. The other end of a veth pair can have an XDP program,
 /// and so AF_XDP, only if a frame of this size fits into a page of 4096 bytes (drivers/net/veth.c, `veth_xdp_set`: 3506).
 const SWITCH_MTU: u32 = 3498;
+/// The interface of a container, by the name that container engines give it.
+const CONTAINER_INTERFACE: &str = "eth0";
+/// The host's end of the cable to its container.
+const CONTAINER_PORT: &str = "veth0";
+/// The namespace of the taps and bridges of guests.
+const GUEST_HOST: &str = "vm-host";
+/// Its address for ssh.
+const GUEST_HOST_ADDRESS: &str = "198.19.0.254/24";
+/// Stands for the interface of a guest until the guest names it.
+const GUEST_INTERFACE: &str = "eth0";
+/// The bridge of a container host, with the host's own address.
+const HOST_BRIDGE: &str = "br0";
 /// The MTU of an endpoint.
 const ENDPOINT_MTU: u32 = 1500;
 /// The size of the subnet that all endpoints share.
@@ -27,9 +41,9 @@ const PREFIX: u8 = 24;
 /// An endpoint of a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LabEndpoint {
-    /// `a-cpu`, `a-dpu`, `b-cpu` or `b-dpu`.
+    /// `a-cpu`, `a-dpu`, `b-cpu` or `b-dpu`; in a lab of containers `a-container` and `b-container` instead of the SmartNICs.
     pub id: EndpointId,
-    /// The network namespace that it is.
+    /// The network namespace that it is; that of the taps, for a virtual machine.
     pub namespace: NamespaceName,
     /// Its address for kernel traffic.
     pub address: Ipv4Addr,
@@ -43,52 +57,115 @@ pub struct LabEndpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LabLayout {
     name: LabName,
-    a: System,
-    b: System,
+    kind: LabKind,
+    shape: Shape,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// Two hosts, joined by a wire.
+    Hosts(Box<[System; 2]>),
+    /// Guests of one host.
+    Guests([LabEndpoint; 2]),
+}
+
+/// Two endpoints of one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct System {
-    cpu: LabEndpoint,
-    dpu: LabEndpoint,
+    /// Behind the bridge: the host of a SmartNIC, or a container.
+    leaf: LabEndpoint,
+    /// With the bridge and the wire to the other system: a SmartNIC, or the host of a container.
+    switch: LabEndpoint,
+    /// The interface of the bridge that leads to the leaf.
+    leaf_port: &'static str,
 }
 
 impl LabLayout {
-    pub(super) fn of(name: &LabName) -> Self {
-        let endpoint = |id: &str, last: u8, interface: &str| LabEndpoint {
-            id: EndpointId(id.to_owned()),
-            namespace: namespace(name, id),
+    pub(super) fn of(name: &LabName, kind: LabKind) -> Self {
+        let endpoint = |id: String, last: u8, interface: &str| LabEndpoint {
+            namespace: namespace(name, &id),
+            id: EndpointId(id),
             address: Ipv4Addr::new(198, 18, 0, last),
             interface: interface.to_owned(),
-            socket_dir: register::directory(name),
+            socket_dir: directory(name),
         };
-        LabLayout {
-            name: name.clone(),
-            a: System { cpu: endpoint("a-cpu", 1, HOST_PF), dpu: endpoint("a-dpu", 2, ESWITCH) },
-            b: System { cpu: endpoint("b-cpu", 3, HOST_PF), dpu: endpoint("b-dpu", 4, ESWITCH) },
-        }
+        let hosts = |system: &dyn Fn(char, u8) -> System| Shape::Hosts(Box::new([system('a', 1), system('b', 3)]));
+        let shape = match kind {
+            LabKind::Smartnic => hosts(&|letter, first| System {
+                leaf: endpoint(format!("{letter}-cpu"), first, HOST_PF),
+                switch: endpoint(format!("{letter}-dpu"), first + 1, ESWITCH),
+                leaf_port: HOST_PF_REPRESENTOR,
+            }),
+            LabKind::Container => hosts(&|letter, first| System {
+                leaf: endpoint(format!("{letter}-container"), first + 1, CONTAINER_INTERFACE),
+                switch: endpoint(format!("{letter}-cpu"), first, HOST_BRIDGE),
+                leaf_port: CONTAINER_PORT,
+            }),
+            LabKind::Vm => {
+                let host = namespace(name, GUEST_HOST);
+                let guest =
+                    |letter: char, last| LabEndpoint { namespace: host.clone(), ..endpoint(format!("{letter}-vm"), last, GUEST_INTERFACE) };
+                Shape::Guests([guest('a', 1), guest('b', 2)])
+            }
+        };
+        LabLayout { name: name.clone(), kind, shape }
     }
 
     pub(super) fn name(&self) -> &LabName {
         &self.name
     }
 
-    pub(super) fn endpoints(&self) -> Vec<LabEndpoint> {
-        let systems = [&self.a, &self.b];
-        systems.iter().flat_map(|system| [system.cpu.clone(), system.dpu.clone()]).collect()
+    pub(super) fn kind(&self) -> LabKind {
+        self.kind
     }
 
-    /// The namespaces that have a bridge, and how many ports each bridge has.
-    pub(super) fn bridges(&self) -> [(&NamespaceName, usize); 2] {
-        [(&self.a.dpu.namespace, 2), (&self.b.dpu.namespace, 2)]
+    /// Every endpoint, by address.
+    pub(super) fn endpoints(&self) -> Vec<LabEndpoint> {
+        let mut all: Vec<LabEndpoint> = match &self.shape {
+            Shape::Hosts(systems) => systems.iter().flat_map(|system| [system.leaf.clone(), system.switch.clone()]).collect(),
+            Shape::Guests(guests) => guests.to_vec(),
+        };
+        all.sort_by_key(|endpoint| endpoint.address);
+        all
+    }
+
+    /// Every namespace, once.
+    pub(super) fn namespaces(&self) -> Vec<NamespaceName> {
+        let mut all: Vec<NamespaceName> = self.endpoints().into_iter().map(|endpoint| endpoint.namespace).collect();
+        all.dedup();
+        all
+    }
+
+    /// The endpoints that are containers.
+    pub(super) fn containers(&self) -> Vec<LabEndpoint> {
+        match &self.shape {
+            Shape::Hosts(systems) if self.kind == LabKind::Container => systems.iter().map(|system| system.leaf.clone()).collect(),
+            Shape::Hosts(_) | Shape::Guests(_) => Vec::new(),
+        }
+    }
+
+    /// The endpoints that are virtual machines.
+    pub(super) fn guests(&self) -> &[LabEndpoint] {
+        match &self.shape {
+            Shape::Hosts(_) => &[],
+            Shape::Guests(guests) => guests,
+        }
+    }
+
+    /// The namespaces that have a bridge whose ports are up from the start, the bridge, and how many ports it has. Those of guests are up when QEMU is.
+    pub(super) fn bridges(&self) -> Vec<(&NamespaceName, &str, usize)> {
+        match &self.shape {
+            Shape::Hosts(systems) => systems.iter().map(|system| (&system.switch.namespace, system.switch.interface.as_str(), 2)).collect(),
+            Shape::Guests(_) => Vec::new(),
+        }
     }
 
     /// `ip -batch` lines that make the namespaces.
     pub(super) fn namespace_script(&self) -> String {
-        self.endpoints().iter().map(|endpoint| format!("netns add {}\n", endpoint.namespace)).collect()
+        self.namespaces().iter().map(|namespace| format!("netns add {namespace}\n")).collect()
     }
 
-    /// `ip -batch` lines that make the cables: two PCIe links and the wire.
+    /// `ip -batch` lines that make the cables: one in each system, and the wire between them.
     ///
     /// Both ends of a veth pair get an interface number of their own. The kernel handles a change of carrier at once only where
     /// a device and its peer have different numbers (`linkwatch_urgent_event` in net/core/link_watch.c); by chance they are the same
@@ -102,49 +179,63 @@ impl LabLayout {
                 far.namespace
             )
         };
-        [
-            cable(&self.a.cpu, HOST_PF, 11, &self.a.dpu, HOST_PF_REPRESENTOR),
-            cable(&self.b.cpu, HOST_PF, 21, &self.b.dpu, HOST_PF_REPRESENTOR),
-            cable(&self.a.dpu, UPLINK, 31, &self.b.dpu, UPLINK),
-        ]
-        .concat()
+        match &self.shape {
+            Shape::Hosts(systems) => {
+                let [a, b] = systems.as_ref();
+                [
+                    cable(&a.leaf, &a.leaf.interface, 11, &a.switch, a.leaf_port),
+                    cable(&b.leaf, &b.leaf.interface, 21, &b.switch, b.leaf_port),
+                    cable(&a.switch, UPLINK, 31, &b.switch, UPLINK),
+                ]
+                .concat()
+            }
+            Shape::Guests(_) => String::new(),
+        }
     }
 
     /// `ip -batch` lines for each namespace, to be run in this order: every cable is up at both ends before a bridge takes it,
     /// and a bridge has its ports before it is up itself, so that all of them carry at once.
     pub(super) fn interface_scripts(&self) -> Vec<(&NamespaceName, String)> {
-        let systems = [&self.a, &self.b];
-        let hosts = systems.iter().map(|system| (&system.cpu.namespace, host_script(&system.cpu)));
-        let cables = systems.iter().map(|system| (&system.dpu.namespace, cable_up_script()));
-        let bridges = systems.iter().map(|system| (&system.dpu.namespace, eswitch_script(&system.dpu)));
-        hosts.chain(cables).chain(bridges).collect()
+        let systems = match &self.shape {
+            Shape::Hosts(systems) => systems,
+            Shape::Guests(guests) => {
+                let [first, _] = guests;
+                return vec![(&first.namespace, cards::script(guests.len(), GUEST_HOST_ADDRESS))];
+            }
+        };
+        let leaves = systems.iter().map(|system| (&system.leaf.namespace, leaf_script(&system.leaf)));
+        let cables = systems.iter().map(|system| (&system.switch.namespace, cable_up_script(system)));
+        let bridges = systems.iter().map(|system| (&system.switch.namespace, bridge_script(system)));
+        leaves.chain(cables).chain(bridges).collect()
     }
 }
 
-/// The namespace of an endpoint. All endpoints' names are equally long, so no two labs can share one.
+/// The namespace of an endpoint. No endpoint's name ends with another's, so no two labs can share one.
 fn namespace(name: &LabName, endpoint: &str) -> NamespaceName {
     let text = format!("lr-{name}-{endpoint}");
     #[allow(clippy::expect_used, reason = "letters, digits and dashes, starting with a letter: always a namespace's name")]
     text.parse().expect("a lab's name makes a namespace's name")
 }
 
-fn host_script(cpu: &LabEndpoint) -> String {
-    format!("link set lo up\naddress add {}/{PREFIX} dev {HOST_PF}\nlink set {HOST_PF} up\n", cpu.address)
+fn leaf_script(leaf: &LabEndpoint) -> String {
+    let LabEndpoint { address, interface, .. } = leaf;
+    format!("link set lo up\naddress add {address}/{PREFIX} dev {interface}\nlink set {interface} up\n")
 }
 
-fn cable_up_script() -> String {
-    format!("link set lo up\nlink set {HOST_PF_REPRESENTOR} mtu {SWITCH_MTU} up\nlink set {UPLINK} mtu {SWITCH_MTU} up\n")
+fn cable_up_script(system: &System) -> String {
+    format!("link set lo up\nlink set {} mtu {SWITCH_MTU} up\nlink set {UPLINK} mtu {SWITCH_MTU} up\n", system.leaf_port)
 }
 
 /// The MTU is set after the ports are in: until it is, a bridge takes the smallest of its ports (`br_mtu_auto_adjust` in net/bridge/br_if.c).
 /// No spanning tree and no learning delay: there is no loop. No multicast snooping: its queries would be foreign traffic.
-fn eswitch_script(dpu: &LabEndpoint) -> String {
+fn bridge_script(system: &System) -> String {
+    let LabEndpoint { address, interface: bridge, .. } = &system.switch;
     format!(
-        "link add {ESWITCH} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
-         address add {}/{PREFIX} dev {ESWITCH}\n\
-         link set {HOST_PF_REPRESENTOR} master {ESWITCH}\n\
-         link set {UPLINK} master {ESWITCH}\n\
-         link set {ESWITCH} mtu {ENDPOINT_MTU} up\n",
-        dpu.address
+        "link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
+         address add {address}/{PREFIX} dev {bridge}\n\
+         link set {} master {bridge}\n\
+         link set {UPLINK} master {bridge}\n\
+         link set {bridge} mtu {ENDPOINT_MTU} up\n",
+        system.leaf_port
     )
 }

@@ -1,4 +1,5 @@
-//! The lab: an embedded testbed of four network namespaces on one machine, laid out as two hosts with a BlueField-2 each in DPU mode.
+//! The lab: an embedded testbed of four network namespaces on one machine, laid out as two hosts with a BlueField-2 each in DPU mode, with a
+//! container each, or as two virtual machines of one host ([`LabKind`]).
 //!
 //! ```text
 //!   a-cpu               a-dpu                               b-dpu               b-cpu
@@ -6,7 +7,13 @@
 //!  198.18.0.1       198.18.0.2                          198.18.0.4         198.18.0.3
 //! ```
 //!
-//! Kernel traffic crosses the veth pairs and the bridges that stand for the e-switches. DPDK traffic crosses shared memory between
+//! ```text
+//!   a-container          a-cpu                         b-cpu          b-container
+//!   eth0 ───────── veth0 [br0] p0 ─────────────────── p0 [br0] veth0 ───────── eth0
+//!  198.18.0.2        198.18.0.1                      198.18.0.3          198.18.0.4
+//! ```
+//!
+//! Kernel traffic crosses the veth pairs and the bridges that stand for the e-switches or are the bridges of the hosts. DPDK traffic crosses shared memory between
 //! virtio-user and vhost-user ports, whose sockets live in the lab's private directory. The addresses are from 198.18.0.0/15, which is
 //! reserved for benchmarks in isolated environments (RFC 2544 appendix C.2.2 as corrected by RFC 6815 §4.2), and nothing routes them.
 //!
@@ -14,8 +21,13 @@
 //! [`Lab::up`] anywhere on the machine removes what it left. A lab that is kept ([`LabOptions::keep`]) has no owner and
 //! stays until it is taken down. Several labs can be up at once. Nothing is removed that no lab made.
 
+mod cards;
+mod containers;
+mod directory;
 mod error;
+mod guests;
 mod kernel;
+mod kind;
 mod layout;
 mod name;
 mod permission;
@@ -23,12 +35,16 @@ mod register;
 mod removal;
 mod status;
 
+pub use containers::{LabContainer, MadeBy};
 pub use error::LabError;
+pub use guests::{Accelerator, GuestMachine, LabGuest};
+pub use kind::{ContainerChoice, LabKind, NotAContainerChoice, NotALabKind};
 pub use layout::LabEndpoint;
 pub use name::{LabName, NotALabName};
 pub(crate) use permission::missing_capabilities;
 pub use status::{LabState, LabStatus};
 
+use crate::process::Child;
 use layout::LabLayout;
 use register::{Locked, Owner, Registration};
 
@@ -39,12 +55,20 @@ pub struct LabOptions {
     pub name: Option<LabName>,
     /// Whether it stays when this process ends.
     pub keep: bool,
+    /// What its endpoints are.
+    pub kind: LabKind,
+    /// What makes its containers, if it has any.
+    pub containers: ContainerChoice,
 }
 
 /// A lab that is up.
 #[derive(Debug)]
 pub struct Lab {
     layout: LabLayout,
+    containers: Vec<LabContainer>,
+    guests: Vec<LabGuest>,
+    /// QEMU's processes, of a lab that ends with this process.
+    machines: Vec<Child>,
     /// Taken down when dropped.
     owned: bool,
 }
@@ -66,13 +90,19 @@ impl Lab {
         let status = Lab::status(name)?;
         match status.state {
             LabState::Broken { reason } => Err(LabError::Broken { name: name.clone(), reason }),
-            LabState::Kept | LabState::InUse { .. } => Ok(Lab { layout: LabLayout::of(name), owned: false }),
+            LabState::Kept | LabState::InUse { .. } => Ok(Lab {
+                layout: LabLayout::of(name, status.kind),
+                containers: status.containers,
+                guests: status.guests,
+                machines: Vec::new(),
+                owned: false,
+            }),
         }
     }
 
     /// The endpoints that a lab will have, of a lab that is not made.
-    pub fn planned() -> Vec<LabEndpoint> {
-        LabLayout::of(&LabName::random()).endpoints()
+    pub fn planned(kind: LabKind) -> Vec<LabEndpoint> {
+        LabLayout::of(&LabName::random(), kind).endpoints()
     }
 
     /// Its name.
@@ -80,7 +110,23 @@ impl Lab {
         self.layout.name()
     }
 
-    /// Its endpoints: `a-cpu`, `a-dpu`, `b-cpu`, `b-dpu`.
+    /// What its endpoints are.
+    pub fn kind(&self) -> LabKind {
+        self.layout.kind()
+    }
+
+    /// Those of its endpoints that are containers.
+    pub fn containers(&self) -> &[LabContainer] {
+        &self.containers
+    }
+
+    /// Those of its endpoints that are virtual machines.
+    pub fn guests(&self) -> &[LabGuest] {
+        &self.guests
+    }
+
+    /// Its endpoints: `a-cpu`, `a-dpu`, `b-cpu`, `b-dpu`; in a lab of containers `a-cpu`, `a-container`, `b-cpu`, `b-container`; in one of virtual machines
+    /// `a-vm`, `b-vm`.
     pub fn endpoints(&self) -> Vec<LabEndpoint> {
         self.layout.endpoints()
     }
@@ -91,7 +137,8 @@ impl Lab {
     /// Something of it cannot be removed.
     pub fn down(mut self) -> Result<(), LabError> {
         self.owned = false;
-        removal::remove(&Locked::lock()?, self.name())
+        self.machines.clear();
+        removal::remove(&Locked::lock()?, self.name(), std::slice::from_ref(&self.layout))
     }
 
     /// Every lab on this machine.
@@ -107,9 +154,7 @@ impl Lab {
     /// # Errors
     /// There is no such lab.
     pub fn status(name: &LabName) -> Result<LabStatus, LabError> {
-        let all = register::registered()?;
-        let known = all.iter().map(|registration| registration.name.to_string()).collect();
-        all.iter().find(|registration| registration.name == *name).map(status::of).ok_or(LabError::NoSuchLab { name: name.clone(), known })
+        Ok(status::of(&registration(name)?))
     }
 
     /// Takes down a lab that no living process owns.
@@ -120,7 +165,7 @@ impl Lab {
         permission::check()?;
         match Lab::status(name)?.state {
             LabState::InUse { process } => Err(LabError::InUse { name: name.clone(), process }),
-            LabState::Kept | LabState::Broken { .. } => removal::remove(&Locked::lock()?, name),
+            LabState::Kept | LabState::Broken { .. } => removal::remove(&Locked::lock()?, name, &registration(name)?.layouts()),
         }
     }
 
@@ -130,8 +175,8 @@ impl Lab {
     /// There is no such lab, or something of it cannot be removed.
     pub fn down_by_force(name: &LabName) -> Result<(), LabError> {
         permission::check()?;
-        Lab::status(name)?;
-        removal::remove(&Locked::lock()?, name)
+        let layouts = registration(name)?.layouts();
+        removal::remove(&Locked::lock()?, name, &layouts)
     }
 
     /// Removes every lab whose owner is dead, and gives their names. [`up`](Self::up) does this first.
@@ -146,7 +191,7 @@ impl Lab {
     /// `build` is a parameter so that a test can fail in its middle.
     fn up_with(options: LabOptions, build: impl FnOnce(&LabLayout) -> Result<(), LabError>) -> Result<Lab, LabError> {
         permission::check()?;
-        let layout = LabLayout::of(&options.name.unwrap_or_else(LabName::random));
+        let layout = LabLayout::of(&options.name.unwrap_or_else(LabName::random), options.kind);
         let locked = Locked::lock()?;
         sweep(&locked)?;
         if let Some(taken) = layout.endpoints().into_iter().find(|endpoint| endpoint.namespace.exists()) {
@@ -156,14 +201,33 @@ impl Lab {
             });
         }
         // Ours until it is finished, also when it is to be kept: killed half-way, it is swept.
-        locked.register(&Registration { name: layout.name().clone(), owner: Owner::this_process()? })?;
+        let mut registration = Registration {
+            name: layout.name().clone(),
+            kind: options.kind,
+            owner: Owner::this_process()?,
+            containers: Vec::new(),
+            guests: Vec::new(),
+        };
+        locked.register(&registration)?;
         drop(locked);
-        let mut lab = Lab { layout, owned: true };
+        let mut lab = Lab { layout, containers: Vec::new(), guests: Vec::new(), machines: Vec::new(), owned: true };
         build(&lab.layout)?;
-        if options.keep {
-            Locked::lock()?.rewrite(&Registration { name: lab.name().clone(), owner: Owner::Nobody })?;
-            lab.owned = false;
+        if options.kind == LabKind::Container {
+            lab.containers = containers::start(&lab.layout, options.containers)?;
+            registration.containers.clone_from(&lab.containers);
         }
+        if options.kind == LabKind::Vm {
+            let started = guests::start(&lab.layout, options.keep)?;
+            (lab.guests, lab.machines) = (started.guests, started.processes);
+            registration.guests.clone_from(&lab.guests);
+        }
+        if options.keep {
+            registration.owner = Owner::Nobody;
+        }
+        if options.keep || options.kind != LabKind::Smartnic {
+            Locked::lock()?.rewrite(&registration)?;
+        }
+        lab.owned = !options.keep;
         Ok(lab)
     }
 }
@@ -171,15 +235,22 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         if self.owned {
+            self.machines.clear();
             // Nobody is left to hear of an error; what stays is swept by the next lab.
-            let _ = Locked::lock().and_then(|locked| removal::remove(&locked, self.name()));
+            let _ = Locked::lock().and_then(|locked| removal::remove(&locked, self.name(), std::slice::from_ref(&self.layout)));
         }
     }
 }
 
 fn sweep(locked: &Locked) -> Result<Vec<LabName>, LabError> {
     let dead = register::registered()?.into_iter().filter(|registration| registration.owner.is_dead());
-    dead.map(|registration| removal::remove(locked, &registration.name).map(|()| registration.name)).collect()
+    dead.map(|registration| removal::remove(locked, &registration.name, &registration.layouts()).map(|()| registration.name)).collect()
+}
+
+fn registration(name: &LabName) -> Result<Registration, LabError> {
+    let all = register::registered()?;
+    let known = all.iter().map(|registration| registration.name.to_string()).collect();
+    all.into_iter().find(|registration| registration.name == *name).ok_or(LabError::NoSuchLab { name: name.clone(), known })
 }
 
 #[cfg(test)]

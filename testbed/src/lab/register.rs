@@ -1,32 +1,52 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
+use super::containers::LabContainer;
+use super::directory::{ROOT, directory};
 use super::error::LabError;
+use super::guests::LabGuest;
+use super::kind::LabKind;
+use super::layout::LabLayout;
 use super::name::LabName;
 use crate::process::{BootId, ProcessIdentity};
 
-/// One directory for each lab; in memory, gone with a reboot as the namespaces are.
-const ROOT: &str = "/run/linerate";
 const LOCK_FILE: &str = ".lock";
 const REGISTRATION_FILE: &str = "lab.json";
 /// Starts the name of a directory that is not a lab yet; no lab's name starts with a dot.
 const UNFINISHED: &str = ".new-";
 
-/// The directory of a lab: its registration and its sockets.
-pub(super) fn directory(name: &LabName) -> PathBuf {
-    Path::new(ROOT).join(name.as_str())
-}
-
 /// A lab as it is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Registration {
     pub(super) name: LabName,
+    #[serde(default)]
+    pub(super) kind: LabKind,
     pub(super) owner: Owner,
+    /// The containers, once they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) containers: Vec<LabContainer>,
+    /// The virtual machines, once they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) guests: Vec<LabGuest>,
+}
+
+impl Registration {
+    pub(super) fn layout(&self) -> LabLayout {
+        LabLayout::of(&self.name, self.kind)
+    }
+
+    /// What may have been made for it: where the registration cannot be read, the layouts of all kinds.
+    pub(super) fn layouts(&self) -> Vec<LabLayout> {
+        match self.owner {
+            Owner::Unknown { .. } => LabKind::ALL.into_iter().map(|kind| LabLayout::of(&self.name, kind)).collect(),
+            Owner::Nobody | Owner::Process { .. } => vec![self.layout()],
+        }
+    }
 }
 
 /// Who takes a lab down.
@@ -82,8 +102,13 @@ pub(super) fn registered() -> Result<Vec<Registration>, LabError> {
 /// `None` if it was removed meanwhile.
 fn read(name: LabName) -> Option<Registration> {
     let path = directory(&name).join(REGISTRATION_FILE);
-    let unknown =
-        |reason: String| Registration { name: name.clone(), owner: Owner::Unknown { reason: format!("{}: {reason}", path.display()) } };
+    let unknown = |reason: String| Registration {
+        name: name.clone(),
+        kind: LabKind::default(),
+        owner: Owner::Unknown { reason: format!("{}: {reason}", path.display()) },
+        containers: Vec::new(),
+        guests: Vec::new(),
+    };
     match fs::read_to_string(&path) {
         Ok(text) => match serde_json::from_str::<Registration>(&text) {
             Ok(registration) if registration.name == name => Some(registration),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::containers;
 use super::error::LabError;
 use super::kernel;
 use super::layout::LabLayout;
@@ -19,10 +20,15 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long killed processes may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Removes a lab: the processes inside it, its namespaces (the links go with them), its directory.
-pub(super) fn remove(locked: &Locked, name: &LabName) -> Result<(), LabError> {
-    let namespaces: Vec<NamespaceName> = LabLayout::of(name).endpoints().into_iter().map(|endpoint| endpoint.namespace).collect();
+/// Removes a lab: the processes inside it, its containers, its namespaces (the links go with them), its directory. `layouts` are what it may have.
+pub(super) fn remove(locked: &Locked, name: &LabName, layouts: &[LabLayout]) -> Result<(), LabError> {
+    let mut namespaces: Vec<NamespaceName> = layouts.iter().flat_map(LabLayout::namespaces).collect();
+    namespaces.sort();
+    namespaces.dedup();
+    // The engine ends the processes of its containers itself, and at once.
+    layouts.iter().for_each(containers::remove_from_engine);
     end_processes(&namespaces);
+    layouts.iter().try_for_each(containers::remove_groups)?;
     let message = kernel::delete_namespaces(namespaces.iter().filter(|namespace| namespace.exists()))?;
     match namespaces.into_iter().find(NamespaceName::exists) {
         // The registration stays too, so that it can be tried again.

@@ -1,6 +1,9 @@
 use serde::Serialize;
 
-use super::layout::{LabEndpoint, LabLayout};
+use super::containers::LabContainer;
+use super::guests::LabGuest;
+use super::kind::LabKind;
+use super::layout::LabEndpoint;
 use super::name::LabName;
 use super::register::{Owner, Registration};
 use super::removal;
@@ -10,10 +13,18 @@ use super::removal;
 pub struct LabStatus {
     /// Its name.
     pub name: LabName,
+    /// What its endpoints are.
+    pub kind: LabKind,
     /// Whether it can be used, and who takes it down.
     pub state: LabState,
     /// Its endpoints.
     pub endpoints: Vec<LabEndpoint>,
+    /// Those of them that are containers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<LabContainer>,
+    /// Those of them that are virtual machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<LabGuest>,
     /// How many processes run inside it.
     pub processes: usize,
 }
@@ -37,10 +48,13 @@ pub enum LabState {
 }
 
 pub(super) fn of(registration: &Registration) -> LabStatus {
-    let endpoints = LabLayout::of(&registration.name).endpoints();
-    let namespaces: Vec<_> = endpoints.iter().map(|endpoint| endpoint.namespace.clone()).collect();
+    let endpoints = registration.layout().endpoints();
+    let namespaces = registration.layout().namespaces();
     LabStatus {
         name: registration.name.clone(),
+        kind: registration.kind,
+        containers: registration.containers.clone(),
+        guests: registration.guests.clone(),
         state: state(registration, &endpoints),
         processes: removal::processes_in(&namespaces).len(),
         endpoints,

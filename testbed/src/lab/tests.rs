@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use super::register::directory;
+use super::directory::directory;
 use super::*;
 use crate::process::{BootId, CommandSpec, Location, ProcessIdentity, run, spawn};
 
@@ -14,14 +14,14 @@ fn name(text: &str) -> LabName {
 }
 
 fn traces(name: &LabName) -> Vec<String> {
-    let endpoints = LabLayout::of(name).endpoints();
+    let endpoints = LabLayout::of(name, LabKind::Smartnic).endpoints();
     let namespaces = endpoints.iter().filter(|endpoint| endpoint.namespace.exists()).map(|endpoint| endpoint.namespace.to_string());
     let registered = directory(name).exists().then(|| directory(name).display().to_string());
     namespaces.chain(registered).collect()
 }
 
 fn options(name: &LabName) -> LabOptions {
-    LabOptions { name: Some(name.clone()), keep: false }
+    LabOptions { name: Some(name.clone()), ..LabOptions::default() }
 }
 
 /// Makes a lab that only its registration knows of, as after the death of its owner.
@@ -31,7 +31,10 @@ fn abandon(name: &LabName) {
 }
 
 fn register_as(name: &LabName, owner: Owner) {
-    Locked::lock().unwrap().rewrite(&Registration { name: name.clone(), owner }).unwrap();
+    Locked::lock()
+        .unwrap()
+        .rewrite(&Registration { name: name.clone(), kind: LabKind::Smartnic, owner, containers: Vec::new(), guests: Vec::new() })
+        .unwrap();
 }
 
 fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut BootId)) -> Owner {
@@ -73,7 +76,7 @@ fn a_refusal_by_ip_is_told_and_leaves_nothing() {
 fn a_lab_of_a_dead_process_is_swept_with_what_runs_inside() {
     let name = name("dead");
     abandon(&name);
-    let inside = LabLayout::of(&name).endpoints()[0].namespace.clone();
+    let inside = LabLayout::of(&name, LabKind::Smartnic).endpoints()[0].namespace.clone();
     let mut orphan = spawn(&CommandSpec::new(Location::Namespace(inside), ["sh", "-c", "echo inside; exec sleep 600"])).unwrap();
     BufReader::new(orphan.take_stdout().unwrap()).read_line(&mut String::new()).unwrap();
     // This process has the number of the owner, but it started at another time. From here on any other test's lab may sweep it.
@@ -107,7 +110,7 @@ fn a_registration_that_cannot_be_read_is_shown_kept_and_removed_only_when_asked(
 #[test]
 fn a_namespace_that_no_lab_made_is_left_alone() {
     let name = name("alien");
-    let alien = LabLayout::of(&name).endpoints()[2].namespace.clone();
+    let alien = LabLayout::of(&name, LabKind::Smartnic).endpoints()[2].namespace.clone();
     run(&CommandSpec::new(Location::Here, ["ip", "netns", "add", alien.as_str()])).unwrap();
     let refused = Lab::up(options(&name));
     assert!(matches!(refused, Err(LabError::NamespaceTaken { .. })));

@@ -34,6 +34,14 @@ impl Machine {
         &self.root
     }
 
+    /// Whether this process is in a container: the files that Podman, Docker and Kubernetes make there, or the variable `container` of the first process,
+    /// which Podman, LXC and systemd-nspawn set.
+    pub(super) fn is_container(&self) -> bool {
+        let files = ["run/.containerenv", ".dockerenv", "run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"];
+        let environment = self.files.text("proc/1/environ").unwrap_or_default();
+        files.iter().any(|file| self.files.exists(file)) || environment.split('\0').any(|variable| variable.starts_with("container="))
+    }
+
     pub(super) fn ask(&self, command: &[&str]) -> Option<String> {
         (self.ask)(command)
     }

@@ -13,7 +13,9 @@ pub(super) fn check(machine: &Machine) -> Vec<Check> {
     };
     let huge =
         huge_pages(figure("HugePages_Free").unwrap_or(0), figure("HugePages_Total").unwrap_or(0), figure("Hugepagesize").unwrap_or(0));
-    [Some(huge), figure("MemAvailable").map(available), transparent(machine)].into_iter().flatten().collect()
+    // In a container, its own check says what is missing.
+    let huge = Some(huge).filter(|_| !machine.is_container());
+    [huge, figure("MemAvailable").map(available), transparent(machine)].into_iter().flatten().collect()
 }
 
 fn huge_pages(free: u64, total: u64, size_kib: u64) -> Check {

@@ -3,6 +3,7 @@
 //! [`check`] looks and measures the load for half a second; it changes nothing.
 
 mod check;
+mod container;
 mod distribution;
 mod dpdk;
 mod load;
@@ -39,6 +40,7 @@ pub struct PlannedRun {
 pub fn check(machine: &Machine, planned: &PlannedRun) -> Vec<Check> {
     let checks = [
         rights::check(machine),
+        container::check(machine),
         processor::check(machine),
         load::check(machine),
         memory::check(machine),

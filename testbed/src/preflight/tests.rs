@@ -110,6 +110,43 @@ fn the_processors_state_is_seen() {
 }
 
 #[test]
+fn what_a_container_lacks_is_one_line_each_and_other_machines_have_none() {
+    let status = "CapEff:\t00000000a80425fb\nCpus_allowed_list:\t2\n";
+    let files = [
+        ("proc/self/status", status),
+        ("sys/devices/system/cpu/online", "0-3"),
+        ("proc/meminfo", "MemAvailable: 33554432 kB\nHugePages_Total: 512\nHugePages_Free: 512\nHugepagesize: 2048 kB\n"),
+        ("sys/fs/cgroup/hugetlb.2MB.max", "0"),
+        ("sys/fs/cgroup/memory.max", "134217728"),
+    ];
+    assert_eq!(container::check(&Planted::new(&files).silent()), []);
+    for mark in ["run/.containerenv", ".dockerenv"] {
+        let planted = Planted::new(&files);
+        planted.plant(mark, b"");
+        let checks = check(&planted.silent(), &PlannedRun::default());
+        let seen = |subject: &str| (of(&checks, subject).severity, of(&checks, subject).seen.as_str());
+        assert_eq!(seen("container: CAP_IPC_LOCK"), (CheckLevel::Warning, "missing"));
+        assert_eq!(seen("container: CPUs"), (CheckLevel::Note, "1 of the 4 of the machine: 2"));
+        assert_eq!(seen("container: huge pages"), (CheckLevel::Warning, "512 on the machine, and the container may use 0 MiB"));
+        assert_eq!(seen("container: memory"), (CheckLevel::Warning, "limited to 128 MiB"));
+        for subject in ["CAP_IPC_LOCK", "CPUs", "huge pages", "memory"] {
+            let fix = of(&checks, &format!("container: {subject}")).fix.clone().unwrap();
+            assert!(fix.contains("container"), "{fix}");
+        }
+        assert!(checks.iter().all(|check| !["processors", "huge pages"].contains(&check.subject.as_str())), "said once");
+    }
+    let equipped = Planted::new(&[
+        ("proc/1/environ", "HOME=/root\0container=lxc\0"),
+        ("proc/self/status", "CapEff:\t000001ffffffffff\nCpus_allowed_list:\t0-3\n"),
+        ("sys/devices/system/cpu/online", "0-3"),
+        ("proc/meminfo", "HugePages_Total: 512\n"),
+        ("sys/fs/cgroup/memory.max", "max"),
+    ]);
+    let checks = container::check(&equipped.silent());
+    assert!(checks.len() == 3 && checks.iter().all(|check| check.severity == CheckLevel::Ok), "{checks:?}");
+}
+
+#[test]
 fn a_clock_that_the_kernel_gave_up_on_is_a_warning_and_arm_has_none() {
     let clocksource = "sys/devices/system/clocksource/clocksource0/current_clocksource";
     let x86 = Planted::new(&[("proc/cpuinfo", X86), (clocksource, "hpet")]);

@@ -23,7 +23,7 @@ impl BootId {
     /// That of the machine of a place; none where it cannot be read.
     pub(crate) fn of(location: &Location) -> Option<Self> {
         let id = match location {
-            Location::Here | Location::Namespace(_) => BootId::here(),
+            Location::Here | Location::Namespace(_) | Location::Confined(_) => BootId::here(),
             Location::Ssh(_) | Location::Container(_) => BootId(read_file(location, BOOT_ID, Duration::from_secs(10))?),
         };
         (!id.0.is_empty()).then_some(id)

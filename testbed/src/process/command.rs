@@ -68,11 +68,14 @@ impl CommandSpec {
     fn local_words(&self) -> Result<Vec<String>, ProcessError> {
         let program = self.program()?;
         let inside = match &self.location {
-            Location::Here | Location::Container(_) => None,
-            Location::Namespace(namespace) => Some(namespace),
             Location::Ssh(target) => target.from.as_ref(),
+            location => location.namespace(),
         };
-        let mut words = guarded(inside, program)?;
+        let joins = match &self.location {
+            Location::Confined(confinement) => confinement.join_words(),
+            _ => Vec::new(),
+        };
+        let mut words = guarded(joins, inside, program)?;
         match &self.location {
             Location::Ssh(target) => {
                 if target.destination.is_empty() || target.destination.starts_with('-') {
@@ -85,9 +88,13 @@ impl CommandSpec {
                 words.extend(container.exec_words(self.stdin != Input::Nothing));
                 words.extend(self.remote_words());
             }
-            Location::Here | Location::Namespace(_) => {
-                if let Some(cpu) = self.cpu {
-                    words.extend([found("taskset")?, "-c".to_owned(), cpu.to_string()]);
+            Location::Here | Location::Namespace(_) | Location::Confined(_) => {
+                let set = match &self.location {
+                    Location::Confined(confinement) => Some(confinement.cpu_list()),
+                    _ => None,
+                };
+                if let Some(cpus) = self.cpu.map(|cpu| cpu.to_string()).or(set) {
+                    words.extend([found("taskset")?, "-c".to_owned(), cpus]);
                 }
                 words.push(found(program)?);
                 words.extend(self.argv.iter().skip(1).cloned());

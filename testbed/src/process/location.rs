@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::confinement::Confinement;
 use super::container::Container;
 use super::namespace::NamespaceName;
 use super::ssh::SshTarget;
@@ -11,6 +12,8 @@ pub enum Location {
     Here,
     /// On this machine, inside a named network namespace (`ip netns exec`).
     Namespace(NamespaceName),
+    /// On this machine, inside a named network namespace, with a CPU set and a memory limit.
+    Confined(Confinement),
     /// On another machine.
     Ssh(SshTarget),
     /// In a container or a pod.
@@ -18,23 +21,32 @@ pub enum Location {
 }
 
 impl Location {
+    /// The network namespace of this machine, where it is not that of this process.
+    pub fn namespace(&self) -> Option<&NamespaceName> {
+        match self {
+            Location::Namespace(name) => Some(name),
+            Location::Confined(confinement) => Some(&confinement.namespace),
+            Location::Here | Location::Ssh(_) | Location::Container(_) => None,
+        }
+    }
+
     /// The machine: `None` for this one, however it is entered.
     pub fn machine(&self) -> Option<String> {
         match self {
-            Location::Here | Location::Namespace(_) => None,
+            Location::Here | Location::Namespace(_) | Location::Confined(_) => None,
             Location::Ssh(_) | Location::Container(_) => Some(self.to_string()),
         }
     }
 
     /// Whether programs there are processes of this machine that this process can see, signal and wait for.
     pub fn is_here(&self) -> bool {
-        matches!(self, Location::Here | Location::Namespace(_))
+        matches!(self, Location::Here | Location::Namespace(_) | Location::Confined(_))
     }
 
     /// Whether a command can be run there without a new login.
     pub(crate) fn is_connected(&self) -> bool {
         match self {
-            Location::Here | Location::Namespace(_) | Location::Container(_) => true,
+            Location::Here | Location::Namespace(_) | Location::Confined(_) | Location::Container(_) => true,
             Location::Ssh(target) => target.is_connected(),
         }
     }
@@ -42,7 +54,7 @@ impl Location {
     /// The words that go before each command there, to run it as another user. None on this machine.
     pub fn become_words(&self) -> &[String] {
         match self {
-            Location::Here | Location::Namespace(_) => &[],
+            Location::Here | Location::Namespace(_) | Location::Confined(_) => &[],
             Location::Ssh(target) => &target.r#become,
             Location::Container(container) => &container.r#become,
         }
@@ -54,6 +66,7 @@ impl fmt::Display for Location {
         match self {
             Location::Here => f.write_str("this machine"),
             Location::Namespace(name) => write!(f, "network namespace {name}"),
+            Location::Confined(confinement) => write!(f, "network namespace {}", confinement.namespace),
             Location::Ssh(target) => target.fmt(f),
             Location::Container(container) => container.fmt(f),
         }

@@ -7,6 +7,7 @@
 mod boot;
 mod child;
 mod command;
+mod confinement;
 mod container;
 mod error;
 mod guard;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 pub(crate) use boot::BootId;
 pub use child::{Child, Output};
 pub use command::CommandSpec;
+pub use confinement::Confinement;
 pub use container::{Container, ContainerEngine, NotAContainerName};
 pub use error::ProcessError;
 pub use identity::ProcessIdentity;

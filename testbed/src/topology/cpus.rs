@@ -26,7 +26,8 @@ impl Testbed {
         let (from, to) = (self.endpoint(&pair.from)?, self.endpoint(&pair.to)?);
         let unnamed = from.cpus.is_empty() && to.cpus.is_empty() && from.is_here() && to.is_here();
         if unnamed || matches!(self.wiring, Wiring::SharedMemory { .. }) {
-            return cpus_of_one_machine([nodes.sender, nodes.receiver].map(CpuId::allowed_near), pair, queues);
+            let best_first = |endpoint: &Endpoint, node| within(&endpoint.cpus, CpuId::allowed_near(node));
+            return cpus_of_one_machine([best_first(from, nodes.sender), best_first(to, nodes.receiver)], pair, queues);
         }
         let mut cpus = PairCpus { sender: self.named_cpus(from, queues.sender)?, receiver: self.named_cpus(to, queues.receiver)? };
         // Left to itself, an end that names none might take one that the other end of this machine was given.
@@ -88,7 +89,8 @@ impl Testbed {
             if !chosen_here(end) {
                 continue;
             }
-            let allowed = allowed(end.node);
+            // With shared memory, what an endpoint names is its container's set.
+            let allowed = within(&end.endpoint.cpus, allowed(end.node));
             let free = allowed.iter().copied().filter(|cpu| !taken.contains(cpu)).take(end.loops).collect::<Vec<_>>();
             if free.len() < end.loops {
                 let members = Members::new(members.iter().map(|member| member.pair.clone()).collect());
@@ -143,19 +145,38 @@ struct GroupEnd<'t> {
     cpus: Vec<CpuId>,
 }
 
-/// Poll loops on one machine must not share a CPU. `best_first` is the order in which the sender and the receiver take CPUs.
+/// The CPUs of a container's set, in the same order; all of them where the endpoint has no set.
+fn within(set: &[CpuId], best_first: Vec<CpuId>) -> Vec<CpuId> {
+    best_first.into_iter().filter(|cpu| set.is_empty() || set.contains(cpu)).collect()
+}
+
+/// Poll loops on one machine must not share a CPU. `best_first` is the order in which the sender and the receiver take CPUs. The end that has fewer
+/// to choose from, such as a container, takes its CPUs first.
 fn cpus_of_one_machine(best_first: [Vec<CpuId>; 2], pair: &Pair, queues: PairQueues) -> Result<PairCpus, TestbedError> {
     let [of_sender, of_receiver] = best_first;
     let [sender_loops, receiver_loops] = [queues.sender, queues.receiver].map(|queues| usize::from(queues.get()));
-    if of_sender.len() >= sender_loops + receiver_loops {
-        let sender: Vec<CpuId> = of_sender.into_iter().take(sender_loops).collect();
-        let receiver = of_receiver.into_iter().filter(|cpu| !sender.contains(cpu)).take(receiver_loops).collect();
+    let beside = |all: &[CpuId], taken: &[CpuId], loops: usize| -> Vec<CpuId> {
+        all.iter().copied().filter(|cpu| !taken.contains(cpu)).take(loops).collect()
+    };
+    let (sender, receiver) = if of_receiver.len() < of_sender.len() {
+        let receiver = beside(&of_receiver, &[], receiver_loops);
+        (beside(&of_sender, &receiver, sender_loops), receiver)
+    } else {
+        let sender = beside(&of_sender, &[], sender_loops);
+        let receiver = beside(&of_receiver, &sender, receiver_loops);
+        (sender, receiver)
+    };
+    if sender.len() == sender_loops && receiver.len() == receiver_loops {
         return Ok(PairCpus { sender, receiver });
     }
     if queues == PairQueues::ONE {
-        return Ok(PairCpus { sender: of_sender, receiver: of_receiver });
+        let first = |all: &[CpuId]| beside(all, &[], 1);
+        return Ok(PairCpus { sender: first(&of_sender), receiver: first(&of_receiver) });
     }
-    Err(TestbedError::TooSmallMachine { pair: pair.clone(), needed: sender_loops + receiver_loops, cpus: of_sender.len() })
+    let mut all = [of_sender, of_receiver].concat();
+    all.sort_unstable();
+    all.dedup();
+    Err(TestbedError::TooSmallMachine { pair: pair.clone(), needed: sender_loops + receiver_loops, cpus: all.len() })
 }
 
 #[cfg(test)]
@@ -184,6 +205,14 @@ mod tests {
         // The two ports are on different NUMA nodes.
         let nodes = cpus_of_one_machine([cpus(&[3, 2, 1, 0]), cpus(&[1, 0, 3, 2])], &pair, queues(1, 1)).unwrap();
         assert_eq!(nodes, PairCpus { sender: cpus(&[3]), receiver: cpus(&[1]) });
+        // A container has one CPU of the two, and the other end has both to choose from.
+        let of_sets = |sender: &[u32], receiver: &[u32]| {
+            let best = |set: &[u32]| within(&cpus(set), cpus(&[1, 0]));
+            cpus_of_one_machine([best(sender), best(receiver)], &pair, queues(1, 1)).unwrap()
+        };
+        assert_eq!(of_sets(&[], &[1]), PairCpus { sender: cpus(&[0]), receiver: cpus(&[1]) });
+        assert_eq!(of_sets(&[1], &[]), PairCpus { sender: cpus(&[1]), receiver: cpus(&[0]) });
+        assert_eq!(of_sets(&[0], &[1]), PairCpus { sender: cpus(&[0]), receiver: cpus(&[1]) });
         let refused = of(&[1, 0], 2, 2).unwrap_err().to_string();
         assert!(refused.contains("4 poll loops") && refused.contains("2 CPUs"), "{refused}");
     }

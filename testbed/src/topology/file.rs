@@ -44,6 +44,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileEndpoint {
     id: String,
+    kind: Option<Spanned<String>>,
     #[serde(default)]
     reach: Reach,
     address: Option<IpAddr>,
@@ -123,6 +124,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
                 format!("`{}` is not a valid endpoint id: use letters, digits, `-`, `_` and `.`, such as a-cpu", endpoint.id),
             ));
         }
+        if let Some(kind) = endpoint.kind {
+            refuse_another_kind(&endpoint.id, kind.get_ref()).map_err(|why| wrong(text, path, Some(kind.span()), why))?;
+        }
         let link = endpoint
             .link
             .as_deref()
@@ -169,7 +173,23 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Testbed, FileProblem> {
         return Err(wrong(text, path, None, "a testbed needs at least two [[endpoint]] tables: traffic goes from one to another"));
     }
     let devices = devices(file.devices, &endpoints, text, path)?;
-    Ok(Testbed { name: file.name, endpoints, devices, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated })
+    Ok(Testbed { name: file.name, endpoints, devices, wiring: Wiring::Ports, source: text.to_owned(), emulated: file.emulated, note: None })
+}
+
+/// Reports take the kind of an endpoint from its name, so that one record tells it.
+fn refuse_another_kind(id: &str, kind: &str) -> Result<(), String> {
+    if !is_name(kind) || kind.contains('-') {
+        return Err(format!(
+            "`{}` is not a kind of endpoint: use one word of letters and digits, such as cpu, dpu, vm or container",
+            kind.escape_debug()
+        ));
+    }
+    if EndpointId(id.to_owned()).kind() == kind && id.contains('-') {
+        return Ok(());
+    }
+    Err(format!(
+        "endpoint `{id}` is of kind {kind}, which its `id` must end with, because records and reports have only the id: write id = \"{id}-{kind}\""
+    ))
 }
 
 /// Where the commands of an endpoint run; otherwise what is wrong, and where.
@@ -220,7 +240,9 @@ fn program(given: Option<PathBuf>, location: &Location) -> PathBuf {
     match (given, location) {
         (Some(path), _) => path,
         (None, Location::Ssh(_) | Location::Container(_)) => PathBuf::from("linerate"),
-        (None, Location::Here | Location::Namespace(_)) => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate")),
+        (None, Location::Here | Location::Namespace(_) | Location::Confined(_)) => {
+            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("linerate"))
+        }
     }
 }
 
@@ -324,6 +346,23 @@ link = "25G"
         ] {
             let said = at(given).unwrap_err();
             assert!(said.starts_with("testbed.toml:") && said.contains(words), "{given}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_kind_is_the_last_word_of_the_id() {
+        let of = |id: &str, kind: &str| {
+            let text = TWO.replace("id = \"a-dpu\"", &format!("id = \"{id}\"\nkind = \"{kind}\""));
+            parse(&text, Path::new("testbed.toml"))
+                .map(|testbed| testbed.endpoints[1].id.kind().to_owned())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(of("web-1-vm", "vm").unwrap(), "vm");
+        for (id, kind, words) in
+            [("web1", "vm", "write id = \"web1-vm\""), ("vm", "vm", "\"vm-vm\""), ("a-b", "a-b", "not a kind of endpoint")]
+        {
+            let said = of(id, kind).unwrap_err();
+            assert!(said.starts_with("testbed.toml:12:") && said.contains(words), "{said}");
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Testbed {
     pub source: String,
     /// The endpoints stand on one machine and only play their parts.
     pub emulated: bool,
+    /// What a reader of the report must know first, where the lab is not described by the usual sentence.
+    pub note: Option<String>,
 }
 
 /// One place where traffic starts and ends.
@@ -45,7 +47,7 @@ pub struct Endpoint {
     pub port: Option<PortSpec>,
     /// Its DPDK port receives frames with any destination address.
     pub promiscuous: bool,
-    /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given.
+    /// The CPUs that its poll loops are pinned to, one a queue; its own choice where none is given. In the lab, the CPU set of a container.
     pub cpus: Vec<CpuId>,
     /// Descriptors of its port's queues, where the testbed sets them.
     pub rings: RingSizes,
@@ -298,6 +300,9 @@ pub enum TestbedError {
     Port(#[from] dataplane::DataplaneError),
 }
 
+/// Kinds of endpoints that have no wire between them if they belong to one system.
+const KINDS_OF_ONE_HOST: [&str; 4] = ["cpu", "dpu", "container", "vm"];
+
 impl Endpoint {
     /// Whether its processes run on this machine.
     pub fn is_here(&self) -> bool {
@@ -307,11 +312,11 @@ impl Endpoint {
     /// The speed of the wire to `to`, which limits the rate: that of the slower end. What the file says counts before what the ports report
     /// (`reported`: here, there).
     ///
-    /// None between the two sides of one SmartNIC, a host and its Arm cores: their ports report the speed of the card's outer port, but frames
-    /// between them do not pass it, and PCI Express and the e-switch carry more.
+    /// None within one system between a host, the Arm cores of its SmartNIC, its containers and its virtual machines: their ports report the speed of
+    /// the card's outer port, or one that nothing limits, but frames between them do not pass it, and PCI Express, the e-switch and memory carry more.
     pub fn link_to(&self, to: &Endpoint, reported: [Option<LinkSpeed>; 2]) -> Option<LinkSpeed> {
         let kinds = [self.id.kind(), to.id.kind()];
-        if self.id.system() == to.id.system() && (kinds == ["cpu", "dpu"] || kinds == ["dpu", "cpu"]) {
+        if self.id.system() == to.id.system() && kinds.iter().all(|kind| KINDS_OF_ONE_HOST.contains(kind)) {
             return None;
         }
         [self.link.or(reported[0]), to.link.or(reported[1])].into_iter().flatten().min()
@@ -368,7 +373,7 @@ mod tests {
     #[test]
     fn a_wire_has_the_speed_of_its_slower_end_and_none_is_between_the_sides_of_one_card() {
         let endpoint = |id: &str, link: &str| format!("[[endpoint]]\nid = \"{id}\"\nport = \"net_null0\"\n{link}\n");
-        let ends = [("a-cpu", "link = \"25G\""), ("a-dpu", ""), ("b-cpu", ""), ("a-nic1", ""), ("a-nic2", "")];
+        let ends = [("a-cpu", "link = \"25G\""), ("a-dpu", ""), ("b-cpu", ""), ("a-nic1", ""), ("a-nic2", ""), ("a-vm", "")];
         let text: String = ends.iter().map(|(id, link)| endpoint(id, link)).collect();
         let testbed = Testbed::parse(&format!("name = \"t\"\n{text}"), Path::new("testbed.toml")).unwrap();
         let link = |from: &str, to: &str| {
@@ -380,6 +385,8 @@ mod tests {
         assert_eq!(link("a-cpu", "b-cpu"), (gbps(25), gbps(25)), "the file counts before the port");
         assert_eq!(link("b-cpu", "a-dpu"), (None, gbps(40)));
         assert_eq!(link("a-cpu", "a-dpu"), (None, None));
+        assert_eq!(link("a-vm", "a-cpu"), (None, None));
+        assert_eq!(link("a-vm", "b-cpu"), (None, gbps(40)), "two systems");
         assert_eq!(link("a-dpu", "a-cpu"), (None, None));
         assert_eq!(link("a-nic1", "a-nic2"), (None, gbps(40)), "two ports of one host with a cable between them");
     }

@@ -91,7 +91,7 @@ mod tests {
         let directory = Path::new("/nonexistent/run").to_owned();
         let archive =
             Archive { records, damaged: Vec::new(), environment: None, plan: None, testbed: None, tuned: None, scaling: None, directory };
-        let page = compose::compose(&archive);
+        let page = compose::compose(&archive, &[]);
         let section = page.sections.iter().find(|section| section.id == "files").unwrap();
         assert_eq!(section.figures[0].id, "transfer-time-a-cpu-to-b-cpu");
         assert!([&section.figures[0].x, &section.figures[0].y].iter().all(|axis| format!("{:?}", axis.kind).contains("scale: Log")));

@@ -1,4 +1,4 @@
-use crate::analysis::{Analysis, Cells};
+use crate::analysis::{Analysis, Cells, KindCost};
 use crate::archive::Archive;
 use crate::figure::{ProcedureResult, Styles};
 
@@ -10,6 +10,8 @@ pub struct Input<'a> {
     pub cells: &'a Cells<'a>,
     /// What they say together.
     pub analysis: &'a Analysis,
+    /// What each kind of endpoint costs; with the results of further runs, where the report has them.
+    pub kind_costs: Vec<KindCost>,
     /// One colour and mark for each pair, the same in every figure.
     pub styles: Styles,
     /// What searches and RFC procedures found.

@@ -94,7 +94,7 @@ mod tests {
             record("kernel-tcp", "message", 64, 0.25),
             record("kernel-tcp", "message", 131_072, 8.0),
         ];
-        let page = compose::compose(&archive(records));
+        let page = compose::compose(&archive(records), &[]);
         let section = page.sections.iter().find(|section| section.id == "ladder").unwrap();
         assert_eq!(section.figures[0].id, "ladder-a-cpu-to-b-cpu");
         assert!(section.lead[0].contains("131072 B messages: 8.00 Gb/s, the fastest of 2 combinations"), "{}", section.lead[0]);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn without_other_stacks_there_is_no_ladder() {
-        let page = compose::compose(&archive(vec![record("dpdk", "frame", 64, 4.0), record("kernel-tcp", "message", 64, 0.25)]));
+        let page = compose::compose(&archive(vec![record("dpdk", "frame", 64, 4.0), record("kernel-tcp", "message", 64, 0.25)]), &[]);
         assert!(page.sections.iter().all(|section| section.id != "ladder"));
     }
 }

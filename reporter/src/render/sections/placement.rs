@@ -12,17 +12,23 @@ pub fn placement(input: &Input<'_>) -> Section {
         let best = of.best.iter().filter(|b| b.quantity.higher_is_better() == rates);
         let rows = best.map(|b| ([sentences::question(b.stack, b.quantity), String::new()], b.bytes, sentences::best(b)));
         tables.extend(pivot(["judged by", ""], rows).captioned(format!("Fastest pair between systems: {name}")));
-        let offload = of.offload.iter().filter(|o| o.quantity.higher_is_better() == rates);
-        let rows =
-            offload.map(|o| ([sentences::question(o.stack, o.quantity), sentences::end(o.end).to_owned()], o.bytes, sentences::offload(o)));
-        tables.extend(pivot(["judged by", "what moves"], rows).captioned(format!("Moving from the CPU to the SmartNIC: {name}")));
+        let offload = || of.offload.iter().filter(|o| o.quantity.higher_is_better() == rates);
+        let mut moves: Vec<(&str, &str)> = offload().map(|o| (o.from.as_str(), o.to.as_str())).collect();
+        moves.sort_unstable();
+        moves.dedup();
+        for (from, to) in moves {
+            let rows = offload()
+                .filter(|o| (o.from.as_str(), o.to.as_str()) == (from, to))
+                .map(|o| ([sentences::question(o.stack, o.quantity), sentences::end(o.end).to_owned()], o.bytes, sentences::offload(o)));
+            tables.extend(pivot(["judged by", "what moves"], rows).captioned(format!("{}: {name}", sentences::moving(from, to))));
+        }
     }
     Section {
         id: "placement",
         title: "Where to place sender and receiver",
         tables,
         method:
-            "Valid results of pairs between systems. A move compares pairs that differ only in the end that moves from cpu to dpu; the \
+            "Valid results of pairs between systems. A move compares pairs that differ only in the kind of the end that moves, such as from cpu to dpu; the \
                  change is the geometric mean over matched pairs. Single cells are not tested for significance."
                 .to_owned(),
         ..Section::default()

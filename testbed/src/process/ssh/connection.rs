@@ -102,7 +102,7 @@ impl Master {
         let folder = SocketFolder::make(login.identity).map_err(|error| {
             login.failed(format!("a private folder for the connection cannot be made in {}: {error}", std::env::temp_dir().display()))
         })?;
-        let mut words = guarded(login.from, "ssh")?;
+        let mut words = guarded(Vec::new(), login.from, "ssh")?;
         words.extend(local_prefix(login.identity)?);
         words.push(ssh.to_owned());
         // Before the user's options: ssh uses the first value of each setting.

@@ -1,5 +1,5 @@
-# Sourced by scripts/test-nics and scripts/test-two-guests: QEMU, and the disk of the guests. The caller sets `here` (this folder), `target`, and a
-# function `left_out` that prints what cannot be run and ends the script.
+# Sourced by prepare.sh here, and by scripts/test-nics, test-two-guests and test-guest-lab: QEMU, and the disk of the guests. The caller sets `guests` (this folder), `target`, and a
+# function `left_out` that prints what cannot be run and ends the script. `oldest_qemu` is the oldest version that it can use, if that is not 8.
 # Afterwards: qemu (an array, the command), and disk, kernel and initrd (files).
 
 [ "$(uname -m)" = x86_64 ] || left_out "everything: the guest is x86-64 and this machine is $(uname -m)"
@@ -10,7 +10,7 @@ made="$target/nics"; mkdir -p "$made"
 # --- QEMU ---------------------------------------------------------------------------------------------------------------
 qemu=()
 version_of() { "$@" --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p'; }
-if command -v qemu-system-x86_64 >/dev/null && [ "$(version_of qemu-system-x86_64)" -ge 8 ]; then
+if command -v qemu-system-x86_64 >/dev/null && [ "$(version_of qemu-system-x86_64)" -ge "${oldest_qemu:-8}" ]; then
   qemu=(qemu-system-x86_64)
 else
   unpacked="$made/qemu"
@@ -39,7 +39,7 @@ echo "QEMU $(version_of "${qemu[@]}"), software emulation"
 
 # --- the guest's disk -----------------------------------------------------------------------------------------------------
 packages=linux-image-amd64,libdpdk-dev,dpdk,iproute2,ethtool,kmod,pciutils,udev,procps,python3-minimal,openssh-server,iperf3,qperf
-recipe=$(echo "$codename $packages" | cat - "$here/guest-init" | sha256sum | cut -c1-16)
+recipe=$(echo "$codename $packages" | cat - "$guests/guest-init" | sha256sum | cut -c1-16)
 disk="$made/guest-$recipe.img"; kernel="$made/vmlinuz-$recipe"; initrd="$made/initrd-$recipe"
 if [ ! -f "$disk" ]; then
   command -v mmdebstrap >/dev/null || apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null 2>&1 || left_out "everything: mmdebstrap is not installed"
@@ -52,7 +52,7 @@ if [ ! -f "$disk" ]; then
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     "$codename" "$made/tree.tar" "${sources[@]}" || left_out "everything: mmdebstrap failed"
   tar -xf "$made/tree.tar" -C "$tree" --exclude='./dev/*'; rm "$made/tree.tar"
-  install -m 755 "$here/guest-init" "$tree/sbin/guest-init"; mkdir -p "$tree/share"
+  install -m 755 "$guests/guest-init" "$tree/sbin/guest-init"; mkdir -p "$tree/share"
   cp "$tree"/boot/vmlinuz-* "$kernel"; cp "$tree"/boot/initrd.img-* "$initrd"
   mke2fs -q -t ext4 -d "$tree" "$disk.new" $(($(du -sm "$tree" | cut -f1) + 400))M
   mv "$disk.new" "$disk"; rm -rf "$tree"
