@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use program::agents::{agents_of, busiest_thread};
 use program::{Background, errors, json, linerate, records, run, wait_for};
 use serde_json::Value;
 
@@ -141,28 +142,6 @@ impl Work {
 fn has_lab(owner: u32) -> bool {
     let listed = json(&run(&["lab", "status", "--json"]).stdout);
     listed["labs"].as_array().unwrap().iter().any(|lab| lab.to_string().contains(&format!(":{owner}")))
-}
-
-fn agents_of(parent: u32) -> Vec<u32> {
-    let children = |pid: u32| -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        tasks
-            .flat_map(|task| {
-                std::fs::read_to_string(task.path().join("children"))
-                    .unwrap_or_default()
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .filter_map(|pid| pid.parse().ok())
-            .collect()
-    };
-    children(parent)
-        .into_iter()
-        .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains("linerate\0agent"))
-        })
-        .collect()
 }
 
 /// Round trips of the tester alone stand beside, and are no longer than those through the other end: those hold one turn of the same loop too.
@@ -343,18 +322,6 @@ fn ctrl_c_before_anything_is_measured_ends_the_run_in_the_same_way() {
     assert!(resumed.status.success(), "{}", errors(&resumed));
     assert_eq!(records(&work.out()).len(), 3);
     assert!(work.out().join("environment.json").is_file());
-}
-
-/// Processor time in user mode of the busiest thread of a process (proc_pid_stat(5), field 14).
-fn busiest_thread(pid: u32) -> Duration {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let ticks = tasks.filter_map(|task| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
-        // Field 3 is the first behind the name in brackets.
-        stat.get(stat.rfind(')')? + 1..)?.split_whitespace().nth(14 - 3)?.parse::<u64>().ok()
-    });
-    // USER_HZ is 100 on every machine that DPDK is for.
-    Duration::from_millis(ticks.max().unwrap_or(0) * 10)
 }
 
 #[test]

@@ -8,7 +8,9 @@ mod program;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use program::agents::{agents_of, busiest_thread};
 use program::{Background, errors, linerate, records, run, wait_for};
 use serde_json::Value;
 
@@ -117,6 +119,15 @@ impl Cable {
         format!("name = \"cable\"\n{}{}", end("a", a, "198.18.77.1"), end("b", b, "198.18.77.2"))
     }
 
+    /// Whether an XDP program is on the interface of each end.
+    fn xdp_programs(&self) -> [bool; 2] {
+        self.names.each_ref().map(|name| {
+            let output = Command::new("ip").args(["-n", name, "-d", "link", "show", "dev", "c0"]).output().unwrap();
+            assert!(output.status.success(), "{}", errors(&output));
+            String::from_utf8_lossy(&output.stdout).contains("xdp")
+        })
+    }
+
     fn mtus(&self) -> [String; 2] {
         self.names.each_ref().map(|name| {
             let output = Command::new("ip").args(["netns", "exec", name, "cat", "/sys/class/net/c0/mtu"]).output().unwrap();
@@ -165,6 +176,54 @@ fn the_mtu_is_put_back_after_ctrl_c_and_after_sigkill_by_the_next_run() {
     assert_eq!(cable.mtus(), ["1500", "1500"], "{}", errors(&next));
     let records = records(std::path::Path::new(&path("next")));
     assert_eq!(records[0]["verdict"]["state"], "valid", "{}", records[0]);
+}
+
+/// SIGKILL leaves the agent no time to detach its program from the interface, which would take frames from the kernel for ever.
+#[test]
+fn an_af_xdp_agent_that_is_killed_in_mid_trial_leaves_no_program_on_the_interfaces() {
+    let cable = Cable::new("xdp");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("testbed.toml"), cable.testbed()).unwrap();
+    let measure = |size: u32, duration: &str| {
+        format!("[[measure]]\nstack = \"af-xdp\"\nmethod = \"mrr\"\npreset = \"quick\"\nsizes = [{size}]\nduration = \"{duration}\"\n")
+    };
+    let head = "name = \"p\"\npairs = [\"a:b\"]\n";
+    std::fs::write(path("long.toml"), format!("{head}{}{}", measure(64, "60s"), measure(128, "200ms"))).unwrap();
+    std::fs::write(path("short.toml"), format!("{head}{}", measure(64, "200ms"))).unwrap();
+    let arguments = |plan: &str, out: &str| {
+        let words = ["run", "--force", "--testbed", &path("testbed.toml"), "--plan", &path(plan), "--out", &path(out)];
+        words.map(str::to_owned)
+    };
+    assert_eq!(cable.xdp_programs(), [false, false]);
+    // The receiver's agent is started first. Each has a program on the interface of its own end.
+    for (end, name) in [(0, "receiver"), (1, "sender")] {
+        let mut command = linerate();
+        command.args(arguments("long.toml", name));
+        let running = Background::start(command);
+        let mut victim = None;
+        wait_for("a trial", Duration::from_secs(60), || {
+            let agents = agents_of(running.pid());
+            // Those that describe the endpoints have ended by then, and only poll loops use up a processor.
+            let polling = agents.len() == 2 && agents.iter().any(|agent| busiest_thread(*agent) >= Duration::from_millis(300));
+            victim = agents.get(end).copied().filter(|_| polling);
+            victim.is_some()
+        });
+        assert_eq!(cable.xdp_programs(), [true, true], "both ends hold their interfaces during the trial");
+        kill(Pid::from_raw(victim.unwrap() as i32), Signal::SIGKILL).unwrap();
+        let output = running.finish(Duration::from_secs(120));
+        assert_eq!(cable.xdp_programs(), [false, false], "after the {name}'s agent was killed: {}", errors(&output));
+        let records = records(std::path::Path::new(&path(name)));
+        assert_eq!(records.len(), 2, "{}", errors(&output));
+        assert_eq!(records[0]["verdict"]["state"], "failed", "{}", records[0]);
+        assert!(records[0]["verdict"]["reasons"][0].as_str().unwrap().starts_with("agent-lost: "), "{}", records[0]);
+        assert_ne!(records[1]["verdict"]["state"], "failed", "the next measurement has new agents: {}", records[1]);
+    }
+    let next = run(&arguments("short.toml", "next").each_ref().map(String::as_str));
+    let records = records(std::path::Path::new(&path("next")));
+    assert!(records.len() == 1 && records[0]["verdict"]["state"] != "failed", "{} {records:?}", errors(&next));
+    assert!(records[0]["values"]["frames_received"].as_u64().unwrap() > 0, "{}", records[0]);
+    assert_eq!(cable.xdp_programs(), [false, false]);
 }
 
 /// The load is there: iperf3's own figure of the stream, and the text that it printed.

@@ -50,7 +50,7 @@ pub enum ImportError {
         source: std::io::Error,
     },
     /// No tool of ours prints this.
-    #[error("{} is no output that linerate knows: give the output of iperf3 -J, qperf, sockperf, netperf, neper, iperf -y C or ping", .0.display())]
+    #[error("{} is no output that linerate knows: give the output of iperf3 -J, qperf, sockperf, netperf, neper, iperf -y C, ping, or raw_ethernet_bw and raw_ethernet_lat --out_json", .0.display())]
     UnknownTool(PathBuf),
     /// The file holds an error or cannot be understood.
     #[error("{}: {source}", .file.display())]

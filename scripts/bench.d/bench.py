@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import shutil
 import socket
@@ -117,9 +118,25 @@ class Engine:
         self.process.wait(20)
 
 
+def median_interval(values):
+    """The interval that has the median with at least 93 %, from order statistics: for five values, the lowest and the highest."""
+    ordered, count = sorted(values), len(values)
+    rank = 0
+    # Of `count` values, at most `rank` are below the median with this probability (binomial, 1/2).
+    while 2 * sum(math.comb(count, below) for below in range(rank + 2)) / 2 ** count <= 0.07:
+        rank += 1
+    return ordered[rank], ordered[count - 1 - rank]
+
+
+def is_narrow(ratios):
+    """Whether the interval of the median is within 5 % of it."""
+    low, high = median_interval(ratios)
+    return high - low <= 0.05 * statistics.median(ratios)
+
+
 class Bench:
     def __init__(self, options):
-        self.seconds, self.rounds = options.seconds, options.rounds
+        self.seconds, self.rounds, self.most_rounds = options.seconds, options.rounds, options.most_rounds
         self.per_cpu = options.per_cpu
         self.directory = tempfile.TemporaryDirectory()
 
@@ -227,33 +244,42 @@ class Bench:
                   f"{skipped} frames skipped, where the loop was interrupted for longer than it may catch up", flush=True)
 
     def compare(self, name, programs):
-        """Every program once a round, in an order that turns; ratios are of the same round."""
+        """Every program once a round, in an order that turns; ratios are of the same round. Rounds are added until the interval of every median
+        ratio is narrow, or there are too many."""
         rates = {program: [] for program in programs}
-        for turn in range(self.rounds):
+        others = [program for program in programs if program != "linerate"]
+        ratios = {program: [] for program in others}
+        turn = 0
+        while turn < self.rounds or turn < self.most_rounds and not all(is_narrow(of_one) for of_one in ratios.values()):
             order = list(programs)
             order = order[turn % len(order):] + order[:turn % len(order)]
             for program in order:
                 rates[program].append(programs[program]() / 1e6)
-        ours = rates["linerate"]
+            for program in others:
+                ratios[program].append(rates["linerate"][-1] / rates[program][-1])
+            turn += 1
         for program, theirs in rates.items():
             line = f"{name:<22} {program:<16} {statistics.median(theirs):8.2f} Mpps [{min(theirs):.2f}-{max(theirs):.2f}]"
             if program != "linerate":
-                ratios = [mine / other for mine, other in zip(ours, theirs)]
-                line += f"   linerate/{program} = {statistics.median(ratios):.2f} [{min(ratios):.2f}-{max(ratios):.2f}]"
+                low, high = median_interval(ratios[program])
+                line += f"   linerate/{program} = {statistics.median(ratios[program]):.2f} [{low:.2f}-{high:.2f}], {turn} rounds"
+                if not is_narrow(ratios[program]):
+                    line += "; this machine is too noisy to settle it"
             print(line, flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
     parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, round, rate; all where none is given")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="the fewest rounds of a comparison")
+    parser.add_argument("--most-rounds", type=int, default=15, help="rounds after which a comparison ends although its interval is still wide")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
     parser.add_argument("--per-cpu", action="store_true",
                         help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
     options = parser.parse_args()
     bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "round", "rate"]
-    print(f"{options.rounds} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
+    print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
     if "null" in cases:
         bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
     if "flows" in cases:

@@ -12,20 +12,22 @@ use serde_json::json;
 
 use super::{CommandError, Format};
 
-/// Convert saved outputs of iperf3, qperf, sockperf, netperf, neper, iperf 2 and ping to records in a run directory
+/// Convert saved outputs of iperf3, qperf, sockperf, netperf, neper, iperf 2, ping and perftest (raw Ethernet) to records in a run directory
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 FORMATS
   iperf3 -J and --json-stream, qperf in any units, sockperf ping-pong and its
-  --full-log, netperf (table, -o, -k), neper, iperf -y C, ping. The tool is
-  recognised from the text of the file.
+  --full-log, netperf (table, -o, -k), neper, iperf -y C, ping, and
+  raw_ethernet_bw and raw_ethernet_lat --out_json (perftest; give the server's
+  file of a rate). The tool is recognised from the text of the file.
 
 WHAT HAPPENS
   Each file is copied to DIR/raw, and its results are appended to
-  DIR/results.jsonl. Half round-trip times (qperf, sockperf) are doubled. A file
-  can hold several tests of one tool; it is taken whole or refused. All files
-  are parsed before anything is written. A file that was imported before is not
-  imported again. UTF-8 and UTF-16 are read, with any line ends.
+  DIR/results.jsonl. Half round-trip times (qperf, sockperf, perftest) are
+  doubled. A file can hold several tests of one tool; it is taken whole or
+  refused. All files are parsed before anything is written. A file that was
+  imported before is not imported again. UTF-8 and UTF-16 are read, with any
+  line ends.
 
 EXAMPLES
   linerate import client.json --pair a-cpu:b-cpu --out runs/theirs

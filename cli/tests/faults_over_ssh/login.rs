@@ -18,6 +18,34 @@ fn a_wrong_host_key_is_named_with_what_to_do() {
 }
 
 #[test]
+fn the_whole_text_of_a_failure_is_in_the_debug_log() {
+    let bed = Bed::shared("debuglog");
+    let (testbed, plan) = (bed.testbed(""), bed.plan(&[STREAM]));
+    // ssh: a box of lines about a changed host key.
+    let known = fs::read_to_string(bed.path("known")).unwrap();
+    let key_of_b = known.lines().last().unwrap().split_once(' ').unwrap().1;
+    fs::write(bed.path("swapped"), format!("{} {key_of_b}\n{}\n", bed.a.host, known.lines().last().unwrap())).unwrap();
+    bed.write_ssh_config("user", "swapped");
+    let plain = bed.run(&testbed, &plan, "plain").output().unwrap();
+    let whole = bed.run(&testbed, &plan, "whole").env("LINERATE_LOG", "debug").output().unwrap();
+    for line in ["REMOTE HOST IDENTIFICATION HAS CHANGED", "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY"] {
+        assert!(!errors(&plain).contains(line) && errors(&whole).contains(line), "{}\n{}", errors(&plain), errors(&whole));
+    }
+    failure(&plain, &["endpoint a-cpu", "host key"]);
+    failure(&whole, &["endpoint a-cpu", "host key"]);
+    // An agent: many lines before it ends, the first of which no short message can hold.
+    bed.write_ssh_config("user", "known");
+    let text = "for n in $(seq 40); do printf 'line %s of a long \\033[31mcomplaint\\n' $n >&2; done; exit 3";
+    let testbed = with_program_at_b(&bed, &script(&bed, "complains", text));
+    let plain = bed.run(&testbed, &plan, "plain-agent").output().unwrap();
+    let whole = bed.run(&testbed, &plan, "whole-agent").env("LINERATE_LOG", "debug").output().unwrap();
+    assert!(!errors(&plain).contains("line 1 of a long") && errors(&whole).contains("line 1 of a long"), "{}", errors(&whole));
+    failure(&plain, &["endpoint b-cpu", "line 40 of a long"]);
+    failure(&whole, &["endpoint b-cpu", "line 40 of a long"]);
+    bed.is_clean_within_10_s();
+}
+
+#[test]
 fn a_refused_key_is_named_with_what_to_do() {
     let bed = Bed::shared("refused");
     bed.write_ssh_config("stranger", "known");

@@ -1,5 +1,5 @@
-//! Two machines that are reached over ssh only: a namespace each, with an OpenSSH server of its own, a management link to the namespace where linerate
-//! is started, and a data link between them. Keys, names and settings are the test's own. Needs root.
+//! Two or four machines that are reached over ssh only: a namespace each, with an OpenSSH server of its own, a management link to the namespace where
+//! linerate is started, and a data link between them. Keys, names and settings are the test's own. Needs root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,16 +23,22 @@ pub const MANAGEMENT: &str = "mgmt0";
 /// measure.
 static MACHINE: RwLock<()> = RwLock::new(());
 
+/// Letter and endpoint of each machine.
+const TWO: [(&str, &str); 2] = [("a", "a-cpu"), ("b", "b-cpu")];
+const FOUR: [(&str, &str); 4] = [("a", "a-cpu"), ("b", "b-cpu"), ("c", "a-dpu"), ("d", "b-dpu")];
+
 /// What a bed has of the machine on which the tests run.
 enum Use {
     Alone { _guard: RwLockWriteGuard<'static, ()> },
     Shared { _guard: RwLockReadGuard<'static, ()> },
 }
 
-/// One of the two machines.
+/// One of the machines.
 pub struct Machine {
-    /// `a` or `b`.
+    /// A letter.
     pub name: &'static str,
+    /// Its endpoint's name in testbeds.
+    pub endpoint: &'static str,
     pub namespace: String,
     /// On the management link.
     pub host: String,
@@ -87,7 +93,11 @@ impl Machine {
 pub struct Bed {
     pub a: Machine,
     pub b: Machine,
+    /// The others, where there are four.
+    more: Vec<Machine>,
     controller: String,
+    /// The namespace of the bridge that joins four machines.
+    switch: Option<String>,
     folder: TempDir,
     /// Programs that come first on the PATH of each machine.
     pub programs: PathBuf,
@@ -99,7 +109,13 @@ impl Bed {
     /// One that nothing else of this process runs beside. `name` tells it from others of this process.
     pub fn up(name: &str) -> Bed {
         let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
-        Bed::make(name, "", Use::Alone { _guard: guard })
+        Bed::make(name, &TWO, "", Use::Alone { _guard: guard })
+    }
+
+    /// Two systems of two endpoints each, every endpoint a machine of its own, joined by a bridge.
+    pub fn of_four(name: &str) -> Bed {
+        let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        Bed::make(name, &FOUR, "", Use::Alone { _guard: guard })
     }
 
     /// One for a fault, beside others.
@@ -110,22 +126,34 @@ impl Bed {
     /// The same with machines on which a program is not installed: its file is hidden from them.
     pub fn shared_without(name: &str, hidden: &str) -> Bed {
         let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        Bed::make(name, hidden, Use::Shared { _guard: guard })
+        Bed::make(name, &TWO, hidden, Use::Shared { _guard: guard })
     }
 
-    fn make(name: &str, hidden: &str, share: Use) -> Bed {
+    fn make(name: &str, machines: &[(&'static str, &'static str)], hidden: &str, share: Use) -> Bed {
         fs::create_dir_all("/run/sshd").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let namespace = |role: &str| format!("lrt-{name}-{role}-{}", std::process::id());
-        let (controller, a, b) = (namespace("ctl"), namespace("a"), namespace("b"));
-        for one in [&controller, &a, &b] {
+        let controller = namespace("ctl");
+        let namespaces: Vec<String> = machines.iter().map(|(letter, _)| namespace(letter)).collect();
+        let switch = (machines.len() > 2).then(|| namespace("sw"));
+        for one in namespaces.iter().chain([&controller]).chain(&switch) {
             ip(&["netns", "add", one]);
             ip(&["-n", one, "link", "set", "lo", "up"]);
             // No neighbour discovery among the test frames.
-            ip(&["netns", "exec", one, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+            ip(&["netns", "exec", one, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]);
         }
-        ip(&["-n", &a, "link", "add", DATA, "type", "veth", "peer", "name", DATA, "netns", &b]);
-        for (number, one) in [(1, &a), (2, &b)] {
+        match &switch {
+            None => drop(ip(&["-n", &namespaces[0], "link", "add", DATA, "type", "veth", "peer", "name", DATA, "netns", &namespaces[1]])),
+            Some(switch) => {
+                ip(&["-n", switch, "link", "add", "bridge", "up", "type", "bridge"]);
+                for (number, one) in namespaces.iter().enumerate() {
+                    let port = format!("port-{number}");
+                    ip(&["-n", one, "link", "add", DATA, "type", "veth", "peer", "name", &port, "netns", switch]);
+                    ip(&["-n", switch, "link", "set", &port, "up", "master", "bridge"]);
+                }
+            }
+        }
+        for (one, number) in namespaces.iter().zip(1..) {
             let near = format!("mgmt-{number}");
             ip(&["-n", &controller, "link", "add", &near, "type", "veth", "peer", "name", MANAGEMENT, "netns", one]);
             ip(&["-n", &controller, "address", "add", &format!("192.0.2.{}/30", number * 4 + 1), "dev", &near]);
@@ -136,29 +164,34 @@ impl Bed {
                 ip(&["-n", one, "link", "set", interface, "up"]);
             }
         }
-        for key in ["host-a", "host-b", "user", "stranger"] {
+        for key in ["user", "stranger"] {
             make_key(&folder.path().join(key));
         }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
         let mut known = String::new();
-        let mut machine = |name: &'static str, namespace: String, number: u32| {
+        let mut made = machines.iter().zip(namespaces).zip(1..).map(|((&(name, endpoint), namespace), number)| {
             let host = format!("192.0.2.{}", number * 4 + 2);
+            make_key(&folder.path().join(format!("host-{name}")));
             let key = fs::read_to_string(folder.path().join(format!("host-{name}.pub"))).unwrap();
             known += &format!("{host} {key}");
             let log = folder.path().join(format!("sshd-{name}.log"));
             let server = server(&namespace, &host, folder.path(), name, &log, hidden);
-            Machine { name, namespace, host, address: format!("198.18.9.{number}"), log, server }
-        };
-        let (a, b) = (machine("a", a, 1), machine("b", b, 2));
+            Machine { name, endpoint, namespace, host, address: format!("198.18.9.{number}"), log, server }
+        });
+        let (a, b) = (made.next().unwrap(), made.next().unwrap());
+        let more = made.collect();
         fs::write(folder.path().join("known"), known).unwrap();
-        let bed = Bed { a, b, controller, folder, programs, _use: share };
+        let bed = Bed { a, b, more, controller, switch, folder, programs, _use: share };
         bed.write_ssh_config("user", "known");
-        for machine in [&bed.a, &bed.b] {
-            machine.wait_for_sshd();
-        }
+        bed.machines().for_each(Machine::wait_for_sshd);
         bed
+    }
+
+    /// All machines.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        [&self.a, &self.b].into_iter().chain(&self.more)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -176,7 +209,7 @@ impl Bed {
         fs::write(self.path("ssh_config"), text).unwrap();
     }
 
-    /// A testbed of the two machines. `more` has further keys of each endpoint.
+    /// A testbed of the machines. `more` has further keys of each endpoint.
     pub fn testbed(&self, more: &str) -> PathBuf {
         let program = env!("CARGO_BIN_EXE_linerate");
         self.testbed_with(|machine| {
@@ -191,8 +224,10 @@ impl Bed {
 
     pub fn testbed_with(&self, keys: impl Fn(&Machine) -> String) -> PathBuf {
         let mut text = "name = \"two machines\"\nemulated = true\n".to_owned();
-        for (machine, cpu) in [(&self.a, 0), (&self.b, 1)] {
-            text += &format!("\n[[endpoint]]\nid = \"{}-cpu\"\ncpu = {cpu}\n{}\n", machine.name, keys(machine));
+        for (machine, number) in self.machines().zip(0..) {
+            // Two endpoints of one machine cannot have one CPU, and four are more than a small machine has.
+            let cpu = if self.more.is_empty() { format!("cpu = {number}\n") } else { String::new() };
+            text += &format!("\n[[endpoint]]\nid = \"{}\"\n{cpu}{}\n", machine.endpoint, keys(machine));
         }
         let file = self.path("testbed.toml");
         fs::write(&file, text).unwrap();
@@ -241,7 +276,7 @@ impl Bed {
     /// Everything that a run leaves somewhere: processes at both machines, connections of ssh, sockets and locks.
     pub fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for machine in [&self.a, &self.b] {
+        for machine in self.machines() {
             left.extend(machine.processes().into_iter().map(|(pid, command)| format!("{}: process {pid}: {command}", machine.name)));
             let free = machine.command(&["flock", "-n", &format!("/sys/class/net/{DATA}"), "true"]).status().unwrap();
             if !free.success() {
@@ -290,11 +325,12 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        for machine in [&mut self.a, &mut self.b] {
+        for machine in [&mut self.a, &mut self.b].into_iter().chain(&mut self.more) {
             let _ = machine.server.kill();
             let _ = machine.server.wait();
         }
-        for namespace in [&self.controller, &self.a.namespace, &self.b.namespace] {
+        let machines = self.machines().map(|machine| &machine.namespace);
+        for namespace in machines.chain([&self.controller]).chain(&self.switch) {
             kill_all(namespace);
             let _ = Command::new("ip").args(["netns", "delete", namespace]).status();
         }

@@ -26,7 +26,7 @@ pub unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
         // SAFETY: the CPU has SSSE3, as just asked, and the caller vouches for the 16 bytes of each frame.
         return unsafe { simd::swap_macs(frames, data) };
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     // SAFETY: NEON is part of the aarch64 baseline, and the caller vouches for the 16 bytes of each frame.
     return unsafe { simd::swap_macs(frames, data) };
     #[allow(unreachable_code, reason = "reached on CPUs without a shuffle instruction")]
@@ -66,6 +66,10 @@ pub unsafe fn reflect_frames<T>(frames: &[T], layout: Layout, data: impl Fn(&T) 
                 // SAFETY: the CPU has SSSE3, as just asked; the caller vouches for Ethernet, IPv4 and UDP headers in each frame.
                 return unsafe { simd::reflect_ipv4(frames, network, data, expired) };
             }
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: NEON is part of the aarch64 baseline; the caller vouches for Ethernet, IPv4 and UDP headers in each frame.
+            return unsafe { simd::reflect_ipv4(frames, network, data, expired) };
+            #[allow(unreachable_code, reason = "reached on CPUs without a shuffle instruction")]
             for (index, frame) in frames.iter().enumerate() {
                 // SAFETY: the caller vouches for Ethernet, IPv4 and UDP headers.
                 if unsafe { reflect_ipv4_scalar(data(frame), network) } == Reflection::Expired {
@@ -171,6 +175,19 @@ fn after_ttl_decrement(checksum: u16) -> u16 {
     !(sum + u16::from(carry))
 }
 
+/// TTL, protocol and checksum of an IPv4 header, as a little-endian word, after the TTL went down by one; `None` where it has expired.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+#[inline(always)]
+fn word_reflected(word: u32) -> Option<u32> {
+    if word as u8 <= 1 {
+        return None;
+    }
+    // One less in the TTL and one more in the checksum's byte for it. A one's complement sum does not care which byte is the high one
+    // (RFC 1071 §2), so its carry comes round within the upper half; all ones would be the zero that RFC 1624 rules out.
+    let carry = u32::from(word >= 0xfffe_0000) << 16;
+    Some(word.wrapping_add(0x0001_0000 - 1).wrapping_add(carry))
+}
+
 #[cfg(target_arch = "x86_64")]
 mod simd {
     use std::arch::x86_64::*;
@@ -202,16 +219,10 @@ mod simd {
             unsafe {
                 let at = frame.add(network + 8).cast::<__m128i>();
                 let header = _mm_loadu_si128(at);
-                // Little-endian: TTL, protocol, checksum.
-                let word = _mm_cvtsi128_si32(header).cast_unsigned();
-                if word as u8 <= 1 {
+                let Some(word) = super::word_reflected(_mm_cvtsi128_si32(header).cast_unsigned()) else {
                     expired(index);
                     continue;
-                }
-                // One less in the TTL and one more in the checksum's byte for it. A one's complement sum does not care which byte is the
-                // high one (RFC 1071 §2), so its carry comes round within the upper half; all ones would be the zero that RFC 1624 rules out.
-                let carry = u32::from(word >= 0xfffe_0000) << 16;
-                let word = word.wrapping_add(0x0001_0000 - 1).wrapping_add(carry);
+                };
                 let others = _mm_castsi128_ps(_mm_shuffle_epi8(header, swapped));
                 let reflected = _mm_move_ss(others, _mm_castsi128_ps(_mm_cvtsi32_si128(word.cast_signed())));
                 _mm_storeu_si128(at, _mm_castps_si128(reflected));
@@ -236,21 +247,51 @@ mod simd {
     }
 }
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod simd {
-    use std::arch::aarch64::{vld1q_u8, vqtbl1q_u8, vst1q_u8};
+    use std::arch::aarch64::{vgetq_lane_u32, vld1q_u8, vqtbl1q_u8, vreinterpretq_u8_u32, vreinterpretq_u32_u8, vsetq_lane_u32, vst1q_u8};
 
-    const ORDER: [u8; 16] = [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15];
+    const MACS_SWAPPED: [u8; 16] = [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15];
+    /// TTL, protocol and checksum stay; addresses and ports change places.
+    const ADDRESSES_AND_PORTS_SWAPPED: [u8; 16] = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 14, 15, 12, 13];
 
     /// [`swap_macs`](super::swap_macs).
     ///
     /// # Safety
     /// As there.
     pub(super) unsafe fn swap_macs<T>(frames: &[T], data: impl Fn(&T) -> *mut u8) {
-        for frame in frames {
-            let at = data(frame);
-            // SAFETY: the caller vouches for the 16 bytes, and ORDER has 16.
-            unsafe { vst1q_u8(at, vqtbl1q_u8(vld1q_u8(at), vld1q_u8(ORDER.as_ptr()))) };
+        // SAFETY: the caller vouches for the 16 bytes of each frame.
+        frames.iter().for_each(|frame| unsafe { shuffle(data(frame), &MACS_SWAPPED) });
+    }
+
+    /// [`reflect_frames`](super::reflect_frames) over IPv4, with one table look-up for addresses and ports, as on x86-64.
+    ///
+    /// # Safety
+    /// As there, with the IPv4 header at `network`.
+    pub(super) unsafe fn reflect_ipv4<T>(frames: &[T], network: usize, data: impl Fn(&T) -> *mut u8, mut expired: impl FnMut(usize)) {
+        for (index, frame) in frames.iter().enumerate() {
+            let frame = data(frame);
+            // SAFETY: bytes 8 to 24 behind the network offset are IPv4 header and UDP ports, and 16 bytes begin the frame: the caller vouches
+            // for all of them. Loads and stores take any alignment; the table has 16 bytes.
+            unsafe {
+                let at = frame.add(network + 8);
+                let header = vld1q_u8(at);
+                let Some(word) = super::word_reflected(vgetq_lane_u32::<0>(vreinterpretq_u32_u8(header))) else {
+                    expired(index);
+                    continue;
+                };
+                let others = vqtbl1q_u8(header, vld1q_u8(ADDRESSES_AND_PORTS_SWAPPED.as_ptr()));
+                vst1q_u8(at, vreinterpretq_u8_u32(vsetq_lane_u32::<0>(word, vreinterpretq_u32_u8(others))));
+                shuffle(frame, &MACS_SWAPPED);
+            }
         }
+    }
+
+    /// # Safety
+    /// `at` is valid for reading and writing 16 bytes.
+    #[inline(always)]
+    unsafe fn shuffle(at: *mut u8, order: &[u8; 16]) {
+        // SAFETY: the caller vouches for the 16 bytes, and the order has 16.
+        unsafe { vst1q_u8(at, vqtbl1q_u8(vld1q_u8(at), vld1q_u8(order.as_ptr()))) };
     }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Configuration, Quantity, statistics};
-use crate::record::{Metric, Pair, Record, Size, SizeKind, Stack, View};
+use crate::record::{Members, Metric, Pair, Record, Size, SizeKind, Stack, View};
 
 /// What repetitions of one measurement have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,6 +24,9 @@ pub struct CellKey {
     pub load: Option<String>,
     /// Set up how.
     pub configuration: Configuration,
+    /// The pairs that sent at the same time, this one included; none for a pair that was measured alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Members>,
 }
 
 impl CellKey {

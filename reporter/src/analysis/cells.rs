@@ -15,8 +15,17 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Groups records.
+    /// Groups the records of pairs that were measured alone. Those of pairs that were measured at the same time answer another question.
     pub fn of(records: &'a [Record]) -> Self {
+        Cells::made_of(records.iter().filter(|record| !record.is_concurrent()))
+    }
+
+    /// Groups all records. Those of pairs that were measured at the same time have cells of their own.
+    pub fn with_groups(records: &'a [Record]) -> Self {
+        Cells::made_of(records.iter())
+    }
+
+    fn made_of(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut by_key: BTreeMap<CellKey, Cell<'a>> = BTreeMap::new();
         for record in records {
             let key = CellKey {
@@ -28,6 +37,7 @@ impl<'a> Cells<'a> {
                 view: record.view,
                 load: record.load.clone(),
                 configuration: Configuration::of(record),
+                group: record.group().map(|group| group.members),
             };
             let cell = by_key.entry(key.clone()).or_insert_with(|| Cell {
                 key,
@@ -46,8 +56,10 @@ impl<'a> Cells<'a> {
         let mut cells: Vec<Cell<'a>> = by_key.into_values().collect();
         let bypass = bypass_method(&cells);
         for cell in &mut cells {
+            // A tool's stream is drawn whatever the method of the poll loops.
+            let by_tool = cell.key.stack.is_kernel() || cell.key.method == STREAM;
             let by_bypass = Some(&cell.key.method) == bypass.as_ref();
-            cell.drawn = cell.key.metric == Metric::Throughput && (cell.key.stack.is_kernel() || by_bypass);
+            cell.drawn = cell.key.metric == Metric::Throughput && (by_tool || by_bypass);
         }
         let choices = choose(&mut cells);
         Cells { cells, choices }
@@ -88,9 +100,13 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// The method of tools that send as fast as they can.
+const STREAM: &str = "stream";
+
 fn bypass_method(cells: &[Cell<'_>]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for cell in cells.iter().filter(|c| !c.key.stack.is_kernel() && c.key.metric == Metric::Throughput) {
+    let of_poll_loops = |key: &CellKey| !key.stack.is_kernel() && key.metric == Metric::Throughput && key.method != STREAM;
+    for cell in cells.iter().filter(|cell| of_poll_loops(&cell.key)) {
         *counts.entry(&cell.key.method).or_default() += 1;
     }
     match counts.contains_key("mrr") {

@@ -1,6 +1,6 @@
 //! The ladder of stacks: one pair and frame size, from what the link allows down to the kernel with small messages.
 
-use super::{Cell, Cells, Configuration, Quantity, Sample, SizeKey};
+use super::{Cell, Cells, Configuration, Quantity, Sample, Setting, SizeKey};
 use crate::record::{CeilingKind, Metric, Pair, SizeKind, Stack, View};
 
 /// The rungs of one pair and frame size, fastest kind first.
@@ -119,6 +119,7 @@ fn fastest_kernel<'c, 'a>(cells: &'c Cells<'a>, pair: &Pair) -> Option<Fastest<'
         cell.key.pair == *pair
             && cell.key.stack == Stack::REFERENCE_KERNEL
             && cell.key.metric == Metric::Throughput
+            && !cell.key.configuration.settings.contains_key(&Setting::Bidirectional)
             && !cell.valid.is_empty()
     });
     let streams: Vec<(&Cell<'_>, Sample)> = streams.filter_map(|cell| Some((cell, cell.sample(Quantity::Goodput)?))).collect();

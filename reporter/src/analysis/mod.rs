@@ -7,6 +7,7 @@ mod between_systems;
 mod cell;
 mod cells;
 mod choice;
+mod concurrent;
 mod configuration;
 mod effects;
 mod endpoint_kinds;
@@ -32,6 +33,7 @@ pub use methodology::statistics;
 pub use cell::{Cell, CellKey, Sample, SizeKey};
 pub use cells::{Cells, Group};
 pub use choice::{ConfigurationChoice, Setup};
+pub use concurrent::{Concurrent, MemberRate, Sum, concurrent};
 pub use configuration::{Configuration, Setting, SettingValue};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
 pub use endpoint_kinds::{KindCost, KindStep, kind_costs};
@@ -67,6 +69,8 @@ pub struct Analysis {
     pub configurations: Vec<ConfigurationChoice>,
     /// Rates by numbers of queues and flows, and by bursts, where several were tried.
     pub tunings: Vec<Tuning>,
+    /// Pairs that were measured at the same time. Nothing else here rests on them.
+    pub concurrent: Vec<Concurrent>,
 }
 
 /// Analyses the records of one run.
@@ -81,6 +85,7 @@ pub fn analyse(records: &[Record]) -> Analysis {
         placement: placement(&cells),
         tunings: tunings(&cells),
         configurations: cells.choices().to_vec(),
+        concurrent: concurrent(records),
         ratios,
         latency_ratios,
     }

@@ -83,5 +83,6 @@ impl Change {
 pub(crate) fn result_name(key: &CellKey, quantity: Quantity) -> String {
     let load = key.load.as_ref().filter(|load| *load != "max").map(|load| format!(" at {load}")).unwrap_or_default();
     let setup = key.configuration.settings_in_words().map(|settings| format!(" ({settings})")).unwrap_or_default();
-    format!("{} {} {} {quantity}{load}{setup}", key.pair, key.stack, key.size)
+    let beside = key.group.as_ref().map(|group| format!(" at the same time as {}", group.others_in_words(&key.pair))).unwrap_or_default();
+    format!("{} {} {} {quantity}{load}{setup}{beside}", key.pair, key.stack, key.size)
 }

@@ -86,7 +86,7 @@ pub fn compare_across(base: &[&Archive], new: &[&Archive], correction: Correctio
 }
 
 fn cells<'a>(runs: &[&'a Archive]) -> Vec<Cells<'a>> {
-    runs.iter().map(|run| Cells::of(&run.records)).collect()
+    runs.iter().map(|run| Cells::with_groups(&run.records)).collect()
 }
 
 /// The runs of both sides.

@@ -1,11 +1,11 @@
 use crate::amount::Unit;
-use crate::analysis::{Cell, Cells, Quantity};
-use crate::record::{ReportView, Stack};
+use crate::analysis::{Cell, Cells, Quantity, Setting, SettingValue};
+use crate::record::Stack;
 
 use super::throughput::doubts;
 use super::{Axis, Dash, Figure, Marker, Point, Scale, Series, Style, shown};
 
-/// CPU use by load: CPUs in use, and CPU time for each byte of payload, at every pair, size and load that has both a rate and a cost.
+/// CPU use by load, of every stack: CPUs in use, and CPU time for each byte of payload, at every pair, size and load that has both a rate and a cost.
 pub fn cpu_use_by_load(cells: &Cells<'_>) -> Vec<Figure> {
     let caption = "Every measured pair, size and load, both ends together. Kernel: busy time of the whole machine, softirq included. Poll loops: each \
                    counts as a whole CPU at any load, so their CPU time a byte falls as the load rises.";
@@ -35,14 +35,19 @@ pub(crate) fn ns_per_byte(cores: f64, goodput: f64) -> f64 {
     cores * 1e9 / (goodput / 8.0)
 }
 
-/// Goodput and cores of a cell, where it has both.
+/// Goodput and cores of a cell, where it has both. Both directions at once share the cores, and a cell has the mean rate of the two.
 pub(crate) fn cost_of(cell: &Cell<'_>) -> Option<(f64, f64)> {
-    let (cores, goodput) = (cell.sample(Quantity::Cores)?.centre(), cell.sample(Quantity::Goodput)?.centre());
+    let settings = &cell.key.configuration.settings;
+    // The cores of proxies at SmartNICs are not among those of the two ends: the work would look cheaper than it is.
+    if settings.get(&Setting::TlsAt) == Some(&SettingValue::Text("dpu".to_owned())) {
+        return None;
+    }
+    let directions = if settings.contains_key(&Setting::Bidirectional) { 2.0 } else { 1.0 };
+    let (cores, goodput) = (cell.sample(Quantity::Cores)?.centre(), directions * cell.sample(Quantity::Goodput)?.centre());
     (cores > 0.0 && goodput > 0.0).then_some((goodput, cores))
 }
 
 fn series(cells: &Cells<'_>, value: fn(f64, f64) -> f64) -> Vec<Series> {
-    let stacks = Stack::bypass_in_view(ReportView::Cost).chain(Stack::kernel_in_view(ReportView::Cost));
     let of_stack = |stack: Stack| {
         let points: Vec<Point> = cells.iter().filter(|cell| cell.key.stack == stack).filter_map(|cell| point(cell, value)).collect();
         let marker = if stack.is_kernel() { Marker::Square } else { Marker::Circle };
@@ -50,7 +55,7 @@ fn series(cells: &Cells<'_>, value: fn(f64, f64) -> f64) -> Vec<Series> {
         let name = stack.label().to_owned();
         (!points.is_empty()).then(|| Series { keys: vec![name.clone()], name, label: String::new(), style, joined: false, points })
     };
-    stacks.filter_map(of_stack).collect()
+    Stack::ALL.iter().copied().filter_map(of_stack).collect()
 }
 
 fn point(cell: &Cell<'_>, value: fn(f64, f64) -> f64) -> Option<Point> {
@@ -97,5 +102,25 @@ mod tests {
         assert_eq!(points(cpus), [vec![(8e9, 2.0), (4e9, 2.0)], vec![(8e9, 1.5)]]);
         assert_eq!(points(time), [vec![(8e9, 2.0), (4e9, 4.0)], vec![(8e9, 1.5)]]);
         assert!(cpu_use_by_load(&Cells::of(&[])).is_empty());
+    }
+
+    #[test]
+    fn every_stack_is_there_and_two_directions_count_as_twice_the_load() {
+        let mut both = record("both", "kernel-udp", 4.0, 1.0);
+        both.parameters.insert("bidirectional".to_owned(), true.into());
+        let mut proxied = record("proxied", "kernel-tls", 4.0, 1.0);
+        proxied.parameters.insert("tls_at".to_owned(), "dpu".into());
+        let records = [both, proxied, record("plain", "kernel-tls", 4.0, 1.0)];
+        let figures = cpu_use_by_load(&Cells::of(&records));
+        let points: Vec<_> = figures[1]
+            .series
+            .iter()
+            .map(|series| (series.name.as_str(), series.points.len(), series.points[0].x, series.points[0].y))
+            .collect();
+        assert_eq!(
+            points,
+            [("kernel UDP", 1, 8e9, 1.0), ("kernel TLS", 1, 4e9, 2.0)],
+            "TLS at SmartNICs costs processors that are not counted here"
+        );
     }
 }

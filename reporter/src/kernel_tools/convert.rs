@@ -2,9 +2,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit};
+use super::{Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport};
 use crate::record::{
-    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, State, Tool, Values, Verdict, View,
+    Ceiling, CpuCost, Metric, Pair, ReasonKind, Record, RecordId, SchemaVersion, Size, SizeKind, State, Tool, Values, Verdict, View,
+    directions,
 };
 
 /// What a tool's output does not say and a record must.
@@ -80,6 +81,7 @@ impl Measurement {
     pub fn into_record(self, index: usize, context: &RecordContext) -> Result<Record, SizeUnknown> {
         let size = self.size.or(context.size).ok_or(SizeUnknown { tool: self.tool })?;
         let verdict = self.verdict();
+        let is_frame = self.transport == Transport::RawEthernet;
         let Pair { from, to } = context.pair.clone();
         let pair = match self.direction {
             Direction::ClientToServer => Pair { from, to },
@@ -88,6 +90,7 @@ impl Measurement {
         let id = if index == 0 { context.id.clone() } else { RecordId(format!("{}.{}", context.id, index + 1)) };
         let load = (self.method == Method::Stream && !self.paced).then(|| MAX_LOAD.to_owned());
         let mut parameters = self.parameters;
+        name_directions(&mut parameters, &pair);
         parameters.insert(RAW_INDEX.to_owned(), Value::from(index));
         note_exit(&mut parameters, context.exit);
         Ok(Record {
@@ -104,8 +107,8 @@ impl Measurement {
             metric: metric(self.method),
             method: self.method.name().to_owned(),
             parameters,
-            size: size.into(),
-            view: Some(context.view),
+            size: if is_frame { Size { kind: SizeKind::Frame, bytes: size.bytes() } } else { size.into() },
+            view: Some(if is_frame { View::Frame } else { context.view }),
             load,
             repetition: context.repetition,
             duration_s: self.duration.map(|duration| duration.as_secs_f64()),
@@ -162,6 +165,15 @@ pub fn failed_record(tool: KernelTool, spec: &KernelSpec, context: &RecordContex
         raw: context.raw.clone(),
         provenance: context.provenance.clone(),
         verdict: Verdict::failed(kind, error.to_string()),
+    }
+}
+
+/// Writes the ends of each direction into a measurement of both: a tool does not know the endpoints' names.
+fn name_directions(parameters: &mut Map<String, Value>, pair: &Pair) {
+    let mut each = directions::of(parameters);
+    if !each.is_empty() {
+        each.iter_mut().for_each(|one| one.between(pair));
+        directions::note(&each, parameters);
     }
 }
 

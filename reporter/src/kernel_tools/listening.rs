@@ -8,7 +8,7 @@ pub fn listening_sockets(proc_net: &str, transport: Transport, port: u16) -> Vec
     let state = match transport {
         Transport::Tcp => "0A",
         Transport::Udp => "07",
-        Transport::Icmp => return Vec::new(),
+        Transport::Icmp | Transport::RawEthernet => return Vec::new(),
     };
     let socket = |line: &str| {
         // sl, local_address, rem_address, st, tx_queue:rx_queue, tr:tm->when, retrnsmt, uid, timeout, inode (proc_net_tcp(5)).

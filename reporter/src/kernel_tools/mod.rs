@@ -6,6 +6,7 @@
 //!
 //! A tool is one module of `tools` that implements `tool::Tool`, and one entry in `tools/mod.rs`.
 
+mod both_ways;
 mod command;
 mod convert;
 mod curl;
@@ -23,6 +24,7 @@ mod spec;
 mod tool;
 mod tools;
 
+pub use both_ways::invalidate_direction;
 pub use command::{CommandLine, Commands, shell_line};
 pub use convert::{RecordContext, SizeUnknown, failed_record};
 pub use curl::{CurlError, CurlTransfer, NegotiatedTls, TLS_HEADER, UPSTREAM_HEADER, curl_transfer};

@@ -48,6 +48,11 @@ impl KernelTool {
         self.tool().ends_after_bytes(version)
     }
 
+    /// Why this version cannot do a measurement, although others can; none where it can, or where the version is not known.
+    pub fn version_lacks(self, spec: &KernelSpec, version: Option<&str>) -> Option<String> {
+        self.tool().version_lacks(spec, version)
+    }
+
     /// Whether one run can hold several sizes that its output does not name.
     pub fn sweeps_sizes(self) -> bool {
         self.tool().sweeps_sizes()
@@ -145,6 +150,10 @@ fn check(spec: &KernelSpec, tool: KernelTool) -> Result<(), SpecError> {
     if spec.reverse && !limits.reverse {
         let instead = format!("exchange the endpoints, or use {}", that(|limits| limits.reverse));
         return refuse("send from the server to the client".to_owned(), instead);
+    }
+    if spec.both_ways && !limits.both_ways {
+        let instead = format!("measure each direction alone, or use {}", that(|limits| limits.both_ways));
+        return refuse("send both ways at the same time".to_owned(), instead);
     }
     let tcp = limits.tcp;
     type Allows = fn(&ToolLimits) -> bool;

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::convert::{EXIT_CODE, RAW_INDEX};
 use super::{KernelTool, Measurement, ToolError, ToolExit, choice, decode};
 use crate::archive::ArchiveError;
-use crate::record::{Reason, Record, State, Values, Verdict};
+use crate::record::{DirectionResult, Reason, Record, State, Values, Verdict};
 
 /// A record cannot be made again from its raw file.
 #[derive(Debug, Error)]
@@ -65,12 +65,31 @@ pub fn reparse(record: &Record, run_directory: &Path) -> Result<Record, ReparseE
     let text = decode(&crate::archive::read_raw(run_directory, &file)?);
     let exit = record.parameters.get(EXIT_CODE).and_then(serde_json::Value::as_i64).and_then(|code| i32::try_from(code).ok());
     let exit = exit.map_or(ToolExit::Unknown, ToolExit::Code);
-    let found = tool.parse(&text, exit).map_err(|source| ReparseError::Tool { id: id.clone(), file: file.clone(), source })?;
+    let unreadable = |source| ReparseError::Tool { id: id.clone(), file: file.clone(), source };
+    if !record.directions().is_empty() {
+        let both = tool.parse_both_ways(&text, exit).map_err(unreadable)?;
+        return Ok(renewed(record, both));
+    }
+    let found = tool.parse(&text, exit).map_err(unreadable)?;
     let index = record.parameters.get(RAW_INDEX).and_then(serde_json::Value::as_u64).unwrap_or(0);
     let (count, wanted) = (found.len(), usize::try_from(index).unwrap_or(usize::MAX));
     match found.into_iter().nth(wanted) {
         Some(measurement) => Ok(renewed(record, measurement)),
         None => Err(ReparseError::Fewer { id, file, found: count, wanted: wanted.saturating_add(1) }),
+    }
+}
+
+/// A direction with what does not come from the tool: its ends, what interfaces counted, and what that says against it.
+fn renewed_direction(record: &Record, new: DirectionResult) -> DirectionResult {
+    let Some(kept) = record.directions().into_iter().find(|old| old.direction == new.direction) else { return new };
+    let verdict = kept.verdict.or(new.verdict);
+    DirectionResult {
+        from: kept.from,
+        to: kept.to,
+        interface_bytes: kept.interface_bytes,
+        forwarding_pps: kept.forwarding_pps,
+        verdict,
+        ..new
     }
 }
 
@@ -85,6 +104,10 @@ fn renewed(record: &Record, measurement: Measurement) -> Record {
     };
     renewed.duration_s = measurement.duration.map(|duration| duration.as_secs_f64());
     renewed.parameters.extend(measurement.parameters);
+    let directions = renewed.directions().into_iter().map(|new| renewed_direction(record, new)).collect::<Vec<_>>();
+    if !directions.is_empty() {
+        renewed.set_directions(&directions);
+    }
     let kept = &record.values;
     renewed.values = Values {
         l1_bps: kept.l1_bps,

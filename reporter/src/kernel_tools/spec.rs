@@ -70,6 +70,8 @@ pub enum Transport {
     Udp,
     /// ICMP echo (ping).
     Icmp,
+    /// Ethernet frames through RDMA verbs (perftest): imported only.
+    RawEthernet,
 }
 
 impl Transport {
@@ -79,6 +81,7 @@ impl Transport {
             Transport::Tcp => Stack::KernelTcp,
             Transport::Udp => Stack::KernelUdp,
             Transport::Icmp => Stack::KernelIcmp,
+            Transport::RawEthernet => Stack::Verbs,
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Display for Transport {
             Transport::Tcp => "TCP",
             Transport::Udp => "UDP",
             Transport::Icmp => "ICMP",
+            Transport::RawEthernet => "raw Ethernet",
         })
     }
 }
@@ -199,6 +203,8 @@ pub struct KernelSpec {
     pub streams: NonZeroU16,
     /// Data goes from the server to the client (iperf3).
     pub reverse: bool,
+    /// Data goes both ways at the same time (iperf3 --bidir).
+    pub both_ways: bool,
     /// Streams: how fast to send (iperf3; iperf 2 over UDP); absent is as fast as it goes.
     pub rate: Option<Goodput>,
     /// What the ends ask of TCP; nothing for other transports.
@@ -222,6 +228,7 @@ impl KernelSpec {
             extent,
             streams: NonZeroU16::MIN,
             reverse: false,
+            both_ways: false,
             rate: None,
             tcp: TcpSettings::default(),
             client_cpu: None,

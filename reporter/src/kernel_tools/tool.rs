@@ -18,6 +18,11 @@ pub(super) trait Tool: Sync {
         false
     }
 
+    /// Why a version cannot do a measurement that the tool's driver offers; none where it can, or where the version is not known.
+    fn version_lacks(&self, _spec: &KernelSpec, _version: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// Whether the tool's driver offers this at all.
     fn can(&self, method: Method, transport: Transport) -> bool;
 
@@ -90,6 +95,8 @@ pub(super) struct ToolLimits {
     pub streams: u16,
     /// Data can go from the server to the client.
     pub reverse: bool,
+    /// Data can go both ways at the same time.
+    pub both_ways: bool,
     /// A run can end after a number of bytes.
     pub by_bytes: bool,
     /// A run can end after a number of messages.
@@ -104,14 +111,22 @@ impl ToolLimits {
 
     /// One connection, from client to server, for a time.
     pub(super) const fn sizes(least: u32, most: u32) -> Self {
-        ToolLimits { sizes: least..=most, streams: 1, reverse: false, by_bytes: false, by_messages: false, tcp: TcpOptions::NONE }
+        ToolLimits {
+            sizes: least..=most,
+            streams: 1,
+            reverse: false,
+            both_ways: false,
+            by_bytes: false,
+            by_messages: false,
+            tcp: TcpOptions::NONE,
+        }
     }
 
     /// One connection, from client to server, for a time, with every size that the transport can carry.
     pub(super) const fn of(transport: Transport) -> Self {
         match transport {
             Transport::Tcp => ToolLimits::sizes(1, u32::MAX),
-            Transport::Udp | Transport::Icmp => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
+            Transport::Udp | Transport::Icmp | Transport::RawEthernet => ToolLimits::sizes(1, ToolLimits::DATAGRAM),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod calibration;
 mod cost;
+pub(crate) mod directions;
+mod group;
 mod identity;
 mod json_name;
 mod stack;
@@ -17,6 +19,8 @@ use serde_json::{Map, Value};
 
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
+pub use directions::{DirectionResult, InterfaceBytes};
+pub use group::{GroupSum, Members, PairGroup};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub(crate) use json_name::json_name;
 pub use stack::{DataPath, ReportView, Stack};
@@ -84,6 +88,8 @@ pub struct Record {
 struct KnownParameters {
     /// How the round trips in `calibration_rtt_ns` were taken.
     calibration: Option<CalibrationMethod>,
+    /// The pairs that were measured at the same time; absent for a pair that was measured alone.
+    group: Option<PairGroup>,
     #[schemars(flatten)]
     free: Map<String, Value>,
 }
@@ -97,6 +103,26 @@ impl Record {
     /// How the round trips of the tester alone were measured, where the record says so.
     pub fn calibration_method(&self) -> Option<CalibrationMethod> {
         calibration::method_of(&self.parameters)
+    }
+
+    /// What each direction did, where both ends sent at the same time; empty where one end sent.
+    pub fn directions(&self) -> Vec<DirectionResult> {
+        directions::of(&self.parameters)
+    }
+
+    /// Replaces what each direction did.
+    pub fn set_directions(&mut self, each: &[DirectionResult]) {
+        directions::note(each, &mut self.parameters);
+    }
+
+    /// The pairs that were measured at the same time as this one; none for a pair that was measured alone.
+    pub fn group(&self) -> Option<PairGroup> {
+        group::of(&self.parameters)
+    }
+
+    /// Whether other pairs were measured at the same time: its rate is not that of the pair alone.
+    pub fn is_concurrent(&self) -> bool {
+        self.parameters.contains_key(group::KEY)
     }
 
     /// How many elements a list among the parameters has. A record that was read for reports has the number in place of the list.
@@ -115,7 +141,7 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 36] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 38] = [
     "bidirectional",
     "burst",
     "calibration",
@@ -126,6 +152,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 36] = [
     "fast_free",
     "flows",
     "gro",
+    "group",
     "gso",
     "measured",
     "mempool_cache",
@@ -143,6 +170,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 36] = [
     "stream_beside",
     "streams",
     "sum_forwarding_pps",
+    "sum_goodput_bps",
     "target_bps",
     "tls_at",
     "tls_cipher",

@@ -104,6 +104,15 @@ stacks! {
         hue: 6,
         views: OF_BYPASS,
     };
+    /// Frames through RDMA verbs, as perftest measures them: imported only.
+    Verbs = "verbs": Facts {
+        label: "raw Ethernet (verbs)",
+        short_label: "verbs",
+        path: DataPath::Bypass,
+        size: SizeKind::Frame,
+        hue: 7,
+        views: &[Throughput, RoundTrips],
+    };
     /// The kernel's TCP.
     KernelTcp = "kernel-tcp": Facts {
         label: "kernel TCP",
@@ -147,7 +156,7 @@ stacks! {
         short_label: "second",
         path: DataPath::Bypass,
         size: SizeKind::Frame,
-        hue: 7,
+        hue: 8,
         views: OF_BYPASS,
     };
     /// A kernel stack with every view that a kernel stack can have, for the tests.
@@ -157,7 +166,7 @@ stacks! {
         short_label: "2nd kernel",
         path: DataPath::Kernel,
         size: SizeKind::Message,
-        hue: 8,
+        hue: 9,
         views: &[Throughput, Plateau, Ratio, RoundTrips, Cost, Effects, SummaryThroughput, SummaryRoundTrips],
     };
 }

@@ -144,6 +144,10 @@ reason_kinds! {
     InFlight = "in-flight",
     /// The frames were not spread evenly over the queues: one poll loop limited the rate.
     UnevenQueues = "uneven-queues",
+    /// The pairs of a group did not send at the same time for long enough.
+    NotConcurrent = "not-concurrent",
+    /// The poll loops of a measurement need more CPUs than there are.
+    TooFewCpus = "too-few-cpus",
     /// The device in the path could not be started, ended, or does not forward as it must.
     Device = "device",
     /// Anything else.

@@ -75,7 +75,7 @@ impl RunDigest {
     pub fn of(archive: &Archive, run: &FoundRun) -> Option<RunDigest> {
         let started = archive.records.iter().map(|record| record.time).min()?;
         let mut results = BTreeMap::new();
-        for cell in Cells::of(&archive.records).iter() {
+        for cell in Cells::with_groups(&archive.records).iter() {
             for &quantity in quantities(&cell.key) {
                 let Some(sample) = cell.sample(quantity) else { continue };
                 let value = RunValue { mean: sample.geometric_mean(), trusted: sample.trusted, repetitions: sample.values };

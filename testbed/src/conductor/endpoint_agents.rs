@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reporter::record::EndpointId;
+use reporter::record::{EndpointId, Pair};
 
 use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
 use crate::topology::{Endpoint, Testbed};
@@ -124,6 +124,20 @@ impl EndpointAgents {
             let asked: Vec<_> = asked.collect();
             asked.into_iter().map(|(id, reply)| (id, reply.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))).collect()
         })
+    }
+
+    /// The agents of a pair's endpoints, for a thread of their own. [`take_back`](Self::take_back) returns them.
+    pub(super) fn lend(&mut self, pair: &Pair) -> EndpointAgents {
+        let ids = [&pair.from, &pair.to];
+        let agents = ids.into_iter().filter_map(|id| self.agents.remove_entry(id)).collect();
+        let claimed = ids.into_iter().filter_map(|id| self.claimed.remove_entry(id)).collect();
+        EndpointAgents { agents, claimed }
+    }
+
+    /// Takes agents back that were lent.
+    pub(super) fn take_back(&mut self, lent: EndpointAgents) {
+        self.agents.extend(lent.agents);
+        self.claimed.extend(lent.claimed);
     }
 
     /// Ends the agent of an endpoint: it is lost, or out of step.

@@ -19,6 +19,7 @@ mod interface_ports;
 mod kernel;
 mod kernel_features;
 mod machines;
+mod measure_group;
 mod measure_step;
 mod observer;
 mod path_device;
@@ -26,6 +27,8 @@ mod record;
 mod run;
 mod schedule;
 mod single;
+mod start_line;
+mod together;
 
 pub use claim::{ClaimError, Claims};
 pub use doctor::{AGENT_CHECK, PlaceChecks, check_testbed};

@@ -8,7 +8,7 @@ use methodology::units::{FrameSize, Seconds};
 use reporter::record::{Pair, RecordId, Size, Stack};
 
 use super::fits;
-use crate::plan::{Measure, MeasureKind, Plan, PortTuning};
+use crate::plan::{ConcurrentPairs, Measure, MeasureKind, Plan, PortTuning};
 use crate::topology::{Testbed, TestbedError};
 
 /// One measurement that makes one record.
@@ -47,28 +47,98 @@ impl Step<'_> {
 }
 
 /// The steps between one pair, which share its two ports. Kernel first: poll loops must not run beside it.
-pub type Group<'p> = VecDeque<Step<'p>>;
+pub type PairSteps<'p> = VecDeque<Step<'p>>;
+
+/// One measurement of several pairs at the same time: a step, and a record, for each of them.
+#[derive(Debug, Clone)]
+pub struct GroupStep<'p> {
+    /// Names the measurement within the run.
+    pub id: String,
+    /// What, between which pairs: the same for each of them.
+    pub measure: &'p Measure,
+    /// Between which pairs, in the order of the plan.
+    pub pairs: &'p ConcurrentPairs,
+    /// A step for each pair, in the same order.
+    pub steps: Vec<Step<'p>>,
+}
+
+/// What runs while nothing else does.
+#[derive(Debug, Clone)]
+pub enum Batch<'p> {
+    /// The measurements of one pair, one after the other.
+    OfPair(PairSteps<'p>),
+    /// One measurement of several pairs.
+    AtOnce(GroupStep<'p>),
+}
+
+impl<'p> Batch<'p> {
+    /// The steps of it: each makes a record.
+    pub fn steps(&self) -> impl Iterator<Item = &Step<'p>> {
+        let (pair, group) = match self {
+            Batch::OfPair(steps) => (Some(steps), None),
+            Batch::AtOnce(group) => (None, Some(&group.steps)),
+        };
+        pair.into_iter().flatten().chain(group.into_iter().flatten())
+    }
+
+    /// How long it should take.
+    pub fn expected(&self) -> Duration {
+        match self {
+            Batch::OfPair(steps) => steps.iter().map(|step| step.expected).sum(),
+            Batch::AtOnce(group) => group.expected(),
+        }
+    }
+}
+
+impl GroupStep<'_> {
+    /// How long it should take: its members run at the same time.
+    pub fn expected(&self) -> Duration {
+        self.steps.iter().map(|step| step.expected).max().unwrap_or_default()
+    }
+}
 
 /// Everything the plan measures on this testbed, in order: repetition by repetition, so that a slow drift of the machine
-/// shows as spread and not as a difference between pairs.
-pub fn groups<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Group<'p>>, TestbedError> {
+/// shows as spread and not as a difference between pairs. In each repetition, pairs alone come before groups.
+pub fn batches<'p>(plan: &'p Plan, testbed: &Testbed) -> Result<Vec<Batch<'p>>, TestbedError> {
     let pairs = all_pairs(plan, testbed)?;
     for pair in &pairs {
         fits::check(plan, testbed, pair)?;
     }
-    let mut groups = Vec::new();
+    let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = plan.measures.iter().partition(|measure| measure.kind.is_kernel());
+    let groups: Vec<(&Measure, &ConcurrentPairs)> =
+        kernel.into_iter().chain(bypass).flat_map(|measure| measure.groups().iter().map(move |group| (measure, group))).collect();
+    for (measure, group) in &groups {
+        fits::check_group(measure, group, testbed)?;
+    }
+    let mut batches = Vec::new();
     for repetition in 1..=plan.repetitions {
         for pair in &pairs {
-            let wanted = plan.measures.iter().filter(|measure| measure.is_for(pair));
+            let wanted = plan.measures.iter().filter(|measure| measure.is_alone_for(pair));
             let (kernel, bypass): (Vec<&Measure>, Vec<&Measure>) = wanted.partition(|measure| measure.kind.is_kernel());
             let steps = kernel
                 .into_iter()
                 .chain(bypass)
                 .flat_map(|measure| measure.sizes.iter().map(|&size| step(measure, pair, size, repetition)));
-            groups.push(steps.collect::<Group>());
+            batches.push(Batch::OfPair(steps.collect()));
+        }
+        for (measure, group) in &groups {
+            batches.extend(measure.sizes.iter().map(|&size| Batch::AtOnce(group_step(measure, group, size, repetition))));
         }
     }
-    Ok(groups)
+    Ok(batches)
+}
+
+/// One measurement of a group.
+fn group_step<'p>(measure: &'p Measure, pairs: &'p ConcurrentPairs, size: FrameSize, repetition: u32) -> GroupStep<'p> {
+    let name =
+        |pairs: &mut dyn Iterator<Item = &Pair>| pairs.map(|pair| format!("{}+{}", pair.from, pair.to)).collect::<Vec<_>>().join("&");
+    let of_pair = |pair: &Pair| {
+        let others = name(&mut pairs.pairs().iter().filter(|other| *other != pair));
+        let what = format!("{}-beside-{others}", what(measure, size));
+        Step { id: id_of(measure, &format!("{}+{}", pair.from, pair.to), &what, repetition), ..step(measure, pair, size, repetition) }
+    };
+    let id = id_of(measure, &name(&mut pairs.pairs().iter()), &what(measure, size), repetition).0;
+    GroupStep { id, measure, pairs, steps: pairs.pairs().iter().map(of_pair).collect() }
 }
 
 /// One measurement of a plan.
@@ -88,7 +158,7 @@ pub(super) fn step<'p>(measure: &'p Measure, pair: &Pair, size: FrameSize, repet
 /// The pairs that a plan measures, in the order of the testbed. An error where it names an endpoint that the testbed does not have.
 pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, TestbedError> {
     let every = testbed.all_pairs();
-    for pair in plan.measures.iter().filter_map(|measure| measure.pairs.only()).flatten() {
+    for pair in plan.measures.iter().flat_map(|measure| measure.pairs.named()) {
         for id in [&pair.from, &pair.to] {
             if !testbed.is_end(testbed.endpoint(id)?) {
                 return Err(TestbedError::OnlyADevice { id: id.clone(), testbed: testbed.name.clone() });
@@ -99,15 +169,21 @@ pub(super) fn all_pairs(plan: &Plan, testbed: &Testbed) -> Result<Vec<Pair>, Tes
 }
 
 fn id(measure: &Measure, pair: &Pair, size: FrameSize, repetition: u32) -> RecordId {
-    let label = measure.label();
-    let what = match label {
+    // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
+    id_of(measure, &format!("{}+{}", pair.from, pair.to), &what(measure, size), repetition)
+}
+
+fn id_of(measure: &Measure, between: &str, what: &str, repetition: u32) -> RecordId {
+    RecordId(format!("{between}/{}/{}/{what}/{repetition}", measure.stack(), measure.kind.method()))
+}
+
+/// The size and the settings of a measure, as a part of a record's id.
+fn what(measure: &Measure, size: FrameSize) -> String {
+    match measure.label() {
         Some(label) if measure.kind.has_own_size() => label,
         Some(label) => format!("{}-{label}", size.bytes()),
         None => size.bytes().to_string(),
-    };
-    let (stack, method) = (measure.stack(), measure.kind.method());
-    // No endpoint id holds a `+` (`topology::file`), so that a.b→c and a→b.c are told apart.
-    RecordId(format!("{}+{}/{stack}/{method}/{what}/{repetition}", pair.from, pair.to))
+    }
 }
 
 /// For the time left only; searches end when they end.
@@ -152,5 +228,21 @@ mod tests {
         let id = |pair: &str| id(&plan.measures[0], &pair.parse().unwrap(), FrameSize::MIN, 1);
         assert_ne!(id("a.b:c"), id("a:b.c"));
         assert_eq!(id("a-cpu:b-dpu").0, "a-cpu+b-dpu/dpdk/mrr/64/1");
+    }
+
+    #[test]
+    fn pairs_alone_come_before_the_pairs_of_a_group_which_have_ids_of_their_own() {
+        let text = "name = \"p\"\nsizes = [64]\npairs = [\"a-cpu:b-cpu\", [\"a-cpu:b-cpu\", \"a-dpu:b-dpu\"]]\n[[measure]]\nstack = \"dpdk\"\nmethod = \"mrr\"\n[[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"";
+        let plan = Plan::reread(text, std::path::Path::new("plan.toml")).unwrap();
+        let lab = Testbed::of_planned_lab(std::path::Path::new("/nonexistent/linerate"));
+        let ids: Vec<Vec<String>> =
+            batches(&plan, &lab).unwrap().iter().map(|batch| batch.steps().map(|step| step.id.0.clone()).collect()).collect();
+        let expected: [&[&str]; 4] = [
+            &["a-cpu+b-cpu/kernel-tcp/stream/64/1", "a-cpu+b-cpu/dpdk/mrr/64/1"],
+            &[],
+            &["a-cpu+b-cpu/kernel-tcp/stream/64-beside-a-dpu+b-dpu/1", "a-dpu+b-dpu/kernel-tcp/stream/64-beside-a-cpu+b-cpu/1"],
+            &["a-cpu+b-cpu/dpdk/mrr/64-beside-a-dpu+b-dpu/1", "a-dpu+b-dpu/dpdk/mrr/64-beside-a-cpu+b-cpu/1"],
+        ];
+        assert_eq!(ids, expected);
     }
 }

@@ -15,14 +15,12 @@ pub enum Way {
     Received,
 }
 
-/// An interface, and which way its frames are counted.
+/// An interface whose frames are counted, those sent and those received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counted {
     /// Its name.
     pub interface: String,
-    /// Sent or received.
-    pub way: Way,
 }
 
 /// Packets and bytes of one interface, one way, as the kernel counts them: frames without FCS.
@@ -40,6 +38,11 @@ impl PacketsAndBytes {
         Some(PacketsAndBytes { packets: self.packets.checked_sub(before.packets)?, bytes: self.bytes.checked_sub(before.bytes)? })
     }
 
+    /// Both together.
+    pub fn plus(self, other: PacketsAndBytes) -> PacketsAndBytes {
+        PacketsAndBytes { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
+    }
+
     /// Bytes per packet, FCS included; none where no packet was counted.
     pub fn bytes_per_frame(self) -> Option<f64> {
         (self.packets > 0).then(|| self.bytes as f64 / self.packets as f64 + f64::from(FCS))
@@ -47,11 +50,13 @@ impl PacketsAndBytes {
 }
 
 /// What one interface counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceCounters {
-    /// Frames of one way.
-    pub traffic: PacketsAndBytes,
+    /// Frames out of this machine.
+    pub sent: PacketsAndBytes,
+    /// Frames into it.
+    pub received: PacketsAndBytes,
     /// How often its link went down or came up.
     pub carrier_changes: u64,
 }
@@ -59,19 +64,33 @@ pub struct InterfaceCounters {
 impl InterfaceCounters {
     pub(super) fn since(self, before: InterfaceCounters) -> Option<InterfaceCounters> {
         let carrier_changes = self.carrier_changes.checked_sub(before.carrier_changes)?;
-        Some(InterfaceCounters { traffic: self.traffic.since(before.traffic)?, carrier_changes })
+        Some(InterfaceCounters { sent: self.sent.since(before.sent)?, received: self.received.since(before.received)?, carrier_changes })
+    }
+
+    /// Frames of one way.
+    pub fn of(&self, way: Way) -> PacketsAndBytes {
+        match way {
+            Way::Sent => self.sent,
+            Way::Received => self.received,
+        }
+    }
+
+    /// Both together.
+    pub fn plus(self, other: InterfaceCounters) -> InterfaceCounters {
+        InterfaceCounters {
+            sent: self.sent.plus(other.sent),
+            received: self.received.plus(other.received),
+            carrier_changes: self.carrier_changes + other.carrier_changes,
+        }
     }
 
     /// Reads them at an end on this machine: a network namespace has its own `/sys/class/net`.
     pub(super) fn read(location: &Location, counted: &Counted) -> Option<InterfaceCounters> {
         let folder = format!("/sys/class/net/{}", counted.interface);
-        let way = match counted.way {
-            Way::Sent => "tx",
-            Way::Received => "rx",
-        };
-        let file = |what: &str| format!("{folder}/statistics/{way}_{what}");
+        let file = |what: &str| format!("{folder}/statistics/{what}");
         // include/linux/netdevice.h: carrier_up_count + carrier_down_count; since Linux 3.15.
-        let files = [file("packets"), file("bytes"), format!("{folder}/carrier_changes")];
+        let carrier_changes = format!("{folder}/carrier_changes");
+        let files = [file("tx_packets"), file("tx_bytes"), file("rx_packets"), file("rx_bytes"), carrier_changes];
         let text = match location {
             Location::Here => files.iter().map(std::fs::read_to_string).collect::<Result<String, _>>().ok()?,
             _ => {
@@ -81,8 +100,10 @@ impl InterfaceCounters {
             }
         };
         let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-        let traffic = PacketsAndBytes { packets: numbers.next()?.ok()?, bytes: numbers.next()?.ok()? };
-        Some(InterfaceCounters { traffic, carrier_changes: numbers.next()?.ok()? })
+        let mut next = || numbers.next()?.ok();
+        let sent = PacketsAndBytes { packets: next()?, bytes: next()? };
+        let received = PacketsAndBytes { packets: next()?, bytes: next()? };
+        Some(InterfaceCounters { sent, received, carrier_changes: next()? })
     }
 }
 

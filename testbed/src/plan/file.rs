@@ -11,10 +11,11 @@ use reporter::record::{Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file_measure::{FileMeasure, FilePairs, FileSizes, KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, given, is_kernel_key};
+use super::file_measure::{FileMeasure, FilePair, FilePairs, FileSizes, KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, given, is_kernel_key};
 use super::file_transfer::{FILE_KEYS, FileTransferKeys};
 use super::kernel_tuning::{KernelKeys, KernelTuning};
-use super::model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
+use super::model::{Measure, MeasureKind, Plan, Protocol};
+use super::pair_selection::{ConcurrentPairs, PairSelection};
 use super::tuning::{Directions, FarQueues, Keys, PortTuning};
 use crate::text_file::{FileProblem, from_toml, read_text, wrong};
 use crate::topology::{BypassPort, PairQueues};
@@ -90,9 +91,10 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
     for spanned in &file.measures {
         let source = Source { text, path, table: spanned.span() };
         let measure = spanned.get_ref();
-        let pairs = match measure.pairs.as_ref().or(file.pairs.as_ref()) {
+        let written_pairs = measure.pairs.as_ref().or(file.pairs.as_ref());
+        let pairs = match written_pairs {
             Some(pairs) => source.pairs(pairs)?,
-            None => PairSelection::All,
+            None => vec![PairSelection::All],
         };
         let sizes = match measure.sizes.as_ref().or(file.sizes.as_ref()) {
             Some(sizes) => source.sizes(sizes)?,
@@ -112,9 +114,12 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Plan, FileProblem> {
         let sizes = if has_own_sizes { vec![FrameSize::MIN] } else { sizes };
         let tunings = source.tunings(measure, &kinds[0])?;
         for (kind, tuning) in kinds.iter().flat_map(|kind| tunings.iter().map(move |tuning| (kind, tuning.clone()))) {
-            let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning };
-            source.only_once(&measure, &measures)?;
-            measures.push(measure);
+            for pairs in &pairs {
+                let measure = Measure { kind: kind.clone(), pairs: pairs.clone(), sizes: sizes.clone(), tuning: tuning.clone() };
+                source.check_groups(&measure, written_pairs.map(Spanned::span))?;
+                source.only_once(&measure, &measures)?;
+                measures.push(measure);
+            }
         }
     }
     Ok(Plan { name: name.clone(), repetitions, measures, source: text.to_owned() })
@@ -139,7 +144,8 @@ impl Source<'_> {
         }
         let keys = Keys {
             port: BypassPort::of(measure.stack).unwrap_or_default(),
-            directions: measure.direction.as_ref(),
+            // Those of a kernel stream are a setting of its tool.
+            directions: measure.direction.as_ref().filter(|_| BypassPort::of(measure.stack).is_some()),
             queues: queues.as_ref(),
             sender_queues: sender_queues.as_ref(),
             far_queues: FarQueues { key: far.0, given: far.1.as_ref() },
@@ -192,6 +198,23 @@ impl Source<'_> {
         Err(self.wrong(self.span_of("direction"), message))
     }
 
+    /// Refuses groups of pairs for a method that cannot be measured at the same time.
+    fn check_groups(&self, measure: &Measure, span: Option<Range<usize>>) -> Result<(), FileProblem> {
+        if measure.groups().is_empty() {
+            return Ok(());
+        }
+        let both = measure.directions() == Directions::Both;
+        let direction =
+            || both.then_some("with `direction = \"both\"` an endpoint would be a sender and a receiver of its group: remove it");
+        match measure.kind.not_for_groups().or_else(direction) {
+            Some(why) => {
+                let message = format!("method \"{}\" cannot be measured for pairs at the same time: {why}", measure.kind.method());
+                Err(self.wrong(span, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Two measurements of one pair, stack, method, size and tuning would be one result with two meanings.
     fn only_once(&self, measure: &Measure, before: &[Measure]) -> Result<(), FileProblem> {
         let mut sizes = measure.sizes.clone();
@@ -218,19 +241,36 @@ impl Source<'_> {
         }
     }
 
-    fn pairs(&self, pairs: &Spanned<FilePairs>) -> Result<PairSelection, FileProblem> {
+    /// The pairs that are measured alone, and the groups that are measured at the same time.
+    fn pairs(&self, pairs: &Spanned<FilePairs>) -> Result<Vec<PairSelection>, FileProblem> {
         match pairs.get_ref() {
-            FilePairs::Word(word) if word == "all" => Ok(PairSelection::All),
+            FilePairs::Word(word) if word == "all" => Ok(vec![PairSelection::All]),
             FilePairs::Word(word) => {
                 Err(self.wrong(Some(pairs.span()), format!("`{word}` names no pairs: write \"all\" or a list such as [\"a-cpu:b-cpu\"]")))
             }
             FilePairs::List(list) => {
-                let parsed: Result<Vec<Pair>, _> = list.iter().map(|pair| pair.parse::<Pair>()).collect();
-                let parsed = parsed.map_err(|error| self.wrong(Some(pairs.span()), error.to_string()))?;
-                if parsed.is_empty() {
-                    return Err(self.wrong(Some(pairs.span()), "an empty list of pairs measures nothing: write \"all\" or name some"));
+                let wrong = |message: String| self.wrong(Some(pairs.span()), message);
+                if list.is_empty() {
+                    return Err(wrong("an empty list of pairs measures nothing: write \"all\" or name some".to_owned()));
                 }
-                Ok(PairSelection::Only(parsed))
+                let pair = |pair: &String| pair.parse::<Pair>().map_err(|error| wrong(error.to_string()));
+                let (mut alone, mut groups) = (Vec::new(), Vec::new());
+                for entry in list {
+                    match entry {
+                        FilePair::Alone(one) => alone.push(pair(one)?),
+                        FilePair::AtOnce(several) => {
+                            let several = several.iter().map(pair).collect::<Result<Vec<Pair>, _>>()?;
+                            let group = ConcurrentPairs::new(several).map_err(|error| wrong(error.to_string()))?;
+                            if groups.contains(&group) {
+                                return Err(wrong(format!("the group with `{}` is there twice: use `repetitions`", group.pairs()[0])));
+                            }
+                            groups.push(group);
+                        }
+                    }
+                }
+                let alone = (!alone.is_empty()).then_some(PairSelection::Only(alone));
+                let groups = (!groups.is_empty()).then_some(PairSelection::Groups(groups));
+                Ok(alone.into_iter().chain(groups).collect())
             }
         }
     }
@@ -265,6 +305,7 @@ impl Source<'_> {
             }
         };
         let keys = KernelKeys {
+            directions: measure.direction.as_ref(),
             streams: measure.streams.as_ref(),
             message: measure.message.as_ref(),
             mtu: measure.mtu.as_ref(),
@@ -326,12 +367,13 @@ impl Source<'_> {
             let message = format!("{tool} has 1 to {most} streams over {transport}, not {}", tuning.streams);
             return Err(self.wrong(self.span_of("streams"), message));
         }
-        let tcp = [
+        let settings = [
+            ("direction", tuning.directions == Directions::Both),
             ("congestion-control", tuning.tcp.congestion_control.is_some()),
             ("window", tuning.tcp.window.is_some()),
             ("zero-copy", tuning.tcp.zero_copy),
         ];
-        let key = tcp.into_iter().find(|(_, set)| *set).map(|(key, _)| key);
+        let key = settings.into_iter().find(|(_, set)| *set).map(|(key, _)| key);
         // Only whether the tool can is asked: any address, port, extent and size that are in order do.
         let (anywhere, port, size) = (IpAddr::from([127, 0, 0, 1]), 1, tuning.message.unwrap_or(A_MESSAGE));
         let spec = KernelSpec::new(method, transport, anywhere, port, size, Extent::For(Duration::from_secs(1)));
@@ -358,7 +400,7 @@ impl Source<'_> {
         };
         match (protocol, method) {
             (Some(protocol), "stream") => {
-                self.only(measure, &[&["duration", "tool"], &KERNEL_STREAM_KEYS[..]].concat())?;
+                self.only(measure, &[&["duration", "tool", "direction"], &KERNEL_STREAM_KEYS[..]].concat())?;
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
                 Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
             }

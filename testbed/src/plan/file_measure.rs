@@ -71,10 +71,21 @@ pub(super) struct FileMeasure {
 }
 
 #[derive(Deserialize, Clone)]
-#[serde(untagged, expecting = "expected \"all\" or a list such as [\"a-cpu:b-cpu\"]")]
+#[serde(
+    untagged,
+    expecting = "expected \"all\", a list such as [\"a-cpu:b-cpu\"], or a list of groups such as [[\"a-cpu:b-cpu\", \"a-dpu:b-dpu\"]]"
+)]
 pub(super) enum FilePairs {
     Word(String),
-    List(Vec<String>),
+    List(Vec<FilePair>),
+}
+
+/// A pair that is measured alone, or pairs that are measured at the same time.
+#[derive(Deserialize, Clone)]
+#[serde(untagged)]
+pub(super) enum FilePair {
+    Alone(String),
+    AtOnce(Vec<String>),
 }
 
 #[derive(Deserialize, Clone)]

@@ -4,7 +4,7 @@ use methodology::units::Share;
 use reporter::kernel_tools::{KernelSpec, KernelTool, MessageSize, Method, TcpSettings, Transport};
 use serde_json::{Value, json};
 
-use super::tuning::{OneOrMany, each, joined, values};
+use super::tuning::{Directions, OneOrMany, each, joined, values};
 use crate::interface_settings::{InterfaceSettings, Mtu, OffloadState};
 
 /// No tool writes more in one call: a larger size is a mistake in the plan.
@@ -19,6 +19,8 @@ const LONGEST_ALGORITHM: usize = 15;
 /// How both kernel ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelTuning {
+    /// Which ends send.
+    pub directions: Directions,
     /// Connections at once.
     pub streams: NonZeroU16,
     /// What the application hands over in one call, where it does not follow from a frame size of the plan.
@@ -38,6 +40,7 @@ pub struct KernelTuning {
 impl Default for KernelTuning {
     fn default() -> Self {
         KernelTuning {
+            directions: Directions::Forward,
             streams: NonZeroU16::MIN,
             message: None,
             tcp: TcpSettings::default(),
@@ -89,6 +92,7 @@ impl KernelTuning {
         KernelSpec {
             size: self.message.unwrap_or(spec.size),
             streams: self.streams,
+            both_ways: self.directions == Directions::Both,
             tcp: self.tcp.clone(),
             client_cpu: self.client_cpu,
             server_cpu: self.server_cpu,
@@ -102,7 +106,7 @@ impl KernelTuning {
             words: Some(words),
             parameter: Some((key, value)),
         };
-        let KernelTuning { streams, message, tcp, interface, client_cpu, server_cpu, stream_load } = self;
+        let KernelTuning { directions, streams, message, tcp, interface, client_cpu, server_cpu, stream_load } = self;
         let offload = |key: &'static str, state: OffloadState| {
             let name = state.name();
             difference(format!("{key}-{name}"), format!("{} {name}", key.to_uppercase()), key, json!(name))
@@ -118,7 +122,9 @@ impl KernelTuning {
             Difference { label, words: Some(format!("beside a stream at {percent}")), parameter: None }
         });
         let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
+        let both = || difference("both".to_owned(), "both directions at once".to_owned(), "bidirectional", json!(true));
         [
+            (*directions == Directions::Both).then(both),
             (streams.get() > 1).then(|| difference(format!("s{streams}"), format!("{streams} streams"), "streams", json!(streams))),
             message,
             tcp.congestion_control.as_ref().map(|name| difference(name.clone(), name.clone(), "congestion_control", json!(name))),
@@ -139,6 +145,7 @@ impl KernelTuning {
 
 /// The keys of one kernel `[[measure]]` that tune it.
 pub(super) struct KernelKeys<'k> {
+    pub(super) directions: Option<&'k OneOrMany<Directions>>,
     pub(super) streams: Option<&'k OneOrMany<u16>>,
     pub(super) message: Option<&'k OneOrMany<ByteCount>>,
     pub(super) mtu: Option<&'k OneOrMany<u32>>,
@@ -197,6 +204,7 @@ impl KernelKeys<'_> {
         })?;
         let window = values("window", self.window, |window| window.bytes(MOST_WINDOW))?;
         let zero_copy = values("zero-copy", self.zero_copy, |&on| Ok(on))?;
+        let directions = values("direction", self.directions, |&directions| Ok(directions))?;
         let streams = values("streams", self.streams, |&count| {
             NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
         })?;
@@ -217,6 +225,7 @@ impl KernelKeys<'_> {
             ..tuning
         });
         let all = each(&all, &zero_copy, |tuning, zero_copy| KernelTuning { tcp: TcpSettings { zero_copy, ..tuning.tcp }, ..tuning });
+        let all = each(&all, &directions, |tuning, directions| KernelTuning { directions, ..tuning });
         let all = each(&all, &streams, |tuning, streams| KernelTuning { streams, ..tuning });
         let all = each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning });
         Ok(each(&all, &stream_load, |tuning, stream_load| KernelTuning { stream_load, ..tuning }))

@@ -8,6 +8,7 @@ mod file_measure;
 mod file_transfer;
 mod kernel_tuning;
 mod model;
+mod pair_selection;
 #[cfg(test)]
 mod tests;
 mod tuning;
@@ -15,5 +16,6 @@ mod tuning;
 pub use built_in::BuiltInPlan;
 pub use file_transfer::{CipherSuite, FileBytes, FileTransfer, Tls, TlsEnd, TlsVersion};
 pub use kernel_tuning::KernelTuning;
-pub use model::{Measure, MeasureKind, PairSelection, Plan, Protocol};
+pub use model::{Measure, MeasureKind, Plan, Protocol};
+pub use pair_selection::{ConcurrentPairs, NotConcurrent, PairSelection};
 pub use tuning::{Devargs, Directions, FLOWS_PER_QUEUE, PortTuning};

@@ -5,7 +5,8 @@ use reporter::record::{Pair, Stack};
 
 use super::file_transfer::FileTransfer;
 use super::kernel_tuning::KernelTuning;
-use super::tuning::PortTuning;
+use super::pair_selection::{ConcurrentPairs, PairSelection};
+use super::tuning::{Directions, PortTuning};
 
 /// What a run measures.
 #[derive(Debug, Clone)]
@@ -33,15 +34,6 @@ pub struct Measure {
     pub tuning: PortTuning,
 }
 
-/// The pairs a measure is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PairSelection {
-    /// Every ordered pair of the testbed.
-    All,
-    /// These.
-    Only(Vec<Pair>),
-}
-
 impl Measure {
     /// What carries the traffic.
     pub fn stack(&self) -> Stack {
@@ -60,27 +52,24 @@ impl Measure {
         self.tuning.in_words().or_else(of_kernel).or_else(|| self.kind.file_transfer().map(FileTransfer::in_words))
     }
 
-    /// Whether it is measured between this pair.
+    /// Whether it is measured between this pair, alone or in a group.
     pub fn is_for(&self, pair: &Pair) -> bool {
-        self.pairs.only().is_none_or(|pairs| pairs.contains(pair))
-    }
-}
-
-impl PairSelection {
-    /// The pairs that are named; none where it is all of them.
-    pub fn only(&self) -> Option<&[Pair]> {
-        match self {
-            PairSelection::All => None,
-            PairSelection::Only(pairs) => Some(pairs),
-        }
+        self.pairs.has(pair)
     }
 
-    /// Whether some pair is in both.
-    pub fn overlaps(&self, other: &PairSelection) -> bool {
-        match (self, other) {
-            (PairSelection::All, _) | (_, PairSelection::All) => true,
-            (PairSelection::Only(pairs), PairSelection::Only(others)) => pairs.iter().any(|pair| others.contains(pair)),
-        }
+    /// Whether it is measured between this pair while no other pair sends.
+    pub fn is_alone_for(&self, pair: &Pair) -> bool {
+        self.pairs.has_alone(pair)
+    }
+
+    /// Which ends send.
+    pub fn directions(&self) -> Directions {
+        self.kind.kernel_tuning().map_or(self.tuning.directions, |tuning| tuning.directions)
+    }
+
+    /// The groups of pairs that it measures at the same time.
+    pub fn groups(&self) -> &[ConcurrentPairs] {
+        self.pairs.groups()
     }
 }
 
@@ -189,6 +178,36 @@ impl MeasureKind {
     pub fn kernel_tools(&self) -> impl Iterator<Item = KernelTool> {
         let beside = self.kernel_tuning().and_then(|tuning| tuning.stream_load).and_then(|_| KernelTuning::stream_tool());
         self.kernel_tool().into_iter().chain(beside)
+    }
+
+    /// Why pairs cannot be measured at the same time by this; none where they can. A group needs a rate at one load: the trials of its members have
+    /// the same length, and rates add up.
+    pub fn not_for_groups(&self) -> Option<&'static str> {
+        match self {
+            MeasureKind::KernelStream { .. } => None,
+            MeasureKind::Procedure { method, .. } => match method.procedure {
+                Procedure::Mrr { trials: 1, .. } => None,
+                Procedure::Mrr { .. } => {
+                    Some("the trials of two pairs would drift apart: remove `repetitions`, and use the `repetitions` of the whole plan")
+                }
+                Procedure::Throughput | Procedure::NdrPdr => {
+                    Some("a search chooses each load by its own trials, so that the loads of two pairs differ in every trial: use `mrr`")
+                }
+                Procedure::FrameLoss { .. } | Procedure::Overload { .. } => {
+                    Some("it goes through loads of its own, and two pairs would be at different loads in every trial: use `mrr`")
+                }
+                Procedure::Soak { .. } => Some("it ends by its own losses, so that two pairs do not end together: use `mrr`"),
+                Procedure::BackToBack { .. } => Some("bursts of two pairs do not begin at the same microsecond: use `mrr`"),
+                Procedure::SystemRecovery { .. } | Procedure::Reset { .. } => Some("its result is a time and not a rate: use `mrr`"),
+                Procedure::Latency { .. } | Procedure::Pdv { .. } => Some("its results are delays, which do not add up: use `mrr`"),
+            },
+            MeasureKind::RoundTrip { .. } | MeasureKind::KernelPingPong { .. } => {
+                Some("its results are delays, which do not add up: use `mrr` or `stream`")
+            }
+            MeasureKind::FileTransfer(_) => {
+                Some("its transfers end when their files are there, so that two pairs do not end together: use `stream`")
+            }
+        }
     }
 
     /// How the ends of a kernel measure are set up; none for others.

@@ -16,6 +16,13 @@ fn measure(lines: &str) -> String {
     format!("name = \"p\"\nsizes = [64]\n[[measure]]\n{lines}")
 }
 
+const GROUP: &str = "[\"a:b\", \"c:d\"]";
+
+/// A measure for groups of pairs.
+fn groups(lines: &str, groups: &str) -> String {
+    measure(&format!("{lines}\npairs = [{groups}]"))
+}
+
 #[test]
 fn the_built_in_plans_read_and_cover_kernel_and_bypass() {
     for built_in in [BuiltInPlan::Quick, BuiltInPlan::Standard, BuiltInPlan::Full] {
@@ -57,7 +64,21 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"dpdk\"\nmethod = \"latency\"\ndirection = \"both\""), 6, "use both directions already"),
         (measure("stack = \"dpdk\"\nmethod = \"back-to-back\"\ndirection = \"both\""), 6, "short bursts would not meet"),
         (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\ndirection = \"both\""), 6, "has no key `direction`"),
-        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ndirection = \"both\""), 6, "has no key `direction`"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\ndirection = \"both\""), 6, "has no key `direction`"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntool = \"qperf\"\ndirection = \"both\""), 7, "use iperf3"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"", "[\"a:b\"]"), 6, "at least two pairs"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"", "[\"a:b\", \"c:b\"]"), 6, "endpoint `b` is in `a→b` and in `c→b`"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"", "[\"a:b\", \"c:d\"], [\"a:b\", \"c:d\"]"), 6, "twice"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"", "[\"a:b\", 3]"), 6, "list of groups"),
+        (groups("stack = \"dpdk\"\nmethod = \"ndr-pdr\"", GROUP), 6, "a search chooses each load by its own trials"),
+        (groups("stack = \"dpdk\"\nmethod = \"throughput\"", GROUP), 6, "a search chooses each load by its own trials"),
+        (groups("stack = \"dpdk\"\nmethod = \"frame-loss\"", GROUP), 6, "loads of its own"),
+        (groups("stack = \"dpdk\"\nmethod = \"latency\"", GROUP), 6, "do not add up"),
+        (groups("stack = \"dpdk\"\nmethod = \"round-trip\"", GROUP), 6, "do not add up"),
+        (groups("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"", GROUP), 6, "do not add up"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"\nrepetitions = 3", GROUP), 7, "would drift apart"),
+        (groups("stack = \"dpdk\"\nmethod = \"mrr\"\ndirection = \"both\"", GROUP), 7, "a sender and a receiver of its group"),
+        (groups("stack = \"kernel-tcp\"\nmethod = \"stream\"\ndirection = \"both\"", GROUP), 7, "a sender and a receiver of its group"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nqueues = \"two\""), 6, "one value, or a list"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsender-queues = 2\nqueues = 4"), 7, "`queues` sets both ends"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nreflector-queues = 2"), 6, "its far end has `receiver-queues`"),
@@ -192,6 +213,28 @@ fn af_xdp_and_af_packet_have_the_methods_and_the_keys_of_dpdk_and_ports_of_their
     assert_eq!(stacks, [Stack::Dpdk, Stack::AfXdp, Stack::AfPacket].map(|stack| [stack; 2]).concat());
     let [dpdk, _, xdp, larger, ..] = &plan.measures[..] else { panic!("{plan:?}") };
     assert!(xdp.tuning.shares_ports_with(&larger.tuning) && !xdp.tuning.shares_ports_with(&dpdk.tuning));
+}
+
+#[test]
+fn a_list_within_pairs_is_a_group_and_pairs_beside_it_are_alone() {
+    let text = measure(
+        "stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = [\"64K\", 64]\npairs = [\"a:b\", [\"a:b\", \"c:d\"], [\"a:d\", \"c:b\"]]",
+    );
+    let plan = parse(&text, Path::new("plan.toml")).unwrap();
+    let pair = "a:b".parse().unwrap();
+    let of = |measure: &super::Measure| (measure.is_alone_for(&pair), measure.is_for(&pair), measure.groups().len());
+    assert_eq!(plan.measures.iter().map(of).collect::<Vec<_>>(), [(true, true, 0), (false, true, 2), (true, true, 0), (false, true, 2)]);
+}
+
+#[test]
+fn rfc2544_14_both_directions_of_a_kernel_stream_are_a_setting_of_its_tool() {
+    let lines = "stack = \"kernel-udp\"\nmethod = \"stream\"\ndirection = [\"forward\", \"both\"]";
+    let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(super::Measure::label).collect();
+    assert_eq!(labels, [None, Some("both".to_owned())]);
+    let tuning = plan.measures[1].kind.kernel_tuning().unwrap();
+    assert_eq!(tuning.parameters().collect::<Vec<_>>(), [("bidirectional", serde_json::json!(true))]);
+    assert_eq!(plan.measures[1].directions(), super::Directions::Both);
 }
 
 #[test]

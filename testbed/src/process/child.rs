@@ -156,9 +156,11 @@ impl Child {
         }
     }
 
-    /// What it has written to standard error until now.
+    /// What it has written to standard error until now, for messages and the log: lines end with a line feed only, and in place of other characters
+    /// that a terminal obeys stands U+FFFD, because the program can be another machine's.
     pub fn stderr_so_far(&self) -> String {
-        self.stderr.as_ref().map(|stderr| String::from_utf8_lossy(&stderr.so_far()).into_owned()).unwrap_or_default()
+        let text = self.stderr.as_ref().map(|stderr| String::from_utf8_lossy(&stderr.so_far()).replace("\r\n", "\n")).unwrap_or_default();
+        text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
     }
 
     /// What it has written to standard output until now, without the first `from` bytes; after [`collect_stdout`](Self::collect_stdout).

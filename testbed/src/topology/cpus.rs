@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use dataplane::CpuId;
-use reporter::record::Pair;
+use reporter::record::{EndpointId, Members, Pair};
 
 use super::model::{Endpoint, Testbed, TestbedError, Wiring};
 use super::pair_queues::{PairNodes, PairQueues};
@@ -29,15 +29,7 @@ impl Testbed {
             let best_first = |endpoint: &Endpoint, node| within(&endpoint.cpus, CpuId::allowed_near(node));
             return cpus_of_one_machine([best_first(from, nodes.sender), best_first(to, nodes.receiver)], pair, queues);
         }
-        let first = |endpoint: &Endpoint, queues: NonZeroU16| match endpoint.cpus.get(..usize::from(queues.get())) {
-            _ if endpoint.cpus.is_empty() => Ok(Vec::new()),
-            Some(cpus) => Ok(cpus.to_vec()),
-            None => {
-                let (id, testbed, cpus) = (endpoint.id.clone(), self.name.clone(), endpoint.cpus.len());
-                Err(TestbedError::TooFewCpus { id, testbed, cpus, queues })
-            }
-        };
-        let mut cpus = PairCpus { sender: first(from, queues.sender)?, receiver: first(to, queues.receiver)? };
+        let mut cpus = PairCpus { sender: self.named_cpus(from, queues.sender)?, receiver: self.named_cpus(to, queues.receiver)? };
         // Left to itself, an end that names none might take one that the other end of this machine was given.
         if from.is_here() && to.is_here() {
             let free = |taken: &[CpuId], node: Option<u32>, queues: NonZeroU16| {
@@ -56,6 +48,101 @@ impl Testbed {
             _ => Ok(cpus),
         }
     }
+}
+
+/// A pair that is measured at the same time as others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMember {
+    /// The pair.
+    pub pair: Pair,
+    /// The queues of its ports.
+    pub queues: PairQueues,
+    /// Where its ports are.
+    pub nodes: PairNodes,
+}
+
+impl Testbed {
+    /// The CPUs of the poll loops of pairs that are measured at the same time, in the order of the pairs. No two loops share one.
+    ///
+    /// # Errors
+    /// Two endpoints name one CPU, an endpoint names too few, or there are too few: [`TestbedError::TooSmallForGroup`].
+    pub fn cpus_of_group(&self, members: &[GroupMember]) -> Result<Vec<PairCpus>, TestbedError> {
+        self.group_cpus(members, CpuId::allowed_near)
+    }
+
+    fn group_cpus(&self, members: &[GroupMember], allowed: impl Fn(Option<u32>) -> Vec<CpuId>) -> Result<Vec<PairCpus>, TestbedError> {
+        let shared_memory = matches!(self.wiring, Wiring::SharedMemory { .. });
+        let mut ends = Vec::new();
+        for member in members {
+            let GroupMember { pair, queues, nodes } = member;
+            for (id, queues, node) in [(&pair.from, queues.sender, nodes.sender), (&pair.to, queues.receiver, nodes.receiver)] {
+                let endpoint = self.endpoint(id)?;
+                let named = if shared_memory { Vec::new() } else { self.named_cpus(endpoint, queues)? };
+                ends.push(GroupEnd { endpoint, loops: usize::from(queues.get()), node, cpus: named });
+            }
+        }
+        self.refuse_shared_cpus(&ends)?;
+        let chosen_here = |end: &GroupEnd<'_>| shared_memory || (end.cpus.is_empty() && end.endpoint.is_here());
+        let mut taken: Vec<CpuId> = ends.iter().filter(|end| end.endpoint.is_here()).flat_map(|end| end.cpus.clone()).collect();
+        let needed = taken.len() + ends.iter().filter(|end| chosen_here(end)).map(|end| end.loops).sum::<usize>();
+        for end in &mut ends {
+            if !chosen_here(end) {
+                continue;
+            }
+            // With shared memory, what an endpoint names is its container's set.
+            let allowed = within(&end.endpoint.cpus, allowed(end.node));
+            let free = allowed.iter().copied().filter(|cpu| !taken.contains(cpu)).take(end.loops).collect::<Vec<_>>();
+            if free.len() < end.loops {
+                let members = Members::new(members.iter().map(|member| member.pair.clone()).collect());
+                return Err(TestbedError::TooSmallForGroup { members, needed, cpus: allowed.len() });
+            }
+            taken.extend(&free);
+            end.cpus = free;
+        }
+        Ok(ends.chunks(2).map(|ends| PairCpus { sender: ends[0].cpus.clone(), receiver: ends[1].cpus.clone() }).collect())
+    }
+
+    /// The CPUs that an endpoint names for so many queues; none where it names none.
+    fn named_cpus(&self, endpoint: &Endpoint, queues: NonZeroU16) -> Result<Vec<CpuId>, TestbedError> {
+        match endpoint.cpus.get(..usize::from(queues.get())) {
+            _ if endpoint.cpus.is_empty() => Ok(Vec::new()),
+            Some(cpus) => Ok(cpus.to_vec()),
+            None => {
+                let (id, testbed, cpus) = (endpoint.id.clone(), self.name.clone(), endpoint.cpus.len());
+                Err(TestbedError::TooFewCpus { id, testbed, cpus, queues })
+            }
+        }
+    }
+
+    /// Refuses a CPU that two ends of one machine name, and ends of another machine of which one names none.
+    fn refuse_shared_cpus(&self, ends: &[GroupEnd<'_>]) -> Result<(), TestbedError> {
+        for (place, one) in ends.iter().enumerate() {
+            for other in &ends[place + 1..] {
+                let ids = || -> (EndpointId, EndpointId) { (one.endpoint.id.clone(), other.endpoint.id.clone()) };
+                if one.endpoint.location.machine() != other.endpoint.location.machine() {
+                    continue;
+                }
+                if let Some(&cpu) = one.cpus.iter().find(|cpu| other.cpus.contains(cpu)) {
+                    let (from, to) = ids();
+                    return Err(TestbedError::SharedCpu { from, to, testbed: self.name.clone(), cpu });
+                }
+                if !one.endpoint.is_here() && (one.cpus.is_empty() || other.cpus.is_empty()) {
+                    let (one, other) = ids();
+                    return Err(TestbedError::UnnamedCpus { one, other, testbed: self.name.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One end of a pair of a group.
+struct GroupEnd<'t> {
+    endpoint: &'t Endpoint,
+    loops: usize,
+    node: Option<u32>,
+    /// Those that it names, and then those that it gets.
+    cpus: Vec<CpuId>,
 }
 
 /// The CPUs of a container's set, in the same order; all of them where the endpoint has no set.
@@ -128,6 +215,42 @@ mod tests {
         assert_eq!(of_sets(&[0], &[1]), PairCpus { sender: cpus(&[0]), receiver: cpus(&[1]) });
         let refused = of(&[1, 0], 2, 2).unwrap_err().to_string();
         assert!(refused.contains("4 poll loops") && refused.contains("2 CPUs"), "{refused}");
+    }
+
+    #[test]
+    fn pairs_at_the_same_time_share_no_cpu_and_too_few_are_an_error_with_both_numbers() {
+        let members = |queues: PairQueues| {
+            let member = |pair: &str| GroupMember { pair: pair.parse().unwrap(), queues, nodes: PairNodes::default() };
+            [member("a-cpu:b-cpu"), member("a-dpu:b-dpu")]
+        };
+        let lab = Testbed::of_planned_lab(Path::new("/nonexistent/linerate"));
+        let of = |allowed: &[u32], queues| lab.group_cpus(&members(queues), |_| cpus(allowed));
+        let found = of(&[3, 2, 1, 0], PairQueues::ONE).unwrap();
+        let pair = |sender: u32, receiver: u32| PairCpus { sender: cpus(&[sender]), receiver: cpus(&[receiver]) };
+        assert_eq!(found, [pair(3, 2), pair(1, 0)]);
+        let refused = of(&[1, 0], PairQueues::ONE).unwrap_err();
+        assert!(matches!(refused, TestbedError::TooSmallForGroup { needed: 4, cpus: 2, .. }), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("a-cpu→b-cpu + a-dpu→b-dpu") && said.contains("4 CPUs") && said.contains("has 2"), "{said}");
+        assert!(of(&[7, 6, 5, 4, 3, 2, 1], queues(2, 2)).is_err() && of(&[7, 6, 5, 4, 3, 2, 1, 0], queues(2, 2)).is_ok());
+    }
+
+    #[test]
+    fn pairs_at_the_same_time_name_no_cpu_twice() {
+        let of = |cpus: [&str; 4], reach: &str| {
+            let endpoint =
+                |(id, cpu): (&str, &str)| format!("[[endpoint]]\nid = \"{id}\"\nreach = \"{reach}\"\nport = \"net_null0\"\ncpu = {cpu}\n");
+            let text: String = ["a", "b", "c", "d"].into_iter().zip(cpus).map(endpoint).collect();
+            let testbed = file::parse(&format!("name = \"x\"\n{text}"), Path::new("testbed.toml")).unwrap();
+            let member = |pair: &str| GroupMember { pair: pair.parse().unwrap(), queues: PairQueues::ONE, nodes: PairNodes::default() };
+            testbed.cpus_of_group(&[member("a:b"), member("c:d")]).map_err(|error| error.to_string())
+        };
+        let named = of(["2", "3", "4", "5"], "local").unwrap();
+        assert_eq!(named[1], PairCpus { sender: cpus(&[4]), receiver: cpus(&[5]) });
+        let shared = of(["2", "3", "4", "2"], "local").unwrap_err();
+        assert!(shared.contains("`a` and `d`") && shared.contains("cpu = 2"), "{shared}");
+        let unnamed = of(["2", "3", "4", "[]"], "ssh:host").unwrap_err();
+        assert!(unnamed.contains("`a` and `d`") && unnamed.contains("a CPU of its own"), "{unnamed}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dataplane::{CpuId, PortSpec};
 use methodology::units::LinkSpeed;
-use reporter::record::{EndpointId, Pair, Stack};
+use reporter::record::{EndpointId, Members, Pair, Stack};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -160,6 +160,70 @@ pub enum TestbedError {
         needed: usize,
         /// CPUs that this process may use.
         cpus: usize,
+    },
+    /// Pairs that are measured at the same time need more CPUs than there are.
+    #[error(
+        "the poll loops of `{members}` need {needed} CPUs at the same time, and this machine has {cpus}: measure fewer pairs at the same time, or use a machine with more CPUs"
+    )]
+    TooSmallForGroup {
+        /// The pairs.
+        members: Members,
+        /// Poll loops of all of them on this machine.
+        needed: usize,
+        /// CPUs that this process may use.
+        cpus: usize,
+    },
+    /// Agents of one machine would choose CPUs without knowing of each other.
+    #[error(
+        "endpoints `{one}` and `{other}` of testbed `{testbed}` are on one machine and poll at the same time: give each a CPU of its own, such as cpu = 2 and cpu = 3"
+    )]
+    UnnamedCpus {
+        /// An endpoint of one pair.
+        one: EndpointId,
+        /// An endpoint of another.
+        other: EndpointId,
+        /// The testbed.
+        testbed: String,
+    },
+    /// Two endpoints that are measured at the same time have one port or interface.
+    #[error(
+        "endpoints `{one}` and `{other}` of testbed `{testbed}` both use {port}, and the plan measures them at the same time: pairs of a group need ports of their own"
+    )]
+    SharedPort {
+        /// An endpoint of one pair.
+        one: EndpointId,
+        /// An endpoint of another.
+        other: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The port or the interface.
+        port: String,
+    },
+    /// The plan puts kernel tools of two pairs on one CPU.
+    #[error(
+        "endpoints `{one}` and `{other}` of testbed `{testbed}` are on one machine, and the plan measures them at the same time with their tools on CPU {cpu}: remove `client-cpu` and `server-cpu` from this measure, or measure the pairs alone"
+    )]
+    SharedToolCpu {
+        /// An endpoint of one pair.
+        one: EndpointId,
+        /// An endpoint of another.
+        other: EndpointId,
+        /// The testbed.
+        testbed: String,
+        /// The CPU.
+        cpu: u32,
+    },
+    /// A pair of a group has a device between its ends.
+    #[error(
+        "`{pair}` passes the device `{device}` of testbed `{testbed}`: a device's counters cannot be told apart by pair, so this pair cannot be measured at the same time as others"
+    )]
+    GroupThroughDevice {
+        /// The pair.
+        pair: Pair,
+        /// The device.
+        device: String,
+        /// The testbed.
+        testbed: String,
     },
     /// The ports of a pair exchange frames queue by queue, and would have different numbers of queues.
     #[error(

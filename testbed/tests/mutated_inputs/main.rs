@@ -180,7 +180,7 @@ fn replies_of_an_agent() {
         "{\"reply\":\"in-use\",\"holder\":\"x\"}",
         "{\"reply\":\"link\",\"speed\":null}",
         "{\"reply\":\"ran-tool\",\"text\":\"{}\",\"exit\":{\"code\":0},\"spent\":{\"counters\":null,\"cost\":null}}",
-        "{\"reply\":\"served\",\"counters\":{\"traffic\":{\"packets\":1,\"bytes\":2},\"carrier_changes\":0},\"cost\":{\"cores\":1.0}}",
+        "{\"reply\":\"served\",\"counters\":{\"sent\":{\"packets\":1,\"bytes\":2},\"received\":{\"packets\":3,\"bytes\":4},\"carrier_changes\":0},\"cost\":{\"cores\":1.0}}",
     ] {
         serde_json::from_str::<Reply>(reply).unwrap();
         corpus.push(reply.as_bytes().to_vec());

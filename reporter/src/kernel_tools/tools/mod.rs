@@ -4,6 +4,7 @@ mod iperf2;
 mod iperf3;
 mod neper;
 mod netperf;
+mod perftest;
 mod ping;
 mod qperf;
 mod sockperf;
@@ -11,5 +12,13 @@ mod sockperf;
 use super::tool::Tool;
 
 /// The tools in order of preference: the first one that can do a measurement is the default of a plan that names none.
-pub(super) const TOOLS: &[&dyn Tool] =
-    &[&iperf3::Iperf3, &qperf::Qperf, &sockperf::Sockperf, &netperf::Netperf, &neper::Neper, &iperf2::Iperf2, &ping::Ping];
+pub(super) const TOOLS: &[&dyn Tool] = &[
+    &iperf3::Iperf3,
+    &qperf::Qperf,
+    &sockperf::Sockperf,
+    &netperf::Netperf,
+    &neper::Neper,
+    &iperf2::Iperf2,
+    &ping::Ping,
+    &perftest::Perftest,
+];

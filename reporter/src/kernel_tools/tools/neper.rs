@@ -31,7 +31,7 @@ impl Tool for Neper {
         // request_size and buffer_size are C ints.
         match transport {
             Transport::Tcp => ToolLimits::sizes(1, i32::MAX as u32),
-            Transport::Udp | Transport::Icmp => ToolLimits::of(transport),
+            Transport::Udp | Transport::Icmp | Transport::RawEthernet => ToolLimits::of(transport),
         }
     }
 

@@ -119,6 +119,7 @@ fn parameters(record: &Record) -> BTreeMap<&'static str, String> {
         ("size", record.size.bytes.to_string()),
         ("load", record.load.clone().unwrap_or_default()),
         ("configuration", Configuration::of(record).to_string()),
+        ("group", record.group().map(|group| group.members.to_string()).unwrap_or_default()),
     ]
     .into_iter()
     .filter(|(_, value)| !value.is_empty())

@@ -78,8 +78,11 @@ fn test_case(record: &Record, run: &str) -> Option<Value> {
     }))
 }
 
-/// The model's type for what a record measured.
+/// The model's type for what a record measured. It has none for a pair that was measured at the same time as others.
 fn test_type(record: &Record) -> Option<&'static str> {
+    if record.is_concurrent() {
+        return None;
+    }
     match (record.stack, record.method.as_str()) {
         (Stack::KernelTcp | Stack::KernelUdp, "stream") => Some("hoststack"),
         (_, "mrr") => Some("mrr"),

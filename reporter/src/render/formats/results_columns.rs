@@ -87,6 +87,13 @@ pub const COLUMNS: &[Column] = &[
     ("receiver_cycles_per_frame", Number(|r| receiver(r)?.cycles_per_frame)),
     ("raw", Text(|r| r.raw.clone())),
     ("command", Text(|r| joined(r.tool.commands.iter().cloned()))),
+    ("group", Text(|r| Some(r.group()?.members.to_string()))),
+    ("group_id", Text(|r| Some(r.group()?.id))),
+    ("group_overlap", Number(|r| Some(r.group()?.overlap))),
+    ("group_verdict", Text(|r| Some(r.group()?.verdict.state.to_string()))),
+    ("group_sum_forwarding_pps", Number(|r| r.group()?.sum?.forwarding_pps.map(f64::from))),
+    ("group_sum_l1_bps", Number(|r| r.group()?.sum?.l1_bps.map(f64::from))),
+    ("group_sum_goodput_bps", Number(|r| r.group()?.sum?.goodput_bps.map(f64::from))),
 ];
 
 fn rtt(record: &Record) -> Option<&RttSummary> {

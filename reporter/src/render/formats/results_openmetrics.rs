@@ -153,7 +153,10 @@ fn labels(record: &Record) -> String {
         ("load", record.load.clone().unwrap_or_default()),
         ("configuration", Configuration::of(record).to_string()),
     ];
-    labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(&value))).join(",")
+    // Only where there is one, so that the series of pairs that were measured alone keep their labels.
+    let group = record.group().map(|group| ("group", group.members.to_string()));
+    let texts = labels.into_iter().chain(group).map(|(name, value)| format!("{name}=\"{}\"", escaped(&value)));
+    texts.collect::<Vec<_>>().join(",")
 }
 
 /// A label's value: backslash, quotation mark and line feed are escaped (OpenMetrics 1.0, "ABNF").

@@ -6,6 +6,7 @@ use super::escape;
 use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, LatencyRatio, Quantity, analyse, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, ReportView, Stack, State};
+use crate::render::sections::concurrent_table;
 use crate::render::{format, sentences};
 
 /// A rule below the header and nothing else: the columns carry the eye.
@@ -22,6 +23,10 @@ pub fn summary(archive: &Archive, width: u16) -> String {
         if let Some(table) = table {
             text.push_str(&format!("{title}\n{table}\n\n"));
         }
+    }
+    let concurrent = concurrent_table(&analysis.concurrent);
+    if !concurrent.rows.is_empty() {
+        text.push_str(&format!("Pairs at the same time\n{}\n\n", filled(width, &concurrent.header, &concurrent.rows)));
     }
     text.push_str(&closing(archive, &analysis));
     text

@@ -1,28 +1,14 @@
 //! Both directions at once (RFC 2544 §14): each direction, and the sum.
 
-use methodology::trial::LossDomains;
-use methodology::units::PacketRate;
-use serde::Deserialize;
+use methodology::units::{Goodput, PacketRate};
 
 use super::Input;
-use crate::record::Record;
+use crate::record::{DirectionResult, Record};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
 /// At most this many measurements; `results.jsonl` has all.
 const MOST: usize = 40;
-
-/// One of the two directions of a record, as its parameter `directions` has it.
-#[derive(Debug, Deserialize)]
-struct Direction {
-    from: String,
-    to: String,
-    offered_pps: PacketRate,
-    forwarding_pps: PacketRate,
-    frames_sent: u64,
-    frames_received: u64,
-    loss: LossDomains,
-}
 
 /// What each direction did, where both ends sent at once.
 pub fn directions(input: &Input<'_>) -> Section {
@@ -30,12 +16,12 @@ pub fn directions(input: &Input<'_>) -> Section {
     Section {
         id: "directions",
         title: "Both directions at once",
-        tables: Table::new(["measurement", "direction", "verdict", "offered", "forwarding rate", "frames", "lost", "duplicates"], rows)
+        tables: Table::new(["measurement", "direction", "verdict", "sent", "received", "frames", "lost", "duplicates", "retransmits"], rows)
             .captioned("What each direction did in the trial that the record shows, and their sum")
             .into_iter()
             .collect(),
-        method: "Both ends sent test frames at the same time, each with one poll loop that sends and receives (RFC 2544 §14). Loads and rates \
-                 elsewhere in this report are those of one direction: the mean of the two. A loss ratio is that of the frames of both. Such \
+        method: "Both ends sent at the same time (RFC 2544 §14): poll loops with one loop an end that sends and receives, kernel tools with a stream each \
+                 way. A kernel tool has a verdict for each direction. Loads and rates elsewhere in this report are those of one direction: the mean of the two. A loss ratio is that of the frames of both. Such \
                  results are never averaged with those of one direction."
             .to_owned(),
         ..Section::default()
@@ -44,29 +30,52 @@ pub fn directions(input: &Input<'_>) -> Section {
 
 /// A row for each direction, and one for both. None where one end sent, or where the parameter is not one of these.
 fn of_record(record: &Record) -> Option<Vec<Vec<String>>> {
-    let directions = Vec::<Direction>::deserialize(record.parameters.get("directions")?).ok()?;
+    let directions = record.directions();
+    if directions.is_empty() {
+        return None;
+    }
     let name = format!("{} {} {} {}", record.pair, record.stack.label(), record.method, record.size);
-    let row = |which: String, offered: f64, forwarded: f64, sent: u64, lost: u64, duplicate: u64| {
-        let rate = |pps: f64| format::or_absent(PacketRate::new(pps).ok().map(|rate| rate.to_string()));
-        let verdict = record.verdict.state.to_string();
-        vec![name.clone(), which, verdict, rate(offered), rate(forwarded), sent.to_string(), lost.to_string(), duplicate.to_string()]
-    };
-    let lost = |one: &Direction| one.frames_sent.saturating_sub(one.frames_received);
+    let all = record.verdict.state.to_string();
     let each = directions.iter().map(|one| {
-        let which = format!("{} → {}", one.from, one.to);
-        row(which, one.offered_pps.pps(), one.forwarding_pps.pps(), one.frames_sent, lost(one), one.loss.duplicate)
+        let end = |id: &Option<crate::record::EndpointId>| id.as_ref().map_or_else(String::new, ToString::to_string);
+        let verdict = one.verdict.as_ref().map_or_else(|| all.clone(), |verdict| verdict.state.to_string());
+        row(&name, format!("{} → {}", end(&one.from), end(&one.to)), verdict, std::slice::from_ref(one))
     });
-    let sum = |of: &dyn Fn(&Direction) -> u64| directions.iter().map(of).sum::<u64>();
-    let rates = |of: &dyn Fn(&Direction) -> PacketRate| directions.iter().map(|one| of(one).pps()).sum::<f64>();
-    let both = row(
-        "sum".to_owned(),
-        rates(&|one| one.offered_pps),
-        rates(&|one| one.forwarding_pps),
-        sum(&|one| one.frames_sent),
-        sum(&lost),
-        sum(&|one| one.loss.duplicate),
-    );
-    Some(each.chain([both]).collect())
+    Some(each.chain([row(&name, "sum".to_owned(), all.clone(), &directions)]).collect())
+}
+
+/// What these directions did together.
+fn row(name: &str, which: String, verdict: String, of: &[DirectionResult]) -> Vec<String> {
+    let count = |value: fn(&DirectionResult) -> Option<u64>| format::or_absent(sum(of, value).map(|sum: u64| sum.to_string()));
+    let lost = |one: &DirectionResult| Some(one.frames_sent?.saturating_sub(one.frames_received?));
+    let loss_ratio = |one: &DirectionResult| one.loss_ratio.map(|loss| loss.ratio());
+    // Datagrams are not counted in frames: their loss is a share.
+    let share = sum(of, loss_ratio).map(|sum: f64| format::percent(sum / of.len() as f64));
+    vec![
+        name.to_owned(),
+        which,
+        verdict,
+        rate(sum(of, |one| one.offered_pps.map(f64::from)), sum(of, |one| one.sent_bps)),
+        rate(
+            sum(of, |one| one.forwarding_pps.filter(|_| one.goodput_bps.is_none()).map(f64::from)),
+            sum(of, |one| one.goodput_bps.map(f64::from)),
+        ),
+        count(|one| one.frames_sent),
+        format::or_absent(sum(of, lost).map(|sum: u64| sum.to_string()).or(share)),
+        count(|one| one.loss.as_ref().map(|loss| loss.duplicate)),
+        count(|one| one.retransmits),
+    ]
+}
+
+/// The sum over directions; none where one of them has no such value.
+fn sum<T: std::iter::Sum<T>>(of: &[DirectionResult], value: impl Fn(&DirectionResult) -> Option<T>) -> Option<T> {
+    of.iter().map(value).sum()
+}
+
+/// Frames a second of poll loops, or payload of kernel tools.
+fn rate(pps: Option<f64>, bps: Option<f64>) -> String {
+    let frames = pps.and_then(|pps| PacketRate::new(pps).ok()).map(|rate| rate.to_string());
+    format::or_absent(frames.or_else(|| bps.and_then(|bps| Goodput::new(bps).ok()).map(|rate| rate.to_string())))
 }
 
 #[cfg(test)]
@@ -94,5 +103,18 @@ mod tests {
         let told: Vec<_> = rows.iter().map(|row| [row[1].as_str(), &row[5], &row[6], &row[7]]).collect();
         assert_eq!(told, [["a → b", "1000", "0", "0"], ["b → a", "1000", "600", "3"], ["sum", "2000", "600", "3"]]);
         assert_eq!(of_record(&record(&json!({ "bidirectional": true }))), None);
+    }
+
+    #[test]
+    fn a_kernel_tool_has_a_verdict_for_each_direction() {
+        let direction = |direction: &str, gbps: f64, state: &str| {
+            json!({ "direction": direction, "from": "a", "to": "b", "goodput_bps": gbps * 1e9, "sent_bps": 3e9, "retransmits": 2,
+                    "verdict": { "state": state, "reasons": [] } })
+        };
+        let both = record(&json!({ "directions": [direction("forward", 2.0, "valid"), direction("reverse", 0.0, "invalid")] }));
+        let rows = of_record(&both).unwrap();
+        let told: Vec<_> = rows.iter().map(|row| [row[2].as_str(), &row[3], &row[4], &row[8]]).collect();
+        assert_eq!(told[0], ["valid", "3.00 Gbit/s", "2.00 Gbit/s", "2"]);
+        assert_eq!((told[1][0], told[2]), ("invalid", ["valid", "6.00 Gbit/s", "2.00 Gbit/s", "4"]));
     }
 }

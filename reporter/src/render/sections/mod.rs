@@ -1,5 +1,6 @@
 //! The sections of a report, one file a subject. Each function turns the run into one [`Section`]; `compose` decides their order.
 
+mod concurrent;
 mod cost;
 mod directions;
 mod effects;
@@ -21,6 +22,7 @@ mod throughput;
 mod tuned;
 mod tuning;
 
+pub use concurrent::{concurrent, table as concurrent_table};
 pub use cost::cost;
 pub use directions::directions;
 pub use effects::effects;

@@ -8,7 +8,8 @@ const MOST: usize = 40;
 
 /// How the frames were spread over the queues of each end, and what each poll loop needed.
 pub fn queues(input: &Input<'_>) -> Section {
-    let rows: Vec<Vec<String>> = input.archive.records.iter().flat_map(of_record).take(MOST).collect();
+    let rows: Vec<Vec<String>> =
+        input.archive.records.iter().filter(|record| !record.is_concurrent()).flat_map(of_record).take(MOST).collect();
     Section {
         id: "queues",
         title: "Queues",

@@ -12,6 +12,7 @@ use super::both_ends::{BothWays, OneWay, RoundTrips, Way};
 use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
 use crate::conductor::path_device::{Crossing, InPath, TesterCounts};
+use crate::conductor::start_line::Starter;
 use crate::device::{DeviceCounters, DeviceError};
 use crate::plan::Directions;
 use crate::process::{CommandSpec, Location, run_until_interrupted};
@@ -23,6 +24,8 @@ pub struct PairMeasurer<'a> {
     pub interrupted: &'a AtomicBool,
     /// What resets the device, for a trial in which that happens.
     pub reset: &'a [String],
+    /// The common start of the pairs of a group; none for a pair alone.
+    pub start: Option<&'a Starter<'a>>,
     /// The device in the path, where there is one.
     pub device: Option<&'a mut InPath>,
     /// What both ends said of the last trial: its cost, and the proof of the frame size.
@@ -95,7 +98,7 @@ impl Measurer for PairMeasurer<'_> {
         } else {
             let trial = match input.stimulus {
                 Stimulus::Event { after, .. } => self.with_reset(plan, drain, after)?,
-                _ => self.pair.one_way(plan, drain, self.interrupted)?,
+                _ => self.pair.one_way(plan, drain, self.start, self.interrupted)?,
             };
             let mut outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.one_way(&trial);
             if let (Stimulus::Step { then, .. }, [direction]) = (&input.stimulus, &mut outcome.directions[..]) {
@@ -160,7 +163,7 @@ impl PairMeasurer<'_> {
                 (!interrupted.load(Ordering::Relaxed))
                     .then(|| run_until_interrupted(&CommandSpec::new(Location::Here, argv.iter().cloned()), interrupted))
             });
-            let trial = pair.one_way(plan, drain, interrupted);
+            let trial = pair.one_way(plan, drain, None, interrupted);
             let failed = |ending: String| MeasureError::Reset { command: argv.join(" "), ending };
             match reset.join() {
                 Ok(None) => Ok(trial?),

@@ -7,6 +7,7 @@ mod cost;
 mod driver_counters;
 mod end_reports;
 mod generator;
+mod group;
 mod histograms;
 mod interface_proof;
 mod loss_domains;
@@ -34,7 +35,7 @@ use reporter::record::{ReasonKind, Record};
 
 use super::context::Context;
 use super::record::failed;
-use super::schedule::{Group, Step};
+use super::schedule::{PairSteps, Step};
 use crate::plan::MeasureKind;
 use crate::topology::{BypassPort, Testbed, Wiring};
 use calibration::Calibrations;
@@ -59,6 +60,22 @@ enum Ends {
     Open(Box<BypassPair>),
 }
 
+/// Why a step has no result: the kind of reason, and the text.
+fn failure(error: &StepError) -> (ReasonKind, String) {
+    match error {
+        StepError::Trial(error) => {
+            let kind = match error {
+                MeasureError::Bypass(error) => kind_of(error),
+                MeasureError::Device(_) => ReasonKind::Device,
+                _ => ReasonKind::Other,
+            };
+            (kind, error.to_string())
+        }
+        StepError::Archive(error) => (ReasonKind::Other, error.to_string()),
+        StepError::Method(text) => (ReasonKind::Other, text.clone()),
+    }
+}
+
 impl Ends {
     /// Has the agents close their ports, and waits for it. An agent that does not answer is killed.
     fn close(self) {
@@ -77,7 +94,7 @@ impl Bypass {
 
     /// In the lab the receiver opens its port before the kernel steps, so that the first DPDK step does not wait for it. Over a real NIC it
     /// must not: a port that DPDK holds takes frames from the kernel.
-    pub(super) fn begin_pair(&mut self, group: &Group<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
+    pub(super) fn begin_pair(&mut self, group: &PairSteps<'_>, testbed: &Testbed, interrupted: &AtomicBool) {
         let mixed = group.iter().any(|step| step.kind.is_kernel()) && group.iter().any(|step| !step.kind.is_kernel());
         let shared = matches!(testbed.wiring, Wiring::SharedMemory { .. });
         let first = group.iter().find(|step| !step.kind.is_kernel()).filter(|_| mixed && shared);
@@ -133,18 +150,13 @@ impl Bypass {
             }
             Err(StepError::Archive(error)) => Err(error),
             // The pair is not put back: whatever went wrong, the next measurement begins with two new agents.
-            Err(StepError::Trial(error)) => {
-                let kind = match &error {
-                    MeasureError::Bypass(error) => kind_of(error),
-                    MeasureError::Device(_) => {
-                        context.device.release();
-                        ReasonKind::Device
-                    }
-                    _ => ReasonKind::Other,
-                };
-                Ok(failed(step, context.directory, kind, &error.to_string()))
+            Err(error) => {
+                let (kind, why) = failure(&error);
+                if kind == ReasonKind::Device {
+                    context.device.release();
+                }
+                Ok(failed(step, context.directory, kind, &why))
             }
-            Err(StepError::Method(text)) => Ok(failed(step, context.directory, ReasonKind::Other, &text)),
         }
     }
 

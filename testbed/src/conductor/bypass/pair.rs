@@ -1,7 +1,7 @@
 //! Two agents with a DPDK port each, and one trial between them.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dataplane::account::hiccup::absorbed_for;
 use dataplane::{CpuId, MacAddress, Pacing, PortOptions, PortSpec, ReceivePlan, ReflectPlan, SendPlan, SendReport, StreamId, Traffic};
@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::both_ends::{BothWays, Links, OneWay, OpenPorts, RoundTrips, UsedStreams, Way};
 use crate::agent::{Agent, AgentError, OpenPort, Opened, Reply, Request, TrialReply, WaitLimit};
+use crate::conductor::start_line::Starter;
 use crate::interface_settings::{ChangedInterface, InterfaceSettingsError};
 use crate::plan::{Directions, PortTuning};
 use crate::topology::{BypassPort, Endpoint, KernelAddress, PairCpus, PairNodes, RingSizes, Testbed, TestbedError};
@@ -40,6 +41,8 @@ pub struct BypassPair {
     pub(super) streams: UsedStreams,
     /// Test frames passed the device in the path both ways since the ports were opened.
     pub path_is_proved: bool,
+    /// When the sender of the last trial was asked to send, and when it had reported.
+    pub(super) last_send: Option<(Instant, Instant)>,
     /// Its two ports.
     pub ports: OpenPorts,
     /// The link's speed, where one of the two endpoints knows it.
@@ -165,6 +168,7 @@ impl Listening {
             tuning,
             streams: UsedStreams::beginning_at(StreamId(rand::random())),
             path_is_proved: false,
+            last_send: None,
             ports: OpenPorts { sender: sender_port, receiver: receiver_port },
             link,
             interfaces,
@@ -243,8 +247,14 @@ impl BypassPair {
         self.tuning = tuning;
     }
 
-    /// One trial: the sink runs before the first frame and after the last.
-    pub fn one_way(&mut self, plan: SendPlan, drain: Duration, interrupted: &AtomicBool) -> Result<OneWay, BypassError> {
+    /// One trial: the sink runs before the first frame and after the last. The pairs of a group begin to send together, from their common start.
+    pub fn one_way(
+        &mut self,
+        plan: SendPlan,
+        drain: Duration,
+        start: Option<&Starter<'_>>,
+        interrupted: &AtomicBool,
+    ) -> Result<OneWay, BypassError> {
         let wait = WaitLimit { limit: GRACE + drain, interrupted };
         // Both ends must agree on how test frames look.
         let sink = ReceivePlan {
@@ -263,6 +273,9 @@ impl BypassPair {
         match self.receiver.ask(&Request::Receive(sink), "receive", wait)? {
             Reply::Started => {}
             other => return Err(self.receiver.unexpected(&other).into()),
+        }
+        if let Some(start) = start {
+            start.wait(interrupted);
         }
         let sent = self.send(plan, interrupted)?;
         match self.receiver.ask(&Request::Stop, "stop receiving", wait)? {
@@ -338,7 +351,10 @@ impl BypassPair {
     fn send(&mut self, plan: SendPlan, interrupted: &AtomicBool) -> Result<TrialReply<SendReport>, BypassError> {
         let limit = plan.duration + plan.drain + GRACE;
         let plan = self.end_plan(plan, Way::Forward);
-        match self.sender.ask(&Request::Send(plan), "send", WaitLimit { limit, interrupted })? {
+        let began = Instant::now();
+        let reply = self.sender.ask(&Request::Send(plan), "send", WaitLimit { limit, interrupted })?;
+        self.last_send = Some((began, Instant::now()));
+        match reply {
             Reply::Sent(sent) => Ok(sent),
             other => Err(self.sender.unexpected(&other).into()),
         }

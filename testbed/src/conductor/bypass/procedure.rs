@@ -1,7 +1,9 @@
 //! A method of `methodology` over DPDK: MRR, searches, curves, delays.
 
+use std::time::Duration;
+
 use methodology::method::Method;
-use methodology::procedures::{Conditions, KnownRates, Measured, RunError};
+use methodology::procedures::{Conditions, KnownRates, Measured, MethodReport, RunError};
 use methodology::trial::{Engine, Trial};
 use methodology::units::{Frames, LinkSpeed};
 use reporter::record::Record;
@@ -15,6 +17,12 @@ use super::step_error::StepError;
 use crate::conductor::context::Context;
 use crate::conductor::schedule::Step;
 
+/// What a method found between a pair, and the reports of both ends of its last trial.
+pub(super) struct Found {
+    report: MethodReport,
+    last: Option<LastTrial>,
+}
+
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
@@ -23,21 +31,59 @@ pub(super) fn measure(
     calibrations: &mut Calibrations,
     context: &mut Context<'_>,
 ) -> Result<Record, StepError> {
-    let conditions = Conditions { frames: Frames::Fixed(step.size), link: link.or(pair.link), known: KnownRates::default() };
-    let mut measurer =
-        PairMeasurer { pair, size: step.size, interrupted: context.interrupted, reset, device: context.device.get(), last: None };
     let observer = &mut *context.observer;
     let mut note = |trial: &Trial| {
         let load = trial.input.stimulus.rate().map_or_else(|| "max".to_owned(), |rate| rate.to_string());
         observer.trial(&format!("trial {}: {load}, loss {}", trial.number, trial.outcome.loss_ratio()));
     };
-    let report = methodology::procedures::run(method, &conditions, &mut measurer, &mut note);
-    let last = measurer.last.take();
-    let mut report = match report {
-        Ok(report) => report,
-        Err(RunError::Trial { source, .. }) => return Err(StepError::Trial(source)),
-        Err(other) => return Err(StepError::Method(other.to_string())),
+    let measurer = PairMeasurer {
+        pair,
+        size: step.size,
+        interrupted: context.interrupted,
+        reset,
+        start: None,
+        device: context.device.get(),
+        last: None,
     };
+    let found = run(measurer, (method, link), &mut note)?;
+    record(step, pair, found, calibrations, context)
+}
+
+/// Carries out a method.
+pub(super) fn run(
+    mut measurer: PairMeasurer<'_>,
+    (method, link): (&Method, Option<LinkSpeed>),
+    note: &mut dyn FnMut(&Trial),
+) -> Result<Found, StepError> {
+    let link = link.or(measurer.pair.link);
+    let conditions = Conditions { frames: Frames::Fixed(measurer.size), link, known: KnownRates::default() };
+    let report = methodology::procedures::run(method, &conditions, &mut measurer, note);
+    match report {
+        Ok(report) => Ok(Found { report, last: measurer.last.take() }),
+        Err(RunError::Trial { source, .. }) => Err(StepError::Trial(source)),
+        Err(other) => Err(StepError::Method(other.to_string())),
+    }
+}
+
+impl Found {
+    /// How long the frames of the last trial were sent; none where it was not one of one direction.
+    pub(super) fn sent_for(&self) -> Option<Duration> {
+        match &self.last {
+            Some(LastTrial::OneWay(trial)) => Some(trial.sent.duration),
+            _ => None,
+        }
+    }
+}
+
+/// The record of what a method found.
+pub(super) fn record(
+    step: &Step<'_>,
+    pair: &BypassPair,
+    found: Found,
+    calibrations: &mut Calibrations,
+    context: &mut Context<'_>,
+) -> Result<Record, StepError> {
+    let Found { mut report, last } = found;
     histograms::keep_measured(&mut report.measured, &step.id, context.directory)?;
     let mut results = of_method(&report, step.size);
     results.name_directions(&step.pair);

@@ -5,6 +5,7 @@ mod ceiling;
 mod changed_ends;
 mod file_transfer;
 mod frame_view;
+mod group;
 mod path;
 mod ping_pong;
 mod ports;
@@ -25,6 +26,7 @@ use crate::topology::TestbedError;
 use beside::FullRates;
 use changed_ends::ChangedEnds;
 pub(super) use ports::{PORT, STREAM_PORT};
+use stream::StreamMeasure;
 use transfer::SeenGoodput;
 use versions::Versions;
 
@@ -51,7 +53,8 @@ impl KernelTools {
         let KernelTools { seen, full_rates, versions, .. } = self;
         Ok(match step.kind {
             MeasureKind::KernelStream { protocol, tool, duration, tuning } => {
-                stream::measure(step, ends, (*protocol, *tool, tuning), *duration, (seen, versions), context)?
+                let stream = StreamMeasure { protocol: *protocol, tool: *tool, tuning, wanted: *duration };
+                stream::measure(step, ends, stream, (seen, versions), context)?
             }
             MeasureKind::KernelPingPong { protocol, tool, duration, tuning } => {
                 ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, (full_rates, versions), context)?

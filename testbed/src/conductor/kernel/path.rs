@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use methodology::trial::Direction;
 use reporter::kernel_tools::Extent;
-use reporter::record::{EndpointId, ReasonKind, Record, State};
+use reporter::record::{EndpointId, InterfaceBytes, ReasonKind, Record, State};
 
 use super::processes::{Job, PathCounters};
 use crate::kernel_end::{InterfaceCounters, Way};
@@ -18,13 +19,48 @@ const LEAST_SHARE: f64 = 0.5;
 /// Two endpoints of one machine exchange their traffic over the loopback interface, whatever addresses they have: such a pair is valid
 /// with `interface = "lo"` only.
 pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounters) {
+    if job.spec.both_ways {
+        return prove_both_ways(record, job, counted);
+    }
     let moved = payload(record, job);
     let crossings = [
-        Crossing { endpoint: job.from, counted: counted.sent, way: Way::Sent },
-        Crossing { endpoint: job.to, counted: counted.received, way: Way::Received },
+        Crossing { endpoint: job.from, counted: counted.sender, way: Way::Sent },
+        Crossing { endpoint: job.to, counted: counted.receiver, way: Way::Received },
     ];
     let moved = moved.map(|bytes| Moved { by: job.tool.name(), bytes, route: (&job.from.id, job.to.address) });
     prove_crossings(record, &crossings, moved);
+}
+
+/// The same for a stream each way: each direction is proven by the counters of its own way at both interfaces.
+fn prove_both_ways(record: &mut Record, job: &Job<'_>, counted: PathCounters) {
+    if record.verdict.state == State::Failed {
+        return;
+    }
+    let sender = |way| Crossing { endpoint: job.from, counted: counted.sender, way };
+    let receiver = |way| Crossing { endpoint: job.to, counted: counted.receiver, way };
+    let ways = [
+        (Direction::Forward, [sender(Way::Sent), receiver(Way::Received)], (&job.from.id, job.to.address)),
+        (Direction::Reverse, [receiver(Way::Sent), sender(Way::Received)], (&job.to.id, job.from.address)),
+    ];
+    for (kind, detail) in link_changes(&ways[0].1) {
+        record.verdict.invalidate(kind, detail);
+    }
+    let seconds = record.duration_s;
+    let mut each = record.directions();
+    for (direction, crossings, route) in &ways {
+        let Some(one) = each.iter_mut().find(|one| one.direction == *direction) else { continue };
+        let bytes = |crossing: &Crossing<'_>| Some(crossing.counted?.of(crossing.way).bytes);
+        one.interface_bytes = Some(InterfaceBytes { sent: bytes(&crossings[0]), received: bytes(&crossings[1]) });
+        let moved = one.goodput_bps.zip(seconds).map(|(goodput, seconds)| goodput.bps() / 8.0 * seconds);
+        let moved = moved.map(|bytes| Moved { by: job.tool.name(), bytes, route: *route });
+        for (kind, detail) in missing_bytes(crossings, moved) {
+            record.verdict.invalidate(kind, format!("{direction} direction: {detail}"));
+            if let Some(verdict) = &mut one.verdict {
+                verdict.invalidate(kind, detail);
+            }
+        }
+    }
+    record.set_directions(&each);
 }
 
 /// An interface that the traffic has to cross, and what it counted.
@@ -50,15 +86,28 @@ pub(super) fn prove_crossings(record: &mut Record, crossings: &[Crossing<'_>], m
     if record.verdict.state == State::Failed {
         return;
     }
-    // TCP waits for a link and goes on: its rate is then an average over a time without a link.
+    for (kind, detail) in link_changes(crossings).into_iter().chain(missing_bytes(crossings, moved)) {
+        record.verdict.invalidate(kind, detail);
+    }
+}
+
+/// Links that changed. TCP waits for a link and goes on: its rate is then an average over a time without a link.
+fn link_changes(crossings: &[Crossing<'_>]) -> Vec<(ReasonKind, String)> {
+    let mut faults = Vec::new();
     for Crossing { endpoint, counted, .. } in crossings {
         let (id, interface) = (&endpoint.id, endpoint.interface);
         let changes = counted.map_or(0, |counted| counted.carrier_changes);
         if changes > 0 {
             let detail = format!("endpoint {id}: the link of interface {interface} changed {changes} times during the measurement");
-            record.verdict.invalidate(ReasonKind::LinkChange, detail);
+            faults.push((ReasonKind::LinkChange, detail));
         }
     }
+    faults
+}
+
+/// Interfaces that did not count the payload, or cannot be read.
+fn missing_bytes(crossings: &[Crossing<'_>], moved: Option<Moved<'_>>) -> Vec<(ReasonKind, String)> {
+    let mut faults = Vec::new();
     for Crossing { endpoint, counted, way } in crossings {
         let (id, interface) = (&endpoint.id, endpoint.interface);
         let Some(counted) = counted else {
@@ -66,23 +115,24 @@ pub(super) fn prove_crossings(record: &mut Record, crossings: &[Crossing<'_>], m
                 "endpoint {id}: the counters of interface {interface} cannot be read, so the path of the traffic is not proven; \
                  check `interface` in the testbed"
             );
-            record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+            faults.push((ReasonKind::CountersDisagree, detail));
             continue;
         };
         let Some(Moved { by, bytes, route: (from, to) }) = moved else { continue };
-        if (counted.traffic.bytes as f64) < LEAST_SHARE * bytes {
+        if (counted.of(*way).bytes as f64) < LEAST_SHARE * bytes {
+            let bytes_counted = counted.of(*way).bytes;
             let way = match way {
                 Way::Sent => "sent",
                 Way::Received => "received",
             };
             let detail = format!(
-                "endpoint {id}: interface {interface} {way} {} bytes while {by} moved {bytes:.0}: the traffic took another path; \
-                 check `interface` and `address` in the testbed, and `ip route get {to}` at {from}",
-                counted.traffic.bytes
+                "endpoint {id}: interface {interface} {way} {bytes_counted} bytes while {by} moved {bytes:.0}: the traffic took another path; \
+                 check `interface` and `address` in the testbed, and `ip route get {to}` at {from}"
             );
-            record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+            faults.push((ReasonKind::CountersDisagree, detail));
         }
     }
+    faults
 }
 
 /// Bytes of payload that the tool says it moved one way; none where its result does not tell.

@@ -1,7 +1,7 @@
 //! A tool's server and client at the two ends of a pair, and the processor time around them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
@@ -9,7 +9,8 @@ use reporter::record::{CpuCost, ReasonKind};
 
 use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
-use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, Way, run_tool};
+use crate::conductor::start_line::Starter;
+use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, run_tool};
 use crate::topology::KernelEndpoint;
 
 /// How long the reply of an agent may take beyond the tool itself.
@@ -31,13 +32,15 @@ pub(super) struct Ran {
     pub(super) cost: Option<CpuCost>,
     pub(super) counted: PathCounters,
     pub(super) commands: Vec<String>,
+    /// When the client was started, and when it had ended.
+    pub(super) times: (Instant, Instant),
 }
 
-/// The counters of the sender's interface on its way out and of the receiver's on its way in. None where they cannot be read.
+/// The counters of both interfaces. None where they cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PathCounters {
-    pub(super) sent: Option<InterfaceCounters>,
-    pub(super) received: Option<InterfaceCounters>,
+    pub(super) sender: Option<InterfaceCounters>,
+    pub(super) receiver: Option<InterfaceCounters>,
 }
 
 /// Why a tool did not run.
@@ -88,27 +91,42 @@ impl Job<'_> {
     }
 
     pub(super) fn run(&self, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Ran, ToolRunError> {
+        self.run_from(None, agents, interrupted)
+    }
+
+    /// Runs it, the client from the common start of a group where there is one.
+    pub(super) fn run_from(
+        &self,
+        start: Option<&Starter<'_>>,
+        agents: &mut EndpointAgents,
+        interrupted: &AtomicBool,
+    ) -> Result<Ran, ToolRunError> {
         let commands = self.tool.commands(&self.spec)?;
         let serving = self.serve(&commands, agents, interrupted)?;
+        if let Some(start) = start {
+            start.wait(interrupted);
+        }
+        let began = Instant::now();
         let client = self.client(&commands, agents, interrupted);
+        let times = (began, Instant::now());
         // The server ends in any case, before anything is reported.
         let served = end_serve_at(self.to, serving, agents, interrupted);
         let (client, served) = (client?, served?);
-        let counted = PathCounters { sent: client.spent.counters, received: served.counters };
+        let counted = PathCounters { sender: client.spent.counters, receiver: served.counters };
         let (sender, receiver) = (client.spent.cost, served.cost);
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
-        Ok(Ran { text: client.text, exit: client.exit, cost, counted, commands: commands.as_texts() })
+        Ok(Ran { text: client.text, exit: client.exit, cost, counted, commands: commands.as_texts(), times })
     }
 
     fn serve(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Serving, ToolRunError> {
         let argv = commands.server.as_ref().map(argv).unwrap_or_default();
-        let command = ToolCommand { argv, timeout: commands.timeout, counted: Some(counted(self.to, Way::Received)) };
+        let command = ToolCommand { argv, timeout: commands.timeout, counted: Some(counted(self.to)) };
         let ready = commands.ready.map(|(transport, port)| Ready { transport, port });
         serve_at(self.to, command, ready, agents, interrupted)
     }
 
     fn client(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<ToolRun, ToolRunError> {
-        let command = ToolCommand { argv: argv(&commands.client), timeout: commands.timeout, counted: Some(counted(self.from, Way::Sent)) };
+        let command = ToolCommand { argv: argv(&commands.client), timeout: commands.timeout, counted: Some(counted(self.from)) };
         run_tool_at(self.from, command, "run the client", WaitLimit { limit: commands.timeout + GRACE, interrupted }, agents)
     }
 }
@@ -175,8 +193,8 @@ pub(super) fn argv(line: &CommandLine) -> Vec<String> {
     std::iter::once(line.program.clone()).chain(line.arguments.iter().cloned()).collect()
 }
 
-pub(super) fn counted(endpoint: KernelEndpoint<'_>, way: Way) -> Counted {
-    Counted { interface: endpoint.interface.to_owned(), way }
+pub(super) fn counted(endpoint: KernelEndpoint<'_>) -> Counted {
+    Counted { interface: endpoint.interface.to_owned() }
 }
 
 fn ended(endpoint: KernelEndpoint<'_>, source: KernelEndError) -> ToolRunError {

@@ -39,8 +39,11 @@ pub(super) fn keep(
 }
 
 fn record(tool: KernelTool, spec: &KernelSpec, text: &str, exit: ToolExit, context: &RecordContext) -> Record {
-    let first: Result<Measurement, ToolError> = tool.parse(text, exit).map(|mut all| all.swap_remove(0));
-    match first {
+    let measured: Result<Measurement, ToolError> = match spec.both_ways {
+        true => tool.parse_both_ways(text, exit),
+        false => tool.parse(text, exit).map(|mut all| all.swap_remove(0)),
+    };
+    match measured {
         Ok(measurement) => match measurement.into_record(0, context) {
             Ok(record) => record,
             // Cannot happen while the context names a size. If it does, the record reports it.

@@ -8,7 +8,7 @@ use reporter::record::{ReasonKind, Record};
 use super::frame_view;
 use super::path::prove_path;
 use super::ports::PORT;
-use super::processes::Job;
+use super::processes::{Job, Ran, ToolRunError};
 use super::record::keep;
 use super::transfer::{SeenGoodput, TransferLength, judge_length};
 use super::versions::Versions;
@@ -18,27 +18,77 @@ use crate::conductor::schedule::Step;
 use crate::plan::{KernelTuning, Protocol};
 use crate::topology::KernelEndpoint;
 
+/// A stream as a measure has it.
+#[derive(Clone, Copy)]
+pub(super) struct StreamMeasure<'m> {
+    pub(super) protocol: Protocol,
+    pub(super) tool: KernelTool,
+    pub(super) tuning: &'m KernelTuning,
+    pub(super) wanted: Seconds,
+}
+
+impl StreamMeasure<'_> {
+    /// The message, and the stream between these ends for the time that is wanted. The error is why there is none.
+    pub(super) fn job<'e>(
+        &self,
+        step: &Step<'_>,
+        (from, to): (KernelEndpoint<'e>, KernelEndpoint<'e>),
+        version: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<Job<'e>, (ReasonKind, String)> {
+        let size = self.tuning.message.or_else(|| MessageSize::new(stream_message(self.protocol, step.size)));
+        let size = size.ok_or((ReasonKind::Other, "a frame of this size carries no payload".to_owned()))?;
+        let extent = Extent::For(self.wanted.duration());
+        let spec = KernelSpec::new(Method::Stream, self.protocol.transport(), to.address, PORT, size, extent);
+        let spec = self.tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
+        match self.tool.version_lacks(&spec, version) {
+            Some(why) => Err((ReasonKind::ToolFailed, why)),
+            None => Ok(Job { tool: self.tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) }),
+        }
+    }
+
+    /// The record of a stream that ran, or did not.
+    pub(super) fn record(
+        &self,
+        step: &Step<'_>,
+        job: &Job<'_>,
+        version: Option<String>,
+        ran: Result<Ran, ToolRunError>,
+        context: &Context<'_>,
+    ) -> Result<Record, ArchiveError> {
+        let counted = ran.as_ref().ok().map(|ran| ran.counted);
+        let mut record = keep(step, job, version, ran, context)?;
+        if let Some(counted) = counted {
+            judge_length(&mut record, job.spec.extent, self.wanted.duration());
+            // A datagram of a size of its own can be of several frames, or share one: it makes no frame size.
+            if self.protocol == Protocol::Udp && self.tuning.message.is_none() {
+                frame_view::prove(&mut record, step.size, counted);
+            }
+            prove_path(&mut record, job, counted);
+        }
+        Ok(record)
+    }
+}
+
 /// Measures, and makes the record.
 pub(super) fn measure(
     step: &Step<'_>,
-    (from, to): (KernelEndpoint<'_>, KernelEndpoint<'_>),
-    (protocol, tool, tuning): (Protocol, KernelTool, &KernelTuning),
-    wanted: Seconds,
+    ends: (KernelEndpoint<'_>, KernelEndpoint<'_>),
+    stream: StreamMeasure<'_>,
     (seen, versions): (&mut SeenGoodput, &mut Versions),
     context: &mut Context<'_>,
 ) -> Result<Record, ArchiveError> {
-    let Some(size) = tuning.message.or_else(|| MessageSize::new(stream_message(protocol, step.size))) else {
-        return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
+    let StreamMeasure { protocol, tool, wanted, .. } = stream;
+    let version = versions.of(tool, ends.0, context.agents);
+    let mut job = match stream.job(step, ends, version.as_deref(), context) {
+        Ok(job) => job,
+        Err((kind, why)) => return Ok(failed(step, context.directory, kind, &why)),
     };
-    let version = versions.of(tool, from, context.agents);
-    let extent = if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) {
-        Extent::bytes_for(seen.expected(&step.pair, protocol, size), wanted.duration())
-    } else {
-        Extent::For(wanted.duration())
-    };
-    let spec = KernelSpec::new(Method::Stream, protocol.transport(), to.address, PORT, size, extent);
-    let spec = tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
-    let mut job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
+    let size = job.spec.size;
+    // Two directions end together only by time.
+    if wanted.seconds() < 1.0 && tool.ends_after_bytes(version.as_deref()) && !job.spec.both_ways {
+        job.spec.extent = Extent::bytes_for(seen.expected(&step.pair, protocol, size), wanted.duration());
+    }
     let mut ran = job.run(context.agents, context.interrupted);
     // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
     for _ in 0..2 {
@@ -61,17 +111,7 @@ pub(super) fn measure(
             Err(_) => break,
         }
     }
-    let counted = ran.as_ref().ok().map(|ran| ran.counted);
-    let mut record = keep(step, &job, version, ran, context)?;
-    if let Some(counted) = counted {
-        judge_length(&mut record, job.spec.extent, wanted.duration());
-        // A datagram of a size of its own can be of several frames, or share one: it makes no frame size.
-        if protocol == Protocol::Udp && tuning.message.is_none() {
-            frame_view::prove(&mut record, step.size, counted.received.map(|counted| counted.traffic));
-        }
-        prove_path(&mut record, &job, counted);
-    }
-    Ok(record)
+    stream.record(step, &job, version, ran, context)
 }
 
 /// A stream's message: what an application writes into TCP, or the datagram that makes a frame of this size.

@@ -6,7 +6,7 @@ mod parse;
 mod version;
 
 use id::TOOL;
-use version::{ends_after_bytes, version_note};
+use version::{ends_after_bytes, lacks_bidir, version_note};
 
 use crate::kernel_tools::tool::{TcpOptions, Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
@@ -36,6 +36,12 @@ impl Tool for Iperf3 {
         ends_after_bytes(version)
     }
 
+    fn version_lacks(&self, spec: &KernelSpec, version: Option<&str>) -> Option<String> {
+        version.filter(|version| spec.both_ways && lacks_bidir(version)).map(|version| {
+            format!("iperf3 {version} has no --bidir, which came with 3.7: install a newer iperf3 at the sender, or measure each direction alone")
+        })
+    }
+
     fn can(&self, method: Method, transport: Transport) -> bool {
         method == Method::Stream && matches!(transport, Transport::Tcp | Transport::Udp)
     }
@@ -46,7 +52,7 @@ impl Tool for Iperf3 {
             if transport == Transport::Udp { ToolLimits::sizes(16, ToolLimits::DATAGRAM) } else { ToolLimits::sizes(1, 1024 * 1024) };
         let of_tcp = transport == Transport::Tcp;
         let tcp = TcpOptions { congestion_control: of_tcp, window: of_tcp, zero_copy: of_tcp };
-        ToolLimits { streams: 128, reverse: true, by_bytes: true, tcp, ..sizes }
+        ToolLimits { streams: 128, reverse: true, both_ways: true, by_bytes: true, tcp, ..sizes }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {
@@ -106,6 +112,9 @@ fn commands(spec: &KernelSpec) -> Commands {
     if spec.reverse {
         client.push("-R".to_owned());
     }
+    if spec.both_ways {
+        client.push("--bidir".to_owned());
+    }
     Commands {
         server: Some(server),
         // The control connection is TCP for UDP tests too.
@@ -141,6 +150,20 @@ mod tests {
         (udp.transport, udp.streams, udp.client_cpu) = (Transport::Udp, NonZeroU16::new(2).unwrap(), Some(1));
         let client = commands(&udp).client.to_string();
         assert_eq!(client, "taskset -c 1 iperf3 -c 10.0.0.2 -p 5201 -J --connect-timeout 3000 -n 1000000 -l 1024 -P 2 -b 0 -u");
+    }
+
+    #[test]
+    fn both_ways_at_once_is_one_run_and_an_old_version_is_refused_by_name() {
+        let both = KernelSpec { both_ways: true, ..spec(Extent::For(Duration::from_secs(1))) };
+        assert!(TOOL.commands(&both).unwrap().client.to_string().ends_with("-t 1 -l 1024 --bidir"));
+        let refused = TOOL.version_lacks(&both, Some("3.6")).unwrap();
+        assert!(refused.contains("iperf3 3.6 has no --bidir"), "{refused}");
+        assert_eq!(
+            (TOOL.version_lacks(&both, Some("3.7")), TOOL.version_lacks(&both, Some("3.12")), TOOL.version_lacks(&both, None)),
+            (None, None, None)
+        );
+        let other = crate::kernel_tools::KernelTool::from_name("qperf").unwrap().check(&both).unwrap_err().to_string();
+        assert!(other.contains("send both ways at the same time") && other.contains("use iperf3"), "{other}");
     }
 
     #[test]

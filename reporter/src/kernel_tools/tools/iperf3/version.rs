@@ -4,9 +4,19 @@ use super::id::TOOL;
 
 /// Whether a version, such as `3.12`, runs all its streams on one core: all before 3.16 do (release notes of 3.16).
 fn is_single_threaded(version: &str) -> bool {
+    is_before(version, 16)
+}
+
+/// Whether a version cannot send both ways at once: `--bidir` came with 3.7 (release notes of 3.7).
+pub(super) fn lacks_bidir(version: &str) -> bool {
+    is_before(version, 7)
+}
+
+/// Whether a version is older than 3.`minor`. What is no version is not.
+fn is_before(version: &str, before: u32) -> bool {
     let mut parts = version.split('.').map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>());
     match (parts.next(), parts.next()) {
-        (Some(Ok(3)), Some(Ok(minor))) => minor < 16,
+        (Some(Ok(3)), Some(Ok(minor))) => minor < before,
         (Some(Ok(major)), _) => major < 3,
         _ => false,
     }

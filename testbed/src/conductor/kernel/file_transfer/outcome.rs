@@ -13,7 +13,7 @@ use crate::conductor::kernel::ceiling::ceiling;
 use crate::conductor::kernel::path::{Crossing, Moved, prove_crossings};
 use crate::conductor::record::empty;
 use crate::conductor::schedule::Step;
-use crate::kernel_end::{InterfaceCounters, PacketsAndBytes, Spent, Way};
+use crate::kernel_end::{InterfaceCounters, Spent, Way};
 use crate::plan::FileTransfer;
 
 /// What the transfers of a step gave; at least one.
@@ -63,7 +63,7 @@ impl Outcome {
         let interfaces: Map<String, Value> = crossings
             .iter()
             .filter_map(|crossing| {
-                Some((crossing.endpoint.id.to_string(), json!({ "bytes": crossing.counted?.traffic.bytes, "way": crossing.way })))
+                Some((crossing.endpoint.id.to_string(), json!({ "bytes": crossing.counted?.of(crossing.way).bytes, "way": crossing.way })))
             })
             .collect();
         record.parameters.insert("interface_bytes".to_owned(), Value::Object(interfaces));
@@ -98,12 +98,7 @@ impl Outcome {
 
 /// What an interface counted during all transfers; none where it could not be read once.
 fn summed(spent: &[&Spent]) -> Option<InterfaceCounters> {
-    let none = InterfaceCounters { traffic: PacketsAndBytes::default(), carrier_changes: 0 };
-    spent.iter().map(|one| one.counters).try_fold(none, |sum, one| {
-        let one = one?;
-        let traffic = PacketsAndBytes { packets: sum.traffic.packets + one.traffic.packets, bytes: sum.traffic.bytes + one.traffic.bytes };
-        Some(InterfaceCounters { traffic, carrier_changes: sum.carrier_changes + one.carrier_changes })
-    })
+    spent.iter().map(|one| one.counters).try_fold(InterfaceCounters::default(), |sum, one| Some(sum.plus(one?)))
 }
 
 /// The mean of the transfers, which move the same file; none where no cost could be read.
@@ -135,10 +130,11 @@ fn mean_cost(spent: &[&Spent]) -> Option<EndCost> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel_end::PacketsAndBytes;
 
     fn spent(cores: f64, bytes: Option<u64>) -> Spent {
         let core = CoreUse { core: 3, busy: cores, softirq: 0.0, steal: 0.0 };
-        let counters = bytes.map(|bytes| InterfaceCounters { traffic: PacketsAndBytes { packets: 1, bytes }, carrier_changes: 0 });
+        let counters = bytes.map(|bytes| InterfaceCounters { sent: PacketsAndBytes { packets: 1, bytes }, ..InterfaceCounters::default() });
         Spent { counters, cost: Some(EndCost { cores: Some(cores), by_core: vec![core], ..EndCost::default() }) }
     }
 
@@ -147,7 +143,7 @@ mod tests {
         let (one, other) = (spent(1.0, Some(10)), spent(0.5, Some(30)));
         let cost = mean_cost(&[&one, &other]).unwrap();
         assert_eq!((cost.cores, cost.by_core[0].busy, cost.by_core[0].core), (Some(0.75), 0.75, 3));
-        assert_eq!(summed(&[&one, &other]).unwrap().traffic.bytes, 40);
+        assert_eq!(summed(&[&one, &other]).unwrap().sent.bytes, 40);
         assert_eq!(summed(&[&one, &spent(1.0, None)]), None, "a reading that is missing proves nothing");
         assert!(mean_cost(&[&Spent::default()]).is_none());
     }

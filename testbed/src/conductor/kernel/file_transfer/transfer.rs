@@ -14,7 +14,7 @@ use crate::agent::WaitLimit;
 use crate::conductor::endpoint_agents::EndpointAgents;
 use crate::conductor::kernel::ports::PORT;
 use crate::conductor::kernel::processes::{Serving, counted, end_serve_at, run_tool_at, serve_at};
-use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun, Way};
+use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
 use crate::plan::{FileBytes, TlsVersion};
 
 /// How long a transfer may take beyond what its bytes take.
@@ -85,11 +85,11 @@ impl Prepared<'_, '_> {
         let limit = self.limit() + GRACE;
         for (hop, workspace) in self.route.hops.iter().zip(&self.hops) {
             let argv = nginx::command(&workspace.directory);
-            let command = ToolCommand { argv, timeout: limit + LIMIT, counted: Some(counted(hop.endpoint, hop.way)) };
+            let command = ToolCommand { argv, timeout: limit + LIMIT, counted: Some(counted(hop.endpoint)) };
             let ready = Ready { transport: Transport::Tcp, port: PORT };
             serving.push(serve_at(hop.endpoint, command, Some(ready), agents, interrupted)?);
         }
-        let command = ToolCommand { argv: self.client_words(), timeout: limit, counted: Some(counted(self.route.client, Way::Received)) };
+        let command = ToolCommand { argv: self.client_words(), timeout: limit, counted: Some(counted(self.route.client)) };
         let wait = WaitLimit { limit: limit + LIMIT, interrupted };
         Ok(run_tool_at(self.route.client, command, "get the file", wait, agents)?)
     }
