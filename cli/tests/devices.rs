@@ -5,6 +5,7 @@
 
 mod program;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -137,6 +138,73 @@ fn testpmd_counts_what_the_tester_counts_and_rates_on_shared_cpus_are_not_judged
         assert!(shares, "two poll loops of the tester and one of testpmd on {} CPUs: {}", cpus.len(), records[0]["verdict"]);
         let environment = std::fs::read_to_string(between.path(mode).join("environment.json")).unwrap();
         assert!(environment.contains("\"version\":\"DPDK ") || environment.contains("\"version\": \"DPDK "), "{environment}");
+    }
+    assert_eq!(between.state(), before);
+}
+
+#[test]
+fn open_vswitch_over_dpdk_counts_what_the_tester_counts_and_leaves_nothing() {
+    let between = Between::up("ovs");
+    let (before, cpus) = (between.state(), allowed_cpus());
+    let ports = "[\"net_af_packet0,iface=in0,framecnt=4096\", \"net_af_packet1,iface=out0,framecnt=4096\"]";
+    let device = format!("kind = \"ovs-dpdk\"\nbetween = {ports}\ncpu = [{}, {}]", cpus[0], cpus.last().unwrap());
+    output(&mut between.run(&device, ROUND_TRIPS, "run"));
+    let records = shown(&between.path("run"));
+    assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
+    has_the_devices_counters(&records[0], "ovs-dpdk");
+    let trials = &records[0]["parameters"]["device"]["trials"];
+    assert!(trials.as_array().unwrap().iter().all(|trial| trial["agrees"] == true), "{trials:#}");
+    assert!(records[0]["verdict"].to_string().contains("share CPU") || cpus.len() > 3, "{}", records[0]["verdict"]);
+    let environment = std::fs::read_to_string(between.path("run").join("environment.json")).unwrap();
+    assert!(environment.contains("Open vSwitch "), "{environment}");
+    // The kernel removes the taps of a process after its end.
+    program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty() && between.state() == before);
+
+    // After SIGKILL, its input ends: database, daemon and folder go without another run.
+    let run = Background::start(between.run(&device, &ROUND_TRIPS.replace("\"1s\"", "\"60s\""), "killed"));
+    run.wait_for_words("[1/", LIMIT);
+    program::wait_for("Open vSwitch", LIMIT, || processes_of_ovs().len() >= 2);
+    run.signal(Signal::SIGKILL);
+    run.finish(LIMIT);
+    program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty());
+}
+
+#[test]
+fn an_open_vswitch_that_runs_already_is_not_disturbed() {
+    let between = Between::up("ovsother");
+    between.middle(&["link", "add", "ovs-netdev", "type", "dummy"]);
+    let before = between.state();
+    let ports = "[\"net_af_packet0,iface=in0\", \"net_af_packet1,iface=out0\"]";
+    between.run(&format!("kind = \"ovs-dpdk\"\nbetween = {ports}\ncpu = 0"), ROUND_TRIPS, "run").output().unwrap();
+    let record = shown(&between.path("run")).remove(0);
+    assert_eq!(record["verdict"]["state"], "failed", "{}", record["verdict"]);
+    assert!(record["verdict"].to_string().contains("a datapath of Open vSwitch exists already"), "{}", record["verdict"]);
+    assert_eq!(between.state(), before);
+}
+
+/// Command lines of the databases and daemons that linerate started, and their folders.
+fn processes_of_ovs() -> Vec<String> {
+    let commands = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let commands = commands.map(|words| String::from_utf8_lossy(&words).replace('\0', " "));
+    let folders = std::fs::read_dir("/tmp").unwrap().flatten().map(|entry| entry.path().display().to_string());
+    commands.chain(folders).filter(|text| text.contains("/tmp/linerate-ovs-") && !text.contains(" -c ")).collect()
+}
+
+#[test]
+fn open_vswitch_in_the_kernel_is_measured_or_the_missing_module_is_named() {
+    let between = Between::up("ovskernel");
+    let before = between.state();
+    let run = between.run("kind = \"ovs\"\nbetween = [\"in0\", \"out0\"]", ROUND_TRIPS, "run").output().unwrap();
+    let has_module = Command::new("modprobe").args(["-q", "openvswitch"]).status().is_ok_and(|status| status.success())
+        || Path::new("/sys/module/openvswitch").exists();
+    if has_module {
+        let records = shown(&between.path("run"));
+        assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
+        has_the_devices_counters(&records[0], "ovs");
+    } else {
+        let said = errors(&run);
+        let line = said.lines().find(|line| line.contains("the kernel has no module openvswitch")).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains("device `dut`") && line.contains("kind = \"ovs-dpdk\""), "{line}");
     }
     assert_eq!(between.state(), before);
 }

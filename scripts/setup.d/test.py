@@ -143,7 +143,7 @@ class Machine:
         file.chmod(0o755)
 
     def setup(self, purpose="run"):
-        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib"), "LINERATE_SYSTEMD_UNITS": str(self.units)}
+        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib"), "LINERATE_SYSTEMD_UNITS": str(self.units), "LINERATE_OVS_DPDK": str(self.bin / "ovs-dpdk")}
         if self.sbin:
             environment["LINERATE_SBIN"] = str(self.sbin)
         return subprocess.run([shutil.which("bash"), SETUP, purpose], env=environment, capture_output=True, text=True)
@@ -256,7 +256,7 @@ class Setup(unittest.TestCase):
 
     def test_tests_get_the_linter_and_the_formatter(self):
         machine = Machine({**rust("1.63.0"), **WEB})
-        for name in ["python3", "groff", "iperf", "tshark", "tcpdump", "iptables", "ssh", "chromium", "qemu-x86_64"]:
+        for name in ["python3", "groff", "iperf", "tshark", "tcpdump", "iptables", "ssh", "chromium", "qemu-x86_64", "ovs-vswitchd", "ovs-dpdk"]:
             machine.program(name, "exit 0")
         if not os.path.exists("/usr/sbin/sshd"):
             self.skipTest("this test needs the real sshd")

@@ -100,6 +100,29 @@ pub(super) fn of_testpmd(said: &str) -> Option<DeviceCounters> {
     Some(DeviceCounters { ports: [port(0)?, port(1)?] })
 }
 
+/// What `ovs-ofctl --no-names dump-ports` prints of ports 1 and 2 (lib/ofp-port.c, `ofputil_format_port_stats`). A count that the port does not have
+/// is `?`.
+pub(super) fn of_openflow_ports(said: &str) -> Option<DeviceCounters> {
+    let port = |number: u8| {
+        let is_head =
+            |line: &&str| line.trim_start().strip_prefix("port").is_some_and(|rest| rest.trim_start().starts_with(&format!("{number}:")));
+        let mut lines = said.lines().skip_while(|line| !is_head(line));
+        let (received, sent) = (lines.next()?.split_once("rx ")?.1, lines.next()?.split_once("tx ")?.1);
+        let count = |line: &str, name: &str| {
+            let value = line.split(", ").find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))?;
+            if value == "?" { Some(0) } else { value.parse::<u64>().ok() }
+        };
+        Some(PortCounters {
+            received: count(received, "pkts")?,
+            sent: count(sent, "pkts")?,
+            dropped_in: count(received, "drop")?,
+            dropped_out: count(sent, "drop")?,
+            errors: count(received, "errs")? + count(sent, "errs")?,
+        })
+    };
+    Some(DeviceCounters { ports: [port(1)?, port(2)?] })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +161,24 @@ mod tests {
         for end in 0..TESTPMD.len() - 80 {
             assert_eq!(of_testpmd(&TESTPMD[..end]), None, "{end}");
         }
+    }
+
+    /// Open vSwitch 3.1.0.
+    const OVS: &str = "OFPST_PORT reply (xid=0x2): 3 ports
+  port LOCAL: rx pkts=0, bytes=0, drop=0, errs=0, frame=0, over=0, crc=0
+           tx pkts=0, bytes=0, drop=4, errs=0, coll=0
+  port  1: rx pkts=12, bytes=140, drop=1, errs=2, frame=?, over=?, crc=?
+           tx pkts=9, bytes=140, drop=3, errs=0, coll=?
+  port  2: rx pkts=2, bytes=140, drop=?, errs=0, frame=?, over=?, crc=?
+           tx pkts=8, bytes=140, drop=0, errs=4, coll=?
+";
+
+    #[test]
+    fn the_ports_of_open_vswitch_are_read_by_number_and_a_missing_one_is_noticed() {
+        let [first, second] = of_openflow_ports(OVS).unwrap().ports;
+        assert_eq!(first, PortCounters { received: 12, sent: 9, dropped_in: 1, dropped_out: 3, errors: 2 });
+        assert_eq!(second, PortCounters { received: 2, sent: 8, dropped_in: 0, dropped_out: 0, errors: 4 });
+        assert_eq!(of_openflow_ports(OVS.split_once("  port  2").unwrap().0), None);
     }
 
     #[test]

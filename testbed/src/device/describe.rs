@@ -3,6 +3,7 @@
 use reporter::environment::DeviceEnvironment;
 
 use super::error::DeviceError;
+use super::ovs;
 use super::place::Place;
 use crate::process::{CommandSpec, Location, run};
 use crate::topology::{Device, DeviceKind, Testbed};
@@ -20,13 +21,15 @@ fn of_device(device: &Device, location: &Location) -> Result<DeviceEnvironment, 
     let version = match &device.kind {
         DeviceKind::Bridge { .. } | DeviceKind::IpForward { .. } => Some(format!("Linux {}", place.ask(&["uname", "-r"])?.trim())),
         DeviceKind::Testpmd { program, .. } => Some(testpmd_version(&place, &program.display().to_string())?),
+        DeviceKind::Ovs { .. } => Some(ovs::version(&place, false)?),
+        DeviceKind::OvsDpdk { .. } => Some(ovs::version(&place, true)?),
         DeviceKind::Command { .. } => None,
     };
     let forwarding = device.kind.forwarding().map(|forwarding| forwarding.name().to_owned());
     let cpus = device.cpus.iter().map(ToString::to_string).collect();
     let ports = device.port_names().map(Vec::from).unwrap_or_default();
     let ports = match &device.kind {
-        DeviceKind::Testpmd { between, .. } => between.iter().map(ToString::to_string).collect(),
+        DeviceKind::Testpmd { between, .. } | DeviceKind::OvsDpdk { between } => between.iter().map(ToString::to_string).collect(),
         _ => ports,
     };
     let command = match &device.kind {

@@ -8,9 +8,11 @@
 mod bridge;
 mod changes;
 mod counters;
+mod cpu_mask;
 mod describe;
 mod error;
 mod ip_forward;
+mod ovs;
 mod place;
 mod program;
 mod running;

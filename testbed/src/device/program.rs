@@ -52,6 +52,11 @@ impl Program {
         Ok(Program { command: words.join(" "), ..program })
     }
 
+    /// The same under another name in messages, where the command is long.
+    pub(super) fn named(self, command: String) -> Program {
+        Program { command, ..self }
+    }
+
     /// The command, as one would type it.
     pub(super) fn command(&self) -> &str {
         &self.command

@@ -6,10 +6,11 @@ use dataplane::{CpuId, MacAddress};
 
 use super::changes::Changes;
 use super::counters::{DeviceCounters, of_interfaces};
+use super::cpu_mask::comma_mask;
 use super::error::DeviceError;
 use super::place::Place;
 use super::program::Program;
-use super::{bridge, ip_forward, testpmd};
+use super::{bridge, ip_forward, ovs, testpmd};
 use crate::process::Location;
 use crate::topology::{Device, DeviceId, DeviceKind};
 
@@ -44,9 +45,11 @@ impl RunningDevice {
             DeviceKind::Testpmd { between, mode, program } => {
                 process = Some(testpmd::start(&place, &mut changes, (program, between, *mode), &device.cpus)?);
             }
+            DeviceKind::Ovs { between } => process = Some(ovs::start_kernel(&place, between)?),
+            DeviceKind::OvsDpdk { between } => process = Some(ovs::start_dpdk(&place, &mut changes, between, &device.cpus)?),
             DeviceKind::Command { command, .. } => process = Some(Program::start_any(&place, &on_cpus(command, &device.cpus))?),
         }
-        if let DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. } = &device.kind {
+        if let DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. } | DeviceKind::Ovs { between } = &device.kind {
             configuration.extend(steer(&place, &mut changes, between, &device.cpus)?);
         }
         configuration.extend(process.as_ref().map(|process| process.command().to_owned()));
@@ -77,7 +80,7 @@ impl RunningDevice {
     pub fn join(&mut self, ends: [MacAddress; 2]) -> Result<(), DeviceError> {
         match &self.device.kind {
             DeviceKind::IpForward { between, .. } => ip_forward::set_neighbours(&mut self.changes, &self.place, between, ends),
-            DeviceKind::Bridge { .. } | DeviceKind::Testpmd { .. } | DeviceKind::Command { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -87,7 +90,8 @@ impl RunningDevice {
             (DeviceKind::Testpmd { .. }, Some(process)) => testpmd::counters(process).map(Some),
             (DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. }, _) => of_interfaces(&self.place, between).map(Some),
             (DeviceKind::Command { between: Some(between), .. }, _) => of_interfaces(&self.place, between).map(Some),
-            (DeviceKind::Command { between: None, .. } | DeviceKind::Testpmd { .. }, _) => Ok(None),
+            (DeviceKind::Ovs { .. } | DeviceKind::OvsDpdk { .. }, Some(process)) => ovs::counters(&self.place, process).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -136,7 +140,7 @@ fn steer(place: &Place, changes: &mut Changes, interfaces: &[String; 2], cpus: &
     if cpus.is_empty() {
         return Ok(Vec::new());
     }
-    let mask = mask(cpus);
+    let mask = comma_mask(cpus);
     for interface in interfaces {
         let folder = format!("/sys/class/net/{interface}/queues");
         for queue in place.ask(&["ls", &folder])?.split_whitespace().filter(|queue| queue.starts_with("rx-")) {
@@ -145,24 +149,4 @@ fn steer(place: &Place, changes: &mut Changes, interfaces: &[String; 2], cpus: &
         }
     }
     Ok(vec![format!("rps_cpus {mask}")])
-}
-
-/// CPUs as a bitmap of the kernel's: base 16, the highest first, a comma between words of 32 bits.
-fn mask(cpus: &[CpuId]) -> String {
-    let highest = cpus.iter().map(|cpu| cpu.number()).max().unwrap_or(0);
-    let word = |number: u32| cpus.iter().filter(|cpu| cpu.number() / 32 == number).fold(0_u32, |word, cpu| word | 1 << (cpu.number() % 32));
-    let first = format!("{:x}", word(highest / 32));
-    (0..highest / 32).rev().fold(first, |text, number| format!("{text},{:08x}", word(number)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cpus_are_a_bitmap_in_words_of_32() {
-        let of = |cpus: &[u32]| mask(&cpus.iter().copied().map(CpuId::new).collect::<Vec<_>>());
-        assert_eq!((of(&[0]), of(&[1, 3])), ("1".to_owned(), "a".to_owned()));
-        assert_eq!(of(&[0, 33, 64]), "1,00000002,00000001");
-    }
 }

@@ -33,7 +33,15 @@ pub(super) fn start(
     (program, ports, mode): (&Path, &[PortSpec; 2], Forwarding),
     cpus: &[CpuId],
 ) -> Result<Program, DeviceError> {
-    // net_af_packet and others set their interface promiscuous, and leave it so where the process is killed.
+    note_promiscuous(place, changes, ports)?;
+    let mut process = Program::start(place, &words(program, ports, mode, cpus))?;
+    process.wait_for(0, START_LIMIT, |said| said.contains(PROMPT).then_some(()))?;
+    process.ask("start", ANSWER_LIMIT, |said| said.contains("packet forwarding").then_some(()))?;
+    Ok(process)
+}
+
+/// net_af_packet and others set their interface promiscuous, and leave it so where the process is killed.
+pub(super) fn note_promiscuous(place: &Place, changes: &mut Changes, ports: &[PortSpec; 2]) -> Result<(), DeviceError> {
     for interface in ports.iter().filter_map(PortSpec::kernel_interface) {
         let link = link(place, interface)?;
         let promiscuous = link.get("promiscuity").and_then(Value::as_u64).is_some_and(|count| count > 0)
@@ -42,10 +50,7 @@ pub(super) fn start(
             changes.note(Undo::PromiscuousOff { interface: interface.to_owned() })?;
         }
     }
-    let mut process = Program::start(place, &words(program, ports, mode, cpus))?;
-    process.wait_for(0, START_LIMIT, |said| said.contains(PROMPT).then_some(()))?;
-    process.ask("start", ANSWER_LIMIT, |said| said.contains("packet forwarding").then_some(()))?;
-    Ok(process)
+    Ok(())
 }
 
 /// What it counted since it was started.

@@ -52,6 +52,7 @@ pub fn package_of(program: &str) -> Option<&'static str> {
         "docker" => "docker.io",
         "lspci" | "setpci" => "pciutils",
         "dpdk-testpmd" | "dpdk-devbind.py" => "dpdk",
+        "ovs-vswitchd" | "ovsdb-server" | "ovs-ofctl" => "openvswitch-switch",
         _ => return None,
     })
 }

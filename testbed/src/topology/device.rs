@@ -58,6 +58,16 @@ pub enum DeviceKind {
         /// The program.
         program: PathBuf,
     },
+    /// Open vSwitch in the kernel, between two interfaces.
+    Ovs {
+        /// The interfaces.
+        between: [String; 2],
+    },
+    /// Open vSwitch in user space, between two ports of DPDK.
+    OvsDpdk {
+        /// The ports.
+        between: [PortSpec; 2],
+    },
     /// A program of the user's.
     Command {
         /// Its words.
@@ -71,7 +81,7 @@ pub enum DeviceKind {
 
 impl DeviceKind {
     /// The names of all kinds, for messages.
-    pub const NAMES: [&'static str; 4] = ["bridge", "ip-forward", "testpmd", "command"];
+    pub const NAMES: [&'static str; 6] = ["bridge", "ip-forward", "testpmd", "ovs", "ovs-dpdk", "command"];
 
     /// The name in a testbed file.
     pub const fn name(&self) -> &'static str {
@@ -79,6 +89,8 @@ impl DeviceKind {
             DeviceKind::Bridge { .. } => "bridge",
             DeviceKind::IpForward { .. } => "ip-forward",
             DeviceKind::Testpmd { .. } => "testpmd",
+            DeviceKind::Ovs { .. } => "ovs",
+            DeviceKind::OvsDpdk { .. } => "ovs-dpdk",
             DeviceKind::Command { .. } => "command",
         }
     }
@@ -86,7 +98,7 @@ impl DeviceKind {
     /// What it must do to the headers of a frame; none where that is not known.
     pub const fn forwarding(&self) -> Option<Forwarding> {
         match self {
-            DeviceKind::Bridge { .. } => Some(Forwarding::Io),
+            DeviceKind::Bridge { .. } | DeviceKind::Ovs { .. } | DeviceKind::OvsDpdk { .. } => Some(Forwarding::Io),
             DeviceKind::IpForward { .. } => Some(Forwarding::Route),
             DeviceKind::Testpmd { mode, .. } => Some(*mode),
             DeviceKind::Command { mode, .. } => *mode,
@@ -95,7 +107,7 @@ impl DeviceKind {
 
     /// Whether it occupies its CPUs with poll loops.
     pub const fn polls(&self) -> bool {
-        matches!(self, DeviceKind::Testpmd { .. })
+        matches!(self, DeviceKind::Testpmd { .. } | DeviceKind::OvsDpdk { .. })
     }
 }
 
@@ -185,8 +197,10 @@ impl Device {
     /// The names of its two ports; none for a program without named interfaces.
     pub fn port_names(&self) -> Option<[String; 2]> {
         match &self.kind {
-            DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. } => Some(between.clone()),
-            DeviceKind::Testpmd { between, .. } => Some(between.each_ref().map(|port| port.name().to_owned())),
+            DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. } | DeviceKind::Ovs { between } => Some(between.clone()),
+            DeviceKind::Testpmd { between, .. } | DeviceKind::OvsDpdk { between } => {
+                Some(between.each_ref().map(|port| port.name().to_owned()))
+            }
             DeviceKind::Command { between, .. } => between.clone(),
         }
     }

@@ -149,6 +149,14 @@ fn device(
             Some(name) => Err(problem(format!("device `{id}`: `{}` is not the name of an interface", name.escape_debug()))),
         }
     };
+    let polled_ports = || -> Result<[PortSpec; 2], FileProblem> {
+        let ports = two("DPDK ports")?;
+        let port = |name: &String| name.parse::<PortSpec>().map_err(|error| problem(format!("device `{id}`: {error}")));
+        if cpus.is_empty() {
+            return Err(at_span(kind_span.clone(), format!("device `{id}` has no `cpu`: {of_kind} needs CPUs, such as cpu = [2, 3]")));
+        }
+        Ok([port(&ports[0])?, port(&ports[1])?])
+    };
     let kind = match of_kind {
         "bridge" => DeviceKind::Bridge { between: interfaces()? },
         "ip-forward" => {
@@ -161,18 +169,16 @@ fn device(
             });
             DeviceKind::IpForward { between: interfaces()?, addresses: addresses.transpose()? }
         }
+        "ovs" => DeviceKind::Ovs { between: interfaces()? },
+        "ovs-dpdk" => DeviceKind::OvsDpdk { between: polled_ports()? },
         "testpmd" => {
-            let ports = two("DPDK ports")?;
-            let port = |name: &String| name.parse::<PortSpec>().map_err(|error| problem(format!("device `{id}`: {error}")));
-            if cpus.is_empty() {
-                return Err(at_span(kind_span.clone(), format!("device `{id}` has no `cpu`: testpmd needs CPUs, such as cpu = [2, 3]")));
-            }
+            let between = polled_ports()?;
             let mode = mode.map_or(Forwarding::Io, Spanned::into_inner);
             if mode == Forwarding::Route {
                 return Err(problem(format!("device `{id}`: testpmd does not route; its modes are \"io\", \"macswap\" and \"5tswap\"")));
             }
             let program = program.map_or_else(|| PathBuf::from("dpdk-testpmd"), Spanned::into_inner);
-            DeviceKind::Testpmd { between: [port(&ports[0])?, port(&ports[1])?], mode, program }
+            DeviceKind::Testpmd { between, mode, program }
         }
         _ => {
             let words = command.filter(|words| words.get_ref().first().is_some_and(|word| !word.is_empty()));
@@ -234,7 +240,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (device, line, words) in [
-            (BRIDGE.replace("\"bridge\"", "\"ovs\""), 12, "the kinds are \"bridge\", \"ip-forward\", \"testpmd\", \"command\""),
+            (
+                BRIDGE.replace("\"bridge\"", "\"switch\""),
+                12,
+                "the kinds are \"bridge\", \"ip-forward\", \"testpmd\", \"ovs\", \"ovs-dpdk\", \"command\"",
+            ),
             (BRIDGE.replace("at = \"middle\"", "at = \"hall\""), 13, "the endpoints are: from, to, middle"),
             (BRIDGE.replace("at = \"middle\"", "at = \"to\""), 15, "must be different"),
             (BRIDGE.replace("[\"from\", \"to\"]", "[\"from\"]"), 15, "both ports"),
