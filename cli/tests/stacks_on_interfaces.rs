@@ -122,9 +122,9 @@ impl Cable {
     /// Whether an XDP program is on the interface of each end.
     fn xdp_programs(&self) -> [bool; 2] {
         self.names.each_ref().map(|name| {
-            let output = Command::new("ip").args(["-n", name, "-d", "link", "show", "dev", "c0"]).output().unwrap();
+            let output = Command::new("ip").args(["-n", name, "link", "show", "dev", "c0"]).output().unwrap();
             assert!(output.status.success(), "{}", errors(&output));
-            String::from_utf8_lossy(&output.stdout).contains("xdp")
+            String::from_utf8_lossy(&output.stdout).contains("prog/xdp")
         })
     }
 

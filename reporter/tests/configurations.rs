@@ -1,5 +1,5 @@
 //! Results of different configurations are different results: they are never averaged, and what is drawn is named.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a failed unwrap is the failed assertion")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failed unwrap is the failed assertion")]
 
 mod synthetic;
 
@@ -7,7 +7,7 @@ use methodology::units::PacketRate;
 use reporter::analysis::{Cells, Quantity, analyse};
 use reporter::archive::Archive;
 use reporter::compare::{Correction, compare};
-use reporter::record::{Record, RecordId, Stack};
+use reporter::record::{PairGroup, Record, RecordId, Stack};
 use reporter::render::{render_run, terminal};
 use serde_json::{Value, json};
 use synthetic::{Truth, records};
@@ -45,6 +45,48 @@ fn archive(records: Vec<Record>) -> Archive {
     let mut archive = synthetic::archive(&directory.path().join("run"), &[]);
     archive.records = records;
     archive
+}
+
+/// The plain run, and two of its pairs at the same time with half of their rates.
+fn with_a_group() -> Vec<Record> {
+    let plain: Vec<Record> = records(&Truth { noise: 0.0, ..Truth::lab(1) });
+    let pairs = ["a-cpu→b-cpu", "a-dpu→b-dpu"];
+    let is_member = |r: &&Record| r.stack == Stack::KernelTcp && r.method == "stream" && r.size.bytes == 64 && r.repetition == 1;
+    let mut members: Vec<Record> = pairs
+        .iter()
+        .map(|pair| with(plain.iter().filter(is_member).find(|r| r.pair.to_string() == *pair).unwrap().clone(), "together", &json!({})))
+        .collect();
+    for record in &mut members {
+        record.values.goodput_bps = record.values.goodput_bps.map(|rate| methodology::units::Goodput::new(rate.bps() / 2.0).unwrap());
+    }
+    let group = PairGroup::of("g".to_owned(), 0.95, &members.iter().map(Record::as_member).collect::<Vec<_>>());
+    members.iter_mut().for_each(|record| group.note(&mut record.parameters));
+    [plain, members].concat()
+}
+
+#[test]
+fn pairs_at_the_same_time_change_no_number_of_pairs_alone() {
+    let (plain, grouped) = (records(&Truth { noise: 0.0, ..Truth::lab(1) }), with_a_group());
+    let (alone, together) = (analyse(&plain), analyse(&grouped));
+    assert_eq!((&alone.overview.headline, &alone.overview.basis), (&together.overview.headline, &together.overview.basis));
+    assert_eq!(alone.ratios.iter().map(|r| r.ratio).collect::<Vec<_>>(), together.ratios.iter().map(|r| r.ratio).collect::<Vec<_>>());
+    assert!(together.configurations.is_empty(), "a group is not another configuration: {:?}", together.configurations);
+    let [group] = &together.concurrent[..] else { panic!("one group") };
+    assert!((group.factor().unwrap() - 0.5).abs() < 1e-9 && group.is_trusted());
+    let text = terminal::summary(&archive(grouped), 160);
+    assert!(text.contains("Pairs at the same time") && text.contains("0.500×"), "{text}");
+}
+
+#[test]
+fn a_group_is_compared_with_the_same_group_and_with_no_pair_alone() {
+    let (plain, grouped) = (archive(records(&Truth { noise: 0.0, ..Truth::lab(1) })), archive(with_a_group()));
+    let comparison = compare(&plain, &grouped, Correction::BenjaminiHochberg);
+    assert_eq!(comparison.only_in_new.len(), 2, "the two records of the group");
+    assert!(comparison.changes.iter().all(|change| change.key.group.is_none() && (change.ratio - 1.0).abs() < 1e-9));
+    let same = compare(&grouped, &grouped, Correction::BenjaminiHochberg);
+    let of_group: Vec<String> = same.changes.iter().filter(|change| change.key.group.is_some()).map(|change| change.name()).collect();
+    assert_eq!(of_group.len(), 2);
+    assert!(of_group[0].ends_with("at the same time as a-dpu→b-dpu"), "{of_group:?}");
 }
 
 #[test]

@@ -332,6 +332,23 @@ fn neper_streams_count_what_the_receiver_read() {
     assert_eq!(tool("neper").parse(&both, ToolExit::Unknown).unwrap().len(), 2);
 }
 
+/// The unit tests of the tool have the values. These files were written by hand, as perftest's source prints them.
+#[test]
+fn perftest_tells_what_was_received_from_what_was_sent() {
+    for name in [
+        "perftest_from_source_bw_server_mib.json",
+        "perftest_from_source_bw_server_gbits.json",
+        "perftest_from_source_bw_server_before_24.01.json",
+    ] {
+        let found = one(name);
+        assert_eq!((found.tool, found.transport, size(&found)), (tool("perftest"), Transport::RawEthernet, 1518), "{name}");
+        assert!(found.values.forwarding_pps.is_some() && found.values.offered_pps.is_none() && found.doubts.is_empty(), "{name}");
+    }
+    let sent = one("perftest_from_source_bw_client_mib.json");
+    assert!(sent.values.forwarding_pps.is_none() && sent.values.offered_pps.is_some() && !sent.doubts.is_empty());
+    assert_eq!(mean_rtt_ns(&one("perftest_from_source_lat.json")), 2.0 * 1_130.0);
+}
+
 #[test]
 fn no_fixture_is_left_out() {
     let tested: BTreeSet<String> =

@@ -12,10 +12,12 @@ fn parse(tool: &str, text: &str) -> Result<Vec<Measurement>, ToolError> {
     KernelTool::from_name(tool).unwrap().parse(text, ToolExit::Unknown)
 }
 
-/// The figure of a measurement: bits a second, or the mean round trip in nanoseconds.
+/// The figure of a measurement: bits of payload or of frames a second, or the mean round trip in nanoseconds.
 fn figure(measurement: &Measurement) -> Option<f64> {
     let goodput = measurement.values.goodput_bps.map(|goodput| goodput.bps());
-    goodput.or_else(|| measurement.values.rtt_ns.as_ref().and_then(|rtt| rtt.mean))
+    goodput
+        .or_else(|| measurement.values.l2_bps.map(|rate| rate.bps()))
+        .or_else(|| measurement.values.rtt_ns.as_ref().and_then(|rtt| rtt.mean))
 }
 
 /// An output of a tool. `value` is in kbit/s, or in microseconds of a round trip; `number` makes its time and port unique.
@@ -44,6 +46,9 @@ const OUTPUTS: &[Output] = &[
     Output { tool: "neper", name: "tcp_rr", make: neper_rr, unit: 1e3, rounding: 2.0 },
     Output { tool: "neper", name: "tcp_stream", make: neper_stream, unit: 1e3, rounding: 1.0 },
     Output { tool: "ping", name: "Linux", make: ping, unit: 1e3, rounding: 1_000.0 },
+    // Whole frames of 64 bytes a second.
+    Output { tool: "perftest", name: "server's rate", make: perftest_rate, unit: 1e3, rounding: 512.0 },
+    Output { tool: "perftest", name: "latency", make: perftest_latency, unit: 1e3, rounding: 10.0 },
 ];
 
 fn iperf3_start(number: u32, protocol: &str) -> serde_json::Value {
@@ -138,6 +143,21 @@ fn neper_rr(us: f64, number: u32) -> String {
 
 fn neper_stream(kbps: f64, number: u32) -> String {
     format!("{}local_throughput=0\nremote_throughput={:.0}\n", neper_options(number, true), kbps * 1e3)
+}
+
+fn perftest_rate(kbps: f64, number: u32) -> String {
+    format!(
+        "{{\n\"test_info\": {{\n\"test\": \"Send_BW_Test\",\n\"Connection_type\": \"RawEth\",\n\"RX_depth\": 512\n}},\n\"results\": {{\n\"MsgSize\": 64,\n\"n_iterations\": {number},\n\"BW_peak\": 0.00,\n\"BW_average\": {:.2},\n\"MsgRate\": {:.6}\n}}\n}}\n",
+        kbps / 1e6,
+        kbps / 512.0 / 1e3
+    )
+}
+
+fn perftest_latency(us: f64, number: u32) -> String {
+    format!(
+        "{{\n\"test_info\": {{\n\"test\": \"Send_Latency_Test\",\n\"Connection_type\": \"RawEth\",\n\"TX_depth\": 1\n}},\n\"results\": {{\n\"MsgSize\": 64,\n\"n_iterations\": {number},\n\"t_avg\": {:.2}\n}}\n}}\n",
+        us / 2.0
+    )
 }
 
 fn ping(us: f64, _: u32) -> String {

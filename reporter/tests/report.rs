@@ -60,6 +60,16 @@ fn the_same_archive_gives_the_same_files() {
 }
 
 #[test]
+fn a_run_of_one_side_says_which_side_it_was() {
+    let all = records(&Truth::lab(1));
+    for (kernel, expected) in [(true, "Only the kernel was measured"), (false, "Only kernel bypass was measured")] {
+        let one_side: Vec<_> = all.iter().filter(|record| record.stack.is_kernel() == kernel).cloned().collect();
+        let (directory, archive) = rendered(&one_side);
+        assert!(file(&directory, "report.html").contains(expected) && terminal::summary(&archive, 120).contains(expected));
+    }
+}
+
+#[test]
 fn nothing_measured_and_nothing_valid_are_reported_as_such() {
     let (directory, archive) = rendered(&[]);
     assert!(file(&directory, "report.html").contains("cannot be compared yet"));
@@ -80,7 +90,7 @@ fn a_run_that_was_cut_off_reports_what_it_has() {
     assert!(terminal::summary(&archive, 160).contains("a-cpu→a-dpu"));
     partial.retain(|r| r.stack == Stack::KernelTcp);
     let (directory, _) = rendered(&partial);
-    assert!(file(&directory, "report.md").contains("cannot be compared"));
+    assert!(file(&directory, "report.md").contains("Only the kernel was measured"));
 }
 
 #[test]

@@ -256,7 +256,7 @@ class Setup(unittest.TestCase):
 
     def test_tests_get_the_linter_and_the_formatter(self):
         machine = Machine({**rust("1.63.0"), **WEB})
-        for name in ["python3", "groff", "iperf", "tshark", "tcpdump", "ssh", "chromium", "qemu-x86_64"]:
+        for name in ["python3", "groff", "iperf", "tshark", "tcpdump", "iptables", "ssh", "chromium", "qemu-x86_64"]:
             machine.program(name, "exit 0")
         if not os.path.exists("/usr/sbin/sshd"):
             self.skipTest("this test needs the real sshd")

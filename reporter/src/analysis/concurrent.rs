@@ -79,12 +79,17 @@ pub fn concurrent(records: &[Record]) -> Vec<Concurrent> {
     let mut groups: BTreeMap<CellKey, Vec<&Cell<'_>>> = BTreeMap::new();
     for cell in all.iter().filter(|cell| cell.key.metric == Metric::Throughput) {
         let Some(first) = cell.key.group.as_ref().and_then(|members| members.pairs().first()) else { continue };
-        groups.entry(CellKey { pair: first.clone(), ..cell.key.clone() }).or_default().push(cell);
+        groups.entry(CellKey { pair: first.clone(), ..measured(&cell.key) }).or_default().push(cell);
     }
     let mut found: Vec<Concurrent> = groups.into_iter().filter_map(|(key, cells)| of_group(key, &cells, &alone)).collect();
     let order = |group: &Concurrent| (group.key.stack, group.members.clone(), group.key.method.clone(), group.key.size);
     found.sort_by_key(order);
     found
+}
+
+/// What was measured. A record that failed has no load and no view; it stands beside the others of its group all the same.
+fn measured(key: &CellKey) -> CellKey {
+    CellKey { load: None, view: None, ..key.clone() }
 }
 
 fn of_group(key: CellKey, cells: &[&Cell<'_>], alone: &Cells<'_>) -> Option<Concurrent> {
@@ -111,13 +116,14 @@ fn of_group(key: CellKey, cells: &[&Cell<'_>], alone: &Cells<'_>) -> Option<Conc
 }
 
 fn member(pair: &Pair, quantity: Quantity, key: &CellKey, cells: &[&Cell<'_>], alone: &Cells<'_>) -> MemberRate {
-    let own = cells.iter().find(|cell| cell.key.pair == *pair);
+    let own = || cells.iter().filter(|cell| cell.key.pair == *pair);
+    let count = |of: fn(&Cell<'_>) -> usize| own().map(|cell| of(cell)).sum();
     let key_alone = CellKey { pair: pair.clone(), group: None, ..key.clone() };
     MemberRate {
         pair: pair.clone(),
-        alone: alone.iter().find(|cell| cell.key == key_alone).and_then(|cell| cell.sample(quantity)),
-        together: own.and_then(|cell| cell.sample(quantity)),
-        verdicts: own.map_or([0; 3], |cell| [cell.valid.len(), cell.invalid.len(), cell.failed]),
+        alone: alone.iter().filter(|cell| measured(&cell.key) == key_alone).find_map(|cell| cell.sample(quantity)),
+        together: own().find_map(|cell| cell.sample(quantity)),
+        verdicts: [count(|cell| cell.valid.len()), count(|cell| cell.invalid.len()), count(|cell| cell.failed)],
     }
 }
 
@@ -153,8 +159,8 @@ mod tests {
     }
 
     fn together(id: &str, overlap: f64, mut records: Vec<Record>) -> Vec<Record> {
-        let members = Members::new(records.iter().map(|record| record.pair.clone()).collect());
-        let group = PairGroup::of(id.to_owned(), members, overlap, &records);
+        let members: Vec<_> = records.iter().map(Record::as_member).collect();
+        let group = PairGroup::of(id.to_owned(), overlap, &members);
         records.iter_mut().for_each(|record| group.note(&mut record.parameters));
         records
     }
@@ -179,6 +185,16 @@ mod tests {
         assert_eq!(cells.iter().next().unwrap().sample(Quantity::Goodput).unwrap().values, [4e9]);
         assert_eq!(Cells::with_groups(&records).iter().count(), 3, "a comparison has them, each with its own identity");
         assert!(concurrent(&records[..1]).is_empty());
+    }
+
+    #[test]
+    fn a_member_that_failed_stands_beside_the_others_although_its_record_says_less() {
+        let mut failed = record("4", "c:d", 5.0);
+        (failed.load, failed.view, failed.values) = (None, None, crate::record::Values::default());
+        failed.verdict = crate::record::Verdict::failed(ReasonKind::ToolFailed, "no route");
+        let [group] = &concurrent(&together("g", 0.0, vec![record("3", "a:b", 2.0), failed]))[..] else { panic!("one group") };
+        assert_eq!(group.rates.iter().map(|rate| rate.verdicts).collect::<Vec<_>>(), [[1, 0, 0], [0, 0, 1]]);
+        assert!(group.sum.is_none() && group.rates[1].together.is_none());
     }
 
     #[test]

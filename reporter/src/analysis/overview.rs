@@ -74,7 +74,7 @@ impl Overview {
         }
         let mut reasons: Vec<_> = reasons.into_iter().map(|(name, count)| ReasonCount { name, count }).collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        let (headline, basis) = headline(ratios, latency);
+        let (headline, basis) = headline(records, ratios, latency);
         Overview {
             verdicts: VerdictCounts::of(records),
             reasons,
@@ -85,7 +85,7 @@ impl Overview {
     }
 }
 
-fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
+fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
     let usable = |trusted: bool| -> Vec<&Ratio> {
         ratios
             .iter()
@@ -103,7 +103,7 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
         true => (chosen, "inside a system"),
     };
     let Some(smallest) = chosen.iter().map(|r| r.bytes).min() else {
-        return ("Kernel bypass and kernel TCP cannot be compared yet: no pair and size was measured with both.".to_owned(), String::new());
+        return (nothing_to_compare(records).to_owned(), String::new());
     };
     let largest = chosen.iter().map(|r| r.bytes).max().unwrap_or(smallest);
     let span = |bytes: u32| range(chosen.iter().filter(|r| r.bytes == bytes).map(|r| r.ratio));
@@ -132,6 +132,17 @@ fn headline(ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
         basis.push_str(" Every figure in this sentence comes from trials that are not valid.");
     }
     (sentence, basis)
+}
+
+/// The headline of a run in which no ratio was found.
+fn nothing_to_compare(records: &[Record]) -> &'static str {
+    let kernel = records.iter().any(|record| record.stack.is_kernel());
+    let bypass = records.iter().any(|record| !record.stack.is_kernel());
+    match (kernel, bypass) {
+        (true, false) => "Only the kernel was measured: there is no kernel bypass to compare it with.",
+        (false, true) => "Only kernel bypass was measured: there is no kernel TCP to compare it with.",
+        _ => "Kernel bypass and kernel TCP cannot be compared yet: no pair and size was measured with both.",
+    }
 }
 
 /// The round trips of the pairs that the sentence is about. All of one quantity: means where there are any, medians otherwise.

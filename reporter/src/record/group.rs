@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Pair, Record, State, Verdict};
+use super::{Pair, State, Values, Verdict};
 
 /// Where the parameters of a record hold its group.
 pub(super) const KEY: &str = "group";
@@ -81,32 +81,44 @@ fn joined<'p>(pairs: impl Iterator<Item = &'p Pair>) -> String {
     pairs.map(ToString::to_string).collect::<Vec<_>>().join(" + ")
 }
 
+/// What the record of one member says.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberResult<'r> {
+    /// Between which endpoints.
+    pub pair: &'r Pair,
+    /// What came out.
+    pub values: &'r Values,
+    /// Whether to believe it.
+    pub verdict: &'r Verdict,
+}
+
 impl GroupSum {
     /// The sum over the members; none where one of them has no rate. A rate that not every member has is left out.
-    pub fn of(records: &[Record]) -> Option<GroupSum> {
-        let sum = |rate: fn(&Record) -> Option<f64>| records.iter().map(rate).sum::<Option<f64>>();
+    fn of(members: &[MemberResult<'_>]) -> Option<GroupSum> {
+        let sum = |rate: fn(&Values) -> Option<f64>| members.iter().map(|member| rate(member.values)).sum::<Option<f64>>();
         let sum = GroupSum {
-            forwarding_pps: sum(|record| record.values.forwarding_pps.map(f64::from)).and_then(|pps| PacketRate::new(pps).ok()),
-            l1_bps: sum(|record| record.values.l1_bps.map(f64::from)).and_then(|bps| L1Rate::new(bps).ok()),
-            l2_bps: sum(|record| record.values.l2_bps.map(f64::from)).and_then(|bps| L2Rate::new(bps).ok()),
-            goodput_bps: sum(|record| record.values.goodput_bps.map(f64::from)).and_then(|bps| Goodput::new(bps).ok()),
+            forwarding_pps: sum(|values| values.forwarding_pps.map(f64::from)).and_then(|pps| PacketRate::new(pps).ok()),
+            l1_bps: sum(|values| values.l1_bps.map(f64::from)).and_then(|bps| L1Rate::new(bps).ok()),
+            l2_bps: sum(|values| values.l2_bps.map(f64::from)).and_then(|bps| L2Rate::new(bps).ok()),
+            goodput_bps: sum(|values| values.goodput_bps.map(f64::from)).and_then(|bps| Goodput::new(bps).ok()),
         };
-        (!records.is_empty() && (sum.forwarding_pps.is_some() || sum.goodput_bps.is_some())).then_some(sum)
+        (!members.is_empty() && (sum.forwarding_pps.is_some() || sum.goodput_bps.is_some())).then_some(sum)
     }
 }
 
 impl PairGroup {
-    /// The group of these records, one for each member: their sum, and a verdict that is valid only if all of theirs are.
-    pub fn of(id: String, members: Members, overlap: f64, records: &[Record]) -> PairGroup {
+    /// The group of these members: their sum, and a verdict that is valid only if all of theirs are.
+    pub fn of(id: String, overlap: f64, members: &[MemberResult<'_>]) -> PairGroup {
         let mut verdict = Verdict::valid();
-        for record in records.iter().filter(|record| record.verdict.state != State::Valid) {
-            for reason in &record.verdict.reasons {
-                verdict.invalidate(reason.kind, format!("{}: {}", record.pair, reason.detail));
+        for MemberResult { pair, verdict: own, .. } in members.iter().filter(|member| member.verdict.state != State::Valid) {
+            for reason in &own.reasons {
+                verdict.invalidate(reason.kind, format!("{pair}: {}", reason.detail));
             }
             // A record without a reason is not valid all the same.
             verdict.state = State::Invalid;
         }
-        PairGroup { id, members, overlap, sum: GroupSum::of(records), verdict }
+        let pairs = Members::new(members.iter().map(|member| member.pair.clone()).collect());
+        PairGroup { id, members: pairs, overlap, sum: GroupSum::of(members), verdict }
     }
 
     /// Notes it among the parameters of a record.
@@ -125,39 +137,36 @@ mod tests {
     use super::*;
     use crate::record::ReasonKind;
 
-    fn record(pair: &str, goodput: Option<f64>) -> Record {
-        let (from, to) = pair.split_once(':').unwrap();
-        let record = json!({
-            "schema": 1, "id": pair, "time": "2026-03-01T12:00:00Z", "pair": { "from": from, "to": to }, "stack": "kernel-tcp",
-            "tool": { "name": "iperf3", "version": "3.12" }, "metric": "throughput", "method": "stream",
-            "size": { "kind": "message", "bytes": 64 }, "values": { "goodput_bps": goodput }, "verdict": { "state": "valid", "reasons": [] }
-        });
-        serde_json::from_value(record).unwrap()
+    fn goodput(bps: Option<f64>) -> Values {
+        Values { goodput_bps: bps.map(|bps| Goodput::new(bps).unwrap()), ..Values::default() }
     }
 
-    fn group(records: &[Record]) -> PairGroup {
-        PairGroup::of("x".to_owned(), Members::new(records.iter().map(|record| record.pair.clone()).collect()), 0.9, records)
+    fn group(first: (&Values, &Verdict), second: (&Values, &Verdict)) -> PairGroup {
+        let pairs: [Pair; 2] = ["a:b".parse().unwrap(), "c:d".parse().unwrap()];
+        let member = |place: usize, (values, verdict)| MemberResult { pair: &pairs[place], values, verdict };
+        PairGroup::of("x".to_owned(), 0.9, &[member(0, first), member(1, second)])
     }
 
     #[test]
     fn the_sum_is_that_of_all_members_and_is_valid_only_if_all_are() {
-        let mut records = [record("a:b", Some(3e9)), record("c:d", Some(1e9))];
-        let valid = group(&records);
+        let (three, one, good) = (goodput(Some(3e9)), goodput(Some(1e9)), Verdict::valid());
+        let valid = group((&three, &good), (&one, &good));
         assert_eq!((valid.sum.unwrap().goodput_bps.unwrap().bps(), valid.verdict.state), (4e9, State::Valid));
-        assert_eq!((valid.members.to_string(), valid.members.others_in_words(&records[0].pair)), ("a→b + c→d".into(), "c→d".into()));
-        records[1].verdict.invalidate(ReasonKind::Hiccup, "interrupted");
-        let invalid = group(&records);
+        assert_eq!((valid.members.to_string(), valid.members.others_in_words(&"a:b".parse().unwrap())), ("a→b + c→d".into(), "c→d".into()));
+        let mut bad = Verdict::valid();
+        bad.invalidate(ReasonKind::Hiccup, "interrupted");
+        let invalid = group((&three, &good), (&one, &bad));
         assert_eq!((invalid.verdict.state, invalid.verdict.reasons[0].detail.as_str()), (State::Invalid, "c→d: interrupted"));
-        assert_eq!(records[0].verdict.state, State::Valid, "the other record is not touched");
-        assert_eq!(group(&[record("a:b", Some(3e9)), record("c:d", None)]).sum, None, "a sum without a member is not the sum");
+        assert_eq!(group((&three, &good), (&goodput(None), &good)).sum, None, "a sum without a member is not the sum");
     }
 
     #[test]
-    fn a_record_has_its_group_and_reads_it_back() {
-        let mut one = record("a:b", Some(3e9));
-        assert_eq!(one.group(), None);
-        let group = group(&[one.clone(), record("c:d", Some(1e9))]);
-        group.note(&mut one.parameters);
-        assert_eq!(one.group(), Some(group));
+    fn a_group_is_read_back_from_the_parameters() {
+        let (three, good) = (goodput(Some(3e9)), Verdict::valid());
+        let group = group((&three, &good), (&three, &good));
+        let mut parameters = Map::new();
+        assert_eq!(of(&parameters), None);
+        group.note(&mut parameters);
+        assert_eq!(of(&parameters), Some(group));
     }
 }

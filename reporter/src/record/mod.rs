@@ -22,7 +22,7 @@ pub use best::{BEST, BestOf, CombinationRate, CombinationWithout};
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use directions::{DirectionResult, InterfaceBytes};
-pub use group::{GroupSum, Members, PairGroup};
+pub use group::{GroupSum, MemberResult, Members, PairGroup};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub(crate) use json_name::json_name;
 pub use stack::{DataPath, ReportView, Stack};
@@ -120,6 +120,11 @@ impl Record {
     /// The pairs that were measured at the same time as this one; none for a pair that was measured alone.
     pub fn group(&self) -> Option<PairGroup> {
         group::of(&self.parameters)
+    }
+
+    /// This record as that of a member of a group.
+    pub fn as_member(&self) -> MemberResult<'_> {
+        MemberResult { pair: &self.pair, values: &self.values, verdict: &self.verdict }
     }
 
     /// Whether other pairs were measured at the same time: its rate is not that of the pair alone.

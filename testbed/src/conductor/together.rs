@@ -1,6 +1,6 @@
 //! The records of pairs that were measured at the same time: their overlap, their sum, and what both say against them.
 
-use reporter::record::{Members, PairGroup, ReasonKind, Record, State};
+use reporter::record::{PairGroup, ReasonKind, Record, State};
 
 use super::start_line::{Span, overlap};
 
@@ -18,7 +18,6 @@ pub(super) struct MemberRecord {
 /// A fault of one member makes the sum invalid and leaves the records of the others as they are. If a member did not run, the others were not measured
 /// beside it: their records are kept, and invalid.
 pub(super) fn judged(id: &str, members: Vec<MemberRecord>) -> Vec<Record> {
-    let pairs = Members::new(members.iter().map(|member| member.record.pair.clone()).collect());
     let absent: Vec<String> = members.iter().filter(|member| member.ran.is_none()).map(|member| member.record.pair.to_string()).collect();
     let spans: Option<Vec<Span>> = members.iter().map(|member| member.ran).collect();
     let overlap = spans.map_or(0.0, |spans| overlap(&spans));
@@ -28,7 +27,7 @@ pub(super) fn judged(id: &str, members: Vec<MemberRecord>) -> Vec<Record> {
             record.verdict.invalidate(ReasonKind::NotConcurrent, not_concurrent(&absent, overlap));
         }
     }
-    let group = PairGroup::of(id.to_owned(), pairs, overlap, &records);
+    let group = PairGroup::of(id.to_owned(), overlap, &records.iter().map(Record::as_member).collect::<Vec<_>>());
     records.iter_mut().for_each(|record| group.note(&mut record.parameters));
     records
 }

@@ -57,17 +57,19 @@ fn huge_pages(machine: &Machine) -> Option<Check> {
     let limits = ["sys/fs/cgroup/hugetlb.2MB.max", "sys/fs/cgroup/hugetlb/hugetlb.2MB.limit_in_bytes"];
     let limit = limits.iter().find_map(|file| machine.files.number::<u64>(file)).filter(|bytes| *bytes < LEAST_BYTES);
     let why = "DPDK runs on ordinary pages, at lower rates, and most physical ports cannot be opened";
-    Some(match (total, limit) {
-        (0, _) => Check::found(CheckLevel::Warning, subject, "the machine has none", why)
-            .fixed_by("on the machine of the container: echo 512 | sudo tee /proc/sys/vm/nr_hugepages"),
-        (_, Some(limit)) => Check::found(
+    if total == 0 {
+        // The check of the machine's memory reports that.
+        return None;
+    }
+    Some(match limit {
+        Some(limit) => Check::found(
             CheckLevel::Warning,
             subject,
             format!("{total} on the machine, and the container may use {} MiB", limit >> 20),
             why,
         )
         .fixed_by("give the container 512 MiB of them or more (Kubernetes: resources.limits.hugepages-2Mi)"),
-        (_, None) => Check::ok(subject, format!("{total} on the machine, without a limit for the container")),
+        None => Check::ok(subject, format!("{total} on the machine, without a limit for the container")),
     })
 }
 

@@ -36,10 +36,20 @@ impl Machine {
 
     /// Whether this process is in a container: the files that Podman, Docker and Kubernetes make there, or the variable `container` of the first process,
     /// which Podman, LXC and systemd-nspawn set.
+    ///
+    /// Docker's file counts only where the root is not a disk of the machine: the disks of some virtual machines are made from images of containers.
     pub(super) fn is_container(&self) -> bool {
-        let files = ["run/.containerenv", ".dockerenv", "run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"];
+        let files = ["run/.containerenv", "run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io"];
         let environment = self.files.text("proc/1/environ").unwrap_or_default();
-        files.iter().any(|file| self.files.exists(file)) || environment.split('\0').any(|variable| variable.starts_with("container="))
+        files.iter().any(|file| self.files.exists(file))
+            || environment.split('\0').any(|variable| variable.starts_with("container="))
+            || (self.files.exists(".dockerenv") && !self.root_is_a_disk())
+    }
+
+    fn root_is_a_disk(&self) -> bool {
+        let mounts = self.files.text("proc/self/mounts").unwrap_or_default();
+        let mut roots = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|fields| fields.get(1) == Some(&"/"));
+        roots.any(|fields| fields.first().is_some_and(|device| device.starts_with("/dev/") && !device.contains("docker")))
     }
 
     pub(super) fn ask(&self, command: &[&str]) -> Option<String> {

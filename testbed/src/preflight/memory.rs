@@ -13,9 +13,13 @@ pub(super) fn check(machine: &Machine) -> Vec<Check> {
     };
     let huge =
         huge_pages(figure("HugePages_Free").unwrap_or(0), figure("HugePages_Total").unwrap_or(0), figure("Hugepagesize").unwrap_or(0));
-    // In a container, its own check says what is missing.
-    let huge = Some(huge).filter(|_| !machine.is_container());
-    [huge, figure("MemAvailable").map(available), transparent(machine)].into_iter().flatten().collect()
+    let huge = Check { fix: huge.fix.map(|command| where_to_run(&command, machine)), ..huge };
+    [Some(huge), figure("MemAvailable").map(available), transparent(machine)].into_iter().flatten().collect()
+}
+
+/// The huge pages of a container are those of its machine, whose settings it usually cannot write.
+fn where_to_run(command: &str, machine: &Machine) -> String {
+    if machine.is_container() { format!("on the machine of the container: {command}") } else { command.to_owned() }
 }
 
 fn huge_pages(free: u64, total: u64, size_kib: u64) -> Check {

@@ -362,7 +362,7 @@ link = "25G"
             [("web1", "vm", "write id = \"web1-vm\""), ("vm", "vm", "\"vm-vm\""), ("a-b", "a-b", "not a kind of endpoint")]
         {
             let said = of(id, kind).unwrap_err();
-            assert!(said.starts_with("testbed.toml:12:") && said.contains(words), "{said}");
+            assert!(said.starts_with("testbed.toml:13:") && said.contains(words), "{said}");
         }
     }
 

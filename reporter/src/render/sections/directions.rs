@@ -114,7 +114,7 @@ mod tests {
         let both = record(&json!({ "directions": [direction("forward", 2.0, "valid"), direction("reverse", 0.0, "invalid")] }));
         let rows = of_record(&both).unwrap();
         let told: Vec<_> = rows.iter().map(|row| [row[2].as_str(), &row[3], &row[4], &row[8]]).collect();
-        assert_eq!(told[0], ["valid", "3.00 Gbit/s", "2.00 Gbit/s", "2"]);
-        assert_eq!((told[1][0], told[2]), ("invalid", ["valid", "6.00 Gbit/s", "2.00 Gbit/s", "4"]));
+        assert_eq!(told[0], ["valid", "3.000 Gbit/s", "2.000 Gbit/s", "2"]);
+        assert_eq!((told[1][0], told[2]), ("invalid", ["valid", "6.000 Gbit/s", "2.000 Gbit/s", "4"]));
     }
 }
