@@ -456,7 +456,7 @@ impl Source<'_> {
             (Some(protocol), name) => {
                 let tools = |method| choice(KernelTool::able(method, protocol.transport()));
                 let message = format!(
-                    "stack \"{}\" has no method \"{name}\"; use stream or best ({}) or ping-pong ({})",
+                    "stack \"{}\" has no method \"{name}\"; use stream ({}), best (the same tools) or ping-pong ({})",
                     measure.stack,
                     tools(KernelMethod::Stream),
                     tools(KernelMethod::PingPong)

@@ -60,7 +60,8 @@ pub(super) fn no_valid_trial(combinations: &KernelSearch, searched: &Searched) -
     let space = combinations.space();
     let last = |candidate: Candidate| searched.trials.get(candidate.index()).and_then(|trials| trials.last());
     let reasons = space.candidates().filter_map(|candidate| {
-        let reason = last(candidate)?.verdict.reasons.first()?;
+        // Remarks of the tool come before what makes the trial invalid.
+        let reason = last(candidate)?.verdict.reasons.last()?;
         let detail = format!("no combination has a valid trial; {}: {}", in_words(space, candidate), reason.detail);
         Some(Reason { kind: reason.kind, detail })
     });

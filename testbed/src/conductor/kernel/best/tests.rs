@@ -101,7 +101,7 @@ fn trials_that_are_not_valid_do_not_count_and_what_has_no_other_is_named() {
     // Combination 2 seems the fastest, and is never valid. Every third trial of the others is invalid too.
     let verdict = |candidate: usize, number: usize| {
         let mut verdict = Verdict::valid();
-        if candidate == 2 || number % 3 == 0 {
+        if candidate == 2 || number.is_multiple_of(3) {
             verdict.invalidate(ReasonKind::LinkChange, format!("the link of combination {candidate} changed"));
         }
         verdict
