@@ -345,10 +345,10 @@ struct DryRun<'a> {
 
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: &Testbed, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
-        let message = measure.kind.kernel_tuning().and_then(|tuning| tuning.message);
-        let sizes: Vec<String> = match message {
-            Some(message) => vec![format!("messages of {message}")],
-            None => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+        let messages = measure.kind.messages();
+        let sizes: Vec<String> = match messages.is_empty() {
+            false => messages.iter().map(|message| format!("messages of {message}")).collect(),
+            true => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
         };
         let tuning = measure.tuning_in_words().map(|words| format!(", {words}")).unwrap_or_default();
         format!("{} {} at {}{tuning}", measure.stack(), measure.kind.method(), sizes.join(", "))

@@ -24,6 +24,8 @@ pub struct TuneResult {
     pub cheapest: Candidate,
     /// At least this is the probability that no measured setting is better than the chosen one by more than the share that does not matter.
     pub confidence: f64,
+    /// The same of the winner.
+    pub winner_confidence: f64,
     /// Relative standard deviation of a trial.
     pub noise: Option<f64>,
     /// Every setting with a valid trial, the best first.
@@ -95,6 +97,7 @@ pub(super) fn result(known: Known<'_>) -> TuneResult {
         cheapest,
         equal,
         confidence: confidence(estimates, &order, chosen.index(), within),
+        winner_confidence: confidence(estimates, &order, winner, within),
         noise: (estimates.freedom >= 1.0).then_some(estimates.noise),
         measured: order.iter().filter_map(|&candidate| estimate(aim, estimates, candidate)).collect(),
         unknown: without_value().filter(|&candidate| invalid[candidate] > 0).map(Candidate).collect(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::choice::choose;
 use super::{Cell, CellKey, Configuration, ConfigurationChoice};
-use crate::record::{Metric, Pair, Record, Stack, State};
+use crate::record::{BEST, Metric, Pair, Record, Stack, State};
 
 /// All cells of a run, in the order of their keys.
 #[derive(Debug, Clone)]
@@ -59,7 +59,8 @@ impl<'a> Cells<'a> {
             // A tool's stream is drawn whatever the method of the poll loops.
             let by_tool = cell.key.stack.is_kernel() || cell.key.method == STREAM;
             let by_bypass = Some(&cell.key.method) == bypass.as_ref();
-            cell.drawn = cell.key.metric == Metric::Throughput && (by_tool || by_bypass);
+            // The best of several is chosen for being fast: it stands in the ladder, and in no curve and no ratio.
+            cell.drawn = cell.key.metric == Metric::Throughput && (by_tool || by_bypass) && cell.key.method != BEST;
         }
         let choices = choose(&mut cells);
         Cells { cells, choices }

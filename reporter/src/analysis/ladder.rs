@@ -1,7 +1,7 @@
 //! The ladder of stacks: one pair and frame size, from what the link allows down to the kernel with small messages.
 
 use super::{Cell, Cells, Configuration, Quantity, Sample, Setting, SizeKey};
-use crate::record::{CeilingKind, Metric, Pair, SizeKind, Stack, View};
+use crate::record::{BEST, BestOf, CeilingKind, Metric, Pair, SizeKind, Stack, View};
 
 /// The rungs of one pair and frame size, fastest kind first.
 #[derive(Debug, Clone)]
@@ -38,7 +38,8 @@ pub enum RungKind {
     LineRate,
     /// Frames of this size, or datagrams that make such frames.
     Frames(Stack),
-    /// The fastest combination of settings and message size that the run has of the reference kernel stack.
+    /// The fastest combination of settings and message size of the reference kernel stack: that of a search where the run has one, otherwise of those that
+    /// were measured.
     KernelAtItsBest(Stack),
     /// Messages of as many bytes as the frame has.
     Messages(Stack),
@@ -67,8 +68,27 @@ pub struct KernelBest {
     pub size: SizeKey,
     /// Its goodput.
     pub goodput: Sample,
-    /// How many combinations of settings and message sizes have a valid result.
-    pub of: usize,
+    /// How it was found.
+    pub found: FoundBy,
+}
+
+/// How the fastest combination was found.
+#[derive(Debug, Clone)]
+pub enum FoundBy {
+    /// The mean of each of so many combinations of settings and message sizes with a valid result.
+    Comparison {
+        /// How many.
+        of: usize,
+    },
+    /// A search, which says how sure it is (method `best`).
+    Search {
+        /// The first search that chose it.
+        best: Box<BestOf>,
+        /// How many searches chose it.
+        chosen_by: usize,
+        /// How many searches among the same combinations have a valid result.
+        searches: usize,
+    },
 }
 
 impl Rung {
@@ -99,18 +119,18 @@ pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
     ladders
 }
 
-/// The fastest combination of the reference kernel stack; none where the run has only its plainest one. The fastest by its mean of valid results: the
-/// report says among how many it was found, because the best of several looks better than it is.
+/// The fastest combination of the reference kernel stack: that of a search, otherwise the fastest by its mean of valid results. None where the run has
+/// only the plainest one. The report says how it was found, because the best of several looks better than it is.
 pub fn kernel_best(cells: &Cells<'_>, pair: &Pair) -> Option<KernelBest> {
-    let Fastest { cell, goodput, of } = fastest_kernel(cells, pair)?;
-    Some(KernelBest { pair: pair.clone(), configuration: cell.key.configuration.clone(), size: cell.key.size, goodput, of })
+    let Fastest { cell, goodput, found } = fastest_kernel(cells, pair)?;
+    Some(KernelBest { pair: pair.clone(), configuration: cell.key.configuration.clone(), size: cell.key.size, goodput, found })
 }
 
 /// The cell behind a [`KernelBest`].
 struct Fastest<'c, 'a> {
     cell: &'c Cell<'a>,
     goodput: Sample,
-    of: usize,
+    found: FoundBy,
 }
 
 fn fastest_kernel<'c, 'a>(cells: &'c Cells<'a>, pair: &Pair) -> Option<Fastest<'c, 'a>> {
@@ -122,14 +142,36 @@ fn fastest_kernel<'c, 'a>(cells: &'c Cells<'a>, pair: &Pair) -> Option<Fastest<'
             && !cell.key.configuration.settings.contains_key(&Setting::Bidirectional)
             && !cell.valid.is_empty()
     });
-    let streams: Vec<(&Cell<'_>, Sample)> = streams.filter_map(|cell| Some((cell, cell.sample(Quantity::Goodput)?))).collect();
+    let streams = streams.filter_map(|cell| Some((cell, cell.sample(Quantity::Goodput)?)));
+    let (searched, streams): (Vec<_>, Vec<_>) = streams.partition(|(cell, _)| cell.key.method == BEST);
+    if let Some(fastest) = found_by_search(searched) {
+        return Some(fastest);
+    }
     let is_tuned = |cell: &Cell<'_>| !cell.is_chosen() || !frames.contains(&cell.key.size.bytes);
     if !streams.iter().any(|(cell, _)| is_tuned(cell)) {
         return None;
     }
     let of = streams.len();
     let (cell, goodput) = streams.into_iter().max_by(|a, b| a.1.centre().total_cmp(&b.1.centre()))?;
-    Some(Fastest { cell, goodput, of })
+    Some(Fastest { cell, goodput, found: FoundBy::Comparison { of } })
+}
+
+/// What most searches chose; of several, the fastest. Repetitions of a search can choose different combinations where those cannot be told apart.
+fn found_by_search<'c, 'a>(searched: Vec<(&'c Cell<'a>, Sample)>) -> Option<Fastest<'c, 'a>> {
+    let results = |cell: &Cell<'_>| cell.valid.iter().filter_map(|record| record.best_of()).collect::<Vec<BestOf>>();
+    let rank = |(cell, goodput): &(&Cell<'_>, Sample)| (cell.valid.len(), goodput.centre());
+    let all: Vec<(SizeKey, BestOf)> =
+        searched.iter().flat_map(|(cell, _)| results(cell).into_iter().map(|best| (cell.key.size, best))).collect();
+    let (cell, goodput) = searched.into_iter().max_by(|a, b| {
+        let ((one, faster), (other, than)) = (rank(a), rank(b));
+        one.cmp(&other).then(faster.total_cmp(&than))
+    })?;
+    let chosen = results(cell);
+    let best = chosen.first()?.clone();
+    let has_own_sizes = best.searched.iter().any(|key| key == "message");
+    let same = |(size, other): &&(SizeKey, BestOf)| other.searched == best.searched && (has_own_sizes || *size == cell.key.size);
+    let searches = all.iter().filter(same).count();
+    Some(Fastest { cell, goodput, found: FoundBy::Search { chosen_by: chosen.len(), searches, best: Box::new(best) } })
 }
 
 /// The sizes of the frames that bypass stacks were measured with.
@@ -237,8 +279,52 @@ mod tests {
     fn the_kernel_at_its_best_is_the_fastest_combination_and_says_among_how_many() {
         let records = run();
         let best = kernel_best(&Cells::of(&records), &records[0].pair).unwrap();
-        assert_eq!((best.goodput.centre(), best.size.bytes, best.of), (4e9, 131_072, 3));
+        assert_eq!((best.goodput.centre(), best.size.bytes), (4e9, 131_072));
+        assert!(matches!(best.found, FoundBy::Comparison { of: 3 }), "{:?}", best.found);
         assert_eq!(best.configuration.to_string(), "iperf3, 2 streams, zero copy on");
+    }
+
+    /// A search that chose these settings.
+    fn searched(number: usize, gbps: f64, parameters: Value) -> Record {
+        let mut record = record(number, "kernel-tcp", json!({ "kind": "message", "bytes": 65_536 }), gbps, parameters);
+        let best = json!({
+            "searched": ["streams", "message"], "combinations": 4, "valid_trials": 28, "invalid_trials": 1, "confidence": 0.96, "within": 0.02,
+            "chosen": { "setting": "streams 4, message 65536 B", "goodput_bps": 3e9, "interval_bps": [2.9e9, 3.1e9], "trials": 9 },
+            "not_distinguished": [], "slower": [], "without_valid_trial": [], "untried": []
+        });
+        record.set_best_of(&serde_json::from_value(best).unwrap());
+        record
+    }
+
+    #[test]
+    fn a_search_stands_for_the_kernel_at_its_best_also_where_a_fixed_combination_was_faster() {
+        let four = || json!({ "streams": 4 });
+        let mut records = run();
+        records.extend([searched(20, 3.0, four()), searched(21, 3.2, four()), searched(22, 3.9, json!({ "streams": 2 }))]);
+        let best = kernel_best(&Cells::of(&records), &records[0].pair).unwrap();
+        assert_eq!((best.goodput.centre(), best.configuration.to_string().as_str()), (3.1e9, "iperf3, 4 streams"));
+        let FoundBy::Search { best, chosen_by, searches } = best.found else { panic!("{best:?}") };
+        assert_eq!((chosen_by, searches, best.combinations), (2, 3, 4));
+        let ladders = ladders(&Cells::of(&records));
+        let rung = ladders[0].rungs.iter().find(|rung| matches!(rung.kind, RungKind::KernelAtItsBest(_))).unwrap();
+        assert_eq!((rung.goodput, rung.results), (3.1e9, 2));
+    }
+
+    #[test]
+    fn a_search_stands_in_no_curve_so_that_the_headline_keeps_its_meaning() {
+        let plain: Vec<Record> = run().into_iter().take(5).collect();
+        let mut records = plain.clone();
+        // Of the size of the frames, and faster.
+        let mut best = searched(20, 9.0, json!({}));
+        best.size.bytes = 64;
+        records.push(best);
+        let curve = |records: &[Record]| {
+            let cells = Cells::of(records);
+            let curve = cells.curve(&records[0].pair, Stack::KernelTcp);
+            curve.iter().map(|cell| cell.sample(Quantity::Goodput).unwrap().values).collect::<Vec<_>>()
+        };
+        assert_eq!(curve(&records), curve(&plain));
+        assert_eq!(curve(&records), [[0.125e9]]);
     }
 
     #[test]

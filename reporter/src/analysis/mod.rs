@@ -39,7 +39,7 @@ pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects
 pub use endpoint_kinds::{KindCost, KindStep, kind_costs};
 pub use file_transfers::{FileTransfers, TransferLine, TransferPoint, file_transfers};
 pub(crate) use interval_json::interval_or_null;
-pub use ladder::{KernelBest, Ladder, Rung, RungKind, kernel_best, ladders};
+pub use ladder::{FoundBy, KernelBest, Ladder, Rung, RungKind, kernel_best, ladders};
 pub use level::LEVEL;
 pub use overview::{Overview, ReasonCount, VerdictCounts};
 pub use percentiles::{Distribution, Percentile, PercentileCurve, UnreadHistogram, percentile_curves, shortest_round_trips};

@@ -2,6 +2,7 @@
 //!
 //! Values are in base units; every latency is a round trip in nanoseconds. `docs/results.md` describes the format for readers of the files.
 
+mod best;
 mod calibration;
 mod cost;
 pub(crate) mod directions;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use best::{BEST, BestOf, CombinationRate, CombinationWithout};
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use directions::{DirectionResult, InterfaceBytes};

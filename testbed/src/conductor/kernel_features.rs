@@ -90,8 +90,8 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
                 check_kernel_tls(&pair.from, tls.at.name(), &mut files)?;
             }
         }
-        let Some(tuning) = measure.kind.kernel_tuning() else { continue };
-        for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+        let of_pairs = |tuning| pairs.iter().filter(|pair| measure.is_for(pair)).map(move |pair| (pair, tuning));
+        for (pair, tuning) in measure.kind.kernel_tunings().flat_map(of_pairs) {
             for (endpoint, key, cpu) in [(&pair.from, "client-cpu", tuning.client_cpu), (&pair.to, "server-cpu", tuning.server_cpu)] {
                 check_tcp(endpoint, tuning, &mut files)?;
                 if let Some(cpu) = cpu

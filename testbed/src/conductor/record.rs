@@ -65,6 +65,11 @@ fn size_of(step: &Step<'_>) -> Size {
             (None, Protocol::Tcp) => Size::message(step.size.bytes()),
             (None, Protocol::Udp) => Size::frame(step.size),
         },
+        MeasureKind::KernelBest { search, protocol, .. } => match (search.messages().first(), protocol) {
+            (Some(message), _) => (*message).into(),
+            (None, Protocol::Tcp) => Size::message(step.size.bytes()),
+            (None, Protocol::Udp) => Size::frame(step.size),
+        },
         MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
         MeasureKind::FileTransfer(transfer) => Size::file(transfer.file.bytes()),
         MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Size::frame(step.size),
@@ -74,7 +79,11 @@ fn size_of(step: &Step<'_>) -> Size {
 fn view_of(step: &Step<'_>) -> Option<View> {
     match step.kind {
         MeasureKind::KernelStream { protocol: Protocol::Udp, tuning, .. } if tuning.message.is_none() => Some(View::Frame),
-        MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => Some(View::Application),
+        MeasureKind::KernelBest { protocol: Protocol::Udp, search, .. } if search.messages().is_empty() => Some(View::Frame),
+        MeasureKind::KernelStream { .. }
+        | MeasureKind::KernelBest { .. }
+        | MeasureKind::KernelPingPong { .. }
+        | MeasureKind::FileTransfer(_) => Some(View::Application),
         MeasureKind::Procedure { .. } => Some(View::Frame),
         MeasureKind::RoundTrip { .. } => None,
     }

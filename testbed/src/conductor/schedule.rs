@@ -40,7 +40,8 @@ impl Step<'_> {
 
     /// The size, for people: that of the message or the file where it has one of its own.
     pub fn size_in_words(&self) -> String {
-        let message = self.kind.kernel_tuning().and_then(|tuning| tuning.message).map(|message| message.to_string());
+        let messages: Vec<String> = self.kind.messages().iter().map(ToString::to_string).collect();
+        let message = (!messages.is_empty()).then(|| messages.join(" or "));
         let file = self.kind.file_transfer().map(|transfer| Size::file(transfer.file.bytes()).to_string());
         message.or(file).unwrap_or_else(|| self.size.to_string())
     }
@@ -191,6 +192,7 @@ fn expected(what: &MeasureKind) -> Duration {
     let plus = |seconds: Seconds, overhead: f64| Duration::from_secs_f64(seconds.seconds() + overhead);
     match what {
         MeasureKind::KernelStream { duration, .. } => plus(*duration, 0.15),
+        MeasureKind::KernelBest { duration, search, .. } => plus(*duration, 0.15) * search.trials(),
         MeasureKind::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),
         // A transfer at 1 Gb/s, and the same again to verify it; programs start and end around each.
         MeasureKind::FileTransfer(transfer) => {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use dataplane::Pacing;
 use methodology::method::{MethodName, MethodSpec, Procedure};
+use methodology::tune::{Axis, SpaceError};
 use methodology::units::{FrameSize, Frames, Load, PacketRate, Seconds};
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method as KernelMethod, SpecError, choice};
-use reporter::record::{Pair, Stack};
+use reporter::record::{BEST, Pair, Stack};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::file_measure::{FileMeasure, FilePair, FilePairs, FileSizes, KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, given, is_kernel_key};
 use super::file_transfer::{FILE_KEYS, FileTransferKeys};
+use super::kernel_search::{FEWEST_TRIALS, KernelSearch};
 use super::kernel_tuning::{KernelKeys, KernelTuning};
 use super::model::{Measure, MeasureKind, Plan, Protocol};
 use super::pair_selection::{ConcurrentPairs, PairSelection};
@@ -190,6 +192,7 @@ impl Source<'_> {
                 | Procedure::Soak { .. } => return Ok(()),
             },
             MeasureKind::RoundTrip { .. }
+            | MeasureKind::KernelBest { .. }
             | MeasureKind::KernelStream { .. }
             | MeasureKind::KernelPingPong { .. }
             | MeasureKind::FileTransfer(_) => "it is for methods in which one end sends to the other over DPDK, AF_XDP or AF_PACKET",
@@ -223,6 +226,7 @@ impl Source<'_> {
         let same = |other: &&Measure| {
             let what = (other.stack(), other.kind.method()) == (measure.stack(), measure.kind.method());
             what && other.kind.kernel_tuning() == measure.kind.kernel_tuning()
+                && other.kind.kernel_search().map(KernelSearch::label) == measure.kind.kernel_search().map(KernelSearch::label)
                 && other.kind.file_transfer() == measure.kind.file_transfer()
                 && other.tuning == measure.tuning
                 && other.pairs.overlaps(&measure.pairs)
@@ -294,7 +298,10 @@ impl Source<'_> {
         let (method, protocol, tool) = match &kind {
             MeasureKind::KernelStream { protocol, tool, .. } => (KernelMethod::Stream, *protocol, *tool),
             MeasureKind::KernelPingPong { protocol, tool, .. } => (KernelMethod::PingPong, *protocol, *tool),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => {
+            MeasureKind::KernelBest { .. }
+            | MeasureKind::RoundTrip { .. }
+            | MeasureKind::Procedure { .. }
+            | MeasureKind::FileTransfer(_) => {
                 return match given(measure).into_iter().find(|(key, is_given)| *is_given && is_kernel_key(key)) {
                     Some((key, _)) => {
                         let message = format!("method \"{}\" has no key `{key}`: it is for kernel measures; remove it", kind.method());
@@ -322,6 +329,10 @@ impl Source<'_> {
         for tuning in &tunings {
             self.tool_can(measure, (method, protocol, tool), tuning)?;
         }
+        if let (MeasureKind::KernelStream { duration, .. }, BEST) = (&kind, measure.method.get_ref().as_str()) {
+            let search = Box::new(self.search(measure, keys.axes(), tunings)?);
+            return Ok(vec![MeasureKind::KernelBest { protocol, tool, duration: *duration, search }]);
+        }
         let with = |of_measure: KernelTuning| {
             let mut kind = kind.clone();
             if let MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } = &mut kind {
@@ -330,6 +341,26 @@ impl Source<'_> {
             kind
         };
         Ok(tunings.into_iter().map(with).collect())
+    }
+
+    /// The search of `best` among combinations of settings.
+    fn search(&self, measure: &FileMeasure, axes: Vec<Axis>, tunings: Vec<KernelTuning>) -> Result<KernelSearch, FileProblem> {
+        if axes.is_empty() {
+            let message = format!(
+                "method \"{BEST}\" has one combination only: give a list of two or more values for one of {}, or use method \"stream\"",
+                KERNEL_STREAM_KEYS.join(", ")
+            );
+            return Err(self.wrong(Some(measure.method.span()), message));
+        }
+        if let Some(trials) = measure.trials.as_ref().filter(|trials| *trials.get_ref() < FEWEST_TRIALS) {
+            let message = format!("trials = {} is too few for a search: write {FEWEST_TRIALS} or more", trials.get_ref());
+            return Err(self.wrong(Some(trials.span()), message));
+        }
+        let trials = measure.trials.as_ref().map(|trials| *trials.get_ref());
+        KernelSearch::new(axes, tunings, trials).map_err(|error| {
+            let key = if let SpaceError::Twice { axis, .. } = &error { Some(axis.as_str()) } else { None };
+            self.wrong(key.and_then(|key| self.span_of(key)), error.to_string())
+        })
     }
 
     /// The one method over TLS, in every combination of its keys.
@@ -404,6 +435,12 @@ impl Source<'_> {
                 let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
                 Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
             }
+            // In `kinds`, a search among all combinations of the settings that this stream has.
+            (Some(protocol), BEST) => {
+                self.only(measure, &[&["duration", "tool", "trials"], &KERNEL_STREAM_KEYS[..]].concat())?;
+                let tool = self.tool(measure, KernelMethod::Stream, protocol)?;
+                Ok(MeasureKind::KernelStream { protocol, tool, duration: self.duration(measure, 1.0)?, tuning: Box::default() })
+            }
             (Some(protocol), "ping-pong") => {
                 self.only(measure, &[&["duration", "tool"], &KERNEL_PING_PONG_KEYS[..]].concat())?;
                 let tool = self.tool(measure, KernelMethod::PingPong, protocol)?;
@@ -419,7 +456,7 @@ impl Source<'_> {
             (Some(protocol), name) => {
                 let tools = |method| choice(KernelTool::able(method, protocol.transport()));
                 let message = format!(
-                    "stack \"{}\" has no method \"{name}\"; use stream ({}) or ping-pong ({})",
+                    "stack \"{}\" has no method \"{name}\"; use stream ({}), best (the same tools) or ping-pong ({})",
                     measure.stack,
                     tools(KernelMethod::Stream),
                     tools(KernelMethod::PingPong)
@@ -435,7 +472,12 @@ impl Source<'_> {
     }
 
     fn procedure(&self, measure: &FileMeasure, name: &str, sizes: &[FrameSize]) -> Result<MeasureKind, FileProblem> {
-        for (key, span) in [("tool", measure.tool.as_ref().map(Spanned::span)), ("rate", measure.rate.as_ref().map(Spanned::span))] {
+        let foreign = [
+            ("tool", measure.tool.as_ref().map(Spanned::span)),
+            ("rate", measure.rate.as_ref().map(Spanned::span)),
+            ("trials", measure.trials.as_ref().map(Spanned::span)),
+        ];
+        for (key, span) in foreign {
             if span.is_some() {
                 return Err(self.wrong(span, format!("method \"{name}\" has no key `{key}`: remove it")));
             }

@@ -68,6 +68,7 @@ pub(super) struct FileMeasure {
     pub(super) tls_versions: Option<OneOrMany<TlsVersion>>,
     pub(super) ciphers: Option<OneOrMany<String>>,
     pub(super) stream_load: Option<OneOrMany<String>>,
+    pub(super) trials: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -108,7 +109,7 @@ pub(super) fn is_kernel_key(key: &str) -> bool {
 }
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 47] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 48] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -157,5 +158,6 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 47] {
         ("tls-versions", measure.tls_versions.is_some()),
         ("ciphers", measure.ciphers.is_some()),
         ("stream-load", measure.stream_load.is_some()),
+        ("trials", measure.trials.is_some()),
     ]
 }

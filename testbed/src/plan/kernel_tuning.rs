@@ -1,5 +1,6 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
+use methodology::tune::Axis;
 use methodology::units::Share;
 use reporter::kernel_tools::{KernelSpec, KernelTool, MessageSize, Method, TcpSettings, Transport};
 use serde_json::{Value, json};
@@ -185,6 +186,29 @@ impl ByteCount {
 }
 
 impl KernelKeys<'_> {
+    /// The keys with several values, in the order of [`all`](Self::all). Those that change the interfaces are costly: a NIC starts anew with each change.
+    pub(super) fn axes(&self) -> Vec<Axis> {
+        fn axis<T: Clone>(key: &str, given: Option<&OneOrMany<T>>, costly: bool, text: impl Fn(&T) -> String) -> Option<Axis> {
+            let values = given.map(OneOrMany::values).filter(|values| values.len() > 1)?;
+            Some(Axis::new(key, values.iter().map(text), costly))
+        }
+        let state = |&on: &bool| OffloadState::from(on).name().to_owned();
+        let bytes = |count: &ByteCount| count.bytes(u32::MAX).map_or_else(|_| format!("{count:?}"), |bytes| bytes.to_string());
+        let axes = [
+            axis("mtu", self.mtu, true, u32::to_string),
+            axis("gso", self.gso, true, state),
+            axis("gro", self.gro, true, state),
+            axis("client-cpu", self.client_cpu, false, u32::to_string),
+            axis("server-cpu", self.server_cpu, false, u32::to_string),
+            axis("congestion-control", self.congestion_control, false, String::clone),
+            axis("window", self.window, false, bytes),
+            axis("zero-copy", self.zero_copy, false, state),
+            axis("streams", self.streams, false, u16::to_string),
+            axis("message", self.message, false, bytes),
+        ];
+        axes.into_iter().flatten().collect()
+    }
+
     /// Every combination of what the keys say, settings of the interfaces slowest: they are changed for each. An error names the key and what is
     /// wrong.
     pub(super) fn all(&self) -> Result<Vec<KernelTuning>, (&'static str, String)> {

@@ -6,6 +6,7 @@ mod built_in;
 mod file;
 mod file_measure;
 mod file_transfer;
+mod kernel_search;
 mod kernel_tuning;
 mod model;
 mod pair_selection;
@@ -15,6 +16,7 @@ mod tuning;
 
 pub use built_in::BuiltInPlan;
 pub use file_transfer::{CipherSuite, FileBytes, FileTransfer, Tls, TlsEnd, TlsVersion};
+pub use kernel_search::KernelSearch;
 pub use kernel_tuning::KernelTuning;
 pub use model::{Measure, MeasureKind, Plan, Protocol};
 pub use pair_selection::{ConcurrentPairs, NotConcurrent, PairSelection};

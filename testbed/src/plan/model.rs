@@ -1,9 +1,10 @@
 use methodology::method::{Method, Procedure};
 use methodology::units::{FrameSize, LinkSpeed, PacketRate, Seconds};
-use reporter::kernel_tools::{KernelTool, Transport};
-use reporter::record::{Pair, Stack};
+use reporter::kernel_tools::{KernelTool, MessageSize, Transport};
+use reporter::record::{BEST, Pair, Stack};
 
 use super::file_transfer::FileTransfer;
+use super::kernel_search::KernelSearch;
 use super::kernel_tuning::KernelTuning;
 use super::pair_selection::{ConcurrentPairs, PairSelection};
 use super::tuning::{Directions, PortTuning};
@@ -42,13 +43,15 @@ impl Measure {
 
     /// What both ends have that differs from the default, as a part of a record's id.
     pub fn label(&self) -> Option<String> {
-        let of_kernel = || self.kind.kernel_tuning().and_then(KernelTuning::label);
+        let of_kernel =
+            || self.kind.kernel_tuning().and_then(KernelTuning::label).or_else(|| self.kind.kernel_search().map(KernelSearch::label));
         self.tuning.label().or_else(of_kernel).or_else(|| self.kind.file_transfer().map(FileTransfer::label))
     }
 
     /// The same in words.
     pub fn tuning_in_words(&self) -> Option<String> {
-        let of_kernel = || self.kind.kernel_tuning().and_then(KernelTuning::in_words);
+        let of_kernel =
+            || self.kind.kernel_tuning().and_then(KernelTuning::in_words).or_else(|| self.kind.kernel_search().map(KernelSearch::in_words));
         self.tuning.in_words().or_else(of_kernel).or_else(|| self.kind.file_transfer().map(FileTransfer::in_words))
     }
 
@@ -86,6 +89,17 @@ pub enum MeasureKind {
         duration: Seconds,
         /// How both ends are set up.
         tuning: Box<KernelTuning>,
+    },
+    /// The fastest of several kernel streams that differ in their settings, found by a search.
+    KernelBest {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// Which tool.
+        tool: KernelTool,
+        /// How long a trial lasts.
+        duration: Seconds,
+        /// The combinations of settings.
+        search: Box<KernelSearch>,
     },
     /// Round trips of one small message.
     KernelPingPong {
@@ -155,7 +169,9 @@ impl MeasureKind {
     /// The stack of a kernel measure; none for others.
     fn kernel_stack(&self) -> Option<Stack> {
         match self {
-            MeasureKind::KernelStream { protocol, .. } | MeasureKind::KernelPingPong { protocol, .. } => Some(protocol.stack()),
+            MeasureKind::KernelStream { protocol, .. }
+            | MeasureKind::KernelBest { protocol, .. }
+            | MeasureKind::KernelPingPong { protocol, .. } => Some(protocol.stack()),
             MeasureKind::FileTransfer(_) => Some(Stack::KernelTls),
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => None,
         }
@@ -169,7 +185,9 @@ impl MeasureKind {
     /// The kernel tool that measures it; none for DPDK.
     pub fn kernel_tool(&self) -> Option<KernelTool> {
         match self {
-            MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => Some(*tool),
+            MeasureKind::KernelStream { tool, .. } | MeasureKind::KernelBest { tool, .. } | MeasureKind::KernelPingPong { tool, .. } => {
+                Some(*tool)
+            }
             MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => None,
         }
     }
@@ -185,6 +203,9 @@ impl MeasureKind {
     pub fn not_for_groups(&self) -> Option<&'static str> {
         match self {
             MeasureKind::KernelStream { .. } => None,
+            MeasureKind::KernelBest { .. } => Some(
+                "a search chooses each combination by its own trials, so that two pairs would be measured with different ones: use `stream`",
+            ),
             MeasureKind::Procedure { method, .. } => match method.procedure {
                 Procedure::Mrr { trials: 1, .. } => None,
                 Procedure::Mrr { .. } => {
@@ -210,11 +231,33 @@ impl MeasureKind {
         }
     }
 
-    /// How the ends of a kernel measure are set up; none for others.
+    /// The search of `best`; none for other measures.
+    pub fn kernel_search(&self) -> Option<&KernelSearch> {
+        match self {
+            MeasureKind::KernelBest { search, .. } => Some(search),
+            _ => None,
+        }
+    }
+
+    /// How the ends of a kernel measure are set up, in each combination that it is measured with; empty for others.
+    pub fn kernel_tunings(&self) -> impl Iterator<Item = &KernelTuning> {
+        self.kernel_tuning().into_iter().chain(self.kernel_search().into_iter().flat_map(|search| search.tunings()))
+    }
+
+    /// The sizes of its messages; empty where they follow from frame sizes, or there are none.
+    pub fn messages(&self) -> Vec<MessageSize> {
+        let of_stream = self.kernel_tuning().and_then(|tuning| tuning.message);
+        of_stream.into_iter().chain(self.kernel_search().into_iter().flat_map(KernelSearch::messages)).collect()
+    }
+
+    /// How the ends of a kernel measure with one combination of settings are set up; none for others.
     pub fn kernel_tuning(&self) -> Option<&KernelTuning> {
         match self {
             MeasureKind::KernelStream { tuning, .. } | MeasureKind::KernelPingPong { tuning, .. } => Some(tuning),
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } | MeasureKind::FileTransfer(_) => None,
+            MeasureKind::KernelBest { .. }
+            | MeasureKind::RoundTrip { .. }
+            | MeasureKind::Procedure { .. }
+            | MeasureKind::FileTransfer(_) => None,
         }
     }
 
@@ -228,13 +271,16 @@ impl MeasureKind {
 
     /// Whether its label has the size, which no frame size stands for.
     pub fn has_own_size(&self) -> bool {
-        self.file_transfer().is_some() || self.kernel_tuning().is_some_and(|tuning| tuning.message.is_some())
+        self.file_transfer().is_some() || !self.messages().is_empty()
     }
 
     /// Whether frames return to the sender, which measures their delays.
     pub fn measures_delays(&self) -> bool {
         match self {
-            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => false,
+            MeasureKind::KernelStream { .. }
+            | MeasureKind::KernelBest { .. }
+            | MeasureKind::KernelPingPong { .. }
+            | MeasureKind::FileTransfer(_) => false,
             MeasureKind::RoundTrip { .. } => true,
             MeasureKind::Procedure { method, .. } => matches!(method.procedure, Procedure::Latency { .. } | Procedure::Pdv { .. }),
         }
@@ -244,6 +290,7 @@ impl MeasureKind {
     pub fn method(&self) -> &'static str {
         match self {
             MeasureKind::KernelStream { .. } => "stream",
+            MeasureKind::KernelBest { .. } => BEST,
             MeasureKind::KernelPingPong { .. } => "ping-pong",
             MeasureKind::FileTransfer(_) => "file-transfer",
             MeasureKind::RoundTrip { .. } => "round-trip",

@@ -205,6 +205,49 @@ fn lists_of_kernel_keys_are_measured_in_every_combination_and_each_message_once(
 }
 
 #[test]
+fn best_is_one_measure_that_searches_every_combination() {
+    let keys = "stack = \"kernel-tcp\"\nmethod = \"best\"\nmtu = [1500, 3000]\nmessage = [\"64K\", 1024]\nstreams = [1, 4]\n\
+                zero-copy = [false, true]\ngro = false";
+    let plan = parse(&measure(keys), Path::new("plan.toml")).unwrap();
+    let [only] = &plan.measures[..] else { panic!("{plan:?}") };
+    let search = only.kind.kernel_search().unwrap();
+    let space = search.space();
+    assert_eq!((space.len(), search.tunings().len(), search.trials()), (16, 16, 64));
+    // A candidate of the space and its settings are the same combination.
+    for candidate in space.candidates() {
+        let tuning = search.tuning(candidate).unwrap();
+        let zero_copy = if tuning.tcp.zero_copy { "on" } else { "off" };
+        let values = [
+            tuning.interface.mtu.unwrap().to_string(),
+            zero_copy.to_owned(),
+            tuning.streams.to_string(),
+            tuning.message.unwrap().to_string(),
+        ];
+        assert_eq!(space.values(candidate), values);
+        assert!(tuning.interface.gro.is_some());
+    }
+    let costly: Vec<&str> = space.axes().iter().filter(|axis| axis.costly).map(|axis| axis.name.as_str()).collect();
+    assert_eq!(costly, ["mtu"], "a NIC starts anew with each change");
+    assert_eq!(only.label().unwrap(), "16-of-mtu-zero-copy-streams-message-m65536-mtu1500-gro-off");
+    assert_eq!((only.kind.method(), only.sizes.len(), only.kind.messages().len()), ("best", 1, 2));
+}
+
+#[test]
+fn a_search_that_has_nothing_to_choose_from_or_too_few_trials_is_refused() {
+    let error = |keys: &str| {
+        let text = measure(&format!("stack = \"kernel-tcp\"\nmethod = \"best\"\n{keys}"));
+        parse(&text, Path::new("plan.toml")).unwrap_err().to_string()
+    };
+    assert!(error("streams = 2").contains("has one combination only"), "{}", error("streams = 2"));
+    assert!(error("streams = [1, 2]\ntrials = 3").contains("trials = 3 is too few"));
+    assert!(error("streams = [2, 2]").contains("has the value 2 twice"), "{}", error("streams = [2, 2]"));
+    assert!(error("streams = [1, 2]\nburst = 32").contains("no key `burst`"));
+    assert!(error("streams = [1, 2]\npairs = [[\"a:b\", \"c:d\"]]").contains("cannot be measured for pairs at the same time"));
+    let of_stream = measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntrials = 20");
+    assert!(parse(&of_stream, Path::new("plan.toml")).unwrap_err().to_string().contains("no key `trials`"));
+}
+
+#[test]
 fn af_xdp_and_af_packet_have_the_methods_and_the_keys_of_dpdk_and_ports_of_their_own() {
     let of = |stack: &str| format!("[[measure]]\nstack = \"{stack}\"\nmethod = \"mrr\"\nburst = [16, 64]\n");
     let text = format!("name = \"p\"\nsizes = [64]\n{}{}{}", of("dpdk"), of("af-xdp"), of("af-packet"));

@@ -1,7 +1,10 @@
+use methodology::units::Goodput;
+
 use super::Input;
 use crate::amount::{Amount, Unit};
-use crate::analysis::{KernelBest, Ladder, Quantity, kernel_best, ladders};
+use crate::analysis::{FoundBy, KernelBest, Ladder, Quantity, kernel_best, ladders};
 use crate::figure;
+use crate::record::BestOf;
 use crate::render::document::{CaptionedTable, Section, Table};
 use crate::render::format;
 
@@ -29,14 +32,48 @@ pub fn ladder(input: &Input<'_>) -> Section {
 
 fn best_in_words(best: &KernelBest) -> String {
     let rate = format::sample(Some(best.goodput.clone()));
-    let among = match best.of {
-        1 => "the only combination that was measured".to_owned(),
-        of => format!(
+    let among = match &best.found {
+        FoundBy::Search { best, chosen_by, searches } => search_in_words(best, *chosen_by, *searches),
+        FoundBy::Comparison { of: 1 } => "the only combination that was measured".to_owned(),
+        FoundBy::Comparison { of } => format!(
             "the fastest of {of} combinations of settings and message sizes in this run. The fastest of several looks better than it is: measure it \
              again on its own before you quote it"
         ),
     };
     format!("{}: kernel TCP at its best is {} with {}s: {rate}, {among}.", best.pair, best.configuration, best.size)
+}
+
+/// How many combinations a search chose from, and how sure it is.
+fn search_in_words(best: &BestOf, chosen_by: usize, searches: usize) -> String {
+    let trials = best.valid_trials;
+    let rate = |goodput: Goodput| Quantity::Goodput.amount(goodput.bps());
+    let mut text =
+        format!("found by a search among {} combinations of {} in {trials} valid trials", best.combinations, best.searched.join(", "));
+    if searches > 1 {
+        text.push_str(&format!("; {chosen_by} of {searches} searches chose it, and what follows is of the first of them"));
+    }
+    if let Some((low, high)) = best.chosen.as_ref().and_then(|chosen| chosen.interval_bps) {
+        text.push_str(&format!("; 95 % interval of its rate: {} to {}", rate(low), rate(high)));
+    }
+    let share = Amount { unit: Unit::Percent, value: best.within * 100.0 };
+    match best.confidence {
+        Some(confidence) => {
+            text.push_str(&format!("; confidence that none that was tried is faster by more than {share}: {confidence:.2}"))
+        }
+        None => text.push_str("; nothing was repeated, so that its confidence is not known"),
+    }
+    let others: Vec<&str> = best.not_distinguished.iter().map(|rate| rate.setting.as_str()).collect();
+    if !others.is_empty() {
+        text.push_str(&format!("; not distinguished from it: {}", others.join("; ")));
+    }
+    let without = best.without_valid_trial.len();
+    if without > 0 {
+        text.push_str(&format!("; {without} have no valid trial"));
+    }
+    if !best.untried.is_empty() {
+        text.push_str(&format!("; {} were not tried", best.untried.len()));
+    }
+    text
 }
 
 fn table<'l>(ladders: impl Iterator<Item = &'l Ladder>) -> Table {
@@ -103,6 +140,26 @@ mod tests {
         // 18 bytes of payload at 0.5 Gb/s a CPU.
         assert_eq!(row("64 B, AF_XDP")[1..], ["1.00 Gb/s", "4.00×", "2.00 cores", "500 Mb/s", "288 ns"]);
         assert_eq!(row("64 B, kernel TCP, small")[2], "32.0×");
+    }
+
+    #[test]
+    fn the_section_says_how_sure_a_search_for_the_best_is() {
+        let mut best = record("kernel-tcp", "message", 131_072, 8.0);
+        let search = json!({
+            "searched": ["streams", "message"], "combinations": 4, "valid_trials": 28, "invalid_trials": 1, "confidence": 0.964, "within": 0.02,
+            "chosen": { "setting": "streams 1, message 131072 B", "goodput_bps": 8e9, "interval_bps": [7.9e9, 8.1e9], "trials": 9 },
+            "not_distinguished": [{ "setting": "streams 4, message 131072 B", "goodput_bps": 7.95e9, "trials": 9 }],
+            "slower": [], "without_valid_trial": [{ "setting": "streams 4, message 64 B", "why": "no" }], "untried": []
+        });
+        best.set_best_of(&serde_json::from_value(search).unwrap());
+        let records =
+            vec![record("dpdk", "frame", 64, 4.0), record("af-xdp", "frame", 64, 1.0), record("kernel-tcp", "message", 64, 0.25), best];
+        let page = compose::compose(&archive(records), &[]);
+        let section = page.sections.iter().find(|section| section.id == "ladder").unwrap();
+        let expected = "8.00 Gb/s, found by a search among 4 combinations of streams, message in 28 valid trials; 95 % interval of its rate: \
+                        7.90 Gb/s to 8.10 Gb/s; confidence that none that was tried is faster by more than 2.00 %: 0.96; not distinguished from it: \
+                        streams 4, message 131072 B; 1 have no valid trial.";
+        assert!(section.lead[0].ends_with(expected), "{}", section.lead[0]);
     }
 
     #[test]

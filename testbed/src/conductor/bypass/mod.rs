@@ -139,9 +139,10 @@ impl Bypass {
             MeasureKind::Procedure { method, link, reset } => {
                 procedure::measure(step, &mut pair, (method, *link, reset), &mut self.calibrations, context)
             }
-            MeasureKind::KernelStream { .. } | MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) => {
-                Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" }))
-            }
+            MeasureKind::KernelStream { .. }
+            | MeasureKind::KernelBest { .. }
+            | MeasureKind::KernelPingPong { .. }
+            | MeasureKind::FileTransfer(_) => Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" })),
         };
         match measured {
             Ok(record) => {

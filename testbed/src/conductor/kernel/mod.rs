@@ -1,6 +1,7 @@
 //! Kernel measurements: server tool, client tool, their raw output, the record.
 
 mod beside;
+mod best;
 mod ceiling;
 mod changed_ends;
 mod file_transfer;
@@ -45,6 +46,9 @@ impl KernelTools {
     /// # Errors
     /// The run directory cannot be written; the testbed has no such endpoint.
     pub(super) fn measure(&mut self, step: &Step<'_>, context: &mut Context<'_>) -> Result<Record, KernelError> {
+        if matches!(step.kind, MeasureKind::KernelBest { .. }) {
+            return self.measure_best(step, context);
+        }
         let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
         let wanted = step.kind.kernel_tuning().map(|tuning| tuning.interface).unwrap_or_default();
         if let Err(error) = self.ends.set(&step.pair, ends, wanted) {
@@ -60,7 +64,7 @@ impl KernelTools {
                 ping_pong::measure(step, ends, (*protocol, *tool, tuning), *duration, (full_rates, versions), context)?
             }
             MeasureKind::FileTransfer(transfer) => file_transfer::measure(step, transfer, ends, context)?,
-            MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
+            MeasureKind::KernelBest { .. } | MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => {
                 failed(step, context.directory, ReasonKind::Other, "this step is not a kernel measurement")
             }
         })
