@@ -172,7 +172,7 @@ fn open_vswitch_over_dpdk_counts_what_the_tester_counts_and_leaves_nothing() {
 #[test]
 fn an_open_vswitch_that_runs_already_is_not_disturbed() {
     let between = Between::up("ovsother");
-    between.middle(&["link", "add", "ovs-netdev", "type", "dummy"]);
+    between.middle(&["link", "add", "ovs-netdev", "type", "veth", "peer", "name", "of-another"]);
     let before = between.state();
     let ports = "[\"net_af_packet0,iface=in0\", \"net_af_packet1,iface=out0\"]";
     between.run(&format!("kind = \"ovs-dpdk\"\nbetween = {ports}\ncpu = 0"), ROUND_TRIPS, "run").output().unwrap();
