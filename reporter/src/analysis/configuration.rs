@@ -55,6 +55,8 @@ pub enum Setting {
     Window,
     /// Whether the sender did not copy data into the kernel.
     ZeroCopy,
+    /// Whether the tool asked for UDP's segmentation and receive offload.
+    Gsro,
     /// The MTU that the plan set at both interfaces.
     Mtu,
     /// Segmentation by the kernel's stack (GSO), where the plan set it.
@@ -86,7 +88,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 26] = [
+const KEYS: [(Setting, &str); 27] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -104,6 +106,7 @@ const KEYS: [(Setting, &str); 26] = [
     (Setting::Congestion, "sender_tcp_congestion"),
     (Setting::Window, "window"),
     (Setting::ZeroCopy, "zero_copy"),
+    (Setting::Gsro, "gsro"),
     (Setting::Mtu, "mtu"),
     (Setting::Gso, "gso"),
     (Setting::Gro, "gro"),
@@ -197,6 +200,7 @@ impl Configuration {
             (Setting::Congestion, value) => Some(value.to_string()),
             (Setting::Window, value) => Some(format!("window {value}")),
             (Setting::ZeroCopy, value) => Some(format!("zero copy {value}")),
+            (Setting::Gsro, value) => Some(format!("GSO and GRO of UDP {value}")),
             (Setting::Mtu, value) => Some(format!("MTU {value}")),
             (Setting::Gso, value) => Some(format!("GSO {value}")),
             (Setting::Gro, value) => Some(format!("GRO {value}")),

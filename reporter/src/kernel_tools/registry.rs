@@ -167,6 +167,10 @@ fn check(spec: &KernelSpec, tool: KernelTool) -> Result<(), SpecError> {
     if let Some((_, why, allows)) = asked.into_iter().find(|(refused, ..)| *refused) {
         return refuse(format!("{why} over {transport}"), format!("leave it to the kernel, or use {}", that(allows)));
     }
+    if spec.gsro && !limits.gsro {
+        let instead = format!("leave `gsro` out, or use {}", that(|limits| limits.gsro));
+        return refuse(format!("ask for UDP's segmentation and receive offload over {transport}"), instead);
+    }
     if !limits.sizes.contains(&spec.size.bytes()) {
         let (least, most) = limits.sizes.into_inner();
         return Err(SpecError::Size { tool, transport, size: spec.size, least, most });

@@ -209,6 +209,8 @@ pub struct KernelSpec {
     pub rate: Option<Goodput>,
     /// What the ends ask of TCP; nothing for other transports.
     pub tcp: TcpSettings,
+    /// The ends ask for segmentation and receive offload of UDP (UDP_SEGMENT and UDP_GRO in udp(7); iperf3 --gsro).
+    pub gsro: bool,
     /// The CPU to pin the client to.
     pub client_cpu: Option<u32>,
     /// The CPU to pin the server to.
@@ -231,6 +233,7 @@ impl KernelSpec {
             both_ways: false,
             rate: None,
             tcp: TcpSettings::default(),
+            gsro: false,
             client_cpu: None,
             server_cpu: None,
         }

@@ -103,6 +103,8 @@ pub(super) struct ToolLimits {
     pub by_messages: bool,
     /// Which of [`TcpSettings`](super::TcpSettings) the tool can ask for.
     pub tcp: TcpOptions,
+    /// The tool can ask for segmentation and receive offload of UDP.
+    pub gsro: bool,
 }
 
 impl ToolLimits {
@@ -119,6 +121,7 @@ impl ToolLimits {
             by_bytes: false,
             by_messages: false,
             tcp: TcpOptions::NONE,
+            gsro: false,
         }
     }
 

@@ -148,7 +148,7 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 38] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 39] = [
     "bidirectional",
     "burst",
     "calibration",
@@ -161,6 +161,7 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 38] = [
     "gro",
     "group",
     "gso",
+    "gsro",
     "measured",
     "mempool_cache",
     "mtu",

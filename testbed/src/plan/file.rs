@@ -319,6 +319,7 @@ impl Source<'_> {
             congestion_control: measure.congestion_control.as_ref(),
             window: measure.window.as_ref(),
             zero_copy: measure.zero_copy.as_ref(),
+            gsro: measure.gsro.as_ref(),
             gso: measure.gso.as_ref(),
             gro: measure.gro.as_ref(),
             client_cpu: measure.client_cpu.as_ref(),
@@ -398,11 +399,17 @@ impl Source<'_> {
             let message = format!("{tool} has 1 to {most} streams over {transport}, not {}", tuning.streams);
             return Err(self.wrong(self.span_of("streams"), message));
         }
+        if tuning.gsro && protocol == Protocol::Udp && tuning.message.is_none() {
+            let why = "`gsro` needs `message` instead of frame sizes: an interface can count the datagrams of one call as one frame, so the counters \
+                       would not prove the frame size";
+            return Err(self.wrong(self.span_of("gsro"), why));
+        }
         let settings = [
             ("direction", tuning.directions == Directions::Both),
             ("congestion-control", tuning.tcp.congestion_control.is_some()),
             ("window", tuning.tcp.window.is_some()),
             ("zero-copy", tuning.tcp.zero_copy),
+            ("gsro", tuning.gsro),
         ];
         let key = settings.into_iter().find(|(_, set)| *set).map(|(key, _)| key);
         // Only whether the tool can is asked: any address, port, extent and size that are in order do.

@@ -59,6 +59,7 @@ pub(super) struct FileMeasure {
     pub(super) congestion_control: Option<OneOrMany<String>>,
     pub(super) window: Option<OneOrMany<ByteCount>>,
     pub(super) zero_copy: Option<OneOrMany<bool>>,
+    pub(super) gsro: Option<OneOrMany<bool>>,
     pub(super) gso: Option<OneOrMany<bool>>,
     pub(super) gro: Option<OneOrMany<bool>>,
     pub(super) client_cpu: Option<OneOrMany<u32>>,
@@ -97,8 +98,8 @@ pub(super) enum FileSizes {
 }
 
 /// The keys that tune a kernel stream.
-pub(super) const KERNEL_STREAM_KEYS: [&str; 10] =
-    ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gso", "gro", "client-cpu", "server-cpu"];
+pub(super) const KERNEL_STREAM_KEYS: [&str; 11] =
+    ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gsro", "gso", "gro", "client-cpu", "server-cpu"];
 
 /// The keys that tune a ping-pong.
 pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "client-cpu", "server-cpu", "stream-load"];
@@ -109,7 +110,7 @@ pub(super) fn is_kernel_key(key: &str) -> bool {
 }
 
 /// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 48] {
+pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 49] {
     [
         ("tool", measure.tool.is_some()),
         ("rate", measure.rate.is_some()),
@@ -149,6 +150,7 @@ pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 48] {
         ("congestion-control", measure.congestion_control.is_some()),
         ("window", measure.window.is_some()),
         ("zero-copy", measure.zero_copy.is_some()),
+        ("gsro", measure.gsro.is_some()),
         ("gso", measure.gso.is_some()),
         ("gro", measure.gro.is_some()),
         ("client-cpu", measure.client_cpu.is_some()),

@@ -28,6 +28,8 @@ pub struct KernelTuning {
     pub message: Option<MessageSize>,
     /// What is asked of TCP.
     pub tcp: TcpSettings,
+    /// UDP's segmentation offload at the sender and receive offload at the receiver, asked for by the tool.
+    pub gsro: bool,
     /// Settings of both interfaces while it is measured.
     pub interface: InterfaceSettings,
     /// The CPU of the tool's client, at the sender; the scheduler's choice where none is given.
@@ -45,6 +47,7 @@ impl Default for KernelTuning {
             streams: NonZeroU16::MIN,
             message: None,
             tcp: TcpSettings::default(),
+            gsro: false,
             interface: InterfaceSettings::default(),
             client_cpu: None,
             server_cpu: None,
@@ -95,6 +98,7 @@ impl KernelTuning {
             streams: self.streams,
             both_ways: self.directions == Directions::Both,
             tcp: self.tcp.clone(),
+            gsro: self.gsro,
             client_cpu: self.client_cpu,
             server_cpu: self.server_cpu,
             ..spec
@@ -107,7 +111,7 @@ impl KernelTuning {
             words: Some(words),
             parameter: Some((key, value)),
         };
-        let KernelTuning { directions, streams, message, tcp, interface, client_cpu, server_cpu, stream_load } = self;
+        let KernelTuning { directions, streams, message, tcp, gsro, interface, client_cpu, server_cpu, stream_load } = self;
         let offload = |key: &'static str, state: OffloadState| {
             let name = state.name();
             difference(format!("{key}-{name}"), format!("{} {name}", key.to_uppercase()), key, json!(name))
@@ -131,6 +135,7 @@ impl KernelTuning {
             tcp.congestion_control.as_ref().map(|name| difference(name.clone(), name.clone(), "congestion_control", json!(name))),
             tcp.window.map(window),
             tcp.zero_copy.then(|| difference("zero-copy".to_owned(), "zero copy".to_owned(), "zero_copy", json!("on"))),
+            gsro.then(|| difference("gsro".to_owned(), "GSO and GRO of UDP".to_owned(), "gsro", json!("on"))),
             interface.mtu.map(|mtu| difference(format!("mtu{mtu}"), format!("MTU {mtu}"), "mtu", json!(mtu))),
             interface.gso.map(|state| offload("gso", state)),
             interface.gro.map(|state| offload("gro", state)),
@@ -153,6 +158,7 @@ pub(super) struct KernelKeys<'k> {
     pub(super) congestion_control: Option<&'k OneOrMany<String>>,
     pub(super) window: Option<&'k OneOrMany<ByteCount>>,
     pub(super) zero_copy: Option<&'k OneOrMany<bool>>,
+    pub(super) gsro: Option<&'k OneOrMany<bool>>,
     pub(super) gso: Option<&'k OneOrMany<bool>>,
     pub(super) gro: Option<&'k OneOrMany<bool>>,
     pub(super) client_cpu: Option<&'k OneOrMany<u32>>,
@@ -203,6 +209,7 @@ impl KernelKeys<'_> {
             axis("congestion-control", self.congestion_control, false, String::clone),
             axis("window", self.window, false, bytes),
             axis("zero-copy", self.zero_copy, false, state),
+            axis("gsro", self.gsro, false, state),
             axis("streams", self.streams, false, u16::to_string),
             axis("message", self.message, false, bytes),
         ];
@@ -228,6 +235,7 @@ impl KernelKeys<'_> {
         })?;
         let window = values("window", self.window, |window| window.bytes(MOST_WINDOW))?;
         let zero_copy = values("zero-copy", self.zero_copy, |&on| Ok(on))?;
+        let gsro = values("gsro", self.gsro, |&on| Ok(on))?;
         let directions = values("direction", self.directions, |&directions| Ok(directions))?;
         let streams = values("streams", self.streams, |&count| {
             NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
@@ -249,6 +257,7 @@ impl KernelKeys<'_> {
             ..tuning
         });
         let all = each(&all, &zero_copy, |tuning, zero_copy| KernelTuning { tcp: TcpSettings { zero_copy, ..tuning.tcp }, ..tuning });
+        let all = each(&all, &gsro, |tuning, gsro| KernelTuning { gsro, ..tuning });
         let all = each(&all, &directions, |tuning, directions| KernelTuning { directions, ..tuning });
         let all = each(&all, &streams, |tuning, streams| KernelTuning { streams, ..tuning });
         let all = each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning });

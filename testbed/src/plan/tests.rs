@@ -98,6 +98,9 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"64K\"\nsizes = [64]"), 7, "either `message` or `sizes`"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ncongestion-control = \"Best one\""), 6, "\"cubic\" or \"bbr\""),
         (measure("stack = \"kernel-udp\"\nmethod = \"stream\"\nzero-copy = true"), 6, "cannot do this: send without a copy over UDP"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ngsro = true"), 6, "receive offload over TCP"),
+        (measure("stack = \"kernel-udp\"\nmethod = \"stream\"\ngsro = [false, true]"), 6, "`gsro` needs `message`"),
+        (measure("stack = \"kernel-udp\"\nmethod = \"ping-pong\"\ngsro = true"), 6, "has no key `gsro`"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntool = \"qperf\"\nwindow = 65536"), 7, "or use iperf3"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nstreams = 129"), 6, "1 to 128 streams"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nstreams = 2"), 6, "its keys are: duration, tool, mtu"),
@@ -245,6 +248,17 @@ fn a_search_that_has_nothing_to_choose_from_or_too_few_trials_is_refused() {
     assert!(error("streams = [1, 2]\npairs = [[\"a:b\", \"c:d\"]]").contains("cannot be measured for pairs at the same time"));
     let of_stream = measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ntrials = 20");
     assert!(parse(&of_stream, Path::new("plan.toml")).unwrap_err().to_string().contains("no key `trials`"));
+}
+
+#[test]
+fn offload_of_udp_is_a_setting_of_its_own() {
+    let text = measure("stack = \"kernel-udp\"\nmethod = \"stream\"\nmessage = 1400\ngsro = [false, true]");
+    let plan = parse(&text, Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.label().unwrap()).collect();
+    assert_eq!(labels, ["m1400", "m1400-gsro"]);
+    let tuning = plan.measures[1].kind.kernel_tuning().unwrap();
+    assert_eq!(tuning.parameters().collect::<Vec<_>>(), [("gsro", serde_json::json!("on"))]);
+    assert_eq!(tuning.in_words().as_deref(), Some("GSO and GRO of UDP"));
 }
 
 #[test]

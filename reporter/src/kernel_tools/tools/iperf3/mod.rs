@@ -6,7 +6,7 @@ mod parse;
 mod version;
 
 use id::TOOL;
-use version::{ends_after_bytes, lacks_bidir, version_note};
+use version::{ends_after_bytes, lacks_bidir, lacks_gsro, version_note};
 
 use crate::kernel_tools::tool::{TcpOptions, Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
@@ -37,9 +37,16 @@ impl Tool for Iperf3 {
     }
 
     fn version_lacks(&self, spec: &KernelSpec, version: Option<&str>) -> Option<String> {
-        version.filter(|version| spec.both_ways && lacks_bidir(version)).map(|version| {
-            format!("iperf3 {version} has no --bidir, which came with 3.7: install a newer iperf3 at the sender, or measure each direction alone")
-        })
+        let version = version?;
+        if spec.both_ways && lacks_bidir(version) {
+            return Some(format!(
+                "iperf3 {version} has no --bidir, which came with 3.7: install a newer iperf3 at the sender, or measure each direction alone"
+            ));
+        }
+        if !spec.gsro {
+            return None;
+        }
+        lacks_gsro(version, spec.size)
     }
 
     fn can(&self, method: Method, transport: Transport) -> bool {
@@ -52,7 +59,7 @@ impl Tool for Iperf3 {
             if transport == Transport::Udp { ToolLimits::sizes(16, ToolLimits::DATAGRAM) } else { ToolLimits::sizes(1, 1024 * 1024) };
         let of_tcp = transport == Transport::Tcp;
         let tcp = TcpOptions { congestion_control: of_tcp, window: of_tcp, zero_copy: of_tcp };
-        ToolLimits { streams: 128, reverse: true, both_ways: true, by_bytes: true, tcp, ..sizes }
+        ToolLimits { streams: 128, reverse: true, both_ways: true, by_bytes: true, tcp, gsro: transport == Transport::Udp, ..sizes }
     }
 
     fn commands(&self, spec: &KernelSpec) -> Commands {
@@ -108,6 +115,10 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
     if spec.tcp.zero_copy {
         client.push("-Z".to_owned());
+    }
+    if spec.gsro {
+        // An option of the client, which passes it on to the server (iperf3(1)).
+        client.push("--gsro".to_owned());
     }
     if spec.reverse {
         client.push("-R".to_owned());
@@ -176,6 +187,24 @@ mod tests {
         let udp = KernelSpec { transport: Transport::Udp, ..tuned };
         let refused = TOOL.check(&udp).unwrap_err().to_string();
         assert!(refused.contains("choose the congestion control over UDP") && refused.contains("use no tool"), "{refused}");
+    }
+
+    #[test]
+    fn offload_of_udp_is_an_option_of_3_21_and_refused_by_name_elsewhere() {
+        let udp = KernelSpec { gsro: true, transport: Transport::Udp, ..spec(Extent::For(Duration::from_secs(1))) };
+        assert!(TOOL.commands(&udp).unwrap().client.to_string().ends_with("-l 1024 -b 0 -u --gsro"));
+        let refused = TOOL.version_lacks(&udp, Some("3.20")).unwrap();
+        assert!(refused.contains("iperf3 3.20 has no --gsro, which came with 3.21"), "{refused}");
+        assert_eq!([Some("3.21"), Some("3.21+"), Some("3.22"), None].map(|version| TOOL.version_lacks(&udp, version)), [const { None }; 4]);
+        let of = |bytes| KernelSpec { size: MessageSize::new(bytes).unwrap(), ..udp.clone() };
+        let small = TOOL.version_lacks(&of(507), Some("3.21")).unwrap();
+        assert!(small.contains("507 bytes") && small.contains("508"), "{small}");
+        assert_eq!((TOOL.version_lacks(&of(508), Some("3.21")), TOOL.version_lacks(&of(507), Some("3.22"))), (None, None));
+        assert_eq!(TOOL.version_lacks(&KernelSpec { gsro: false, ..of(18) }, Some("3.12")), None);
+        let tcp = TOOL.check(&KernelSpec { transport: Transport::Tcp, ..udp.clone() }).unwrap_err().to_string();
+        assert!(tcp.contains("receive offload over TCP") && tcp.contains("use no tool"), "{tcp}");
+        let other = crate::kernel_tools::KernelTool::from_name("iperf2").map(|tool| tool.check(&udp).unwrap_err().to_string());
+        assert!(other.is_none_or(|other| other.contains("or use iperf3")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the versions of iperf3 do differently.
 
 use super::id::TOOL;
+use crate::kernel_tools::MessageSize;
 
 /// Whether a version, such as `3.12`, runs all its streams on one core: all before 3.16 do (release notes of 3.16).
 fn is_single_threaded(version: &str) -> bool {
@@ -10,6 +11,26 @@ fn is_single_threaded(version: &str) -> bool {
 /// Whether a version cannot send both ways at once: `--bidir` came with 3.7 (release notes of 3.7).
 pub(super) fn lacks_bidir(version: &str) -> bool {
     is_before(version, 7)
+}
+
+/// The smallest message that 3.21 sends with `--gsro`: it fills 65507 bytes, and the kernel takes 128 segments in one call (UDP_MAX_SEGMENTS in
+/// linux/udp.h). Pull request 2033 of iperf limits the number of segments after 3.21.
+const LEAST_GSRO_OF_3_21: u32 = 508;
+
+/// Why a version cannot ask for UDP's segmentation offload: `--gsro` came with 3.21 (release notes of 3.21).
+pub(super) fn lacks_gsro(version: &str, size: MessageSize) -> Option<String> {
+    if is_before(version, 21) {
+        return Some(format!(
+            "{TOOL} {version} has no --gsro, which came with 3.21: install a newer {TOOL} at both ends, or leave `gsro` out"
+        ));
+    }
+    (version == "3.21" && size.bytes() < LEAST_GSRO_OF_3_21).then(|| {
+        format!(
+            "{TOOL} {version} cannot send messages of {} bytes with --gsro: the kernel refuses more than 128 segments in one call; use messages of \
+             at least {LEAST_GSRO_OF_3_21} bytes, or a newer {TOOL}",
+            size.bytes()
+        )
+    })
 }
 
 /// Whether a version is older than 3.`minor`. What is no version is not.
