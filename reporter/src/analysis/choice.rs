@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Cell, Configuration};
-use crate::record::{Metric, Pair, Stack, View};
+use crate::record::{BEST, Metric, Pair, Stack, View};
 
 /// Which of several configurations of one measurement stands in figures, ratios and tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,9 +48,10 @@ type Family = (Stack, Metric, String, Option<View>);
 /// Within a pair one setup is chosen for all sizes: the one with most sizes that have a valid result; of those the one that the run has most of;
 /// of those the plainest (fewest queues). The fastest is never chosen for being fast: the best of many looks better than it is.
 ///
-/// Transfer times are not chosen from: the section on files shows every setup.
+/// Transfer times are not chosen from: the section on files shows every setup. Nor are results of a search for the best setup: only the ladder uses them.
 pub(super) fn choose(cells: &mut [Cell<'_>]) -> Vec<ConfigurationChoice> {
-    let mut cells: Vec<&mut Cell<'_>> = cells.iter_mut().filter(|cell| cell.key.metric != Metric::TransferTime).collect();
+    let mut cells: Vec<&mut Cell<'_>> =
+        cells.iter_mut().filter(|cell| cell.key.metric != Metric::TransferTime && cell.key.method != BEST).collect();
     let setup = |cell: &Cell<'_>| Setup {
         configuration: cell.key.configuration.clone(),
         load: cell.key.load.clone().filter(|_| cell.key.metric == Metric::Throughput),
