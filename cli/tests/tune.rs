@@ -37,7 +37,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_created() {
     refused(&["--knob", "burst=16,1000"], &["burst 1000", "1 to 256"]);
     refused(&["--knob", "bursts=16,32"], &["bursts"]);
     refused(&["--knob", "burst=16", "--knob", "burst=32"], &["given twice"]);
-    refused(&["--knob", "burst=64"], &["nothing to choose from"]);
+    refused(&["--knob", "flows=1"], &["nothing to choose from"]);
     refused(&["--knob", "sender-devargs=default;x"], &["is not a list of devargs"]);
     refused(&["--goal", "goodput"], &["kernel stacks"]);
     refused(&["--stack", "kernel-tcp", "--knob", "burst=16,32"], &["`burst`"]);
@@ -52,8 +52,8 @@ fn what_cannot_be_measured_is_refused_before_anything_is_created() {
 fn a_dry_run_names_the_settings_the_default_and_what_is_left_out() {
     let output = run(&["tune", "--dry-run", "--json", "--knob", "burst=16,64", "--knob", "rx-descriptors=256,512"]);
     let planned = json(&output.stdout);
-    assert_eq!(planned["settings"], 6, "{planned}");
-    assert_eq!((&planned["goal"], &planned["aim"], &planned["default"]), (&"mrr".into(), &"greatest".into(), &serde_json::json!([1, 0])));
+    assert_eq!(planned["settings"], 9, "{planned}");
+    assert_eq!((&planned["goal"], &planned["aim"], &planned["default"]), (&"mrr".into(), &"greatest".into(), &serde_json::json!([0, 0])));
     let output = run(&["tune", "--scaling", "--dry-run", "--json", "--knob", "queues=1,5000"]);
     let planned = json(&output.stdout);
     assert!(planned["not_measured"][0]["why"].as_str().unwrap().contains("poll loops"), "{planned}");

@@ -9,14 +9,16 @@ database= switch=
 end() {
   trap - EXIT INT TERM HUP
   kill $switch $database 2>/dev/null || true
-  wait $switch $database 2>/dev/null || true
+  # Before the daemons have ended: where the connection is lost, everything of this group is killed one second after it was told to end.
+  rm -rf "$folder"
   # The kernel's datapath outlives its daemon, and so do the taps of the other one, which are persistent (lib/netdev-linux.c, netdev_linux_construct_tap).
   if [ "$datapath" = netdev ]; then
     for tap in lr-ovs ovs-netdev; do ip link delete dev "$tap" 2>/dev/null || true; done
+    wait $switch $database 2>/dev/null || true
   else
+    wait $switch $database 2>/dev/null || true
     ovs-dpctl del-dp ovs-system >/dev/null 2>&1 || true
   fi
-  rm -rf "$folder"
 }
 trap end EXIT
 trap 'exit 1' INT TERM HUP
