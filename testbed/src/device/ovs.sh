@@ -2,7 +2,9 @@
 # Arguments: netdev|system, CPUs of the poll loops as a mask, CPU of the other threads as a mask, arguments of EAL, first port, second port.
 set -eu
 datapath=$1 loops=$2 others=$3 eal=$4 first=$5 second=$6
-fail() { echo "$1" >&2; exit 1; }
+# Where nobody reads any more, a message must not end the script before it has put everything back.
+trap '' PIPE
+fail() { echo "$1" >&2 || true; exit 1; }
 folder=$(mktemp -d /tmp/linerate-ovs-XXXXXX)
 export OVS_RUNDIR="$folder" OVS_LOGDIR="$folder" OVS_DBDIR="$folder"
 database= switch=
@@ -60,6 +62,6 @@ for port in $ports; do
   error=$(ovs-vsctl --db="unix:$folder/db.sock" get Interface "$port" error)
   [ "$error" = "[]" ] || fail "port $port: $error"
 done
-echo "ready $folder"
+echo "ready $folder" || exit 1
 wait "$switch"
 fail "ovs-vswitchd ended: $(tail -n1 "$folder/switch.log")"
