@@ -2,15 +2,19 @@
 
 use super::*;
 
+/// Has ssh take the host key of b for that of a.
+fn swap_known_keys(bed: &Bed) {
+    let known = fs::read_to_string(bed.path("known")).unwrap();
+    let line_of_b = known.lines().last().unwrap();
+    let key_of_b = line_of_b.split_once(' ').unwrap().1;
+    fs::write(bed.path("swapped"), format!("{} {key_of_b}\n{line_of_b}\n", bed.a.host)).unwrap();
+    bed.write_ssh_config("user", "swapped");
+}
+
 #[test]
 fn a_wrong_host_key_is_named_with_what_to_do() {
     let bed = Bed::shared("hostkey");
-    // The known key of a is that of b.
-    let known = fs::read_to_string(bed.path("known")).unwrap();
-    let key_of_b = known.lines().last().unwrap().split_once(' ').unwrap().1;
-    let swapped = format!("{} {key_of_b}\n{}\n", bed.a.host, known.lines().last().unwrap());
-    fs::write(bed.path("swapped"), swapped).unwrap();
-    bed.write_ssh_config("user", "swapped");
+    swap_known_keys(&bed);
     let output = bed.run(&bed.testbed(""), &bed.plan(&[STREAM]), "out").output().unwrap();
     failure(&output, &["endpoint a-cpu", "host key", "ssh-keygen -R", "nothing was measured"]);
     assert_eq!(bed.a.logins(), 0);
@@ -22,10 +26,7 @@ fn the_whole_text_of_a_failure_is_in_the_debug_log() {
     let bed = Bed::shared("debuglog");
     let (testbed, plan) = (bed.testbed(""), bed.plan(&[STREAM]));
     // ssh: a box of lines about a changed host key.
-    let known = fs::read_to_string(bed.path("known")).unwrap();
-    let key_of_b = known.lines().last().unwrap().split_once(' ').unwrap().1;
-    fs::write(bed.path("swapped"), format!("{} {key_of_b}\n{}\n", bed.a.host, known.lines().last().unwrap())).unwrap();
-    bed.write_ssh_config("user", "swapped");
+    swap_known_keys(&bed);
     let plain = bed.run(&testbed, &plan, "plain").output().unwrap();
     let whole = bed.run(&testbed, &plan, "whole").env("LINERATE_LOG", "debug").output().unwrap();
     for line in ["REMOTE HOST IDENTIFICATION HAS CHANGED", "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY"] {

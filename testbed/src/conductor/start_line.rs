@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_starts_before_everybody_is_there() {
+    fn no_member_starts_before_all_are_ready() {
         let (line, arrived) = (StartLine::new(3), AtomicUsize::new(0));
         let never = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_failed_holds_nobody_up() {
+    fn a_failed_member_does_not_delay_the_others() {
         let line = StartLine::new(2);
         let never = AtomicBool::new(false);
         std::thread::scope(|scope| {

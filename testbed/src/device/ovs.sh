@@ -2,9 +2,21 @@
 # Arguments: netdev|system, CPUs of the poll loops as a mask, CPU of the other threads as a mask, arguments of EAL, first port, second port.
 set -eu
 datapath=$1 loops=$2 others=$3 eal=$4 first=$5 second=$6
-# Where nobody reads any more, a message must not end the script before it has put everything back.
+# A message that no program reads must not end the script before everything is put back.
 trap '' PIPE
 fail() { echo "$1" >&2 || true; exit 1; }
+
+daemon=ovs-vswitchd
+if [ "$datapath" = netdev ]; then
+  runs=$(ls -d /sys/class/net/ovs-netdev 2>/dev/null || true)
+  # Debian and Ubuntu install the daemon with DPDK under another name.
+  with_dpdk=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+  [ ! -x "$with_dpdk" ] || daemon=$with_dpdk
+else
+  runs=$(ovs-dpctl dump-dps 2>/dev/null || true)
+fi
+[ -z "$runs" ] || fail "a datapath of Open vSwitch exists already, and its daemon would be disturbed: measure that switch without [[device]]"
+
 folder=$(mktemp -d /tmp/linerate-ovs-XXXXXX)
 export OVS_RUNDIR="$folder" OVS_LOGDIR="$folder" OVS_DBDIR="$folder"
 database= switch=
@@ -25,15 +37,6 @@ end() {
 trap end EXIT
 trap 'exit 1' INT TERM HUP
 
-another="a datapath of Open vSwitch exists already, and its daemon would be disturbed: measure that switch without [[device]]"
-daemon=ovs-vswitchd
-if [ "$datapath" = netdev ]; then
-  [ ! -e /sys/class/net/ovs-netdev ] || { trap - EXIT; rm -rf "$folder"; fail "$another"; }
-  # Debian and Ubuntu install the daemon with DPDK under another name.
-  for built_in in /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk; do [ ! -x "$built_in" ] || daemon=$built_in; done
-elif [ -n "$(ovs-dpctl dump-dps 2>/dev/null)" ]; then
-  trap - EXIT; rm -rf "$folder"; fail "$another"
-fi
 schema=$(ls /usr/share/openvswitch/vswitch.ovsschema /usr/local/share/openvswitch/vswitch.ovsschema 2>/dev/null | head -n1)
 [ -n "$schema" ] || fail "vswitch.ovsschema is in neither /usr/share/openvswitch nor /usr/local/share/openvswitch"
 ovsdb-tool create "$folder/conf.db" "$schema"

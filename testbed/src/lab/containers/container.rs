@@ -36,7 +36,7 @@ pub enum MadeBy {
     },
     /// The lab itself: a network namespace and control groups.
     Namespaces {
-        /// Why Podman was not used; empty if nobody asked for it.
+        /// Why Podman was not used; empty if it was not asked for.
         reason: String,
         /// The folders of the control groups.
         groups: Vec<PathBuf>,
