@@ -5,13 +5,14 @@
 
 mod program;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use program::{Background, errors, json, linerate, records, run, wait_for};
+use program::work::Work;
+use program::{Background, errors, json, records, run, wait_for};
 use serde_json::Value;
 
 const PLAN: &str = r#"
@@ -79,27 +80,8 @@ fn find_engines() -> Vec<&'static str> {
     vec!["namespaces"]
 }
 
-struct Work {
-    folder: tempfile::TempDir,
-}
-
-impl Work {
-    fn new(plan: &str) -> Work {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
-        Work { folder }
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("run")
-    }
-
-    fn command(&self, engine: &str) -> Command {
-        let mut command = linerate();
-        command.args(["run", "--lab", "container", "--engine", engine, "--plan"]).arg(self.folder.path().join("plan.toml"));
-        command.arg("--out").arg(self.out());
-        command
-    }
+fn command(work: &Work, engine: &str) -> Command {
+    work.command(&["--lab", "container", "--engine", engine])
 }
 
 /// Every namespace, container and control group whose name contains the name of a lab.
@@ -136,7 +118,7 @@ fn lab_of(owner: u32) -> Option<String> {
 
 fn run_in_containers(engine: &str) -> (Work, Output) {
     let work = Work::new(PLAN);
-    let output = work.command(engine).output().unwrap();
+    let output = command(&work, engine).output().unwrap();
     (work, output)
 }
 
@@ -206,7 +188,7 @@ fn a_kept_lab_limits_its_containers_and_is_removed_completely() {
 fn after_sigkill_the_next_lab_removes_containers_namespaces_and_groups() {
     for engine in engines() {
         let work = Work::new(LONG);
-        let background = Background::start(work.command(engine));
+        let background = Background::start(command(&work, engine));
         let pid = background.pid();
         let mut lab = None;
         wait_for("the lab", Duration::from_secs(60), || {

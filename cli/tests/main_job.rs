@@ -5,12 +5,13 @@
 
 mod program;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use program::agents::{agents_of, busiest_thread};
+use program::work::Work;
 use program::{Background, errors, json, linerate, records, run, wait_for};
 use serde_json::Value;
 
@@ -106,36 +107,12 @@ at = ["idle"]
 tester = { repeats = 50 }
 "#;
 
-struct Work {
-    folder: tempfile::TempDir,
+fn run_of(work: &Work) -> std::process::Output {
+    work.command(&["--json"]).stdin(std::process::Stdio::null()).output().unwrap()
 }
 
-impl Work {
-    fn new(plan: &str) -> Work {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
-        Work { folder }
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("run")
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        let plan = self.folder.path().join("plan.toml");
-        ["run", "--json", "--plan", &plan.display().to_string(), "--out", &self.out().display().to_string()].map(str::to_owned).to_vec()
-    }
-
-    fn run(&self) -> std::process::Output {
-        let arguments = self.arguments();
-        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    fn start(&self) -> Background {
-        let mut command = linerate();
-        command.args(self.arguments());
-        Background::start(command)
-    }
+fn start_of(work: &Work) -> Background {
+    Background::start(work.command(&["--json"]))
 }
 
 /// Whether a lab that this process made is still there. Other tests have labs of their own at the same time.
@@ -191,7 +168,7 @@ fn assert_accounted(record: &Value) {
 #[test]
 fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
     let work = Work::new(SMALL);
-    let output = work.run();
+    let output = run_of(&work);
     assert!(output.status.success(), "{}", errors(&output));
     let summary = json(&output.stdout);
     assert_eq!(
@@ -232,7 +209,7 @@ fn a_run_leaves_records_raw_files_a_report_and_no_lab() {
 #[test]
 fn the_latency_procedure_has_the_tester_alone_beside_it_too() {
     let work = Work::new(LATENCY);
-    let output = work.run();
+    let output = run_of(&work);
     assert!(output.status.success(), "{}", errors(&output));
     let records = records(&work.out());
     assert_eq!(records.len(), 1);
@@ -249,7 +226,7 @@ fn the_latency_procedure_has_the_tester_alone_beside_it_too() {
 #[test]
 fn rfc8219_7_2_latency_keeps_a_histogram_a_repetition_and_times_no_early_frame() {
     let work = Work::new(DELAYS);
-    let output = work.run();
+    let output = run_of(&work);
     assert!(output.status.success(), "{}", errors(&output));
     let out = work.out();
     let all = records(&out);
@@ -282,7 +259,7 @@ fn rfc8219_7_2_latency_keeps_a_histogram_a_repetition_and_times_no_early_frame()
 #[test]
 fn ctrl_c_keeps_the_records_writes_the_report_removes_the_lab_and_the_run_can_go_on() {
     let work = Work::new(LONG);
-    let running = work.start();
+    let running = start_of(&work);
     let owner = running.pid();
     let results = work.out().join("results.jsonl");
     wait_for("the first record", LIMIT, || results.metadata().is_ok_and(|file| file.len() > 0));
@@ -308,7 +285,7 @@ fn ctrl_c_keeps_the_records_writes_the_report_removes_the_lab_and_the_run_can_go
 #[test]
 fn ctrl_c_before_anything_is_measured_ends_the_run_in_the_same_way() {
     let work = Work::new(LONG);
-    let running = work.start();
+    let running = start_of(&work);
     let owner = running.pid();
     // The lab is up, and the endpoints are being described: the environment is written when they have been.
     wait_for("the testbed", LIMIT, || work.out().join("testbed.toml").exists());
@@ -327,7 +304,7 @@ fn ctrl_c_before_anything_is_measured_ends_the_run_in_the_same_way() {
 #[test]
 fn an_agent_that_is_killed_in_mid_trial_costs_its_record_and_no_other() {
     let work = Work::new(LONG);
-    let running = work.start();
+    let running = start_of(&work);
     let owner = running.pid();
     let mut victim = None;
     // Agents describe the endpoints too, and open ports. Only a poll loop uses its processor up.
@@ -365,7 +342,7 @@ fn a_tool_that_fails_with_status_0_is_a_failed_record_and_the_run_goes_on() {
         "iperf3",
         "case \"$*\" in *-s*) exec /usr/bin/iperf3 \"$@\";; *) echo '{\"error\":\"the server is busy\",\"end\":{}}'; exit 0;; esac",
     );
-    let output = linerate().args(work.arguments()).env("PATH", path).output().unwrap();
+    let output = linerate().args(work.arguments(&["--json"])).env("PATH", path).output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     let records = records(&work.out());
     let failed: Vec<&Value> = records.iter().filter(|record| record["verdict"]["state"] == "failed").collect();
@@ -381,7 +358,7 @@ fn a_tool_that_is_missing_is_named_with_its_package() {
     // A mount namespace in which iperf3 is covered: for this run it is not installed.
     let cover = "mount --bind /dev/null /usr/bin/iperf3 && exec \"$@\"";
     let mut command = std::process::Command::new("unshare");
-    command.args(["--mount", "sh", "-c", cover, "sh", env!("CARGO_BIN_EXE_linerate")]).args(work.arguments());
+    command.args(["--mount", "sh", "-c", cover, "sh", env!("CARGO_BIN_EXE_linerate")]).args(work.arguments(&["--json"]));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     let failed: Vec<Value> = records(&work.out()).into_iter().filter(|record| record["verdict"]["state"] == "failed").collect();
@@ -393,7 +370,7 @@ fn a_tool_that_is_missing_is_named_with_its_package() {
 #[test]
 fn a_plan_that_tunes_has_a_record_for_each_combination() {
     let work = Work::new(TUNED);
-    let output = work.run();
+    let output = run_of(&work);
     assert!(output.status.success(), "{}", errors(&output));
     let records = records(&work.out());
     let ids: Vec<&str> = records.iter().map(|record| record["id"].as_str().unwrap()).collect();
@@ -411,7 +388,7 @@ fn a_plan_that_tunes_has_a_record_for_each_combination() {
     }
 
     let greedy = Work::new(&TUNED.replacen("flows = 100\n", "queues = 4096\n", 1));
-    let refused = greedy.run();
+    let refused = run_of(&greedy);
     assert!(!refused.status.success() && errors(&refused).contains("8192 poll loops"), "{}", errors(&refused));
     assert!(!greedy.out().exists());
 }

@@ -10,6 +10,7 @@ pub mod pcap;
 pub mod shaped_link;
 pub mod sshd;
 pub mod veth;
+pub mod work;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
