@@ -21,6 +21,8 @@ pub struct Passed {
     pub returned: u64,
     /// The addresses with which they were sent: source and destination.
     pub addresses: [MacAddress; 2],
+    /// The UDP ports with which they were sent: source and destination.
+    pub udp_ports: [u16; 2],
     /// The TTL with which they were sent.
     pub ttl: u8,
     /// The headers of the first that came.
@@ -80,6 +82,7 @@ impl BypassPair {
                     .sum(),
                 returned: sent.returned.map_or(0, |returned| returned.received + returned.duplicate),
                 addresses: [spec.source, spec.destination],
+                udp_ports: [spec.source_port, spec.destination_port],
                 ttl: spec.ttl,
                 headers: received.report.headers,
             }),

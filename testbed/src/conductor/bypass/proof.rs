@@ -28,6 +28,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const TTL: usize = 22;
 const SOURCE: usize = 26;
 const DESTINATION: usize = 30;
+/// The UDP source port, and the destination port after it.
+const PORTS: usize = 34;
 
 /// A device does not forward as it must.
 #[derive(Debug, Error)]
@@ -180,32 +182,58 @@ fn check(path: &InPath, ends: &Pair, way: Way, passed: &Passed) -> Result<(), Pa
         return Err(PathFault::Floods { device, from, to, sent: passed.sent, returned: passed.returned });
     }
     let Some((mode, headers)) = path.device.device().kind.forwarding().zip(passed.headers.as_deref()) else { return Ok(()) };
-    match wrong_headers(mode, passed.addresses, passed.ttl, headers) {
+    match wrong_headers(mode, &Sent::of(passed), headers) {
         None => Ok(()),
         Some(found) => Err(PathFault::WrongHeaders { device, mode, from: from.clone(), found }),
     }
 }
 
-/// What is wrong with the headers of a frame that was sent with these addresses; none where nothing is.
-fn wrong_headers(mode: Forwarding, [source, destination]: [MacAddress; 2], sent_ttl: u8, headers: &[u8]) -> Option<String> {
+/// The headers with which frames were sent.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    /// Source and destination.
+    macs: [MacAddress; 2],
+    /// Source and destination.
+    udp_ports: [u16; 2],
+    ttl: u8,
+}
+
+impl Sent {
+    fn of(passed: &Passed) -> Self {
+        Sent { macs: passed.addresses, udp_ports: passed.udp_ports, ttl: passed.ttl }
+    }
+}
+
+/// What is wrong with the headers of a frame that was sent with others; none where nothing is.
+fn wrong_headers(mode: Forwarding, sent: &Sent, headers: &[u8]) -> Option<String> {
+    let [source, destination] = sent.macs;
     let mac = |at: usize| headers.get(at..at + 6).and_then(|bytes| <[u8; 6]>::try_from(bytes).ok()).map(MacAddress);
+    let udp_port = |at: usize| headers.get(at..at + 2).and_then(|bytes| <[u8; 2]>::try_from(bytes).ok()).map(u16::from_be_bytes);
     // Sent from the first half of the benchmarking prefix to the second.
     let swapped_ip =
         matches!((headers.get(SOURCE..SOURCE + 2), headers.get(DESTINATION..DESTINATION + 2)), (Some([198, 19]), Some([198, 18])));
     let (arrived_to, arrived_from, ttl) = (mac(0)?, mac(6)?, *headers.get(TTL)?);
+    let ports = [udp_port(PORTS)?, udp_port(PORTS + 2)?];
     let macs = format!("the Ethernet addresses {arrived_from} → {arrived_to} (sent: {source} → {destination})");
-    let ttl_less_one =
-        || (ttl.checked_add(1) != Some(sent_ttl)).then(|| format!("TTL {ttl} (sent: {sent_ttl}; a router takes one off, RFC 1812 §5.3.1)"));
-    let ttl_kept = || (ttl != sent_ttl).then(|| format!("TTL {ttl} (sent: {sent_ttl})"));
+    let ttl_less_one = || {
+        (ttl.checked_add(1) != Some(sent.ttl))
+            .then(|| format!("TTL {ttl} (sent: {}; a router takes one off, RFC 1812 §5.3.1)", sent.ttl))
+    };
+    let ttl_kept = || (ttl != sent.ttl).then(|| format!("TTL {ttl} (sent: {})", sent.ttl));
     let ip =
         |wanted: bool| (swapped_ip != wanted).then(|| format!("IP addresses that were {}exchanged", if swapped_ip { "" } else { "not " }));
+    let udp = |wanted: [u16; 2]| {
+        let [from, to] = sent.udp_ports;
+        (ports != wanted).then(|| format!("the UDP ports {} → {} (sent: {from} → {to})", ports[0], ports[1]))
+    };
+    let (kept, exchanged) = (sent.udp_ports, [sent.udp_ports[1], sent.udp_ports[0]]);
     match mode {
         Forwarding::Io if (arrived_from, arrived_to) != (source, destination) => Some(macs),
         Forwarding::MacSwap | Forwarding::FiveTupleSwap if (arrived_from, arrived_to) != (destination, source) => Some(macs),
         Forwarding::Route if arrived_from == source || arrived_to == destination => Some(macs),
-        Forwarding::Io | Forwarding::MacSwap => ip(false).or_else(ttl_kept),
-        Forwarding::FiveTupleSwap => ip(true).or_else(ttl_kept),
-        Forwarding::Route => ip(false).or_else(ttl_less_one),
+        Forwarding::Io | Forwarding::MacSwap => ip(false).or_else(|| udp(kept)).or_else(ttl_kept),
+        Forwarding::FiveTupleSwap => ip(true).or_else(|| udp(exchanged)).or_else(ttl_kept),
+        Forwarding::Route => ip(false).or_else(|| udp(kept)).or_else(ttl_less_one),
     }
 }
 
@@ -216,32 +244,40 @@ mod tests {
     const HERE: MacAddress = MacAddress::local(1);
     const THERE: MacAddress = MacAddress::local(2);
 
-    /// The headers of a frame: Ethernet addresses, TTL, second bytes of the IP addresses.
-    fn headers(to: MacAddress, from: MacAddress, ttl: u8, ip: [u8; 2]) -> Vec<u8> {
+    const SENT: Sent = Sent { macs: [HERE, THERE], udp_ports: [0xc020, 7], ttl: 64 };
+
+    /// The headers of a frame: Ethernet addresses, TTL, second bytes of the IP addresses, UDP ports.
+    fn headers(to: MacAddress, from: MacAddress, ttl: u8, ip: [u8; 2], ports: [u16; 2]) -> Vec<u8> {
         let mut bytes = vec![0; 42];
         bytes[0..6].copy_from_slice(&to.0);
         bytes[6..12].copy_from_slice(&from.0);
         bytes[TTL] = ttl;
         bytes[SOURCE..SOURCE + 2].copy_from_slice(&[198, ip[0]]);
         bytes[DESTINATION..DESTINATION + 2].copy_from_slice(&[198, ip[1]]);
+        bytes[PORTS..PORTS + 2].copy_from_slice(&ports[0].to_be_bytes());
+        bytes[PORTS + 2..PORTS + 4].copy_from_slice(&ports[1].to_be_bytes());
         bytes
     }
 
     #[test]
     fn each_mode_accepts_what_it_must_do_and_nothing_else() {
         let (third, fourth) = (MacAddress::local(3), MacAddress::local(4));
+        let (kept, exchanged) = ([0xc020, 7], [7, 0xc020]);
         let frames = [
-            (Forwarding::Io, headers(THERE, HERE, 64, [18, 19])),
-            (Forwarding::MacSwap, headers(HERE, THERE, 64, [18, 19])),
-            (Forwarding::FiveTupleSwap, headers(HERE, THERE, 64, [19, 18])),
-            (Forwarding::Route, headers(fourth, third, 63, [18, 19])),
+            (Forwarding::Io, headers(THERE, HERE, 64, [18, 19], kept)),
+            (Forwarding::MacSwap, headers(HERE, THERE, 64, [18, 19], kept)),
+            (Forwarding::FiveTupleSwap, headers(HERE, THERE, 64, [19, 18], exchanged)),
+            (Forwarding::Route, headers(fourth, third, 63, [18, 19], kept)),
         ];
         for (mode, _) in &frames {
             for (of, frame) in &frames {
-                assert_eq!(wrong_headers(*mode, [HERE, THERE], 64, frame).is_none(), mode == of, "{mode:?} {of:?}");
+                assert_eq!(wrong_headers(*mode, &SENT, frame).is_none(), mode == of, "{mode:?} {of:?}");
             }
         }
-        let ttl = wrong_headers(Forwarding::Route, [HERE, THERE], 64, &headers(fourth, third, 64, [18, 19])).unwrap();
+        let ttl = wrong_headers(Forwarding::Route, &SENT, &headers(fourth, third, 64, [18, 19], kept)).unwrap();
         assert!(ttl.contains("TTL 64") && ttl.contains("RFC 1812"), "{ttl}");
+        let ports = wrong_headers(Forwarding::FiveTupleSwap, &SENT, &headers(HERE, THERE, 64, [19, 18], kept)).unwrap();
+        assert_eq!(ports, "the UDP ports 49184 → 7 (sent: 49184 → 7)");
+        assert!(wrong_headers(Forwarding::Io, &SENT, &headers(THERE, HERE, 64, [18, 19], exchanged)).is_some());
     }
 }
