@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use program::between::{Between, shown};
+use program::between::{Between, command, shown, testbed};
 use program::shaped_link::{Shaper, allowed_cpus, throughput};
 use program::veth::ip;
 use program::{Background, errors};
@@ -207,6 +207,27 @@ fn open_vswitch_in_the_kernel_is_measured_or_the_missing_module_is_named() {
         assert!(line.contains("device `dut`") && line.contains("kind = \"ovs-dpdk\""), "{line}");
     }
     assert_eq!(between.state(), before);
+}
+
+#[test]
+fn a_second_run_through_the_interfaces_of_a_device_is_refused_by_the_name_of_the_device() {
+    let between = Between::up("claimed");
+    let first = Background::start(between.run(BRIDGE, &ROUND_TRIPS.replace("\"1s\"", "\"60s\""), "first"));
+    first.wait_for_words("[1/", LIMIT);
+    // Its ends are others: they share no interface with those of the first run.
+    let folder = tempfile::tempdir().unwrap();
+    let middle = between.middle.as_str();
+    let router = "kind = \"ip-forward\"\nbetween = [\"out0\", \"in0\"]";
+    std::fs::write(folder.path().join("testbed.toml"), testbed([middle, middle, middle], "lo", router)).unwrap();
+    let second = command(folder.path(), ROUND_TRIPS, "second").output().unwrap();
+    let said = errors(&second);
+    assert!(!second.status.success() && said.contains("another run of linerate uses interface out0"), "{said}");
+    assert!(said.contains("device `dut` at endpoint middle") && said.lines().count() == 1, "{said}");
+    assert!(!folder.path().join("second").exists(), "a refused run left a directory");
+    first.signal(Signal::SIGINT);
+    first.finish(LIMIT);
+    // The claim ends with the run.
+    output(&mut between.run(BRIDGE, ROUND_TRIPS, "third"));
 }
 
 /// A bucket of 10 Mbit/s that holds as much as waits for it. Frames are bridged on the receiver's CPU.

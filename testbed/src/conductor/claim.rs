@@ -16,7 +16,7 @@ use super::machines::Machines;
 use super::schedule;
 use crate::plan::Plan;
 use crate::process::{Child, CommandSpec, Input, Location, NamespaceName, spawn};
-use crate::topology::{Endpoint, Testbed, TestbedError};
+use crate::topology::{DeviceId, Endpoint, Testbed, TestbedError};
 
 /// How long a claim may take: a process start.
 const CLAIM_LIMIT: Duration = Duration::from_secs(20);
@@ -43,6 +43,20 @@ pub enum ClaimError {
         /// Which run, where that can be seen.
         holder: String,
     },
+    /// Another run measures on an interface of a device in the path.
+    #[error(
+        "device `{device}` at endpoint {endpoint}: another run of linerate uses interface {interface} there{}; wait for its end (`fuser -v /sys/class/net/{interface}` shows its process)", in_parentheses(.holder)
+    )]
+    DeviceInUse {
+        /// The device whose interface it is.
+        device: DeviceId,
+        /// The endpoint where it runs.
+        endpoint: EndpointId,
+        /// The interface.
+        interface: String,
+        /// Which run, where that can be seen.
+        holder: String,
+    },
     /// The plan and the testbed do not fit.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
@@ -50,6 +64,25 @@ pub enum ClaimError {
 
 fn in_parentheses(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+/// An interface that a run needs for itself.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    endpoint: &'a Endpoint,
+    interface: &'a str,
+    /// The device whose port it is; none for the interface of an end.
+    device: Option<&'a DeviceId>,
+}
+
+impl Wanted<'_> {
+    fn in_use(&self, holder: String) -> ClaimError {
+        let (endpoint, interface) = (self.endpoint.id.clone(), self.interface.to_owned());
+        match self.device {
+            None => ClaimError::InUse { endpoint, interface, holder },
+            Some(device) => ClaimError::DeviceInUse { device: device.clone(), endpoint, interface, holder },
+        }
+    }
 }
 
 /// The interfaces of a run, claimed until this is dropped or this process ends in any way.
@@ -70,7 +103,7 @@ struct Claim {
 }
 
 impl Claims {
-    /// Claims the interfaces of every endpoint that a plan measures, each interface once.
+    /// Claims the interfaces of every endpoint that a plan measures, and of the devices between them, each interface once.
     ///
     /// # Errors
     /// Another run has claimed one of them, or the plan names an endpoint that the testbed does not have. Where a lock cannot be tried, there
@@ -78,30 +111,41 @@ impl Claims {
     pub fn of(plan: &Plan, testbed: &Testbed, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Claims, ClaimError> {
         // Lazy: it asks every machine, which may need ssh. It is used only where two endpoints name the same interface.
         let machines = LazyCell::new(|| Machines::of(testbed));
-        let pairs = schedule::all_pairs(plan, testbed)?;
-        let ends: Vec<&EndpointId> = pairs.iter().flat_map(|pair| [&pair.from, &pair.to]).collect();
-        let mut claimed: Vec<&Endpoint> = Vec::new();
+        let mut claimed: Vec<Wanted<'_>> = Vec::new();
         let mut all = Claims::default();
-        for endpoint in testbed.endpoints.iter().filter(|endpoint| ends.contains(&&endpoint.id)) {
-            // A port without a kernel interface is held by its driver: vfio opens a device once.
-            let Some(interface) = interface(endpoint) else { continue };
-            let same = |other: &&Endpoint| {
-                self::interface(other) == Some(interface)
-                    && namespace(&other.location) == namespace(&endpoint.location)
-                    && machines.share(&other.id, &endpoint.id)
+        for wanted in wanted(plan, testbed)? {
+            let same = |other: &Wanted<'_>| {
+                other.interface == wanted.interface
+                    && namespace(&other.endpoint.location) == namespace(&wanted.endpoint.location)
+                    && machines.share(&other.endpoint.id, &wanted.endpoint.id)
             };
             if claimed.iter().any(same) {
                 continue;
             }
-            claimed.push(endpoint);
-            if endpoint.is_here() {
-                all.claims.extend(claim(endpoint, interface)?);
-            } else if let Ok(Some(holder)) = agents.claim(endpoint, interface, interrupted) {
-                return Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned(), holder });
+            claimed.push(wanted);
+            if wanted.endpoint.is_here() {
+                all.claims.extend(claim(&wanted)?);
+            } else if let Ok(Some(holder)) = agents.claim(wanted.endpoint, wanted.interface, interrupted) {
+                return Err(wanted.in_use(holder));
             }
         }
         Ok(all)
     }
+}
+
+/// The interfaces that the pairs of a plan use: of both ends, and of the device between them.
+fn wanted<'t>(plan: &Plan, testbed: &'t Testbed) -> Result<Vec<Wanted<'t>>, TestbedError> {
+    let pairs = schedule::all_pairs(plan, testbed)?;
+    let is_end = |endpoint: &&Endpoint| pairs.iter().any(|pair| [&pair.from, &pair.to].contains(&&endpoint.id));
+    let ends = testbed.endpoints.iter().filter(is_end);
+    // A port without a kernel interface is held by its driver: vfio opens a device once.
+    let mut all: Vec<Wanted<'t>> =
+        ends.filter_map(|endpoint| Some(Wanted { endpoint, interface: interface(endpoint)?, device: None })).collect();
+    for device in testbed.devices.iter().filter(|device| pairs.iter().any(|pair| device.passage(pair).is_some())) {
+        let endpoint = testbed.endpoint(&device.at)?;
+        all.extend(device.kernel_interfaces().into_iter().map(|interface| Wanted { endpoint, interface, device: Some(&device.id) }));
+    }
+    Ok(all)
 }
 
 /// The kernel interface that an endpoint's traffic crosses: of its address, or below its DPDK port.
@@ -114,10 +158,10 @@ fn namespace(location: &Location) -> Option<&str> {
     location.namespace().map(NamespaceName::as_str)
 }
 
-/// Claims one endpoint's interface; `None` where the lock cannot be tried: no such interface, no `flock`, no connection.
-fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimError> {
-    let folder = format!("/sys/class/net/{interface}");
-    let spec = CommandSpec::new(endpoint.location.clone(), ["flock", "-n", &folder, "cat"]).with_stdin(Input::Piped);
+/// Claims one interface of this machine; `None` where the lock cannot be tried: no such interface, no `flock`.
+fn claim(wanted: &Wanted<'_>) -> Result<Option<Claim>, ClaimError> {
+    let folder = format!("/sys/class/net/{}", wanted.interface);
+    let spec = CommandSpec::new(wanted.endpoint.location.clone(), ["flock", "-n", &folder, "cat"]).with_stdin(Input::Piped);
     let Ok(mut holder) = spawn(&spec) else { return Ok(None) };
     let (Some(input), Some(output)) = (holder.take_stdin(), holder.take_stdout()) else { return Ok(None) };
     if answers(&input, output) {
@@ -125,7 +169,7 @@ fn claim(endpoint: &Endpoint, interface: &str) -> Result<Option<Claim>, ClaimErr
     }
     drop(input);
     match holder.stop().ok().and_then(|status| status.code()) {
-        Some(TAKEN) => Err(ClaimError::InUse { endpoint: endpoint.id.clone(), interface: interface.to_owned(), holder: String::new() }),
+        Some(TAKEN) => Err(wanted.in_use(String::new())),
         _ => Ok(None),
     }
 }

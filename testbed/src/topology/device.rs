@@ -204,4 +204,17 @@ impl Device {
             DeviceKind::Command { between, .. } => between.clone(),
         }
     }
+
+    /// The kernel interfaces that are its ports, or that its DPDK ports are on.
+    pub fn kernel_interfaces(&self) -> Vec<&str> {
+        match &self.kind {
+            DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. } | DeviceKind::Ovs { between } => {
+                between.iter().map(String::as_str).collect()
+            }
+            DeviceKind::Testpmd { between, .. } | DeviceKind::OvsDpdk { between } => {
+                between.iter().filter_map(PortSpec::kernel_interface).collect()
+            }
+            DeviceKind::Command { between, .. } => between.iter().flatten().map(String::as_str).collect(),
+        }
+    }
 }
