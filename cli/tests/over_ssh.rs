@@ -6,8 +6,14 @@
 
 mod program;
 
-use program::sshd::{Bed, DATA};
-use program::{errors, executable, json, records};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use program::sshd::{Bed, DATA, Machine};
+use program::veth::ip;
+use program::{errors, executable, json, records, wait_for};
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 const STREAM: &str = "stack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"";
 const PING_PONG: &str = "stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nduration = \"1s\"";
@@ -57,6 +63,57 @@ fn dpdk_and_the_kernel_are_measured_between_machines_that_only_ssh_reaches() {
     let report = bed.linerate(&["report", "out", "--out", "again"]).output().unwrap();
     assert!(report.status.success() && bed.path("again").join("report.html").is_file(), "{}", errors(&report));
     bed.is_clean_within_10_s();
+}
+
+/// A device on a machine of its own, between two others: started, counted and stopped over ssh, also where the run is killed.
+#[test]
+fn a_device_on_another_machine_is_started_counted_and_stopped_over_ssh() {
+    let bed = Bed::of_four("device");
+    let [a, b, middle] = [0, 1, 2].map(|number| bed.machines().nth(number).unwrap());
+    for (end, port) in [(a, "in0"), (b, "out0")] {
+        ip(&["-n", &end.namespace, "link", "add", "path0", "type", "veth", "peer", "name", port, "netns", &middle.namespace]);
+        ip(&["-n", &end.namespace, "link", "set", "path0", "up"]);
+        ip(&["-n", &middle.namespace, "link", "set", port, "up"]);
+    }
+    let plan = bed.plan(&[&ROUND_TRIPS.replace("\"500ms\"", "\"1s\"")]);
+    let state = || ip(&["-n", &middle.namespace, "rule"]) + &ip(&["-n", &middle.namespace, "-oneline", "link", "show", "type", "bridge"]);
+    let before = state();
+    let packets = "between = [\"net_af_packet0,iface=in0\", \"net_af_packet1,iface=out0\"]\ncpu = [0, 1]";
+    let interfaces = "between = [\"in0\", \"out0\"]";
+    let kinds = [("bridge", interfaces), ("ip-forward", interfaces), ("testpmd", packets), ("ovs-dpdk", packets)];
+    let testbed = |kind: &str, keys: &str| {
+        let file = bed.testbed_with(|machine: &Machine| {
+            let reach = format!("reach = \"ssh:root@{}\"\nssh_options = [\"-F\", \"{}\"]", machine.host, bed.path("ssh_config").display());
+            let port = match machine.name {
+                "a" => "port = \"net_af_packet0,iface=path0\"\ncpu = 0",
+                "b" => "port = \"net_af_packet0,iface=path0\"\ncpu = 1",
+                _ => "",
+            };
+            format!("{reach}\nprogram = \"{}\"\n{port}", env!("CARGO_BIN_EXE_linerate"))
+        });
+        let device = format!("\n[[device]]\nid = \"dut\"\nkind = \"{kind}\"\nat = \"a-dpu\"\njoins = [\"a-cpu\", \"b-cpu\"]\n{keys}\n");
+        std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + &device).unwrap();
+        file
+    };
+    for (kind, keys) in kinds {
+        let run = bed.run(&testbed(kind, keys), &plan, kind).output().unwrap();
+        assert!(run.status.success(), "{kind}: {}", errors(&run));
+        let record = records(&bed.path(kind)).remove(0);
+        assert_ne!(record["verdict"]["state"], "failed", "{kind}: {}", record["verdict"]);
+        let device = &record["parameters"]["device"];
+        assert_eq!(device["kind"], kind);
+        for trial in device["trials"].as_array().unwrap() {
+            assert_eq!(trial["agrees"], true, "{kind}: {trial}");
+        }
+        wait_for(&format!("the end of {kind}"), LIMIT, || state() == before && middle.processes().is_empty());
+    }
+    // The connection is lost with the process that has it.
+    let long = bed.plan(&[&ROUND_TRIPS.replace("\"500ms\"", "\"60s\"")]);
+    let run = bed.start(&testbed("testpmd", packets), &long, "killed");
+    wait_for("testpmd", LIMIT, || middle.process("testpmd").is_some());
+    run.signal(Signal::SIGKILL);
+    run.finish(LIMIT);
+    wait_for("the end of testpmd", LIMIT, || middle.process("testpmd").is_none());
 }
 
 /// Twelve pairs of four endpoints over ssh, beside the same pairs of the same namespaces without it.
