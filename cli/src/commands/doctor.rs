@@ -1,12 +1,13 @@
 //! `linerate doctor`: checks this machine for settings that distort measurements.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use dataplane::Dataplane;
 use serde::Serialize;
 use testbed::conductor::{EndpointAgents, PlaceChecks, check_testbed};
+use testbed::lab::{Lab, LabName};
 use testbed::plan::Plan;
 use testbed::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
 use testbed::topology::Testbed;
@@ -41,8 +42,11 @@ pub struct DoctorArgs {
     /// Testbed file: check its endpoints instead of this machine
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     testbed: Option<PathBuf>,
+    /// Check the endpoints of this lab, which `linerate lab up --name` made
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["out", "testbed"])]
+    kept: Option<LabName>,
     /// Plan file: check only what this plan needs
-    #[arg(long, value_name = "FILE", requires = "testbed")]
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
     plan: Option<PathBuf>,
     /// Do not print checks that are ok
     #[arg(long, short)]
@@ -61,9 +65,13 @@ struct Diagnosis {
 
 /// Runs the command.
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
-    match &args.testbed {
-        Some(file) => check_endpoints(args, file),
-        None => check_here(args),
+    match (&args.testbed, &args.kept) {
+        (Some(file), _) => check_endpoints(args, &Testbed::read(file)?),
+        (None, Some(name)) => check_endpoints(args, &Testbed::of_lab(&Lab::attach(name)?, &std::env::current_exe()?)),
+        (None, None) if args.plan.is_some() => {
+            Err(CommandError::new("--plan is for the endpoints of --testbed or --kept: add one of them"))
+        }
+        (None, None) => check_here(args),
     }
 }
 
@@ -76,12 +84,11 @@ struct TestbedDiagnosis {
     places: Vec<PlaceChecks>,
 }
 
-fn check_endpoints(args: &DoctorArgs, file: &Path) -> Result<ExitCode, CommandError> {
+fn check_endpoints(args: &DoctorArgs, testbed: &Testbed) -> Result<ExitCode, CommandError> {
     let interrupted = super::interrupt_flag()?;
-    let testbed = Testbed::read(file)?;
     let plan = args.plan.as_deref().map(Plan::read).transpose()?;
-    let (mut agents, unreachable) = EndpointAgents::start(&testbed, &interrupted);
-    let mut places = check_testbed(&testbed, plan.as_ref(), &mut agents, &unreachable, &interrupted);
+    let (mut agents, unreachable) = EndpointAgents::start(testbed, &interrupted);
+    let mut places = check_testbed(testbed, plan.as_ref(), &mut agents, &unreachable, &interrupted);
     agents.end();
     let worst = worst(places.iter().flat_map(|place| &place.checks));
     for place in &mut places {

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use testbed::lab::{ContainerChoice, Lab, LabKind, LabName, LabOptions, LabState, LabStatus};
+use testbed::lab::{ContainerChoice, GuestPath, Lab, LabKind, LabName, LabOptions, LabState, LabStatus};
 
 use super::{CommandError, Format, interrupt_flag};
 
-/// Create, list and remove labs: endpoints on this machine that stand for two hosts with a BlueField-2 or a container each, or two virtual machines
+/// Create, list and remove labs: endpoints on this machine that stand for two hosts with a BlueField-2 or a container each, or two virtual machines and their host
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 THE LAB
@@ -35,12 +35,18 @@ THE LAB OF CONTAINERS (--kind container)
 
 THE LAB OF VIRTUAL MACHINES (--kind vm)
   a-vm  198.18.0.1  --- [br0] ---  198.18.0.2  b-vm     the kernel's cards
-  a-vm              --- [br1] ---              b-vm     DPDK's cards
+                          |
+                       198.18.0.3  host-cpu
+  a-vm              --- [br1] ---              b-vm     DPDK's cards, and a port
+                                                        of host-cpu
 
   Two guests of QEMU, with KVM where a guest boots with it, and emulated
-  otherwise. Each has a virtio-net card for ssh, one for the kernel and one for
-  DPDK, behind taps and bridges of a network namespace. Their disk is made once,
-  by mmdebstrap, in /var/cache/linerate (or the folder that LINERATE_GUESTS names).
+  otherwise, and a network namespace that stands for their host. Each guest has a
+  virtio-net card for ssh, one for the kernel and one for DPDK, behind taps and
+  bridges of a network namespace. Their disk is made once, by mmdebstrap, in
+  /var/cache/linerate (or the folder that LINERATE_GUESTS names).
+  With --path vhost-user, DPDK's cards are joined by a testpmd that a run starts,
+  and not by br1: the guests share their memory with it.
 
 EXAMPLES
   sudo linerate lab up --name try
@@ -49,8 +55,12 @@ EXAMPLES
   sudo linerate lab up --kind container --name boxes
   sudo podman exec linerate-boxes-a-container ping -c 3 198.18.0.4
 
+  sudo linerate lab up --kind vm --name guests
+  sudo linerate doctor --kept guests
+  sudo linerate run --kept guests --quick
+
 `linerate run` creates its own lab and removes it; you do not need to create one
-first.")]
+first. `linerate run --kept NAME` measures in a lab that is up.")]
 pub struct LabArgs {
     #[command(subcommand)]
     command: LabCommand,
@@ -88,6 +98,9 @@ struct LabChoice {
     /// What makes the containers: podman or namespaces [default: podman where it can start a container]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<ContainerChoice>,
+    /// What joins the DPDK cards of virtual machines: bridge, or vhost-user through testpmd [default: bridge]
+    #[arg(long, value_name = "PATH")]
+    path: Option<GuestPath>,
 }
 
 #[derive(Debug, Args)]
@@ -128,8 +141,8 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, CommandError> {
 
 fn up(name: Option<LabName>, what: &LabChoice, format: Format) -> Result<ExitCode, CommandError> {
     let interrupted = interrupt_flag()?;
-    refuse_engine_without_containers(what.kind, what.engine)?;
-    let lab = Lab::up(LabOptions { name, keep: true, kind: what.kind, containers: what.engine.unwrap_or_default() })?;
+    let options = lab_options(what.kind, what.engine, what.path)?;
+    let lab = Lab::up(LabOptions { name, keep: true, ..options })?;
     say_what_is_missing(&lab);
     if interrupted.load(Ordering::Relaxed) {
         lab.down()?;
@@ -140,13 +153,15 @@ fn up(name: Option<LabName>, what: &LabChoice, format: Format) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// An engine is for a lab that has containers.
-pub(super) fn refuse_engine_without_containers(kind: LabKind, engine: Option<ContainerChoice>) -> Result<(), CommandError> {
-    match (kind, engine) {
-        (LabKind::Smartnic | LabKind::Vm, Some(_)) => {
-            Err(CommandError::new(format!("--engine is for a lab with containers, and the lab of kind {kind} has none: leave it out")))
-        }
-        _ => Ok(()),
+/// The lab of a kind. An engine is for a lab that has containers, and a path for one that has virtual machines.
+pub(super) fn lab_options(kind: LabKind, engine: Option<ContainerChoice>, path: Option<GuestPath>) -> Result<LabOptions, CommandError> {
+    let refused = |option: &str, what: &str| {
+        Err(CommandError::new(format!("{option} is for a lab with {what}, and the lab of kind {kind} has none: leave it out")))
+    };
+    match (kind, engine, path) {
+        (LabKind::Smartnic | LabKind::Vm, Some(_), _) => refused("--engine", "containers"),
+        (LabKind::Smartnic | LabKind::Container, _, Some(_)) => refused("--path", "virtual machines"),
+        _ => Ok(LabOptions { kind, containers: engine.unwrap_or_default(), guest_path: path.unwrap_or_default(), ..LabOptions::default() }),
     }
 }
 
@@ -232,6 +247,9 @@ fn describe(lab: &LabStatus) -> String {
             lab.endpoints.iter().find(|endpoint| endpoint.id == guest.endpoint).map(|host| guest.shell_command(&lab.name, &host.namespace));
         let _ = writeln!(text, "  {}: {}", guest.endpoint, guest.machine.describe());
         let _ = writeln!(text, "    open a shell: {}", shell.unwrap_or_default());
+        if let Some(socket) = &guest.vhost_user {
+            let _ = writeln!(text, "    DPDK's card:  vhost-user, QEMU listens on {}", socket.display());
+        }
     }
     for container in &lab.containers {
         let _ = writeln!(text, "  {}: {} ({})", container.endpoint, container.describe(), container.name);

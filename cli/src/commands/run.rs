@@ -10,11 +10,11 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::conductor::{Claims, ConductError, Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
-use testbed::lab::{ContainerChoice, Lab, LabKind, LabOptions};
+use testbed::lab::{ContainerChoice, GuestPath, Lab, LabKind, LabName, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
-use super::lab::{refuse_engine_without_containers, say_what_is_missing};
+use super::lab::{lab_options, say_what_is_missing};
 use super::progress::Progress;
 use super::ready::{Force, describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
@@ -33,8 +33,11 @@ EXAMPLES
     linerate run --plan plan.toml --testbed testbed.toml
   Two containers and their hosts instead of SmartNICs:
     linerate run --lab container
-  Two virtual machines:
+  Two virtual machines and their host, joined by bridges, or for DPDK by vhost-user:
     linerate run --lab vm
+    linerate run --lab vm --path vhost-user
+  In a lab that stays:
+    linerate lab up --kind vm --name guests && linerate run --kept guests
   Every combination of burst size and number of flows:
     linerate run --plan docs/plans/tune.toml
   Continue an interrupted run:
@@ -47,7 +50,7 @@ THE LAB
   traffic crosses shared memory between two processes. The lab needs root. It is
   removed at the end, also after Ctrl-C. `--lab container` has two containers and
   two namespaces that stand for their hosts, and `--lab vm` has two virtual
-  machines (`linerate lab --help`).
+  machines and their host (`linerate lab --help`).
 
 INTERRUPTED RUNS
   Each record is written as soon as its measurement ends. After Ctrl-C all
@@ -74,9 +77,15 @@ pub struct RunArgs {
     /// What the endpoints of the built-in lab are: smartnic, container or vm [default: smartnic]
     #[arg(long, value_name = "KIND", conflicts_with_all = ["testbed", "resume"])]
     lab: Option<LabKind>,
+    /// Measure in this lab, which `linerate lab up --name` made, and leave it up
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["testbed", "lab", "engine", "path"])]
+    kept: Option<LabName>,
     /// What makes the containers of the lab: podman or namespaces [default: podman where it can start a container]
     #[arg(long, value_name = "ENGINE", conflicts_with = "testbed")]
     engine: Option<ContainerChoice>,
+    /// What joins the DPDK cards of virtual machines: bridge, or vhost-user through testpmd [default: bridge]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["testbed", "resume"])]
+    path: Option<GuestPath>,
     /// Run directory [default: runs/TIME-PLAN]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -124,19 +133,37 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let plan = plan(args)?;
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
-    let kind = lab_kind(args)?;
-    if given.is_none() {
-        refuse_engine_without_containers(kind, args.engine)?;
-    }
-    let planned = given.clone().unwrap_or_else(|| Testbed::of_planned_lab_of(kind, &program));
+    let place = match (given, &args.kept) {
+        (Some(testbed), None) => Place::Endpoints(testbed),
+        (Some(testbed), Some(name)) => {
+            return Err(CommandError::new(format!(
+                "--kept {name} is for a run in a lab, and this run began on the testbed `{}`: leave it out",
+                testbed.name
+            )));
+        }
+        (None, Some(name)) => Place::Endpoints(kept_lab(args, name, &program)?),
+        (None, None) => Place::NewLab(new_lab(args)?),
+    };
+    let planned = match &place {
+        Place::Endpoints(testbed) => testbed.clone(),
+        Place::NewLab(options) => Testbed::of_planned_lab_of(options.kind, options.guest_path, &program),
+    };
     let measurements = testbed::conductor::count(&plan, &planned)?;
     if args.dry_run {
         return dry_run(args, &plan, &planned, measurements);
     }
-    match given {
-        Some(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
-        None => in_the_lab(args, &plan, kind, &program, &interrupted),
+    match place {
+        Place::Endpoints(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
+        Place::NewLab(options) => in_the_lab(args, &plan, options, &program, &interrupted),
     }
+}
+
+/// Where a run measures.
+enum Place {
+    /// On the endpoints of a file, or of a lab that is up and stays.
+    Endpoints(Testbed),
+    /// In a lab that is made for it.
+    NewLab(LabOptions),
 }
 
 /// A run on the endpoints of a file. Nothing is measured before each of them is ready.
@@ -172,12 +199,18 @@ fn on_endpoints(args: &RunArgs, plan: &Plan, testbed: &Testbed, interrupted: &At
 }
 
 /// A run in the lab, which belongs to it alone.
-fn in_the_lab(args: &RunArgs, plan: &Plan, kind: LabKind, program: &Path, interrupted: &AtomicBool) -> Result<ExitCode, CommandError> {
+fn in_the_lab(
+    args: &RunArgs,
+    plan: &Plan,
+    options: LabOptions,
+    program: &Path,
+    interrupted: &AtomicBool,
+) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
     let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
     let done = Done::of(&records);
-    let lab = Lab::up(LabOptions { kind, containers: args.engine.unwrap_or_default(), ..LabOptions::default() })?;
+    let lab = Lab::up(options)?;
     say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
@@ -245,10 +278,30 @@ fn ended_early() -> ExitCode {
     ExitCode::from(130)
 }
 
-/// The lab to measure in, if no testbed is given: a run is continued in a lab of the kind that it began in.
-fn lab_kind(args: &RunArgs) -> Result<LabKind, CommandError> {
-    let kept = args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?;
-    Ok(kept.and_then(|testbed| testbed.lab_kind()).or(args.lab).unwrap_or_default())
+/// The lab to make, if no testbed is given: a run is continued in a lab like the one that it began in.
+fn new_lab(args: &RunArgs) -> Result<LabOptions, CommandError> {
+    let began = began_in(args)?;
+    let (kind, path) = (began.as_ref().and_then(Testbed::lab_kind), began.as_ref().and_then(Testbed::lab_guest_path));
+    lab_options(kind.or(args.lab).unwrap_or_default(), args.engine, path.or(args.path))
+}
+
+/// The testbed of the run that is continued, if one is.
+fn began_in(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
+    Ok(args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?)
+}
+
+/// A lab that is up. A run is continued in one like that in which it began.
+fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<Testbed, CommandError> {
+    let lab = Lab::attach(name)?;
+    say_what_is_missing(&lab);
+    let testbed = Testbed::of_lab(&lab, program);
+    match began_in(args)?.filter(|began| began.name != testbed.name) {
+        Some(began) => Err(CommandError::new(format!(
+            "the run began in a `{}`, and lab {name} is a `{}`: choose another lab",
+            began.name, testbed.name
+        ))),
+        None => Ok(testbed),
+    }
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, CommandError> {

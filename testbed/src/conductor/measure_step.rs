@@ -17,7 +17,8 @@ pub(super) fn measure_step(
     bypass: &mut Bypass,
     context: &mut Context<'_>,
 ) -> Result<Record, KernelError> {
-    if let Err(error) = context.device.prepare(context.testbed, &step.pair, context.interrupted) {
+    let port = (!step.kind.is_kernel()).then_some(step.tuning.port);
+    if let Err(error) = context.device.prepare(context.testbed, &step.pair, port, context.interrupted) {
         return Ok(failed(step, context.directory, ReasonKind::Device, &error.to_string()));
     }
     if step.kind.is_kernel() {

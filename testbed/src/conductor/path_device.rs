@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::device::{DeviceCounters, DeviceError, PortCounters, RunningDevice};
-use crate::topology::{Passage, Testbed};
+use crate::topology::{BypassPort, Carries, Device, Passage, Testbed};
 
 /// The device in the path, where there is one: one at a time.
 #[derive(Debug, Default)]
@@ -69,12 +69,19 @@ struct DeviceTrial {
 }
 
 impl PathDevice {
-    /// Starts the device of a pair, where it has one and it does not run, and stops another one.
+    /// Starts the device of a pair, where it has one and it does not run, and stops another one. `port` is that of a measurement with poll loops.
     ///
     /// # Errors
     /// The device cannot be started.
-    pub(super) fn prepare(&mut self, testbed: &Testbed, pair: &Pair, interrupted: &AtomicBool) -> Result<(), DeviceError> {
-        let wanted = testbed.device_of(pair);
+    pub(super) fn prepare(
+        &mut self,
+        testbed: &Testbed,
+        pair: &Pair,
+        port: Option<BypassPort>,
+        interrupted: &AtomicBool,
+    ) -> Result<(), DeviceError> {
+        let is_passed = |device: &Device| device.carries == Carries::Everything || port == Some(BypassPort::OfTestbed);
+        let wanted = testbed.device_of(pair).filter(|(device, _)| is_passed(device));
         if let (Some(running), Some((device, passage))) = (&mut self.running, wanted)
             && running.device.id() == &device.id
         {

@@ -80,7 +80,7 @@ impl<'a> Measurements<'a> {
     pub fn open(&mut self, measure: &Measure, pair: &Pair, observer: &mut dyn Observer) -> Result<(), String> {
         let Some(step) = step(measure, pair, 1).filter(|_| !measure.kind.is_kernel()) else { return Ok(()) };
         let Measurements { testbed, interrupted, bypass, machines, agents, device, .. } = self;
-        device.prepare(testbed, pair, interrupted).map_err(|error| error.to_string())?;
+        device.prepare(testbed, pair, Some(step.tuning.port), interrupted).map_err(|error| error.to_string())?;
         let context = Context { testbed, machines, agents, device, directory: self.directory, interrupted, observer };
         bypass.open_only(&step, &context)
     }

@@ -1,4 +1,4 @@
-//! The network cards of a guest: taps of the lab's namespace, each on a bridge that joins the guests.
+//! The network cards of a guest: taps of the lab's namespace, each on a bridge that joins the guests and their host.
 
 /// The taps of one guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,9 @@ pub(super) struct GuestCards {
 
 /// The bridges behind the taps, in the same order. What ssh carries must not cross the bridges of a measurement.
 pub(super) const BRIDGES: [&str; 3] = ["brssh", "br0", "br1"];
+
+/// The cables from the host's endpoint to the bridges of a measurement: for the kernel, for DPDK. The interface at the endpoint, and the port of the bridge.
+pub(super) const HOST_CABLES: [(&str, &str); 2] = [("eth0", "host0"), ("eth1", "host1")];
 
 impl GuestCards {
     /// The place of the kernel's card.
@@ -22,7 +25,7 @@ impl GuestCards {
     }
 }
 
-/// `ip -batch` lines that make the bridges and the taps of guests. `host` is the address of the lab's namespace for ssh, with its prefix.
+/// `ip -batch` lines that make the bridges and the taps of guests, and put the cables of their host into the bridges. `host` is the address of the lab's namespace for ssh, with its prefix.
 pub(super) fn script(guests: usize, host: &str) -> String {
     let mut lines = String::from("link set lo up\n");
     for (number, bridge) in BRIDGES.iter().enumerate() {
@@ -30,6 +33,9 @@ pub(super) fn script(guests: usize, host: &str) -> String {
         for guest in 0..guests {
             let tap = &GuestCards::of(guest).taps[number];
             lines.push_str(&format!("tuntap add dev {tap} mode tap\nlink set {tap} master {bridge} up\n"));
+        }
+        if let Some((_, port)) = number.checked_sub(GuestCards::KERNEL).and_then(|cable| HOST_CABLES.get(cable)) {
+            lines.push_str(&format!("link set {port} up\nlink set {port} master {bridge}\n"));
         }
         lines.push_str(&format!("link set {bridge} up\n"));
     }
@@ -42,10 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_guest_has_a_tap_on_every_bridge() {
+    fn every_guest_has_a_tap_on_every_bridge_and_their_host_a_cable_to_those_of_measurements() {
         let lines = script(2, "198.19.0.254/24");
         for (tap, bridge) in [("tap00", "brssh"), ("tap01", "br0"), ("tap02", "br1"), ("tap10", "brssh"), ("tap12", "br1")] {
             assert!(lines.contains(&format!("link set {tap} master {bridge} up\n")), "{lines}");
         }
+        assert!(lines.contains("link set host0 master br0\n") && lines.contains("link set host1 master br1\n"), "{lines}");
     }
 }

@@ -87,6 +87,9 @@ pub enum LabError {
     /// QEMU is not installed.
     #[error("a lab of virtual machines needs QEMU, which is not installed: sudo apt-get install qemu-system-x86 mmdebstrap")]
     NoQemu,
+    /// testpmd is not installed.
+    #[error("a lab of virtual machines joined by vhost-user needs dpdk-testpmd, which is not installed: sudo apt-get install dpdk")]
+    NoTestpmd,
     /// A guest could not be made or started.
     #[error("the virtual machines of the lab could not be started: {message}")]
     NoGuests {

@@ -49,6 +49,43 @@ impl FromStr for LabKind {
     }
 }
 
+/// What joins the DPDK cards of a lab's virtual machines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestPath {
+    /// A tap for each card, and a bridge of the kernel.
+    #[default]
+    Bridge,
+    /// Memory that QEMU shares with testpmd on the host: vhost-user.
+    VhostUser,
+}
+
+impl GuestPath {
+    /// All of them.
+    pub const ALL: [GuestPath; 2] = [GuestPath::Bridge, GuestPath::VhostUser];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GuestPath::Bridge => "bridge",
+            GuestPath::VhostUser => "vhost-user",
+        }
+    }
+}
+
+/// The text does not name what joins the cards of virtual machines.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot join the DPDK cards of a lab's virtual machines: use bridge or vhost-user")]
+pub struct NotAGuestPath(String);
+
+impl FromStr for GuestPath {
+    type Err = NotAGuestPath;
+
+    fn from_str(text: &str) -> Result<Self, NotAGuestPath> {
+        GuestPath::ALL.into_iter().find(|path| path.name() == text).ok_or_else(|| NotAGuestPath(text.to_owned()))
+    }
+}
+
 /// What makes the containers of a lab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

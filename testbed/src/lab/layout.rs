@@ -31,6 +31,8 @@ const GUEST_HOST: &str = "vm-host";
 const GUEST_HOST_ADDRESS: &str = "198.19.0.254/24";
 /// Stands for the interface of a guest until the guest names it.
 const GUEST_INTERFACE: &str = "eth0";
+/// The host of the guests as an endpoint, with an interface of its own on the bridge of each kind of traffic.
+const GUESTS_HOST_END: &str = "host-cpu";
 /// The bridge of a container host, with the host's own address.
 const HOST_BRIDGE: &str = "br0";
 /// The MTU of an endpoint.
@@ -41,7 +43,8 @@ const PREFIX: u8 = 24;
 /// An endpoint of a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LabEndpoint {
-    /// `a-cpu`, `a-dpu`, `b-cpu` or `b-dpu`; in a lab of containers `a-container` and `b-container` instead of the SmartNICs.
+    /// `a-cpu`, `a-dpu`, `b-cpu` or `b-dpu`; in a lab of containers `a-container` and `b-container` instead of the SmartNICs; in a lab of virtual
+    /// machines `a-vm`, `b-vm` and `host-cpu`.
     pub id: EndpointId,
     /// The network namespace that it is; that of the taps, for a virtual machine.
     pub namespace: NamespaceName,
@@ -66,7 +69,16 @@ enum Shape {
     /// Two hosts, joined by a wire.
     Hosts(Box<[System; 2]>),
     /// Guests of one host.
-    Guests([LabEndpoint; 2]),
+    Guests(Box<Guests>),
+}
+
+/// Two guests, and their host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Guests {
+    /// In the namespace of the taps and bridges.
+    guests: [LabEndpoint; 2],
+    /// In a namespace of its own, which cables join to the bridges.
+    host: LabEndpoint,
 }
 
 /// Two endpoints of one host.
@@ -105,7 +117,8 @@ impl LabLayout {
                 let host = namespace(name, GUEST_HOST);
                 let guest =
                     |letter: char, last| LabEndpoint { namespace: host.clone(), ..endpoint(format!("{letter}-vm"), last, GUEST_INTERFACE) };
-                Shape::Guests([guest('a', 1), guest('b', 2)])
+                let host = endpoint(GUESTS_HOST_END.to_owned(), 3, cards::HOST_CABLES[0].0);
+                Shape::Guests(Box::new(Guests { guests: [guest('a', 1), guest('b', 2)], host }))
             }
         };
         LabLayout { name: name.clone(), kind, shape }
@@ -123,7 +136,7 @@ impl LabLayout {
     pub(super) fn endpoints(&self) -> Vec<LabEndpoint> {
         let mut all: Vec<LabEndpoint> = match &self.shape {
             Shape::Hosts(systems) => systems.iter().flat_map(|system| [system.leaf.clone(), system.switch.clone()]).collect(),
-            Shape::Guests(guests) => guests.to_vec(),
+            Shape::Guests(all) => all.guests.iter().chain([&all.host]).cloned().collect(),
         };
         all.sort_by_key(|endpoint| endpoint.address);
         all
@@ -148,7 +161,7 @@ impl LabLayout {
     pub(super) fn guests(&self) -> &[LabEndpoint] {
         match &self.shape {
             Shape::Hosts(_) => &[],
-            Shape::Guests(guests) => guests,
+            Shape::Guests(all) => &all.guests,
         }
     }
 
@@ -189,7 +202,11 @@ impl LabLayout {
                 ]
                 .concat()
             }
-            Shape::Guests(_) => String::new(),
+            Shape::Guests(all) => {
+                let [first, _] = &all.guests;
+                let cables = cards::HOST_CABLES.into_iter().zip([11, 21]);
+                cables.map(|((near, far), number)| cable(&all.host, near, number, first, far)).collect()
+            }
         }
     }
 
@@ -198,9 +215,10 @@ impl LabLayout {
     pub(super) fn interface_scripts(&self) -> Vec<(&NamespaceName, String)> {
         let systems = match &self.shape {
             Shape::Hosts(systems) => systems,
-            Shape::Guests(guests) => {
-                let [first, _] = guests;
-                return vec![(&first.namespace, cards::script(guests.len(), GUEST_HOST_ADDRESS))];
+            Shape::Guests(all) => {
+                let Guests { guests, host } = all.as_ref();
+                let ends = format!("{}link set {} up\n", leaf_script(host), cards::HOST_CABLES[1].0);
+                return vec![(&host.namespace, ends), (&guests[0].namespace, cards::script(guests.len(), GUEST_HOST_ADDRESS))];
             }
         };
         let leaves = systems.iter().map(|system| (&system.leaf.namespace, leaf_script(&system.leaf)));

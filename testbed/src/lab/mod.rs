@@ -1,5 +1,5 @@
 //! The lab: an embedded testbed of four network namespaces on one machine, laid out as two hosts with a BlueField-2 each in DPU mode, with a
-//! container each, or as two virtual machines of one host ([`LabKind`]).
+//! container each, or as two virtual machines and their host ([`LabKind`]).
 //!
 //! ```text
 //!   a-cpu               a-dpu                               b-dpu               b-cpu
@@ -38,7 +38,7 @@ mod status;
 pub use containers::{LabContainer, MadeBy};
 pub use error::LabError;
 pub use guests::{Accelerator, GuestMachine, LabGuest};
-pub use kind::{ContainerChoice, LabKind, NotAContainerChoice, NotALabKind};
+pub use kind::{ContainerChoice, GuestPath, LabKind, NotAContainerChoice, NotAGuestPath, NotALabKind};
 pub use layout::LabEndpoint;
 pub use name::{LabName, NotALabName};
 pub(crate) use permission::missing_capabilities;
@@ -59,6 +59,8 @@ pub struct LabOptions {
     pub kind: LabKind,
     /// What makes its containers, if it has any.
     pub containers: ContainerChoice,
+    /// What joins the DPDK cards of its virtual machines, if it has any.
+    pub guest_path: GuestPath,
 }
 
 /// A lab that is up.
@@ -120,13 +122,21 @@ impl Lab {
         &self.containers
     }
 
+    /// What joins the DPDK cards of its virtual machines.
+    pub fn guest_path(&self) -> GuestPath {
+        match self.guests.iter().any(|guest| guest.vhost_user.is_some()) {
+            true => GuestPath::VhostUser,
+            false => GuestPath::Bridge,
+        }
+    }
+
     /// Those of its endpoints that are virtual machines.
     pub fn guests(&self) -> &[LabGuest] {
         &self.guests
     }
 
     /// Its endpoints: `a-cpu`, `a-dpu`, `b-cpu`, `b-dpu`; in a lab of containers `a-cpu`, `a-container`, `b-cpu`, `b-container`; in one of virtual machines
-    /// `a-vm`, `b-vm`.
+    /// `a-vm`, `b-vm` and `host-cpu`.
     pub fn endpoints(&self) -> Vec<LabEndpoint> {
         self.layout.endpoints()
     }
@@ -217,7 +227,7 @@ impl Lab {
             registration.containers.clone_from(&lab.containers);
         }
         if options.kind == LabKind::Vm {
-            let started = guests::start(&lab.layout, options.keep)?;
+            let started = guests::start(&lab.layout, options.guest_path, options.keep)?;
             (lab.guests, lab.machines) = (started.guests, started.processes);
             registration.guests.clone_from(&lab.guests);
         }

@@ -21,6 +21,19 @@ pub struct Device {
     pub joins: [Vec<EndpointId>; 2],
     /// The CPUs that it forwards on.
     pub cpus: Vec<CpuId>,
+    /// What of the traffic of its endpoints it carries.
+    pub carries: Carries,
+}
+
+/// What of the traffic between its endpoints a device carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Carries {
+    /// All of it.
+    #[default]
+    Everything,
+    /// The traffic of the DPDK ports that the testbed names. Kernel traffic has another path, and so have ports on kernel interfaces.
+    Dpdk,
 }
 
 /// The name of a device.

@@ -7,7 +7,7 @@ use reporter::record::EndpointId;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::device::{Device, DeviceId, DeviceKind, Forwarding, InterfaceAddress};
+use super::device::{Carries, Device, DeviceId, DeviceKind, Forwarding, InterfaceAddress};
 use super::file_keys::{Cpus, is_name};
 use super::model::Endpoint;
 use crate::text_file::{FileProblem, wrong};
@@ -27,6 +27,8 @@ pub(super) struct FileDevice {
     command: Option<Spanned<Vec<String>>>,
     addresses: Option<Spanned<Vec<String>>>,
     program: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    carries: Carries,
 }
 
 /// `"a-cpu"`, or several endpoints on one side: `["a-cpu", "a-dpu"]`.
@@ -79,7 +81,7 @@ fn device(
     (text, path): (&str, &Path),
     problem: &dyn Fn(String) -> FileProblem,
 ) -> Result<Device, FileProblem> {
-    let FileDevice { id, kind, at, between, joins, cpu, mode, command, addresses, program } = device;
+    let FileDevice { id, kind, at, between, joins, cpu, mode, command, addresses, program, carries } = device;
     if !is_name(&id) {
         return Err(problem(format!(
             "`{}` is not a valid device id: use letters, digits, `-`, `_` and `.`, such as switch",
@@ -194,7 +196,7 @@ fn device(
             DeviceKind::Command { command: words.into_inner(), between, mode: mode.map(Spanned::into_inner) }
         }
     };
-    Ok(Device { id: DeviceId(id), kind, at: place, joins, cpus })
+    Ok(Device { id: DeviceId(id), kind, at: place, joins, cpus, carries })
 }
 
 #[cfg(test)]
@@ -234,6 +236,8 @@ mod tests {
         let ports = BRIDGE.replace("\"bridge\"", "\"testpmd\"").replace("in0", "net_null0").replace("out0", "net_null1");
         let testpmd = testbed(&format!("{ports}cpu = [2, 3]\nmode = \"5tswap\"")).unwrap();
         assert_eq!(testpmd.devices[0].kind.forwarding(), Some(Forwarding::FiveTupleSwap));
+        assert_eq!(testpmd.devices[0].carries, Carries::Everything);
+        assert_eq!(kind("bridge", "carries = \"dpdk\"").devices[0].carries, Carries::Dpdk);
         assert_eq!(kind("command", "command = [\"my-switch\"]").devices[0].kind.forwarding(), None);
     }
 

@@ -20,7 +20,7 @@ mod smartnic;
 pub use ansible::{InventoryError, InventoryTestbed, testbeds_of_inventory};
 pub use bypass_port::BypassPort;
 pub use cpus::{GroupMember, PairCpus};
-pub use device::{Device, DeviceId, DeviceKind, Forwarding, InterfaceAddress, Passage};
+pub use device::{Carries, Device, DeviceId, DeviceKind, Forwarding, InterfaceAddress, Passage};
 pub use difference::measured_difference;
 pub use model::{Endpoint, KernelAddress, KernelEndpoint, Testbed, TestbedError, Wiring};
 pub use pair_queues::{PairNodes, PairQueues};

@@ -216,8 +216,7 @@ fn wrong_headers(mode: Forwarding, sent: &Sent, headers: &[u8]) -> Option<String
     let ports = [udp_port(PORTS)?, udp_port(PORTS + 2)?];
     let macs = format!("the Ethernet addresses {arrived_from} → {arrived_to} (sent: {source} → {destination})");
     let ttl_less_one = || {
-        (ttl.checked_add(1) != Some(sent.ttl))
-            .then(|| format!("TTL {ttl} (sent: {}; a router takes one off, RFC 1812 §5.3.1)", sent.ttl))
+        (ttl.checked_add(1) != Some(sent.ttl)).then(|| format!("TTL {ttl} (sent: {}; a router takes one off, RFC 1812 §5.3.1)", sent.ttl))
     };
     let ttl_kept = || (ttl != sent.ttl).then(|| format!("TTL {ttl} (sent: {})", sent.ttl));
     let ip =

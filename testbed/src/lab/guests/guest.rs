@@ -23,6 +23,9 @@ pub struct LabGuest {
     pub interface: String,
     /// The PCI address of the card for DPDK.
     pub port: String,
+    /// The socket of that card, on which QEMU listens, where vhost-user carries its frames and not a tap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vhost_user: Option<PathBuf>,
     /// The CPUs of its poll loops.
     pub cpus: Vec<u32>,
     /// What runs it: QEMU's version, and whether the processor is emulated.
@@ -109,6 +112,11 @@ pub(super) fn key_file(lab: &Path) -> PathBuf {
 /// The host keys of the guests, as ssh reads them.
 pub(super) fn known_hosts(lab: &Path) -> PathBuf {
     lab.join("known_hosts")
+}
+
+/// The socket of a guest's card for DPDK.
+pub(super) fn vhost_user_socket(lab: &Path, endpoint: &EndpointId) -> PathBuf {
+    lab.join(format!("{endpoint}.vhost"))
 }
 
 fn ssh_options(lab: &Path) -> Vec<String> {

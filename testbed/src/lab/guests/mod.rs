@@ -1,6 +1,8 @@
 //! The virtual machines of a lab: two guests of QEMU on this machine, which ssh reaches with keys made for the lab. Each has three virtio-net cards
-//! behind taps of the lab's namespace: one for ssh, one for the kernel, and one for DPDK, which vfio drives in the guest.
+//! of the lab's namespace: one for ssh, one for the kernel, and one for DPDK, which vfio drives in the guest. A tap carries the frames of a card; for
+//! that of DPDK it can be vhost-user instead ([`GuestPath`]).
 
+mod greeter;
 mod guest;
 mod image;
 mod qemu;
@@ -10,13 +12,16 @@ pub use guest::{Accelerator, GuestMachine, LabGuest};
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cards::GuestCards;
 use super::error::LabError;
+use super::kind::GuestPath;
 use super::layout::{LabEndpoint, LabLayout};
+use qemu::GuestPlan;
+
 use crate::process::{Child, CommandSpec, Location, find_program, run, spawn};
 
 const ENDPOINT: &str = include_str!("endpoint.sh");
@@ -33,19 +38,28 @@ pub(super) struct Guests {
 
 /// Starts the guests of a lab whose namespace is up, and waits until ssh can reach them. On an error, what was made is there until the lab is removed.
 /// With `keep` they outlive this process.
-pub(super) fn start(layout: &LabLayout, keep: bool) -> Result<Guests, LabError> {
+pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<Guests, LabError> {
     let endpoints = layout.guests();
     let Some(first) = endpoints.first() else { return Ok(Guests { guests: Vec::new(), processes: Vec::new() }) };
+    if path == GuestPath::VhostUser {
+        greeter::check()?;
+    }
     let lab = first.socket_dir.clone();
     let image = image::prepare(&lab)?;
     let machine = qemu::machine(&image)?;
     make_key(&guest::key_file(&lab), "linerate-lab")?;
     put_program(&lab)?;
+    let socket_of = |endpoint: &LabEndpoint| (path == GuestPath::VhostUser).then(|| guest::vhost_user_socket(&lab, &endpoint.id));
+    let sockets: Vec<PathBuf> = endpoints.iter().filter_map(socket_of).collect();
+    // Until all guests are ready.
+    let _greeter = if sockets.is_empty() { None } else { Some(greeter::start(&first.namespace, &sockets)?) };
+    let huge_pages = qemu::has_huge_pages(endpoints.len());
     let mut processes = Vec::new();
     for (number, endpoint) in endpoints.iter().enumerate() {
         let share = lab.join(endpoint.id.to_string());
         furnish(&lab, &share, endpoint)?;
-        let mut words = qemu::words(&image, &machine, &GuestCards::of(number), endpoint, &share);
+        let plan = GuestPlan { endpoint, cards: GuestCards::of(number), vhost_user: socket_of(endpoint), huge_pages, share };
+        let mut words = qemu::words(&image, &machine, &plan);
         if keep {
             words.push("-daemonize".to_owned());
             let started = run(&CommandSpec::new(Location::Namespace(endpoint.namespace.clone()), words))?;
@@ -65,6 +79,7 @@ pub(super) fn start(layout: &LabLayout, keep: bool) -> Result<Guests, LabError> 
             management: management(endpoint),
             interface,
             port,
+            vhost_user: socket_of(endpoint),
             cpus: (1..qemu::PROCESSORS).rev().collect(),
             machine: machine.clone(),
         });

@@ -1,7 +1,7 @@
 //! QEMU's command line, and whether KVM works.
 
-use std::fs::OpenOptions;
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::cards::GuestCards;
@@ -52,8 +52,23 @@ fn kvm_does_not_work(image: &Image) -> Option<String> {
     }
 }
 
+/// What a guest is started with, beside its image.
+pub(super) struct GuestPlan<'a> {
+    /// The endpoint that it is.
+    pub(super) endpoint: &'a LabEndpoint,
+    /// Its taps.
+    pub(super) cards: GuestCards,
+    /// The socket of its card for DPDK, where vhost-user carries that card's frames.
+    pub(super) vhost_user: Option<PathBuf>,
+    /// Whether its memory is in huge pages.
+    pub(super) huge_pages: bool,
+    /// The folder that it shares with the host.
+    pub(super) share: PathBuf,
+}
+
 /// The words that start a guest.
-pub(super) fn words(image: &Image, machine: &GuestMachine, cards: &GuestCards, guest: &LabEndpoint, share: &Path) -> Vec<String> {
+pub(super) fn words(image: &Image, machine: &GuestMachine, guest: &GuestPlan<'_>) -> Vec<String> {
+    let GuestPlan { endpoint, cards, vhost_user, huge_pages, share } = guest;
     let accelerator = match machine.accelerator {
         Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
         // One thread of the host for all processors of a guest: with a thread each, QEMU lost timer interrupts of processors beside others that poll.
@@ -61,8 +76,16 @@ pub(super) fn words(image: &Image, machine: &GuestMachine, cards: &GuestCards, g
     };
     let mut words = image.qemu.clone();
     words.extend(accelerator.map(str::to_owned));
-    // vfio in the guest needs an IOMMU.
-    words.extend(["-machine", "q35,kernel-irqchip=split", "-device", "intel-iommu,intremap=on,caching-mode=on"].map(str::to_owned));
+    // vhost-user needs memory that another process can map. A memfd has no file, so that nothing of it is left when QEMU is killed.
+    let memory = if vhost_user.is_some() { ",memory-backend=ram" } else { "" };
+    words.extend(["-machine".to_owned(), format!("q35,kernel-irqchip=split{memory}")]);
+    if vhost_user.is_some() {
+        let pages = if *huge_pages { ",hugetlb=on,hugetlbsize=2M" } else { "" };
+        words.extend(["-object".to_owned(), format!("memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on{pages}")]);
+    }
+    // vfio in the guest needs an IOMMU. A vhost-user back end asks for the addresses behind it, and keeps what it was told (device IOTLB).
+    let device_iotlb = if vhost_user.is_some() { ",device-iotlb=on" } else { "" };
+    words.extend(["-device".to_owned(), format!("intel-iommu,intremap=on,caching-mode=on{device_iotlb}")]);
     words.extend(["-smp".to_owned(), PROCESSORS.to_string(), "-m".to_owned(), MEMORY_MIB.to_string()]);
     words.extend(["-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none", "-serial"].map(str::to_owned));
     words.push(format!("file:{}.console", share.display()));
@@ -73,13 +96,68 @@ pub(super) fn words(image: &Image, machine: &GuestMachine, cards: &GuestCards, g
     words.extend(["-drive".to_owned(), format!("file={},format=raw,if=none,id=d0,snapshot=on", image.disk.display())]);
     words.extend(["-device", "virtio-blk-pci,drive=d0", "-virtfs"].map(str::to_owned));
     words.push(format!("local,path={},mount_tag=share,security_model=none", share.display()));
-    let last = guest.address.octets()[3];
+    let last = endpoint.address.octets()[3];
     for (number, tap) in cards.taps.iter().enumerate() {
-        // The card of the kernel is carried by vhost-net where the host has it. That of DPDK is behind the IOMMU of the guest, which vfio needs.
+        let socket = vhost_user.as_ref().filter(|_| number == GuestCards::BYPASS);
+        // The card of the kernel is carried by vhost-net where the host has it.
         let vhost = if machine.vhost_net && number == GuestCards::KERNEL { ",vhost=on" } else { "" };
+        match socket {
+            None => words.extend(["-netdev".to_owned(), format!("tap,id=n{number},ifname={tap},script=no,downscript=no{vhost}")]),
+            // QEMU listens: then the device at the other end can be started and ended any number of times.
+            Some(socket) => {
+                words.extend(["-chardev".to_owned(), format!("socket,id=c{number},path={},server=on", socket.display())]);
+                words.extend(["-netdev".to_owned(), format!("vhost-user,id=n{number},chardev=c{number}")]);
+            }
+        }
+        // The card of DPDK is behind the IOMMU of the guest, which vfio needs.
         let behind = if number == GuestCards::BYPASS { ",disable-legacy=on,iommu_platform=on,speed=1000,duplex=full" } else { "" };
-        words.extend(["-netdev".to_owned(), format!("tap,id=n{number},ifname={tap},script=no,downscript=no{vhost}")]);
-        words.extend(["-device".to_owned(), format!("virtio-net-pci,netdev=n{number},mac=52:54:00:00:0{number}:{last:02x}{behind}")]);
+        // The longest rings that QEMU has for vhost-user (hw/net/virtio-net.c, VIRTQUEUE_MAX_SIZE): they hold more while the other end does not run.
+        let rings = if socket.is_some() { ",ats=on,rx_queue_size=1024,tx_queue_size=1024" } else { "" };
+        words
+            .extend(["-device".to_owned(), format!("virtio-net-pci,netdev=n{number},mac=52:54:00:00:0{number}:{last:02x}{behind}{rings}")]);
     }
     words
+}
+
+/// Whether there are huge pages of 2 MiB for the memory of so many guests.
+pub(super) fn has_huge_pages(guests: usize) -> bool {
+    let free = fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").unwrap_or_default();
+    free.trim().parse::<u64>().is_ok_and(|pages| pages >= u64::from(MEMORY_MIB / 2) * guests as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn line(vhost_user: Option<&str>) -> String {
+        let image = Image { qemu: vec!["qemu".to_owned()], disk: "/d".into(), kernel: "/k".into(), initrd: "/i".into() };
+        let accelerator = Accelerator::Emulation { reason: String::new() };
+        let machine = GuestMachine { version: "QEMU 10".to_owned(), accelerator, vhost_net: false };
+        let endpoint = LabEndpoint {
+            id: reporter::record::EndpointId("a-vm".to_owned()),
+            namespace: "lr-x-vm-host".parse().unwrap(),
+            address: Ipv4Addr::new(198, 18, 0, 1),
+            interface: "eth0".to_owned(),
+            socket_dir: "/s".into(),
+        };
+        let (cards, vhost_user) = (GuestCards::of(0), vhost_user.map(PathBuf::from));
+        words(&image, &machine, &GuestPlan { endpoint: &endpoint, cards, vhost_user, huge_pages: false, share: "/share".into() }).join(" ")
+    }
+
+    #[test]
+    fn only_the_card_of_dpdk_is_on_vhost_user_and_then_the_memory_is_shared() {
+        let (bridged, shared) = (line(None), line(Some("/s/a-vm.vhost")));
+        assert!(
+            bridged.contains("tap,id=n2,ifname=tap02") && !bridged.contains("memory-backend") && !bridged.contains("vhost-user"),
+            "{bridged}"
+        );
+        assert!(shared.contains("tap,id=n1,ifname=tap01") && !shared.contains("tap02"), "{shared}");
+        assert!(
+            shared.contains("socket,id=c2,path=/s/a-vm.vhost,server=on") && shared.contains("memfd,id=ram,size=2048M,share=on"),
+            "{shared}"
+        );
+        assert!(shared.contains("netdev=n2,mac=52:54:00:00:02:01"), "{shared}");
+    }
 }
