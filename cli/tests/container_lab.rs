@@ -185,6 +185,34 @@ fn a_kept_lab_limits_its_containers_and_is_removed_completely() {
 }
 
 #[test]
+fn a_kept_lab_is_checked_and_measured_as_often_as_wanted_and_stays() {
+    for engine in engines() {
+        let name = format!("kept{}", std::process::id());
+        let up = run(&["lab", "up", "--kind", "container", "--engine", engine, "--name", &name]);
+        assert!(up.status.success(), "{}", errors(&up));
+        let doctor = run(&["doctor", "--kept", &name, "--json"]);
+        let diagnosis = json(&doctor.stdout);
+        let places: Vec<&str> = diagnosis["places"].as_array().unwrap().iter().filter_map(|place| place["place"].as_str()).collect();
+        assert!(doctor.status.success() && places.contains(&"a-container") && places.contains(&"b-cpu"), "{engine}: {diagnosis:#}");
+        for attempt in 1..=2 {
+            let work = Work::new(&LONG.replace("60s", "300ms"));
+            let output = work.command(&["--kept", &name]).output().unwrap();
+            assert!(output.status.success(), "{engine}, run {attempt}: {}", errors(&output));
+            assert_eq!(records(&work.out()).len(), 1);
+        }
+        assert_eq!(json(&run(&["lab", "status", "--name", &name, "--json"]).stdout)["labs"][0]["state"]["kind"], "kept");
+        assert!(run(&["lab", "down", "--name", &name]).status.success());
+        nothing_is_left_of(&name);
+    }
+    for command in ["doctor", "run"] {
+        let said = errors(&run(&[command, "--kept", "no-such-lab"]));
+        assert!(said.contains("lab no-such-lab does not exist") && said.trim().lines().count() == 1, "{said}");
+    }
+    let said = errors(&run(&["run", "--lab", "container", "--path", "vhost-user", "--dry-run"]));
+    assert!(said.contains("--path is for a lab with virtual machines, and the lab of kind container has none"), "{said}");
+}
+
+#[test]
 fn after_sigkill_the_next_lab_removes_containers_namespaces_and_groups() {
     for engine in engines() {
         let work = Work::new(LONG);
