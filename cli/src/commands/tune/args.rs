@@ -4,6 +4,7 @@ use clap::Args;
 use methodology::units::Seconds;
 use reporter::compare::Threshold;
 use reporter::record::{Pair, Stack};
+use testbed::lab::LabKind;
 use testbed::tuner::{Goal, Knob};
 
 use crate::commands::ready::Force;
@@ -52,6 +53,9 @@ pub struct TuneArgs {
     /// Testbed file: where to measure, instead of the built-in lab
     #[arg(long, value_name = "FILE")]
     pub(super) testbed: Option<PathBuf>,
+    /// What the endpoints of the built-in lab are: smartnic, container or vm [default: smartnic]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["testbed", "resume"])]
+    pub(super) lab: Option<LabKind>,
     /// The endpoints to measure between [default: the first pair of the testbed]
     #[arg(long, value_name = "FROM:TO")]
     pub(super) pair: Option<Pair>,

@@ -15,11 +15,12 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use testbed::conductor::{Claims, EndpointAgents, check_kernel_features};
-use testbed::lab::{Lab, LabOptions};
+use testbed::lab::{GuestPath, Lab, LabKind, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
 use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
 
+use super::lab::say_what_is_missing;
 use super::ready::{describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory};
 use next_steps::{next_steps, testbed_file};
@@ -61,10 +62,11 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     }
     let request = Request::of(args)?;
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
+    let lab_kind = lab_kind(args)?;
     let program = std::env::current_exe()?;
     let format = Format::of(args.json);
     // What cannot be measured is refused before anything is created.
-    let work = Work::prepare(args, &request.parsed()?, &given.clone().unwrap_or_else(|| Testbed::of_planned_lab(&program)))?;
+    let work = Work::prepare(args, &request.parsed()?, &given.clone().unwrap_or_else(|| planned_lab(lab_kind, &program)))?;
     if args.dry_run {
         match &work {
             Work::Search(prepared) => result::planned_search(prepared, format)?,
@@ -90,7 +92,8 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let (lab, testbed) = match given {
         Some(testbed) => (None, testbed),
         None => {
-            let lab = Lab::up(LabOptions::default())?;
+            let lab = Lab::up(LabOptions { kind: lab_kind, ..LabOptions::default() })?;
+            say_what_is_missing(&lab);
             let testbed = Testbed::of_lab(&lab, &program);
             (Some(lab), testbed)
         }
@@ -131,7 +134,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
         resume: outcome.search().filter(|_| cut_off).map(|_| format!("linerate tune --resume {}", path.display())),
         interrupted: cut_off,
-        next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref())).unwrap_or_default(),
+        next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref(), lab_kind)).unwrap_or_default(),
         directory: path,
         complete,
         measured_s: measured.as_secs_f64(),
@@ -148,6 +151,17 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })
+}
+
+/// The lab to measure in, if no testbed is given: a search is continued in a lab of the kind that it began in.
+fn lab_kind(args: &TuneArgs) -> Result<LabKind, CommandError> {
+    let kept = args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?;
+    Ok(kept.and_then(|testbed| testbed.lab_kind()).or(args.lab).unwrap_or_default())
+}
+
+/// That lab before it is made.
+fn planned_lab(kind: LabKind, program: &Path) -> Testbed {
+    Testbed::of_planned_lab_of(kind, GuestPath::default(), program)
 }
 
 /// The user ended the command before its first trial.
