@@ -45,7 +45,7 @@ fn figure(costs: &[&KindCost], what: &str) -> Figure {
         id: format!("cost-of-kinds-{}", what.replace(' ', "-")),
         title: format!("Kinds of endpoints: {what}"),
         caption: format!(
-            "The same measurement between two endpoints of one kind, as a factor of that between two of kind {first}. {}",
+            "The same measurement by the kinds of its ends, as a factor of that of {first}. {}",
             if what == "rates" { "Below 1, the kind carries less." } else { "Above 1, its round trips take longer." }
         ),
         x: Axis::sizes("size", sizes),

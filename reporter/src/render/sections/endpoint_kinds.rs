@@ -11,14 +11,14 @@ pub fn endpoint_kinds(input: &Input<'_>) -> Section {
     let costs = &input.kind_costs;
     let tables = [("rates", true), ("round trips", false)].into_iter().filter_map(|(what, rates)| {
         let chosen: Vec<&KindCost> = costs.iter().filter(|cost| cost.quantity.higher_is_better() == rates).collect();
-        table(&chosen).captioned(format!("The same measurement by kind of both ends: {what}"))
+        table(&chosen).captioned(format!("The same measurement by kind of the ends: {what}"))
     });
     Section {
         id: "endpoint-kinds",
         title: "What each kind of endpoint costs",
         figures: figure::cost_of_kinds(costs),
         tables: tables.collect(),
-        method: "Valid results of pairs between systems whose ends are of one kind. A kind with several pairs has their geometric mean. The factor is \
+        method: "Valid results of pairs between systems. `vm` has both ends of this kind, `cpu→vm` sends from one kind to another. Several pairs have their geometric mean. The factor is \
                  that of the first kind of the row. Kinds are compared without a test of significance: where they differ by less than repetitions do, \
                  the difference is noise."
             .to_owned(),
