@@ -1,13 +1,14 @@
-"""Judges the records of scripts/test-two-guests and scripts/test-guest-lab: every measurement is there, none failed, and what counts frames agrees."""
+"""Judges the records of scripts/test-two-guests and scripts/test-guest-lab: every measurement is there, none failed, and what counts frames agrees.
+Arguments: the run, the folder of its report, the number of ordered pairs."""
 
 import json
 import sys
 from pathlib import Path
 
-run, report = map(Path, sys.argv[1:])
+run, report = map(Path, sys.argv[1:3])
 records = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
-# Two directions of: a stream, round trips and a rate at two sizes, a ping-pong at one.
-expected = 2 * (2 + 1 + 2 + 2)
+# For each pair: a stream, round trips and a rate at two sizes, a ping-pong at one.
+expected = int(sys.argv[3]) * (2 + 1 + 2 + 2)
 wrong = [] if len(records) == expected else [f"{len(records)} of {expected} records"]
 for record in records:
     state, values = record["verdict"]["state"], record["values"]
