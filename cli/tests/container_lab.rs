@@ -281,6 +281,19 @@ fn a_missing_qemu_is_one_line_and_nothing_is_left() {
 }
 
 #[test]
+fn guests_on_vhost_user_without_testpmd_are_one_line_and_nothing_is_left() {
+    let name = format!("notestpmd{}", std::process::id());
+    let script = "for file in /usr/bin/dpdk-testpmd /usr/local/bin/dpdk-testpmd; do [ ! -e $file ] || mount --bind /dev/null $file; done; exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_linerate"), "lab", "up", "--kind", "vm"]);
+    let output = command.args(["--path", "vhost-user", "--name", &name]).output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.trim().lines().count() == 1 && said.contains("dpdk-testpmd") && said.contains("sudo apt-get install dpdk"), "{said}");
+    nothing_is_left_of(&name);
+}
+
+#[test]
 fn an_engine_without_containers_and_an_unknown_kind_are_refused_before_anything_is_made() {
     let engine = run(&["run", "--engine", "podman", "--dry-run"]);
     assert!(errors(&engine).contains("--engine is for a lab with containers"), "{}", errors(&engine));
