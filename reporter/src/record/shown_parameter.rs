@@ -28,6 +28,7 @@ shown_parameters! {
     DIRECTIONS = "directions",
     FAST_FREE = "fast_free",
     FLOWS = "flows",
+    GENERATOR_ALONE_NS_PER_FRAME = "generator_alone_ns_per_frame",
     GRO = "gro",
     GROUP = "group",
     GSO = "gso",
@@ -36,6 +37,7 @@ shown_parameters! {
     MEMPOOL_CACHE = "mempool_cache",
     MTU = "mtu",
     PACING = "pacing",
+    PCIE_DATA_BPS = "pcie_data_bps",
     PRESET = "preset",
     RECEIVER_DEVARGS = "receiver_devargs",
     RECEIVER_QUEUES = "receiver_queues",
@@ -75,7 +77,7 @@ impl ShownParameter {
     }
 
     /// Notes its value among the parameters of a record.
-    pub(crate) fn note(self, parameters: &mut Map<String, Value>, value: Value) {
+    pub fn note(self, parameters: &mut Map<String, Value>, value: Value) {
         parameters.insert(self.0.to_owned(), value);
     }
 }
