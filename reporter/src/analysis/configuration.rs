@@ -63,6 +63,12 @@ pub enum Setting {
     Gso,
     /// Joining of received segments (GRO), where the plan set it.
     Gro,
+    /// How often a device did not enable its interrupt after an empty poll, where the plan set it.
+    NapiDeferHardIrqs,
+    /// Nanoseconds until a device was polled again without an interrupt, where the plan set it.
+    GroFlushTimeout,
+    /// Microseconds for which sockets polled before they slept, where the plan set it.
+    BusyPoll,
     /// The CPU of the kernel tool's client, where the plan chose it.
     ClientCpu,
     /// The CPU of the kernel tool's server, where the plan chose it.
@@ -88,7 +94,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, &str); 27] = [
+const KEYS: [(Setting, &str); 30] = [
     (Setting::SenderQueues, "sender_queues"),
     (Setting::ReceiverQueues, "receiver_queues"),
     (Setting::Burst, "burst"),
@@ -110,6 +116,9 @@ const KEYS: [(Setting, &str); 27] = [
     (Setting::Mtu, "mtu"),
     (Setting::Gso, "gso"),
     (Setting::Gro, "gro"),
+    (Setting::NapiDeferHardIrqs, "napi_defer_hard_irqs"),
+    (Setting::GroFlushTimeout, "gro_flush_timeout_ns"),
+    (Setting::BusyPoll, "busy_poll_us"),
     (Setting::ClientCpu, "client_cpu"),
     (Setting::ServerCpu, "server_cpu"),
     (Setting::TlsAt, "tls_at"),
@@ -129,6 +138,8 @@ impl Setting {
         match self {
             Setting::TargetRate => "target-rate".to_owned(),
             Setting::Congestion => "congestion-control".to_owned(),
+            Setting::GroFlushTimeout => "gro-flush-timeout".to_owned(),
+            Setting::BusyPoll => "busy-poll".to_owned(),
             Setting::TlsVersion => "tls-versions".to_owned(),
             Setting::TlsCipher => "ciphers".to_owned(),
             _ => KEYS.iter().find(|(setting, _)| *setting == self).map_or_else(String::new, |(_, key)| key.replace('_', "-")),
@@ -204,6 +215,9 @@ impl Configuration {
             (Setting::Mtu, value) => Some(format!("MTU {value}")),
             (Setting::Gso, value) => Some(format!("GSO {value}")),
             (Setting::Gro, value) => Some(format!("GRO {value}")),
+            (Setting::NapiDeferHardIrqs, value) => Some(format!("interrupts deferred {value} times")),
+            (Setting::GroFlushTimeout, value) => Some(format!("GRO flushed after {value} ns")),
+            (Setting::BusyPoll, value) => Some(format!("busy polling for {value} us")),
             (Setting::ClientCpu, value) => Some(format!("client on CPU {value}")),
             (Setting::ServerCpu, value) => Some(format!("server on CPU {value}")),
             (Setting::TlsAt, SettingValue::Text(text)) if text == "none" => Some("no TLS".to_owned()),

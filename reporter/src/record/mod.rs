@@ -148,9 +148,10 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 39] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 42] = [
     "bidirectional",
     "burst",
+    "busy_poll_us",
     "calibration",
     "calibration_rtt_ns",
     "client_cpu",
@@ -159,12 +160,14 @@ pub(crate) const SHOWN_PARAMETERS: [&str; 39] = [
     "fast_free",
     "flows",
     "gro",
+    "gro_flush_timeout_ns",
     "group",
     "gso",
     "gsro",
     "measured",
     "mempool_cache",
     "mtu",
+    "napi_defer_hard_irqs",
     "pacing",
     "preset",
     "receiver_devargs",

@@ -117,6 +117,11 @@ impl KernelTuning {
             Difference { label, words: Some(format!("beside a stream at {percent}")), parameter: None }
         });
         let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
+        let deferred = |times: u32| {
+            difference(format!("defer{times}"), format!("interrupts deferred {times} times"), "napi_defer_hard_irqs", json!(times))
+        };
+        let flushed = |ns: u32| difference(format!("flush{ns}"), format!("GRO flushed after {ns} ns"), "gro_flush_timeout_ns", json!(ns));
+        let busy_polling = |us: u32| difference(format!("busy{us}"), format!("busy polling for {us} us"), "busy_poll_us", json!(us));
         let both = || difference("both".to_owned(), "both directions at once".to_owned(), "bidirectional", json!(true));
         [
             (*directions == Directions::Both).then(both),
@@ -129,6 +134,9 @@ impl KernelTuning {
             interface.mtu.map(|mtu| difference(format!("mtu{mtu}"), format!("MTU {mtu}"), "mtu", json!(mtu))),
             interface.gso.map(|state| offload("gso", state)),
             interface.gro.map(|state| offload("gro", state)),
+            interface.napi_defer_hard_irqs.map(deferred),
+            interface.gro_flush_timeout_ns.map(flushed),
+            interface.busy_poll.map(|busy| busy_polling(busy.read_us)),
             client_cpu.map(|cpu| difference(format!("c{cpu}"), format!("client on CPU {cpu}"), "client_cpu", json!(cpu))),
             server_cpu.map(|cpu| difference(format!("v{cpu}"), format!("server on CPU {cpu}"), "server_cpu", json!(cpu))),
             stream_load,

@@ -2,13 +2,13 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use methodology::units::Share;
+use methodology::units::{Seconds, Share};
 use reporter::kernel_tools::{MessageSize, TcpSettings};
 
 use super::combinations::{Combinations, Searched};
 use super::measure::FileMeasure;
 use super::source::KeyProblem;
-use crate::interface_settings::{InterfaceSettings, Mtu, OffloadState};
+use crate::interface_settings::{BusyPoll, InterfaceSettings, Mtu, OffloadState};
 use crate::plan::kernel_tuning::KernelTuning;
 
 /// No tool writes more in one call: a larger size is a mistake in the plan.
@@ -19,6 +19,9 @@ const MOST_WINDOW: u32 = 1 << 30;
 
 /// The longest name of a congestion control, without its end (TCP_CA_NAME_MAX in linux/tcp.h).
 const LONGEST_ALGORITHM: usize = 15;
+
+/// A socket that polls, or a device that waits, for longer than this is a mistake in the plan.
+const LONGEST_WAIT: Seconds = Seconds::from_millis(1000);
 
 /// Every combination of what the keys say, settings of the interfaces slowest: they are changed for each.
 pub(super) fn combinations(measure: &FileMeasure) -> Result<Combinations<KernelTuning>, KeyProblem> {
@@ -45,6 +48,27 @@ pub(super) fn combinations(measure: &FileMeasure) -> Result<Combinations<KernelT
         .with_axis(("gro", Costly), measure.gro.as_ref(), state, on_off, |tuning, gro| {
             of_interface(tuning, &|interface| InterfaceSettings { gro: Some(gro), ..interface })
         })?
+        .with_axis(
+            ("napi-defer-hard-irqs", Cheaply),
+            measure.napi_defer_hard_irqs.as_ref(),
+            |&times| read_deferrals(times),
+            u32::to_string,
+            |tuning, times| of_interface(tuning, &|interface| InterfaceSettings { napi_defer_hard_irqs: Some(times), ..interface }),
+        )?
+        .with_axis(
+            ("gro-flush-timeout", Cheaply),
+            measure.gro_flush_timeout.as_ref(),
+            |&time| read_time(time, TimeUnit::Nanoseconds),
+            |ns| format!("{ns} ns"),
+            |tuning, ns| of_interface(tuning, &|interface| InterfaceSettings { gro_flush_timeout_ns: Some(ns), ..interface }),
+        )?
+        .with_axis(
+            ("busy-poll", Cheaply),
+            measure.busy_poll.as_ref(),
+            |&time| read_time(time, TimeUnit::Microseconds),
+            |us| format!("{us} us"),
+            |tuning, us| of_interface(tuning, &|interface| InterfaceSettings { busy_poll: Some(BusyPoll::of_all_calls(us)), ..interface }),
+        )?
         .with_axis(("client-cpu", Cheaply), measure.client_cpu.as_ref(), cpu, u32::to_string, |tuning, cpu| KernelTuning {
             client_cpu: Some(cpu),
             ..tuning
@@ -67,14 +91,20 @@ pub(super) fn combinations(measure: &FileMeasure) -> Result<Combinations<KernelT
             MessageSize::to_string,
             |tuning, window| of_tcp(tuning, &|tcp| TcpSettings { window: NonZeroU32::new(window.bytes()), ..tcp }),
         )?
-        .with_axis(("zero-copy", Cheaply), measure.zero_copy.as_ref(), |&on| Ok(on), of_bool, |tuning, zero_copy| {
-            of_tcp(tuning, &|tcp| TcpSettings { zero_copy, ..tcp })
-        })?
+        .with_axis(
+            ("zero-copy", Cheaply),
+            measure.zero_copy.as_ref(),
+            |&on| Ok(on),
+            of_bool,
+            |tuning, zero_copy| of_tcp(tuning, &|tcp| TcpSettings { zero_copy, ..tcp }),
+        )?
         .with_axis(("gsro", Cheaply), measure.gsro.as_ref(), |&on| Ok(on), of_bool, |tuning, gsro| KernelTuning { gsro, ..tuning })?
-        .with("direction", measure.direction.as_ref(), |&directions| Ok(directions), |tuning, directions| KernelTuning {
-            directions,
-            ..tuning
-        })?
+        .with(
+            "direction",
+            measure.direction.as_ref(),
+            |&directions| Ok(directions),
+            |tuning, directions| KernelTuning { directions, ..tuning },
+        )?
         .with_axis(("streams", Cheaply), measure.streams.as_ref(), read_streams, NonZeroU16::to_string, |tuning, streams| KernelTuning {
             streams,
             ..tuning
@@ -86,14 +116,57 @@ pub(super) fn combinations(measure: &FileMeasure) -> Result<Combinations<KernelT
             MessageSize::to_string,
             |tuning, message| KernelTuning { message: Some(message), ..tuning },
         )?
-        .with("stream-load", measure.stream_load.as_ref(), |text| read_stream_load(text), |tuning, stream_load| KernelTuning {
-            stream_load,
-            ..tuning
-        })
+        .with(
+            "stream-load",
+            measure.stream_load.as_ref(),
+            |text| read_stream_load(text),
+            |tuning, stream_load| KernelTuning { stream_load, ..tuning },
+        )
 }
 
 fn read_mtu(&bytes: &u32) -> Result<Mtu, String> {
     Mtu::new(bytes).ok_or_else(|| format!("an MTU has {} to {} bytes, not {bytes}", Mtu::LEAST, Mtu::MOST))
+}
+
+/// The kernel keeps the number in an `int` (net/core/net-sysfs.c, `change_napi_defer_hard_irqs`).
+fn read_deferrals(times: u32) -> Result<u32, String> {
+    match i32::try_from(times) {
+        Ok(_) => Ok(times),
+        Err(_) => Err(format!("an interrupt can be deferred 0 to {} times, not {times}", i32::MAX)),
+    }
+}
+
+/// A time in the unit in which the kernel counts it.
+fn read_time(time: Seconds, unit: TimeUnit) -> Result<u32, String> {
+    let ns = time.nanoseconds().ns();
+    let exact = (time.seconds() * 1e9 - ns as f64).abs() < 1e-3 && ns.is_multiple_of(unit.ns());
+    match u32::try_from(ns / unit.ns()) {
+        Ok(units) if exact && time <= LONGEST_WAIT => Ok(units),
+        _ => Err(format!("{time} is not a whole number of {} up to {LONGEST_WAIT}: write a time such as \"50us\"", unit.name())),
+    }
+}
+
+/// What the kernel counts a time in.
+#[derive(Debug, Clone, Copy)]
+enum TimeUnit {
+    Microseconds,
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    const fn ns(self) -> u64 {
+        match self {
+            TimeUnit::Microseconds => 1_000,
+            TimeUnit::Nanoseconds => 1,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Microseconds => "microseconds",
+            TimeUnit::Nanoseconds => "nanoseconds",
+        }
+    }
 }
 
 fn read_algorithm(name: &str) -> Result<String, String> {

@@ -4,11 +4,26 @@
 pub(super) const FILE_KEYS: [&str; 4] = ["files", "tls-at", "tls-versions", "ciphers"];
 
 /// The keys that tune a kernel stream.
-pub(super) const KERNEL_STREAM_KEYS: [&str; 11] =
-    ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gsro", "gso", "gro", "client-cpu", "server-cpu"];
+pub(super) const KERNEL_STREAM_KEYS: [&str; 14] = [
+    "streams",
+    "message",
+    "mtu",
+    "congestion-control",
+    "window",
+    "zero-copy",
+    "gsro",
+    "gso",
+    "gro",
+    "napi-defer-hard-irqs",
+    "gro-flush-timeout",
+    "busy-poll",
+    "client-cpu",
+    "server-cpu",
+];
 
 /// The keys that tune a ping-pong.
-pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "client-cpu", "server-cpu", "stream-load"];
+pub(super) const KERNEL_PING_PONG_KEYS: [&str; 9] =
+    ["mtu", "gso", "gro", "napi-defer-hard-irqs", "gro-flush-timeout", "busy-poll", "client-cpu", "server-cpu", "stream-load"];
 
 /// The keys of a round trip between poll loops.
 pub(super) const ROUND_TRIP_KEYS: [&str; 14] = [
