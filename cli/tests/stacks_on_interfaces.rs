@@ -79,6 +79,21 @@ fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_count
     }
 }
 
+/// The SmartNICs of the lab have their address on a bridge.
+#[test]
+fn af_xdp_on_a_bridge_fails_by_name_before_a_trial_and_other_pairs_are_measured() {
+    let text = "name = \"bridge\"\nsizes = [64]\npairs = [\"a-cpu:b-cpu\", \"a-dpu:b-dpu\", \"a-cpu:a-dpu\"]\n[[measure]]\nstack = \"af-xdp\"\n\
+                method = \"mrr\"\npreset = \"quick\"\nduration = \"200ms\"";
+    let (output, records) = run_plan(text);
+    assert_eq!(records.len(), 3, "{}", errors(&output));
+    for record in &records {
+        let (pair, reasons) = (record["pair"].to_string(), record["verdict"]["reasons"].to_string());
+        let on_a_bridge = pair.contains("dpu");
+        assert_eq!(record["verdict"]["state"] == "failed", on_a_bridge, "{record}");
+        assert_eq!(reasons.contains("AF_XDP cannot use interface eswitch0, a bridge"), on_a_bridge, "{record}");
+    }
+}
+
 #[test]
 fn what_an_endpoint_does_not_have_stops_a_run_before_its_first_measurement() {
     let (output, records) = run_plan(&STACKS.replace("message = \"64K\"", "congestion-control = [\"reno\", \"vegetable\"]"));
