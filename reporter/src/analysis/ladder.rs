@@ -104,6 +104,17 @@ impl Rung {
     }
 }
 
+impl Ladder {
+    /// How many times the payload of the kernel at its best the reference bypass stack carries; none without valid results of both.
+    pub fn bypass_over_kernel_at_its_best(&self) -> Option<f64> {
+        let valid = |is_meant: fn(&RungKind) -> bool| {
+            self.rungs.iter().find(|rung| is_meant(&rung.kind) && rung.trusted && rung.goodput > 0.0).map(|rung| rung.goodput)
+        };
+        let bypass = valid(|kind| *kind == RungKind::Frames(Stack::REFERENCE_BYPASS))?;
+        Some(bypass / valid(|kind| matches!(kind, RungKind::KernelAtItsBest(_)))?)
+    }
+}
+
 /// The ladders of a run: those with more than the two rungs that the ratio of bypass to kernel has.
 pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
     let mut ladders = Vec::new();
@@ -272,6 +283,7 @@ mod tests {
         assert_eq!(steps, expected.map(|(label, factor)| (label.to_owned(), factor)));
         // 18 bytes of payload at 4 Gb/s a core.
         let dpdk = &ladder.rungs[1];
+        assert_eq!(ladder.bypass_over_kernel_at_its_best(), Some(2.0));
         assert_eq!((dpdk.goodput_per_core(), dpdk.cpu_ns_per_frame(64)), (Some(4e9), Some(36.0)));
     }
 

@@ -131,6 +131,11 @@ mod tests {
             record("kernel-tcp", "message", 64, 0.25),
             record("kernel-tcp", "message", 131_072, 8.0),
         ];
+        let basis = crate::analysis::analyse(&records).overview.basis;
+        assert!(
+            basis.ends_with(" Over kernel TCP at its best, with settings and messages of its own: 0.50 times at 64\u{a0}B."),
+            "{basis}"
+        );
         let page = compose::compose(&archive(records), &[]);
         let section = page.sections.iter().find(|section| section.id == "ladder").unwrap();
         assert_eq!(section.figures[0].id, "ladder-a-cpu-to-b-cpu");
