@@ -3,7 +3,7 @@
 use methodology::tune::Axis;
 use serde::Deserialize;
 
-use super::source::KeyProblem;
+use super::key_problem::KeyProblem;
 
 /// A key that takes one value, or a list to measure with each.
 #[derive(Deserialize, Debug, Clone)]

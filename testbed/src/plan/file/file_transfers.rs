@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use super::combinations::{OneOrMany, values};
+use super::key_problem::KeyProblem;
 use super::keys::FILE_KEYS;
 use super::measure::FileMeasure;
-use super::source::{KeyProblem, Source};
+use super::source::Source;
 use crate::plan::file_transfer::{CipherSuite, FileBytes, FileTransfer, Tls, TlsEnd, TlsVersion};
 use crate::plan::model::MeasureKind;
 use crate::text_file::FileProblem;

@@ -6,8 +6,8 @@ use methodology::units::{Seconds, Share};
 use reporter::kernel_tools::{MessageSize, TcpSettings};
 
 use super::combinations::{Combinations, Searched};
+use super::key_problem::KeyProblem;
 use super::measure::FileMeasure;
-use super::source::KeyProblem;
 use crate::interface_settings::{BusyPoll, InterfaceSettings, Mtu, OffloadState};
 use crate::plan::kernel_tuning::KernelTuning;
 

@@ -5,6 +5,7 @@ mod combinations;
 mod file_transfers;
 mod kernel;
 mod kernel_settings;
+mod key_problem;
 mod keys;
 mod measure;
 mod poll_loops;

@@ -5,8 +5,8 @@ use std::num::NonZeroU16;
 use dataplane::MOST_MEMPOOL_CACHE;
 
 use super::combinations::{Combinations, OneOrMany};
+use super::key_problem::KeyProblem;
 use super::measure::FileMeasure;
-use super::source::KeyProblem;
 use crate::plan::tuning::{Devargs, PortTuning};
 use crate::topology::{BypassPort, PairQueues, RingSizes};
 

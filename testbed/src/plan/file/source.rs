@@ -5,6 +5,7 @@ use std::path::Path;
 
 use methodology::units::Seconds;
 
+use super::key_problem::KeyProblem;
 use super::measure::FileMeasure;
 use crate::text_file::{FileProblem, wrong};
 
@@ -18,18 +19,6 @@ pub(super) struct Source<'a> {
     pub(super) table: Range<usize>,
     /// The keys that are written in it.
     pub(super) keys: Vec<String>,
-}
-
-/// A key whose value is wrong, and why.
-pub(super) struct KeyProblem {
-    pub(super) key: &'static str,
-    pub(super) why: String,
-}
-
-impl KeyProblem {
-    pub(super) fn new(key: &'static str, why: impl Into<String>) -> Self {
-        KeyProblem { key, why: why.into() }
-    }
 }
 
 impl Source<'_> {
