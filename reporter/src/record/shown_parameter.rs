@@ -29,6 +29,7 @@ shown_parameters! {
     DIRECTIONS = "directions",
     FAST_FREE = "fast_free",
     FLOWS = "flows",
+    GENERATOR_ALONE_NS_PER_FRAME = "generator_alone_ns_per_frame",
     GRO = "gro",
     GRO_FLUSH_TIMEOUT_NS = "gro_flush_timeout_ns",
     GROUP = "group",
@@ -39,6 +40,7 @@ shown_parameters! {
     MTU = "mtu",
     NAPI_DEFER_HARD_IRQS = "napi_defer_hard_irqs",
     PACING = "pacing",
+    PCIE_DATA_BPS = "pcie_data_bps",
     PRESET = "preset",
     RECEIVER_DEVARGS = "receiver_devargs",
     RECEIVER_QUEUES = "receiver_queues",
@@ -78,7 +80,7 @@ impl ShownParameter {
     }
 
     /// Notes its value among the parameters of a record.
-    pub(crate) fn note(self, parameters: &mut Map<String, Value>, value: Value) {
+    pub fn note(self, parameters: &mut Map<String, Value>, value: Value) {
         parameters.insert(self.0.to_owned(), value);
     }
 }
