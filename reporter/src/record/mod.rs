@@ -22,7 +22,7 @@ pub use best::{BEST, BestOf, CombinationRate, CombinationWithout};
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use directions::{DirectionResult, InterfaceBytes};
-pub use group::{GroupSum, MemberResult, Members, PairGroup};
+pub use group::{MemberResult, Members, PairGroup};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub(crate) use json_name::json_name;
 pub use stack::{DataPath, ReportView, Stack};
@@ -148,7 +148,8 @@ impl Record {
 }
 
 /// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 39] = [
+pub(crate) const SHOWN_PARAMETERS: [&str; 40] = [
+    "best",
     "bidirectional",
     "burst",
     "calibration",
