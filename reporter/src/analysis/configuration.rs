@@ -145,7 +145,11 @@ impl Setting {
 impl Configuration {
     /// The configuration that a record was measured with.
     pub fn of(record: &Record) -> Self {
-        let settings = KEYS.iter().filter_map(|&(setting, key)| Some((setting, value_of(setting, record.parameters.get(key)?)?)));
+        // A record has few parameters, and most of them are no settings: each is looked up once.
+        let settings = record.parameters.iter().filter_map(|(key, value)| {
+            let (setting, _) = KEYS.iter().find(|(_, known)| known == key)?;
+            Some((*setting, value_of(*setting, value)?))
+        });
         Configuration { tool: record.tool.name.clone(), settings: settings.collect() }
     }
 
