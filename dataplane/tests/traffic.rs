@@ -212,8 +212,12 @@ fn a_probe_takes_the_last_of_two_queues_for_itself() {
     let probes = sent["report"]["streams"][1]["frames"].as_u64().unwrap();
     assert_eq!(sent["report"]["streams"][0]["frames"], json!(10_000), "{sent}");
     assert!(probes > 0);
-    assert_eq!(sent["report"]["rtt_ns"]["count"], json!(probes), "{sent}");
-    assert_eq!(sent["report"]["returned"]["received"], json!(10_000 + probes), "{sent}");
+    // A sender that was interrupted for long leaves its receive queue full, and the reflector counts what it cannot send.
+    let unsent = number(&reflected, "unsent");
+    let returned = sent["report"]["returned"]["received"].as_u64().unwrap();
+    assert_eq!(returned + unsent, 10_000 + probes, "{sent}\n{reflected}");
+    let timed = sent["report"]["rtt_ns"]["count"].as_u64().unwrap();
+    assert!(timed <= probes && timed + unsent >= probes, "{sent}\n{reflected}");
     assert_eq!(number(&reflected, "frames_received"), 10_000 + probes, "{reflected}");
     let on_the_second_queue = reflected["report"]["counters"]["after"]["extended"]["rx_q1_packets"].clone();
     assert_eq!(on_the_second_queue, json!(probes), "{reflected}");

@@ -5,7 +5,7 @@ use methodology::tune::{Aim, Axis, Gain, Stage, StopReason, setting_in_words};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Unit};
-use crate::record::{Pair, Record, Stack};
+use crate::record::{Pair, Record, ShownParameter, Stack};
 
 /// The file's name in a run directory.
 pub const TUNE_FILE: &str = "tune.json";
@@ -14,7 +14,7 @@ pub const TUNE_FILE: &str = "tune.json";
 pub const SCALING_FILE: &str = "scaling.json";
 
 /// The key of a record's `parameters` that says which trial of a search it is.
-pub const TUNE_KEY: &str = "tune";
+pub const TUNE_KEY: &str = ShownParameter::TUNE.key();
 
 /// A search: what was asked for, and what it found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,7 +181,7 @@ pub struct TuneTrial {
 impl TuneTrial {
     /// The trial of a record; none if it belongs to no search.
     pub fn of(record: &Record) -> Option<TuneTrial> {
-        TuneTrial::deserialize(record.parameters.get(TUNE_KEY)?).ok()
+        TuneTrial::deserialize(record.parameter(ShownParameter::TUNE)?).ok()
     }
 }
 

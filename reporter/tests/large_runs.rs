@@ -28,6 +28,7 @@ fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn everything() -> Vec<Record> {
     let mut list = records(&Truth { invalid: 0.06, failed: 0.02, link: true, ..Truth::lab(7) });
     list.extend(synthetic::procedures::tuned(&list));
+    list.extend(synthetic::procedures::with_own_sections(&list));
     list.extend(synthetic::procedures::all(list.len()));
     list.extend(searched_and_together(&list));
     for (number, record) in list.iter_mut().enumerate() {
@@ -85,6 +86,10 @@ fn a_report_needs_no_more_of_the_records_than_is_read_for_it() {
     let into = |name: &str| place.path().join(name);
     render_run_with(&whole, &Export::ALL, &into("whole")).unwrap();
     render_run_with(&lean, &Export::ALL, &into("lean")).unwrap();
+    let page = fs::read_to_string(into("whole").join("report.md")).unwrap();
+    for section in ["kernel TCP at its best is", "Pairs at the same time", "Both directions", "Files over TLS"] {
+        assert!(page.contains(section), "the run has nothing for: {section}");
+    }
     let [whole, lean] = ["whole", "lean"].map(|name| files(&into(name)));
     assert!(whole.len() > 30, "{}", whole.len());
     let html = String::from_utf8(whole.iter().find(|(file, _)| file.ends_with("report.html")).unwrap().1.clone()).unwrap();

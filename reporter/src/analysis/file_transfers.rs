@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Cell, Cells, Quantity, Setting, SettingValue, statistics};
-use crate::record::{EndpointId, Metric, Pair};
+use crate::record::{EndpointId, Metric, Pair, ShownParameter};
 
 /// The transfers between one pair.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,12 +52,6 @@ pub struct TransferPoint {
     pub trusted: bool,
 }
 
-/// The parameter with the time of each transfer of a record.
-const TRANSFERS: &str = "transfers_s";
-
-/// The parameter with the costs at proxies.
-const PROXIES: &str = "cpu_at_proxies";
-
 /// The transfers of each pair that has some.
 pub fn file_transfers(cells: &Cells<'_>) -> Vec<FileTransfers> {
     let of_pair = |pair: Pair| {
@@ -100,7 +94,7 @@ fn tls_at(cell: &Cell<'_>) -> String {
 fn point(cell: &Cell<'_>) -> Option<TransferPoint> {
     let records = cell.shown();
     let each = |record: &&crate::record::Record| -> Vec<f64> {
-        match record.parameters.get(TRANSFERS).and_then(Value::as_array) {
+        match record.parameter(ShownParameter::TRANSFERS_S).and_then(Value::as_array) {
             Some(list) => list.iter().filter_map(Value::as_f64).map(|seconds| seconds * 1e9).collect(),
             None => Quantity::TransferTime.of(record).into_iter().collect(),
         }
@@ -125,7 +119,9 @@ fn point(cell: &Cell<'_>) -> Option<TransferPoint> {
 }
 
 fn cores_at_proxies(records: &[&crate::record::Record]) -> Vec<(EndpointId, f64)> {
-    let of = |record: &&crate::record::Record| record.parameters.get(PROXIES).and_then(Value::as_object).cloned().unwrap_or_default();
+    let of = |record: &&crate::record::Record| {
+        record.parameter(ShownParameter::CPU_AT_PROXIES).and_then(Value::as_object).cloned().unwrap_or_default()
+    };
     let all: Vec<_> = records.iter().map(of).collect();
     let mut names: Vec<&String> = all.iter().flat_map(|one| one.keys()).collect();
     names.sort();

@@ -1,7 +1,7 @@
 //! The ladder of stacks: one pair and frame size, from what the link allows down to the kernel with small messages.
 
 use super::{Cell, Cells, Configuration, Quantity, Sample, Setting, SizeKey};
-use crate::record::{BEST, BestOf, CeilingKind, Metric, Pair, SizeKind, Stack, View};
+use crate::record::{BEST, BestOf, CeilingKind, Metric, Pair, ShownParameter, SizeKind, Stack, View};
 
 /// The rungs of one pair and frame size, fastest kind first.
 #[derive(Debug, Clone)]
@@ -10,9 +10,14 @@ pub struct Ladder {
     pub pair: Pair,
     /// Bytes of the frame.
     pub frame_bytes: u32,
-    /// In the order of the stacks: the ceiling, bypass, the kernel.
+    /// In the order of the stacks: the ceilings, bypass, the kernel.
     pub rungs: Vec<Rung>,
+    /// TSC cycles a second of both ends; none where they differ, or are not known.
+    pub cycles_hz: Option<u64>,
 }
+
+/// Clocks that differ by less than this factor are the same.
+const SAME_CLOCK: f64 = 1.01;
 
 /// One result of the ladder.
 #[derive(Debug, Clone)]
@@ -25,9 +30,9 @@ pub struct Rung {
     pub below_by: Option<f64>,
     /// CPUs in use at both ends.
     pub cores: Option<f64>,
-    /// Whether it comes from valid trials. A ceiling is computed.
+    /// Whether it comes from valid trials. Line rate is computed.
     pub trusted: bool,
-    /// How many results it rests on; 0 for a ceiling.
+    /// How many results of this run it rests on; 0 for a ceiling.
     pub results: usize,
 }
 
@@ -36,6 +41,10 @@ pub struct Rung {
 pub enum RungKind {
     /// What the link carries at this frame size.
     LineRate,
+    /// What the slower PCI Express link of the two ports carries at most.
+    PcieLink,
+    /// What one poll loop of the generator sends into a port that only frees the frames.
+    GeneratorAlone,
     /// Frames of this size, or datagrams that make such frames.
     Frames(Stack),
     /// The fastest combination of settings and message size of the reference kernel stack: that of a search where the run has one, otherwise of those that
@@ -50,6 +59,8 @@ impl RungKind {
     pub fn label(&self) -> String {
         match self {
             RungKind::LineRate => "line rate".to_owned(),
+            RungKind::PcieLink => "PCIe link".to_owned(),
+            RungKind::GeneratorAlone => "generator alone".to_owned(),
             RungKind::Frames(stack) => stack.label().to_owned(),
             RungKind::KernelAtItsBest(stack) => format!("{}, best", stack.label()),
             RungKind::Messages(stack) => format!("{}, small", stack.label()),
@@ -104,6 +115,17 @@ impl Rung {
     }
 }
 
+impl Ladder {
+    /// How many times the payload of the kernel at its best the reference bypass stack carries; none without valid results of both.
+    pub fn bypass_over_kernel_at_its_best(&self) -> Option<f64> {
+        let valid = |is_meant: fn(&RungKind) -> bool| {
+            self.rungs.iter().find(|rung| is_meant(&rung.kind) && rung.trusted && rung.goodput > 0.0).map(|rung| rung.goodput)
+        };
+        let bypass = valid(|kind| *kind == RungKind::Frames(Stack::REFERENCE_BYPASS))?;
+        Some(bypass / valid(|kind| matches!(kind, RungKind::KernelAtItsBest(_)))?)
+    }
+}
+
 /// The ladders of a run: those with more than the two rungs that the ratio of bypass to kernel has.
 pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
     let mut ladders = Vec::new();
@@ -112,7 +134,7 @@ pub fn ladders(cells: &Cells<'_>) -> Vec<Ladder> {
         for bytes in frame_sizes(cells, &pair) {
             let rungs = rungs(cells, &pair, bytes, best);
             if rungs.iter().filter(|rung| rung.results > 0).count() > 2 {
-                ladders.push(Ladder { pair: pair.clone(), frame_bytes: bytes, rungs });
+                ladders.push(Ladder { pair: pair.clone(), frame_bytes: bytes, rungs, cycles_hz: cycles_hz(cells, &pair) });
             }
         }
     }
@@ -191,6 +213,8 @@ fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&Cell<'_>>) ->
     let mut rungs: Vec<Rung> = Vec::new();
     let bypass: Vec<_> = Stack::ALL.iter().copied().filter(|stack| !stack.is_kernel()).collect();
     rungs.extend(bypass.iter().find_map(|&stack| line_rate(of_stack(stack, SizeKind::Frame)?)));
+    rungs.extend(bypass.iter().find_map(|&stack| pcie_link(of_stack(stack, SizeKind::Frame)?, bytes)));
+    rungs.extend(of_stack(Stack::REFERENCE_BYPASS, SizeKind::Frame).and_then(|cell| generator_alone(cell, bytes)));
     rungs.extend(bypass.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
     let kernel: Vec<_> = Stack::ALL.iter().copied().filter(|stack| stack.is_kernel()).collect();
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
@@ -209,6 +233,37 @@ fn line_rate(cell: &Cell<'_>) -> Option<Rung> {
     Some(Rung { kind: RungKind::LineRate, goodput, below_by: None, cores: None, trusted: true, results: 0 })
 }
 
+/// The least that a frame takes on a PCI Express link: its bytes without the FCS, and one packet of the transaction layer with start token (4), header
+/// (12) and LCRC (4 bytes; PCI Express Base Specification 6.0, §§2.2 and 3.6.2.1). Descriptors and smaller packets make it more, so this is a bound.
+fn pcie_link(cell: &Cell<'_>, frame_bytes: u32) -> Option<Rung> {
+    const FCS: u32 = 4;
+    const PACKET: u32 = 20;
+    let bps = cell.shown().iter().find_map(|record| record.parameter(ShownParameter::PCIE_DATA_BPS)?.as_f64())?;
+    let payload = SizeKey { kind: SizeKind::Frame, bytes: frame_bytes }.payload_bytes();
+    let goodput = bps * f64::from(payload) / f64::from(frame_bytes.saturating_sub(FCS) + PACKET);
+    Some(Rung { kind: RungKind::PcieLink, goodput, below_by: None, cores: None, trusted: true, results: 0 })
+}
+
+/// The fastest of those that were noted: an interruption makes one slower, and nothing makes one faster.
+fn generator_alone(cell: &Cell<'_>, bytes: u32) -> Option<Rung> {
+    let noted = cell.shown().iter().filter_map(|record| record.parameter(ShownParameter::GENERATOR_ALONE_NS_PER_FRAME)?.as_f64());
+    let shortest = noted.filter(|&ns| ns > 0.0).reduce(f64::min)?;
+    let payload = SizeKey { kind: SizeKind::Frame, bytes }.payload_bytes();
+    let goodput = 8.0 * f64::from(payload) * 1e9 / shortest;
+    Some(Rung { kind: RungKind::GeneratorAlone, goodput, below_by: None, cores: Some(1.0), trusted: true, results: 0 })
+}
+
+/// The cycles of a pair's poll loops, if both ends have the same.
+fn cycles_hz(cells: &Cells<'_>, pair: &Pair) -> Option<u64> {
+    let records = cells.iter().filter(|cell| cell.key.pair == *pair).flat_map(Cell::shown);
+    let costs = records.filter_map(|record| record.cpu.as_ref()).flat_map(|cpu| [&cpu.sender, &cpu.receiver]).flatten();
+    let mut all: Vec<u64> = costs.filter_map(|end| end.cycles_hz).collect();
+    all.sort_unstable();
+    let (least, most) = (*all.first()?, *all.last()?);
+    // One machine measures its own clock a little differently each time.
+    (most as f64 <= least as f64 * SAME_CLOCK).then_some(most)
+}
+
 fn measured(kind: RungKind, cell: &Cell<'_>) -> Option<Rung> {
     let goodput = cell.sample(Quantity::Goodput)?;
     let cores = cell.sample(Quantity::Cores).map(|cores| cores.centre());
@@ -225,7 +280,7 @@ mod tests {
     fn record(number: usize, stack: &str, size: Value, gbps: f64, parameters: Value) -> Record {
         let (tool, method) = if stack.starts_with("kernel") { ("iperf3", "stream") } else { ("linerate", "mrr") };
         let view = if size["kind"] == "frame" { "frame" } else { "application" };
-        let end = json!({ "cores": 1.0 });
+        let end = json!({ "cores": 1.0, "cycles_hz": 2_000_000_000_u64 });
         let record = json!({
             "schema": 1, "id": format!("r{number}"), "time": "2026-03-01T12:00:00Z", "pair": { "from": "a", "to": "b" }, "stack": stack,
             "tool": { "name": tool, "version": "1" }, "metric": "throughput", "method": method, "size": size, "view": view, "load": "max",
@@ -239,7 +294,8 @@ mod tests {
         let (frame, message) = (json!({ "kind": "frame", "bytes": 64 }), |bytes: u32| json!({ "kind": "message", "bytes": bytes }));
         let plain = || json!({});
         let rows = [
-            ("dpdk", frame.clone(), 8.0, plain()),
+            // 18 bytes of payload every 9 ns: 16 Gb/s. 18 of 80 bytes on the PCIe link.
+            ("dpdk", frame.clone(), 8.0, json!({ "generator_alone_ns_per_frame": 9.0, "pcie_data_bps": 80e9 })),
             ("af-xdp", frame.clone(), 2.0, plain()),
             ("af-packet", frame.clone(), 0.5, plain()),
             ("kernel-udp", frame, 0.25, plain()),
@@ -262,7 +318,9 @@ mod tests {
         let steps: Vec<(String, Option<f64>)> = ladder.rungs.iter().map(|rung| (rung.kind.label(), rung.below_by)).collect();
         let expected = [
             ("line rate", None),
-            ("DPDK", Some(2.5)),
+            ("PCIe link", Some(20.0 / 18.0)),
+            ("generator alone", Some(1.125)),
+            ("DPDK", Some(2.0)),
             ("AF_XDP", Some(4.0)),
             ("AF_PACKET", Some(4.0)),
             ("kernel UDP", Some(2.0)),
@@ -271,7 +329,9 @@ mod tests {
         ];
         assert_eq!(steps, expected.map(|(label, factor)| (label.to_owned(), factor)));
         // 18 bytes of payload at 4 Gb/s a core.
-        let dpdk = &ladder.rungs[1];
+        let dpdk = &ladder.rungs[3];
+        assert_eq!(ladder.cycles_hz, Some(2_000_000_000));
+        assert_eq!(ladder.bypass_over_kernel_at_its_best(), Some(2.0));
         assert_eq!((dpdk.goodput_per_core(), dpdk.cpu_ns_per_frame(64)), (Some(4e9), Some(36.0)));
     }
 

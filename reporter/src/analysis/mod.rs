@@ -80,7 +80,7 @@ pub fn analyse(records: &[Record]) -> Analysis {
     let ratios = throughput_ratios(&cells);
     let latency_ratios = latency_ratios(&cells);
     Analysis {
-        overview: Overview::of(records, &ratios, &latency_ratios),
+        overview: Overview::of(records, &ratios, &latency_ratios, &ladders(&cells)),
         plateaus: plateaus(&cells),
         effects: effects(&cells),
         placement: placement(&cells),

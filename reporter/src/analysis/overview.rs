@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::statistics::NoInterval;
-use super::{Basis, Group, LatencyRatio, Quantity, Ratio};
+use super::{Basis, Group, Ladder, LatencyRatio, Quantity, Ratio};
 use crate::record::{Pair, Record, Stack, State};
 
 /// How many records of each verdict.
@@ -62,7 +62,7 @@ pub struct Overview {
 
 impl Overview {
     /// Sums up.
-    pub fn of(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio]) -> Self {
+    pub fn of(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladders: &[Ladder]) -> Self {
         let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
         for record in records.iter().filter(|record| record.verdict.state != State::Valid) {
             let mut kinds: Vec<_> = record.verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
@@ -74,7 +74,7 @@ impl Overview {
         }
         let mut reasons: Vec<_> = reasons.into_iter().map(|(name, count)| ReasonCount { name, count }).collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        let (headline, basis) = headline(records, ratios, latency);
+        let (headline, basis) = headline(records, ratios, latency, ladders);
         Overview {
             verdicts: VerdictCounts::of(records),
             reasons,
@@ -85,7 +85,7 @@ impl Overview {
     }
 }
 
-fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio]) -> (String, String) {
+fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladders: &[Ladder]) -> (String, String) {
     let usable = |trusted: bool| -> Vec<&Ratio> {
         ratios
             .iter()
@@ -127,11 +127,27 @@ fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio]) -> (
         "Range over {} {place}{round_trips}. Frames of N bytes against TCP messages of N bytes: the same number, two different experiments.",
         counted(pairs.len())
     );
+    let sizes = if largest == smallest { vec![smallest] } else { vec![smallest, largest] };
+    basis.push_str(&over_kernel_at_its_best(&pairs, &sizes, ladders));
     if !trusted {
         sentence.insert_str(0, "Not proven, because no valid pair of results exists: ");
         basis.push_str(" Every figure in this sentence comes from trials that are not valid.");
     }
     (sentence, basis)
+}
+
+/// What the sentence would be with the kernel's fastest settings and message size, where the run has them.
+fn over_kernel_at_its_best(pairs: &BTreeSet<&Pair>, sizes: &[u32], ladders: &[Ladder]) -> String {
+    let of_size = |&bytes: &u32| {
+        let ladders = ladders.iter().filter(|ladder| ladder.frame_bytes == bytes && pairs.contains(&ladder.pair));
+        let factors: Vec<f64> = ladders.filter_map(Ladder::bypass_over_kernel_at_its_best).collect();
+        (!factors.is_empty()).then(|| format!("{} at {bytes}\u{a0}B", range(factors.into_iter())))
+    };
+    let found: Vec<String> = sizes.iter().filter_map(of_size).collect();
+    match found.is_empty() {
+        true => String::new(),
+        false => format!(" Over kernel TCP at its best, with settings and messages of its own: {}.", found.join(" and ")),
+    }
 }
 
 /// The headline of a run in which no ratio was found.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::record::{COUNTED_PARAMETERS, SHOWN_PARAMETERS, first_repetition};
+use crate::record::{COUNTED_PARAMETERS, ShownParameter, first_repetition};
 use crate::record::{Ceiling, CpuCost, Metric, Pair, Record, RecordId, SchemaVersion, Size, Stack, Tool, Values, Verdict, View};
 
 /// Reads a line of the current version.
@@ -59,16 +59,16 @@ struct OfReports {
 }
 
 fn shown<'de, D: Deserializer<'de>>(parameters: D) -> Result<Map<String, Value>, D::Error> {
-    parameters.deserialize_map(Kept { whole: &SHOWN_PARAMETERS, counted: &COUNTED_PARAMETERS })
+    parameters.deserialize_map(Kept { whole: ShownParameter::includes, counted: &COUNTED_PARAMETERS })
 }
 
 fn nothing<'de, D: Deserializer<'de>>(provenance: D) -> Result<Map<String, Value>, D::Error> {
-    provenance.deserialize_map(Kept { whole: &[], counted: &[] })
+    provenance.deserialize_map(Kept { whole: |_| false, counted: &[] })
 }
 
 /// What is kept of an object: some values whole, of some lists the number of elements, and nothing else.
 struct Kept {
-    whole: &'static [&'static str],
+    whole: fn(&str) -> bool,
     counted: &'static [&'static str],
 }
 
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Kept {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut kept = Map::new();
         while let Some(key) = object.next_key::<String>()? {
-            if self.whole.contains(&key.as_str()) {
+            if (self.whole)(&key) {
                 kept.insert(key, object.next_value()?);
             } else if self.counted.contains(&key.as_str()) {
                 let Counted(count) = object.next_value()?;

@@ -4,10 +4,7 @@ use methodology::units::Goodput;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Record;
-
-/// Where the parameters of a record hold it.
-const KEY: &str = "best";
+use super::{Record, ShownParameter};
 
 /// The method of records that a search made.
 pub const BEST: &str = "best";
@@ -71,12 +68,12 @@ pub struct CombinationWithout {
 impl Record {
     /// The search that it is the result of; none for other records.
     pub fn best_of(&self) -> Option<BestOf> {
-        serde_json::from_value(self.parameters.get(KEY)?.clone()).ok()
+        serde_json::from_value(self.parameter(ShownParameter::BEST)?.clone()).ok()
     }
 
     /// Makes it the result of a search.
     pub fn set_best_of(&mut self, best: &BestOf) {
         self.method = BEST.to_owned();
-        self.parameters.insert(KEY.to_owned(), json!(best));
+        ShownParameter::BEST.note(&mut self.parameters, json!(best));
     }
 }

@@ -3,11 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::RttSummary;
-
-/// Where a record's parameters hold the round trips of the tester alone, and how they were taken.
-const RTT_KEY: &str = "calibration_rtt_ns";
-const HOW_KEY: &str = "calibration";
+use super::{RttSummary, ShownParameter};
 
 /// The tester's own share of a round trip: what the sender's poll loop measures where each of its frames comes back at once. It stands beside a
 /// result and is never subtracted from it.
@@ -59,20 +55,20 @@ impl Calibration {
     /// Notes it among the parameters of a record.
     pub fn note(&self, parameters: &mut Map<String, Value>) {
         if let Some(rtt) = &self.rtt {
-            parameters.insert(RTT_KEY.to_owned(), json!(rtt));
+            ShownParameter::CALIBRATION_RTT_NS.note(parameters, json!(rtt));
         }
-        parameters.insert(HOW_KEY.to_owned(), json!(self.how));
+        ShownParameter::CALIBRATION.note(parameters, json!(self.how));
     }
 }
 
 /// The round trips of the tester alone among the parameters of a record. One number alone is a median (`docs/results.md`).
 pub(super) fn rtt_of(parameters: &Map<String, Value>) -> Option<RttSummary> {
-    let value = parameters.get(RTT_KEY)?;
+    let value = ShownParameter::CALIBRATION_RTT_NS.of(parameters)?;
     let median = value.as_f64().map(|p50| RttSummary { p50: Some(p50), ..RttSummary::default() });
     median.or_else(|| RttSummary::deserialize(value).ok())
 }
 
 /// How they were taken, where the parameters say so.
 pub(super) fn method_of(parameters: &Map<String, Value>) -> Option<CalibrationMethod> {
-    CalibrationMethod::deserialize(parameters.get(HOW_KEY)?).ok()
+    CalibrationMethod::deserialize(ShownParameter::CALIBRATION.of(parameters)?).ok()
 }

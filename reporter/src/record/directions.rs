@@ -5,10 +5,7 @@ use methodology::units::{Goodput, LossRatio, PacketRate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{EndpointId, Pair, Verdict};
-
-/// Where the parameters of a record hold its directions.
-pub(super) const KEY: &str = "directions";
+use super::{EndpointId, Pair, ShownParameter, Verdict};
 
 /// What one direction did in the trial that the record shows. Rates elsewhere in the record are the mean of the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,10 +95,10 @@ impl DirectionResult {
 
 /// The directions among the parameters of a record; empty where one end sent, or where they are written in another way.
 pub(crate) fn of(parameters: &Map<String, Value>) -> Vec<DirectionResult> {
-    parameters.get(KEY).and_then(|directions| Vec::deserialize(directions).ok()).unwrap_or_default()
+    ShownParameter::DIRECTIONS.of(parameters).and_then(|directions| Vec::deserialize(directions).ok()).unwrap_or_default()
 }
 
 /// Notes them among the parameters of a record.
 pub(crate) fn note(directions: &[DirectionResult], parameters: &mut Map<String, Value>) {
-    parameters.insert(KEY.to_owned(), json!(directions));
+    ShownParameter::DIRECTIONS.note(parameters, json!(directions));
 }

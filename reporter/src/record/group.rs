@@ -7,10 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Pair, State, Values, Verdict};
-
-/// Where the parameters of a record hold its group.
-pub(super) const KEY: &str = "group";
+use super::{Pair, ShownParameter, State, Values, Verdict};
 
 /// The group that a record was measured in: several pairs sent at the same time, and each has a record of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -101,13 +98,13 @@ impl PairGroup {
 
     /// Notes it among the parameters of a record.
     pub fn note(&self, parameters: &mut Map<String, Value>) {
-        parameters.insert(KEY.to_owned(), json!(self));
+        ShownParameter::GROUP.note(parameters, json!(self));
     }
 }
 
 /// The group among the parameters of a record.
 pub(super) fn of(parameters: &Map<String, Value>) -> Option<PairGroup> {
-    PairGroup::deserialize(parameters.get(KEY)?).ok()
+    PairGroup::deserialize(ShownParameter::GROUP.of(parameters)?).ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod directions;
 mod group;
 mod identity;
 mod json_name;
+mod shown_parameter;
 mod stack;
 mod values;
 mod verdict;
@@ -25,6 +26,7 @@ pub use directions::{DirectionResult, InterfaceBytes};
 pub use group::{MemberResult, Members, PairGroup};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub(crate) use json_name::json_name;
+pub use shown_parameter::ShownParameter;
 pub use stack::{DataPath, ReportView, Stack};
 pub use values::{LatencyDefinition, LossDomains, RttSummary, Values};
 pub use verdict::{Reason, ReasonKind, State, Verdict};
@@ -129,7 +131,7 @@ impl Record {
 
     /// Whether other pairs were measured at the same time: its rate is not that of the pair alone.
     pub fn is_concurrent(&self) -> bool {
-        self.parameters.contains_key(group::KEY)
+        self.parameter(ShownParameter::GROUP).is_some()
     }
 
     /// How many elements a list among the parameters has. A record that was read for reports has the number in place of the list.
@@ -143,53 +145,14 @@ impl Record {
 
     /// What a procedure of `methodology` found; nothing where none stands behind the record, or where it says it in a way unknown here.
     pub fn measured(&self) -> Option<Measured> {
-        Measured::deserialize(self.parameters.get("measured")?).ok()
+        Measured::deserialize(self.parameter(ShownParameter::MEASURED)?).ok()
+    }
+
+    /// A parameter that reports show. What makes a report reads the parameters by this function only: others may not have been read from the run.
+    pub(crate) fn parameter(&self, key: ShownParameter) -> Option<&Value> {
+        key.of(&self.parameters)
     }
 }
-
-/// The parameters that reports show. A report of records without the others is the same, byte for byte (`tests/large_runs.rs`).
-pub(crate) const SHOWN_PARAMETERS: [&str; 40] = [
-    "best",
-    "bidirectional",
-    "burst",
-    "calibration",
-    "calibration_rtt_ns",
-    "client_cpu",
-    "cpu_at_proxies",
-    "directions",
-    "fast_free",
-    "flows",
-    "gro",
-    "group",
-    "gso",
-    "gsro",
-    "measured",
-    "mempool_cache",
-    "mtu",
-    "pacing",
-    "preset",
-    "receiver_devargs",
-    "receiver_queues",
-    "reflector_residence_ns",
-    "rx_descriptors",
-    "sender_devargs",
-    "sender_queues",
-    "sender_tcp_congestion",
-    "server_cpu",
-    "stream_beside",
-    "streams",
-    "sum_forwarding_pps",
-    "sum_goodput_bps",
-    "target_bps",
-    "tls_at",
-    "tls_cipher",
-    "tls_version",
-    "transfers_s",
-    "tune",
-    "tx_descriptors",
-    "window",
-    "zero_copy",
-];
 
 /// The parameters of which reports show only how many elements they have ([`Record::count_of`]).
 pub(crate) const COUNTED_PARAMETERS: [&str; 2] = ["deviations", "trials"];

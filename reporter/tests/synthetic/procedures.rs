@@ -1,7 +1,7 @@
 //! Records of procedures, with what they found as the program writes it.
 
 use methodology::units::{FrameSize, PacketRate};
-use reporter::record::{Metric, Pair, Record, Size, Stack};
+use reporter::record::{DirectionResult, Metric, Pair, PairGroup, Record, Size, Stack, State, View};
 use serde_json::{Value, json};
 
 /// A record of a procedure between system a and system b.
@@ -132,4 +132,52 @@ pub fn tuned(plain: &[Record]) -> Vec<Record> {
         }
     }
     records
+}
+
+/// Results that have a section of their own: a search for the best kernel settings, pairs at the same time, both directions, files over TLS.
+pub fn with_own_sections(plain: &[Record]) -> Vec<Record> {
+    let first = |stack: Stack, place: usize| {
+        let of_stack =
+            |record: &&Record| record.stack == stack && record.metric == Metric::Throughput && record.verdict.state == State::Valid;
+        let mut record = plain.iter().filter(of_stack).nth(place).unwrap().clone();
+        record.id.0.push_str("-own-section");
+        record
+    };
+    let mut best = first(Stack::KernelTcp, 0);
+    let search = json!({
+        "searched": ["streams", "message"], "combinations": 4, "valid_trials": 28, "invalid_trials": 1, "confidence": 0.96, "within": 0.02,
+        "chosen": { "setting": "streams 4, message 65536 B", "goodput_bps": 3e9, "interval_bps": [2.9e9, 3.1e9], "trials": 9 },
+        "not_distinguished": [], "slower": [], "without_valid_trial": [], "untried": []
+    });
+    best.size.bytes = 65_536;
+    best.parameters.insert("streams".to_owned(), json!(4));
+    best.set_best_of(&serde_json::from_value(search).unwrap());
+
+    let ladder = [Stack::Dpdk, Stack::AfXdp, Stack::AfPacket].map(|stack| {
+        let mut frames = first(Stack::Dpdk, 0);
+        frames.id.0.push_str(stack.name());
+        (frames.stack, frames.view, frames.pair) = (stack, Some(View::Frame), best.pair.clone());
+        frames
+    });
+
+    let mut members = [first(Stack::Dpdk, 1), first(Stack::Dpdk, 2)];
+    let group = PairGroup::of("together".to_owned(), 0.97, &members.each_ref().map(Record::as_member));
+    members.iter_mut().for_each(|record| group.note(&mut record.parameters));
+
+    let mut both = first(Stack::Dpdk, 3);
+    let directions = json!([
+        { "direction": "forward", "forwarding_pps": 1e6, "frames_sent": 1_000_000, "frames_received": 1_000_000 },
+        { "direction": "reverse", "forwarding_pps": 9e5, "frames_sent": 1_000_000, "frames_received": 900_000 }
+    ]);
+    both.parameters.insert("bidirectional".to_owned(), json!("one loop"));
+    both.set_directions(&serde_json::from_value::<Vec<DirectionResult>>(directions).unwrap());
+
+    let mut transfer = first(Stack::KernelTcp, 4);
+    let transfers =
+        json!({ "tls_at": "dpu", "tls_cipher": "AES128", "transfers_s": [0.1, 0.2], "cpu_at_proxies": { "a-dpu": { "cores": 0.5 } } });
+    (transfer.stack, transfer.metric, transfer.method) = (Stack::KernelTls, Metric::TransferTime, "file-transfer".to_owned());
+    transfer.size = serde_json::from_value(json!({ "kind": "file", "bytes": 1_000_000 })).unwrap();
+    transfer.parameters.extend(transfers.as_object().unwrap().clone());
+
+    members.into_iter().chain(ladder).chain([best, both, transfer]).collect()
 }

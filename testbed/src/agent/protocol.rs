@@ -8,7 +8,7 @@ use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::BlueFieldView;
+use crate::inventory::{BlueFieldView, PcieLink};
 use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
 use crate::preflight::{Check, Needs};
 use crate::topology::KernelAddress;
@@ -231,6 +231,9 @@ pub struct Opened {
     pub port: PortInfo,
     /// Which DPDK drives it.
     pub dpdk: DpdkVersion,
+    /// The PCI Express link of its device, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pcie: Option<PcieLink>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use std::io::{BufRead, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -8,6 +9,7 @@ use dataplane::{
     CpuId, Dataplane, DataplaneError, DpdkVersion, EalOptions, EngineReport, Port, PortInfo, ReceivePlan, ReceiveReport, ReflectPlan,
     ReflectReport, Running, SendPlan, SendReport,
 };
+use reporter::environment::KernelFiles;
 use thiserror::Error;
 
 use super::check;
@@ -16,7 +18,7 @@ use super::held::{self, Held};
 use super::lease::Lease;
 use super::lines::{LINE_LIMIT, excerpt, next_line};
 use super::protocol::{BUILD, CheckRequest, Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
-use crate::inventory::check_port;
+use crate::inventory::{PcieLink, check_port};
 use crate::preflight::Check;
 
 /// The connection to the conductor failed.
@@ -164,7 +166,8 @@ impl State {
         match (self, request) {
             (State::Empty, Request::Open(open)) => match opened(&open) {
                 Ok((port, dataplane, dpdk)) => {
-                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk }));
+                    let pcie = PcieLink::of_devargs(&port.info().devargs, &KernelFiles::below(Path::new("/")));
+                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk, pcie }));
                     (State::Idle { port: Box::new(port), dataplane }, reply)
                 }
                 Err(error) => (State::Empty, failed(&error)),

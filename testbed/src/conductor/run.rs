@@ -166,7 +166,7 @@ impl Conductor<'_> {
         let mut parts = Parts {
             machines: &machines,
             tools: KernelTools::default(),
-            bypass: Bypass::new(self.max_frame()),
+            bypass: if self.plan.compares_stacks() { Bypass::with_generators(self.max_frame()) } else { Bypass::new(self.max_frame()) },
             device: PathDevice::default(),
             progress: Progress { number, of, left },
         };

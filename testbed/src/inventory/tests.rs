@@ -175,4 +175,9 @@ fn a_link_that_is_down_has_no_speed_and_a_reduced_pcie_link_shows() {
     let inventory = machine.inventory();
     assert_eq!(inventory.pci[0].interfaces[0].speed, None);
     assert!(inventory.pci[0].pcie.as_ref().unwrap().is_reduced());
+    let files = KernelFiles::below(machine.root.path());
+    for devargs in ["0000:18:00.0", "18:00.0,representor=[0-1]", "pci:0000:18:00.0"] {
+        assert_eq!(PcieLink::of_devargs(devargs, &files), inventory.pci[0].pcie, "{devargs}");
+    }
+    assert_eq!(PcieLink::of_devargs("net_virtio_user0,path=/x", &files), None);
 }

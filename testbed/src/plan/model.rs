@@ -22,6 +22,16 @@ pub struct Plan {
     pub source: String,
 }
 
+impl Plan {
+    /// Whether the rates of more than bypass and small messages of the kernel are measured: the report has a ladder of stacks then.
+    pub fn compares_stacks(&self) -> bool {
+        let mut stacks: Vec<Stack> = self.measures.iter().map(Measure::stack).collect();
+        stacks.sort_unstable();
+        stacks.dedup();
+        stacks.len() > 2 || self.measures.iter().any(|measure| matches!(measure.kind, MeasureKind::KernelBest { .. }))
+    }
+}
+
 /// One thing to measure, at every pair and size it is for.
 #[derive(Debug, Clone)]
 pub struct Measure {

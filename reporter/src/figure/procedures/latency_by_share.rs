@@ -7,7 +7,7 @@ use super::{Aggregation, Centre, Observation, ProcedureResult, SeriesLook};
 use crate::amount::Unit;
 use crate::analysis::{Cell, Cells, Quantity};
 use crate::figure::{Axis, Dash, Figure, Marker, Scale, Style, share_both, shown, slug};
-use crate::record::{Metric, Pair, ReportView, Stack};
+use crate::record::{Metric, Pair, ReportView, ShownParameter, Stack};
 
 /// A percentile as a kernel tool and as a procedure gives it.
 struct Drawn {
@@ -81,7 +81,7 @@ fn share_of(cell: &Cell<'_>) -> Option<f64> {
     if cell.key.load.is_none() {
         return Some(0.0);
     }
-    let share = cell.shown().first()?.parameters.get("stream_beside")?.get("share")?.as_f64()?;
+    let share = cell.shown().first()?.parameter(ShownParameter::STREAM_BESIDE)?.get("share")?.as_f64()?;
     Some(share * 100.0)
 }
 

@@ -30,7 +30,9 @@ pub fn ladder(input: &Input<'_>) -> Section {
             .iter()
             .filter_map(|pair| table(ladders.iter().filter(|ladder| ladder.pair == *pair)).captioned(format!("{pair}, stack by stack")))
             .collect::<Vec<CaptionedTable>>(),
-        method: "Line rate is what the link carries; shared memory has none. DPDK, AF_XDP and AF_PACKET run the same engines with the same frames. A \
+        method: "Line rate is what the link carries; shared memory has none. PCIe link is the most that the slower link of the two ports carries: each frame in one packet, \
+                 without descriptors. Generator alone is one poll loop of the sender that sends into a port that \
+                 frees the frames and does nothing else (DPDK's net_null): no rate of one poll loop can be above it. DPDK, AF_XDP and AF_PACKET run the same engines with the same frames. A \
                  poll loop counts as a whole CPU; what the kernel does for AF_XDP and AF_PACKET outside the poll loops' threads is not counted. CPUs of \
                  kernel stacks are the busy time of the whole machine. CPU time a frame is that of both ends for as much payload as one frame of \
                  the size carries, so that stacks without frames of that size can be compared."
@@ -101,7 +103,10 @@ fn table<'l>(ladders: impl Iterator<Item = &'l Ladder>) -> Table {
     for ladder in ladders {
         for rung in &ladder.rungs {
             let per_core = rung.goodput_per_core().map(|rate| Quantity::Goodput.amount(rate).to_string());
-            let nanoseconds = rung.cpu_ns_per_frame(ladder.frame_bytes).map(|value| Amount { unit: Unit::Nanoseconds, value }.to_string());
+            let frame_ns = rung.cpu_ns_per_frame(ladder.frame_bytes);
+            let nanoseconds = frame_ns.map(|value| Amount { unit: Unit::Nanoseconds, value }.to_string());
+            let cycles =
+                frame_ns.zip(ladder.cycles_hz).map(|(ns, hz)| Amount { unit: Unit::Cycles, value: ns * hz as f64 / 1e9 }.to_string());
             rows.push(vec![
                 format!("{} B, {}", ladder.frame_bytes, rung.kind.label()),
                 format::marked(Quantity::Goodput.amount(rung.goodput), rung.trusted),
@@ -109,10 +114,11 @@ fn table<'l>(ladders: impl Iterator<Item = &'l Ladder>) -> Table {
                 format::or_absent(rung.cores.map(|cores| Quantity::Cores.amount(cores).to_string())),
                 format::or_absent(per_core),
                 format::or_absent(nanoseconds),
+                format::or_absent(cycles),
             ]);
         }
     }
-    Table::new(["frame size, stack", "goodput", "rung above", "CPUs in use", "goodput a CPU", "CPU time a frame"], rows)
+    Table::new(["frame size, stack", "goodput", "rung above", "CPUs in use", "goodput a CPU", "CPU time a frame", "in TSC cycles"], rows)
 }
 
 #[cfg(test)]
@@ -151,6 +157,11 @@ mod tests {
             record("kernel-tcp", "message", 64, 0.25),
             record("kernel-tcp", "message", 131_072, 8.0),
         ];
+        let basis = crate::analysis::analyse(&records).overview.basis;
+        assert!(
+            basis.ends_with(" Over kernel TCP at its best, with settings and messages of its own: 0.50 times at 64\u{a0}B."),
+            "{basis}"
+        );
         let page = compose::compose(&archive(records), &[]);
         let section = page.sections.iter().find(|section| section.id == "ladder").unwrap();
         assert_eq!(section.figures[0].id, "ladder-a-cpu-to-b-cpu");
@@ -158,7 +169,7 @@ mod tests {
         let table = &section.tables[0].table;
         let row = |name: &str| table.rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name}: {table:?}"));
         // 18 bytes of payload at 0.5 Gb/s a CPU.
-        assert_eq!(row("64 B, AF_XDP")[1..], ["1.00 Gb/s", "4.00×", "2.00 cores", "500 Mb/s", "288 ns"]);
+        assert_eq!(row("64 B, AF_XDP")[1..], ["1.00 Gb/s", "4.00×", "2.00 cores", "500 Mb/s", "288 ns", "–"]);
         assert_eq!(row("64 B, kernel TCP, small")[2], "32.0×");
     }
 

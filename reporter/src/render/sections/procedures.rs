@@ -9,7 +9,7 @@ use super::Input;
 use super::stacks::subject;
 use crate::analysis::Configuration;
 use crate::archive::Archive;
-use crate::record::{Record, ReportView};
+use crate::record::{Record, ReportView, ShownParameter};
 use crate::render::document::{Section, Table};
 use crate::render::format::{self, counted};
 
@@ -47,7 +47,7 @@ fn row(record: &Record) -> Vec<String> {
 
 /// With which preset, in how many trials, with how many departures from the clauses.
 fn how(record: &Record) -> String {
-    let preset = record.parameters.get("preset").and_then(serde_json::Value::as_str).unwrap_or("no preset");
+    let preset = record.parameter(ShownParameter::PRESET).and_then(serde_json::Value::as_str).unwrap_or("no preset");
     let setup = Configuration::of(record).settings_in_words().map(|settings| format!(", {settings}")).unwrap_or_default();
     format!("{preset}, {}, {}{setup}", counted(record.count_of("trials"), "trial"), counted(record.count_of("deviations"), "deviation"))
 }

@@ -8,7 +8,7 @@ use crate::amount::{Amount, Unit};
 use crate::analysis::statistics::mean;
 use crate::analysis::{Cell, Cells, shortest_round_trips};
 use crate::figure;
-use crate::record::{CalibrationMethod, CalibrationState, Record, ReportView};
+use crate::record::{CalibrationMethod, CalibrationState, Record, ReportView, ShownParameter};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -78,13 +78,15 @@ fn rtt_minus_residence(record: &Record) -> Option<f64> {
 
 /// A figure of the reflector's residence.
 fn residence(record: &Record, figure: &str) -> Option<f64> {
-    record.parameters.get("reflector_residence_ns")?.get(figure)?.as_f64().filter(|v| v.is_finite())
+    record.parameter(ShownParameter::REFLECTOR_RESIDENCE_NS)?.get(figure)?.as_f64().filter(|v| v.is_finite())
 }
 
 /// Whether a record says more of its round trips than how long they were.
 fn says_more(record: &Record) -> bool {
     record.values.one_way_ns.is_some()
-        || ["reflector_residence_ns", "calibration_rtt_ns", "calibration"].iter().any(|name| record.parameters.contains_key(*name))
+        || [ShownParameter::REFLECTOR_RESIDENCE_NS, ShownParameter::CALIBRATION_RTT_NS, ShownParameter::CALIBRATION]
+            .iter()
+            .any(|&key| record.parameter(key).is_some())
 }
 
 /// The tester's own share in words, and what is to be known of how it was taken; nothing where no record has a calibration.

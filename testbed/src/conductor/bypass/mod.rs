@@ -31,14 +31,15 @@ use std::sync::atomic::AtomicBool;
 
 use methodology::units::FrameSize;
 use reporter::archive::ArchiveError;
-use reporter::record::{ReasonKind, Record};
+use reporter::record::{Metric, ReasonKind, Record, ShownParameter, Stack};
 
 use super::context::Context;
 use super::record::failed;
 use super::schedule::{PairSteps, Step};
 use crate::plan::MeasureKind;
-use crate::topology::{BypassPort, Testbed, Wiring};
+use crate::topology::{BypassPort, PairQueues, Testbed, Wiring};
 use calibration::Calibrations;
+use generator::GeneratorTimes;
 use measurer::MeasureError;
 use pair::{BypassError, BypassPair, Listening};
 use proof::{ProofError, prove};
@@ -49,6 +50,8 @@ use step_error::{StepError, kind_of};
 pub(super) struct Bypass {
     ends: Ends,
     calibrations: Calibrations,
+    /// What the generators alone can do, in a run whose report has a ladder of stacks.
+    generators: Option<GeneratorTimes>,
     /// The largest frame of the plan: all sizes go through the same ports.
     max_frame: FrameSize,
 }
@@ -89,7 +92,12 @@ impl Ends {
 
 impl Bypass {
     pub(super) fn new(max_frame: FrameSize) -> Self {
-        Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), max_frame }
+        Bypass { ends: Ends::Closed, calibrations: Calibrations::default(), generators: None, max_frame }
+    }
+
+    /// The same, which also measures what the generator alone can do, for the steps that a ladder of stacks shows.
+    pub(super) fn with_generators(max_frame: FrameSize) -> Self {
+        Bypass { generators: Some(GeneratorTimes::default()), ..Bypass::new(max_frame) }
     }
 
     /// In the lab the receiver opens its port before the kernel steps, so that the first DPDK step does not wait for it. Over a real NIC it
@@ -145,7 +153,8 @@ impl Bypass {
             | MeasureKind::FileTransfer(_) => Err(StepError::Trial(MeasureError::Unsupported { what: "kernel" })),
         };
         match measured {
-            Ok(record) => {
+            Ok(mut record) => {
+                self.note_generator(step, &mut record, context);
                 self.ends = Ends::Open(Box::new(pair));
                 Ok(record)
             }
@@ -158,6 +167,16 @@ impl Bypass {
                 }
                 Ok(failed(step, context.directory, kind, &why))
             }
+        }
+    }
+
+    /// Notes what the generator alone can do beside a rate of one poll loop.
+    fn note_generator(&mut self, step: &Step<'_>, record: &mut Record, context: &Context<'_>) {
+        let wanted =
+            record.metric == Metric::Throughput && step.tuning.queues == PairQueues::ONE && step.stack() == Stack::REFERENCE_BYPASS;
+        let Some(generators) = self.generators.as_mut().filter(|_| wanted) else { return };
+        if let Some(ns) = generators.of(step, context.testbed, context.interrupted) {
+            ShownParameter::GENERATOR_ALONE_NS_PER_FRAME.note(&mut record.parameters, ns.into());
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a DPDK measurement adds to a record, beside who and where.
 
 use methodology::units::{FrameSize, LinkSpeed, PacketRate};
-use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, Record, Values, Verdict, View};
+use reporter::record::{Ceiling, CeilingKind, CpuCost, Pair, Reason, Record, ShownParameter, Values, Verdict, View};
 use serde_json::{Map, Value};
 
 use super::both_ends::OpenPorts;
@@ -32,8 +32,15 @@ impl Results {
         let port = |opened: &Opened| {
             let mut port = serde_json::json!(opened.port);
             port["dpdk"] = opened.dpdk.running.as_str().into();
+            if let Some(pcie) = &opened.pcie {
+                port["pcie"] = serde_json::json!(pcie);
+            }
             port
         };
+        let links = [&ports.sender, &ports.receiver].into_iter().filter_map(|opened| opened.pcie.as_ref()?.data_bps());
+        if let Some(slower) = links.reduce(f64::min) {
+            ShownParameter::PCIE_DATA_BPS.note(&mut self.parameters, slower.into());
+        }
         self.parameters.insert("sender_port".to_owned(), port(&ports.sender));
         self.parameters.insert("receiver_port".to_owned(), port(&ports.receiver));
         let mut verdict = Verdict::from_reasons(self.reasons);

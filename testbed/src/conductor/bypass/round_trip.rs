@@ -144,7 +144,7 @@ mod tests {
             huge_pages: false,
         };
         let version = || "DPDK 24.11.2".to_owned();
-        let opened = Opened { port, dpdk: DpdkVersion { built: version(), running: version() } };
+        let opened = Opened { port, dpdk: DpdkVersion { built: version(), running: version() }, pcie: None };
         OpenPorts { sender: opened.clone(), receiver: opened }
     }
 
