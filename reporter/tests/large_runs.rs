@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use reporter::archive::{Archive, RESULTS_FILE};
-use reporter::record::{Metric, PairGroup, Record, Stack, State, View};
+use reporter::record::{Record, State};
 use reporter::render::{Export, render_run_with};
 use serde_json::json;
 use synthetic::{Truth, records};
@@ -30,45 +30,13 @@ fn everything() -> Vec<Record> {
     list.extend(synthetic::procedures::tuned(&list));
     list.extend(synthetic::procedures::with_own_sections(&list));
     list.extend(synthetic::procedures::all(list.len()));
-    list.extend(searched_and_together(&list));
     for (number, record) in list.iter_mut().enumerate() {
-        if record.stack == Stack::Dpdk && record.metric == Metric::Throughput {
-            record.view = Some(View::Frame);
-        }
         record.parameters.insert("gaps".to_owned(), json!({ "histogram": [{ "below_ns": number, "count": 1 }] }));
         record.parameters.insert("trials".to_owned(), json!(vec![json!({ "number": number }); number % 5]));
         record.parameters.insert("deviations".to_owned(), json!([{ "clause": "RFC 2544 §24" }]));
         record.provenance.insert("plan_sha256".to_owned(), json!("0123456789abcdef"));
     }
     list
-}
-
-/// The result of a search for the kernel at its best, and two pairs at the same time.
-fn searched_and_together(list: &[Record]) -> Vec<Record> {
-    let stream = |pair: &str| {
-        let is_stream = |record: &&Record| {
-            record.pair.to_string() == pair
-                && record.stack == Stack::KernelTcp
-                && record.metric == Metric::Throughput
-                && record.verdict.state == State::Valid
-        };
-        list.iter().find(is_stream).unwrap().clone()
-    };
-    let mut best = stream("a-cpu→b-cpu");
-    best.id.0.push_str("-best");
-    let search = json!({
-        "searched": ["streams"], "combinations": 2, "valid_trials": 12, "invalid_trials": 0, "confidence": 0.96, "within": 0.02,
-        "chosen": { "setting": "streams 2", "goodput_bps": 3e9, "interval_bps": [2.9e9, 3.1e9], "trials": 6 },
-        "not_distinguished": [], "slower": [], "without_valid_trial": [], "untried": []
-    });
-    best.set_best_of(&serde_json::from_value(search).unwrap());
-    let mut together = ["a-cpu→b-cpu", "a-dpu→b-dpu"].map(stream);
-    let group = PairGroup::of("together".to_owned(), 0.95, &together.each_ref().map(Record::as_member));
-    for record in &mut together {
-        record.id.0.push_str("-together");
-        group.note(&mut record.parameters);
-    }
-    std::iter::once(best).chain(together).collect()
 }
 
 #[test]
@@ -92,10 +60,6 @@ fn a_report_needs_no_more_of_the_records_than_is_read_for_it() {
     }
     let [whole, lean] = ["whole", "lean"].map(|name| files(&into(name)));
     assert!(whole.len() > 30, "{}", whole.len());
-    let html = String::from_utf8(whole.iter().find(|(file, _)| file.ends_with("report.html")).unwrap().1.clone()).unwrap();
-    for shown in ["found by a search among 2 combinations", "Pairs at the same time"] {
-        assert!(html.contains(shown), "{shown}: the run has what must be shown");
-    }
     for ((file, bytes), (other, others)) in whole.iter().zip(&lean) {
         assert_eq!(file.file_name(), other.file_name());
         assert!(bytes == others, "{} differs", file.display());
