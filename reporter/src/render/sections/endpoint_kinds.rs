@@ -19,7 +19,7 @@ pub fn endpoint_kinds(input: &Input<'_>) -> Section {
         figures: figure::cost_of_kinds(costs),
         tables: tables.collect(),
         method: "Valid results of pairs between systems whose ends are of one kind. A kind with several pairs has their geometric mean. The factor is \
-                 that of the first kind of the row. Kinds are compared without a test of significance: where they differ by less than repetitions do, \
+                 that of the first kind of the row. What has a valid result of one kind alone is not here. Kinds are compared without a test of significance: where they differ by less than repetitions do, \
                  the difference is noise."
             .to_owned(),
         ..Section::default()
