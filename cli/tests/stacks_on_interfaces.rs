@@ -79,6 +79,21 @@ fn frames_of_af_xdp_and_af_packet_cross_the_kernel_interfaces_by_their_own_count
     }
 }
 
+/// The SmartNICs of the lab have their address on a bridge.
+#[test]
+fn af_xdp_on_a_bridge_fails_by_name_before_a_trial_and_other_pairs_are_measured() {
+    let text = "name = \"bridge\"\nsizes = [64]\npairs = [\"a-cpu:b-cpu\", \"a-dpu:b-dpu\", \"a-cpu:a-dpu\"]\n[[measure]]\nstack = \"af-xdp\"\n\
+                method = \"mrr\"\npreset = \"quick\"\nduration = \"200ms\"";
+    let (output, records) = run_plan(text);
+    assert_eq!(records.len(), 3, "{}", errors(&output));
+    for record in &records {
+        let (pair, reasons) = (record["pair"].to_string(), record["verdict"]["reasons"].to_string());
+        let on_a_bridge = pair.contains("dpu");
+        assert_eq!(record["verdict"]["state"] == "failed", on_a_bridge, "{record}");
+        assert_eq!(reasons.contains("AF_XDP cannot use interface eswitch0, a bridge"), on_a_bridge, "{record}");
+    }
+}
+
 #[test]
 fn what_an_endpoint_does_not_have_stops_a_run_before_its_first_measurement() {
     let (output, records) = run_plan(&STACKS.replace("message = \"64K\"", "congestion-control = [\"reno\", \"vegetable\"]"));
@@ -86,6 +101,104 @@ fn what_an_endpoint_does_not_have_stops_a_run_before_its_first_measurement() {
     let said = errors(&output);
     assert!(said.contains("endpoint a-cpu") && said.contains("`vegetable`") && said.contains("it has "), "{said}");
     assert!(records.is_empty(), "nothing was measured");
+}
+
+#[test]
+fn busy_polling_in_a_namespace_is_refused_by_name_before_the_first_measurement() {
+    let (output, records) = run_plan(&STACKS.replace("message = \"64K\"", "busy-poll = \"50us\""));
+    assert_eq!(output.status.code(), Some(1));
+    let said = errors(&output);
+    assert!(said.contains("endpoint a-cpu: `busy-poll`") && said.contains("initial network namespace only"), "{said}");
+    assert!(records.is_empty(), "nothing was measured");
+}
+
+/// Settings of this machine and of its loopback interface; put back when this is dropped, whatever a test did.
+struct OwnSettings {
+    before: Vec<(&'static str, String)>,
+}
+
+const OWN_SETTINGS: [&str; 4] = [
+    "/proc/sys/net/core/busy_read",
+    "/proc/sys/net/core/busy_poll",
+    "/sys/class/net/lo/napi_defer_hard_irqs",
+    "/sys/class/net/lo/gro_flush_timeout",
+];
+
+impl OwnSettings {
+    /// None where this process is in another namespace than the first, or may not change settings.
+    fn read() -> Option<OwnSettings> {
+        let value = |file: &'static str| {
+            let text = std::fs::read_to_string(file).ok()?;
+            std::fs::write(file, &text).ok()?;
+            Some((file, text.trim().to_owned()))
+        };
+        Some(OwnSettings { before: OWN_SETTINGS.into_iter().map(value).collect::<Option<_>>()? })
+    }
+
+    fn now() -> Vec<String> {
+        OWN_SETTINGS.iter().map(|file| std::fs::read_to_string(file).unwrap().trim().to_owned()).collect()
+    }
+
+    fn before(&self) -> Vec<String> {
+        self.before.iter().map(|(_, value)| value.clone()).collect()
+    }
+}
+
+impl Drop for OwnSettings {
+    fn drop(&mut self) {
+        for (file, value) in &self.before {
+            let _ = std::fs::write(file, value);
+        }
+    }
+}
+
+#[test]
+fn busy_polling_and_deferred_interrupts_are_put_back_after_success_ctrl_c_and_sigkill() {
+    let Some(own) = OwnSettings::read() else {
+        println!("not run: these settings cannot be changed here");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let end = |id: &str, address: &str| format!("[[endpoint]]\nid = \"{id}\"\naddress = \"{address}\"\ninterface = \"lo\"\n");
+    std::fs::write(path("testbed.toml"), format!("name = \"loopback\"\n{}{}", end("a", "127.0.0.1"), end("b", "127.0.0.2"))).unwrap();
+    let plan = |duration: &str, keys: &str| {
+        format!(
+            "name = \"p\"\nsizes = [64]\npairs = [\"a:b\"]\n[[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"{duration}\"\n{keys}"
+        )
+    };
+    // Other values than those of this machine.
+    let (us, times, ns) = (37, 3, 23_000);
+    let keys = format!("busy-poll = \"{us}us\"\nnapi-defer-hard-irqs = {times}\ngro-flush-timeout = \"{ns}ns\"");
+    let changed = [us, us, times, ns].map(|number| number.to_string());
+    std::fs::write(path("long.toml"), plan("60s", &keys)).unwrap();
+    std::fs::write(path("tuned.toml"), plan("300ms", &keys)).unwrap();
+    std::fs::write(path("plain.toml"), plan("300ms", "")).unwrap();
+    let arguments = |plan: &str, out: &str| {
+        ["run", "--force", "--testbed", &path("testbed.toml"), "--plan", &path(plan), "--out", &path(out)].map(str::to_owned)
+    };
+    let finished = run(&arguments("tuned.toml", "tuned").each_ref().map(String::as_str));
+    let record = &records(std::path::Path::new(&path("tuned")))[0];
+    let keys_of_record = ["busy_poll_us", "napi_defer_hard_irqs", "gro_flush_timeout_ns"].map(|key| record["parameters"][key].as_u64());
+    assert_eq!(keys_of_record, [us, times, ns].map(|number| Some(number as u64)), "{} {record}", errors(&finished));
+    assert_eq!(OwnSettings::now(), own.before(), "after success");
+    let start = |out: &str| {
+        let mut command = linerate();
+        command.args(arguments("long.toml", out));
+        let background = Background::start(command);
+        wait_for("the settings of the plan", Duration::from_secs(60), || OwnSettings::now() == changed);
+        background
+    };
+    let interrupted = start("interrupted");
+    interrupted.signal(Signal::SIGINT);
+    interrupted.finish(Duration::from_secs(60));
+    assert_eq!(OwnSettings::now(), own.before(), "after Ctrl-C");
+    let killed = start("killed");
+    killed.signal(Signal::SIGKILL);
+    killed.finish(Duration::from_secs(60));
+    assert_eq!(OwnSettings::now(), changed, "nothing of a killed process runs");
+    let next = run(&arguments("plain.toml", "next").each_ref().map(String::as_str));
+    assert_eq!(OwnSettings::now(), own.before(), "after the next run: {}", errors(&next));
 }
 
 /// Two namespaces that outlive a run, joined by a cable; removed when this is dropped.

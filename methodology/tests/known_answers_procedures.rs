@@ -4,9 +4,11 @@
 mod support;
 
 use methodology::method::{LoadPoint, MethodName, Preset};
-use methodology::procedures::{KnownRates, MethodReason, MethodState, actual_buffer_time, buffer_times};
+use methodology::procedures::{
+    Conditions, KnownRates, Measured, MethodReason, MethodState, actual_buffer_time, buffer_times, run as run_method,
+};
 use methodology::simulate::SimulatedMeasurer;
-use methodology::trial::{Measurer, ResetKind, Stimulus, TrialInput, TrialPurpose};
+use methodology::trial::{DelayDefinition, Measurer, ResetKind, Stimulus, TrialInput, TrialPath, TrialPurpose};
 use methodology::units::{Load, Pace, Seconds, Share};
 use support::*;
 
@@ -176,6 +178,78 @@ fn rfc2544_26_2_latency_is_measured_at_the_throughput_of_the_size() {
     let of_pdr: Vec<_> = result.loads[1..].iter().map(|load| load.load.pps() / pdr).collect();
     assert!((of_pdr[1] - 0.1).abs() < 1e-9 && (of_pdr[2] - 0.5).abs() < 1e-9 && (of_pdr[3] - 0.9).abs() < 1e-9);
     assert_eq!(result.loads[1].load.pps(), 9001.0);
+}
+
+/// RFC 2544 §26.2: the load is the throughput in the same test setup. Where delays are those of round trips, that is what round trips carry.
+#[test]
+fn rfc2544_26_2_loads_are_shares_of_what_the_path_of_the_delays_carries() {
+    let share = |percent: f64| LoadPoint::OfPdr(Share::new(percent / 100.0).unwrap());
+    let at = vec![LoadPoint::Throughput, share(10.0), share(50.0), share(90.0)];
+    let loads_of = |name: MethodName, dut: &str| {
+        let mut spec = spec(name, Preset::CsitNdrPdr);
+        spec.at = Some(at.clone());
+        let report = run(dut, &spec);
+        assert_eq!(report.verdict.state, MethodState::Valid, "{name:?} of {dut}: {:?}", report.verdict.reasons);
+        let paths: Vec<TrialPath> = report.trials.iter().map(|trial| trial.input.path).collect();
+        let (loads, searched): (Vec<f64>, _) = match &report.measured {
+            Measured::Latency(found) => (found.loads.iter().map(|load| load.load.pps()).collect(), found.searched_path()),
+            Measured::Pdv(found) => (found.loads.iter().map(|load| load.load.pps()).collect(), found.searched_path()),
+            other => panic!("{other:?}"),
+        };
+        assert!(paths.iter().all(|path| Some(*path) == searched), "calibration, search and delays share a path: {paths:?}");
+        (loads, searched.unwrap())
+    };
+    for name in [MethodName::Latency, MethodName::Pdv] {
+        // The device forwards 10 Mpps one way, and half of it out and back.
+        let dut = "capacity=10Mpps,delay=50us";
+        for (dut, carries, path) in [(dut, 10e6, TrialPath::OneWay), (&format!("{dut},round-trips=5Mpps"), 5e6, TrialPath::RoundTrip)] {
+            let (loads, searched) = loads_of(name, dut);
+            assert_eq!(searched, path);
+            for (load, share) in loads.iter().zip([1.0, 0.1, 0.5, 0.9]) {
+                // PDR allows 0.5 % above what is carried, and both goals have a width of 0.5 %.
+                assert!((load / (share * carries) - 1.0).abs() < 0.011, "{name:?}: {load} is not {share} of {carries}");
+            }
+        }
+        // A search for frames that go one way is not concerned.
+        let ndr = run("capacity=10Mpps,round-trips=5Mpps", &spec(MethodName::NdrPdr, Preset::CsitNdrPdr));
+        brackets(&ndr, 0, 10e6);
+    }
+}
+
+/// A tester that cannot overload the path of its delays measures at shares of what it offers, and says so. The rate itself is no result then.
+#[test]
+fn rfc2544_26_2_a_tester_that_offers_no_more_gives_the_highest_load_of_the_test_setup() {
+    // A tester that offers 10 Mpps, on a path whose line rate is not known and that carries more.
+    let run = |name: MethodName| {
+        let mut spec = spec(name, Preset::CsitNdrPdr);
+        spec.at = (name == MethodName::Latency).then(|| vec![LoadPoint::OfPdr(Share::new(0.9).unwrap())]);
+        let mut measurer = SimulatedMeasurer::new(device("delay=50us,round-trips=20Mpps"), rate(10e6));
+        let conditions = Conditions { frames: frames(), link: None, known: KnownRates::default() };
+        run_method(&resolve(&spec), &conditions, &mut measurer, &mut |_| {}).unwrap()
+    };
+    let latency = run(MethodName::Latency);
+    assert!(latency.verdict.state == MethodState::Valid, "{:?}", latency.verdict);
+    assert!((measured!(latency, Latency).loads[0].load.pps() / 9e6 - 1.0).abs() < 1e-6, "{latency:?}");
+    let limited = |reason: &&MethodReason| matches!(reason, MethodReason::LoadsLimitedByTester { .. });
+    assert_eq!(latency.verdict.reasons.iter().filter(limited).count(), 2, "NDR and PDR: {:?}", latency.verdict);
+    let ndr = run(MethodName::NdrPdr);
+    assert_eq!((ndr.verdict.state, ndr.verdict.reasons.iter().filter(limited).count()), (MethodState::Invalid, 0));
+}
+
+/// A round trip passes the device twice.
+#[test]
+fn round_trips_have_the_delay_of_both_passes_and_need_both_directions() {
+    let mut spec = rfc2544(MethodName::Latency);
+    spec.at = Some(vec![LoadPoint::Idle]);
+    spec.repetitions = Some(1);
+    let report = run("delay=50us,round-trips=5Mpps", &spec);
+    let load = &measured!(report, Latency).loads[0];
+    assert_eq!((load.min.ns(), load.max.ns()), (100_000, 100_000));
+    assert!(load.repetitions.iter().all(|delays| delays.definition == DelayDefinition::RoundTripSoftware));
+    for dead in ["forward", "reverse"] {
+        let report = run(&format!("delay=50us,round-trips=5Mpps,dead={dead}"), &spec);
+        assert!(measured!(report, Latency).loads.is_empty(), "{dead}");
+    }
 }
 
 /// A load without a valid trial has no delay for another reason than a load at which nothing comes back.

@@ -7,7 +7,7 @@ use methodology::method::{Algorithm, MethodName, Preset};
 use methodology::procedures::{self, Conditions, KnownRates, MethodReason, MethodState};
 use methodology::search::{Bound, BoundSetBy, Classification, GoalOutcome, Irregularity, Observation, classify};
 use methodology::simulate::{SimulatedMeasurer, pass_probability};
-use methodology::trial::{Measurer, TrialInput, TrialOutcome, TrialPurpose, TrialReason, TrialState};
+use methodology::trial::{Measurer, TrialInput, TrialOutcome, TrialPath, TrialPurpose, TrialReason, TrialState};
 use methodology::units::{FrameSize, LinkSpeed, Load, LossRatio, Seconds, Share};
 use support::*;
 
@@ -323,6 +323,10 @@ struct SlowTester(SimulatedMeasurer);
 
 impl Measurer for SlowTester {
     type Error = std::convert::Infallible;
+
+    fn delay_path(&self) -> TrialPath {
+        self.0.delay_path()
+    }
 
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Self::Error> {
         let asked = input.stimulus.rate().unwrap();

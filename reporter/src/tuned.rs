@@ -197,6 +197,9 @@ pub struct Scaling {
     /// Numbers of queues that were asked for and cannot be measured here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_measured: Vec<NotMeasured>,
+    /// Numbers of queues that were measured without a trial that counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_valid_trial: Vec<NoValidTrial>,
     /// The frames a second that the link carries, where that is known.
     pub ceiling_pps: Option<f64>,
     /// Time of the generator for each frame on a port that drops it at once (net_null): the generator's share of the sender's time.
@@ -232,6 +235,17 @@ pub struct ScalingPoint {
     pub limit: Finding,
     /// How many trials have that finding.
     pub agreeing: usize,
+}
+
+/// A number of queues that was measured, and none of its trials counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoValidTrial {
+    /// How many.
+    pub queues: String,
+    /// Trials that were made.
+    pub trials: usize,
+    /// Why the last of them does not count.
+    pub why: String,
 }
 
 /// A number of queues that was asked for and not measured.

@@ -151,6 +151,25 @@ fn the_sentences_about_delays_say_medians_over_the_repetitions() {
 }
 
 #[test]
+fn a_load_that_was_searched_over_round_trips_is_named_so() {
+    let mut found = latency(vec![at_load(json!({ "kind": "of-pdr", "value": 0.9 }), 1e6, vec![kept(2_000, "raw/of-pdr.hdr")])]);
+    let mut searched = search(vec![]);
+    searched.as_object_mut().unwrap().remove("kind");
+    found["search"] = searched;
+    let names = |found: &Value| {
+        let directory = rendered(&[record(1, "latency", 64, found.clone())]);
+        let lines = lines_by_percentile(&directory, "round-trips-by-percentile-under-load-64-a-cpu-to-b-cpu");
+        (file(&directory, "report.md"), lines.into_iter().map(|line| line.0).collect::<Vec<_>>())
+    };
+    // A version that recorded no path searched one way.
+    let (md, lines) = names(&found);
+    assert!(md.contains("at 90 % of PDR: p50") && lines == ["90 % of PDR"], "{lines:?} {md}");
+    found["search"]["path"] = json!("round-trip");
+    let (md, lines) = names(&found);
+    assert!(md.contains("at 90 % of PDR of round trips: p50") && lines == ["90 % of PDR of round trips"], "{lines:?} {md}");
+}
+
+#[test]
 fn bursts_are_means_and_the_longest_that_could_be_tried_is_a_lower_limit() {
     let directory = rendered(&[
         record(1, "back-to-back", 64, back_to_back(&[1_000, 3_000])),

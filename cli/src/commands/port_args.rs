@@ -87,7 +87,8 @@ impl PortArgs {
         }
     }
 
-    /// Refuses a port whose traffic must not stop, unless --force names it. An isolated port leaves that traffic to the kernel.
+    /// Refuses a port whose traffic must not stop, unless --force names it, and one that AF_XDP cannot use. An isolated port leaves that traffic to the
+    /// kernel.
     pub fn check_port(&self) -> Result<(), CommandError> {
         match &self.force {
             Some(forced) if forced.name() == self.port.name() => Ok(()),
@@ -96,7 +97,8 @@ impl PortArgs {
             }
             None if self.isolate => Ok(()),
             None => Ok(testbed::inventory::check_port(&self.port)?),
-        }
+        }?;
+        Ok(testbed::inventory::check_native_xdp(&self.port)?)
     }
 
     /// Refuses more CPUs than poll loops: a user who names two CPUs expects two loops.

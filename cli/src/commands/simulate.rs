@@ -8,7 +8,7 @@ use methodology::method::{MethodName, MethodSpec, Preset};
 use methodology::procedures::{LatencyAtLoad, MethodState};
 use methodology::simulate::{Device, GoalSummary, NamedResults, SimulationRequest, SimulationSummary, simulate};
 use methodology::statistics::RepetitionSummary;
-use methodology::trial::Trial;
+use methodology::trial::{Trial, TrialPath};
 use methodology::units::{Frames, LinkSpeed, Load, PacketRate, Seconds};
 
 use super::{CommandError, Format};
@@ -28,6 +28,7 @@ THE DEVICE
   ppm=-100            its clock against the tester's
   dup=0.1%  reorder=0.1%  corrupt=0.1%  foreign=10pps
   directions=2        both directions at once  dead=forward|reverse  one of them forwards nothing
+  round-trips=5Mpps   delays are those of round trips, which carry 5 Mpps; without it they are one-way delays
   livelock=20Mpps:600kpps   offered 20 Mpps or more it forwards 600 kpps
   recovery=20ms       goes on losing after an overload   outage=5ms  how long it is down after a reset
 THE TESTER
@@ -127,6 +128,9 @@ fn write_summary(out: &mut String, summary: &SimulationSummary) -> std::fmt::Res
         "{} ({}), {} frames on {}: line rate {}",
         summary.method, summary.preset, summary.size, summary.link_bps, summary.line_rate_pps
     )?;
+    if let Some(path) = summary.search_path.filter(|path| *path == TrialPath::RoundTrip) {
+        writeln!(out, "  searched over {path}")?;
+    }
     for goal in &summary.goals {
         writeln!(out, "  {}", goal_line(goal))?;
     }

@@ -36,7 +36,8 @@ fn a_directory_is_continued_by_one_process_at_a_time() {
     let refused = run(&["run", "--resume", &lab.display().to_string(), "--testbed", &local(&bed).display().to_string()]);
     let said = errors(&refused);
     assert!(
-        !refused.status.success() && (said.contains("another `linerate run` writes") || said.contains("started on another testbed")),
+        !refused.status.success()
+            && (said.contains("another linerate command (`run` or `tune`) writes") || said.contains("started on another testbed")),
         "{said}"
     );
     let lock = Command::new("flock").args(["-n"]).arg(&lab).arg("true").status().unwrap();

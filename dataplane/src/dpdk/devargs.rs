@@ -95,6 +95,11 @@ impl PortSpec {
         self.driver().software.as_ref()?.queues_key
     }
 
+    /// Whether the port is DPDK's AF_XDP on a kernel interface.
+    pub fn is_af_xdp(&self) -> bool {
+        self.software_driver() == Some("net_af_xdp")
+    }
+
     /// The kernel interface that the port uses, where it uses one.
     pub fn kernel_interface(&self) -> Option<&str> {
         self.argument(self.driver().kernel_interface_key()?)

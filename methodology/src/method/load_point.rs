@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::trial::TrialPath;
 use crate::units::{Load, Share, UnitError};
 
 /// A load at which something is measured. Written as text or as a table with `kind` and `value`; records have the table.
@@ -19,6 +20,16 @@ pub enum LoadPoint {
     Idle,
     /// A load as a person gives it.
     Load(Load),
+}
+
+impl LoadPoint {
+    /// Its name in a result: a load that is relative to a search over round trips says so, because a search one way gives another load.
+    pub fn searched_on(self, path: Option<TrialPath>) -> String {
+        match (self, path) {
+            (LoadPoint::Throughput | LoadPoint::OfPdr(_), Some(path @ TrialPath::RoundTrip)) => format!("{self} of {path}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for LoadPoint {
@@ -123,6 +134,15 @@ mod tests {
             let written = serde_json::to_value(from_text).unwrap();
             assert_eq!(serde_json::from_value::<LoadPoint>(written).unwrap(), from_text);
         }
+    }
+
+    #[test]
+    fn a_load_relative_to_a_search_over_round_trips_says_so() {
+        let named = |text: &str, path| text.parse::<LoadPoint>().unwrap().searched_on(path);
+        assert_eq!(named("90% of PDR", Some(TrialPath::RoundTrip)), "90 % of PDR of round trips");
+        assert_eq!(named("throughput", Some(TrialPath::RoundTrip)), "throughput of round trips");
+        assert_eq!(named("idle", Some(TrialPath::RoundTrip)), "idle");
+        assert_eq!([Some(TrialPath::OneWay), None].map(|path| named("90% of PDR", path)), ["90 % of PDR", "90 % of PDR"]);
     }
 
     #[test]

@@ -82,6 +82,13 @@ pub enum MethodReason {
         /// The load that the tester could not offer.
         upper: PacketRate,
     },
+    /// A goal of a search that only gives loads has no upper bound below what the tester offers: loads that are relative to it are shares of that.
+    LoadsLimitedByTester {
+        /// The goal's name.
+        goal: String,
+        /// What the tester offers.
+        max_load: PacketRate,
+    },
     /// The tester offers less than line rate, or the line rate is not known: Max Load is what it offers.
     MaxLoadCalibrated {
         /// What the tester offers.
@@ -141,6 +148,7 @@ impl MethodReason {
             MethodReason::GoalIrregular { why: Irregularity::AtLeastMaxLoad, limit: MaxLoadLimit::LineRate, .. } => false,
             MethodReason::GoalIrregular { .. } => true,
             MethodReason::GoalLimitedByTester { .. }
+            | MethodReason::LoadsLimitedByTester { .. }
             | MethodReason::MaxLoadCalibrated { .. }
             | MethodReason::SweepEndsAtMaxLoad { .. }
             | MethodReason::NotOverloaded { .. } => false,
@@ -212,6 +220,12 @@ impl fmt::Display for MethodReason {
             },
             MethodReason::GoalLimitedByTester { goal, lower, upper } => {
                 write!(f, "{goal} is at least {lower}: the tester, and not the device, fell short at {upper}")
+            }
+            MethodReason::LoadsLimitedByTester { goal, max_load } => {
+                write!(
+                    f,
+                    "{goal} is at least {max_load}, the most that the tester offers: loads that are relative to it are shares of that"
+                )
             }
             MethodReason::MaxLoadCalibrated { offered, line_rate: Some(line) } => {
                 write!(f, "the tester offers {offered} of the line rate {line}: max load is what the tester offers")

@@ -4,7 +4,7 @@ use super::reason::MethodReason;
 use crate::method::{LoadPoint, Method};
 use crate::search::{GoalResult, SearchResult};
 use crate::statistics::RepetitionSummary;
-use crate::trial::{DelaySummary, Deviation, ResetKind, Trial};
+use crate::trial::{DelaySummary, Deviation, ResetKind, Trial, TrialPath};
 use crate::units::{Frames, LinkSpeed, LossRatio, Nanoseconds, PacketRate, Seconds, Share};
 
 /// What a method is carried out with; the same in all its trials.
@@ -14,12 +14,12 @@ pub struct Conditions {
     pub frames: Frames,
     /// The link's speed, where the port knows it.
     pub link: Option<LinkSpeed>,
-    /// Results of an earlier search with the same frames, so that latency and its like need not search again.
+    /// Results of an earlier search with the same frames on the same path, so that latency and its like need not search again.
     #[serde(default)]
     pub known: KnownRates,
 }
 
-/// Results of an earlier search with the same frames.
+/// Results of an earlier search with the same frames, on the path that the method's trials use.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KnownRates {
@@ -363,6 +363,30 @@ pub struct SoakResult {
     pub drift_per_hour: Option<f64>,
 }
 
+impl LatencyResult {
+    /// The path of the search that gave the loads, where one was made.
+    pub fn searched_path(&self) -> Option<TrialPath> {
+        self.search.as_ref().map(|search| search.path)
+    }
+
+    /// What a load of this result is called.
+    pub fn name_of(&self, at: LoadPoint) -> String {
+        at.searched_on(self.searched_path())
+    }
+}
+
+impl PdvResult {
+    /// The path of the search that gave the loads, where one was made.
+    pub fn searched_path(&self) -> Option<TrialPath> {
+        self.search.as_ref().map(|search| search.path)
+    }
+
+    /// What a load of this result is called.
+    pub fn name_of(&self, at: LoadPoint) -> String {
+        at.searched_on(self.searched_path())
+    }
+}
+
 impl Measured {
     /// The delays of each load, repetition by repetition; none of a method that measures no delays.
     pub fn delays_mut(&mut self) -> Vec<&mut [DelaySummary]> {
@@ -377,7 +401,12 @@ impl Measured {
 impl MethodReport {
     /// Every goal with its bounds, for methods that searched.
     pub fn goals(&self) -> &[GoalResult] {
-        let search = match &self.measured {
+        self.search().map_or(&[], |search| &search.goals)
+    }
+
+    /// The search, for methods that searched.
+    pub fn search(&self) -> Option<&SearchResult> {
+        match &self.measured {
             Measured::NdrPdr(search) => Some(search),
             Measured::Throughput(result) => Some(&result.search),
             Measured::Latency(result) => result.search.as_ref(),
@@ -388,8 +417,7 @@ impl MethodReport {
             Measured::Overload(result) => result.search.as_ref(),
             Measured::Soak(result) => result.search.as_ref(),
             Measured::FrameLoss(_) | Measured::Mrr(_) => None,
-        };
-        search.map_or(&[], |search| &search.goals)
+        }
     }
 
     /// Trial durations together, waits not counted.

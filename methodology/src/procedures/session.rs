@@ -1,9 +1,9 @@
 use super::{Conditions, MaxLoadLimit, Measured, MethodReason, MethodReport, MethodState, MethodVerdict, RunError};
 use crate::method::preset_values::CSIT_MIN_LOAD;
-use crate::method::{Algorithm, LoadPoint, Method};
+use crate::method::{Algorithm, LoadPoint, Method, Procedure};
 use crate::search::bisection::{self, Verification};
-use crate::search::{BoundSetBy, GoalOutcome, GoalResult, SearchResult, SearchSpace, mlrsearch};
-use crate::trial::{Bench, Deviation, Measurer, NoOutcome, Trial, TrialInput, TrialPurpose};
+use crate::search::{BoundSetBy, GoalOutcome, GoalResult, Irregularity, SearchResult, SearchSpace, mlrsearch};
+use crate::trial::{Bench, Deviation, Measurer, NoOutcome, Trial, TrialInput, TrialPath, TrialPurpose};
 use crate::units::{Load, Pace, PacketRate, Seconds};
 
 /// One run of one method: its bench, what it found on the way, and what is to be said about it.
@@ -37,7 +37,7 @@ pub(super) struct Rates {
 
 impl<'a, M: Measurer> Session<'a, M> {
     pub fn new(method: &'a Method, conditions: &'a Conditions, measurer: &'a mut M, observer: &'a mut dyn FnMut(&Trial)) -> Self {
-        let bench = Bench::new(measurer, method.tester, method.phases, observer);
+        let bench = Bench::new(measurer, method.tester, method.phases, path(method, measurer), observer);
         Session { method, conditions, bench, search: None, limits: None, reasons: Vec::new() }
     }
 
@@ -138,7 +138,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         result.max_load_calibrated = limits.calibrated;
         let line_rate = self.line_rate();
         for goal in &result.goals {
-            self.reasons.extend(remark(goal, limits, line_rate));
+            self.reasons.extend(remark(goal, limits, line_rate, measures_delays(self.method)));
         }
         self.search = Some(result.clone());
         Ok(result)
@@ -226,10 +226,24 @@ impl<'a, M: Measurer> Session<'a, M> {
     }
 }
 
-/// Why a goal's result must not be used as a number, or whose limit it is; none where it is the device's.
-fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>) -> Option<MethodReason> {
+/// The path of all trials of a method, calibration and search included. RFC 2544 §26.2 measures latency at the throughput that the DUT has in the
+/// same test setup: where delays are those of round trips, the load is what round trips carry.
+fn path<M: Measurer>(method: &Method, measurer: &M) -> TrialPath {
+    if measures_delays(method) { measurer.delay_path() } else { TrialPath::OneWay }
+}
+
+fn measures_delays(method: &Method) -> bool {
+    matches!(method.procedure, Procedure::Latency { .. } | Procedure::Pdv { .. })
+}
+
+/// Why a goal's result must not be used as a number, or whose limit it is; none where it is the device's. Where the search only gives the loads of
+/// delays, those of a tester that offers no more are the highest of this test setup (RFC 2544 §26.2), and their delays are valid.
+fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>, only_gives_loads: bool) -> Option<MethodReason> {
     let goal = result.goal.name.clone();
     match &result.outcome {
+        GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, .. } if limits.calibrated && only_gives_loads => {
+            Some(MethodReason::LoadsLimitedByTester { goal, max_load: limits.max })
+        }
         GoalOutcome::Irregular { why, .. } => {
             let limit = match line_rate {
                 _ if limits.calibrated => MaxLoadLimit::Tester,

@@ -21,8 +21,8 @@ pub(super) struct AtLoad {
     load: f64,
     pub observations: Vec<Observation>,
     forwarded: f64,
-    /// Loss of the frames that were offered, for each observation: without what the tester did not offer.
-    of_offered: Vec<LossRatio>,
+    /// Loss for each observation without what the tester did not offer, and without what its reflector did not send back.
+    of_path: Vec<LossRatio>,
     pub disturbed: u32,
 }
 
@@ -36,7 +36,7 @@ impl History {
         let duration = trial.input.stimulus.duration();
         at.observations.push(Observation { duration, effective: duration, loss: trial.loss_ratio });
         at.forwarded = load.pps() * (1.0 - trial.loss_ratio.ratio());
-        at.of_offered.push(trial.outcome.loss_ratio());
+        at.of_path.push(trial.outcome.loss_ratio_of_path());
     }
 
     pub fn at(&self, load: PacketRate) -> Option<&AtLoad> {
@@ -101,10 +101,10 @@ impl AtLoad {
     pub fn bound(&self, goal: &SearchGoal) -> Bound {
         let ratios = || self.observations.iter().map(|trial| trial.loss.ratio());
         let high = self.observations.iter().filter(|trial| trial.loss > goal.loss_ratio).count();
-        // A trial that meets the goal but for the frames that were not offered says nothing against the device.
-        let only_for_the_tester = self.observations.iter().zip(&self.of_offered);
+        // A trial that meets the goal except for the tester's own frames shows nothing against the device.
+        let only_for_the_tester = self.observations.iter().zip(&self.of_path);
         let only_for_the_tester =
-            only_for_the_tester.filter(|(trial, offered)| trial.loss > goal.loss_ratio && **offered <= goal.loss_ratio).count();
+            only_for_the_tester.filter(|(trial, of_path)| trial.loss > goal.loss_ratio && **of_path <= goal.loss_ratio).count();
         let tester = only_for_the_tester * 2 > high.max(1);
         Bound {
             load: self.load(),

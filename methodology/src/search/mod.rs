@@ -75,6 +75,7 @@ impl<'s, 'b, M: Measurer> Probe<'s, 'b, M> {
 
     fn result(&self, space: &SearchSpace, goals: Vec<GoalResult>) -> SearchResult {
         SearchResult {
+            path: self.bench.path(),
             min_load: space.min_load,
             max_load: space.max_load,
             max_load_calibrated: false,

@@ -1,11 +1,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::SearchGoal;
+use crate::trial::TrialPath;
 use crate::units::{LossRatio, PacketRate, Seconds};
 
 /// What a search found, for every goal it was given. The trials themselves are in the method's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchResult {
+    /// The path of its trials. Results of versions that recorded none were all searched one way.
+    #[serde(default)]
+    pub path: TrialPath,
     /// Min Load, per direction.
     #[serde(rename = "min_load_pps")]
     pub min_load: PacketRate,
@@ -98,7 +102,7 @@ pub struct Bound {
 pub enum BoundSetBy {
     /// The device lost or forwarded frames.
     Device,
-    /// The tester could not offer the load: the device may do more.
+    /// The tester could not offer the load, or its reflector did not send all frames back: the device may do more.
     Tester,
 }
 

@@ -19,7 +19,7 @@ pub fn pass_probability(
 ) -> f64 {
     let Some(load) = input.stimulus.rate() else { return 0.0 };
     let offered = load.pps() * (1.0 - device.shortfall.ratio());
-    let chance = 1.0 - (1.0 - device.random_loss(offered)) * (1.0 - device.corrupt.ratio());
+    let chance = 1.0 - (1.0 - device.random_loss(input.path, offered)) * (1.0 - device.corrupt.ratio());
     let phases = if device.stall.is_some() { phases.max(1) } else { 1 };
     let period = device.stall.map_or(0.0, |stall| stall.period.seconds());
     let passes: f64 = (0..phases)

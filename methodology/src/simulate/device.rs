@@ -1,4 +1,4 @@
-use crate::trial::Direction;
+use crate::trial::{Direction, TrialPath};
 use crate::units::{LossRatio, PacketRate, Seconds};
 
 /// A device under test, and the faults of the tester in front of it. Everything not set is ideal.
@@ -30,6 +30,8 @@ pub struct Device {
     pub foreign: PacketRate,
     /// A direction that forwards nothing. Makes the trial bidirectional.
     pub dead: Option<Direction>,
+    /// Frames per second that go out and come back through a reflector. Delays are those of round trips then; without it they are one-way delays.
+    pub round_trips: Option<PacketRate>,
     /// One direction or two.
     pub bidirectional: bool,
     /// At this load and above it forwards less than it could.
@@ -93,6 +95,7 @@ impl Default for Device {
             corrupt: LossRatio::ZERO,
             foreign: PacketRate::ZERO,
             dead: None,
+            round_trips: None,
             bidirectional: false,
             livelock: None,
             recovery: Seconds::ZERO,
@@ -107,23 +110,44 @@ impl Default for Device {
 
 impl Device {
     /// What it serves in frames per second while `offered` frames a second arrive, on a link of `line_rate`.
-    pub(super) fn service(&self, offered: f64, line_rate: PacketRate) -> f64 {
+    pub(super) fn service(&self, path: TrialPath, offered: f64, line_rate: PacketRate) -> f64 {
         let own_line_rate = line_rate.pps() * (1.0 + self.ppm * 1e-6);
         let capacity = self.capacity.map_or(own_line_rate, |capacity| capacity.pps().min(own_line_rate));
+        let capacity = match (path, self.round_trips) {
+            (TrialPath::RoundTrip, Some(returned)) => capacity.min(returned.pps()),
+            _ => capacity,
+        };
         match self.livelock {
             Some(livelock) if offered >= livelock.from.pps() => capacity.min(livelock.forwards.pps()),
             _ => capacity,
         }
     }
 
-    /// The chance that a frame is lost at random while `offered` frames a second arrive.
-    pub(super) fn random_loss(&self, offered: f64) -> f64 {
+    /// The chance that a frame is lost at random, once for each time that it passes the device, while `offered` frames a second arrive.
+    pub(super) fn random_loss(&self, path: TrialPath, offered: f64) -> f64 {
         let bands = self.bands.iter().filter(|band| (band.from.pps()..=band.to.pps()).contains(&offered));
-        1.0 - bands.fold(1.0 - self.loss.ratio(), |kept, band| kept * (1.0 - band.loss.ratio()))
+        let kept = bands.fold(1.0 - self.loss.ratio(), |kept, band| kept * (1.0 - band.loss.ratio()));
+        1.0 - kept.powi(passes(path))
     }
 
-    /// Which directions carry frames.
-    pub(super) fn directions(&self) -> &'static [Direction] {
+    /// Whether a direction, or the way back of its round trips, forwards nothing.
+    pub(super) fn is_dead(&self, path: TrialPath, direction: Direction) -> bool {
+        self.dead.is_some_and(|dead| path == TrialPath::RoundTrip || dead == direction)
+    }
+
+    /// Which directions are counted: frames of round trips return to where they were sent.
+    pub(super) fn directions(&self, path: TrialPath) -> &'static [Direction] {
+        if path == TrialPath::RoundTrip {
+            return &[Direction::Forward];
+        }
         if self.bidirectional || self.dead.is_some() { &[Direction::Forward, Direction::Reverse] } else { &[Direction::Forward] }
+    }
+}
+
+/// How often a frame passes the device.
+pub(super) const fn passes(path: TrialPath) -> i32 {
+    match path {
+        TrialPath::OneWay => 1,
+        TrialPath::RoundTrip => 2,
     }
 }

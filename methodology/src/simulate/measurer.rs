@@ -5,9 +5,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial, Distribution};
 
 use super::Device;
+use super::device::passes;
 use super::fluid::{FluidFlow, Segment, follow};
 use crate::statistics::summarise_delays;
-use crate::trial::{DelayDefinition, Direction, DirectionOutcome, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome};
+use crate::trial::{
+    DelayDefinition, Direction, DirectionOutcome, Hiccups, LossDomains, Measurer, Stimulus, TrialInput, TrialOutcome, TrialPath,
+};
 use crate::units::{Nanoseconds, Pace, PacketRate, Seconds};
 
 /// Delays drawn for one direction of one trial: enough for a 99.99th percentile, and a percent of what a histogram of all would cost.
@@ -107,7 +110,7 @@ impl SimulatedMeasurer {
         let stretches = self.stretches(&input.stimulus);
         let segments: Vec<_> = stretches
             .iter()
-            .map(|s| Segment { rate: s.rate, service: self.device.service(s.rate, self.line_rate), duration: s.duration })
+            .map(|s| Segment { rate: s.rate, service: self.device.service(input.path, s.rate, self.line_rate), duration: s.duration })
             .collect();
         let flow = follow(&segments, self.device.buffer as f64, self.device.stall, begin);
         let outage = self.outage(&input.stimulus, &segments);
@@ -128,14 +131,14 @@ impl SimulatedMeasurer {
                 _ => 0,
             };
             let through = stretch.sent.saturating_sub(overflow).saturating_sub(gone);
-            let lost = self.draw(through, self.device.random_loss(segment.rate));
+            let lost = self.draw(through, self.device.random_loss(input.path, segment.rate));
             received += through - lost;
             begin_of_segment += segment.duration;
         }
         // What the device still holds when the drain wait is over comes too late to be counted.
         let drained = segments.last().map_or(0.0, |segment| segment.service * input.phases.drain_wait.seconds());
         received = received.saturating_sub(whole_frames(flow.left - drained));
-        if self.device.dead == Some(direction) {
+        if self.device.is_dead(input.path, direction) {
             received = 0;
         }
 
@@ -168,7 +171,7 @@ impl SimulatedMeasurer {
             },
             offered_duration: Seconds::lossy(duration),
             hiccups: Hiccups { count, longest },
-            delays: if input.delays && received > 0 { self.delays(&flow, sent, duration, input.delays_after.seconds()) } else { None },
+            delays: if input.delays && received > 0 { self.delays(input, &flow, sent, duration) } else { None },
             recovery: match input.stimulus {
                 Stimulus::Step { first_duration, .. } => {
                     Some(Seconds::lossy(last_lost.map_or(0.0, |last| last - first_duration.seconds())))
@@ -198,27 +201,38 @@ impl SimulatedMeasurer {
         (length > 0.0).then_some((from, from + length))
     }
 
-    fn delays(&mut self, flow: &FluidFlow, sent: u64, duration: f64, after: f64) -> Option<crate::trial::DelaySummary> {
+    fn delays(&mut self, input: &TrialInput, flow: &FluidFlow, sent: u64, duration: f64) -> Option<crate::trial::DelaySummary> {
+        let (after, passes) = (input.delays_after.seconds(), passes(input.path));
         let span = duration - after;
         let frames = (sent as f64 * (span / duration).max(0.0)) as u64;
         let samples = frames.min(DELAYS);
         let delays: Vec<_> = (0..samples)
             .map(|index| {
                 let moment = after + span * index as f64 / samples as f64;
-                let jitter = self.device.jitter.seconds() * self.rng.random::<f64>();
-                Nanoseconds::new(((self.device.delay.seconds() + jitter + flow.wait(moment)) * 1e9).round() as u64)
+                let pass = |_| self.device.delay.seconds() + self.device.jitter.seconds() * self.rng.random::<f64>();
+                let passing: f64 = (0..passes).map(pass).sum();
+                Nanoseconds::new(((passing + flow.wait(moment)) * 1e9).round() as u64)
             })
             .collect();
-        summarise_delays(DelayDefinition::OneWay, &delays)
+        let definition = match input.path {
+            TrialPath::OneWay => DelayDefinition::OneWay,
+            TrialPath::RoundTrip => DelayDefinition::RoundTripSoftware,
+        };
+        summarise_delays(definition, &delays)
     }
 }
 
 impl Measurer for SimulatedMeasurer {
     type Error = Infallible;
 
+    fn delay_path(&self) -> TrialPath {
+        if self.device.round_trips.is_some() { TrialPath::RoundTrip } else { TrialPath::OneWay }
+    }
+
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Infallible> {
         let begin = self.now + (input.phases.routing_wait + input.phases.learning_wait).seconds();
-        let directions: Vec<_> = self.device.directions().iter().map(|&direction| self.one_direction(direction, input, begin)).collect();
+        let directions: Vec<_> =
+            self.device.directions(input.path).iter().map(|&direction| self.one_direction(direction, input, begin)).collect();
         let outcome = TrialOutcome { directions, faults: Vec::new() };
         let waits = input.phases.drain_wait + input.phases.settle_wait;
         self.now = begin + outcome.offered_duration().seconds() + waits.seconds();

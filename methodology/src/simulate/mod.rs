@@ -7,6 +7,7 @@
 //! there are changes, not frames. Whole cycles of a stall that has settled are taken in one step. What overflows is rounded up to
 //! whole frames; the frames that random loss, lossy bands, duplication, reordering and corruption take are drawn from the exact
 //! binomial distribution with a seeded generator: the same seed gives the same run on every machine.
+//! A trial over round trips passes the device twice: delays and random loss apply to each pass, and `round-trips` limits what comes back.
 //! Stalls and hiccups keep absolute simulated time, which the waits of a trial advance too.
 
 mod chance;

@@ -41,7 +41,7 @@ pub enum DeviceError {
 
 /// Every key of a device, for messages and help.
 pub(crate) const KEYS: &str = "capacity, buffer, delay, jitter, loss, stall, band, ppm, dup, reorder, corrupt, foreign, dead, directions, \
-     livelock, recovery, outage, shortfall, hiccup, start, seed";
+     round-trips, livelock, recovery, outage, shortfall, hiccup, start, seed";
 
 /// Stalls and hiccups are followed one by one until they settle.
 const SHORTEST_PERIOD: f64 = 1e-4;
@@ -116,6 +116,7 @@ fn set(device: &mut Device, key: &str, value: &str) -> Result<(), DeviceError> {
                 _ => return Err(fault("write forward or reverse".to_owned())),
             });
         }
+        "round-trips" => device.round_trips = Some(rate(value)?),
         "directions" => {
             device.bidirectional = match value {
                 "1" => false,
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let device: Device = "capacity=10Mpps,buffer=1000,delay=10us,jitter=1us,loss=0.1%,stall=5ms/100ms,band=4Mpps-5Mpps:1%,\
-             band=7Mpps-8Mpps:100%,ppm=-100,dup=0.1%,reorder=0.2%,corrupt=0.3%,foreign=10pps,dead=reverse,directions=2,\
+             band=7Mpps-8Mpps:100%,ppm=-100,dup=0.1%,reorder=0.2%,corrupt=0.3%,foreign=10pps,dead=reverse,directions=2,round-trips=5Mpps,\
              livelock=20Mpps:600kpps,recovery=20ms,outage=5ms,shortfall=2%,hiccup=1ms/10s,start=3s,seed=7"
             .parse()
             .unwrap();
@@ -155,6 +156,7 @@ mod tests {
         assert_eq!(device.stall.unwrap().period, Seconds::from_millis(100));
         assert_eq!(device.start, Seconds::from_whole(3));
         assert_eq!(device.dead, Some(Direction::Reverse));
+        assert_eq!(device.round_trips.unwrap().pps(), 5e6);
         assert_eq!("".parse::<Device>().unwrap(), Device::default());
     }
 

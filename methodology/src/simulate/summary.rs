@@ -11,7 +11,7 @@ use crate::procedures::{
     OverloadResult, PdvResult, RecoveryResult, ResetResult, RunError, SoakResult, ThroughputResult,
 };
 use crate::search::{GoalResult, Irregularity};
-use crate::trial::{Deviation, Trial};
+use crate::trial::{Deviation, Trial, TrialPath};
 use crate::units::{Frames, LinkSpeed, LossRatio, PacketRate, Seconds};
 
 /// A method to be tried on a simulated device.
@@ -51,6 +51,8 @@ pub struct SimulationSummary {
     pub link_bps: LinkSpeed,
     /// Line rate with these frames.
     pub line_rate_pps: PacketRate,
+    /// The path of the search; none where nothing was searched.
+    pub search_path: Option<TrialPath>,
     /// One entry for each goal that was searched for.
     pub goals: Vec<GoalSummary>,
     /// Trials in all.
@@ -131,6 +133,7 @@ pub fn simulate(request: &SimulationRequest, observer: &mut dyn FnMut(&Trial)) -
         size: request.frames.clone(),
         link_bps: request.link,
         line_rate_pps: line_rate,
+        search_path: report.search().map(|search| search.path),
         goals: report.goals().iter().map(GoalSummary::from).collect(),
         trials: report.trials.len(),
         trial_seconds: report.trial_time(),

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::TrialPhases;
+use super::{TrialPath, TrialPhases};
 use crate::units::{Pace, PacketRate, Seconds};
 
 /// What to do to the device in one trial. Frame size, addresses and directions belong to the measurer: they are the same in every trial.
@@ -8,6 +8,9 @@ use crate::units::{Pace, PacketRate, Seconds};
 pub struct TrialInput {
     /// What is sent.
     pub stimulus: Stimulus,
+    /// What the frames pass. Delays can be measured on the measurer's [`delay_path`](super::Measurer::delay_path) only.
+    #[serde(default)]
+    pub path: TrialPath,
     /// Whether the outcome must hold a [`DelaySummary`](super::DelaySummary) for each direction.
     pub delays: bool,
     /// Leading part of the stimulus whose frames are not in the delay summary (RFC 8219 §7.2: 60 s before the tagged frames).
@@ -73,19 +76,25 @@ pub enum ResetKind {
 }
 
 impl TrialInput {
-    /// A constant load with RFC 2544 §23's phases and no delays.
+    /// A constant load one way, with RFC 2544 §23's phases and no delays.
     pub fn constant(rate: PacketRate, duration: Seconds) -> Self {
         TrialInput::of(Stimulus::Constant { pace: Pace::Rate(rate), duration })
     }
 
-    /// As fast as the port takes frames, with RFC 2544 §23's phases and no delays.
+    /// As fast as the port takes frames, one way, with RFC 2544 §23's phases and no delays.
     pub fn max(duration: Seconds) -> Self {
         TrialInput::of(Stimulus::Constant { pace: Pace::Max, duration })
     }
 
-    /// A stimulus with RFC 2544 §23's phases and no delays.
+    /// A stimulus one way, with RFC 2544 §23's phases and no delays.
     pub fn of(stimulus: Stimulus) -> Self {
-        TrialInput { stimulus, delays: false, delays_after: Seconds::ZERO, phases: TrialPhases::RFC2544 }
+        TrialInput { stimulus, path: TrialPath::OneWay, delays: false, delays_after: Seconds::ZERO, phases: TrialPhases::RFC2544 }
+    }
+
+    /// The same on another path.
+    pub fn with_path(mut self, path: TrialPath) -> Self {
+        self.path = path;
+        self
     }
 
     /// The same with other waits.

@@ -8,6 +8,7 @@ mod delay;
 mod input;
 mod measurer;
 mod outcome;
+mod path;
 mod phases;
 mod record;
 mod tester_rule;
@@ -20,6 +21,7 @@ pub use outcome::{
     Direction, DirectionOutcome, Engine, Fault, Hiccups, LossDomains, MOST_DUPLICATES, MOST_FOREIGN, TrialOutcome, too_many_duplicates,
     too_many_foreign,
 };
+pub use path::TrialPath;
 pub use phases::{Deviation, TrialPhases};
 pub use record::{Trial, TrialPurpose, TrialReason, TrialState, TrialVerdict};
 pub use tester_rule::TesterRule;

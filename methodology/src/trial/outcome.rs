@@ -323,6 +323,13 @@ impl TrialOutcome {
         LossRatio::from_counts(sent, sent.saturating_sub(self.lost()))
     }
 
+    /// The loss ratio without the frames that the tester's own reflector did not send back.
+    pub fn loss_ratio_of_path(&self) -> LossRatio {
+        let sent = self.sent();
+        let of_path: u64 = self.directions.iter().map(|d| d.lost().saturating_sub(d.loss.reflector_unsent)).sum();
+        LossRatio::from_counts(sent, sent.saturating_sub(of_path))
+    }
+
     /// The longest time frames were offered in a direction.
     pub fn offered_duration(&self) -> Seconds {
         Seconds::lossy(self.directions.iter().map(|d| d.offered_duration.seconds()).fold(0.0, f64::max))

@@ -26,7 +26,7 @@ impl<'a> Cells<'a> {
     }
 
     fn made_of(records: impl Iterator<Item = &'a Record>) -> Self {
-        let mut by_key: BTreeMap<CellKey, Cell<'a>> = BTreeMap::new();
+        let mut by_key: BTreeMap<CellKey, Repetitions<'a>> = BTreeMap::new();
         for record in records {
             let key = CellKey {
                 pair: record.pair.clone(),
@@ -39,21 +39,15 @@ impl<'a> Cells<'a> {
                 configuration: Configuration::of(record),
                 group: record.group().map(|group| group.members),
             };
-            let cell = by_key.entry(key.clone()).or_insert_with(|| Cell {
-                key,
-                valid: Vec::new(),
-                invalid: Vec::new(),
-                failed: 0,
-                drawn: false,
-                chosen: true,
-            });
+            let cell = by_key.entry(key).or_default();
             match record.verdict.state {
                 State::Valid => cell.valid.push(record),
                 State::Invalid => cell.invalid.push(record),
                 State::Failed => cell.failed += 1,
             }
         }
-        let mut cells: Vec<Cell<'a>> = by_key.into_values().collect();
+        let cell = |(key, Repetitions { valid, invalid, failed })| Cell { key, valid, invalid, failed, drawn: false, chosen: true };
+        let mut cells: Vec<Cell<'a>> = by_key.into_iter().map(cell).collect();
         let bypass = bypass_method(&cells);
         for cell in &mut cells {
             // A tool's stream is drawn whatever the method of the poll loops.
@@ -99,6 +93,14 @@ impl<'a> Cells<'a> {
         curve.sort_by_key(|cell| cell.key.size);
         curve
     }
+}
+
+/// The records of one cell.
+#[derive(Default)]
+struct Repetitions<'a> {
+    valid: Vec<&'a Record>,
+    invalid: Vec<&'a Record>,
+    failed: usize,
 }
 
 /// The method of tools that send as fast as they can.

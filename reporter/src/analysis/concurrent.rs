@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Cell, CellKey, Cells, Quantity, Sample};
-use crate::record::{GroupSum, Members, Metric, Pair, PairGroup, Record, State};
+use crate::record::{Members, Metric, Pair, PairGroup, Record, State, Values};
 
 /// One measurement of a group.
 #[derive(Debug, Clone, Serialize)]
@@ -99,7 +99,7 @@ fn of_group(key: CellKey, cells: &[&Cell<'_>], alone: &Cells<'_>) -> Option<Conc
     let groups: Vec<PairGroup> = first_records(cells).filter_map(Record::group).collect();
     let trusted = groups.iter().any(|group| group.verdict.state == State::Valid);
     let shown = || groups.iter().filter(|group| !trusted || group.verdict.state == State::Valid);
-    let values: Vec<f64> = shown().filter_map(|group| of_sum(quantity, group.sum?)).collect();
+    let values: Vec<f64> = shown().filter_map(|group| of_sum(quantity, group.sum.as_ref()?)).collect();
     let sum_alone = rates.iter().map(|rate| rate.alone.as_ref()).collect::<Option<Vec<_>>>();
     Some(Concurrent {
         overlap: shown().map(|group| group.overlap).reduce(f64::min),
@@ -133,7 +133,7 @@ fn first_records<'c>(cells: &'c [&Cell<'_>]) -> impl Iterator<Item = &'c Record>
     most.into_iter().flat_map(|cell| cell.valid.iter().chain(&cell.invalid).copied())
 }
 
-fn of_sum(quantity: Quantity, sum: GroupSum) -> Option<f64> {
+fn of_sum(quantity: Quantity, sum: &Values) -> Option<f64> {
     match quantity {
         Quantity::ForwardingRate => sum.forwarding_pps.map(f64::from),
         Quantity::Goodput => sum.goodput_bps.map(f64::from),

@@ -63,6 +63,12 @@ pub enum Setting {
     Gso,
     /// Joining of received segments (GRO), where the plan set it.
     Gro,
+    /// How often a device did not enable its interrupt after an empty poll, where the plan set it.
+    NapiDeferHardIrqs,
+    /// Nanoseconds until a device was polled again without an interrupt, where the plan set it.
+    GroFlushTimeout,
+    /// Microseconds for which sockets polled before they slept, where the plan set it.
+    BusyPoll,
     /// The CPU of the kernel tool's client, where the plan chose it.
     ClientCpu,
     /// The CPU of the kernel tool's server, where the plan chose it.
@@ -88,7 +94,7 @@ pub enum SettingValue {
 }
 
 /// Settings by the key that records have for them in `parameters`.
-const KEYS: [(Setting, ShownParameter); 27] = [
+const KEYS: [(Setting, ShownParameter); 30] = [
     (Setting::SenderQueues, ShownParameter::SENDER_QUEUES),
     (Setting::ReceiverQueues, ShownParameter::RECEIVER_QUEUES),
     (Setting::Burst, ShownParameter::BURST),
@@ -110,6 +116,9 @@ const KEYS: [(Setting, ShownParameter); 27] = [
     (Setting::Mtu, ShownParameter::MTU),
     (Setting::Gso, ShownParameter::GSO),
     (Setting::Gro, ShownParameter::GRO),
+    (Setting::NapiDeferHardIrqs, ShownParameter::NAPI_DEFER_HARD_IRQS),
+    (Setting::GroFlushTimeout, ShownParameter::GRO_FLUSH_TIMEOUT_NS),
+    (Setting::BusyPoll, ShownParameter::BUSY_POLL_US),
     (Setting::ClientCpu, ShownParameter::CLIENT_CPU),
     (Setting::ServerCpu, ShownParameter::SERVER_CPU),
     (Setting::TlsAt, ShownParameter::TLS_AT),
@@ -129,6 +138,8 @@ impl Setting {
         match self {
             Setting::TargetRate => "target-rate".to_owned(),
             Setting::Congestion => "congestion-control".to_owned(),
+            Setting::GroFlushTimeout => "gro-flush-timeout".to_owned(),
+            Setting::BusyPoll => "busy-poll".to_owned(),
             Setting::TlsVersion => "tls-versions".to_owned(),
             Setting::TlsCipher => "ciphers".to_owned(),
             _ => KEYS.iter().find(|(setting, _)| *setting == self).map_or_else(String::new, |(_, key)| key.key().replace('_', "-")),
@@ -204,6 +215,9 @@ impl Configuration {
             (Setting::Mtu, value) => Some(format!("MTU {value}")),
             (Setting::Gso, value) => Some(format!("GSO {value}")),
             (Setting::Gro, value) => Some(format!("GRO {value}")),
+            (Setting::NapiDeferHardIrqs, value) => Some(format!("interrupts deferred {value} times")),
+            (Setting::GroFlushTimeout, value) => Some(format!("GRO flushed after {value} ns")),
+            (Setting::BusyPoll, value) => Some(format!("busy polling for {value} us")),
             (Setting::ClientCpu, value) => Some(format!("client on CPU {value}")),
             (Setting::ServerCpu, value) => Some(format!("server on CPU {value}")),
             (Setting::TlsAt, SettingValue::Text(text)) if text == "none" => Some("no TLS".to_owned()),

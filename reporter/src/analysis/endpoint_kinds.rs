@@ -14,7 +14,7 @@ use crate::record::{Pair, Stack};
 const ORDER: [&str; 4] = ["cpu", "dpu", "container", "vm"];
 
 /// A place in the order of kinds.
-pub(super) fn place_of_kind(kind: &str) -> (usize, &str) {
+pub fn place_of_kind(kind: &str) -> (usize, &str) {
     (ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len()), kind)
 }
 

@@ -19,6 +19,8 @@ pub struct LoadedCurve {
     pub size: SizeKey,
     /// Which load was meant.
     pub at: LoadPoint,
+    /// What the result calls it.
+    pub named: String,
     /// What that was; where the procedure was repeated, the first time.
     pub load: PacketRate,
     /// What they were.
@@ -29,6 +31,7 @@ pub struct LoadedCurve {
 struct Kept<'i> {
     record: &'i RecordId,
     at: LoadPoint,
+    named: String,
     load: PacketRate,
     path: String,
 }
@@ -50,10 +53,17 @@ pub fn percentiles_under_load<E: fmt::Display>(
             }
         }
         loads.sort_by(|a, b| a.load.pps().total_cmp(&b.load.pps()));
-        for Kept { at, load, .. } in loads {
+        for Kept { at, named, load, .. } in loads {
             let files = kept.iter().filter(|one| one.at == *at).map(|one| (one.record, one.path.clone()));
             if let Some(distribution) = distribution(files, !cell.valid.is_empty(), &read, &mut unread) {
-                curves.push(LoadedCurve { pair: cell.key.pair.clone(), size: cell.key.size, at: *at, load: *load, distribution });
+                curves.push(LoadedCurve {
+                    pair: cell.key.pair.clone(),
+                    size: cell.key.size,
+                    at: *at,
+                    named: named.clone(),
+                    load: *load,
+                    distribution,
+                });
             }
         }
     }
@@ -64,10 +74,11 @@ pub fn percentiles_under_load<E: fmt::Display>(
 fn kept(record: &RecordId, measured: Option<Measured>) -> Vec<Kept<'_>> {
     let Some(Measured::Latency(latency)) = measured else { return Vec::new() };
     let mut kept = Vec::new();
-    for load in latency.loads {
+    let named: Vec<String> = latency.loads.iter().map(|load| latency.name_of(load.at)).collect();
+    for (load, named) in latency.loads.into_iter().zip(named) {
         for delays in load.repetitions.into_iter().filter(|delays| delays.definition == DelayDefinition::RoundTripSoftware) {
             if let Some(DelayHistogram::File(path)) = delays.histogram {
-                kept.push(Kept { record, at: load.at, load: load.load, path });
+                kept.push(Kept { record, at: load.at, named: named.clone(), load: load.load, path });
             }
         }
     }

@@ -10,7 +10,7 @@ pub enum ArchiveError {
     #[error("{} is not empty: choose another directory, or continue a run that was cut off with --resume", .0.display())]
     NotEmpty(PathBuf),
     /// Another process writes to the directory.
-    #[error("{}: another `linerate run` writes to this run directory: wait for its end, or end it", .0.display())]
+    #[error("{}: another linerate command (`run` or `tune`) writes to this run directory: wait for its end, or end it", .0.display())]
     InUse(PathBuf),
     /// The directory holds no results.
     #[error("{} is not a run directory: it has no results.jsonl; give the directory that `linerate run` or `linerate import` printed", .0.display())]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::record::{COUNTED_PARAMETERS, ShownParameter, first_repetition};
@@ -85,7 +85,8 @@ impl<'de> Visitor<'de> for Kept {
             if (self.whole)(&key) {
                 kept.insert(key, object.next_value()?);
             } else if self.counted.contains(&key.as_str()) {
-                kept.insert(key, counted(object.next_value()?));
+                let Counted(count) = object.next_value()?;
+                kept.insert(key, count.map_or(Value::Null, Value::from));
             } else {
                 object.next_value::<IgnoredAny>()?;
             }
@@ -94,17 +95,72 @@ impl<'de> Visitor<'de> for Kept {
     }
 }
 
-/// A list, or anything else.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Counted {
-    List(Vec<IgnoredAny>),
-    Other(IgnoredAny),
+/// The number of elements of a list; none of anything else. No element is kept while it is read.
+struct Counted(Option<usize>);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(Counting)
+    }
 }
 
-fn counted(value: Counted) -> Value {
-    match value {
-        Counted::List(elements) => Value::from(elements.len()),
-        Counted::Other(_) => Value::Null,
+struct Counting;
+
+impl<'de> Visitor<'de> for Counting {
+    type Value = Counted;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Counted, A::Error> {
+        let mut count = 0;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(Counted(Some(count)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Counted, A::Error> {
+        IgnoredAny.visit_map(object).map(|_| Counted(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Counted, E> {
+        Ok(Counted(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_counted_and_nothing_else_is() {
+        let counted = |text: &str| serde_json::from_str::<Counted>(text).unwrap().0;
+        assert_eq!((counted("[]"), counted("[1, {\"a\": [2, 3]}, null]")), (Some(0), Some(3)));
+        for other in ["3", "-3", "0.5", "true", "null", "\"x\"", "{\"a\": [1]}"] {
+            assert_eq!(counted(other), None, "{other}");
+        }
+        assert!(serde_json::from_str::<Counted>("[1,").is_err());
     }
 }

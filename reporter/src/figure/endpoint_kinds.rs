@@ -1,5 +1,5 @@
 use crate::amount::Unit;
-use crate::analysis::{KindCost, KindStep};
+use crate::analysis::{KindCost, KindStep, place_of_kind};
 use crate::record::Stack;
 
 use super::{Axis, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown};
@@ -17,7 +17,10 @@ pub fn cost_of_kinds(costs: &[KindCost]) -> Vec<Figure> {
 }
 
 fn figure(costs: &[&KindCost], what: &str) -> Figure {
-    let first = costs.iter().find_map(|cost| cost.steps.first()).map(|step| step.kind.clone()).unwrap_or_default();
+    let first_of = |cost: &&KindCost| cost.steps.first().map(|step| step.kind.clone());
+    let first = costs.iter().filter_map(first_of).min_by(|a, b| place_of_kind(a).cmp(&place_of_kind(b))).unwrap_or_default();
+    // A factor of another kind does not belong on this axis; the table has it.
+    let costs: Vec<&KindCost> = costs.iter().copied().filter(|cost| first_of(cost).as_ref() == Some(&first)).collect();
     let mut kinds: Vec<&str> = Vec::new();
     for step in costs.iter().flat_map(|cost| cost.steps.iter().skip(1)) {
         if !kinds.contains(&step.kind.as_str()) {
@@ -27,8 +30,11 @@ fn figure(costs: &[&KindCost], what: &str) -> Figure {
     let mut stacks: Vec<Stack> = costs.iter().map(|cost| cost.stack).collect();
     stacks.sort_unstable();
     stacks.dedup();
+    // The reference of a single size is a line as well, and not a dot.
+    let reference = |least: f64, most: f64| if least < most { (least, most) } else { (0.93 * least, 1.07 * most) };
     let sizes: Vec<f64> = costs.iter().map(|cost| f64::from(cost.bytes)).collect();
     let (least, most) = sizes.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &size| (low.min(size), high.max(size)));
+    let (least, most) = reference(least, most);
     let mut series = Vec::new();
     for stack in stacks {
         for (place, kind) in kinds.iter().enumerate() {

@@ -62,7 +62,7 @@ fn under_load(curves: &[LoadedCurve], stack: Stack, styles: &Styles, pair: &Pair
 fn load_name(curve: &LoadedCurve) -> String {
     match curve.at {
         LoadPoint::Load(_) => shown(Unit::PacketsPerSecond, curve.load.pps()),
-        at => at.to_string(),
+        _ => curve.named.clone(),
     }
 }
 

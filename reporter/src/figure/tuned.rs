@@ -54,10 +54,10 @@ pub fn map_of_settings(run: &TuneRun, found: &Found) -> Option<Figure> {
     });
     Some(Figure {
         id: format!("best-setting-map-{}", slug(&format!("{} {}", x_axis.name, y_axis.name))),
-        title: format!("{} by {} and {}", run.goal, x_axis.name, y_axis.name),
+        title: format!("Best {} by {} and {}", run.goal, x_axis.name, y_axis.name),
         caption: format!(
-            "{} of the best setting with these two values; {} to the right, {} downwards. Darker is better. A tile that is missing was not tried, has no valid trial, or \
-             does not work.",
+            "The {} of the best setting with these two values; {} to the right, {} downwards. Darker is better. A tile that is missing was not tried, has \
+             no valid trial, or does not work.",
             run.goal, x_axis.name, y_axis.name
         ),
         series: series.collect(),

@@ -18,9 +18,9 @@ pub struct PairGroup {
     pub members: Members,
     /// The share of the longest member's trial during which all members are known to have sent, from 0 to 1.
     pub overlap: f64,
-    /// The rates of all members together; absent where a member has none.
+    /// The rates of all members together, and no other value: only rates add up. Absent where a member has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sum: Option<GroupSum>,
+    pub sum: Option<Values>,
     /// Whether the sum can be trusted: only if every member's record can.
     pub verdict: Verdict,
 }
@@ -29,27 +29,6 @@ pub struct PairGroup {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Members(Vec<Pair>);
-
-/// Rates that add up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GroupSum {
-    /// Frames a second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
-    pub forwarding_pps: Option<PacketRate>,
-    /// On the wire, with preamble and gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
-    pub l1_bps: Option<L1Rate>,
-    /// Frames, with FCS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
-    pub l2_bps: Option<L2Rate>,
-    /// Payload.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
-    pub goodput_bps: Option<Goodput>,
-}
 
 impl Members {
     /// These pairs.
@@ -89,18 +68,17 @@ pub struct MemberResult<'r> {
     pub verdict: &'r Verdict,
 }
 
-impl GroupSum {
-    /// The sum over the members; none where one of them has no rate. A rate that not every member has is left out.
-    fn of(members: &[MemberResult<'_>]) -> Option<GroupSum> {
-        let sum = |rate: fn(&Values) -> Option<f64>| members.iter().map(|member| rate(member.values)).sum::<Option<f64>>();
-        let sum = GroupSum {
-            forwarding_pps: sum(|values| values.forwarding_pps.map(f64::from)).and_then(|pps| PacketRate::new(pps).ok()),
-            l1_bps: sum(|values| values.l1_bps.map(f64::from)).and_then(|bps| L1Rate::new(bps).ok()),
-            l2_bps: sum(|values| values.l2_bps.map(f64::from)).and_then(|bps| L2Rate::new(bps).ok()),
-            goodput_bps: sum(|values| values.goodput_bps.map(f64::from)).and_then(|bps| Goodput::new(bps).ok()),
-        };
-        (!members.is_empty() && (sum.forwarding_pps.is_some() || sum.goodput_bps.is_some())).then_some(sum)
-    }
+/// The sum of the members' rates; none where one of them has no rate. A rate that not every member has is left out.
+fn sum_of(members: &[MemberResult<'_>]) -> Option<Values> {
+    let sum = |rate: fn(&Values) -> Option<f64>| members.iter().map(|member| rate(member.values)).sum::<Option<f64>>();
+    let sum = Values {
+        forwarding_pps: sum(|values| values.forwarding_pps.map(f64::from)).and_then(|pps| PacketRate::new(pps).ok()),
+        l1_bps: sum(|values| values.l1_bps.map(f64::from)).and_then(|bps| L1Rate::new(bps).ok()),
+        l2_bps: sum(|values| values.l2_bps.map(f64::from)).and_then(|bps| L2Rate::new(bps).ok()),
+        goodput_bps: sum(|values| values.goodput_bps.map(f64::from)).and_then(|bps| Goodput::new(bps).ok()),
+        ..Values::default()
+    };
+    (!members.is_empty() && (sum.forwarding_pps.is_some() || sum.goodput_bps.is_some())).then_some(sum)
 }
 
 impl PairGroup {
@@ -115,7 +93,7 @@ impl PairGroup {
             verdict.state = State::Invalid;
         }
         let pairs = Members::new(members.iter().map(|member| member.pair.clone()).collect());
-        PairGroup { id, members: pairs, overlap, sum: GroupSum::of(members), verdict }
+        PairGroup { id, members: pairs, overlap, sum: sum_of(members), verdict }
     }
 
     /// Notes it among the parameters of a record.
@@ -148,7 +126,7 @@ mod tests {
     fn the_sum_is_that_of_all_members_and_is_valid_only_if_all_are() {
         let (three, one, good) = (goodput(Some(3e9)), goodput(Some(1e9)), Verdict::valid());
         let valid = group((&three, &good), (&one, &good));
-        assert_eq!((valid.sum.unwrap().goodput_bps.unwrap().bps(), valid.verdict.state), (4e9, State::Valid));
+        assert_eq!((valid.sum.as_ref().unwrap().goodput_bps.unwrap().bps(), valid.verdict.state), (4e9, State::Valid));
         assert_eq!((valid.members.to_string(), valid.members.others_in_words(&"a:b".parse().unwrap())), ("a→b + c→d".into(), "c→d".into()));
         let mut bad = Verdict::valid();
         bad.invalidate(ReasonKind::Hiccup, "interrupted");
@@ -165,5 +143,22 @@ mod tests {
         assert_eq!(of(&parameters), None);
         group.note(&mut parameters);
         assert_eq!(of(&parameters), Some(group));
+    }
+    #[test]
+    fn the_sum_is_written_with_these_keys_alone() {
+        let values = |pps: f64| Values {
+            forwarding_pps: PacketRate::new(pps).ok(),
+            offered_pps: PacketRate::new(2.0 * pps).ok(),
+            l1_bps: L1Rate::new(672.0 * pps).ok(),
+            l2_bps: L2Rate::new(512.0 * pps).ok(),
+            goodput_bps: Goodput::new(144.0 * pps).ok(),
+            frames_sent: Some(9),
+            transfer_s: Some(1.0),
+            ..Values::default()
+        };
+        let (one, three, good) = (values(1e6), values(3e6), Verdict::valid());
+        let written = serde_json::to_string(&group((&one, &good), (&three, &good))).unwrap();
+        let expected = r#"{"id":"x","members":[{"from":"a","to":"b"},{"from":"c","to":"d"}],"overlap":0.9,"sum":{"forwarding_pps":4000000.0,"l1_bps":2688000000.0,"l2_bps":2048000000.0,"goodput_bps":576000000.0},"verdict":{"state":"valid","reasons":[]}}"#;
+        assert_eq!(written, expected);
     }
 }

@@ -23,7 +23,7 @@ pub use best::{BEST, BestOf, CombinationRate, CombinationWithout};
 pub use calibration::{Calibration, CalibrationMethod, CalibrationState};
 pub use cost::{Ceiling, CeilingKind, CoreUse, CpuCost, EndCost, QueueUse};
 pub use directions::{DirectionResult, InterfaceBytes};
-pub use group::{GroupSum, MemberResult, Members, PairGroup};
+pub use group::{MemberResult, Members, PairGroup};
 pub use identity::{EndpointId, Metric, NotAPair, Pair, RecordId, SchemaVersion, Size, SizeKind, Tool, View};
 pub(crate) use json_name::json_name;
 pub use shown_parameter::ShownParameter;

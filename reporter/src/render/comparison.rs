@@ -6,7 +6,8 @@ use comfy_table::{Cell, CellAlignment};
 use minijinja::context;
 
 use super::document::{Section, Table};
-use super::formats::{FIGURE_FORMATS, escape, html, markdown, terminal};
+use super::formats::terminal_table::TerminalTable;
+use super::formats::{FIGURE_FORMATS, escape, html, markdown};
 use super::write::{RenderError, Rendered, write, write_exports};
 use crate::amount::{Amount, Unit};
 use crate::compare::{Change, Comparison, Judgement};
@@ -26,12 +27,12 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
         text.push_str("Environment, plan, testbed and tools: no difference recorded.\n");
     } else {
         text.push_str("Before the numbers: the runs differ in more than the results.\n");
-        let mut table = terminal::ruled(width, &["fact", "base", "new"]);
+        let mut table = TerminalTable::new(width, &["fact", "base", "new"]);
         for difference in &comparison.environment {
             let side = |value: &Option<String>| escape::terminal(value.as_deref().unwrap_or(format::ABSENT));
             table.add_row([escape::terminal(&difference.what), side(&difference.base), side(&difference.new)]);
         }
-        text.push_str(&format!("{table}\n"));
+        text.push_str(&format!("{}\n", table.into_text()));
     }
     if let Some(across) = comparison.across_in_words() {
         text.push_str(&format!("{across}\n"));
@@ -39,15 +40,15 @@ pub fn terminal_text(comparison: &Comparison, width: u16, all: bool) -> String {
     text.push('\n');
     let shown: Vec<&Change> = comparison.changes.iter().filter(|c| all || interesting(comparison, c)).collect();
     if !shown.is_empty() {
-        let mut table = terminal::ruled(width, &HEADER);
+        let mut table = TerminalTable::new(width, &HEADER);
         for change in shown {
-            let mut cells: Vec<Cell> = row(change).iter().map(|c| Cell::new(escape::terminal(c))).collect();
+            let mut cells: Vec<Cell> = row(change).iter().map(|cell| table.text_cell(cell)).collect();
             for cell in cells.iter_mut().skip(1).take(6) {
                 *cell = cell.clone().set_alignment(CellAlignment::Right);
             }
             table.add_row(cells);
         }
-        text.push_str(&format!("{table}\n\n"));
+        text.push_str(&format!("{}\n\n", table.into_text()));
     }
     text.push_str(&format!("{}\n{}\n", comparison.summary(), method(comparison)));
     let visibility = comparison.visibility();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::{Section, Table};
-use super::formats::terminal;
+use super::formats::terminal_table::TerminalTable;
 use super::overview::{self, Overview};
 use super::write::{RenderError, Rendered};
 use crate::figure;
@@ -15,7 +15,7 @@ pub fn terminal_text(fleet: &Fleet, width: u16, all: bool) -> String {
     let mut text = overview::terminal_head(&fleet.headline(), &fleet.basis(), &fleet.findings());
     for (table, wanted) in [(differing(fleet), true), (distribution(fleet), all)] {
         if wanted && !table.rows.is_empty() {
-            text.push_str(&format!("\n{}\n", terminal::filled(width, &table.header, &table.rows)));
+            text.push_str(&format!("\n{}\n", TerminalTable::filled(width, &table.header, &table.rows).into_text()));
         }
     }
     text + &overview::terminal_skipped(&fleet.skipped)

@@ -1,9 +1,8 @@
 //! A gate on the terminal, and as a JUnit file.
 
-use comfy_table::Cell;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::formats::{escape, terminal};
+use super::formats::terminal_table::TerminalTable;
 use crate::gate::{Gate, Outcome, Verdict};
 
 /// For a terminal of `width` columns: what did not pass, or every expectation, and the counts.
@@ -11,12 +10,12 @@ pub fn terminal_text(gate: &Gate, width: u16, all: bool) -> String {
     let mut text = String::new();
     let shown: Vec<&Outcome> = gate.outcomes.iter().filter(|outcome| all || outcome.verdict != Verdict::Passed).collect();
     if !shown.is_empty() {
-        let mut table = terminal::ruled(width, &["verdict", "expectation", "result"]);
+        let mut table = TerminalTable::new(width, &["verdict", "expectation", "result"]);
         for outcome in shown {
             let cells = [outcome.verdict.words(), &outcome.name, &outcome.detail];
-            table.add_row(cells.map(|cell| Cell::new(escape::terminal(cell))));
+            table.add_row(cells.map(|cell| table.text_cell(cell)));
         }
-        text.push_str(&format!("{table}\n\n"));
+        text.push_str(&format!("{}\n\n", table.into_text()));
     }
     text.push_str(&format!("{}\n", gate.summary()));
     text

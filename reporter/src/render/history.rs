@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::document::{Section, Table};
 use super::figure_ids::number_equal_ids;
-use super::formats::{escape, terminal};
+use super::formats::terminal_table::TerminalTable;
 use super::overview::{self, Overview};
 use super::write::{RenderError, Rendered};
 use crate::figure;
@@ -26,11 +26,11 @@ pub fn terminal_text(history: &History, width: u16, all: bool) -> String {
     if !rows.is_empty() {
         // Without the columns of runs and p, which a terminal has no room for.
         let narrow = |cells: Vec<String>| cells.into_iter().enumerate().filter(|(k, _)| ![1, 7].contains(k)).map(|(_, cell)| cell);
-        let mut table = terminal::ruled(width, &narrow(HEADER.map(str::to_owned).into()).collect::<Vec<_>>());
+        let mut table = TerminalTable::new(width, &narrow(HEADER.map(str::to_owned).into()).collect::<Vec<_>>());
         rows.iter().for_each(|trend| {
-            table.add_row(narrow(row(history, trend)).map(|cell| escape::terminal(&cell)));
+            table.add_row(narrow(row(history, trend)).map(|cell| table.text_cell(&cell)).collect::<Vec<_>>());
         });
-        text.push_str(&format!("\n{table}\n"));
+        text.push_str(&format!("\n{}\n", table.into_text()));
     }
     if left_out > 0 {
         text.push_str(&format!("{left_out} more changed: --all prints every result.\n"));

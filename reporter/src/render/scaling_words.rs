@@ -14,9 +14,19 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-/// What limits each number of queues, and what was not measured.
+/// What limits each number of queues, what has no valid trial, and what was not measured.
 pub fn sentences(scaling: &Scaling) -> Vec<String> {
     let mut sentences: Vec<String> = scaling.points.iter().map(of_point).collect();
+    if scaling.points.is_empty() {
+        sentences.push("No number of queues has a valid trial: there is no rate to show.".to_owned());
+    }
+    sentences.extend(scaling.no_valid_trial.iter().map(|missing| {
+        let trials = match missing.trials {
+            1 => "the only trial is not valid".to_owned(),
+            trials => format!("none of {trials} trials is valid"),
+        };
+        format!("{} → {} queues: {trials}, so that no rate is shown. The last trial: {}.", missing.queues, missing.queues, missing.why)
+    }));
     sentences.extend(
         scaling
             .not_measured
@@ -61,4 +71,26 @@ pub fn table(scaling: &Scaling) -> Table {
     };
     let header = ["queues", "cores", "rate", "trials", "of perfect", "of line rate", "sender, a frame", "receiver, a frame", "limited by"];
     Table::new(header, scaling.points.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_of_queues_without_a_valid_trial_is_named_with_the_reason() {
+        let scaling: Scaling = serde_json::from_value(json!({
+            "pair": { "from": "a", "to": "b" }, "base": "", "points": [], "ceiling_pps": null, "generator_ns": null,
+            "no_valid_trial": [{ "queues": "2", "trials": 3, "why": "hiccup: the receiver did not run" }]
+        }))
+        .unwrap();
+        let expected = [
+            "No number of queues has a valid trial: there is no rate to show.",
+            "2 → 2 queues: none of 3 trials is valid, so that no rate is shown. The last trial: hiccup: the receiver did not run.",
+        ];
+        assert_eq!(sentences(&scaling), expected);
+        assert!(table(&scaling).rows.is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! What a search of `linerate tune` found, for a terminal.
 
-use super::formats::{escape, terminal};
+use super::formats::escape;
+use super::formats::terminal_table::TerminalTable;
 use super::tuned_words as words;
 use crate::tuned::{Found, TuneRun};
 
@@ -11,7 +12,7 @@ const SHOWN: usize = 12;
 pub fn terminal_text(run: &TuneRun, found: &Found, width: u16) -> String {
     let table = words::table(run, found);
     let shown = table.rows.len().min(SHOWN);
-    let mut text = format!("{}\n", terminal::filled(width, &table.header, &table.rows[..shown]));
+    let mut text = format!("{}\n", TerminalTable::filled(width, &table.header, &table.rows[..shown]).into_text());
     let hidden = table.rows.len() - shown;
     if hidden > 0 {
         text.push_str(&format!("and {hidden} settings with worse results\n"));

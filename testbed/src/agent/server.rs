@@ -18,7 +18,7 @@ use super::held::{self, Held};
 use super::lease::Lease;
 use super::lines::{LINE_LIMIT, excerpt, next_line};
 use super::protocol::{BUILD, CheckRequest, Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
-use crate::inventory::{PcieLink, check_port};
+use crate::inventory::{PcieLink, check_native_xdp, check_port};
 use crate::preflight::Check;
 
 /// The connection to the conductor failed.
@@ -164,13 +164,17 @@ enum State {
 impl State {
     fn answer(self, request: Request, gone: &AtomicBool) -> (State, Reply) {
         match (self, request) {
-            (State::Empty, Request::Open(open)) => match opened(&open) {
-                Ok((port, dataplane, dpdk)) => {
-                    let pcie = PcieLink::of_devargs(&port.info().devargs, &KernelFiles::below(Path::new("/")));
-                    let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk, pcie }));
-                    (State::Idle { port: Box::new(port), dataplane }, reply)
-                }
-                Err(error) => (State::Empty, failed(&error)),
+            (State::Empty, Request::Open(open)) => match check_native_xdp(&open.port) {
+                // DPDK would only report that it failed to create a socket.
+                Err(unsupported) => (State::Empty, Reply::Failed { error: unsupported.to_string() }),
+                Ok(()) => match opened(&open) {
+                    Ok((port, dataplane, dpdk)) => {
+                        let pcie = PcieLink::of_devargs(&port.info().devargs, &KernelFiles::below(Path::new("/")));
+                        let reply = Reply::Opened(Box::new(Opened { port: port.info().clone(), dpdk, pcie }));
+                        (State::Idle { port: Box::new(port), dataplane }, reply)
+                    }
+                    Err(error) => (State::Empty, failed(&error)),
+                },
             },
             (State::Idle { mut port, dataplane }, Request::AwaitLink { limit }) => {
                 // A link that stays down is reported by the trials.

@@ -7,6 +7,7 @@ use dataplane::CpuId;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
+use crate::interface_settings::BUSY_READ;
 use crate::plan::{KernelTuning, Plan};
 use crate::process::read_file;
 use crate::topology::Testbed;
@@ -61,6 +62,14 @@ pub enum MissingFeature {
         /// What the plan asks for.
         tls_at: &'static str,
     },
+    /// The kernel has no setting for busy polling there.
+    #[error(
+        "endpoint {endpoint}: `busy-poll` in the plan, and {BUSY_READ} does not exist there: Linux has this setting in its initial network namespace only, and nowhere without CONFIG_NET_RX_BUSY_POLL; remove `busy-poll`, or use an endpoint that is neither a namespace nor a container"
+    )]
+    BusyPoll {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// The kernel does not allow socket buffers of this size.
     #[error(
         "endpoint {endpoint}: `window = {wanted}` in the plan, and its kernel allows {most} bytes: raise it with `sysctl -w {sysctl}={wanted}`, or use a smaller window"
@@ -94,6 +103,7 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
         for (pair, tuning) in measure.kind.kernel_tunings().flat_map(of_pairs) {
             for (endpoint, key, cpu) in [(&pair.from, "client-cpu", tuning.client_cpu), (&pair.to, "server-cpu", tuning.server_cpu)] {
                 check_tcp(endpoint, tuning, &mut files)?;
+                check_busy_poll(endpoint, tuning, &mut files)?;
                 if let Some(cpu) = cpu
                     && let Some(known) = files.text(endpoint, CPUS).filter(|known| !has_cpu(known, cpu))
                 {
@@ -109,6 +119,12 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
 fn check_kernel_tls(endpoint: &EndpointId, tls_at: &'static str, files: &mut Files<'_>) -> Result<(), MissingFeature> {
     let missing = files.text(endpoint, TLS_COUNTERS).is_none() && files.text(endpoint, CPUS).is_some();
     if missing { Err(MissingFeature::KernelTls { endpoint: endpoint.clone(), tls_at }) } else { Ok(()) }
+}
+
+/// As with TLS, an endpoint that shows another file can be read.
+fn check_busy_poll(endpoint: &EndpointId, tuning: &KernelTuning, files: &mut Files<'_>) -> Result<(), MissingFeature> {
+    let missing = tuning.interface.busy_poll.is_some() && files.text(endpoint, BUSY_READ).is_none() && files.text(endpoint, CPUS).is_some();
+    if missing { Err(MissingFeature::BusyPoll { endpoint: endpoint.clone() }) } else { Ok(()) }
 }
 
 fn check_tcp(endpoint: &EndpointId, tuning: &KernelTuning, files: &mut Files<'_>) -> Result<(), MissingFeature> {

@@ -68,7 +68,15 @@ mod tests {
     use crate::journal::by_a_dead_process;
     use crate::process::SshTarget;
 
-    const BEFORE: InterfaceSettings = InterfaceSettings { mtu: None, gso: None, gro: None, no_xdp_program: false };
+    const BEFORE: InterfaceSettings = InterfaceSettings {
+        mtu: None,
+        gso: None,
+        gro: None,
+        napi_defer_hard_irqs: None,
+        gro_flush_timeout_ns: None,
+        busy_poll: None,
+        no_xdp_program: false,
+    };
 
     fn left(folder: &Path) -> usize {
         fs::read_dir(folder).unwrap().count()

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::BusyPoll;
+
 /// The largest packet that an interface sends, in bytes from the IP header on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -56,7 +58,7 @@ impl From<bool> for OffloadState {
     }
 }
 
-/// Settings of one interface. What is absent is left as it is.
+/// Settings of one interface, and of the network stack of its machine. What is absent is left as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceSettings {
@@ -69,6 +71,15 @@ pub struct InterfaceSettings {
     /// Generic receive offload: received segments of one flow are joined before the stack sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gro: Option<OffloadState>,
+    /// How often the device does not enable its interrupt after an empty poll (`napi_defer_hard_irqs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub napi_defer_hard_irqs: Option<u32>,
+    /// Nanoseconds until the device is polled again where its interrupt stays disabled (`gro_flush_timeout`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gro_flush_timeout_ns: Option<u32>,
+    /// Busy polling of all sockets of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_poll: Option<BusyPoll>,
     /// No XDP program is attached. AF_XDP attaches one, and a process that is killed leaves it: kernel traffic is slower with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_xdp_program: bool,
@@ -86,6 +97,9 @@ impl InterfaceSettings {
             mtu: self.mtu.filter(|_| self.mtu != now.mtu),
             gso: self.gso.filter(|_| self.gso != now.gso),
             gro: self.gro.filter(|_| self.gro != now.gro),
+            napi_defer_hard_irqs: self.napi_defer_hard_irqs.filter(|_| self.napi_defer_hard_irqs != now.napi_defer_hard_irqs),
+            gro_flush_timeout_ns: self.gro_flush_timeout_ns.filter(|_| self.gro_flush_timeout_ns != now.gro_flush_timeout_ns),
+            busy_poll: self.busy_poll.filter(|_| self.busy_poll != now.busy_poll),
             no_xdp_program: self.no_xdp_program && !now.no_xdp_program,
         }
     }
@@ -96,6 +110,9 @@ impl InterfaceSettings {
             mtu: self.mtu.filter(|_| others.mtu.is_some()),
             gso: self.gso.filter(|_| others.gso.is_some()),
             gro: self.gro.filter(|_| others.gro.is_some()),
+            napi_defer_hard_irqs: self.napi_defer_hard_irqs.filter(|_| others.napi_defer_hard_irqs.is_some()),
+            gro_flush_timeout_ns: self.gro_flush_timeout_ns.filter(|_| others.gro_flush_timeout_ns.is_some()),
+            busy_poll: self.busy_poll.filter(|_| others.busy_poll.is_some()),
             no_xdp_program: self.no_xdp_program && others.no_xdp_program,
         }
     }
@@ -106,8 +123,11 @@ impl fmt::Display for InterfaceSettings {
         let mtu = self.mtu.map(|mtu| format!("mtu {mtu}"));
         let gso = self.gso.map(|state| format!("gso {}", state.name()));
         let gro = self.gro.map(|state| format!("gro {}", state.name()));
+        let defer = self.napi_defer_hard_irqs.map(|times| format!("napi_defer_hard_irqs {times}"));
+        let flush = self.gro_flush_timeout_ns.map(|ns| format!("gro_flush_timeout {ns} ns"));
+        let busy = self.busy_poll.map(|busy| busy.to_string());
         let xdp = self.no_xdp_program.then(|| "no XDP program".to_owned());
-        f.write_str(&[mtu, gso, gro, xdp].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        f.write_str(&[mtu, gso, gro, defer, flush, busy, xdp].into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -117,8 +137,8 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_changed_and_only_what_is_changed_is_kept() {
-        let now =
-            InterfaceSettings { mtu: Mtu::new(1500), gso: Some(OffloadState::On), gro: Some(OffloadState::On), no_xdp_program: false };
+        let (gso, gro) = (Some(OffloadState::On), Some(OffloadState::On));
+        let now = InterfaceSettings { mtu: Mtu::new(1500), gso, gro, ..InterfaceSettings::default() };
         let wanted = InterfaceSettings { mtu: Mtu::new(9000), gso: Some(OffloadState::On), ..InterfaceSettings::default() };
         let change = wanted.that_differ_from(now);
         assert_eq!(change, InterfaceSettings { mtu: Mtu::new(9000), ..InterfaceSettings::default() });

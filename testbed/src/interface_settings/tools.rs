@@ -1,10 +1,11 @@
-//! Reading and changing the settings of one interface with `ip` and `ethtool`, where the interface is.
+//! Reading and changing the settings of one interface with `ip`, `ethtool`, `cat` and `tee`, where the interface is.
 
 use std::time::{Duration, Instant};
 
 use super::error::InterfaceSettingsError;
+use super::files::{BusyPoll, Setting};
 use super::model::{InterfaceSettings, Mtu, OffloadState};
-use crate::process::{CommandSpec, Location, run};
+use crate::process::{CommandSpec, Input, Location, run};
 
 /// No `ip` or `ethtool` command takes a tenth of this. A NIC can take seconds to start with a new MTU.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -31,6 +32,12 @@ pub(super) fn read(location: &Location, interface: &str, wanted: InterfaceSettin
         now.gso = wanted.gso.map(|_| state(GSO)).transpose()?;
         now.gro = wanted.gro.map(|_| state(GRO)).transpose()?;
     }
+    let number = |setting| read_number(location, interface, setting);
+    now.napi_defer_hard_irqs = wanted.napi_defer_hard_irqs.map(|_| number(Setting::NapiDeferHardIrqs)).transpose()?;
+    now.gro_flush_timeout_ns = wanted.gro_flush_timeout_ns.map(|_| number(Setting::GroFlushTimeout)).transpose()?;
+    if wanted.busy_poll.is_some() {
+        now.busy_poll = Some(BusyPoll { read_us: number(Setting::BusyRead)?, poll_us: number(Setting::BusyPoll)? });
+    }
     now.no_xdp_program = wanted.no_xdp_program && !has_xdp_program(location, interface)?;
     Ok(now)
 }
@@ -53,6 +60,18 @@ pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSetti
     for (name, state) in [("gso", wanted.gso), ("gro", wanted.gro)] {
         if let Some(state) = state {
             ask(location, interface, &["ethtool", "-K", interface, name, state.name()])?;
+        }
+    }
+    let numbers = [
+        (Setting::NapiDeferHardIrqs, wanted.napi_defer_hard_irqs),
+        (Setting::GroFlushTimeout, wanted.gro_flush_timeout_ns),
+        (Setting::BusyRead, wanted.busy_poll.map(|busy| busy.read_us)),
+        (Setting::BusyPoll, wanted.busy_poll.map(|busy| busy.poll_us)),
+    ];
+    for (setting, value) in numbers {
+        if let Some(value) = value {
+            // `tee` needs no shell there.
+            ask_with(location, interface, &["tee", &setting.file(interface)], Input::Bytes(value.to_string().into_bytes()))?;
         }
     }
     if wanted.no_xdp_program && has_xdp_program(location, interface)? {
@@ -83,6 +102,12 @@ fn read_mtu(location: &Location, interface: &str) -> Result<Mtu, InterfaceSettin
     bytes.and_then(Mtu::new).ok_or_else(|| unreadable(interface, &command, "an MTU"))
 }
 
+fn read_number(location: &Location, interface: &str, setting: Setting) -> Result<u32, InterfaceSettingsError> {
+    let file = setting.file(interface);
+    let command = ["cat", &file];
+    ask(location, interface, &command)?.trim().parse().map_err(|_| unreadable(interface, &command, "a number"))
+}
+
 fn has_carrier(location: &Location, interface: &str) -> bool {
     let file = format!("/sys/class/net/{interface}/carrier");
     ask(location, interface, &["cat", &file]).is_ok_and(|said| said.trim() == "1")
@@ -99,7 +124,11 @@ fn state(said: &str, name: &str) -> Option<OffloadState> {
 }
 
 fn ask(location: &Location, interface: &str, words: &[&str]) -> Result<String, InterfaceSettingsError> {
-    let spec = CommandSpec::new(location.clone(), words.iter().copied()).with_timeout(LIMIT);
+    ask_with(location, interface, words, Input::Nothing)
+}
+
+fn ask_with(location: &Location, interface: &str, words: &[&str], input: Input) -> Result<String, InterfaceSettingsError> {
+    let spec = CommandSpec::new(location.clone(), words.iter().copied()).with_timeout(LIMIT).with_stdin(input);
     let output = run(&spec).map_err(|source| InterfaceSettingsError::Process { interface: interface.to_owned(), source })?;
     if output.success() {
         return Ok(output.stdout_text());

@@ -4,6 +4,7 @@
 //! NVIDIA's and DPDK's documents and the drivers' code; it has been tried on imitated trees, not on the hardware.
 
 mod bluefield;
+mod native_xdp;
 mod pci;
 mod shared_interface;
 mod software;
@@ -15,6 +16,7 @@ use reporter::environment::KernelFiles;
 use serde::Serialize;
 
 pub use bluefield::BlueFieldView;
+pub use native_xdp::{NoNativeXdp, check_native_xdp};
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
 pub use shared_interface::{PortInUse, Traffic, check_port};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};

@@ -1,21 +1,11 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
-use methodology::tune::Axis;
 use methodology::units::Share;
 use reporter::kernel_tools::{KernelSpec, KernelTool, MessageSize, Method, TcpSettings, Transport};
 use serde_json::{Value, json};
 
-use super::tuning::{Directions, OneOrMany, each, joined, values};
-use crate::interface_settings::{InterfaceSettings, Mtu, OffloadState};
-
-/// No tool writes more in one call: a larger size is a mistake in the plan.
-const MOST_MESSAGE: u32 = 1 << 30;
-
-/// The kernel doubles a socket buffer and counts it in an `int` (socket(7), SO_SNDBUF).
-const MOST_WINDOW: u32 = 1 << 30;
-
-/// The longest name of a congestion control, without its end (TCP_CA_NAME_MAX in linux/tcp.h).
-const LONGEST_ALGORITHM: usize = 15;
+use super::tuning::{Directions, joined};
+use crate::interface_settings::{InterfaceSettings, OffloadState};
 
 /// How both kernel ends of a measurement are set up. Measurements that differ in it stand side by side in a report, and are never averaged.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +117,11 @@ impl KernelTuning {
             Difference { label, words: Some(format!("beside a stream at {percent}")), parameter: None }
         });
         let window = |bytes: NonZeroU32| difference(format!("w{bytes}"), format!("window {bytes} B"), "window", json!(bytes));
+        let deferred = |times: u32| {
+            difference(format!("defer{times}"), format!("interrupts deferred {times} times"), "napi_defer_hard_irqs", json!(times))
+        };
+        let flushed = |ns: u32| difference(format!("flush{ns}"), format!("GRO flushed after {ns} ns"), "gro_flush_timeout_ns", json!(ns));
+        let busy_polling = |us: u32| difference(format!("busy{us}"), format!("busy polling for {us} us"), "busy_poll_us", json!(us));
         let both = || difference("both".to_owned(), "both directions at once".to_owned(), "bidirectional", json!(true));
         [
             (*directions == Directions::Both).then(both),
@@ -139,6 +134,9 @@ impl KernelTuning {
             interface.mtu.map(|mtu| difference(format!("mtu{mtu}"), format!("MTU {mtu}"), "mtu", json!(mtu))),
             interface.gso.map(|state| offload("gso", state)),
             interface.gro.map(|state| offload("gro", state)),
+            interface.napi_defer_hard_irqs.map(deferred),
+            interface.gro_flush_timeout_ns.map(flushed),
+            interface.busy_poll.map(|busy| busy_polling(busy.read_us)),
             client_cpu.map(|cpu| difference(format!("c{cpu}"), format!("client on CPU {cpu}"), "client_cpu", json!(cpu))),
             server_cpu.map(|cpu| difference(format!("v{cpu}"), format!("server on CPU {cpu}"), "server_cpu", json!(cpu))),
             stream_load,
@@ -146,121 +144,5 @@ impl KernelTuning {
         .into_iter()
         .flatten()
         .collect()
-    }
-}
-
-/// The keys of one kernel `[[measure]]` that tune it.
-pub(super) struct KernelKeys<'k> {
-    pub(super) directions: Option<&'k OneOrMany<Directions>>,
-    pub(super) streams: Option<&'k OneOrMany<u16>>,
-    pub(super) message: Option<&'k OneOrMany<ByteCount>>,
-    pub(super) mtu: Option<&'k OneOrMany<u32>>,
-    pub(super) congestion_control: Option<&'k OneOrMany<String>>,
-    pub(super) window: Option<&'k OneOrMany<ByteCount>>,
-    pub(super) zero_copy: Option<&'k OneOrMany<bool>>,
-    pub(super) gsro: Option<&'k OneOrMany<bool>>,
-    pub(super) gso: Option<&'k OneOrMany<bool>>,
-    pub(super) gro: Option<&'k OneOrMany<bool>>,
-    pub(super) client_cpu: Option<&'k OneOrMany<u32>>,
-    pub(super) server_cpu: Option<&'k OneOrMany<u32>>,
-    pub(super) stream_load: Option<&'k OneOrMany<String>>,
-}
-
-/// The share of a stream's full rate: `"50%"`, and `"0%"` for no stream.
-fn stream_load(text: &str) -> Result<Option<Share>, String> {
-    let wrong = || format!("`{}` is not a share of a stream's rate: write \"0%\" to \"100%\"", text.escape_debug());
-    let percent: f64 = text.strip_suffix('%').and_then(|number| number.trim().parse().ok()).ok_or_else(wrong)?;
-    if percent == 0.0 { Ok(None) } else { Share::new(percent / 100.0).map(Some).map_err(|_| wrong()) }
-}
-
-/// A number of bytes: `65536`, or as tools write it, `"64K"`.
-#[derive(serde::Deserialize, Debug, Clone)]
-#[serde(untagged, expecting = "expected bytes, such as 65536 or \"64K\"")]
-pub(super) enum ByteCount {
-    Bytes(u32),
-    Text(String),
-}
-
-impl ByteCount {
-    fn bytes(&self, most: u32) -> Result<MessageSize, String> {
-        let size = match self {
-            ByteCount::Bytes(bytes) => MessageSize::new(*bytes).ok_or("0 bytes carry nothing: write 1 or more".to_owned())?,
-            ByteCount::Text(text) => text.parse::<MessageSize>().map_err(|error| error.to_string())?,
-        };
-        if size.bytes() > most { Err(format!("{} bytes are more than {most}", size.bytes())) } else { Ok(size) }
-    }
-}
-
-impl KernelKeys<'_> {
-    /// The keys with several values, in the order of [`all`](Self::all). Those that change the interfaces are costly: a NIC starts anew with each change.
-    pub(super) fn axes(&self) -> Vec<Axis> {
-        fn axis<T: Clone>(key: &str, given: Option<&OneOrMany<T>>, costly: bool, text: impl Fn(&T) -> String) -> Option<Axis> {
-            let values = given.map(OneOrMany::values).filter(|values| values.len() > 1)?;
-            Some(Axis::new(key, values.iter().map(text), costly))
-        }
-        let state = |&on: &bool| OffloadState::from(on).name().to_owned();
-        let bytes = |count: &ByteCount| count.bytes(u32::MAX).map_or_else(|_| format!("{count:?}"), |bytes| bytes.to_string());
-        let axes = [
-            axis("mtu", self.mtu, true, u32::to_string),
-            axis("gso", self.gso, true, state),
-            axis("gro", self.gro, true, state),
-            axis("client-cpu", self.client_cpu, false, u32::to_string),
-            axis("server-cpu", self.server_cpu, false, u32::to_string),
-            axis("congestion-control", self.congestion_control, false, String::clone),
-            axis("window", self.window, false, bytes),
-            axis("zero-copy", self.zero_copy, false, state),
-            axis("gsro", self.gsro, false, state),
-            axis("streams", self.streams, false, u16::to_string),
-            axis("message", self.message, false, bytes),
-        ];
-        axes.into_iter().flatten().collect()
-    }
-
-    /// Every combination of what the keys say, settings of the interfaces slowest: they are changed for each. An error names the key and what is
-    /// wrong.
-    pub(super) fn all(&self) -> Result<Vec<KernelTuning>, (&'static str, String)> {
-        let mtu = values("mtu", self.mtu, |&bytes| {
-            Mtu::new(bytes).ok_or_else(|| format!("an MTU has {} to {} bytes, not {bytes}", Mtu::LEAST, Mtu::MOST))
-        })?;
-        let state = |&on: &bool| Ok(OffloadState::from(on));
-        let (gso, gro) = (values("gso", self.gso, state)?, values("gro", self.gro, state)?);
-        let client = values("client-cpu", self.client_cpu, |&cpu| Ok(cpu))?;
-        let server = values("server-cpu", self.server_cpu, |&cpu| Ok(cpu))?;
-        let algorithms = values("congestion-control", self.congestion_control, |name| {
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
-            match plain && name.len() <= LONGEST_ALGORITHM {
-                true => Ok(name.clone()),
-                false => Err(format!("`{}` is not the name of a congestion control, such as \"cubic\" or \"bbr\"", name.escape_debug())),
-            }
-        })?;
-        let window = values("window", self.window, |window| window.bytes(MOST_WINDOW))?;
-        let zero_copy = values("zero-copy", self.zero_copy, |&on| Ok(on))?;
-        let gsro = values("gsro", self.gsro, |&on| Ok(on))?;
-        let directions = values("direction", self.directions, |&directions| Ok(directions))?;
-        let streams = values("streams", self.streams, |&count| {
-            NonZeroU16::new(count).ok_or("a measurement has at least one stream: write 1 or more".to_owned())
-        })?;
-        let message = values("message", self.message, |message| message.bytes(MOST_MESSAGE))?;
-        let stream_load = values("stream-load", self.stream_load, |text| stream_load(text))?;
-        let all = each(&[InterfaceSettings::default()], &mtu, |interface, mtu| InterfaceSettings { mtu: Some(mtu), ..interface });
-        let all = each(&all, &gso, |interface, gso| InterfaceSettings { gso: Some(gso), ..interface });
-        let all = each(&all, &gro, |interface, gro| InterfaceSettings { gro: Some(gro), ..interface });
-        let all = each(&[KernelTuning::default()], &all, |tuning, interface| KernelTuning { interface, ..tuning });
-        let all = each(&all, &client, |tuning, cpu| KernelTuning { client_cpu: Some(cpu), ..tuning });
-        let all = each(&all, &server, |tuning, cpu| KernelTuning { server_cpu: Some(cpu), ..tuning });
-        let all = each(&all, &algorithms, |tuning, name| KernelTuning {
-            tcp: TcpSettings { congestion_control: Some(name), ..tuning.tcp },
-            ..tuning
-        });
-        let all = each(&all, &window, |tuning, window| KernelTuning {
-            tcp: TcpSettings { window: NonZeroU32::new(window.bytes()), ..tuning.tcp },
-            ..tuning
-        });
-        let all = each(&all, &zero_copy, |tuning, zero_copy| KernelTuning { tcp: TcpSettings { zero_copy, ..tuning.tcp }, ..tuning });
-        let all = each(&all, &gsro, |tuning, gsro| KernelTuning { gsro, ..tuning });
-        let all = each(&all, &directions, |tuning, directions| KernelTuning { directions, ..tuning });
-        let all = each(&all, &streams, |tuning, streams| KernelTuning { streams, ..tuning });
-        let all = each(&all, &message, |tuning, message| KernelTuning { message: Some(message), ..tuning });
-        Ok(each(&all, &stream_load, |tuning, stream_load| KernelTuning { stream_load, ..tuning }))
     }
 }

@@ -4,7 +4,6 @@
 
 mod built_in;
 mod file;
-mod file_measure;
 mod file_transfer;
 mod kernel_search;
 mod kernel_tuning;

@@ -93,6 +93,11 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nqueues = 2"), 6, "has no key `queues`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nmtu = 9000"), 6, "has no key `mtu`: it is for kernel measures"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmtu = [1500, 67]"), 6, "68 to 65535 bytes, not 67"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nbusy-poll = \"1500ns\""), 6, "not a whole number of microseconds up to 1 s"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nbusy-poll = 50"), 6, "such as \"50us\""),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nnapi-defer-hard-irqs = 2147483648"), 6, "0 to 2147483647 times"),
+        (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\ngro-flush-timeout = \"2s\""), 6, "up to 1 s"),
+        (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nbusy-poll = \"50us\""), 6, "it is for kernel measures"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = 0"), 6, "1 or more"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"2M\""), 6, "choose 1 to 1048576 bytes"),
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmessage = \"64K\"\nsizes = [64]"), 7, "either `message` or `sizes`"),
@@ -205,6 +210,19 @@ fn lists_of_kernel_keys_are_measured_in_every_combination_and_each_message_once(
     );
     let keys: Vec<&str> = plan.measures[2].kind.kernel_tuning().unwrap().parameters().map(|(key, _)| key).collect();
     assert_eq!(keys, ["streams", "congestion_control", "window", "zero_copy", "mtu", "gro", "client_cpu", "server_cpu"]);
+}
+
+#[test]
+fn busy_polling_and_deferred_interrupts_are_settings_of_the_machines_and_interfaces() {
+    let lines = "stack = \"kernel-tcp\"\nmethod = \"ping-pong\"\nbusy-poll = [\"0us\", \"50us\"]\nnapi-defer-hard-irqs = 2\n\
+                 gro-flush-timeout = \"20us\"";
+    let plan = parse(&measure(lines), Path::new("plan.toml")).unwrap();
+    let labels: Vec<_> = plan.measures.iter().map(|measure| measure.label().unwrap()).collect();
+    assert_eq!(labels, ["defer2-flush20000-busy0", "defer2-flush20000-busy50"]);
+    let tuning = plan.measures[1].kind.kernel_tuning().unwrap();
+    let expected = [("napi_defer_hard_irqs", 2), ("gro_flush_timeout_ns", 20_000), ("busy_poll_us", 50)];
+    assert_eq!(tuning.parameters().collect::<Vec<_>>(), expected.map(|(key, value)| (key, serde_json::json!(value))));
+    assert_eq!(tuning.interface.to_string(), "napi_defer_hard_irqs 2, gro_flush_timeout 20000 ns, busy_read 50 us, busy_poll 50 us");
 }
 
 #[test]

@@ -1,6 +1,4 @@
-use std::num::NonZeroU16;
-
-use dataplane::{MOST_MEMPOOL_CACHE, Pacing, PortOptions, PortSpec};
+use dataplane::{Pacing, PortOptions, PortSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -64,7 +62,7 @@ impl Devargs {
     }
 
     /// The devargs, if they are a list of `key=value`; otherwise the error.
-    fn checked(&self) -> Result<Devargs, String> {
+    pub(super) fn checked(&self) -> Result<Devargs, String> {
         let is_pair = |part: &str| part.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty());
         let clean = !self.0.chars().any(|c| c.is_whitespace() || c.is_control());
         if self.0.is_empty() || (clean && self.0.split(',').all(is_pair)) {
@@ -212,122 +210,4 @@ impl PortTuning {
 pub(super) fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join(between))
-}
-
-/// A key that takes one value, or a list to measure with each.
-#[derive(Deserialize, Debug, Clone)]
-#[serde(untagged, expecting = "expected one value, or a list to measure with each of them")]
-pub(super) enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T: Clone> OneOrMany<T> {
-    pub(super) fn values(&self) -> Vec<T> {
-        match self {
-            OneOrMany::One(value) => vec![value.clone()],
-            OneOrMany::Many(values) => values.clone(),
-        }
-    }
-}
-
-/// The queues of the far end: those of the reflector where the method measures delays, otherwise those of the sink.
-pub(super) struct FarQueues<'k> {
-    /// The key that sets them.
-    pub(super) key: &'static str,
-    pub(super) given: Option<&'k OneOrMany<u16>>,
-}
-
-/// The keys of one `[[measure]]` that tune it.
-pub(super) struct Keys<'k> {
-    /// The ports that the stack of the measure is.
-    pub(super) port: BypassPort,
-    pub(super) directions: Option<&'k OneOrMany<Directions>>,
-    pub(super) queues: Option<&'k OneOrMany<u16>>,
-    pub(super) sender_queues: Option<&'k OneOrMany<u16>>,
-    pub(super) far_queues: FarQueues<'k>,
-    pub(super) burst: Option<&'k OneOrMany<u16>>,
-    pub(super) flows: Option<&'k OneOrMany<u32>>,
-    pub(super) pacing: Option<&'k OneOrMany<Pacing>>,
-    pub(super) rx_descriptors: Option<&'k OneOrMany<u16>>,
-    pub(super) tx_descriptors: Option<&'k OneOrMany<u16>>,
-    pub(super) mempool_cache: Option<&'k OneOrMany<u16>>,
-    pub(super) fast_free: Option<&'k OneOrMany<bool>>,
-    pub(super) sender_devargs: Option<&'k OneOrMany<Devargs>>,
-    pub(super) receiver_devargs: Option<&'k OneOrMany<Devargs>>,
-}
-
-impl Keys<'_> {
-    /// Every combination of what the keys say, pacing, rings and queues slowest: ports are opened anew for them. An error names the key and what is wrong.
-    pub(super) fn all(&self) -> Result<Vec<PortTuning>, (&'static str, String)> {
-        let count = |&queues: &u16| NonZeroU16::new(queues).ok_or("a port has at least one queue: write 1 or more".to_owned());
-        let both = values("queues", self.queues, count)?;
-        let sender_queues = values("sender-queues", self.sender_queues, count)?;
-        let far_queues = values(self.far_queues.key, self.far_queues.given, count)?;
-        let ends_apart = !sender_queues.is_empty() || !far_queues.is_empty();
-        if !both.is_empty() && ends_apart {
-            let why = format!("`queues` sets both ends: use either `queues`, or `sender-queues` and `{}`", self.far_queues.key);
-            return Err(("queues", why));
-        }
-        let burst = values("burst", self.burst, |&burst| match burst {
-            1..=256 => Ok(Some(burst)),
-            _ => Err(format!("a burst has 1 to 256 frames, not {burst}")),
-        })?;
-        let flows = values("flows", self.flows, |&flows| match flows {
-            1..=1_000_000 => Ok(flows),
-            _ => Err(format!("there can be 1 to 1000000 flows, not {flows}")),
-        })?;
-        let directions = values("direction", self.directions, |&directions| Ok(directions))?;
-        let pacing = values("pacing", self.pacing, |&pacing| Ok(pacing))?;
-        let descriptors = |&descriptors: &u16| match descriptors {
-            0 => Err("a queue has at least one descriptor: write a number such as 4096".to_owned()),
-            descriptors => Ok(Some(descriptors)),
-        };
-        let rx = values("rx-descriptors", self.rx_descriptors, descriptors)?;
-        let tx = values("tx-descriptors", self.tx_descriptors, descriptors)?;
-        let mempool_cache = values("mempool-cache", self.mempool_cache, |&mbufs| match mbufs {
-            0..=MOST_MEMPOOL_CACHE => Ok(Some(mbufs)),
-            _ => Err(format!("a mempool cache has 0 to {MOST_MEMPOOL_CACHE} mbufs, not {mbufs}")),
-        })?;
-        let fast_free = values("fast-free", self.fast_free, |&fast_free| Ok(fast_free))?;
-        let sender_devargs = values("sender-devargs", self.sender_devargs, Devargs::checked)?;
-        let receiver_devargs = values("receiver-devargs", self.receiver_devargs, Devargs::checked)?;
-        let all = each(&[PortTuning { port: self.port, ..PortTuning::default() }], &sender_devargs, |tuning, sender_devargs| PortTuning {
-            sender_devargs,
-            ..tuning
-        });
-        let all = each(&all, &receiver_devargs, |tuning, receiver_devargs| PortTuning { receiver_devargs, ..tuning });
-        let all = each(&all, &fast_free, |tuning, fast_free| PortTuning { fast_free, ..tuning });
-        let all = each(&all, &mempool_cache, |tuning, mempool_cache| PortTuning { mempool_cache, ..tuning });
-        let all = each(&all, &pacing, |tuning, pacing| PortTuning { pacing, ..tuning });
-        let all = each(&all, &rx, |tuning, rx| PortTuning { rings: RingSizes { rx, ..tuning.rings }, ..tuning });
-        let all = each(&all, &tx, |tuning, tx| PortTuning { rings: RingSizes { tx, ..tuning.rings }, ..tuning });
-        let all = each(&all, &both, |tuning, both| PortTuning { queues: PairQueues { sender: both, receiver: both }, ..tuning });
-        let all = each(&all, &sender_queues, |tuning, sender| PortTuning { queues: PairQueues { sender, ..tuning.queues }, ..tuning });
-        let all = each(&all, &far_queues, |tuning, receiver| PortTuning { queues: PairQueues { receiver, ..tuning.queues }, ..tuning });
-        let all = each(&all, &flows, |tuning, flows| PortTuning { flows, ..tuning });
-        let all = each(&all, &directions, |tuning, directions| PortTuning { directions, ..tuning });
-        Ok(each(&all, &burst, |tuning, burst| PortTuning { burst, ..tuning }))
-    }
-}
-
-/// The values of a key, each of them checked.
-pub(super) fn values<T: Clone, U>(
-    key: &'static str,
-    given: Option<&OneOrMany<T>>,
-    check: impl Fn(&T) -> Result<U, String>,
-) -> Result<Vec<U>, (&'static str, String)> {
-    match given.map(OneOrMany::values) {
-        None => Ok(Vec::new()),
-        Some(list) if list.is_empty() => Err((key, format!("an empty list of {key} measures nothing"))),
-        Some(list) => list.iter().map(|value| check(value).map_err(|why| (key, why))).collect(),
-    }
-}
-
-/// Every tuning with every value; as they are where there is none.
-pub(super) fn each<U: Clone, T: Clone>(tunings: &[U], values: &[T], with: impl Fn(U, T) -> U) -> Vec<U> {
-    if values.is_empty() {
-        return tunings.to_vec();
-    }
-    tunings.iter().flat_map(|tuning| values.iter().map(|value| with(tuning.clone(), value.clone())).collect::<Vec<_>>()).collect()
 }

@@ -68,6 +68,16 @@ impl Base {
         }
     }
 
+    /// Why a setting cannot be measured, with the key that is to blame: the one without which it can be measured.
+    pub(super) fn refusal(&self, setting: &[(&str, Vec<&str>)], testbed: &Testbed, why: &str) -> String {
+        let without = |key: &str| Base { keys: self.keys.iter().filter(|(other, _)| other != key).cloned().collect(), ..self.clone() };
+        let blamed = self.keys.iter().find(|(key, _)| without(key).checked(setting, testbed).is_ok());
+        match blamed {
+            Some((key, value)) => format!("with {key} = {value}: {}", in_words(key, value, why)),
+            None => why.to_owned(),
+        }
+    }
+
     /// The lines of the measure.
     pub(super) fn measure(&self, settings: &[(&str, Vec<&str>)]) -> String {
         let mut text = format!("stack = \"{}\"\n", self.stack);
@@ -133,6 +143,7 @@ impl Candidates {
             }
         }
         if let Some(why) = refusals.get(&default) {
+            let why = base.refusal(&with_keys(&axes, all.values(all.default_setting())), testbed, why);
             return Err(TuneError::Refused(format!("the default setting cannot be measured: {why}")));
         }
         for (place, axis) in axes.iter().enumerate() {
@@ -141,7 +152,11 @@ impl Candidates {
                     // The last refusal, which has the last values of the other axes. With the first ones another reason may apply as well: two queues
                     // also need more flows than the first value of `flows`.
                     let why = refusals.iter().rev().find(|(setting, _)| setting[place] == index).map_or("", |(_, why)| why.as_str());
-                    return Err(TuneError::Refused(format!("{} {value} cannot be measured here: {why}; remove this value", axis.name)));
+                    let why = in_words(&axis.name, value, why);
+                    return Err(TuneError::Refused(format!(
+                        "knob {} {value} cannot be measured here: {why}; remove this value",
+                        axis.name
+                    )));
                 }
             }
         }
@@ -167,6 +182,17 @@ impl Candidates {
         let all = self.space.axes().iter().map(|axis| (axis.name.as_str(), axis.values.iter().map(String::as_str).collect::<Vec<_>>()));
         self.base.plan("tune", 1, &all.collect::<Vec<_>>())
     }
+}
+
+/// What the plan says of a value, in the words of a knob: the plan's reader says what may stand in a file, and not which key is wrong.
+fn in_words(key: &str, value: &str, why: &str) -> String {
+    if why.contains(&format!("unknown field `{key}`")) {
+        return format!("`{key}` is not a key of a measure (docs/plan.md has the keys)");
+    }
+    if why.contains("expected one value, or a list") {
+        return format!("{value} is not a value of `{key}` (docs/plan.md has its values)");
+    }
+    why.to_owned()
 }
 
 /// The CPU cores that a measure takes; those of kernel stacks are known only when it was measured.
@@ -227,12 +253,26 @@ mod tests {
         let burst = refused(&["burst=32,1000"], &lab());
         assert!(burst.contains("burst 1000") && burst.contains("1 to 256"), "{burst}");
         let unknown = refused(&["bursts=32"], &lab());
-        assert!(unknown.contains("bursts"), "{unknown}");
+        assert!(unknown.contains("`bursts` is not a key of a measure"), "{unknown}");
+        for (knob, named) in [("burst=16,many", "many is not a value of `burst`"), ("queues=1,99999", "99999 is not a value of `queues`")] {
+            let wrong = refused(&[knob], &lab());
+            assert!(wrong.contains(named), "{wrong}");
+        }
         assert!(refused(&["burst=8", "burst=16"], &lab()).contains("twice"));
         // Two queues need 128 flows: with one flow they are left out.
         let found = Candidates::new(mrr(), &knobs(&["queues=1,2", "flows=1,128"]), &nics("[1, 2]")).unwrap();
         assert_eq!((found.space.len(), found.left_out[0].settings), (3, 1));
         assert!(found.left_out[0].why.contains("at least 128 flows"), "{:?}", found.left_out);
+    }
+
+    #[test]
+    fn a_fixed_key_that_cannot_be_measured_is_named() {
+        for (value, why) in [("1000", "with burst = 1000: a burst has 1 to 256 frames"), ("\"many\"", "\"many\" is not a value of `burst`")]
+        {
+            let fixed = base(Stack::Dpdk, &[("method", "\"mrr\""), ("preset", "\"quick\""), ("duration", "\"100ms\""), ("burst", value)]);
+            let refused = Candidates::new(fixed, &knobs(&["rx-descriptors=512,1024"]), &lab()).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

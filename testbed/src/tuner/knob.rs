@@ -76,7 +76,11 @@ impl FromStr for Knob {
         if key.is_empty() || values.iter().any(String::is_empty) {
             return Err(format!("`{text}` has an empty key or value: write KEY=VALUE,VALUE such as burst=16,32,64"));
         }
-        Ok(Knob { key: key.trim().to_owned(), values })
+        let key = key.trim();
+        if !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(format!("`{key}` in `{text}` is not a plan key: write a key of a measure, such as burst or rx-descriptors"));
+        }
+        Ok(Knob { key: key.to_owned(), values })
     }
 }
 
@@ -93,6 +97,10 @@ mod tests {
         assert_eq!((devargs.values.len(), devargs.default_value(), devargs.is_costly()), (2, DEFAULT, true));
         assert!("burst".parse::<Knob>().unwrap_err().contains("KEY=VALUE"));
         assert!("burst=8,,9".parse::<Knob>().is_err());
+        // A key in quotes would stand in the plan beside the same key without them.
+        for text in ["\"burst\"=8", "bu rst=8", "burst.x=8"] {
+            assert!(text.parse::<Knob>().unwrap_err().contains("is not a plan key"), "{text}");
+        }
         assert_eq!(
             (as_toml("burst", "8"), as_toml("sizes", "64"), as_toml("pacing", "software")),
             ("8".into(), "[64]".into(), "\"software\"".into())

@@ -8,7 +8,7 @@ use methodology::statistics::median;
 use methodology::units::FrameSize;
 use reporter::archive::RunDirectory;
 use reporter::record::{Record, State};
-use reporter::tuned::{NotMeasured, SCALING_FILE, Scaling, ScalingPoint, TuneBudget};
+use reporter::tuned::{NoValidTrial, NotMeasured, SCALING_FILE, Scaling, ScalingPoint, TuneBudget};
 
 use super::candidates::{Base, cores};
 use super::evidence::evidence;
@@ -151,9 +151,20 @@ impl ScalingRequest {
     }
 
     fn scaling(&self, records: &[Vec<Record>], generator_ns: Option<f64>) -> Scaling {
-        let measured = self.measures.iter().zip(records);
-        let mut points: Vec<ScalingPoint> =
-            measured.filter_map(|(measure, records)| point(measure, records, generator_ns, self.accept_disturbed)).collect();
+        let mut points = Vec::new();
+        let mut no_valid_trial = Vec::new();
+        for (measure, records) in self.measures.iter().zip(records) {
+            match (point(measure, records, generator_ns, self.accept_disturbed), records.last()) {
+                (Some(point), _) => points.push(point),
+                (None, Some(last)) => no_valid_trial.push(NoValidTrial {
+                    queues: measure.tuning.queues.sender.to_string(),
+                    trials: records.len(),
+                    why: last.verdict.reasons_in_words(),
+                }),
+                // Interrupted before its first trial.
+                (None, None) => {}
+            }
+        }
         // Perfect is the first point's rate for each of its queues.
         let queues_of = |point: &ScalingPoint| f64::from(point.sender_queues.min(point.receiver_queues));
         let per_queue = points.first().map(|first| first.rate_pps / queues_of(first));
@@ -165,6 +176,7 @@ impl ScalingRequest {
             base: self.base.measure(&[]),
             points,
             not_measured: self.not_measured.clone(),
+            no_valid_trial,
             ceiling_pps: records.iter().flatten().find_map(|record| record.ceiling.as_ref()?.pps),
             generator_ns,
         }

@@ -55,7 +55,7 @@ pub fn round_trips_by_share(results: &[ProcedureResult], cells: &Cells<'_>) -> V
                 id: format!("round-trips-by-share-{}", slug(&pair.to_string())),
                 title: pair.to_string(),
                 caption: "Whole round trips while the path carries a share of its full rate. Kernel: beside a TCP stream, at that share of the rate \
-                          that the stream reaches alone. Bypass: test frames at that share of PDR. 0 %: nothing else is sent."
+                          that the stream reaches alone. Bypass: test frames at that share of PDR, on the path that a point names. 0 %: nothing else is sent."
                     .to_owned(),
                 series: series.collect(),
                 x: Axis::values("share of the full rate", Unit::Percent, Scale::Linear),
@@ -117,7 +117,7 @@ fn of_results(results: &[&ProcedureResult], drawn: &Drawn) -> Vec<Observation> {
             let offered = shown(Unit::PacketsPerSecond, f64::from(at.load));
             let hover = vec![
                 format!("{}, {} over {}", result.pair, result.size, result.stack.label()),
-                format!("{}: {offered} offered, {}", at.at, drawn.name),
+                format!("{}: {offered} offered, {}", latency.name_of(at.at), drawn.name),
             ];
             let whole = at.repetitions.iter().filter(|delays| delays.definition == DelayDefinition::RoundTripSoftware);
             observations.extend(whole.map(|delays| Observation {

@@ -4,8 +4,7 @@
 
 /// Text for a cell of CSV. Text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers.
 pub fn csv_formula(text: String) -> String {
-    let is_number = text.parse::<f64>().is_ok();
-    let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number;
+    let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err();
     if runs { format!("'{text}") } else { text }
 }
 

@@ -3,10 +3,16 @@ use crate::figure::{AxisKind, Figure, Point, Series, shown};
 use crate::render::document::Table;
 use crate::render::format;
 
-/// The numbers of a figure: a row a series and a column a place on the x axis; where names stand upwards, a row a name.
+/// The numbers of a figure: a row a series and a column a place on the x axis; where names stand upwards, a row a name. Points that no line joins share no
+/// place: each has a row.
 pub fn numbers(figure: &Figure) -> Table {
     if let (AxisKind::Names(across), AxisKind::Names(upwards)) = (&figure.x.kind, &figure.y.kind) {
         return map(figure, across, upwards);
+    }
+    if let (AxisKind::Values { .. }, AxisKind::Values { .. }) = (&figure.x.kind, &figure.y.kind)
+        && figure.series.iter().all(|series| !series.joined)
+    {
+        return points(figure);
     }
     let by_name = matches!(figure.y.kind, AxisKind::Names(_));
     let (places, values) = if by_name { (&figure.y.kind, &figure.x.kind) } else { (&figure.x.kind, &figure.y.kind) };
@@ -29,6 +35,21 @@ pub fn numbers(figure: &Figure) -> Table {
     }
 }
 
+/// A row for each point, by its place on the x axis.
+fn points(figure: &Figure) -> Table {
+    let header = ["series", &figure.x.label, &figure.y.label].map(str::to_owned).into();
+    let rows = figure.series.iter().flat_map(|series| {
+        let mut points: Vec<&Point> = series.points.iter().collect();
+        points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        let row = |point: &Point| {
+            let value = format::marked(text_of(&figure.y.kind, point.y), point.trusted);
+            vec![series.name.clone(), text_of(&figure.x.kind, point.x), value]
+        };
+        points.into_iter().map(row).collect::<Vec<_>>()
+    });
+    Table { header, rows: rows.collect() }
+}
+
 /// A map: a row for each name upwards, a column for each name across. The first line of a tile's text is its value.
 fn map(figure: &Figure, across: &[String], upwards: &[String]) -> Table {
     let points = || figure.series.iter().flat_map(|series| &series.points);
@@ -49,10 +70,10 @@ pub fn place(kind: &AxisKind, value: f64) -> String {
     }
 }
 
-/// A place on an axis as the heading of a column: sizes of files are long numbers without their prefix.
+/// A place on an axis as the heading of a column: rates and sizes of files are long numbers without their prefix.
 fn heading(kind: &AxisKind, value: f64) -> String {
     match kind {
-        AxisKind::Values { unit: Unit::FileBytes, .. } => shown(Unit::FileBytes, value),
+        AxisKind::Values { unit: unit @ (Unit::FileBytes | Unit::PacketsPerSecond | Unit::BitsPerSecond), .. } => shown(*unit, value),
         _ => place(kind, value),
     }
 }

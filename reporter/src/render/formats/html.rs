@@ -97,16 +97,27 @@ fn page_of(archive: &Archive, page: &Page) -> Result<String, minijinja::Error> {
 pub fn section(section: &Section) -> Value {
     let rescalable = section.figures.iter().any(|f| f.rescaled(Scale::Linear).is_some());
     let untrusted = section.figures.iter().any(Figure::has_untrusted);
+    let alone = section.figures.len() == 1;
+    // The first caption stands above the figures; a figure that needs another one has it below its title.
+    let mut captions = section.figures.first().map(|figure| vec![figure.caption.as_str()]).unwrap_or_default();
+    let mut drawings = Vec::new();
+    for figure in &section.figures {
+        let is_new = !captions.contains(&figure.caption.as_str());
+        if is_new {
+            captions.push(&figure.caption);
+        }
+        drawings.push(drawn(figure, alone, is_new.then(|| caption_of(figure))));
+    }
     context! {
         id => section.id,
         title => section.title,
         short => section.title.split([':', ',']).next().unwrap_or(section.title),
         lead => section.lead.clone(),
         method => section.method.as_str(),
-        caption => section.figures.first().map(|f| f.caption.trim_start_matches("Application view. ").trim_start_matches("Frame view. ")),
+        caption => section.figures.first().map(caption_of),
         rescalable, untrusted,
         keys => legend(&section.figures),
-        figures => section.figures.iter().map(|figure| drawn(figure, section.figures.len() == 1)).collect::<Vec<_>>(),
+        figures => drawings,
         numbers => section.figures.iter().filter_map(numbers_of).collect::<Vec<_>>(),
         tables => section.tables.iter().map(|t| context! { title => t.caption.as_str(), table => table(&t.table) }).collect::<Vec<_>>(),
     }
@@ -120,18 +131,43 @@ fn numbers_of(figure: &Figure) -> Option<Value> {
     (numbers.header.len() <= MOST_COLUMNS).then(|| context! { title => figure.title.as_str(), table => table(&numbers) })
 }
 
-/// A table for a template. A short cell is a number with its unit or a name, and does not break between them on a narrow screen.
+/// A table for a template. A short cell, and a number with its unit in a longer one, does not break on a narrow screen.
 pub fn table(table: &Table) -> Value {
-    let whole = |cell: &String| if cell.chars().count() <= SHORT_CELL { cell.replace(' ', "\u{a0}") } else { cell.clone() };
+    let whole = |cell: &String| match cell.chars().count() <= SHORT_CELL {
+        true => cell.replace(' ', "\u{a0}"),
+        false => unbroken_numbers(cell),
+    };
     let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(whole).collect()).collect();
     context! { header => table.header.clone(), rows }
 }
 
+/// The text with no break between a number and its unit: `1.19 ms to 2.16 ms` breaks beside `to`.
+fn unbroken_numbers(text: &str) -> String {
+    let mut unbroken = String::with_capacity(text.len());
+    for (place, word) in text.split(' ').enumerate() {
+        let is_unit =
+            unbroken.ends_with(|c: char| c.is_ascii_digit()) && word.trim_end_matches([',', ';', ')']).chars().count() <= LONGEST_UNIT;
+        if place > 0 {
+            unbroken.push(if is_unit { '\u{a0}' } else { ' ' });
+        }
+        unbroken.push_str(word);
+    }
+    unbroken
+}
+
+/// `cores`, `Gb/s`.
+const LONGEST_UNIT: usize = 5;
+
 /// `1284 B frame`, `-12.4 µs !`.
 const SHORT_CELL: usize = 12;
 
+/// What a reader must know; the heading of the section names the view.
+fn caption_of(figure: &Figure) -> &str {
+    figure.caption.trim_start_matches("Application view. ").trim_start_matches("Frame view. ")
+}
+
 /// A figure in each width and on each scale; the style sheet shows one of them.
-fn drawn(figure: &Figure, alone: bool) -> Value {
+fn drawn(figure: &Figure, alone: bool, caption: Option<&str>) -> Value {
     let wide = if alone { PlotLayout::FULL } else { PlotLayout::WIDE };
     let mut variants = Vec::new();
     for (scale, name) in [(Scale::Log, "log"), (Scale::Linear, "linear")] {
@@ -146,7 +182,7 @@ fn drawn(figure: &Figure, alone: bool) -> Value {
             variants.push(context! { width, scale => scale_name, svg => Value::from_safe_string(inline(&scaled, layout)) });
         }
     }
-    context! { id => figure.id.as_str(), title => figure.title.as_str(), alone => alone && matches!(figure.y.kind, AxisKind::Names(_)), variants }
+    context! { id => figure.id.as_str(), title => figure.title.as_str(), caption, alone => alone && matches!(figure.y.kind, AxisKind::Names(_)), variants }
 }
 
 /// One switch for each key of the section's series, with the look of the first series that has it.

@@ -15,6 +15,7 @@ mod results_openmetrics;
 mod results_parquet;
 mod svg;
 pub mod terminal;
+pub mod terminal_table;
 
 use crate::figure::Figure;
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Write;
 use std::rc::Rc;
@@ -14,12 +15,21 @@ pub struct ResultsOpenMetrics;
 /// A quantile, where there are several, and a value in the family's unit.
 type Sample = (Option<&'static str>, Option<f64>);
 
+/// The samples of a record in a family; those without a value are not written.
+type Samples = [Sample; 6];
+
+/// One sample without a quantile.
+const fn one(value: Option<f64>) -> Samples {
+    const NONE: Sample = (None, None);
+    [(None, value), NONE, NONE, NONE, NONE, NONE]
+}
+
 /// A metric family: name without the common prefix, unit (the name's last part), what it is, and its samples of a record.
 struct Family {
     name: &'static str,
     unit: &'static str,
     help: &'static str,
-    samples: fn(&Record) -> Vec<Sample>,
+    samples: fn(&Record) -> Samples,
 }
 
 /// All families in their order.
@@ -28,39 +38,34 @@ const FAMILIES: &[Family] = &[
         name: "forwarding_rate_frames_per_second",
         unit: "frames_per_second",
         help: "Frames a second that arrived.",
-        samples: |r| vec![(None, r.values.forwarding_pps.map(f64::from))],
+        samples: |r| one(r.values.forwarding_pps.map(f64::from)),
     },
     Family {
         name: "offered_rate_frames_per_second",
         unit: "frames_per_second",
         help: "Frames a second that were sent.",
-        samples: |r| vec![(None, r.values.offered_pps.map(f64::from))],
+        samples: |r| one(r.values.offered_pps.map(f64::from)),
     },
     Family {
         name: "layer1_rate_bits_per_second",
         unit: "bits_per_second",
         help: "Received rate with preamble and gap.",
-        samples: |r| vec![(None, r.values.l1_bps.map(f64::from))],
+        samples: |r| one(r.values.l1_bps.map(f64::from)),
     },
     Family {
         name: "goodput_bits_per_second",
         unit: "bits_per_second",
         help: "Received payload.",
-        samples: |r| vec![(None, r.values.goodput_bps.map(f64::from))],
+        samples: |r| one(r.values.goodput_bps.map(f64::from)),
     },
-    Family {
-        name: "loss_ratio",
-        unit: "ratio",
-        help: "Lost of sent.",
-        samples: |r| vec![(None, r.values.loss_ratio.map(|loss| loss.ratio()))],
-    },
+    Family { name: "loss_ratio", unit: "ratio", help: "Lost of sent.", samples: |r| one(r.values.loss_ratio.map(|loss| loss.ratio())) },
     Family {
         name: "rtt_seconds",
         unit: "seconds",
         help: "Percentiles of the round trip.",
         samples: |r| {
             let of = |pick: fn(&crate::record::RttSummary) -> Option<f64>| r.values.rtt_ns.as_ref().and_then(pick).map(|ns| ns / 1e9);
-            vec![
+            [
                 (Some("0"), of(|r| r.min)),
                 (Some("0.5"), of(|r| r.p50)),
                 (Some("0.9"), of(|r| r.p90)),
@@ -74,19 +79,19 @@ const FAMILIES: &[Family] = &[
         name: "rtt_mean_seconds",
         unit: "seconds",
         help: "Mean round trip.",
-        samples: |r| vec![(None, r.values.rtt_ns.as_ref().and_then(|rtt| rtt.mean).map(|ns| ns / 1e9))],
+        samples: |r| one(r.values.rtt_ns.as_ref().and_then(|rtt| rtt.mean).map(|ns| ns / 1e9)),
     },
     Family {
         name: "record_valid",
         unit: "",
         help: "1 where the measurement is valid, else 0.",
-        samples: |r| vec![(None, Some(if r.verdict.state == State::Valid { 1.0 } else { 0.0 }))],
+        samples: |r| one(Some(if r.verdict.state == State::Valid { 1.0 } else { 0.0 })),
     },
     Family {
         name: "record_time_seconds",
         unit: "seconds",
         help: "When the measurement ended, since 1970-01-01 UTC.",
-        samples: |r| vec![(None, Some(r.time.as_millisecond() as f64 / 1e3))],
+        samples: |r| one(Some(r.time.as_millisecond() as f64 / 1e3)),
     },
 ];
 
@@ -100,7 +105,8 @@ impl Exporter<Report<'_>> for ResultsOpenMetrics {
     }
 
     fn export(&self, report: &Report<'_>, into: &mut (dyn Write + Send)) -> Result<(), ExportError> {
-        let run = escaped(&report.archive.name());
+        let run_name = report.archive.name();
+        let run = escaped(&run_name);
         let shared = shared_labels(&report.archive.records);
         for family in FAMILIES {
             let name = format!("linerate_{}", family.name);
@@ -160,6 +166,9 @@ fn labels(record: &Record) -> String {
 }
 
 /// A label's value: backslash, quotation mark and line feed are escaped (OpenMetrics 1.0, "ABNF").
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+fn escaped(value: &str) -> Cow<'_, str> {
+    if !value.contains(['\\', '"', '\n']) {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

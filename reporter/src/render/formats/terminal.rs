@@ -1,16 +1,14 @@
 //! The table that a run ends with.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment, Row};
 
 use super::escape;
+use super::terminal_table::TerminalTable;
 use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, LatencyRatio, Quantity, analyse, statistics};
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, ReportView, Stack, State};
 use crate::render::sections::concurrent_table;
 use crate::render::{format, sentences};
-
-/// A rule below the header and nothing else: the columns carry the eye.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// What was measured, per pair and size, fitted to a terminal of `width` columns. No colours, no escape sequences.
 ///
@@ -21,12 +19,15 @@ pub fn summary(archive: &Archive, width: u16) -> String {
     let mut text = String::new();
     for (title, table) in [("Throughput", throughput(&cells, &analysis, width)), ("Round trips", latency(&cells, &analysis, width))] {
         if let Some(table) = table {
-            text.push_str(&format!("{title}\n{table}\n\n"));
+            text.push_str(&format!("{title}\n{}\n\n", table.into_text()));
         }
     }
     let concurrent = concurrent_table(&analysis.concurrent);
     if !concurrent.rows.is_empty() {
-        text.push_str(&format!("Pairs at the same time\n{}\n\n", filled(width, &concurrent.header, &concurrent.rows)));
+        text.push_str(&format!(
+            "Pairs at the same time\n{}\n\n",
+            TerminalTable::filled(width, &concurrent.header, &concurrent.rows).into_text()
+        ));
     }
     text.push_str(&closing(archive, &analysis));
     text
@@ -70,23 +71,6 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     text
 }
 
-/// An empty table in the house style.
-pub fn ruled<Heading: ToString>(width: u16, header: &[Heading]) -> Table {
-    let mut table = Table::new();
-    table.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    table.set_header(header.iter().map(ToString::to_string));
-    table
-}
-
-/// The same with a header and rows.
-pub fn filled(width: u16, header: &[String], rows: &[Vec<String>]) -> Table {
-    let mut table = ruled(width, &header.iter().map(|cell| escape::terminal(cell)).collect::<Vec<_>>());
-    for row in rows {
-        table.add_row(row.iter().map(|cell| escape::terminal(cell)));
-    }
-    table
-}
-
 fn number(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
@@ -99,7 +83,7 @@ fn columns(cells: &Cells<'_>, view: ReportView) -> Vec<Stack> {
     stacks.filter(|stack| expected(*stack) || measured(*stack)).collect()
 }
 
-fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
+fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<TerminalTable> {
     let stacks = columns(cells, ReportView::SummaryThroughput);
     let rates = |stack: Stack| match stack.is_kernel() {
         true => vec![(stack.label().to_owned(), Quantity::Goodput)],
@@ -107,7 +91,7 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
     };
     let names = stacks.iter().flat_map(|stack| rates(*stack)).map(|(name, _)| name);
     let header = ["pair", "size B"].map(str::to_owned).into_iter().chain(names);
-    let mut table = ruled(width, &header.chain(["payload ratio", "loss", "verdict"].map(str::to_owned)).collect::<Vec<_>>());
+    let mut table = TerminalTable::new(width, &header.chain(["payload ratio", "loss", "verdict"].map(str::to_owned)).collect::<Vec<_>>());
     for pair in cells.pairs() {
         let mut sizes: Vec<u32> =
             cells.iter().filter(|cell| cell.key.pair == pair && cell.is_throughput_curve()).map(|cell| cell.key.size.bytes).collect();
@@ -128,8 +112,8 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
                 let ratios: Vec<f64> = cell.shown().iter().filter_map(|r| r.values.loss_ratio.map(|l| l.ratio())).collect();
                 statistics::mean(&ratios)
             });
-            let name = if index == 0 { escape::terminal(&pair.to_string()) } else { String::new() };
-            let mut row = vec![Cell::new(name), number(bytes.to_string())];
+            let name = if index == 0 { table.text_cell(&pair.to_string()) } else { Cell::new("") };
+            let mut row = vec![name, number(bytes.to_string())];
             for (stack, cell) in &present {
                 row.extend(rates(*stack).into_iter().map(|(_, rate)| number(format::sample(cell.and_then(|c| c.sample(rate))))));
             }
@@ -141,7 +125,7 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Tabl
     (!table.is_empty()).then_some(table)
 }
 
-fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> {
+fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<TerminalTable> {
     let stacks = columns(cells, ReportView::SummaryRoundTrips);
     let delays = |stack: Stack| match stack.is_kernel() {
         true => vec![(format!("{} mean", stack.short_label()), Quantity::RttMean)],
@@ -160,7 +144,7 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
     let names = stacks.iter().flat_map(|stack| delays(*stack)).map(|(name, _)| name);
     let header = std::iter::once("pair".to_owned()).chain(names);
     let ratio_name = format!("{} / {} mean", Stack::REFERENCE_KERNEL.short_label(), Stack::REFERENCE_BYPASS.short_label());
-    let mut table = ruled(width, &header.chain([ratio_name, "verdict".to_owned()]).collect::<Vec<_>>());
+    let mut table = TerminalTable::new(width, &header.chain([ratio_name, "verdict".to_owned()]).collect::<Vec<_>>());
     for pair in cells.pairs() {
         let of = |stack: Stack| {
             cells
@@ -172,7 +156,7 @@ fn latency(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Table> 
         if found.iter().all(|(_, cell)| cell.is_none()) {
             continue;
         }
-        let mut row = vec![Cell::new(escape::terminal(&pair.to_string()))];
+        let mut row = vec![table.text_cell(&pair.to_string())];
         for (stack, cell) in &found {
             row.extend(delays(*stack).into_iter().map(|(_, delay)| number(format::sample(cell.and_then(|c| c.sample(delay))))));
         }

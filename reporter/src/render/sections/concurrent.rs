@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::analysis::{Concurrent, MemberRate};
-use crate::record::Size;
+use crate::record::{Record, Size};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -11,7 +11,12 @@ pub fn concurrent(input: &Input<'_>) -> Section {
     Section {
         id: "concurrent",
         title: "Pairs at the same time",
-        lead: input.analysis.concurrent.iter().filter_map(in_words).collect(),
+        lead: input
+            .analysis
+            .concurrent
+            .iter()
+            .filter_map(|group| in_words(group).or_else(|| without_sum_in_words(group, &input.archive.records)))
+            .collect(),
         tables: table(&input.analysis.concurrent).captioned("Each pair alone and beside the others of its group, and their sum").into_iter().collect(),
         method: "The pairs of a group start together. Overlap is the share of the longest trial during which all of them are known to have sent; a \
                  group below 80 % is invalid. A sum is valid only if the record of every pair is. The factor is the rate beside the others over \
@@ -30,6 +35,22 @@ fn in_words(group: &Concurrent) -> Option<String> {
         let rate = format::sample(Some(sum.clone()));
         format!("{} over {stack} with {size}s: {rate} together, {} the sum of each alone.", group.members, format::ratio(factor))
     })
+}
+
+/// Why a group has no sum: the first reason that a record of it has.
+fn without_sum_in_words(group: &Concurrent, records: &[Record]) -> Option<String> {
+    if group.sum.is_some() {
+        return None;
+    }
+    let is_of_group = |record: &&Record| {
+        record.stack == group.key.stack
+            && record.method == group.key.method
+            && (record.size.kind, record.size.bytes) == (group.key.size.kind, group.key.size.bytes)
+            && record.group().is_some_and(|of| of.members == group.members)
+    };
+    let record = records.iter().filter(is_of_group).find(|record| !record.verdict.reasons.is_empty())?;
+    let (stack, size) = (group.key.stack.label(), record.size);
+    Some(format!("{} over {stack} with {size}s has no sum. {}: {}.", group.members, record.pair, record.verdict.reasons_in_words()))
 }
 
 /// The table of groups; the terminal has the same.

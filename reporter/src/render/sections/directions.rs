@@ -1,8 +1,7 @@
 //! Both directions at once (RFC 2544 §14): each direction, and the sum.
 
-use methodology::units::{Goodput, PacketRate};
-
 use super::Input;
+use crate::amount::{Amount, Unit};
 use crate::record::{DirectionResult, Record};
 use crate::render::document::{Section, Table};
 use crate::render::format;
@@ -12,20 +11,28 @@ const MOST: usize = 40;
 
 /// What each direction did, where both ends sent at once.
 pub fn directions(input: &Input<'_>) -> Section {
-    let rows: Vec<Vec<String>> = input.archive.records.iter().filter_map(of_record).take(MOST).flatten().collect();
+    let mut measured = input.archive.records.iter().filter_map(of_record);
+    let rows: Vec<Vec<String>> = measured.by_ref().take(MOST).flatten().collect();
+    let unlisted = measured.count();
     Section {
         id: "directions",
         title: "Both directions at once",
+        lead: unlisted_in_words(unlisted).into_iter().collect(),
         tables: Table::new(["measurement", "direction", "verdict", "sent", "received", "frames", "lost", "duplicates", "retransmits"], rows)
             .captioned("What each direction did in the trial that the record shows, and their sum")
             .into_iter()
             .collect(),
         method: "Both ends sent at the same time (RFC 2544 §14): poll loops with one loop an end that sends and receives, kernel tools with a stream each \
-                 way. A kernel tool has a verdict for each direction. Loads and rates elsewhere in this report are those of one direction: the mean of the two. A loss ratio is that of the frames of both. Such \
-                 results are never averaged with those of one direction."
+                 way. A kernel tool has a verdict for each direction. Loads and rates elsewhere in this report are those of one direction: the mean of the \
+                 two. A loss ratio is that of the frames of both. Such results are never averaged with those of one direction."
             .to_owned(),
         ..Section::default()
     }
+}
+
+/// What the section says where it does not list all measurements.
+fn unlisted_in_words(unlisted: usize) -> Option<String> {
+    (unlisted > 0).then(|| format!("The first {MOST} of {} measurements are listed; results.jsonl has all.", MOST + unlisted))
 }
 
 /// A row for each direction, and one for both. None where one end sent, or where the parameter is not one of these.
@@ -74,8 +81,8 @@ fn sum<T: std::iter::Sum<T>>(of: &[DirectionResult], value: impl Fn(&DirectionRe
 
 /// Frames a second of poll loops, or payload of kernel tools.
 fn rate(pps: Option<f64>, bps: Option<f64>) -> String {
-    let frames = pps.and_then(|pps| PacketRate::new(pps).ok()).map(|rate| rate.to_string());
-    format::or_absent(frames.or_else(|| bps.and_then(|bps| Goodput::new(bps).ok()).map(|rate| rate.to_string())))
+    let amount = |unit: Unit| move |value: f64| Amount { unit, value }.to_string();
+    format::or_absent(pps.map(amount(Unit::PacketsPerSecond)).or_else(|| bps.map(amount(Unit::BitsPerSecond))))
 }
 
 #[cfg(test)]
@@ -106,6 +113,12 @@ mod tests {
     }
 
     #[test]
+    fn measurements_that_are_not_listed_are_counted() {
+        assert_eq!(unlisted_in_words(0), None);
+        assert_eq!(unlisted_in_words(3).unwrap(), "The first 40 of 43 measurements are listed; results.jsonl has all.");
+    }
+
+    #[test]
     fn a_kernel_tool_has_a_verdict_for_each_direction() {
         let direction = |direction: &str, gbps: f64, state: &str| {
             json!({ "direction": direction, "from": "a", "to": "b", "goodput_bps": gbps * 1e9, "sent_bps": 3e9, "retransmits": 2,
@@ -114,7 +127,7 @@ mod tests {
         let both = record(&json!({ "directions": [direction("forward", 2.0, "valid"), direction("reverse", 0.0, "invalid")] }));
         let rows = of_record(&both).unwrap();
         let told: Vec<_> = rows.iter().map(|row| [row[2].as_str(), &row[3], &row[4], &row[8]]).collect();
-        assert_eq!(told[0], ["valid", "3.000 Gbit/s", "2.000 Gbit/s", "2"]);
-        assert_eq!((told[1][0], told[2]), ("invalid", ["valid", "6.000 Gbit/s", "2.000 Gbit/s", "4"]));
+        assert_eq!(told[0], ["valid", "3.00 Gb/s", "2.00 Gb/s", "2"]);
+        assert_eq!((told[1][0], told[2]), ("invalid", ["valid", "6.00 Gb/s", "2.00 Gb/s", "4"]));
     }
 }

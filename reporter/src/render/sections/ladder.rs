@@ -4,7 +4,7 @@ use super::Input;
 use crate::amount::{Amount, Unit};
 use crate::analysis::{FoundBy, KernelBest, Ladder, Quantity, kernel_best, ladders};
 use crate::figure;
-use crate::record::BestOf;
+use crate::record::{BEST, BestOf, Pair, Record, Stack};
 use crate::render::document::{CaptionedTable, Section, Table};
 use crate::render::format;
 
@@ -16,7 +16,15 @@ pub fn ladder(input: &Input<'_>) -> Section {
     Section {
         id: "ladder",
         title: "Ladder of stacks",
-        lead: pairs.iter().filter_map(|pair| kernel_best(input.cells, pair)).map(|best| best_in_words(&best)).collect(),
+        lead: pairs
+            .iter()
+            .flat_map(|pair| {
+                let best = kernel_best(input.cells, pair);
+                let searched = best.as_ref().is_some_and(|best| matches!(best.found, FoundBy::Search { .. }));
+                let in_vain = if searched { None } else { searches_in_vain(&input.archive.records, pair) };
+                in_vain.into_iter().chain(best.as_ref().map(best_in_words))
+            })
+            .collect(),
         figures: figure::ladder_of_stacks(&ladders),
         tables: pairs
             .iter()
@@ -30,6 +38,18 @@ pub fn ladder(input: &Input<'_>) -> Section {
                  the size carries, so that stacks without frames of that size can be compared."
             .to_owned(),
     }
+}
+
+/// What is said where searches for the best were made, and none has a valid result.
+fn searches_in_vain(records: &[Record], pair: &Pair) -> Option<String> {
+    let of_pair = |record: &&Record| record.pair == *pair && record.stack == Stack::REFERENCE_KERNEL && record.method == BEST;
+    let searches = records.iter().filter(of_pair).count();
+    let last = records.iter().rfind(of_pair)?;
+    let outcome = match searches {
+        1 => "a search was made, and its result is not valid".to_owned(),
+        _ => format!("{searches} searches were made, and none has a valid result"),
+    };
+    Some(format!("{pair}: for kernel TCP at its best {outcome}. The last one: {}.", last.verdict.reasons_in_words()))
 }
 
 fn best_in_words(best: &KernelBest) -> String {

@@ -3,6 +3,7 @@
 use methodology::method::LoadPoint;
 use methodology::procedures::Measured;
 use methodology::search::{GoalOutcome, GoalResult, Irregularity, SearchResult};
+use methodology::trial::TrialPath;
 use methodology::units::{PacketRate, Seconds};
 
 use super::Input;
@@ -59,10 +60,16 @@ fn found(measured: &Measured) -> String {
         Measured::Latency(latency) => {
             let at = latency.loads.iter();
             all(at
-                .map(|load| format!("{}: p50 {}, p99.9 {}", at_load(&load.at, load.load), load.typical.median, load.worst_case.median))
+                .map(|load| {
+                    let name = at_load(load.at, latency.searched_path(), load.load);
+                    format!("{name}: p50 {}, p99.9 {}", load.typical.median, load.worst_case.median)
+                })
                 .collect())
         }
-        Measured::Pdv(pdv) => all(pdv.loads.iter().map(|load| format!("{}: {}", at_load(&load.at, load.load), load.pdv.median)).collect()),
+        Measured::Pdv(pdv) => {
+            let at = pdv.loads.iter();
+            all(at.map(|load| format!("{}: {}", at_load(load.at, pdv.searched_path(), load.load), load.pdv.median)).collect())
+        }
         Measured::FrameLoss(curve) => {
             let points = curve.points.iter().map(|point| format!("{} at {:.0} %", point.loss_ratio, point.share.share() * 100.0));
             all(points.collect()) + if curve.complete { "" } else { " (partial)" }
@@ -113,11 +120,11 @@ fn goal(result: &GoalResult) -> String {
     }
 }
 
-fn at_load(at: &LoadPoint, load: PacketRate) -> String {
+fn at_load(at: LoadPoint, searched: Option<TrialPath>, load: PacketRate) -> String {
     match at {
         LoadPoint::Idle => at.to_string(),
         LoadPoint::Load(_) => format!("at {load}"),
-        LoadPoint::Throughput | LoadPoint::OfPdr(_) => format!("at {at}"),
+        LoadPoint::Throughput | LoadPoint::OfPdr(_) => format!("at {}", at.searched_on(searched)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dataplane::{RateStep, SendPlan};
-use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome};
+use methodology::trial::{Fault, Measurer, Stimulus, TrialInput, TrialOutcome, TrialPath};
 use methodology::units::{FrameSize, Pace, Seconds};
 use thiserror::Error;
 
@@ -38,7 +38,7 @@ pub enum LastTrial {
     OneWay(OneWay),
     /// In both directions at once.
     BothWays(Box<BothWays>),
-    /// To a reflector, with delays.
+    /// To a reflector.
     RoundTrips(RoundTrips),
 }
 
@@ -60,7 +60,7 @@ pub enum MeasureError {
         /// How it ended.
         ending: String,
     },
-    /// A kernel measurement, which two agents do not make.
+    /// A measurement that two agents do not make.
     #[error("a {what} measurement cannot be made between two agents")]
     Unsupported {
         /// Which kind.
@@ -77,17 +77,25 @@ const BURST_LIMIT: Duration = Duration::from_secs(30);
 impl Measurer for PairMeasurer<'_> {
     type Error = MeasureError;
 
+    /// Two endpoints have no common clock: delays are those of round trips.
+    fn delay_path(&self) -> TrialPath {
+        TrialPath::RoundTrip
+    }
+
     fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, MeasureError> {
+        if input.delays && input.path != self.delay_path() {
+            return Err(MeasureError::Unsupported { what: "one-way delay" });
+        }
         let plan = self.plan(&input.stimulus)?;
         let device_before = self.before_trial()?;
         // Emulated and point-to-point paths only warm caches; the waits of RFC 2544 §23 a and b are kept.
         self.pause(input.phases.routing_wait + input.phases.learning_wait);
         let drain = input.phases.drain_wait.duration();
         let generator_limit = generator_limit(&plan);
-        let outcome = if input.delays {
+        let outcome = if input.path == TrialPath::RoundTrip {
             let timed_after = input.delays_after.duration();
             let trips = self.pair.round_trips(SendPlan { drain, timed_after, ..plan }, self.interrupted)?;
-            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.round_trips(&trips);
+            let outcome = OutcomeOf { ports: &self.pair.ports, size: self.size, generator_limit }.round_trips(&trips, input.delays);
             self.last = Some(LastTrial::RoundTrips(trips));
             outcome
         } else if self.pair.directions() == Directions::Both {
@@ -115,10 +123,10 @@ impl Measurer for PairMeasurer<'_> {
             outcome
         };
         if let (Some(device), Some(before)) = (&mut self.device, device_before) {
-            let crossing = match (input.delays, self.pair.directions()) {
-                (true, _) => Crossing::RoundTrips,
-                (false, Directions::Both) => Crossing::BothWays,
-                (false, Directions::Forward) => Crossing::OneWay,
+            let crossing = match (input.path, self.pair.directions()) {
+                (TrialPath::RoundTrip, _) => Crossing::RoundTrips,
+                (TrialPath::OneWay, Directions::Both) => Crossing::BothWays,
+                (TrialPath::OneWay, Directions::Forward) => Crossing::OneWay,
             };
             let counts = TesterCounts { sent: outcome.sent(), received: outcome.received(), crossing };
             device.after(before, Some(counts))?;

@@ -47,7 +47,7 @@ pub(super) fn of_method(report: &MethodReport, size: FrameSize) -> Results {
         },
         Measured::Latency(latency) => {
             if let Some(load) = latency.loads.first().filter(|load| !load.repetitions.is_empty()) {
-                results.load = Some(load.at.to_string());
+                results.load = Some(latency.name_of(load.at));
                 results.values.latency_definition = Some(LatencyDefinition::RoundTrip);
                 results.values.rtt_ns = Some(typical_round_trips(load));
             }

@@ -22,6 +22,7 @@ pub(super) fn reasons_of_method(reason: &MethodReason) -> Vec<Reason> {
         | MethodReason::NoRateFor { .. }
         | MethodReason::GoalIrregular { .. }
         | MethodReason::GoalLimitedByTester { .. }
+        | MethodReason::LoadsLimitedByTester { .. }
         | MethodReason::MaxLoadCalibrated { .. }
         | MethodReason::SweepEndsAtMaxLoad { .. }
         | MethodReason::NotOverloaded { .. } => ReasonKind::Other,

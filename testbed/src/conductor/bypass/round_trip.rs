@@ -237,15 +237,30 @@ mod tests {
     }
 
     #[test]
-    fn in_a_method_a_trial_with_a_lossy_reflector_is_the_tester_s_fault() {
-        let outcome =
-            |trips: &RoundTrips| OutcomeOf { ports: &ports(), size: FrameSize::MIN, generator_limit: Duration::MAX }.round_trips(trips);
+    fn in_a_method_what_a_reflector_drops_spoils_delays_and_bounds_a_search() {
+        let outcome = |trips: &RoundTrips| {
+            OutcomeOf { ports: &ports(), size: FrameSize::MIN, generator_limit: Duration::MAX }.round_trips(trips, true)
+        };
         assert_eq!(outcome(&trips(0, None)).faults, []);
         let lossy = outcome(&trips(40, None));
         assert_eq!(lossy.faults, [methodology::trial::Fault::ReflectorUnsent { frames: 40 }]);
         assert_eq!(lossy.directions[0].loss.reflector_unsent, 40);
         let input = methodology::trial::TrialInput::constant(PacketRate::new(1_000.0).unwrap(), Seconds::from_whole(1));
-        let (verdict, _) = methodology::trial::judge(&input, &lossy, Seconds::ZERO);
-        assert!(!verdict.is_valid());
+        let judged = |input: &methodology::trial::TrialInput| methodology::trial::judge(input, &lossy, Seconds::ZERO);
+        assert!(!judged(&input.clone().with_delays(Seconds::ZERO)).0.is_valid());
+        // A search learns that the test setup does not carry the load, and that the path lost nothing.
+        let (verdict, loss) = judged(&input);
+        assert!(verdict.is_valid() && !verdict.reasons.is_empty(), "{verdict:?}");
+        assert_eq!((loss, lossy.loss_ratio_of_path()), (LossRatio::from_counts(1_000, 960), LossRatio::ZERO));
+    }
+
+    #[test]
+    fn rfc2544_23_d_a_search_counts_frames_that_do_not_return_in_time_as_lost() {
+        let mut trips = trips(0, None);
+        trips.sent.returned = Some(ReturnedFrames { received: 919, in_flight: 81, ..ReturnedFrames::default() });
+        let outcome_of = OutcomeOf { ports: &ports(), size: FrameSize::MIN, generator_limit: Duration::MAX };
+        let [with_delays, without] = [true, false].map(|with_delays| outcome_of.round_trips(&trips, with_delays));
+        assert!(matches!(with_delays.faults[..], [methodology::trial::Fault::InFlight { frames: 81, .. }]), "{:?}", with_delays.faults);
+        assert_eq!((without.faults.len(), without.lost()), (0, 81));
     }
 }

@@ -76,8 +76,8 @@ impl OutcomeOf<'_> {
         TrialOutcome { directions: forward.directions.into_iter().chain(back).collect(), faults }
     }
 
-    /// Of a trial to a reflector.
-    pub(super) fn round_trips(&self, trips: &RoundTrips) -> TrialOutcome {
+    /// Of a trial to a reflector, with delays or without.
+    pub(super) fn round_trips(&self, trips: &RoundTrips, with_delays: bool) -> TrialOutcome {
         let sent = &trips.sent;
         let returned = sent.returned.clone().unwrap_or_default();
         let direction = DirectionOutcome {
@@ -91,12 +91,14 @@ impl OutcomeOf<'_> {
                 of_generator(self.generator_limit, sent, &trips.reflected.loops.queues),
                 overflowing(&trips.reflected.loops.queues),
             ),
-            delays: sent.rtt.as_ref().map(delay_summary),
+            delays: sent.rtt.as_ref().filter(|_| with_delays).map(delay_summary),
             recovery: None,
             longest_gap: None,
         };
         let mut outcome = TrialOutcome::one_way(direction);
-        outcome.faults.extend(returned_faults(&returned));
+        // Without delays, a frame that has not returned by the end of the drain is lost, as it is for a sink (RFC 2544 §23 d).
+        let counts_as_lost = |fault: &Fault| !with_delays && matches!(fault, Fault::InFlight { .. });
+        outcome.faults.extend(returned_faults(&returned).filter(|fault| !counts_as_lost(fault)));
         outcome.faults.extend(WireProof::round_trips(trips, self.ports).faults());
         outcome.faults.extend(interface_proof::round_trips(trips, self.ports));
         outcome.faults.extend(reflector_faults(&trips.reflected));

@@ -1,4 +1,4 @@
-//! One `[[measure]]` as it is written, and which of its keys are there.
+//! One `[[measure]]` as it is written: every key of a measure, with its type.
 
 use dataplane::Pacing;
 use methodology::method::{Algorithm, IpVersion, LoadPoint, PhaseChanges, Preset, TesterChanges};
@@ -9,9 +9,10 @@ use reporter::record::Stack;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file_transfer::{FILE_KEYS, TlsVersion};
-use super::kernel_tuning::ByteCount;
-use super::tuning::{Devargs, Directions, OneOrMany};
+use super::byte_count::ByteCount;
+use super::combinations::OneOrMany;
+use crate::plan::file_transfer::TlsVersion;
+use crate::plan::tuning::{Devargs, Directions};
 
 /// One `[[measure]]`. Keys of `methodology`'s methods stand beside our own.
 #[derive(Deserialize)]
@@ -62,6 +63,9 @@ pub(super) struct FileMeasure {
     pub(super) gsro: Option<OneOrMany<bool>>,
     pub(super) gso: Option<OneOrMany<bool>>,
     pub(super) gro: Option<OneOrMany<bool>>,
+    pub(super) napi_defer_hard_irqs: Option<OneOrMany<u32>>,
+    pub(super) gro_flush_timeout: Option<OneOrMany<Seconds>>,
+    pub(super) busy_poll: Option<OneOrMany<Seconds>>,
     pub(super) client_cpu: Option<OneOrMany<u32>>,
     pub(super) server_cpu: Option<OneOrMany<u32>>,
     pub(super) files: Option<OneOrMany<String>>,
@@ -95,71 +99,4 @@ pub(super) enum FilePair {
 pub(super) enum FileSizes {
     Word(String),
     List(Vec<u32>),
-}
-
-/// The keys that tune a kernel stream.
-pub(super) const KERNEL_STREAM_KEYS: [&str; 11] =
-    ["streams", "message", "mtu", "congestion-control", "window", "zero-copy", "gsro", "gso", "gro", "client-cpu", "server-cpu"];
-
-/// The keys that tune a ping-pong.
-pub(super) const KERNEL_PING_PONG_KEYS: [&str; 6] = ["mtu", "gso", "gro", "client-cpu", "server-cpu", "stream-load"];
-
-/// Whether a key tunes a kernel measure.
-pub(super) fn is_kernel_key(key: &str) -> bool {
-    KERNEL_STREAM_KEYS.contains(&key) || KERNEL_PING_PONG_KEYS.contains(&key) || FILE_KEYS.contains(&key)
-}
-
-/// Which of the keys that not every method has are in the file.
-pub(super) fn given(measure: &FileMeasure) -> [(&'static str, bool); 49] {
-    [
-        ("tool", measure.tool.is_some()),
-        ("rate", measure.rate.is_some()),
-        ("duration", measure.duration.is_some()),
-        ("link", measure.link.is_some()),
-        ("ip", measure.ip.is_some()),
-        ("preset", measure.preset.is_some()),
-        ("goals", measure.goals.is_some()),
-        ("algorithm", measure.algorithm.is_some()),
-        ("min-load", measure.min_load.is_some()),
-        ("max-load", measure.max_load.is_some()),
-        ("time-limit", measure.time_limit.is_some()),
-        ("phases", measure.phases.is_some()),
-        ("tester", measure.tester.is_some()),
-        ("repetitions", measure.repetitions.is_some()),
-        ("at", measure.at.is_some()),
-        ("step", measure.step.is_some()),
-        ("event", measure.event.is_some()),
-        ("command", measure.command.is_some()),
-        ("direction", measure.direction.is_some()),
-        ("queues", measure.queues.is_some()),
-        ("sender-queues", measure.sender_queues.is_some()),
-        ("receiver-queues", measure.receiver_queues.is_some()),
-        ("reflector-queues", measure.reflector_queues.is_some()),
-        ("burst", measure.burst.is_some()),
-        ("flows", measure.flows.is_some()),
-        ("pacing", measure.pacing.is_some()),
-        ("rx-descriptors", measure.rx_descriptors.is_some()),
-        ("tx-descriptors", measure.tx_descriptors.is_some()),
-        ("mempool-cache", measure.mempool_cache.is_some()),
-        ("fast-free", measure.fast_free.is_some()),
-        ("sender-devargs", measure.sender_devargs.is_some()),
-        ("receiver-devargs", measure.receiver_devargs.is_some()),
-        ("streams", measure.streams.is_some()),
-        ("message", measure.message.is_some()),
-        ("mtu", measure.mtu.is_some()),
-        ("congestion-control", measure.congestion_control.is_some()),
-        ("window", measure.window.is_some()),
-        ("zero-copy", measure.zero_copy.is_some()),
-        ("gsro", measure.gsro.is_some()),
-        ("gso", measure.gso.is_some()),
-        ("gro", measure.gro.is_some()),
-        ("client-cpu", measure.client_cpu.is_some()),
-        ("server-cpu", measure.server_cpu.is_some()),
-        ("files", measure.files.is_some()),
-        ("tls-at", measure.tls_at.is_some()),
-        ("tls-versions", measure.tls_versions.is_some()),
-        ("ciphers", measure.ciphers.is_some()),
-        ("stream-load", measure.stream_load.is_some()),
-        ("trials", measure.trials.is_some()),
-    ]
 }
