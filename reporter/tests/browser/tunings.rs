@@ -112,7 +112,7 @@ fn tunings_fit_a_telephone() {
         browser.medium("screen", "light");
         browser.open(page);
         let overflow = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").as_i64().unwrap();
-        let widest = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest('.scroll, svg'))
+        let widest = "[...document.querySelectorAll('body *')].filter(e => (e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 || e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0) && !e.closest('.scroll, svg'))
             .slice(0, 5).map(e => e.outerHTML.slice(0, 200))";
         assert_eq!(overflow, 0, "{section} scrolls sideways at 400 pixels: {}", browser.value(widest));
         let wrong = format!(
