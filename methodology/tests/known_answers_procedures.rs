@@ -8,7 +8,7 @@ use methodology::procedures::{
     Conditions, KnownRates, Measured, MethodReason, MethodState, actual_buffer_time, buffer_times, run as run_method,
 };
 use methodology::simulate::SimulatedMeasurer;
-use methodology::trial::{DelayDefinition, Measurer, ResetKind, Stimulus, TrialInput, TrialPath, TrialPurpose};
+use methodology::trial::{DelayDefinition, Hiccups, Measurer, ResetKind, Stimulus, TrialInput, TrialOutcome, TrialPath, TrialPurpose};
 use methodology::units::{Load, Pace, Seconds, Share};
 use support::*;
 
@@ -214,6 +214,47 @@ fn rfc2544_26_2_loads_are_shares_of_what_the_path_of_the_delays_carries() {
         let ndr = run("capacity=10Mpps,round-trips=5Mpps", &spec(MethodName::NdrPdr, Preset::CsitNdrPdr));
         brackets(&ndr, 0, 10e6);
     }
+}
+
+/// A tester that was interrupted for a part of its calibration.
+struct Interrupted {
+    device: SimulatedMeasurer,
+    times: u64,
+    each: Seconds,
+}
+
+impl Measurer for Interrupted {
+    type Error = std::convert::Infallible;
+
+    fn delay_path(&self) -> TrialPath {
+        self.device.delay_path()
+    }
+
+    fn trial(&mut self, input: &TrialInput) -> Result<TrialOutcome, Self::Error> {
+        let mut outcome = self.device.trial(input)?;
+        if input.stimulus.rate().is_none() {
+            outcome.directions[0].hiccups = Hiccups { count: self.times, longest: self.each };
+        }
+        Ok(outcome)
+    }
+}
+
+/// What a tester offers that was interrupted is not the most that it can: loads that are shares of it have the wrong name.
+#[test]
+fn rfc2544_26_2_a_calibration_that_was_interrupted_gives_no_load() {
+    let run = |times: u64, each: f64| {
+        let mut spec = spec(MethodName::Latency, Preset::CsitNdrPdr);
+        spec.at = Some(vec![LoadPoint::OfPdr(Share::new(0.9).unwrap())]);
+        let device = SimulatedMeasurer::new(device("delay=50us,round-trips=20Mpps"), rate(10e6));
+        let mut measurer = Interrupted { device, times, each: Seconds::new(each).unwrap() };
+        let conditions = Conditions { frames: frames(), link: None, known: KnownRates::default() };
+        run_method(&resolve(&spec), &conditions, &mut measurer, &mut |_| {}).unwrap().verdict
+    };
+    assert_eq!(run(0, 0.0).state, MethodState::Valid);
+    assert_eq!(run(1, 0.001).state, MethodState::Valid, "a thousandth of the time changes nothing");
+    let interrupted = run(1, 0.3);
+    assert!(interrupted.reasons.iter().any(|reason| matches!(reason, MethodReason::GoalIrregular { .. })), "{interrupted:?}");
+    assert_eq!(interrupted.state, MethodState::Invalid);
 }
 
 /// A tester that cannot overload the path of its delays measures at shares of what it offers, and says so. The rate itself is no result then.

@@ -7,11 +7,12 @@ use clap::Args;
 use dataplane::Dataplane;
 use serde::Serialize;
 use testbed::conductor::{EndpointAgents, PlaceChecks, check_testbed};
-use testbed::lab::{Lab, LabName};
+use testbed::lab::LabName;
 use testbed::plan::Plan;
 use testbed::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
 use testbed::topology::Testbed;
 
+use super::lab::kept_lab;
 use super::{CommandError, Format};
 
 /// Check this machine, or the endpoints of a testbed, for settings that distort measurements, and print the command that fixes each
@@ -26,7 +27,7 @@ SEVERITIES
 This command changes nothing. The exit code is 1 if there is a problem, and 0
 otherwise. `linerate run` stores the same checks in environment.json.
 
-With --testbed, every endpoint of the file is checked, at the same time, and
+With --testbed or --kept, every endpoint of the file or the lab is checked, at the same time, and
 whether the endpoints reach each other as the file says: addresses and
 interfaces, ports, links and their speeds, clocks, and the ports of the tools
 (15201 to 15203).
@@ -67,7 +68,7 @@ struct Diagnosis {
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
     match (&args.testbed, &args.kept) {
         (Some(file), _) => check_endpoints(args, &Testbed::read(file)?),
-        (None, Some(name)) => check_endpoints(args, &Testbed::of_lab(&Lab::attach(name)?, &std::env::current_exe()?)),
+        (None, Some(name)) => check_endpoints(args, &Testbed::of_lab(&kept_lab(name)?, &std::env::current_exe()?)),
         (None, None) if args.plan.is_some() => {
             Err(CommandError::new("--plan is for the endpoints of --testbed or --kept: add one of them"))
         }

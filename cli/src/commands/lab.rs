@@ -153,14 +153,26 @@ fn up(name: Option<LabName>, what: &LabChoice, format: Format) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// A lab that stays up after the command that made it, and is not measured by the run that owns it.
+pub(super) fn kept_lab(name: &LabName) -> Result<Lab, CommandError> {
+    match Lab::status(name)?.state {
+        LabState::InUse { process } => Err(CommandError::new(format!(
+            "lab {name} is being made or measured by process {process}: wait for its end, or make a lab with `linerate lab up`"
+        ))),
+        LabState::Kept | LabState::Broken { .. } => Ok(Lab::attach(name)?),
+    }
+}
+
 /// The lab of a kind. An engine is for a lab that has containers, and a path for one that has virtual machines.
 pub(super) fn lab_options(kind: LabKind, engine: Option<ContainerChoice>, path: Option<GuestPath>) -> Result<LabOptions, CommandError> {
-    let refused = |option: &str, what: &str| {
-        Err(CommandError::new(format!("{option} is for a lab with {what}, and the lab of kind {kind} has none: leave it out")))
+    let refused = |option: &str, what: &str, other: LabKind| {
+        Err(CommandError::new(format!(
+            "{option} is for a lab with {what}, and the lab of kind {kind} has none: leave it out, or choose a lab of kind {other}"
+        )))
     };
     match (kind, engine, path) {
-        (LabKind::Smartnic | LabKind::Vm, Some(_), _) => refused("--engine", "containers"),
-        (LabKind::Smartnic | LabKind::Container, _, Some(_)) => refused("--path", "virtual machines"),
+        (LabKind::Smartnic | LabKind::Vm, Some(_), _) => refused("--engine", "containers", LabKind::Container),
+        (LabKind::Smartnic | LabKind::Container, _, Some(_)) => refused("--path", "virtual machines", LabKind::Vm),
         _ => Ok(LabOptions { kind, containers: engine.unwrap_or_default(), guest_path: path.unwrap_or_default(), ..LabOptions::default() }),
     }
 }

@@ -44,7 +44,7 @@ EXAMPLES
     linerate run --resume runs/20261122-103000-standard
 
 THE LAB
-  Without --testbed, linerate creates the lab: four endpoints on this machine,
+  Without --testbed and --kept, linerate creates the lab: four endpoints on this machine,
   each in a network namespace, connected like two servers with a BlueField-2
   each. Kernel traffic (iperf3, qperf) crosses veth pairs and bridges; DPDK
   traffic crosses shared memory between two processes. The lab needs root. It is
@@ -134,6 +134,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
     let place = match (given, &args.kept) {
+        (Some(testbed), None) if args.engine.is_some() => {
+            return Err(CommandError::new(format!(
+                "--engine is for a run in a lab, and this run began on the testbed `{}`: leave it out",
+                testbed.name
+            )));
+        }
         (Some(testbed), None) => Place::Endpoints(testbed),
         (Some(testbed), Some(name)) => {
             return Err(CommandError::new(format!(
@@ -253,7 +259,8 @@ fn finish(
     let rendered = reporter::render::render_run(&archive, &records_kept);
     foreign::give_back(&records_kept);
     print(args, &archive, rendered.is_ok(), &end, measured)?;
-    let resume = format!("continue with `linerate run --resume {}`", records_kept.display());
+    let kept = args.kept.as_ref().map(|name| format!(" --kept {name}")).unwrap_or_default();
+    let resume = format!("continue with `linerate run --resume {}{kept}`", records_kept.display());
     let end = end.map_err(|error| CommandError::new(format!("{}; every finished record is kept: {resume}", CommandError::from(error))))?;
     rendered?;
     removed?;
@@ -292,7 +299,7 @@ fn began_in(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
 
 /// A lab that is up. A run is continued in one like that in which it began.
 fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<Testbed, CommandError> {
-    let lab = Lab::attach(name)?;
+    let lab = super::lab::kept_lab(name)?;
     say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
     match began_in(args)?.filter(|began| began.name != testbed.name) {

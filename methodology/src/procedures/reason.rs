@@ -196,7 +196,8 @@ impl fmt::Display for MethodReason {
                 (Irregularity::BelowMinLoad, _) => match upper.as_ref().filter(|upper| upper.set_by == BoundSetBy::Tester) {
                     Some(upper) => write!(
                         f,
-                        "{goal}: the tester fell short at every load down to min load, {min_load}: {} of the frames were not offered there, and \
+                        "{goal}: the tester fell short at every load down to min load, {min_load}: {} of the frames were not offered there, or \
+                         not sent back by the tester\u{2019}s reflector, and \
                          the device was not shown to lose more than the goal allows",
                         upper.best_loss
                     ),

@@ -24,6 +24,8 @@ pub(super) struct Limits {
     pub max: PacketRate,
     /// Whether `max` is what the tester could offer.
     pub calibrated: bool,
+    /// Whether the tester ran all the time while it was calibrated: `max` is then the most that it can offer.
+    undisturbed: bool,
     /// What came through at `max` or above.
     hint: Option<PacketRate>,
 }
@@ -89,8 +91,10 @@ impl<'a, M: Measurer> Session<'a, M> {
         let Pace::Rate(min) = min else { return Err(self.impossible("min-load is `max`: give a rate".to_owned())) };
         let line_rate = self.line_rate();
         let limits = match (max, line_rate) {
-            (Pace::Rate(max), _) => Limits { min, max, calibrated: false, hint: None },
-            (Pace::Max, Some(max)) if self.method.tester.calibration.is_zero() => Limits { min, max, calibrated: false, hint: None },
+            (Pace::Rate(max), _) => Limits { min, max, calibrated: false, undisturbed: true, hint: None },
+            (Pace::Max, Some(max)) if self.method.tester.calibration.is_zero() => {
+                Limits { min, max, calibrated: false, undisturbed: true, hint: None }
+            }
             (Pace::Max, None) if self.method.tester.calibration.is_zero() => {
                 return Err(self.impossible("the link's speed is not known and calibration is off: give max-load as a rate".to_owned()));
             }
@@ -117,7 +121,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         }
         let forwarding = trial.outcome.forwarding_rate();
         let hint = (trial.verdict.is_valid() && forwarding.pps() > 0.0).then_some(forwarding);
-        Ok(Limits { min, max, calibrated: !at_line_rate, hint })
+        Ok(Limits { min, max, calibrated: !at_line_rate, undisturbed: was_undisturbed(&trial), hint })
     }
 
     /// Searches for the method's goals and keeps the result.
@@ -236,12 +240,22 @@ fn measures_delays(method: &Method) -> bool {
     matches!(method.procedure, Procedure::Latency { .. } | Procedure::Pdv { .. })
 }
 
+/// Interruptions may have taken at most this share of a calibration.
+const MOST_INTERRUPTED: f64 = 0.05;
+
+fn was_undisturbed(calibration: &Trial) -> bool {
+    let hiccups = calibration.outcome.hiccups();
+    let at_most = hiccups.count as f64 * hiccups.longest.seconds();
+    calibration.verdict.is_valid() && at_most <= MOST_INTERRUPTED * calibration.outcome.offered_duration().seconds()
+}
+
 /// Why a goal's result must not be used as a number, or whose limit it is; none where it is the device's. Where the search only gives the loads of
-/// delays, those of a tester that offers no more are the highest of this test setup (RFC 2544 §26.2), and their delays are valid.
+/// delays, those of a tester that offers no more are the highest of this test setup (RFC 2544 §26.2), and their delays are valid. That needs a
+/// calibration that nothing interrupted: what an interrupted tester offers is not the most that it can.
 fn remark(result: &GoalResult, limits: Limits, line_rate: Option<PacketRate>, only_gives_loads: bool) -> Option<MethodReason> {
     let goal = result.goal.name.clone();
     match &result.outcome {
-        GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, .. } if limits.calibrated && only_gives_loads => {
+        GoalOutcome::Irregular { why: Irregularity::AtLeastMaxLoad, .. } if limits.calibrated && limits.undisturbed && only_gives_loads => {
             Some(MethodReason::LoadsLimitedByTester { goal, max_load: limits.max })
         }
         GoalOutcome::Irregular { why, .. } => {

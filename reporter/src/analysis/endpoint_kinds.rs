@@ -14,7 +14,7 @@ use crate::record::{Pair, Stack};
 const ORDER: [&str; 4] = ["cpu", "dpu", "container", "vm"];
 
 /// A place in the order of kinds.
-pub fn place_of_kind(kind: &str) -> (usize, &str) {
+pub(super) fn place_of_kind(kind: &str) -> (usize, &str) {
     (ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len()), kind)
 }
 
@@ -36,6 +36,9 @@ pub struct KindCost {
 pub struct KindStep {
     /// The kind of both ends, such as `container`, or that of the sender and that of the receiver: `cpu→vm`.
     pub kind: String,
+    /// Its place in the order of kinds, among those of a run.
+    #[serde(skip)]
+    pub(crate) place: PlaceOfEnds,
     /// Geometric mean over its pairs.
     pub amount: Amount,
     /// That mean as a factor of the first kind's.
@@ -60,12 +63,17 @@ fn cost(question: Question, results: &BTreeMap<Pair, f64>) -> Option<KindCost> {
     if by_kinds.len() < 2 || !by_kinds.keys().any(Ends::are_virtual) {
         return None;
     }
-    let means: Vec<(String, f64, usize)> =
-        by_kinds.iter().filter_map(|(ends, values)| Some((ends.to_string(), statistics::geometric_mean(values)?, values.len()))).collect();
+    let means: Vec<(&Ends<'_>, f64, usize)> =
+        by_kinds.iter().filter_map(|(ends, values)| Some((ends, statistics::geometric_mean(values)?, values.len()))).collect();
     let first = means.first()?.1;
     let Question { stack, quantity, bytes, .. } = question;
-    let steps =
-        means.into_iter().map(|(kind, mean, pairs)| KindStep { kind, amount: quantity.amount(mean), of_first: mean / first, pairs });
+    let steps = means.into_iter().map(|(ends, mean, pairs)| KindStep {
+        kind: ends.to_string(),
+        place: ends.place(),
+        amount: quantity.amount(mean),
+        of_first: mean / first,
+        pairs,
+    });
     Some(KindCost { stack, quantity, bytes, steps: steps.collect() })
 }
 
@@ -78,7 +86,15 @@ struct Ends<'a> {
     to: (usize, &'a str),
 }
 
+/// The place of two ends in the order of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PlaceOfEnds(usize, bool, usize, usize);
+
 impl<'a> Ends<'a> {
+    fn place(&self) -> PlaceOfEnds {
+        PlaceOfEnds(self.last.0, self.same, self.from.0, self.to.0)
+    }
+
     /// None for a host and a SmartNIC: what they cost each other is in the sections on sender, receiver and placement.
     fn of(pair: &'a Pair) -> Option<Self> {
         let (from, to) = (place_of_kind(pair.from.kind()), place_of_kind(pair.to.kind()));

@@ -32,7 +32,7 @@ pub struct Rung {
     pub cores: Option<f64>,
     /// Whether it comes from valid trials. Line rate is computed.
     pub trusted: bool,
-    /// How many results of this run it rests on; 0 for a ceiling.
+    /// How many results of this run it rests on; 0 for what is above all stacks.
     pub results: usize,
 }
 
@@ -244,7 +244,7 @@ fn pcie_link(cell: &Cell<'_>, frame_bytes: u32) -> Option<Rung> {
     Some(Rung { kind: RungKind::PcieLink, goodput, below_by: None, cores: None, trusted: true, results: 0 })
 }
 
-/// The fastest of those that were noted: an interruption makes one slower, and nothing makes one faster.
+/// The fastest of those that were noted: an interruption makes one slower.
 fn generator_alone(cell: &Cell<'_>, bytes: u32) -> Option<Rung> {
     let noted = cell.shown().iter().filter_map(|record| record.parameter(ShownParameter::GENERATOR_ALONE_NS_PER_FRAME)?.as_f64());
     let shortest = noted.filter(|&ns| ns > 0.0).reduce(f64::min)?;

@@ -36,7 +36,6 @@ pub use choice::{ConfigurationChoice, Setup};
 pub use concurrent::{Concurrent, MemberRate, Sum, concurrent};
 pub use configuration::{Configuration, Setting, SettingValue};
 pub use effects::{Effect, EffectSource, Effects, Response, ResponseKind, effects};
-pub(crate) use endpoint_kinds::place_of_kind;
 pub use endpoint_kinds::{KindCost, KindStep, kind_costs};
 pub use file_transfers::{FileTransfers, TransferLine, TransferPoint, file_transfers};
 pub(crate) use interval_json::interval_or_null;

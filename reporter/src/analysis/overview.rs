@@ -127,12 +127,12 @@ fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladd
         "Range over {} {place}{round_trips}. Frames of N bytes against TCP messages of N bytes: the same number, two different experiments.",
         counted(pairs.len())
     );
-    let sizes = if largest == smallest { vec![smallest] } else { vec![smallest, largest] };
-    basis.push_str(&over_kernel_at_its_best(&pairs, &sizes, ladders));
     if !trusted {
         sentence.insert_str(0, "Not proven, because no valid pair of results exists: ");
-        basis.push_str(" Every figure in this sentence comes from trials that are not valid.");
+        basis.push_str(" Every figure of the headline comes from trials that are not valid.");
     }
+    let sizes = if largest == smallest { vec![smallest] } else { vec![smallest, largest] };
+    basis.push_str(&over_kernel_at_its_best(&pairs, &sizes, ladders));
     (sentence, basis)
 }
 

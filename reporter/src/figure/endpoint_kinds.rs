@@ -1,5 +1,5 @@
 use crate::amount::Unit;
-use crate::analysis::{KindCost, KindStep, place_of_kind};
+use crate::analysis::{KindCost, KindStep};
 use crate::record::Stack;
 
 use super::{Axis, Dash, Figure, Hue, Limit, Marker, Point, Scale, Series, Style, shown};
@@ -18,7 +18,8 @@ pub fn cost_of_kinds(costs: &[KindCost]) -> Vec<Figure> {
 
 fn figure(costs: &[&KindCost], what: &str) -> Figure {
     let first_of = |cost: &&KindCost| cost.steps.first().map(|step| step.kind.clone());
-    let first = costs.iter().filter_map(first_of).min_by(|a, b| place_of_kind(a).cmp(&place_of_kind(b))).unwrap_or_default();
+    let first =
+        costs.iter().filter_map(|cost| cost.steps.first()).min_by_key(|step| step.place).map(|step| step.kind.clone()).unwrap_or_default();
     // A factor of another kind does not belong on this axis; the table has it.
     let costs: Vec<&KindCost> = costs.iter().copied().filter(|cost| first_of(cost).as_ref() == Some(&first)).collect();
     let mut kinds: Vec<&str> = Vec::new();

@@ -65,7 +65,8 @@ fn hover(ladder: &Ladder, rung: &Rung) -> Vec<String> {
     lines.extend(rung.below_by.map(|factor| format!("the rung above: {}", shown(Unit::Ratio, factor))));
     lines.extend(rung.cores.map(|cores| format!("{} in use", shown(Unit::Cores, cores))));
     match rung.results {
-        0 => lines.push("computed, not measured".to_owned()),
+        _ if matches!(rung.kind, RungKind::LineRate | RungKind::PcieLink) => lines.push("computed, not measured".to_owned()),
+        _ if rung.kind == RungKind::GeneratorAlone => lines.push("the fastest of its measurements".to_owned()),
         1 => lines.push("measured once".to_owned()),
         n => lines.push(format!("mean, n = {n}")),
     }

@@ -15,7 +15,7 @@ use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::schedule;
 use crate::plan::Plan;
-use crate::process::{Child, CommandSpec, Input, Location, NamespaceName, spawn};
+use crate::process::{Child, CommandSpec, Input, Location, spawn};
 use crate::topology::{DeviceId, Endpoint, Testbed, TestbedError};
 
 /// How long a claim may take: a process start.
@@ -116,7 +116,7 @@ impl Claims {
         for wanted in wanted(plan, testbed)? {
             let same = |other: &Wanted<'_>| {
                 other.interface == wanted.interface
-                    && namespace(&other.endpoint.location) == namespace(&wanted.endpoint.location)
+                    && network(&other.endpoint.location) == network(&wanted.endpoint.location)
                     && machines.share(&other.endpoint.id, &wanted.endpoint.id)
             };
             if claimed.iter().any(same) {
@@ -140,7 +140,7 @@ fn wanted<'t>(plan: &Plan, testbed: &'t Testbed) -> Result<Vec<Wanted<'t>>, Test
     let ends = testbed.endpoints.iter().filter(is_end);
     // A port without a kernel interface is held by its driver: vfio opens a device once.
     let mut all: Vec<Wanted<'t>> =
-        ends.filter_map(|endpoint| Some(Wanted { endpoint, interface: interface(endpoint)?, device: None })).collect();
+        ends.flat_map(|endpoint| interfaces(endpoint).map(move |interface| Wanted { endpoint, interface, device: None })).collect();
     for device in testbed.devices.iter().filter(|device| pairs.iter().any(|pair| device.passage(pair).is_some())) {
         let endpoint = testbed.endpoint(&device.at)?;
         all.extend(device.kernel_interfaces().into_iter().map(|interface| Wanted { endpoint, interface, device: Some(&device.id) }));
@@ -148,14 +148,19 @@ fn wanted<'t>(plan: &Plan, testbed: &'t Testbed) -> Result<Vec<Wanted<'t>>, Test
     Ok(all)
 }
 
-/// The kernel interface that an endpoint's traffic crosses: of its address, or below its DPDK port.
-fn interface(endpoint: &Endpoint) -> Option<&str> {
+/// The kernel interfaces that an endpoint's traffic crosses: of its address, and below its DPDK port.
+fn interfaces(endpoint: &Endpoint) -> impl Iterator<Item = &str> {
     let kernel = endpoint.kernel.as_ref().map(|kernel| kernel.interface.as_str());
-    kernel.or_else(|| endpoint.port.as_ref().and_then(PortSpec::kernel_interface))
+    let below = endpoint.port.as_ref().and_then(PortSpec::kernel_interface).filter(|below| Some(*below) != kernel);
+    kernel.into_iter().chain(below)
 }
 
-fn namespace(location: &Location) -> Option<&str> {
-    location.namespace().map(NamespaceName::as_str)
+/// Which network of its machine a location has: interfaces of several can have the same name. The machine's own is the empty text.
+fn network(location: &Location) -> String {
+    match location {
+        Location::Container(container) => container.to_string(),
+        other => other.namespace().map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
+    }
 }
 
 /// Claims one interface of this machine; `None` where the lock cannot be tried: no such interface, no `flock`.
@@ -185,4 +190,19 @@ fn answers(mut input: &ChildStdin, output: ChildStdout) -> bool {
         let _ = answer.send(line);
     });
     answered.recv_timeout(CLAIM_LIMIT).is_ok_and(|line| line.trim_end() == HELD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Container, ContainerEngine};
+
+    #[test]
+    fn containers_of_one_host_have_networks_of_their_own() {
+        let network_of = |name: &str| network(&Location::Container(Container::new(ContainerEngine::Podman, name).unwrap()));
+        assert_ne!(network_of("c1"), network_of("c2"));
+        assert_eq!(network_of("c1"), network_of("c1"));
+        assert_eq!(network(&Location::Here), "");
+        assert_eq!(network(&Location::Namespace("lr-x".parse().unwrap())), "lr-x");
+    }
 }

@@ -122,7 +122,7 @@ impl Used<'_> {
     fn kernel_pairs(&self) -> Vec<Pair> {
         let is_kernel =
             |pair: &Pair| self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.kind.is_kernel()));
-        let is_joined = |pair: &Pair| self.testbed.device_of(pair).is_none();
+        let is_joined = |pair: &Pair| self.testbed.device_for(pair, None).is_none();
         self.pairs().into_iter().filter(is_kernel).filter(is_joined).collect()
     }
 }

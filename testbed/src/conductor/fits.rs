@@ -39,7 +39,8 @@ pub(super) fn check_group(measure: &Measure, group: &ConcurrentPairs, testbed: &
         } else {
             check_queues(measure, testbed, pair)?;
         }
-        if let Some((device, _)) = testbed.device_of(pair) {
+        let port = (!measure.kind.is_kernel()).then_some(measure.tuning.port);
+        if let Some((device, _)) = testbed.device_for(pair, port) {
             let (pair, device, testbed) = (pair.clone(), device.id.to_string(), testbed.name.clone());
             return Err(TestbedError::GroupThroughDevice { pair, device, testbed });
         }

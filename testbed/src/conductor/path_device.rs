@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::device::{DeviceCounters, DeviceError, PortCounters, RunningDevice};
-use crate::topology::{BypassPort, Carries, Device, Passage, Testbed};
+use crate::topology::{BypassPort, Passage, Testbed};
 
 /// The device in the path, where there is one: one at a time.
 #[derive(Debug, Default)]
@@ -80,8 +80,7 @@ impl PathDevice {
         port: Option<BypassPort>,
         interrupted: &AtomicBool,
     ) -> Result<(), DeviceError> {
-        let is_passed = |device: &Device| device.carries == Carries::Everything || port == Some(BypassPort::OfTestbed);
-        let wanted = testbed.device_of(pair).filter(|(device, _)| is_passed(device));
+        let wanted = testbed.device_for(pair, port);
         if let (Some(running), Some((device, passage))) = (&mut self.running, wanted)
             && running.device.id() == &device.id
         {

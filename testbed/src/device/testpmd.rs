@@ -34,10 +34,25 @@ pub(super) fn start(
     cpus: &[CpuId],
 ) -> Result<Program, DeviceError> {
     note_promiscuous(place, changes, ports)?;
+    remove_unused_sockets(place, ports)?;
     let mut process = Program::start(place, &words(program, ports, mode, cpus))?;
     process.wait_for(0, START_LIMIT, |said| said.contains(PROMPT).then_some(()))?;
     process.ask("start", ANSWER_LIMIT, |said| said.contains("packet forwarding").then_some(()))?;
     Ok(process)
+}
+
+/// The socket of a net_vhost port stays where its process was killed, and DPDK refuses to bind to it (lib/vhost/socket.c, `vhost_user_start_server`). One
+/// that nobody listens on is removed; anything else at its path is left for DPDK to refuse.
+fn remove_unused_sockets(place: &Place, ports: &[PortSpec; 2]) -> Result<(), DeviceError> {
+    let serves = |port: &&PortSpec| port.software_driver() == Some("net_vhost") && port.argument("client") != Some("1");
+    for socket in ports.iter().filter(serves).filter_map(|port| port.argument("iface")) {
+        let listening = place.ask(&["ss", "--no-header", "--unix", "--listening"])?;
+        if !listening.split_whitespace().any(|word| word == socket) {
+            // Where it cannot be removed, DPDK says why it cannot bind.
+            let _ = place.ask(&["find", socket, "-maxdepth", "0", "-type", "s", "-delete"]);
+        }
+    }
+    Ok(())
 }
 
 /// net_af_packet and others set their interface promiscuous, and leave it so where the process is killed.

@@ -51,15 +51,17 @@ fn has_xdp_program(location: &Location, interface: &str) -> Result<bool, Interfa
     Ok(links.get(0).and_then(|link| link.get("xdp")).is_some())
 }
 
-/// Sets the values, checks that the interface has them, and waits until its link is up again.
+/// Sets the values, checks that the interface has them, and waits until its link is up again. One that cannot be set does not keep the others from
+/// being set: the machine's own settings are put back also where an interface is gone. The error is that of the first.
 pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSettings) -> Result<(), InterfaceSettingsError> {
     let was_up = has_carrier(location, interface);
+    let mut set: Vec<Result<String, InterfaceSettingsError>> = Vec::new();
     if let Some(mtu) = wanted.mtu {
-        ask(location, interface, &["ip", "link", "set", "dev", interface, "mtu", &mtu.to_string()])?;
+        set.push(ask(location, interface, &["ip", "link", "set", "dev", interface, "mtu", &mtu.to_string()]));
     }
     for (name, state) in [("gso", wanted.gso), ("gro", wanted.gro)] {
         if let Some(state) = state {
-            ask(location, interface, &["ethtool", "-K", interface, name, state.name()])?;
+            set.push(ask(location, interface, &["ethtool", "-K", interface, name, state.name()]));
         }
     }
     let numbers = [
@@ -71,13 +73,17 @@ pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSetti
     for (setting, value) in numbers {
         if let Some(value) = value {
             // `tee` needs no shell there.
-            ask_with(location, interface, &["tee", &setting.file(interface)], Input::Bytes(value.to_string().into_bytes()))?;
+            set.push(ask_with(location, interface, &["tee", &setting.file(interface)], Input::Bytes(value.to_string().into_bytes())));
         }
     }
-    if wanted.no_xdp_program && has_xdp_program(location, interface)? {
+    if wanted.no_xdp_program {
         // `off` removes a program of the driver's mode, or of generic mode where there is only that.
-        ask(location, interface, &["ip", "link", "set", "dev", interface, "xdp", "off"])?;
+        set.push(has_xdp_program(location, interface).and_then(|attached| match attached {
+            true => ask(location, interface, &["ip", "link", "set", "dev", interface, "xdp", "off"]),
+            false => Ok(String::new()),
+        }));
     }
+    set.into_iter().collect::<Result<Vec<String>, _>>()?;
     let now = read(location, interface, wanted)?;
     if now != wanted {
         return Err(InterfaceSettingsError::NotTaken { interface: interface.to_owned(), wanted: wanted.to_string(), now: now.to_string() });

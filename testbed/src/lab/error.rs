@@ -62,7 +62,7 @@ pub enum LabError {
     Refused {
         /// What was being done.
         what: String,
-        /// MeasureKind `ip` wrote.
+        /// What `ip` wrote.
         message: String,
     },
     /// A bridge did not start to forward.

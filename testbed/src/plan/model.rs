@@ -25,10 +25,15 @@ pub struct Plan {
 impl Plan {
     /// Whether the rates of more than bypass and small messages of the kernel are measured: the report has a ladder of stacks then.
     pub fn compares_stacks(&self) -> bool {
-        let mut stacks: Vec<Stack> = self.measures.iter().map(Measure::stack).collect();
+        let is_rate = |measure: &&Measure| match &measure.kind {
+            MeasureKind::KernelStream { .. } | MeasureKind::KernelBest { .. } => true,
+            MeasureKind::Procedure { .. } => !measure.kind.measures_delays(),
+            MeasureKind::KernelPingPong { .. } | MeasureKind::FileTransfer(_) | MeasureKind::RoundTrip { .. } => false,
+        };
+        let mut stacks: Vec<Stack> = self.measures.iter().filter(is_rate).map(Measure::stack).collect();
         stacks.sort_unstable();
         stacks.dedup();
-        stacks.len() > 2 || self.measures.iter().any(|measure| matches!(measure.kind, MeasureKind::KernelBest { .. }))
+        stacks.len() > 2 || self.measures.iter().any(|measure| measure.kind.is_kernel() && measure.label().is_some() && is_rate(&measure))
     }
 }
 

@@ -9,7 +9,8 @@ use reporter::record::{EndpointId, Members, Pair, Stack};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::device::{Device, Passage};
+use super::bypass_port::BypassPort;
+use super::device::{Carries, Device, Passage};
 use super::pair_queues::PairQueues;
 use super::rings::RingSizes;
 use crate::process::Location;
@@ -342,7 +343,12 @@ impl Testbed {
         }
     }
 
-    /// The device that the traffic of a pair passes, and in which direction; none where nothing that linerate starts is between them.
+    /// The device that the traffic of a pair passes over a kind of port, or by the kernel (`None`); none where nothing that linerate starts is between them.
+    pub fn device_for(&self, pair: &Pair, port: Option<BypassPort>) -> Option<(&Device, Passage)> {
+        self.device_of(pair).filter(|(device, _)| device.carries == Carries::Everything || port == Some(BypassPort::OfTestbed))
+    }
+
+    /// The device between a pair, and in which direction, whatever it carries; none where nothing that linerate starts is between them.
     pub fn device_of(&self, pair: &Pair) -> Option<(&Device, Passage)> {
         self.devices.iter().find_map(|device| Some((device, device.passage(pair)?)))
     }

@@ -1,8 +1,8 @@
 //! Pairs at the same time: the rate of each alone and beside the others, and their sum.
 
 use super::Input;
-use crate::analysis::{Concurrent, MemberRate};
-use crate::record::{Record, Size};
+use crate::analysis::{Concurrent, Configuration, MemberRate};
+use crate::record::{Record, Size, State};
 use crate::render::document::{Section, Table};
 use crate::render::format;
 
@@ -37,7 +37,7 @@ fn in_words(group: &Concurrent) -> Option<String> {
     })
 }
 
-/// Why a group has no sum: the first reason that a record of it has.
+/// Why a group has no sum: the first reason of a record of it that is not valid.
 fn without_sum_in_words(group: &Concurrent, records: &[Record]) -> Option<String> {
     if group.sum.is_some() {
         return None;
@@ -46,6 +46,9 @@ fn without_sum_in_words(group: &Concurrent, records: &[Record]) -> Option<String
         record.stack == group.key.stack
             && record.method == group.key.method
             && (record.size.kind, record.size.bytes) == (group.key.size.kind, group.key.size.bytes)
+            && record.metric == group.key.metric
+            && record.verdict.state != State::Valid
+            && Configuration::of(record) == group.key.configuration
             && record.group().is_some_and(|of| of.members == group.members)
     };
     let record = records.iter().filter(is_of_group).find(|record| !record.verdict.reasons.is_empty())?;

@@ -19,7 +19,7 @@ pub fn endpoint_kinds(input: &Input<'_>) -> Section {
         figures: figure::cost_of_kinds(costs),
         tables: tables.collect(),
         method: "Valid results of pairs between systems. `vm` has both ends of this kind, `cpu→vm` sends from one kind to another. Several pairs have their \
-                 geometric mean. The factor is that of the first row. What has valid results of one row alone is not here. Rows are compared without a test \
+                 geometric mean. A factor is over the first row that has a result at that size. A measurement with valid results in only one row is left out. Rows are compared without a test \
                  of significance: where they differ by less than repetitions do, \
                  the difference is noise."
             .to_owned(),

@@ -20,7 +20,7 @@ pub struct Discards {
 }
 
 impl Discards {
-    /// MeasureKind this port's counters say.
+    /// What this port's counters say.
     pub fn of(counters: &CounterPair, port: &Opened) -> Discards {
         Discards::by_driver(counters, &port.port.driver, &port.dpdk.running)
     }

@@ -22,14 +22,15 @@ pub(super) fn of_one_way(trial: &OneWay, ports: &OpenPorts) -> LossDomains {
     }
 }
 
-/// Of a trial to a reflector: what came back to the sender.
-pub(super) fn of_round_trips(trips: &RoundTrips, ports: &OpenPorts) -> LossDomains {
+/// Of a trial to a reflector: what came back to the sender. Without delays, a frame that has not returned by the end of the drain is lost, as it is for a
+/// sink (RFC 2544 §23 d).
+pub(super) fn of_round_trips(trips: &RoundTrips, ports: &OpenPorts, with_delays: bool) -> LossDomains {
     let sent = &trips.sent;
     let returned = sent.returned.clone().unwrap_or_default();
     LossDomains {
         unsent: sent.frames_unsent + sent.frames_skipped,
         reflector_unsent: trips.reflected.unsent,
-        lost: sent.frames_sent.saturating_sub(returned.received + returned.in_flight),
+        lost: sent.frames_sent.saturating_sub(returned.received + if with_delays { returned.in_flight } else { 0 }),
         duplicate: returned.duplicate,
         reordered: returned.reordered,
         corrupt: returned.corrupt,

@@ -29,6 +29,7 @@ mod wire_proof;
 
 use std::sync::atomic::AtomicBool;
 
+use dataplane::CpuId;
 use methodology::units::FrameSize;
 use reporter::archive::ArchiveError;
 use reporter::record::{Metric, ReasonKind, Record, ShownParameter, Stack};
@@ -154,7 +155,7 @@ impl Bypass {
         };
         match measured {
             Ok(mut record) => {
-                self.note_generator(step, &mut record, context);
+                self.note_generator(step, pair.sender_cpus().first().copied(), &mut record, context);
                 self.ends = Ends::Open(Box::new(pair));
                 Ok(record)
             }
@@ -171,11 +172,11 @@ impl Bypass {
     }
 
     /// Notes what the generator alone can do beside a rate of one poll loop.
-    fn note_generator(&mut self, step: &Step<'_>, record: &mut Record, context: &Context<'_>) {
+    fn note_generator(&mut self, step: &Step<'_>, cpu: Option<CpuId>, record: &mut Record, context: &Context<'_>) {
         let wanted =
             record.metric == Metric::Throughput && step.tuning.queues == PairQueues::ONE && step.stack() == Stack::REFERENCE_BYPASS;
         let Some(generators) = self.generators.as_mut().filter(|_| wanted) else { return };
-        if let Some(ns) = generators.of(step, context.testbed, context.interrupted) {
+        if let Some(ns) = generators.of(step, cpu, context.testbed, context.interrupted) {
             ShownParameter::GENERATOR_ALONE_NS_PER_FRAME.note(&mut record.parameters, ns.into());
         }
     }

@@ -37,9 +37,9 @@ impl Results {
             }
             port
         };
-        let links = [&ports.sender, &ports.receiver].into_iter().filter_map(|opened| opened.pcie.as_ref()?.data_bps());
-        if let Some(slower) = links.reduce(f64::min) {
-            ShownParameter::PCIE_DATA_BPS.note(&mut self.parameters, slower.into());
+        let carries = |opened: &Opened| opened.pcie.as_ref()?.data_bps();
+        if let Some((sender, receiver)) = carries(&ports.sender).zip(carries(&ports.receiver)) {
+            ShownParameter::PCIE_DATA_BPS.note(&mut self.parameters, sender.min(receiver).into());
         }
         self.parameters.insert("sender_port".to_owned(), port(&ports.sender));
         self.parameters.insert("receiver_port".to_owned(), port(&ports.receiver));

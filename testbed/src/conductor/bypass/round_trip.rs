@@ -89,7 +89,7 @@ fn results(trips: &RoundTrips, ports: &OpenPorts, size: FrameSize, rate: PacketR
         loss_ratio: Some(methodology::units::LossRatio::from_counts(sent.frames_sent, returned.received)),
         rtt_ns: sent.rtt.as_ref().map(rtt_summary),
         latency_definition: Some(LatencyDefinition::RoundTrip),
-        loss: Some(loss_domains::in_record(&loss_domains::of_round_trips(trips, ports))),
+        loss: Some(loss_domains::in_record(&loss_domains::of_round_trips(trips, ports, true))),
         frames_sent: Some(sent.frames_sent),
         frames_received: Some(returned.received),
         ..Values::default()
@@ -261,6 +261,7 @@ mod tests {
         let outcome_of = OutcomeOf { ports: &ports(), size: FrameSize::MIN, generator_limit: Duration::MAX };
         let [with_delays, without] = [true, false].map(|with_delays| outcome_of.round_trips(&trips, with_delays));
         assert!(matches!(with_delays.faults[..], [methodology::trial::Fault::InFlight { frames: 81, .. }]), "{:?}", with_delays.faults);
-        assert_eq!((without.faults.len(), without.lost()), (0, 81));
+        assert_eq!((without.faults.len(), without.lost(), without.directions[0].loss.lost), (0, 81, 81));
+        assert_eq!(with_delays.directions[0].loss.lost, 0, "in flight");
     }
 }

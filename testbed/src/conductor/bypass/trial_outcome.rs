@@ -85,7 +85,7 @@ impl OutcomeOf<'_> {
             intended: sent.intended_frames,
             sent: sent.frames_sent,
             received: returned.received,
-            loss: loss_domains::of_round_trips(trips, self.ports),
+            loss: loss_domains::of_round_trips(trips, self.ports, with_delays),
             offered_duration: Seconds::from(sent.duration),
             hiccups: together(
                 of_generator(self.generator_limit, sent, &trips.reflected.loops.queues),

@@ -1,4 +1,4 @@
-# Sourced by prepare.sh here, and by scripts/test-nics, test-two-guests and test-guest-lab: QEMU, and the disk of the guests. The caller sets `guests` (this folder), `target`, and a
+# Sourced by prepare.sh here, and by scripts/test-nics, test-two-guests, test-guest-lab and test-guest-vhost-user: QEMU, and the disk of the guests. The caller sets `guests` (this folder), `target`, and a
 # function `left_out` that prints what cannot be run and ends the script. `oldest_qemu` is the oldest version that it can use, if that is not 8.
 # Afterwards: qemu (an array, the command), and disk, kernel and initrd (files).
 

@@ -2,7 +2,7 @@
 //! of the lab's namespace: one for ssh, one for the kernel, and one for DPDK, which vfio drives in the guest. A tap carries the frames of a card; for
 //! that of DPDK it can be vhost-user instead ([`GuestPath`]).
 
-mod greeter;
+mod first_back_end;
 mod guest;
 mod image;
 mod qemu;
@@ -20,6 +20,7 @@ use super::cards::GuestCards;
 use super::error::LabError;
 use super::kind::GuestPath;
 use super::layout::{LabEndpoint, LabLayout};
+use first_back_end::FirstBackEnd;
 use qemu::GuestPlan;
 
 use crate::process::{Child, CommandSpec, Location, find_program, run, spawn};
@@ -42,7 +43,7 @@ pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<G
     let endpoints = layout.guests();
     let Some(first) = endpoints.first() else { return Ok(Guests { guests: Vec::new(), processes: Vec::new() }) };
     if path == GuestPath::VhostUser {
-        greeter::check()?;
+        first_back_end::check()?;
     }
     let lab = first.socket_dir.clone();
     let image = image::prepare(&lab)?;
@@ -52,7 +53,7 @@ pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<G
     let socket_of = |endpoint: &LabEndpoint| (path == GuestPath::VhostUser).then(|| guest::vhost_user_socket(&lab, &endpoint.id));
     let sockets: Vec<PathBuf> = endpoints.iter().filter_map(socket_of).collect();
     // Until all guests are ready.
-    let _greeter = if sockets.is_empty() { None } else { Some(greeter::start(&first.namespace, &sockets)?) };
+    let mut back_end = if sockets.is_empty() { None } else { Some(first_back_end::start(&first.namespace, &sockets)?) };
     let huge_pages = qemu::has_huge_pages(endpoints.len());
     let mut processes = Vec::new();
     for (number, endpoint) in endpoints.iter().enumerate() {
@@ -73,7 +74,8 @@ pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<G
     let deadline = Instant::now() + BOOT_LIMIT;
     let mut guests = Vec::new();
     for (number, endpoint) in endpoints.iter().enumerate() {
-        let (interface, port) = wait_until_ready(&lab.join(endpoint.id.to_string()), endpoint, processes.get_mut(number), deadline)?;
+        let (interface, port) =
+            wait_until_ready(&lab.join(endpoint.id.to_string()), endpoint, (processes.get_mut(number), back_end.as_mut()), deadline)?;
         guests.push(LabGuest {
             endpoint: endpoint.id.clone(),
             management: management(endpoint),
@@ -133,7 +135,7 @@ fn put_program(lab: &Path) -> Result<(), LabError> {
 fn wait_until_ready(
     share: &Path,
     endpoint: &LabEndpoint,
-    mut process: Option<&mut Child>,
+    (mut process, mut back_end): (Option<&mut Child>, Option<&mut FirstBackEnd>),
     deadline: Instant,
 ) -> Result<(String, String), LabError> {
     let not_ready = |why: String| {
@@ -155,6 +157,9 @@ fn wait_until_ready(
         {
             let reason = process.stderr_so_far().lines().last().unwrap_or_default().trim().to_owned();
             return Err(not_ready(format!("ended before it was ready ({status}): {reason}")));
+        }
+        if let Some(back_end) = back_end.as_deref_mut() {
+            back_end.check()?;
         }
         if Instant::now() >= deadline {
             return Err(not_ready(format!("is not ready after {} s", BOOT_LIMIT.as_secs())));
