@@ -289,7 +289,11 @@ fn ended_early() -> ExitCode {
 fn new_lab(args: &RunArgs) -> Result<LabOptions, CommandError> {
     let began = began_in(args)?;
     let (kind, path) = (began.as_ref().and_then(Testbed::lab_kind), began.as_ref().and_then(Testbed::lab_guest_path));
-    lab_options(kind.or(args.lab).unwrap_or_default(), args.engine, path.or(args.path))
+    let engine = began.as_ref().and_then(Testbed::lab_engine);
+    if let (Some(began), Some(wanted)) = (engine, args.engine.filter(|wanted| Some(*wanted) != engine)) {
+        return Err(CommandError::new(format!("the containers of this run were made by {began}, and not by {wanted}: leave --engine out")));
+    }
+    lab_options(kind.or(args.lab).unwrap_or_default(), args.engine.or(engine), path.or(args.path))
 }
 
 /// The testbed of the run that is continued, if one is.
@@ -302,10 +306,16 @@ fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<Testbed, C
     let lab = super::lab::kept_lab(name)?;
     say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
-    match began_in(args)?.filter(|began| began.name != testbed.name) {
+    let kind = |testbed: &Testbed| (testbed.name.clone(), testbed.lab_engine());
+    let in_words = |testbed: &Testbed| match testbed.lab_engine() {
+        Some(engine) => format!("`{}` made by {engine}", testbed.name),
+        None => format!("`{}`", testbed.name),
+    };
+    match began_in(args)?.filter(|began| kind(began) != kind(&testbed)) {
         Some(began) => Err(CommandError::new(format!(
-            "the run began in a `{}`, and lab {name} is a `{}`: choose another lab",
-            began.name, testbed.name
+            "the run began in a {}, and lab {name} is a {}: choose another lab",
+            in_words(&began),
+            in_words(&testbed)
         ))),
         None => Ok(testbed),
     }

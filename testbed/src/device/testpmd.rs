@@ -102,7 +102,27 @@ fn words(program: &Path, ports: &[PortSpec; 2], mode: Forwarding, cpus: &[CpuId]
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
+    use crate::process::Location;
+    use crate::topology::DeviceId;
+
+    #[test]
+    fn only_the_socket_of_a_process_that_is_gone_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { device: DeviceId("switch".to_owned()), location: Location::Here };
+        let path = |name: &str| folder.path().join(name);
+        drop(UnixListener::bind(path("unused")).unwrap());
+        let _listening = UnixListener::bind(path("used")).unwrap();
+        std::fs::write(path("file"), "").unwrap();
+        drop(UnixListener::bind(path("client")).unwrap());
+        let port = |name: &str, more: &str| format!("net_vhost0,iface={}{more}", path(name).display()).parse().unwrap();
+        remove_unused_sockets(&place, &[port("unused", ""), port("used", "")]).unwrap();
+        remove_unused_sockets(&place, &[port("file", ""), port("client", ",client=1")]).unwrap();
+        remove_unused_sockets(&place, &[port("not-there", ""), "net_null0".parse().unwrap()]).unwrap();
+        assert_eq!(["unused", "used", "file", "client"].map(|name| path(name).exists()), [false, true, true, true]);
+    }
 
     fn line(ports: [&str; 2], cpus: &[u32]) -> String {
         let cpus: Vec<CpuId> = cpus.iter().copied().map(CpuId::new).collect();

@@ -99,6 +99,16 @@ pub enum ContainerChoice {
     Namespaces,
 }
 
+impl fmt::Display for ContainerChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ContainerChoice::Best => "podman where it can start a container",
+            ContainerChoice::Podman => "podman",
+            ContainerChoice::Namespaces => "namespaces",
+        })
+    }
+}
+
 /// The text does not name what makes containers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` cannot make the containers of a lab: use podman or namespaces")]

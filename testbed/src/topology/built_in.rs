@@ -9,13 +9,16 @@ use reporter::record::EndpointId;
 use super::device::{Carries, Device, DeviceId, DeviceKind, Forwarding};
 use super::model::{Endpoint, KernelAddress, Testbed, Wiring};
 use super::rings::RingSizes;
-use crate::lab::{GuestMachine, GuestPath, Lab, LabContainer, LabEndpoint, LabGuest, LabKind};
+use crate::lab::{ContainerChoice, GuestMachine, GuestPath, Lab, LabContainer, LabEndpoint, LabGuest, LabKind};
 use crate::process::Location;
 
-/// The start of the first line of the testbed file that a run on the built-in lab keeps.
+/// How the first line of the testbed file of a run on the built-in lab starts.
 const TITLE: &str = "# The built-in lab: ";
 
-/// That line.
+/// The start of the line that says what makes the containers of a lab: a run is continued with the same.
+const ENGINE: &str = "# What makes its containers: ";
+
+/// The first line of the testbed file of a lab.
 fn title_of(kind: LabKind, path: GuestPath) -> String {
     let what = match (kind, path) {
         (LabKind::Smartnic, _) => "four endpoints on one machine",
@@ -76,6 +79,9 @@ impl Testbed {
         // All endpoints of a lab share one private directory.
         let sockets = lab.first().map(|endpoint| endpoint.socket_dir.clone()).unwrap_or_default();
         let mut source = format!("{}\nname = \"{}\"\nemulated = true\n", title_of(kind, GuestPath::default()), name_of(kind));
+        if let Some(engine) = containers.first().map(LabContainer::engine) {
+            source.push_str(&format!("{ENGINE}{engine}\n"));
+        }
         for endpoint in lab {
             source.push_str(&format!(
                 "\n[[endpoint]]\nid = \"{}\"\naddress = \"{}\"\ninterface = \"{}\"\n",
@@ -106,6 +112,11 @@ impl Testbed {
     /// What joins the DPDK cards of the virtual machines, in a built-in lab of them.
     pub fn lab_guest_path(&self) -> Option<GuestPath> {
         self.lab_of_title().filter(|(kind, _)| *kind == LabKind::Vm).map(|(_, path)| path)
+    }
+
+    /// What makes the containers, in a built-in lab of them.
+    pub fn lab_engine(&self) -> Option<ContainerChoice> {
+        self.source.lines().find_map(|line| line.strip_prefix(ENGINE))?.parse().ok()
     }
 
     fn lab_of_title(&self) -> Option<(LabKind, GuestPath)> {

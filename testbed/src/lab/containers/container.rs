@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use reporter::record::EndpointId;
 use serde::{Deserialize, Serialize};
 
+use super::super::kind::ContainerChoice;
 use super::super::layout::LabEndpoint;
 use super::super::name::LabName;
 use crate::process::{Confinement, Container, ContainerEngine, Location, NotAContainerName};
@@ -64,6 +65,14 @@ impl LabContainer {
         let cpus: Vec<String> = self.cpus.iter().map(ToString::to_string).collect();
         let memory = self.memory_mib.map_or_else(|| "no memory limit".to_owned(), |mib| format!("{mib} MiB"));
         format!("{made_by}, CPU {}, {memory}", cpus.join(" and "))
+    }
+
+    /// What made it, as `--engine` has it.
+    pub fn engine(&self) -> ContainerChoice {
+        match self.made_by {
+            MadeBy::Namespaces { .. } => ContainerChoice::Namespaces,
+            MadeBy::Podman { .. } => ContainerChoice::Podman,
+        }
     }
 
     /// Why it was not made by Podman, where that was tried.
