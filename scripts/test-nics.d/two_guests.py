@@ -1,12 +1,13 @@
 """Judges the records of scripts/test-two-guests and scripts/test-guest-lab: every measurement is there, none failed, and what counts frames agrees.
 Arguments: the run, the folder of its report, the number of ordered pairs."""
 
-import json
 import sys
 from pathlib import Path
 
+import judged
+
 run, report = map(Path, sys.argv[1:3])
-records = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+records = judged.records_of(run)
 # For each pair: a stream, round trips and a rate at two sizes, a ping-pong at one.
 expected = int(sys.argv[3]) * (2 + 1 + 2 + 2)
 wrong = [] if len(records) == expected else [f"{len(records)} of {expected} records"]
@@ -21,8 +22,4 @@ for record in records:
         wrong.append(f"{record['id']}: {record['verdict']}")
     if record["method"] == "round-trip" and values.get("frames_sent") != values.get("frames_received"):
         wrong.append(f"{record['id']}: {values['frames_received']} of {values['frames_sent']} frames returned")
-if not (report / "report.html").is_file():
-    wrong.append("no report.html")
-print("\n".join(wrong))
-print(f"{len(records)} records, {len(wrong)} faults")
-sys.exit(bool(wrong))
+judged.end(records, wrong, report)

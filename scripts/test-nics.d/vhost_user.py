@@ -1,11 +1,12 @@
 """Judges the records of scripts/test-guest-vhost-user: every measurement is there, none failed, and no frame is unaccounted for."""
 
-import json
 import sys
 from pathlib import Path
 
+import judged
+
 run = Path(sys.argv[1])
-records = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+records = judged.records_of(run)
 # For each of three pairs: a stream, a ping-pong, round trips and a rate.
 expected = 3 * 4
 wrong = [] if len(records) == expected else [f"{len(records)} of {expected} records"]
@@ -29,8 +30,4 @@ for record in records:
             wrong.append(f"{name}: trial {trial}")
     if record["method"] == "round-trip" and sent != received:
         wrong.append(f"{name}: {received} of {sent} frames returned")
-if not (run / "report.html").is_file():
-    wrong.append("no report.html")
-print("\n".join(wrong))
-print(f"{len(records)} records, {len(wrong)} faults")
-sys.exit(bool(wrong))
+judged.end(records, wrong, run)

@@ -41,8 +41,8 @@ pub(super) fn start(
     Ok(process)
 }
 
-/// The socket of a net_vhost port stays where its process was killed, and DPDK refuses to bind to it (lib/vhost/socket.c, `vhost_user_start_server`). One
-/// that nobody listens on is removed; anything else at its path is left for DPDK to refuse.
+/// A process that is killed leaves the socket of its net_vhost port, and DPDK refuses to bind to it (lib/vhost/socket.c, `vhost_user_start_server`). A
+/// socket without a listening process is removed. Nothing else at that path is changed: DPDK reports it.
 fn remove_unused_sockets(place: &Place, ports: &[PortSpec; 2]) -> Result<(), DeviceError> {
     let serves = |port: &&PortSpec| port.software_driver() == Some("net_vhost") && port.argument("client") != Some("1");
     for socket in ports.iter().filter(serves).filter_map(|port| port.argument("iface")) {

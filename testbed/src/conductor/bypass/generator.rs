@@ -27,8 +27,8 @@ pub(super) struct GeneratorTimes {
 }
 
 impl GeneratorTimes {
-    /// Nanoseconds for each frame, measured when a step first wants it. None where it cannot be measured.
-    /// Measured on the CPU of the sender's poll loop.
+    /// Nanoseconds for each frame on this CPU, which is that of the sender's poll loop. It is measured for the first step that needs it. None where it
+    /// cannot be measured.
     pub(super) fn of(&mut self, step: &Step<'_>, cpu: Option<CpuId>, testbed: &Testbed, interrupted: &AtomicBool) -> Option<f64> {
         let plan = plan(step, cpu.into_iter().collect());
         if let Some((_, _, time)) = self.known.iter().find(|(sender, known, _)| *sender == step.pair.from && *known == plan) {
