@@ -402,7 +402,8 @@ fn three_testbeds_are_prepared_measured_judged_and_left_as_they_were() {
     let findings: Vec<&str> = judged["findings"].as_array().unwrap().iter().map(|finding| finding.as_str().unwrap()).collect();
     let of = |rack: &str| findings.iter().find(|finding| finding.starts_with(rack)).unwrap_or_else(|| panic!("{rack}: {findings:?}"));
     let odd = &judged["fleet"]["odd"][0];
-    assert!(of(SLOW).contains("worse by") && (0.45..0.55).contains(&odd["worse_by"].as_f64().unwrap()), "{odd}");
+    // The acknowledgements of the other direction cross the slow link: that direction may differ a little, too, and halve the median.
+    assert!(of(SLOW).contains("worse by") && (0.45..0.55).contains(&odd["extreme"]["ratio"].as_f64().unwrap()), "{odd}");
     assert!(of(SILENT).contains("nothing was measured: endpoint rack3-b-cpu"), "{findings:?}");
     for rack in [SLOW, SILENT] {
         assert!(report.contains(of(rack)), "{rack}: {report}");

@@ -71,6 +71,8 @@ fn two_testbeds_and_one_that_cannot_be_reached_name_the_slow_one_and_the_missing
     let names: Vec<&str> = fleet.odd.iter().map(|odd| fleet.name(odd)).collect();
     assert_eq!(names.first(), Some(&"rack-2"), "{:?}", fleet.findings());
     assert!((0.45..0.55).contains(&fleet.odd[0].worse_by.unwrap()), "{:?}", fleet.odd[0]);
+    let (extreme, finding) = (fleet.odd[0].extreme.as_ref().unwrap(), &fleet.findings()[0]);
+    assert!(extreme.ratio < 0.55 && finding.contains(&format!("The worst: {}, -", extreme.name)), "{finding}");
     assert!(
         fleet.unusable.iter().any(|unusable| unusable.name == "rack-4" && unusable.why.contains("Connection refused")),
         "{:?}",

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::environment::{FleetFacts, OddFact};
 use super::{Group, Observation, Place, Testbed};
-use crate::analysis::LEVEL;
-use crate::analysis::Quantity;
 use crate::analysis::statistics::{holm, median, p_of_so_many};
+use crate::analysis::{CellKey, LEVEL, Quantity};
+use crate::compare::result_name;
 use crate::record::{EndpointId, Stack};
 
 /// A testbed with results that differ from those of the others.
@@ -26,12 +26,23 @@ pub struct OddTestbed {
     pub worse_by: Option<f64>,
     /// The median of how much better the others are.
     pub better_by: Option<f64>,
+    /// The result that is worst, or where none is worse, the best: a median hides it.
+    pub extreme: Option<Extreme>,
     /// Stacks and quantities that differ.
     pub kinds: Vec<(Stack, Quantity)>,
     /// What the results that differ have in common, and the others have not.
     pub place: Option<Place>,
     /// In what its environment differs from that of most testbeds; facts of the place first, then those that fewest others share.
     pub facts: Vec<OddFact>,
+}
+
+/// A result that differs most.
+#[derive(Debug, Clone, Serialize)]
+pub struct Extreme {
+    /// Between which endpoints, and what: `a-cpu→b-cpu kernel-tcp 64 B message goodput`.
+    pub name: String,
+    /// Its value over what it was compared with.
+    pub ratio: f64,
 }
 
 /// A place is named where results that cross it differ more often than the others by at least this share.
@@ -80,6 +91,7 @@ pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTes
                 worse: worse.len(),
                 worse_by: median(&worse),
                 better_by: median(&better).map(|by| -by),
+                extreme: extreme(&differing),
                 kinds: kinds.into_iter().collect(),
                 facts: facts.odd(testbed, &odd_ones, place.as_ref()),
                 place,
@@ -88,6 +100,16 @@ pub(super) fn odd_testbeds(testbeds: &[Testbed], groups: &[Group]) -> Vec<OddTes
         .collect();
     odd.sort_by(|a, b| b.differing.cmp(&a.differing).then(a.testbed.cmp(&b.testbed)));
     odd
+}
+
+/// The worst of the results that differ; the best where none is worse.
+fn extreme(differing: &[&(&Group, &Observation)]) -> Option<Extreme> {
+    let by = |(group, value): &(&Group, &Observation)| group.worse_by(value);
+    let worst = differing.iter().max_by(|a, b| by(a).total_cmp(&by(b)))?;
+    let best = differing.iter().min_by(|a, b| by(a).total_cmp(&by(b)))?;
+    let (group, value) = if by(worst) > 0.0 { worst } else { best };
+    let key = CellKey { pair: value.pair.clone(), ..group.key.clone() };
+    Some(Extreme { name: result_name(&key, group.quantity), ratio: value.value / value.usual })
 }
 
 /// The place that the results that differ cross, and the others do not.

@@ -1,7 +1,7 @@
 //! A fleet in words.
 
 use super::{Fleet, OddFact, OddTestbed, PeerNoise};
-use crate::amount::{Amount, Unit, counted, counted_as};
+use crate::amount::{Amount, Unit, counted, counted_as, signed_percent};
 
 /// How many facts a sentence names; the table has all.
 const NAMED: usize = 3;
@@ -110,6 +110,10 @@ impl Fleet {
     fn finding(&self, odd: &OddTestbed) -> String {
         let kinds: Vec<String> = odd.kinds.iter().map(|(stack, quantity)| format!("{} {quantity}", stack.label())).collect();
         let mut text = format!("{}: {} ({}).", self.name(odd), self.what_differs(odd), kinds.join(", "));
+        if let Some(extreme) = odd.extreme.as_ref().filter(|_| odd.differing > 1) {
+            let which = if odd.worse > 0 { "worst" } else { "best" };
+            text.push_str(&format!(" The {which}: {}, {}.", extreme.name, signed_percent(extreme.ratio)));
+        }
         if let Some(place) = &odd.place {
             text.push_str(&format!(" Results that cross {place} differ, the others mostly do not."));
         }
