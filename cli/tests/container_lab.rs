@@ -184,6 +184,21 @@ fn a_kept_lab_limits_its_containers_and_is_removed_completely() {
     }
 }
 
+fn it_is_not_taken_down_under_a_run(name: &str) {
+    let work = Work::new(LONG);
+    let measuring = Background::start(work.command(&["--kept", name]));
+    wait_for("the run", Duration::from_secs(60), || work.out().join("environment.json").exists());
+    let refused = run(&["lab", "down", "--name", name]);
+    assert!(
+        !refused.status.success() && errors(&refused).contains(&format!("lab {name} is used by another command")),
+        "{}",
+        errors(&refused)
+    );
+    measuring.signal(Signal::SIGINT);
+    measuring.finish(Duration::from_secs(30));
+    assert_eq!(json(&run(&["lab", "status", "--name", name, "--json"]).stdout)["labs"][0]["state"]["kind"], "kept");
+}
+
 #[test]
 fn a_kept_lab_is_checked_and_measured_as_often_as_wanted_and_stays() {
     for engine in engines() {
@@ -200,6 +215,7 @@ fn a_kept_lab_is_checked_and_measured_as_often_as_wanted_and_stays() {
             assert!(output.status.success(), "{engine}, run {attempt}: {}", errors(&output));
             assert_eq!(records(&work.out()).len(), 1);
         }
+        it_is_not_taken_down_under_a_run(&name);
         assert_eq!(json(&run(&["lab", "status", "--name", &name, "--json"]).stdout)["labs"][0]["state"]["kind"], "kept");
         assert!(run(&["lab", "down", "--name", &name]).status.success());
         nothing_is_left_of(&name);

@@ -184,6 +184,19 @@ class Bench:
             sender.close()
             sink.close()
 
+    def virtio_rxonly(self, size):
+        """linerate's generator with testpmd's rxonly, which reads no frame: the receivers alone differ."""
+        path = os.path.join(self.directory.name, "tp.sock")
+        sink = Testpmd(0, f"net_vhost0,iface={path}", ["--forward-mode=rxonly"], self.directory.name)
+        wait_for(path)
+        try:
+            sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"traffic": {"test": size}}, self.seconds)
+            sent = sender.report()
+            sender.close()
+            return sent["rate_pps"]
+        finally:
+            sink.close()
+
     def round_linerate(self, turning="test-frames"):
         path = os.path.join(self.directory.name, "lr.sock")
         far = Engine("reflect", 0, f"net_vhost0,iface={path}", {"turning": turning})
@@ -270,7 +283,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
-    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, round, rate; all where none is given")
+    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, sink, round, rate; all where none is given")
     parser.add_argument("--rounds", type=int, default=5, help="the fewest rounds of a comparison")
     parser.add_argument("--most-rounds", type=int, default=15, help="rounds after which a comparison ends although its interval is still wide")
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -278,7 +291,7 @@ def main():
     parser.add_argument("--per-cpu", action="store_true",
                         help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
     options = parser.parse_args()
-    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "round", "rate"]
+    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "sink", "round", "rate"]
     print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
     if "null" in cases:
         bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
@@ -289,6 +302,10 @@ def main():
         for size in options.sizes:
             pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
             bench.compare(f"virtio-vhost, {size} B", pair)
+    if "sink" in cases:
+        for size in options.sizes:
+            receivers = {"linerate": lambda: bench.virtio_linerate(size), "linerate-rxonly": lambda: bench.virtio_rxonly(size)}
+            bench.compare(f"sink or rxonly, {size} B", receivers)
     if "round" in cases:
         swapping = {"linerate": lambda: bench.round_linerate("addresses"), "linerate-macswap": bench.round_mixed}
         bench.compare("addresses swapped", swapping)

@@ -68,7 +68,10 @@ struct Diagnosis {
 pub fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
     match (&args.testbed, &args.kept) {
         (Some(file), _) => check_endpoints(args, &Testbed::read(file)?),
-        (None, Some(name)) => check_endpoints(args, &Testbed::of_lab(&kept_lab(name)?, &std::env::current_exe()?)),
+        (None, Some(name)) => {
+            let lab = kept_lab(name)?;
+            check_endpoints(args, &Testbed::of_lab(&lab, &std::env::current_exe()?))
+        }
         (None, None) if args.plan.is_some() => {
             Err(CommandError::new("--plan is for the endpoints of --testbed or --kept: add one of them"))
         }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use testbed::lab::{ContainerChoice, GuestPath, Lab, LabKind, LabName, LabOptions, LabState, LabStatus};
+use testbed::lab::{ContainerChoice, GuestPath, Lab, LabError, LabKind, LabName, LabOptions, LabState, LabStatus};
+use testbed::topology::Testbed;
 
 use super::{CommandError, Format, interrupt_flag};
 
@@ -142,12 +142,8 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, CommandError> {
 fn up(name: Option<LabName>, what: &LabChoice, format: Format) -> Result<ExitCode, CommandError> {
     let interrupted = interrupt_flag()?;
     let options = lab_options(what.kind, what.engine, what.path)?;
-    let lab = Lab::up(LabOptions { name, keep: true, ..options })?;
+    let lab = Lab::up_unless(LabOptions { name, keep: true, ..options }, &interrupted)?;
     say_what_is_missing(&lab);
-    if interrupted.load(Ordering::Relaxed) {
-        lab.down()?;
-        return Err(CommandError::new("interrupted; the lab was removed again"));
-    }
     let status = Lab::status(lab.name())?;
     format.print(&status, || describe(&status))?;
     Ok(ExitCode::SUCCESS)
@@ -161,6 +157,31 @@ pub(super) fn kept_lab(name: &LabName) -> Result<Lab, CommandError> {
         ))),
         LabState::Kept | LabState::Broken { .. } => Ok(Lab::attach(name)?),
     }
+}
+
+/// The lab to make where no testbed is given. What was begun is continued in a lab like the one that it began in.
+pub(super) fn lab_like(
+    began: Option<&Testbed>,
+    kind: Option<LabKind>,
+    engine: Option<ContainerChoice>,
+    path: Option<GuestPath>,
+) -> Result<LabOptions, CommandError> {
+    let made_by = began.and_then(Testbed::lab_engine);
+    if let (Some(made_by), Some(wanted)) = (made_by, engine.filter(|wanted| Some(*wanted) != made_by)) {
+        return Err(CommandError::new(format!(
+            "the containers of this run were made by {made_by}, and not by {wanted}: leave --engine out"
+        )));
+    }
+    let began_kind = began.and_then(Testbed::lab_kind);
+    lab_options(began_kind.or(kind).unwrap_or_default(), engine.or(made_by), began.and_then(Testbed::lab_guest_path).or(path))
+}
+
+/// The options that choose this lab in `run` and `tune`; nothing for the usual one.
+pub(super) fn chosen_by(lab: &LabOptions) -> String {
+    let kind = if lab.kind == LabKind::default() { String::new() } else { format!(" --lab {}", lab.kind) };
+    let engine = if lab.containers == ContainerChoice::default() { String::new() } else { format!(" --engine {}", lab.containers) };
+    let path = if lab.guest_path == GuestPath::default() { String::new() } else { format!(" --path {}", lab.guest_path.name()) };
+    format!("{kind}{engine}{path}")
 }
 
 /// The lab of a kind. An engine is for a lab that has containers, and a path for one that has virtual machines.
@@ -207,10 +228,10 @@ fn down(args: &DownArgs, format: Format) -> Result<ExitCode, CommandError> {
     for lab in labs {
         match (&lab.state, args.force) {
             (LabState::InUse { .. }, false) if args.all => done.in_use.push(lab.name),
-            (_, force) => {
-                if force { Lab::down_by_force(&lab.name) } else { Lab::down_by_name(&lab.name) }?;
-                done.removed.push(lab.name);
-            }
+            (_, force) => match if force { Lab::down_by_force(&lab.name) } else { Lab::down_by_name(&lab.name) } {
+                Err(LabError::Used { .. }) if args.all => done.in_use.push(lab.name),
+                end => end.map(|()| done.removed.push(lab.name))?,
+            },
         }
     }
     format.print(&done, || done.describe())?;
@@ -235,8 +256,8 @@ impl Removed {
         match (self.removed.as_slice(), self.in_use.as_slice()) {
             ([], []) => "no lab exists".to_owned(),
             (removed, []) => format!("removed: {}", list(removed)),
-            ([], in_use) => format!("not removed, because running processes own them: {}; --force removes them too", list(in_use)),
-            (removed, in_use) => format!("removed: {}; not removed, because running processes own them: {}", list(removed), list(in_use)),
+            ([], in_use) => format!("not removed, because processes use them: {}; --force removes them too", list(in_use)),
+            (removed, in_use) => format!("removed: {}; not removed, because processes use them: {}", list(removed), list(in_use)),
         }
     }
 }

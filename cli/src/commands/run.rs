@@ -10,11 +10,11 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::conductor::{Claims, ConductError, Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
-use testbed::lab::{ContainerChoice, GuestPath, Lab, LabKind, LabName, LabOptions};
+use testbed::lab::{ContainerChoice, GuestPath, Lab, LabError, LabKind, LabName, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
-use super::lab::{lab_options, say_what_is_missing};
+use super::lab::{lab_like, say_what_is_missing};
 use super::progress::Progress;
 use super::ready::{Force, describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
@@ -133,6 +133,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let plan = plan(args)?;
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
     let program = std::env::current_exe()?;
+    // It is not taken down before this is dropped.
+    let mut kept = None;
     let place = match (given, &args.kept) {
         (Some(testbed), None) if args.engine.is_some() => {
             return Err(CommandError::new(format!(
@@ -147,7 +149,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
                 testbed.name
             )));
         }
-        (None, Some(name)) => Place::Endpoints(kept_lab(args, name, &program)?),
+        (None, Some(name)) => {
+            let (testbed, lab) = kept_lab(args, name, &program)?;
+            kept = Some(lab);
+            Place::Endpoints(testbed)
+        }
         (None, None) => Place::NewLab(new_lab(args)?),
     };
     let planned = match &place {
@@ -158,10 +164,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, CommandError> {
     if args.dry_run {
         return dry_run(args, &plan, &planned, measurements);
     }
-    match place {
+    let end = match place {
         Place::Endpoints(testbed) => on_endpoints(args, &plan, &testbed, &interrupted),
         Place::NewLab(options) => in_the_lab(args, &plan, options, &program, &interrupted),
-    }
+    };
+    drop(kept);
+    end
 }
 
 /// Where a run measures.
@@ -216,7 +224,15 @@ fn in_the_lab(
     Lab::sweep_dead()?;
     let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
     let done = Done::of(&records);
-    let lab = Lab::up(options)?;
+    let lab = match Lab::up_unless(options, interrupted) {
+        Ok(lab) => lab,
+        Err(error) => {
+            if args.resume.is_none() {
+                run_directory::discard(directory);
+            }
+            return if matches!(error, LabError::Interrupted { .. }) { Ok(ended_early()) } else { Err(error.into()) };
+        }
+    };
     say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
@@ -287,13 +303,7 @@ fn ended_early() -> ExitCode {
 
 /// The lab to make, if no testbed is given: a run is continued in a lab like the one that it began in.
 fn new_lab(args: &RunArgs) -> Result<LabOptions, CommandError> {
-    let began = began_in(args)?;
-    let (kind, path) = (began.as_ref().and_then(Testbed::lab_kind), began.as_ref().and_then(Testbed::lab_guest_path));
-    let engine = began.as_ref().and_then(Testbed::lab_engine);
-    if let (Some(began), Some(wanted)) = (engine, args.engine.filter(|wanted| Some(*wanted) != engine)) {
-        return Err(CommandError::new(format!("the containers of this run were made by {began}, and not by {wanted}: leave --engine out")));
-    }
-    lab_options(kind.or(args.lab).unwrap_or_default(), args.engine.or(engine), path.or(args.path))
+    lab_like(began_in(args)?.as_ref(), args.lab, args.engine, args.path)
 }
 
 /// The testbed of the run that is continued, if one is.
@@ -302,7 +312,7 @@ fn began_in(args: &RunArgs) -> Result<Option<Testbed>, CommandError> {
 }
 
 /// A lab that is up. A run is continued in one like that in which it began.
-fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<Testbed, CommandError> {
+fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<(Testbed, Lab), CommandError> {
     let lab = super::lab::kept_lab(name)?;
     say_what_is_missing(&lab);
     let testbed = Testbed::of_lab(&lab, program);
@@ -317,7 +327,7 @@ fn kept_lab(args: &RunArgs, name: &LabName, program: &Path) -> Result<Testbed, C
             in_words(&began),
             in_words(&testbed)
         ))),
-        None => Ok(testbed),
+        None => Ok((testbed, lab)),
     }
 }
 

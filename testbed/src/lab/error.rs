@@ -46,6 +46,28 @@ pub enum LabError {
         /// The process that made it.
         process: u32,
     },
+    /// A command measures in the lab.
+    #[error(
+        "lab {name} is used by another command (`fuser -v {}` shows its process): wait for its end, or use `linerate lab down --name {name} --force`", .directory.display()
+    )]
+    Used {
+        /// The lab.
+        name: LabName,
+        /// The directory that the command has locked.
+        directory: PathBuf,
+    },
+    /// The lab is being taken down.
+    #[error("lab {name} is being taken down by another command: make a lab with `linerate lab up`")]
+    BeingRemoved {
+        /// The lab.
+        name: LabName,
+    },
+    /// The user ended it.
+    #[error("interrupted while lab {name} was being made; the lab was removed again")]
+    Interrupted {
+        /// The lab.
+        name: LabName,
+    },
     /// The lab is not whole.
     #[error("lab {name} cannot be used, {reason}: take it down with `linerate lab down --name {name}` and make it again")]
     Broken {

@@ -26,6 +26,7 @@ mod containers;
 mod directory;
 mod error;
 mod guests;
+mod held;
 mod kernel;
 mod kind;
 mod layout;
@@ -44,7 +45,10 @@ pub use name::{LabName, NotALabName};
 pub(crate) use permission::missing_capabilities;
 pub use status::{LabState, LabStatus};
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::process::Child;
+use held::Held;
 use layout::LabLayout;
 use register::{Locked, Owner, Registration};
 
@@ -73,6 +77,8 @@ pub struct Lab {
     machines: Vec<Child>,
     /// Taken down when dropped.
     owned: bool,
+    /// Of a lab that stays: it is not taken down before this is dropped.
+    _held: Option<Held>,
 }
 
 impl Lab {
@@ -81,14 +87,25 @@ impl Lab {
     /// # Errors
     /// Not root; the name or one of the namespaces is taken; iproute2 is missing or refuses.
     pub fn up(options: LabOptions) -> Result<Lab, LabError> {
-        Lab::up_with(options, kernel::build)
+        Lab::up_unless(options, &AtomicBool::new(false))
     }
 
-    /// Opens a lab that is up, such as one that was kept. Dropping it leaves it up.
+    /// The same, unless `interrupted` becomes true before the lab is up. Guests take minutes to boot under emulation.
     ///
     /// # Errors
-    /// There is no such lab, or it is not whole.
+    /// As [`up`](Self::up), or it was interrupted.
+    pub fn up_unless(options: LabOptions, interrupted: &AtomicBool) -> Result<Lab, LabError> {
+        Lab::up_with(options, interrupted, kernel::build)
+    }
+
+    /// Opens a lab that is up, such as one that was kept. It stays up when this is dropped, and is not taken down before.
+    ///
+    /// # Errors
+    /// There is no such lab, it is not whole, or it is being taken down.
     pub fn attach(name: &LabName) -> Result<Lab, LabError> {
+        Lab::status(name)?;
+        let held = Held::to_use(name)?;
+        // What was true before the lock may not be true any more.
         let status = Lab::status(name)?;
         match status.state {
             LabState::Broken { reason } => Err(LabError::Broken { name: name.clone(), reason }),
@@ -98,6 +115,7 @@ impl Lab {
                 guests: status.guests,
                 machines: Vec::new(),
                 owned: false,
+                _held: Some(held),
             }),
         }
     }
@@ -167,15 +185,18 @@ impl Lab {
         Ok(status::of(&registration(name)?))
     }
 
-    /// Takes down a lab that no living process owns.
+    /// Takes down a lab that no living process owns or uses.
     ///
     /// # Errors
-    /// There is no such lab, a living process owns it, or something of it cannot be removed.
+    /// There is no such lab, a living process owns or uses it, or something of it cannot be removed.
     pub fn down_by_name(name: &LabName) -> Result<(), LabError> {
         permission::check()?;
         match Lab::status(name)?.state {
             LabState::InUse { process } => Err(LabError::InUse { name: name.clone(), process }),
-            LabState::Kept | LabState::Broken { .. } => removal::remove(&Locked::lock()?, name, &registration(name)?.layouts()),
+            LabState::Kept | LabState::Broken { .. } => {
+                let _nobody_uses_it = Held::to_remove(name)?;
+                removal::remove(&Locked::lock()?, name, &registration(name)?.layouts())
+            }
         }
     }
 
@@ -199,7 +220,11 @@ impl Lab {
     }
 
     /// `build` is a parameter so that a test can fail in its middle.
-    fn up_with(options: LabOptions, build: impl FnOnce(&LabLayout) -> Result<(), LabError>) -> Result<Lab, LabError> {
+    fn up_with(
+        options: LabOptions,
+        interrupted: &AtomicBool,
+        build: impl FnOnce(&LabLayout) -> Result<(), LabError>,
+    ) -> Result<Lab, LabError> {
         permission::check()?;
         let layout = LabLayout::of(&options.name.unwrap_or_else(LabName::random), options.kind);
         let locked = Locked::lock()?;
@@ -220,14 +245,14 @@ impl Lab {
         };
         locked.register(&registration)?;
         drop(locked);
-        let mut lab = Lab { layout, containers: Vec::new(), guests: Vec::new(), machines: Vec::new(), owned: true };
+        let mut lab = Lab { layout, containers: Vec::new(), guests: Vec::new(), machines: Vec::new(), owned: true, _held: None };
         build(&lab.layout)?;
         if options.kind == LabKind::Container {
             lab.containers = containers::start(&lab.layout, options.containers)?;
             registration.containers.clone_from(&lab.containers);
         }
         if options.kind == LabKind::Vm {
-            let started = guests::start(&lab.layout, options.guest_path, options.keep)?;
+            let started = guests::start(&lab.layout, options.guest_path, options.keep, interrupted)?;
             (lab.guests, lab.machines) = (started.guests, started.processes);
             registration.guests.clone_from(&lab.guests);
         }
@@ -236,6 +261,9 @@ impl Lab {
         }
         if options.keep || options.kind != LabKind::Smartnic {
             Locked::lock()?.rewrite(&registration)?;
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(LabError::Interrupted { name: lab.name().clone() });
         }
         lab.owned = !options.keep;
         Ok(lab)

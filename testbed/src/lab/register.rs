@@ -177,7 +177,7 @@ fn write(directory: &Path, registration: &Registration) -> Result<(), LabError> 
     fs::rename(&next, &path).map_err(failure("write", &path))
 }
 
-fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {
+pub(super) fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {
     let path = path.to_owned();
     move |source| LabError::Register { what, path, source }
 }

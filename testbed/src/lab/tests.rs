@@ -50,7 +50,7 @@ fn owner_with(change: impl FnOnce(&mut ProcessIdentity, &mut BootId)) -> Owner {
 #[test]
 fn a_failure_in_the_middle_leaves_nothing() {
     let name = name("mid");
-    let failed = Lab::up_with(options(&name), |layout| {
+    let failed = Lab::up_with(options(&name), &AtomicBool::new(false), |layout| {
         kernel::build(layout)?;
         assert_eq!(traces(layout.name()).len(), 5, "four namespaces and a directory were there");
         Err(LabError::Refused { what: "go on".to_owned(), message: "planted".to_owned() })
@@ -62,7 +62,7 @@ fn a_failure_in_the_middle_leaves_nothing() {
 #[test]
 fn a_refusal_by_ip_is_told_and_leaves_nothing() {
     let name = name("ref");
-    let failed = Lab::up_with(options(&name), |layout| {
+    let failed = Lab::up_with(options(&name), &AtomicBool::new(false), |layout| {
         // The second namespace exists when `ip` comes to it, so that only the first has been made.
         let other = layout.endpoints()[1].namespace.clone();
         run(&CommandSpec::new(Location::Here, ["ip", "netns", "add", other.as_str()]))?;
@@ -103,6 +103,30 @@ fn a_registration_that_cannot_be_read_is_shown_kept_and_removed_only_when_asked(
     assert!(!Lab::sweep_dead().unwrap().contains(&name));
     assert!(matches!(Lab::status(&name).unwrap().state, LabState::Broken { .. }));
     assert!(Lab::attach(&name).unwrap_err().to_string().contains("lab.json"));
+    Lab::down_by_name(&name).unwrap();
+    assert_eq!(traces(&name), [""; 0]);
+}
+
+#[test]
+fn a_lab_that_is_interrupted_while_it_is_made_is_removed_again() {
+    let name = name("ended");
+    let ended = Lab::up_unless(LabOptions { keep: true, ..options(&name) }, &AtomicBool::new(true));
+    assert!(matches!(ended, Err(LabError::Interrupted { .. })));
+    assert_eq!(traces(&name), [""; 0]);
+}
+
+#[test]
+fn a_lab_that_is_used_is_not_taken_down_and_one_that_is_being_taken_down_is_not_used() {
+    let name = name("used");
+    drop(Lab::up(LabOptions { keep: true, ..options(&name) }).unwrap());
+    let (one, other) = (Lab::attach(&name).unwrap(), Lab::attach(&name).unwrap());
+    assert!(matches!(Lab::down_by_name(&name), Err(LabError::Used { .. })));
+    drop(one);
+    assert!(matches!(Lab::down_by_name(&name), Err(LabError::Used { .. })));
+    drop(other);
+    let removing = Held::to_remove(&name).unwrap();
+    assert!(matches!(Lab::attach(&name), Err(LabError::BeingRemoved { .. })));
+    drop(removing);
     Lab::down_by_name(&name).unwrap();
     assert_eq!(traces(&name), [""; 0]);
 }

@@ -26,7 +26,7 @@ fn title_of(kind: LabKind, path: GuestPath) -> String {
         (LabKind::Vm, GuestPath::Bridge) => "two virtual machines on one machine",
         (LabKind::Vm, GuestPath::VhostUser) => "two virtual machines on one machine, joined by vhost-user",
     };
-    format!("{TITLE}{what}, made for this run and removed after it.")
+    format!("{TITLE}{what}.")
 }
 
 impl Testbed {

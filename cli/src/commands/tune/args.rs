@@ -4,7 +4,7 @@ use clap::Args;
 use methodology::units::Seconds;
 use reporter::compare::Threshold;
 use reporter::record::{Pair, Stack};
-use testbed::lab::LabKind;
+use testbed::lab::{ContainerChoice, GuestPath, LabKind};
 use testbed::tuner::{Goal, Knob};
 
 use crate::commands::ready::Force;
@@ -56,6 +56,12 @@ pub struct TuneArgs {
     /// What the endpoints of the built-in lab are: smartnic, container or vm [default: smartnic]
     #[arg(long, value_name = "KIND", conflicts_with_all = ["testbed", "resume"])]
     pub(super) lab: Option<LabKind>,
+    /// What makes the containers of the lab: podman or namespaces [default: podman where it can start a container]
+    #[arg(long, value_name = "ENGINE", conflicts_with = "testbed")]
+    pub(super) engine: Option<ContainerChoice>,
+    /// What joins the DPDK cards of virtual machines: bridge, or vhost-user through testpmd [default: bridge]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["testbed", "resume"])]
+    pub(super) path: Option<GuestPath>,
     /// The endpoints to measure between [default: the first pair of the testbed]
     #[arg(long, value_name = "FROM:TO")]
     pub(super) pair: Option<Pair>,

@@ -15,12 +15,12 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use testbed::conductor::{Claims, EndpointAgents, check_kernel_features};
-use testbed::lab::{GuestPath, Lab, LabKind, LabOptions};
+use testbed::lab::{Lab, LabError, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
 use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
 
-use super::lab::say_what_is_missing;
+use super::lab::{lab_like, say_what_is_missing};
 use super::ready::{describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory};
 use next_steps::{next_steps, testbed_file};
@@ -62,11 +62,11 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     }
     let request = Request::of(args)?;
     let given = run_directory::testbed(args.testbed.as_deref(), args.resume.as_deref())?;
-    let lab_kind = lab_kind(args)?;
+    let lab_options = lab_of(args)?;
     let program = std::env::current_exe()?;
     let format = Format::of(args.json);
     // What cannot be measured is refused before anything is created.
-    let work = Work::prepare(args, &request.parsed()?, &given.clone().unwrap_or_else(|| planned_lab(lab_kind, &program)))?;
+    let work = Work::prepare(args, &request.parsed()?, &given.clone().unwrap_or_else(|| planned_lab(&lab_options, &program)))?;
     if args.dry_run {
         match &work {
             Work::Search(prepared) => result::planned_search(prepared, format)?,
@@ -92,7 +92,15 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     let (lab, testbed) = match given {
         Some(testbed) => (None, testbed),
         None => {
-            let lab = Lab::up(LabOptions { kind: lab_kind, ..LabOptions::default() })?;
+            let lab = match Lab::up_unless(lab_options.clone(), &interrupted) {
+                Ok(lab) => lab,
+                Err(error) => {
+                    if args.resume.is_none() {
+                        run_directory::discard(directory);
+                    }
+                    return if matches!(error, LabError::Interrupted { .. }) { Ok(interrupted_early()) } else { Err(error.into()) };
+                }
+            };
             say_what_is_missing(&lab);
             let testbed = Testbed::of_lab(&lab, &program);
             (Some(lab), testbed)
@@ -134,7 +142,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         plan: Some(path.join(TUNE_PLAN_FILE)).filter(|plan| plan.is_file()),
         resume: outcome.search().filter(|_| cut_off).map(|_| format!("linerate tune --resume {}", path.display())),
         interrupted: cut_off,
-        next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref(), lab_kind)).unwrap_or_default(),
+        next: outcome.search().map(|run| next_steps(run, &path, testbed_file.as_deref(), &lab_options)).unwrap_or_default(),
         directory: path,
         complete,
         measured_s: measured.as_secs_f64(),
@@ -153,15 +161,15 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
     })
 }
 
-/// The lab to measure in, if no testbed is given: a search is continued in a lab of the kind that it began in.
-fn lab_kind(args: &TuneArgs) -> Result<LabKind, CommandError> {
-    let kept = args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?;
-    Ok(kept.and_then(|testbed| testbed.lab_kind()).or(args.lab).unwrap_or_default())
+/// The lab to measure in, if no testbed is given.
+fn lab_of(args: &TuneArgs) -> Result<LabOptions, CommandError> {
+    let began = args.resume.as_deref().map(|directory| Testbed::read(&directory.join(reporter::archive::TESTBED_FILE))).transpose()?;
+    lab_like(began.as_ref(), args.lab, args.engine, args.path)
 }
 
 /// That lab before it is made.
-fn planned_lab(kind: LabKind, program: &Path) -> Testbed {
-    Testbed::of_planned_lab_of(kind, GuestPath::default(), program)
+fn planned_lab(lab: &LabOptions, program: &Path) -> Testbed {
+    Testbed::of_planned_lab_of(lab.kind, lab.guest_path, program)
 }
 
 /// The user ended the command before its first trial.

@@ -4,24 +4,22 @@ use std::path::{Path, PathBuf};
 
 use reporter::compare::Across;
 use reporter::tuned::TuneRun;
-use testbed::lab::LabKind;
+use testbed::lab::LabOptions;
 use testbed::tuner::{DEFAULT_PLAN_FILE, TUNE_PLAN_FILE};
+
+use crate::commands::lab::chosen_by;
 
 /// Runs of each side: with three, the noise between runs is known.
 const RUNS: u32 = 3;
 
-/// The commands, as a shell takes them; none where the default is kept. `testbed` is a file, and without it `lab` the kind of the built-in lab.
-pub(super) fn next_steps(run: &TuneRun, directory: &Path, testbed: Option<&Path>, lab: LabKind) -> Vec<String> {
+/// The commands, as a shell takes them; none where the default is kept. `testbed` is a file, and without it `lab` is the built-in lab.
+pub(super) fn next_steps(run: &TuneRun, directory: &Path, testbed: Option<&Path>, lab: &LabOptions) -> Vec<String> {
     let Some(found) = run.found.as_ref().filter(|found| found.better_than_default) else { return Vec::new() };
     let default = run.axes.iter().zip(&run.default).map(|(axis, &index)| axis.values.get(index));
     let varied = run.axes.iter().zip(default).zip(&found.chosen).filter(|((_, default), chosen)| *default != Some(chosen));
     let keys = Across::of_known(varied.map(|((axis, _), _)| axis.name.as_str())).keys().join(",");
     let across = if keys.is_empty() { String::new() } else { format!("--across {keys} ") };
-    let on = match (testbed, lab) {
-        (Some(testbed), _) => format!(" --testbed {}", quoted(testbed)),
-        (None, LabKind::Smartnic) => String::new(),
-        (None, kind) => format!(" --lab {kind}"),
-    };
+    let on = testbed.map_or_else(|| chosen_by(lab), |testbed| format!(" --testbed {}", quoted(testbed)));
     let beside = |side: &str| {
         let mut name = directory.as_os_str().to_owned();
         name.push(format!("-{side}-"));
@@ -53,6 +51,7 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use testbed::lab::{GuestPath, LabKind};
 
     fn found(chosen: [&str; 2], better: bool) -> TuneRun {
         let found = serde_json::json!({
@@ -72,14 +71,21 @@ mod tests {
 
     #[test]
     fn the_commands_name_the_keys_in_which_the_chosen_setting_differs() {
-        let steps = next_steps(&found(["8", "16000"], true), Path::new("runs/x"), Some(Path::new("my testbed.toml")), LabKind::Smartnic);
+        let guests = LabOptions { kind: LabKind::Vm, guest_path: GuestPath::VhostUser, ..LabOptions::default() };
+        let steps =
+            next_steps(&found(["8", "16000"], true), Path::new("runs/x"), Some(Path::new("my testbed.toml")), &LabOptions::default());
         let measure = "for n in 1 2 3; do linerate run --plan runs/x/default.toml --testbed 'my testbed.toml' --out runs/x-default-$n; \
                        linerate run --plan runs/x/tune.toml --testbed 'my testbed.toml' --out runs/x-tuned-$n; done";
         let compare = "linerate compare --all --across streams,sizes --base runs/x-default-1 runs/x-default-2 runs/x-default-3 \
                        --new runs/x-tuned-1 runs/x-tuned-2 runs/x-tuned-3";
         assert_eq!(steps, [measure, compare]);
-        assert!(next_steps(&found(["8", "1460"], true), Path::new("x"), None, LabKind::Smartnic)[1].contains("--across streams --base"));
-        assert!(next_steps(&found(["8", "1460"], true), Path::new("x"), None, LabKind::Vm)[0].contains("x/tune.toml --lab vm --out"));
-        assert!(next_steps(&found(["1", "1460"], false), Path::new("x"), None, LabKind::Smartnic).is_empty());
+        assert!(
+            next_steps(&found(["8", "1460"], true), Path::new("x"), None, &LabOptions::default())[1].contains("--across streams --base")
+        );
+        assert!(
+            next_steps(&found(["8", "1460"], true), Path::new("x"), None, &guests)[0]
+                .contains("x/tune.toml --lab vm --path vhost-user --out")
+        );
+        assert!(next_steps(&found(["1", "1460"], false), Path::new("x"), None, &LabOptions::default()).is_empty());
     }
 }

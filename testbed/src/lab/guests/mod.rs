@@ -13,6 +13,7 @@ use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use super::cards::GuestCards;
 use super::error::LabError;
 use super::kind::GuestPath;
 use super::layout::{LabEndpoint, LabLayout};
+use super::name::LabName;
 use first_back_end::FirstBackEnd;
 use qemu::GuestPlan;
 
@@ -39,7 +41,7 @@ pub(super) struct Guests {
 
 /// Starts the guests of a lab whose namespace is up, and waits until ssh can reach them. On an error, what was made is there until the lab is removed.
 /// With `keep` they outlive this process.
-pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<Guests, LabError> {
+pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool, interrupted: &AtomicBool) -> Result<Guests, LabError> {
     let endpoints = layout.guests();
     let Some(first) = endpoints.first() else { return Ok(Guests { guests: Vec::new(), processes: Vec::new() }) };
     if path == GuestPath::VhostUser {
@@ -71,11 +73,11 @@ pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool) -> Result<G
             processes.push(spawn(&CommandSpec::new(Location::Namespace(endpoint.namespace.clone()), words))?);
         }
     }
-    let deadline = Instant::now() + BOOT_LIMIT;
+    let boot = Boot { lab: layout.name(), deadline: Instant::now() + BOOT_LIMIT, interrupted };
     let mut guests = Vec::new();
     for (number, endpoint) in endpoints.iter().enumerate() {
         let (interface, port) =
-            wait_until_ready(&lab.join(endpoint.id.to_string()), endpoint, (processes.get_mut(number), back_end.as_mut()), deadline)?;
+            wait_until_ready(&lab.join(endpoint.id.to_string()), endpoint, (processes.get_mut(number), back_end.as_mut()), &boot)?;
         guests.push(LabGuest {
             endpoint: endpoint.id.clone(),
             management: management(endpoint),
@@ -131,12 +133,19 @@ fn put_program(lab: &Path) -> Result<(), LabError> {
     if stripped { Ok(()) } else { fs::copy(&program, &place).map(drop).map_err(failure("copy the program to", &place)) }
 }
 
+/// What ends the waiting for guests.
+struct Boot<'a> {
+    lab: &'a LabName,
+    deadline: Instant,
+    interrupted: &'a AtomicBool,
+}
+
 /// Waits for the guest's file with its interface and its port.
 fn wait_until_ready(
     share: &Path,
     endpoint: &LabEndpoint,
     (mut process, mut back_end): (Option<&mut Child>, Option<&mut FirstBackEnd>),
-    deadline: Instant,
+    boot: &Boot<'_>,
 ) -> Result<(String, String), LabError> {
     let not_ready = |why: String| {
         let console = fs::read_to_string(format!("{}.console", share.display())).unwrap_or_default();
@@ -161,7 +170,10 @@ fn wait_until_ready(
         if let Some(back_end) = back_end.as_deref_mut() {
             back_end.check()?;
         }
-        if Instant::now() >= deadline {
+        if boot.interrupted.load(Ordering::Relaxed) {
+            return Err(LabError::Interrupted { name: boot.lab.clone() });
+        }
+        if Instant::now() >= boot.deadline {
             return Err(not_ready(format!("is not ready after {} s", BOOT_LIMIT.as_secs())));
         }
         thread::sleep(Duration::from_millis(200));
