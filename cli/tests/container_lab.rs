@@ -294,6 +294,13 @@ fn a_missing_qemu_is_one_line_and_nothing_is_left() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.trim().lines().count() == 1 && said.contains("sudo apt-get install qemu-system-x86"), "{said}");
     nothing_is_left_of(&name);
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_linerate"), "run", "--quick", "--lab", "vm", "--out"]);
+    let output = command.arg(&run).env("LINERATE_GUESTS", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    assert!(!run.exists(), "a run without a lab leaves no directory");
 }
 
 #[test]
