@@ -228,7 +228,7 @@ fn in_the_lab(
         Ok(lab) => lab,
         Err(error) => {
             if args.resume.is_none() {
-                run_directory::discard(directory);
+                directory.discard();
             }
             return if matches!(error, LabError::Interrupted { .. }) { Ok(ended_early()) } else { Err(error.into()) };
         }

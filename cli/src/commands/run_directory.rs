@@ -1,6 +1,5 @@
 //! The run directory of a command that measures. It has one writer, and only what was begun is continued.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use reporter::archive::{Archive, RunDirectory, RunLock, TESTBED_FILE, changed_input};
@@ -24,19 +23,6 @@ pub fn open(resume: Option<&Path>, out: Option<&Path>, name: &str) -> Result<(Ru
     let directory = RunDirectory::create(&path)?;
     let lock = RunLock::take(&path)?;
     Ok((directory, Vec::new(), lock))
-}
-
-/// Removes the directory that [`open`] made for a run whose lab could not be made. What else is in it stays.
-pub fn discard(directory: RunDirectory) {
-    let path = directory.path().to_owned();
-    drop(directory);
-    let is_empty = |file: &Path| fs::metadata(file).is_ok_and(|file| file.len() == 0);
-    let results = path.join(reporter::archive::RESULTS_FILE);
-    if is_empty(&results) {
-        let _ = fs::remove_file(results);
-        // Fails where there is more.
-        let _ = fs::remove_dir(path);
-    }
 }
 
 /// The testbed of `--testbed`; for a directory that is continued, the testbed that it was begun on. `--testbed` may then only correct how its

@@ -96,6 +96,18 @@ impl RunDirectory {
         if directory.join(RESULTS_FILE).is_file() { Self::resume(directory) } else { Ok((Self::create(directory)?, Vec::new())) }
     }
 
+    /// Removes a directory of a run that did not begin. One that has a record or any other file stays.
+    pub fn discard(self) {
+        let has_records = self.results.metadata().map_or(true, |results| results.len() > 0);
+        if has_records {
+            return;
+        }
+        // Folders are removed only where they are empty.
+        let _ = fs::remove_file(self.directory.join(RESULTS_FILE));
+        let _ = fs::remove_dir(self.directory.join(RAW_FOLDER));
+        let _ = fs::remove_dir(&self.directory);
+    }
+
     /// Appends a record as one line in one write. After a failure the file ends where it ended before.
     pub fn append(&mut self, record: &Record) -> Result<(), ArchiveError> {
         let json = serde_json::to_string(record).map_err(|source| ArchiveError::Unwritable { id: record.id.to_string(), source })?;
@@ -299,6 +311,21 @@ mod tests {
     #[test]
     fn a_digest_is_the_sha256_of_fips_180_2() {
         assert_eq!(Digest::of(b"abc").as_str(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn only_a_directory_without_records_and_other_files_is_discarded() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path().join("run");
+        RunDirectory::create(&run).unwrap().discard();
+        assert!(!run.exists());
+        let mut directory = RunDirectory::create(&run).unwrap();
+        directory.write_plan("name = \"x\"").unwrap();
+        directory.discard();
+        assert!(run.join(PLAN_FILE).exists());
+        fs::write(run.join(RESULTS_FILE), "{").unwrap();
+        RunDirectory::resume(&run).unwrap().0.discard();
+        assert!(run.join(RESULTS_FILE).exists());
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
                 Ok(lab) => lab,
                 Err(error) => {
                     if args.resume.is_none() {
-                        run_directory::discard(directory);
+                        directory.discard();
                     }
                     return if matches!(error, LabError::Interrupted { .. }) { Ok(interrupted_early()) } else { Err(error.into()) };
                 }
