@@ -266,3 +266,5 @@ fn what_cannot_be_measured_is_refused_before_the_first_measurement() {
         assert!(said.contains("endpoint a-cpu: `tls-at = \"endpoint-ktls\"`") && said.contains("modprobe tls"), "{said}");
     }
 }
+    let said = refused("files = [\"1 MB\"]\ntls-at = [\"none\", \"endpoint-inline\"]");
+    assert!(said.contains("endpoint a-cpu: `tls-at = \"endpoint-inline\"`") && said.contains("pf0 has no tls-hw-tx-offload"), "{said}");
