@@ -2,6 +2,7 @@
 //!
 //! The sender of the pair is the serving end, because the file goes from it to the client.
 
+mod directory;
 mod error;
 mod nginx;
 mod outcome;
