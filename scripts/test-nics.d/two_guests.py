@@ -28,9 +28,10 @@ if [record["parameters"]["tls_at"] for record in transfers] != tls_ends:
     wrong.append(f"files over TLS: {[record['id'] for record in transfers]}")
 for record in transfers:
     parameters = record["parameters"]
-    print(f"{record['id']:44} {parameters['transfers_s']} s, TLS sessions of the kernel: {parameters.get('kernel_tls_sessions', '-')}")
+    times = parameters.get("transfers_s", [])
+    print(f"{record['id']:44} {times} s, TLS sessions of the kernel: {parameters.get('kernel_tls_sessions', '-')}")
     # The kernel's own counters say who encrypted: each transfer is a session.
-    sessions = len(parameters["transfers_s"]) if parameters["tls_at"] == "endpoint-ktls" else 0
+    sessions = len(times) if parameters["tls_at"] == "endpoint-ktls" else 0
     if parameters.get("kernel_tls_sessions", {"software": 0, "device": 0}) != {"software": sessions, "device": 0}:
         wrong.append(f"{record['id']}: {parameters}")
 judged.end(records, wrong, report)
