@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+use program::sshd::listens;
 use program::{Background, errors, executable, linerate, records, run, wait_for};
 use serde_json::Value;
 
@@ -206,6 +208,36 @@ fn with_tls_at_the_smartnics_the_wire_carries_tls_and_the_inside_of_a_system_pla
 }
 
 #[test]
+fn a_run_that_is_killed_leaves_no_server_and_the_next_one_removes_its_files() {
+    let lab = Lab::up();
+    let (folder, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("testbed.toml"), lab.testbed()).unwrap();
+    std::fs::write(path("plan.toml"), plan("files = [\"100 MB\"]\ntls-at = \"endpoint\"")).unwrap();
+    let slow = with_programs([("curl", "exec /usr/bin/curl \"$@\" --limit-rate 2M")]);
+    let mut command = slow(folder.path(), linerate());
+    command.args(["run", "--testbed", &path("testbed.toml"), "--plan", &path("plan.toml"), "--out", &path("killed")]);
+    let killed = Background::start({
+        command.env("TMPDIR", temporary.path());
+        command
+    });
+    let left = || std::fs::read_dir(temporary.path()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let came = || left().iter().any(|directory| directory.join("came").exists());
+    wait_for("the transfer", Duration::from_secs(60), || listens(&lab.namespace("a-cpu"), 15_201) && came());
+    killed.signal(Signal::SIGKILL);
+    killed.finish(Duration::from_secs(60));
+    wait_for("the end of the server", Duration::from_secs(10), || !listens(&lab.namespace("a-cpu"), 15_201));
+    assert_eq!(left().len(), 2, "a killed process removes nothing");
+    let more = ["--testbed", &path("testbed.toml")];
+    let (output, records) = run_plan(ONE, &more, |_, mut command| {
+        command.env("TMPDIR", temporary.path());
+        command
+    });
+    assert_eq!(records[0]["verdict"]["state"], "valid", "{}", errors(&output));
+    assert!(left().is_empty(), "{:?}", left());
+}
+
+#[test]
 fn a_certificate_that_is_not_the_server_s_is_a_failed_record() {
     // Another certificate is in the file that curl trusts.
     let curl = r#"trusted=$(printf '%s\n' "$@" | sed -n '/^--cacert$/{n;p;}')
@@ -265,4 +297,6 @@ fn what_cannot_be_measured_is_refused_before_the_first_measurement() {
         let said = refused("files = [\"1 MB\"]\ntls-at = [\"none\", \"endpoint-ktls\"]");
         assert!(said.contains("endpoint a-cpu: `tls-at = \"endpoint-ktls\"`") && said.contains("modprobe tls"), "{said}");
     }
+    let said = refused("files = [\"1 MB\"]\ntls-at = [\"none\", \"endpoint-inline\"]");
+    assert!(said.contains("endpoint a-cpu: `tls-at = \"endpoint-inline\"`") && said.contains("pf0 has no tls-hw-tx-offload"), "{said}");
 }

@@ -8,7 +8,8 @@ mod program;
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use program::sshd::{Bed, DATA, Machine};
 use program::veth::ip;
 use program::{errors, executable, json, records, wait_for};
@@ -114,6 +115,57 @@ fn a_device_on_another_machine_is_started_counted_and_stopped_over_ssh() {
     run.signal(Signal::SIGKILL);
     run.finish(LIMIT);
     wait_for("the end of testpmd", LIMIT, || middle.process("testpmd").is_none());
+}
+
+/// A file between endpoints on machines of their own: without TLS, with TLS at the endpoints, and at proxies on two further machines.
+#[test]
+fn files_move_over_tls_between_machines_and_nothing_is_left_also_where_the_run_is_killed() {
+    let bed = Bed::of_four("tls");
+    let testbed = bed.testbed("");
+    let plan = |keys: &str| bed.plan(&[&format!("stack = \"kernel-tls\"\nmethod = \"file-transfer\"\n{keys}")]);
+    let all = plan("files = [\"1 MB\"]\ntls-at = [\"none\", \"endpoint\", \"dpu\"]\nrepetitions = 2");
+    let run = bed.run(&testbed, &all, "out").output().unwrap();
+    assert!(run.status.success(), "{}", errors(&run));
+    let moved = records(&bed.path("out"));
+    let tls_at: Vec<_> = moved.iter().map(|record| record["parameters"]["tls_at"].as_str().unwrap()).collect();
+    assert_eq!(tls_at, ["none", "endpoint", "dpu"]);
+    for record in &moved {
+        let parameters = &record["parameters"];
+        assert_eq!(record["verdict"]["state"], "valid", "{record:#}");
+        assert_eq!(parameters["transfers_s"].as_array().unwrap().len(), 2, "{record:#}");
+        let (over_tls, through_proxies) = (parameters["tls_at"] != "none", parameters["tls_at"] == "dpu");
+        assert_eq!(record["values"]["handshake_s"].is_number(), over_tls, "{record:#}");
+        assert_eq!(parameters["tls_cipher"] == "TLS_AES_128_GCM_SHA256", over_tls, "{record:#}");
+        let on_the_way = if through_proxies { &["a-cpu", "a-dpu", "b-dpu", "b-cpu"][..] } else { &["a-cpu", "b-cpu"] };
+        for endpoint in on_the_way {
+            assert!(parameters["interface_bytes"][endpoint]["bytes"].as_u64().unwrap() > 2_000_000, "{endpoint}: {record:#}");
+        }
+    }
+    bed.is_clean_within_10_s();
+
+    // Slow enough to be killed in the middle.
+    executable(&bed.programs.join("curl"), "#!/bin/sh\nexec /usr/bin/curl \"$@\" --limit-rate 2M\n");
+    let slow = plan("files = [\"100 MB\"]\ntls-at = \"dpu\"\nrepetitions = 1");
+    let run = bed.start(&testbed, &slow, "killed");
+    let served = ["a-cpu", "a-dpu", "b-dpu"];
+    let servers = || bed.machines().filter(|machine| served.contains(&machine.endpoint) && machine.process("nginx").is_some()).count();
+    let client = || bed.machines().any(|machine| machine.process("curl").is_some());
+    wait_for("the transfer", LIMIT, || servers() == 3 && client());
+    assert_eq!(bed.temporary_files(), 4, "a directory for each program");
+    kill(Pid::from_raw(bed.controller_process().unwrap() as i32), Signal::SIGKILL).unwrap();
+    run.finish(LIMIT);
+    bed.is_clean_within_10_s();
+
+    // An agent that is killed cannot remove its directory: the next one does, and no server of it has the port.
+    let run = bed.start(&testbed, &slow, "agent");
+    wait_for("the transfer", LIMIT, || servers() == 3 && client());
+    for agent in bed.a.agents() {
+        kill(Pid::from_raw(agent as i32), Signal::SIGKILL).unwrap();
+    }
+    let said = errors(&run.finish(LIMIT));
+    bed.is_clean_within_10_s();
+    let states: Vec<_> = records(&bed.path("agent")).iter().map(|record| record["verdict"]["state"].clone()).collect();
+    assert_eq!(states, ["failed"], "{said}");
 }
 
 /// Twelve pairs of four endpoints over ssh, beside the same pairs of the same namespaces without it.

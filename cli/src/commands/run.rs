@@ -222,6 +222,7 @@ fn in_the_lab(
 ) -> Result<ExitCode, CommandError> {
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
+    let claims = Claims::of_own_lab()?;
     let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
     let done = Done::of(&records);
     let lab = match Lab::up_unless(options, interrupted) {
@@ -257,7 +258,7 @@ fn in_the_lab(
     let measured = started.elapsed();
     // The lab is removed before anything else can fail.
     let lab_gone = lab.down().map_err(CommandError::from);
-    drop(lock);
+    drop((claims, lock));
     finish(args, directory, end, measured, lab_gone)
 }
 

@@ -76,6 +76,17 @@ fn failure_of_both(output: &Output, words: &[&str]) {
 }
 
 #[test]
+fn a_missing_program_of_a_file_transfer_stops_the_run_at_the_endpoint_that_uses_it() {
+    let bed = Bed::shared_without("nginx", "/usr/sbin/nginx");
+    let plan = bed.plan(&["stack = \"kernel-tls\"\nmethod = \"file-transfer\"\nfiles = [\"1 MB\"]\ntls-at = \"endpoint\""]);
+    let output = bed.run(&bed.testbed(""), &plan, "out").output().unwrap();
+    // One line: b-cpu has no nginx either, and only gets the file.
+    failure(&output, &["a-cpu", "nginx: not installed", "install nginx"]);
+    assert_eq!(states(&bed, "out"), [""; 0]);
+    bed.is_clean_within_10_s();
+}
+
+#[test]
 fn a_tool_that_fails_with_status_0_or_hangs_makes_a_failed_record_and_the_run_goes_on() {
     let bed = Bed::shared("status0");
     let plan = bed.plan(&[STREAM, PING_PONG]);

@@ -19,6 +19,9 @@ pub const DATA: &str = "data0";
 /// The interface of the management link at either machine.
 pub const MANAGEMENT: &str = "mgmt0";
 
+/// The folder for temporary files of all machines.
+const TEMPORARY: &str = "tmp-machines";
+
 /// Beds in which rates or times are judged have the machine for themselves. Faults are injected in several at a time: those tests wait more than they
 /// measure.
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -169,7 +172,9 @@ impl Bed {
         }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        fs::create_dir(folder.path().join("tmp")).unwrap();
+        for temporary in ["tmp", TEMPORARY] {
+            fs::create_dir(folder.path().join(temporary)).unwrap();
+        }
         let mut known = String::new();
         let mut made = machines.iter().zip(namespaces).zip(1..).map(|((&(name, endpoint), namespace), number)| {
             let host = format!("192.0.2.{}", number * 4 + 2);
@@ -273,7 +278,7 @@ impl Bed {
         self.linerate(&["run", "--resume", out]).output().unwrap()
     }
 
-    /// Everything that a run leaves somewhere: processes at both machines, connections of ssh, sockets and locks.
+    /// Everything that a run leaves somewhere: processes at both machines, connections of ssh, sockets, locks and temporary files.
     pub fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         for machine in self.machines() {
@@ -283,10 +288,16 @@ impl Bed {
                 left.push(format!("{}: {DATA} is claimed", machine.name));
             }
         }
-        let temporary = fs::read_dir(self.path("tmp")).unwrap().flatten().map(|entry| entry.path().display().to_string());
-        left.extend(temporary);
+        for temporary in ["tmp", TEMPORARY] {
+            left.extend(fs::read_dir(self.path(temporary)).unwrap().flatten().map(|entry| entry.path().display().to_string()));
+        }
         left.extend(pids(&self.controller).into_iter().map(|pid| format!("controller: process {pid}: {}", command_line(pid))));
         left
+    }
+
+    /// What is in the folder for temporary files of the machines.
+    pub fn temporary_files(&self) -> usize {
+        fs::read_dir(self.path(TEMPORARY)).unwrap().count()
     }
 
     /// The process of linerate that runs now, and not the programs that it started.
@@ -395,7 +406,11 @@ pub fn sshd(address: &str, host_key: &Path, user_key: &Path, more: &[String]) ->
 
 fn server(namespace: &str, host: &str, folder: &Path, name: &str, log: &Path, hidden: &str) -> Child {
     let programs = folder.join("programs");
-    let path = format!("SetEnv=PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
+    let path = format!(
+        "SetEnv=PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TMPDIR={}",
+        programs.display(),
+        folder.join(TEMPORARY).display()
+    );
     let sshd = sshd(host, &folder.join(format!("host-{name}")), &folder.join("user.pub"), &[path, "PermitRootLogin=yes".to_owned()]);
     let mut command = Command::new("ip");
     // `ip netns exec` gives each server a mount namespace of its own.

@@ -1,8 +1,8 @@
-//! What an agent holds besides a DPDK port: the claim of an interface, open ports, a tool's server.
+//! What an agent holds besides a DPDK port: the claim of an interface, open ports, a tool's server, directories with its files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::linux::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::lines::excerpt;
 use super::protocol::Reply;
-use crate::kernel_end::{Ready, Server, ToolCommand, run_tool};
-use crate::process::{CommandSpec, Location, run};
+use crate::interface_settings::{BusyPollClaim, BusyPollClaimed, BusyPollUse};
+use crate::kernel_end::{MeasurementDirectory, Ready, Server, ToolCommand, run_tool};
+use crate::process::{CommandSpec, Location, lock_holder, run};
 
 /// How long another endpoint may take to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -20,8 +21,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Held {
     claims: Vec<Flock<File>>,
+    busy_polling: Vec<BusyPollClaim>,
     listeners: Vec<TcpListener>,
     server: Option<Server>,
+    /// Dropped after the server, which runs in one.
+    directories: Vec<MeasurementDirectory>,
 }
 
 impl Held {
@@ -36,13 +40,22 @@ impl Held {
             Ok(open) => open,
             Err(error) => return failed(format!("interface {interface}: {error}; check `interface` and `port` in the testbed")),
         };
-        let inode = open.metadata().map(|metadata| metadata.st_ino()).ok();
         match Flock::lock(open, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => {
                 self.claims.push(lock);
                 Reply::Claimed
             }
-            Err(_) => Reply::InUse { holder: inode.and_then(holder).unwrap_or_default() },
+            Err((open, _)) => Reply::InUse { holder: lock_holder(&open).unwrap_or_default() },
+        }
+    }
+
+    pub(super) fn claim_busy_polling(&mut self, usage: BusyPollUse) -> Reply {
+        match BusyPollClaim::take(usage) {
+            Ok(claim) => {
+                self.busy_polling.extend(claim);
+                Reply::Claimed
+            }
+            Err(BusyPollClaimed { holder }) => Reply::InUse { holder },
         }
     }
 
@@ -82,6 +95,24 @@ impl Held {
             None => failed("no server is running".to_owned()),
         }
     }
+
+    pub(super) fn make_directory(&mut self) -> Reply {
+        match MeasurementDirectory::make() {
+            Ok(directory) => {
+                let path = directory.path().to_owned();
+                self.directories.push(directory);
+                Reply::Directory { path }
+            }
+            Err(error) => failed(format!("no directory can be made in {}: {error}", std::env::temp_dir().display())),
+        }
+    }
+
+    pub(super) fn remove_directory(&mut self, path: &Path) -> Reply {
+        self.directories.retain(|held| held.path() != path);
+        // The agent that made it may have been killed.
+        MeasurementDirectory::remove_left();
+        Reply::DirectoryRemoved
+    }
 }
 
 pub(super) fn tool(command: &ToolCommand, ended: &AtomicBool) -> Reply {
@@ -106,24 +137,6 @@ fn way_to(from: IpAddr, to: IpAddr) -> Option<String> {
     let output = run(&CommandSpec::new(Location::Here, words).with_timeout(Duration::from_secs(5))).ok()?;
     let routes: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
     Some(routes.get(0)?.get("dev")?.as_str()?.to_owned())
-}
-
-/// The process that holds a lock on an inode, by `/proc/locks` (proc_locks(5)), with the run that started it.
-fn holder(inode: u64) -> Option<String> {
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let pid = locks.lines().find_map(|line| {
-        // 1: FLOCK ADVISORY WRITE 708 08:01:2490405 0 EOF
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, place, ..] = words[..] else { return None };
-        (place.rsplit(':').next()?.parse::<u64>().ok()? == inode).then(|| pid.to_owned())
-    })?;
-    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words: Vec<String> = command.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    let run = words.iter().position(|word| word == "--for").and_then(|at| words.get(at + 1));
-    Some(match run {
-        Some(run) => format!("of {}, process {pid} there", excerpt(run)),
-        None => format!("process {pid} there"),
-    })
 }
 
 fn failed(error: String) -> Reply {

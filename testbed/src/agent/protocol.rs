@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dataplane::{
@@ -8,13 +9,14 @@ use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
 use serde::{Deserialize, Serialize};
 
+use crate::interface_settings::BusyPollUse;
 use crate::inventory::{BlueFieldView, PcieLink};
 use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
 use crate::preflight::{Check, Needs};
 use crate::topology::KernelAddress;
 
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What this program was built from: a hash of the sources of the agent and of all below it. Two builds of one source for two processors have the same.
 pub const BUILD: &str = env!("LINERATE_BUILD");
@@ -56,6 +58,11 @@ pub enum Request {
         /// The interface.
         interface: String,
     },
+    /// Keep runs off this machine that change its busy polling, or all runs where this one changes it, until the agent ends.
+    ClaimBusyPolling {
+        /// Whether this run changes it.
+        usage: BusyPollUse,
+    },
     /// Listen on the ports that the tools will use, so that the other endpoints can try to reach them.
     Listen {
         /// The address for kernel traffic.
@@ -85,6 +92,13 @@ pub enum Request {
     },
     /// End the server; the reply is the processor time and the counters since it was ready.
     EndServe,
+    /// Make a directory for the files of a measurement. The agent removes it when it is asked to, or when it ends.
+    MakeDirectory,
+    /// Remove a directory that was made so, and those that killed agents left.
+    RemoveDirectory {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
     /// Wait until the link is up.
@@ -143,9 +157,9 @@ pub enum Reply {
     Checked(Box<Checked>),
     /// The port carries nothing that must not stop.
     PortChecked,
-    /// No other run measures on the interface.
+    /// The interface, or the busy polling of the machine, is claimed.
     Claimed,
-    /// Another run does.
+    /// Another run has claimed it.
     InUse {
         /// Its name and process, as text; empty where they cannot be seen.
         holder: String,
@@ -165,6 +179,13 @@ pub enum Reply {
     Serving,
     /// What was spent and counted.
     Served(Spent),
+    /// The directory is there.
+    Directory {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The directory is gone.
+    DirectoryRemoved,
     /// The port is open.
     Opened(Box<Opened>),
     /// The link is up, or the limit is over.

@@ -137,12 +137,15 @@ impl AgentState {
                 Err(in_use) => Reply::Failed { error: in_use.to_string() },
             },
             Request::Claim { interface } => self.held.claim(&interface),
+            Request::ClaimBusyPolling { usage } => self.held.claim_busy_polling(usage),
             Request::Listen { address, ports } => self.held.listen(address, &ports),
             Request::Connect { from, to, port } => held::connect(from, to, port),
             Request::StopListening => self.held.stop_listening(),
             Request::RunTool(command) => held::tool(&command, ended),
             Request::Serve { command, ready } => self.held.serve(command, ready),
             Request::EndServe => self.held.end_serve(),
+            Request::MakeDirectory => self.held.make_directory(),
+            Request::RemoveDirectory { path } => self.held.remove_directory(&path),
             request => {
                 let (next, reply) = std::mem::replace(&mut self.state, State::Empty).answer(request, ended);
                 self.state = next;

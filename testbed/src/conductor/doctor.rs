@@ -1,6 +1,6 @@
 //! Whether a testbed is ready: the checks of each endpoint, made where it is, and those between endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::endpoint_agents::{Answered, EndpointAgents};
 use super::kernel::{PORT, STREAM_PORT};
 use crate::agent::{AgentError, CheckRequest, Checked, Reply, Request, WaitLimit};
 use crate::inventory::BlueFieldView;
-use crate::plan::Plan;
+use crate::plan::{Plan, TlsEnd};
 use crate::preflight::{Check, CheckLevel, Needs};
 use crate::topology::{Endpoint, Testbed, Wiring};
 
@@ -105,6 +105,7 @@ impl Used<'_> {
                 let measures = || plan.measures.iter().filter(|measure| own.iter().any(|pair| measure.is_for(pair)));
                 let mut tools: Vec<String> =
                     measures().flat_map(|measure| measure.kind.kernel_tools()).map(|tool| tool.name().to_owned()).collect();
+                tools.extend(self.file_programs(plan, &all, &endpoint.id).into_iter().map(str::to_owned));
                 tools.sort();
                 tools.dedup();
                 (measures().any(|measure| !measure.kind.is_kernel()), tools)
@@ -116,6 +117,24 @@ impl Used<'_> {
             cpus: if dpdk { endpoint.cpus.clone() } else { Vec::new() },
             needs: Needs { dpdk, tools },
         }
+    }
+
+    /// The programs of the file transfers of a plan that run at an endpoint.
+    fn file_programs(&self, plan: &Plan, pairs: &[Pair], id: &EndpointId) -> BTreeSet<&'static str> {
+        let mut programs = BTreeSet::new();
+        let transfers = plan.measures.iter().filter_map(|measure| Some((measure, measure.kind.file_transfer()?.tls)));
+        for (measure, tls) in transfers {
+            for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+                let at_smartnics = tls.is_some_and(|tls| tls.at == TlsEnd::Dpu);
+                let proxies = if at_smartnics { self.testbed.smartnics(pair).ok() } else { None };
+                let is_proxy = proxies.is_some_and(|proxies| proxies.iter().any(|proxy| proxy.id == *id));
+                let serves = pair.from == *id;
+                programs.extend((serves || is_proxy).then_some("nginx"));
+                programs.extend((tls.is_some() && (is_proxy || (serves && !at_smartnics))).then_some("openssl"));
+                programs.extend((pair.to == *id).then_some("curl"));
+            }
+        }
+        programs
     }
 
     /// The pairs between which kernel tools run, without those whose path is through a device that the run only starts later.

@@ -14,12 +14,15 @@ use crate::topology::{Endpoint, Testbed};
 /// How long an agent may take to start and to answer a question about itself.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// What an agent does that is asked for a claim.
+const CLAIM: &str = "claim what it measures with";
+
 /// One agent at each endpoint that has one.
 #[derive(Debug, Default)]
 pub struct EndpointAgents {
     agents: BTreeMap<EndpointId, Agent>,
-    /// The interfaces that each claimed, for an agent that takes the place of a lost one.
-    claimed: BTreeMap<EndpointId, Vec<String>>,
+    /// What each was asked to claim, for an agent that takes the place of a lost one.
+    claimed: BTreeMap<EndpointId, Vec<Request>>,
 }
 
 /// An agent's reply, and when it came.
@@ -66,8 +69,8 @@ impl EndpointAgents {
             Entry::Vacant(free) => {
                 let mut agent = start(endpoint, interrupted)?;
                 let wait = WaitLimit { limit: LIMIT, interrupted };
-                for interface in self.claimed.get(&endpoint.id).into_iter().flatten() {
-                    agent.ask(&Request::Claim { interface: interface.clone() }, "claim the interface", wait)?;
+                for claim in self.claimed.get(&endpoint.id).into_iter().flatten() {
+                    agent.ask(claim, CLAIM, wait)?;
                 }
                 Ok(free.insert(agent))
             }
@@ -94,13 +97,12 @@ impl EndpointAgents {
         result
     }
 
-    /// Claims an interface of an endpoint until the agent ends. Returns the holder where another run has claimed it.
-    pub(super) fn claim(&mut self, endpoint: &Endpoint, interface: &str, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
-        let request = Request::Claim { interface: interface.to_owned() };
+    /// Asks for a claim at an endpoint, which lasts until the agent ends. Returns the holder where another run has it.
+    pub(super) fn claim(&mut self, endpoint: &Endpoint, claim: Request, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
         let agent = self.agent(endpoint, interrupted)?;
-        match agent.ask(&request, "claim the interface", WaitLimit { limit: LIMIT, interrupted })? {
+        match agent.ask(&claim, CLAIM, WaitLimit { limit: LIMIT, interrupted })? {
             Reply::Claimed => {
-                self.claimed.entry(endpoint.id.clone()).or_default().push(interface.to_owned());
+                self.claimed.entry(endpoint.id.clone()).or_default().push(claim);
                 Ok(None)
             }
             Reply::InUse { holder } => Ok(Some(holder)),

@@ -8,8 +8,8 @@ use reporter::record::EndpointId;
 use thiserror::Error;
 
 use crate::interface_settings::BUSY_READ;
-use crate::plan::{KernelTuning, Plan};
-use crate::process::read_file;
+use crate::plan::{KernelTuning, Plan, TlsEnd};
+use crate::process::{CommandSpec, Output, read_file, run};
 use crate::topology::Testbed;
 
 /// How long an endpoint may take to print a file.
@@ -23,6 +23,9 @@ const MOST_RECEIVE_BUFFER: &str = "/proc/sys/net/core/rmem_max";
 
 /// Exists where the kernel's `tls` module is loaded (Documentation/networking/tls.rst).
 pub(super) const TLS_COUNTERS: &str = "/proc/net/tls_stat";
+
+/// The NIC's encryption of what the kernel's TLS sends, as ethtool names it (Documentation/networking/tls-offload.rst, "Packet tx offload").
+const TLS_OFFLOAD: &str = "tls-hw-tx-offload";
 
 /// Something that a plan asks for and an endpoint does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -62,6 +65,26 @@ pub enum MissingFeature {
         /// What the plan asks for.
         tls_at: &'static str,
     },
+    /// The NIC cannot encrypt TLS records.
+    #[error(
+        "endpoint {endpoint}: `tls-at = \"endpoint-inline\"` in the plan, and interface {interface} has no {TLS_OFFLOAD}: its driver or its NIC cannot encrypt (see `ethtool -k {interface}`); remove this value from the plan"
+    )]
+    NoInlineTls {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Its interface.
+        interface: String,
+    },
+    /// The NIC does not encrypt TLS records, and could.
+    #[error(
+        "endpoint {endpoint}: `tls-at = \"endpoint-inline\"` in the plan, and {TLS_OFFLOAD} of interface {interface} is off: switch it on with `ethtool -K {interface} {TLS_OFFLOAD} on`"
+    )]
+    InlineTlsOff {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Its interface.
+        interface: String,
+    },
     /// The kernel has no setting for busy polling there.
     #[error(
         "endpoint {endpoint}: `busy-poll` in the plan, and {BUSY_READ} does not exist there: Linux has this setting in its initial network namespace only, and nowhere without CONFIG_NET_RX_BUSY_POLL; remove `busy-poll`, or use an endpoint that is neither a namespace nor a container"
@@ -96,6 +119,9 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
     for measure in &plan.measures {
         if let Some(tls) = measure.kind.file_transfer().and_then(|transfer| transfer.tls).filter(|tls| tls.at.needs_kernel_tls()) {
             for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+                if tls.at == TlsEnd::EndpointInline {
+                    check_inline_tls(&pair.from, testbed)?;
+                }
                 check_kernel_tls(&pair.from, tls.at.name(), &mut files)?;
             }
         }
@@ -119,6 +145,41 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
 fn check_kernel_tls(endpoint: &EndpointId, tls_at: &'static str, files: &mut Files<'_>) -> Result<(), MissingFeature> {
     let missing = files.text(endpoint, TLS_COUNTERS).is_none() && files.text(endpoint, CPUS).is_some();
     if missing { Err(MissingFeature::KernelTls { endpoint: endpoint.clone(), tls_at }) } else { Ok(()) }
+}
+
+/// An interface whose features cannot be read is left to the measurement, whose counters prove who encrypted.
+fn check_inline_tls(id: &EndpointId, testbed: &Testbed) -> Result<(), MissingFeature> {
+    let Ok(endpoint) = testbed.endpoint(id) else { return Ok(()) };
+    let Some(interface) = endpoint.kernel.as_ref().map(|kernel| kernel.interface.clone()) else { return Ok(()) };
+    let command = CommandSpec::new(endpoint.location.clone(), ["ethtool", "-k", &interface]).with_timeout(LIMIT);
+    let Some(features) = run(&command).ok().filter(Output::success) else { return Ok(()) };
+    match feature(&features.stdout_text(), TLS_OFFLOAD) {
+        // An ethtool that does not know the feature leaves its line out, as a kernel before 4.18 does.
+        None | Some(Feature::Missing) => Err(MissingFeature::NoInlineTls { endpoint: id.clone(), interface }),
+        Some(Feature::Off) => Err(MissingFeature::InlineTlsOff { endpoint: id.clone(), interface }),
+        Some(Feature::On) => Ok(()),
+    }
+}
+
+/// A feature of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feature {
+    On,
+    Off,
+    /// It is off and cannot be switched on.
+    Missing,
+}
+
+/// The state of a feature in what `ethtool -k` prints: `tls-hw-tx-offload: off [fixed]`.
+fn feature(text: &str, name: &str) -> Option<Feature> {
+    let value = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))?;
+    let mut words = value.split_whitespace();
+    match (words.next()?, words.next()) {
+        ("on", _) => Some(Feature::On),
+        ("off", Some("[fixed]")) => Some(Feature::Missing),
+        ("off", _) => Some(Feature::Off),
+        _ => None,
+    }
 }
 
 /// As with TLS, an endpoint that shows another file can be read.
@@ -189,18 +250,37 @@ mod tests {
         assert_eq!(check_here("congestion-control = \"cubic\"\nclient-cpu = 0\nwindow = \"64K\""), Ok(()));
     }
 
-    #[test]
-    fn a_kernel_without_tls_is_refused_by_name() {
-        let text = "name = \"p\"\n[[measure]]\nstack = \"kernel-tls\"\nmethod = \"file-transfer\"\nfiles = [\"1 MB\"]\ntls-at = [\"endpoint-ktls\"]";
-        let plan = Plan::reread(text, Path::new("plan.toml")).unwrap();
+    fn check_tls_here(tls_at: &str) -> Result<(), MissingFeature> {
+        let text = format!(
+            "name = \"p\"\n[[measure]]\nstack = \"kernel-tls\"\nmethod = \"file-transfer\"\nfiles = [\"1 MB\"]\ntls-at = [\"{tls_at}\"]"
+        );
+        let plan = Plan::reread(&text, Path::new("plan.toml")).unwrap();
         let end = |id: &str| format!("[[endpoint]]\nid = \"{id}\"\naddress = \"127.0.0.1\"\ninterface = \"lo\"\n");
         let testbed = Testbed::parse(&format!("name = \"x\"\n{}{}", end("a"), end("b")), Path::new("testbed.toml")).unwrap();
-        let checked = check(&plan, &testbed);
+        check(&plan, &testbed)
+    }
+
+    #[test]
+    fn a_kernel_without_tls_is_refused_by_name() {
+        let checked = check_tls_here("endpoint-ktls");
         if Path::new(TLS_COUNTERS).exists() {
             return assert_eq!(checked, Ok(()));
         }
         let refused = checked.unwrap_err().to_string();
         assert!(refused.starts_with("endpoint a: `tls-at = \"endpoint-ktls\"`") && refused.contains("modprobe tls"), "{refused}");
+    }
+
+    #[test]
+    fn an_interface_that_cannot_encrypt_is_refused_by_name() {
+        let refused = check_tls_here("endpoint-inline").unwrap_err().to_string();
+        assert!(
+            refused.starts_with("endpoint a: `tls-at = \"endpoint-inline\"`") && refused.contains("interface lo has no tls-hw-tx-offload"),
+            "{refused}"
+        );
+        // What ethtool 6.1 prints for a NIC that can encrypt.
+        let printed = "Features for eth0:\ntls-hw-tx-offload: off\ntls-hw-rx-offload: on\ntls-hw-record: off [fixed]\n";
+        let states = [TLS_OFFLOAD, "tls-hw-rx-offload", "tls-hw-record", "no-such"].map(|name| feature(printed, name));
+        assert_eq!(states, [Some(Feature::Off), Some(Feature::On), Some(Feature::Missing), None]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Before a setting is changed, its value is written into a journal. A run that is killed leaves its entry there, and the next run puts the values
 //! back ([`restore_left`]).
 
+mod busy_poll_claim;
 mod change;
 mod error;
 mod files;
@@ -11,6 +12,7 @@ mod journal;
 mod model;
 mod tools;
 
+pub use busy_poll_claim::{BusyPollClaim, BusyPollClaimed, BusyPollUse};
 pub use change::ChangedInterface;
 pub use error::InterfaceSettingsError;
 pub use files::{BUSY_READ, BusyPoll};

@@ -4,12 +4,14 @@
 //! The conductor runs this code for endpoints on its own machine, and an agent runs it for those on other machines: both are measured in the same
 //! way, and no reading waits for a login.
 
+mod directory;
 mod error;
 mod interface;
 mod reading;
 mod server;
 mod tool;
 
+pub use directory::MeasurementDirectory;
 pub use error::KernelEndError;
 pub use interface::{Counted, InterfaceCounters, PacketsAndBytes, Way};
 pub use reading::Spent;

@@ -9,7 +9,7 @@ use super::check::{Check, CheckLevel};
 pub struct Needs {
     /// DPDK measurements.
     pub dpdk: bool,
-    /// Kernel tools, by name.
+    /// Kernel tools, and the programs of file transfers, by name.
     pub tools: Vec<String>,
 }
 
@@ -27,15 +27,13 @@ const OF_DPDK: [&str; 2] = ["DPDK", "rights"];
 impl Needs {
     /// The same check with the level that it has for this run.
     pub(super) fn judge(&self, check: Check) -> Check {
-        let tool = KernelTool::from_name(&check.subject).map(KernelTool::name);
-        let needed = match tool {
-            Some(tool) => self.tools.iter().any(|needed| needed == tool),
-            None => self.dpdk || !OF_DPDK.contains(&check.subject.as_str()),
-        };
+        let is_tool = KernelTool::from_name(&check.subject).is_some();
+        let named = self.tools.contains(&check.subject);
+        let needed = if is_tool { named } else { self.dpdk || !OF_DPDK.contains(&check.subject.as_str()) };
         let missing = check.seen == "not installed";
-        match (check.severity, tool) {
-            (CheckLevel::Problem, _) if !needed => Check { severity: CheckLevel::Note, ..check },
-            (CheckLevel::Note, Some(_)) if needed && missing => Check { severity: CheckLevel::Problem, ..check },
+        match check.severity {
+            CheckLevel::Problem if !needed => Check { severity: CheckLevel::Note, ..check },
+            CheckLevel::Note if named && missing => Check { severity: CheckLevel::Problem, ..check },
             _ => check,
         }
     }
@@ -48,9 +46,11 @@ mod tests {
     #[test]
     fn a_tool_that_a_plan_names_is_needed_and_dpdk_is_not_without_its_measurements() {
         let missing = |subject: &str, severity| Check::found(severity, subject, "not installed", "why");
-        let kernel_only = Needs { dpdk: false, tools: vec!["sockperf".to_owned()] };
+        let kernel_only = Needs { dpdk: false, tools: ["sockperf", "nginx"].map(str::to_owned).into() };
         let judged = |check: Check| kernel_only.judge(check).severity;
         assert_eq!(judged(missing("sockperf", CheckLevel::Note)), CheckLevel::Problem);
+        assert_eq!(judged(missing("nginx", CheckLevel::Note)), CheckLevel::Problem);
+        assert_eq!(judged(missing("curl", CheckLevel::Note)), CheckLevel::Note, "the plan does not use it there");
         assert_eq!(judged(missing("iperf3", CheckLevel::Problem)), CheckLevel::Note);
         assert_eq!(judged(missing("DPDK", CheckLevel::Problem)), CheckLevel::Note);
         assert_eq!(judged(missing("memory", CheckLevel::Problem)), CheckLevel::Problem);

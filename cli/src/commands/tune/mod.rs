@@ -85,7 +85,7 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
         }
         None => {
             Lab::sweep_dead()?;
-            Claims::default()
+            Claims::of_own_lab()?
         }
     };
     let (mut directory, known, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), "tune")?;

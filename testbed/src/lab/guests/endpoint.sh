@@ -17,6 +17,8 @@ port=$(basename "$(dirname "$(readlink -f "/sys/class/net/$bypass/device")")")
 echo "$port" > "/sys/bus/pci/devices/$port/driver/unbind"
 echo vfio-pci > "/sys/bus/pci/devices/$port/driver_override"
 echo "$port" > /sys/bus/pci/drivers_probe
+# The kernel encrypts where a plan asks for it; a kernel without this module is named by the run.
+modprobe tls 2>/dev/null || :
 # A copy: reading the program through the shared folder at every start is slow.
 cp /share/linerate /tmp/linerate; chmod 755 /tmp/linerate
 mkdir -p /run/sshd /root/.ssh

@@ -38,7 +38,7 @@ fi
 echo "QEMU $(version_of "${qemu[@]}"), software emulation"
 
 # --- the guest's disk -----------------------------------------------------------------------------------------------------
-packages=linux-image-amd64,libdpdk-dev,dpdk,iproute2,ethtool,kmod,pciutils,udev,procps,python3-minimal,openssh-server,iperf3,qperf
+packages=linux-image-amd64,libdpdk-dev,dpdk,iproute2,ethtool,kmod,pciutils,udev,procps,python3-minimal,openssh-server,iperf3,qperf,nginx,curl,openssl
 recipe=$(echo "$codename $packages" | cat - "$guests/guest-init" | sha256sum | cut -c1-16)
 disk="$made/guest-$recipe.img"; kernel="$made/vmlinuz-$recipe"; initrd="$made/initrd-$recipe"
 if [ ! -f "$disk" ]; then

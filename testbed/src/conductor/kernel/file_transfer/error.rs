@@ -1,3 +1,6 @@
+use std::io;
+use std::path::PathBuf;
+
 use reporter::kernel_tools::CurlError;
 use reporter::record::{EndpointId, ReasonKind};
 use thiserror::Error;
@@ -11,6 +14,9 @@ pub(super) enum TransferError {
     /// A program did not run.
     #[error(transparent)]
     Run(#[from] ToolRunError),
+    /// A program has no directory.
+    #[error("endpoint {endpoint}: no directory can be made in {}: {source}", base.display())]
+    Directory { endpoint: EndpointId, base: PathBuf, source: io::Error },
     /// A step before or after the transfer failed.
     #[error("endpoint {endpoint}: could not {task}: {said}")]
     Script { endpoint: EndpointId, task: &'static str, said: String },
@@ -34,7 +40,7 @@ impl TransferError {
         match self {
             TransferError::Run(error) => error.reason_kind(),
             TransferError::Curl { source: CurlError::TimedOut { .. }, .. } => ReasonKind::TimedOut,
-            TransferError::Curl { .. } | TransferError::Script { .. } => ReasonKind::ToolFailed,
+            TransferError::Curl { .. } | TransferError::Directory { .. } | TransferError::Script { .. } => ReasonKind::ToolFailed,
             TransferError::WrongHash { .. } => ReasonKind::CountersDisagree,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The sender of the pair is the serving end, because the file goes from it to the client.
 
+mod directory;
 mod error;
 mod nginx;
 mod outcome;
@@ -104,15 +105,14 @@ fn all_transfers(
     interrupted: &AtomicBool,
     said: &mut String,
 ) -> Result<Outcome, TransferError> {
-    let counted_at = transfer.tls.filter(|tls| tls.at.needs_kernel_tls()).and_then(|_| prepared.route.hops.first());
-    let mut sessions = || counted_at.and_then(|server| tls_sessions(server.endpoint, agents));
-    let before = sessions();
+    let counted_at = prepared.route.hops.iter().find(|hop| hop.has_certificate());
+    let before = counted_at.and_then(|server| tls_sessions(server.endpoint, agents));
     let mut all: Vec<Transferred> = Vec::new();
     for number in 1..=transfer.transfers.get() {
         all.push(prepared.transfer(number, agents, interrupted, said)?);
     }
     let after = counted_at.and_then(|server| tls_sessions(server.endpoint, agents));
-    Ok(Outcome { transfers: all, sessions: (before, after) })
+    Ok(Outcome { transfers: all, sessions: after.zip(before).map(|(after, before)| after.since(before)) })
 }
 
 fn tls_sessions(endpoint: KernelEndpoint<'_>, agents: &mut EndpointAgents) -> Option<TlsSessions> {

@@ -57,9 +57,9 @@ pub(super) fn configuration(address: IpAddr, listener: Listener, source: Source)
             tls_client(&mut server, tls.suite);
         }
     }
-    // One worker: one connection is served by one. The paths below are those of modules that are always there; elsewhere they need root.
+    // One process, which ends with its parent in any way: a worker would outlive a master that is killed, and keep the port. The paths below are those of modules that are always there; elsewhere they need root.
     format!(
-        "daemon off;\nworker_processes 1;\npid nginx.pid;\nerror_log stderr warn;\nevents {{ worker_connections 64; }}\nhttp {{\n\
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr warn;\nevents {{ worker_connections 64; }}\nhttp {{\n\
          access_log off;\ndefault_type application/octet-stream;\nsendfile on;\ntcp_nopush on;\n\
          client_body_temp_path tmp/body;\nproxy_temp_path tmp/proxy;\nfastcgi_temp_path tmp/fastcgi;\nuwsgi_temp_path tmp/uwsgi;\n\
          scgi_temp_path tmp/scgi;\nserver {{\n{server}}}\n}}\n"

@@ -19,8 +19,8 @@ use crate::plan::FileTransfer;
 /// What the transfers of a step gave; at least one.
 pub(super) struct Outcome {
     pub(super) transfers: Vec<Transferred>,
-    /// The kernel's TLS sessions at the serving end, before the first transfer and after the last.
-    pub(super) sessions: (Option<TlsSessions>, Option<TlsSessions>),
+    /// The kernel's TLS sessions during the transfers, where TLS is served. None without TLS, and where the kernel has none.
+    pub(super) sessions: Option<TlsSessions>,
 }
 
 impl Outcome {
@@ -50,6 +50,9 @@ impl Outcome {
         let shared_machine = context.machines.are_shared(&step.pair);
         record.cpu = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine });
         record.parameters.insert("transfers_s".to_owned(), json!(times));
+        if let Some(sessions) = self.sessions {
+            record.parameters.insert("kernel_tls_sessions".to_owned(), json!(sessions));
+        }
         let proxies = route.proxies().iter().zip(hops.iter().skip(1));
         let of_proxies: Map<String, Value> =
             proxies.filter_map(|(hop, spent)| Some((hop.endpoint.id.to_string(), serde_json::to_value(mean_cost(spent)?).ok()?))).collect();
@@ -85,7 +88,7 @@ impl Outcome {
                 (!as_planned).then(|| format!("{} {} was negotiated, and the plan asks for {}", found.version, found.cipher, tls.suite))
             }
         });
-        let counters = transfer.tls.and_then(|tls| TlsSessions::doubt(self.sessions.0, self.sessions.1, tls.at, transfer.transfers.get()));
+        let counters = transfer.tls.and_then(|tls| TlsSessions::doubt(self.sessions, tls.at, transfer.transfers.get()));
         for detail in [wrong, counters].into_iter().flatten() {
             record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
         }

@@ -84,7 +84,7 @@ impl Prepared<'_, '_> {
     ) -> Result<ToolRun, TransferError> {
         let limit = self.limit() + GRACE;
         for (hop, workspace) in self.route.hops.iter().zip(&self.hops) {
-            let argv = nginx::command(&workspace.directory);
+            let argv = nginx::command(&workspace.directory());
             let command = ToolCommand { argv, timeout: limit + LIMIT, counted: Some(counted(hop.endpoint)) };
             let ready = Ready { transport: Transport::Tcp, port: PORT };
             serving.push(serve_at(hop.endpoint, command, Some(ready), agents, interrupted)?);
@@ -100,7 +100,7 @@ impl Prepared<'_, '_> {
 
     /// The commands, client first.
     pub(super) fn commands(&self) -> Vec<String> {
-        let servers = self.hops.iter().map(|hop| nginx::command(&hop.directory));
+        let servers = self.hops.iter().map(|hop| nginx::command(&hop.directory()));
         std::iter::once(self.client_words()).chain(servers).map(|words| shell_line(words.iter().map(String::as_str))).collect()
     }
 

@@ -1,12 +1,12 @@
-//! A temporary directory at an endpoint, with what its program needs: the file, a certificate, nginx's configuration.
+//! What a program of a transfer has at its endpoint: a directory with the file, a certificate, nginx's configuration.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reporter::kernel_tools::ToolExit;
 
+use super::directory::Directory;
 use super::error::TransferError;
 use super::nginx::CERTIFICATE_NAME;
 use crate::agent::WaitLimit;
@@ -16,21 +16,12 @@ use crate::kernel_end::ToolCommand;
 use crate::plan::FileBytes;
 use crate::topology::KernelEndpoint;
 
-/// Makes the directory and prints its path, then the hash of the file, then the certificate.
-///
-/// Directories that a killed run left are removed after a day. A private key is made where it is used, for one measurement, and never leaves. nginx's
-/// worker is another user: it reads `www`, and the key is read before it starts.
-const MAKE: &str = r#"
+/// Fills the directory and prints the hash of the file, then the certificate. A private key is made where it is used, for one measurement, and never leaves.
+const FILL: &str = r#"
 set -eu
-umask 022
-config=$1 bytes=$2 names=$3 trusted=$4 token=$5
-base=${TMPDIR:-/tmp}
-find "$base" -maxdepth 1 -name 'linerate-file-*' -user "$(id -u)" -mmin +1440 -exec rm -rf {} + || :
-directory=$base/linerate-file-$token
-mkdir "$directory"
-trap '[ -z "$directory" ] || rm -rf "$directory"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$directory"
+umask 077
+config=$1 bytes=$2 names=$3 trusted=$4
+cd "$5"
 mkdir www tmp
 [ -z "$config" ] || printf %s "$config" >nginx.conf
 [ -z "$trusted" ] || printf %s "$trusted" >trusted.pem
@@ -38,17 +29,12 @@ if [ -n "$names" ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=linerate \
     -addext "subjectAltName=$names" 2>openssl.txt || { grep -v '^[-.+*]*$' openssl.txt | head -n 1 >&2; exit 1; }
 fi
-echo "directory $directory"
 if [ "$bytes" -gt 0 ]; then
   head -c "$bytes" /dev/urandom >www/file
   echo "sha256 $(sha256sum www/file)"
 fi
 [ -z "$names" ] || cat cert.pem
-directory=
 "#;
-
-/// Removes the directory.
-const REMOVE: &str = r#"rm -rf "${TMPDIR:-/tmp}/linerate-file-$1""#;
 
 /// Prints the hash of a file and removes the file.
 const VERIFY: &str = r#"sha256sum "$1" && rm -f "$1""#;
@@ -61,11 +47,8 @@ const BYTES_PER_SECOND: u32 = 20_000_000;
 
 /// A directory of a measurement at an endpoint.
 pub(super) struct Workspace<'a> {
-    pub(super) endpoint: KernelEndpoint<'a>,
-    /// Names it, so that it can be removed also where the script that makes it was ended.
-    token: String,
-    /// Its path there.
-    pub(super) directory: String,
+    endpoint: KernelEndpoint<'a>,
+    directory: Directory<'a>,
     /// The hash of its file; none where it has none.
     pub(super) sha256: Option<String>,
     /// Its certificate; none where it has none.
@@ -95,23 +78,30 @@ impl<'a> Workspace<'a> {
     ) -> Result<Self, TransferError> {
         let names = contents.certificate_for.map(|address| format!("IP:{address},DNS:{CERTIFICATE_NAME}")).unwrap_or_default();
         let bytes = contents.file.map_or(0, FileBytes::bytes);
-        let token = new_token();
-        let arguments = [contents.configuration, bytes.to_string(), names, contents.trusted.unwrap_or_default(), token.clone()];
-        let made = script(endpoint, "prepare the transfer", MAKE, arguments, limit_for(bytes), agents, interrupted);
-        let text = made.inspect_err(|_| remove(endpoint, &token, agents))?;
-        let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-        let certificate = text.find("-----BEGIN CERTIFICATE-----").map(|at| text[at..].to_owned());
-        match line("directory") {
-            Some(directory) => {
-                Ok(Workspace { endpoint, token, directory: directory.to_owned(), sha256: line("sha256").and_then(first_word), certificate })
+        let directory = Directory::make(endpoint, agents, interrupted)?;
+        let path = directory.path().display().to_string();
+        let arguments = [contents.configuration, bytes.to_string(), names, contents.trusted.unwrap_or_default(), path];
+        match script(endpoint, "prepare the transfer", FILL, arguments, limit_for(bytes), agents, interrupted) {
+            Ok(text) => {
+                let sha256 = text.lines().find_map(|line| line.strip_prefix("sha256 ")).and_then(first_word);
+                let certificate = text.find("-----BEGIN CERTIFICATE-----").map(|at| text[at..].to_owned());
+                Ok(Workspace { endpoint, directory, sha256, certificate })
             }
-            None => Err(TransferError::script(endpoint, "prepare the transfer", &text)),
+            Err(error) => {
+                directory.remove(agents);
+                Err(error)
+            }
         }
+    }
+
+    /// Its path there.
+    pub(super) fn directory(&self) -> String {
+        self.directory.path().display().to_string()
     }
 
     /// The path of a file in it.
     pub(super) fn path(&self, file: &str) -> String {
-        format!("{}/{file}", self.directory)
+        self.directory.path().join(file).display().to_string()
     }
 
     /// The hash of a file that came, which is removed.
@@ -129,21 +119,8 @@ impl<'a> Workspace<'a> {
 
     /// Removes it, also when the user ended the run.
     pub(super) fn remove(self, agents: &mut EndpointAgents) {
-        remove(self.endpoint, &self.token, agents);
+        self.directory.remove(agents);
     }
-}
-
-/// What cannot be removed now is removed by a later run.
-fn remove(endpoint: KernelEndpoint<'_>, token: &str, agents: &mut EndpointAgents) {
-    let task = "remove the files of the transfer";
-    if let Err(error) = script(endpoint, task, REMOVE, [token.to_owned()], LIMIT, agents, &AtomicBool::new(false)) {
-        tracing::warn!("{error}");
-    }
-}
-
-/// 64 random bits: each `RandomState` has keys of its own.
-fn new_token() -> String {
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// How long as many bytes may take.
@@ -181,20 +158,20 @@ mod tests {
 
     use super::*;
 
-    fn make(arguments: [&str; 5], temporary: &Path) -> std::process::Output {
-        Command::new("sh").args(["-c", MAKE, "sh"]).args(arguments).env("TMPDIR", temporary).output().unwrap()
+    fn fill(names: &str, bytes: &str, directory: &Path) -> std::process::Output {
+        Command::new("sh").args(["-c", FILL, "sh", "events {}", bytes, names, "trusted"]).arg(directory).output().unwrap()
     }
 
     #[test]
     fn the_directory_has_the_file_and_a_certificate_for_the_address() {
-        let temporary = tempfile::tempdir().unwrap();
-        let output = make(["events {}", "1000", "IP:198.18.0.1,DNS:linerate.test", "trusted", "0a"], temporary.path());
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let output = fill("IP:198.18.0.1,DNS:linerate.test", "1000", directory);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let directory = Path::new(text.lines().next().unwrap().strip_prefix("directory ").unwrap());
         assert_eq!(std::fs::metadata(directory.join("www/file")).unwrap().len(), 1000);
         assert_eq!(std::fs::read_to_string(directory.join("trusted.pem")).unwrap(), "trusted");
-        assert!(text.contains("\nsha256 ") && text.contains("-----BEGIN CERTIFICATE-----"), "{text}");
+        assert!(text.starts_with("sha256 ") && text.contains("-----BEGIN CERTIFICATE-----"), "{text}");
         let shown =
             Command::new("openssl").args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(directory.join("cert.pem")).output();
         let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
@@ -202,11 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_nothing_and_says_why_in_a_line() {
-        let temporary = tempfile::tempdir().unwrap();
-        let output = make(["", "0", "IP:not-an-address", "", "0a"], temporary.path());
+    fn a_failure_says_why_in_a_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = fill("IP:not-an-address", "0", directory.path());
         assert!(!output.status.success());
-        assert!(!output.stderr.is_empty());
-        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+        assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
     }
 }

@@ -1,4 +1,8 @@
-//! One run at a time on an interface: two runs that share one would count each other's frames and share its capacity.
+//! One run at a time on an interface: two runs that share one would count each other's frames and share its capacity. And one run at a time on a machine
+//! where one changes the busy polling of all its sockets.
+
+mod busy_poll;
+mod endpoints;
 
 use std::cell::LazyCell;
 use std::io::{BufRead, BufReader, Write};
@@ -11,9 +15,13 @@ use dataplane::PortSpec;
 use reporter::record::EndpointId;
 use thiserror::Error;
 
+use self::busy_poll::{busy_poll_uses, is_on_this_machine};
+use self::endpoints::endpoints_of;
 use super::endpoint_agents::EndpointAgents;
 use super::machines::Machines;
 use super::schedule;
+use crate::agent::Request;
+use crate::interface_settings::{BusyPollClaim, BusyPollUse};
 use crate::plan::Plan;
 use crate::process::{Child, CommandSpec, Input, Location, spawn};
 use crate::topology::{DeviceId, Endpoint, Testbed, TestbedError};
@@ -57,6 +65,26 @@ pub enum ClaimError {
         /// Which run, where that can be seen.
         holder: String,
     },
+    /// Another run changes the busy polling of a machine.
+    #[error(
+        "{place}: another run of linerate has `busy-poll` in its plan{}, which changes all sockets of the machine; wait for its end", in_parentheses(.holder)
+    )]
+    BusyPollChanged {
+        /// The machine, by one of its endpoints.
+        place: String,
+        /// Which run, where that can be seen.
+        holder: String,
+    },
+    /// This run changes the busy polling of a machine, and another measures there.
+    #[error(
+        "{place}: another run of linerate measures on that machine{}, and `busy-poll` in the plan changes all sockets there; wait for its end, or remove `busy-poll`", in_parentheses(.holder)
+    )]
+    BusyPollInUse {
+        /// The machine, by one of its endpoints.
+        place: String,
+        /// Which run, where that can be seen.
+        holder: String,
+    },
     /// The plan and the testbed do not fit.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
@@ -85,14 +113,15 @@ impl Wanted<'_> {
     }
 }
 
-/// The interfaces of a run, claimed until this is dropped or this process ends in any way.
+/// The interfaces and the machines of a run, claimed until this is dropped or this process ends in any way.
 ///
-/// The claim is a lock (flock(2)) on the interface's folder in sysfs. That folder is the same for every process in the network namespace,
+/// The claim of an interface is a lock (flock(2)) on the interface's folder in sysfs. That folder is the same for every process in the network namespace,
 /// whatever its mount namespace is, and leaves nothing behind. On this machine `flock` holds the lock for a `cat` that ends with its input. On
 /// other machines the endpoint's agent holds it, which also ends when its lease has expired.
 #[derive(Debug, Default)]
 pub struct Claims {
     claims: Vec<Claim>,
+    busy_polling: Option<BusyPollClaim>,
 }
 
 /// The claim of one interface. The input is closed first: `cat` ends with it.
@@ -103,7 +132,8 @@ struct Claim {
 }
 
 impl Claims {
-    /// Claims the interfaces of every endpoint that a plan measures, and of the devices between them, each interface once.
+    /// Claims the interfaces of every endpoint that a plan measures, and of the devices between them, each interface once; and the busy polling of each
+    /// machine.
     ///
     /// # Errors
     /// Another run has claimed one of them, or the plan names an endpoint that the testbed does not have. Where a lock cannot be tried, there
@@ -125,19 +155,41 @@ impl Claims {
             claimed.push(wanted);
             if wanted.endpoint.is_here() {
                 all.claims.extend(claim(&wanted)?);
-            } else if let Ok(Some(holder)) = agents.claim(wanted.endpoint, wanted.interface, interrupted) {
+                continue;
+            }
+            let claim = Request::Claim { interface: wanted.interface.to_owned() };
+            if let Ok(Some(holder)) = agents.claim(wanted.endpoint, claim, interrupted) {
                 return Err(wanted.in_use(holder));
             }
         }
+        let same_machine = |one: &Endpoint, other: &Endpoint| machines.share(&one.id, &other.id);
+        for (endpoint, usage) in busy_poll_uses(plan, testbed, same_machine)? {
+            let place = format!("endpoint {}", endpoint.id);
+            if is_on_this_machine(endpoint) {
+                all.busy_polling = BusyPollClaim::take(usage).map_err(|claimed| busy_poll_error(usage, place, claimed.holder))?;
+            } else if let Ok(Some(holder)) = agents.claim(endpoint, Request::ClaimBusyPolling { usage }, interrupted) {
+                return Err(busy_poll_error(usage, place, holder));
+            }
+        }
         Ok(all)
+    }
+
+    /// Claims what a lab of this run's own shares with other runs: the busy polling of this machine. Nothing in a lab changes it, because its endpoints
+    /// are in namespaces, or are machines of their own.
+    ///
+    /// # Errors
+    /// Another run changes it.
+    pub fn of_own_lab() -> Result<Claims, ClaimError> {
+        let usage = BusyPollUse::AsItIs;
+        let claim = BusyPollClaim::take(usage).map_err(|claimed| busy_poll_error(usage, "this machine".to_owned(), claimed.holder))?;
+        Ok(Claims { claims: Vec::new(), busy_polling: claim })
     }
 }
 
 /// The interfaces that the pairs of a plan use: of both ends, and of the device between them.
 fn wanted<'t>(plan: &Plan, testbed: &'t Testbed) -> Result<Vec<Wanted<'t>>, TestbedError> {
     let pairs = schedule::all_pairs(plan, testbed)?;
-    let is_end = |endpoint: &&Endpoint| pairs.iter().any(|pair| [&pair.from, &pair.to].contains(&&endpoint.id));
-    let ends = testbed.endpoints.iter().filter(is_end);
+    let ends = endpoints_of(plan, testbed)?.into_iter();
     // A port without a kernel interface is held by its driver: vfio opens a device once.
     let mut all: Vec<Wanted<'t>> =
         ends.flat_map(|endpoint| interfaces(endpoint).map(move |interface| Wanted { endpoint, interface, device: None })).collect();
@@ -146,6 +198,13 @@ fn wanted<'t>(plan: &Plan, testbed: &'t Testbed) -> Result<Vec<Wanted<'t>>, Test
         all.extend(device.kernel_interfaces().into_iter().map(|interface| Wanted { endpoint, interface, device: Some(&device.id) }));
     }
     Ok(all)
+}
+
+fn busy_poll_error(usage: BusyPollUse, place: String, holder: String) -> ClaimError {
+    match usage {
+        BusyPollUse::AsItIs => ClaimError::BusyPollChanged { place, holder },
+        BusyPollUse::Changed => ClaimError::BusyPollInUse { place, holder },
+    }
 }
 
 /// The kernel interfaces that an endpoint's traffic crosses: of its address, and below its DPDK port.
@@ -194,8 +253,23 @@ fn answers(mut input: &ChildStdin, output: ChildStdout) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
     use super::*;
     use crate::process::{Container, ContainerEngine};
+
+    #[test]
+    fn a_file_whose_tls_ends_at_smartnics_uses_their_interfaces() {
+        let text = "name = \"p\"\npairs = [\"a-cpu:b-cpu\"]\n[[measure]]\nstack = \"kernel-tls\"\nmethod = \"file-transfer\"\nfiles = [\"1 MB\"]\n";
+        let testbed = Testbed::of_planned_lab(Path::new("/nonexistent/linerate"));
+        let of = |tls_at: &str| {
+            let plan = Plan::reread(&format!("{text}tls-at = \"{tls_at}\""), Path::new("plan.toml")).unwrap();
+            wanted(&plan, &testbed).unwrap().iter().map(|wanted| wanted.endpoint.id.0.clone()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(of("endpoint"), ["a-cpu", "b-cpu"].map(str::to_owned).into());
+        assert_eq!(of("dpu"), ["a-cpu", "a-dpu", "b-cpu", "b-dpu"].map(str::to_owned).into());
+    }
 
     #[test]
     fn containers_of_one_host_have_networks_of_their_own() {
