@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use reporter::kernel_tools::Ready;
 
 use super::lines::excerpt;
 use super::protocol::Reply;
-use crate::kernel_end::{Ready, Server, ToolCommand, run_tool};
+use crate::kernel_end::{Server, ToolCommand, run_tool};
 use crate::process::{CommandSpec, Location, run};
 
 /// How long another endpoint may take to answer.
@@ -82,6 +83,14 @@ impl Held {
             None => failed("no server is running".to_owned()),
         }
     }
+
+    pub(super) fn finish_serve(&mut self, limit: Duration) -> Reply {
+        match self.server.take().map(|server| server.finish(limit)) {
+            Some(Ok(ran)) => Reply::RanTool(Box::new(ran)),
+            Some(Err(error)) => failed(error.to_string()),
+            None => failed("no server is running".to_owned()),
+        }
+    }
 }
 
 pub(super) fn tool(command: &ToolCommand, ended: &AtomicBool) -> Reply {
@@ -128,4 +137,23 @@ fn holder(inode: u64) -> Option<String> {
 
 fn failed(error: String) -> Reply {
     Reply::Failed { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use reporter::kernel_tools::ToolExit;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_reports_is_waited_for_once() {
+        let mut held = Held::default();
+        let argv = ["sh", "-c", "echo ready; sleep 0.1; echo result"].map(str::to_owned).to_vec();
+        let command = ToolCommand { argv, timeout: Duration::from_secs(60), counted: None };
+        assert_eq!(held.serve(command, Some(Ready::Prints { text: "ready".to_owned() })), Reply::Serving);
+        let reply = held.finish_serve(Duration::from_secs(20));
+        let Reply::RanTool(ran) = &reply else { panic!("{reply:?}") };
+        assert_eq!((ran.text.as_str(), ran.exit), ("ready\nresult\n", ToolExit::Code(0)));
+        assert_eq!(held.finish_serve(Duration::ZERO), failed("no server is running".to_owned()));
+    }
 }

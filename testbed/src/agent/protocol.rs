@@ -6,15 +6,16 @@ use dataplane::{
 };
 use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
+use reporter::kernel_tools::Ready;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::{BlueFieldView, PcieLink};
-use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
+use crate::kernel_end::{Spent, ToolCommand, ToolRun};
 use crate::preflight::{Check, Needs};
 use crate::topology::KernelAddress;
 
 /// The protocol's version. Both ends must speak the same: they are the same program on two machines.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What this program was built from: a hash of the sources of the agent and of all below it. Two builds of one source for two processors have the same.
 pub const BUILD: &str = env!("LINERATE_BUILD");
@@ -85,6 +86,11 @@ pub enum Request {
     },
     /// End the server; the reply is the processor time and the counters since it was ready.
     EndServe,
+    /// Wait until the server ends by itself; the reply is what it left.
+    FinishServe {
+        /// How long at most.
+        limit: Duration,
+    },
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),
     /// Wait until the link is up.

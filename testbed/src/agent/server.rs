@@ -143,6 +143,7 @@ impl AgentState {
             Request::RunTool(command) => held::tool(&command, ended),
             Request::Serve { command, ready } => self.held.serve(command, ready),
             Request::EndServe => self.held.end_serve(),
+            Request::FinishServe { limit } => self.held.finish_serve(limit),
             request => {
                 let (next, reply) = std::mem::replace(&mut self.state, State::Empty).answer(request, ended);
                 self.state = next;
