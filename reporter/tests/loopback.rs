@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use reporter::archive::RunDirectory;
 use reporter::kernel_tools::{
-    CommandLine, Extent, KernelSpec, KernelTool, MessageSize, Method, RecordContext, ToolExit, Transport, failed_record, listening_sockets,
-    raw_text, reparse,
+    CommandLine, Extent, KernelSpec, KernelTool, MessageSize, Method, Ready, RecordContext, ToolExit, Transport, failed_record,
+    listening_sockets, raw_text, reparse,
 };
 use reporter::record::{LatencyDefinition, Record, RecordId, State};
 
@@ -76,7 +76,7 @@ fn run_client(command: &CommandLine, timeout: Duration) -> Option<Output> {
 fn measure(tool: KernelTool, spec: &KernelSpec) -> Record {
     let commands = tool.commands(spec).unwrap();
     let server = commands.server.as_ref().map(|command| Server(start(command).unwrap()));
-    if let Some((transport, port)) = commands.ready {
+    if let Some(Ready::Listens { transport, port }) = commands.ready {
         wait_until_ready(transport, port);
     }
     let output = run_client(&commands.client, commands.timeout).unwrap_or_else(|| panic!("{} hangs", commands.client));

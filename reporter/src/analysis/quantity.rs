@@ -78,8 +78,10 @@ impl Quantity {
             Quantity::Cores => record.cpu.as_ref().and_then(|cpu| {
                 let cores = |end: &Option<crate::record::EndCost>| end.as_ref().and_then(|e| e.cores);
                 match (cores(&cpu.sender), cores(&cpu.receiver)) {
-                    // Machine-wide figures of one machine hold both ends already; poll loops are counted one by one.
-                    (Some(a), Some(b)) if cpu.shared_machine && record.stack.is_kernel() => Some(a.max(b)),
+                    // Machine-wide figures of one machine hold both ends already; linerate's poll loops are counted one by one.
+                    (Some(a), Some(b)) if cpu.shared_machine && (record.stack.is_kernel() || record.stack == Stack::Verbs) => {
+                        Some(a.max(b))
+                    }
                     (Some(a), Some(b)) => Some(a + b),
                     (a, b) => a.or(b),
                 }

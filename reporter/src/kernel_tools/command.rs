@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Transport;
 
 /// A program and its arguments, to be run without a shell.
@@ -49,14 +51,32 @@ pub fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// What shows that a server is ready for its client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ready {
+    /// A socket of its own listens ([`listening_sockets`](super::listening_sockets)); a trial connection would use up an `iperf3 -s -1`.
+    Listens {
+        /// TCP or UDP.
+        transport: Transport,
+        /// The port.
+        port: u16,
+    },
+    /// It has printed this.
+    Prints {
+        /// A part of a line.
+        text: String,
+    },
+}
+
 /// What to run for one measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commands {
     /// At the second endpoint, before the client; absent for ping. The caller ends it by its process id when the client is done.
     pub server: Option<CommandLine>,
-    /// The server is ready when this port is open ([`listening_sockets`](super::listening_sockets)); a trial connection would use up an `iperf3 -s -1`.
-    pub ready: Option<(Transport, u16)>,
-    /// At the first endpoint. Its output is the raw file.
+    /// When the server is ready.
+    pub ready: Option<Ready>,
+    /// At the first endpoint. Its output is the raw file, unless the [server reports](super::KernelTool::server_reports).
     pub client: CommandLine,
     /// After this time the client hangs: end it and parse with [`ToolExit::TimedOut`](super::ToolExit::TimedOut).
     pub timeout: Duration,

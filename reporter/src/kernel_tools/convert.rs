@@ -81,7 +81,6 @@ impl Measurement {
     pub fn into_record(self, index: usize, context: &RecordContext) -> Result<Record, SizeUnknown> {
         let size = self.size.or(context.size).ok_or(SizeUnknown { tool: self.tool })?;
         let verdict = self.verdict();
-        let is_frame = self.transport == Transport::RawEthernet;
         let Pair { from, to } = context.pair.clone();
         let pair = match self.direction {
             Direction::ClientToServer => Pair { from, to },
@@ -107,8 +106,8 @@ impl Measurement {
             metric: metric(self.method),
             method: self.method.name().to_owned(),
             parameters,
-            size: if is_frame { Size { kind: SizeKind::Frame, bytes: size.bytes() } } else { size.into() },
-            view: Some(if is_frame { View::Frame } else { context.view }),
+            size: size_over(self.transport, size),
+            view: Some(view_over(self.transport, context)),
             load,
             repetition: context.repetition,
             duration_s: self.duration.map(|duration| duration.as_secs_f64()),
@@ -154,8 +153,8 @@ pub fn failed_record(tool: KernelTool, spec: &KernelSpec, context: &RecordContex
         metric: metric(spec.method),
         method: spec.method.name().to_owned(),
         parameters,
-        size: Size::from(spec.size),
-        view: Some(context.view),
+        size: size_over(spec.transport, spec.size),
+        view: Some(view_over(spec.transport, context)),
         load: (spec.method == Method::Stream && spec.rate.is_none()).then(|| MAX_LOAD.to_owned()),
         repetition: context.repetition,
         duration_s: None,
@@ -175,6 +174,18 @@ fn name_directions(parameters: &mut Map<String, Value>, pair: &Pair) {
         each.iter_mut().for_each(|one| one.between(pair));
         directions::note(&each, parameters);
     }
+}
+
+/// Of raw Ethernet, the message is the frame.
+fn size_over(transport: Transport, size: MessageSize) -> Size {
+    match transport {
+        Transport::RawEthernet => Size { kind: SizeKind::Frame, bytes: size.bytes() },
+        Transport::Tcp | Transport::Udp | Transport::Icmp => size.into(),
+    }
+}
+
+fn view_over(transport: Transport, context: &RecordContext) -> View {
+    if transport == Transport::RawEthernet { View::Frame } else { context.view }
 }
 
 fn metric(method: Method) -> Metric {

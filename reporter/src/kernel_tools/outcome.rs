@@ -98,8 +98,20 @@ impl ToolError {
 }
 
 /// Signs of an error message in the tools' outputs.
-const COMPLAINTS: [&str; 11] =
-    ["error", "refused", "failed", "unable", "cannot", "can't", "unreachable", "timed out", "not known", "not responding", "invalid"];
+const COMPLAINTS: [&str; 12] = [
+    "error",
+    "refused",
+    "failed",
+    "unable",
+    "cannot",
+    "can't",
+    "couldn't",
+    "unreachable",
+    "timed out",
+    "not known",
+    "not responding",
+    "invalid",
+];
 
 /// What to do about the usual errors.
 fn advice(message: &str) -> &'static str {

@@ -53,6 +53,11 @@ impl KernelTool {
         self.tool().version_lacks(spec, version)
     }
 
+    /// Whether the result of a method is what the server prints, which then ends by itself after the client. Otherwise it is what the client prints.
+    pub fn server_reports(self, method: Method) -> bool {
+        self.tool().server_reports(method)
+    }
+
     /// Whether one run can hold several sizes that its output does not name.
     pub fn sweeps_sizes(self) -> bool {
         self.tool().sweeps_sizes()

@@ -70,7 +70,7 @@ pub enum Transport {
     Udp,
     /// ICMP echo (ping).
     Icmp,
-    /// Ethernet frames through RDMA verbs (perftest): imported only.
+    /// Ethernet frames through RDMA verbs (perftest).
     RawEthernet,
 }
 
@@ -182,12 +182,32 @@ pub struct TcpSettings {
     pub zero_copy: bool,
 }
 
+/// A port of an RDMA device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RdmaPort {
+    /// The device, such as `mlx5_0`.
+    pub device: String,
+    /// The number of the port, from 1.
+    pub number: u32,
+    /// The Ethernet address of its interface: `02:00:00:00:00:01`.
+    pub address: String,
+}
+
+/// The RDMA ports of both ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RdmaPorts {
+    /// The client's.
+    pub client: RdmaPort,
+    /// The server's.
+    pub server: RdmaPort,
+}
+
 /// One kernel measurement as it is wanted. The client is at the first endpoint of the pair, the server at the second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelSpec {
     /// Stream or ping-pong.
     pub method: Method,
-    /// TCP, UDP or ICMP.
+    /// TCP, UDP, ICMP or raw Ethernet.
     pub transport: Transport,
     /// The server's address on the measured path.
     pub server: IpAddr,
@@ -215,6 +235,8 @@ pub struct KernelSpec {
     pub client_cpu: Option<u32>,
     /// The CPU to pin the server to.
     pub server_cpu: Option<u32>,
+    /// Where raw Ethernet frames are sent and received; nothing for other transports.
+    pub rdma: Option<RdmaPorts>,
 }
 
 impl KernelSpec {
@@ -236,6 +258,7 @@ impl KernelSpec {
             gsro: false,
             client_cpu: None,
             server_cpu: None,
+            rdma: None,
         }
     }
 }

@@ -31,6 +31,11 @@ pub(super) trait Tool: Sync {
         ToolLimits::of(transport)
     }
 
+    /// Whether the result of a method is what the server prints, which then ends by itself after the client.
+    fn server_reports(&self, _method: Method) -> bool {
+        false
+    }
+
     /// The command lines of a measurement within the limits.
     fn commands(&self, spec: &KernelSpec) -> Commands;
 

@@ -93,6 +93,15 @@ macro_rules! stacks {
 stacks! {
     /// Poll-mode DPDK, no kernel.
     Dpdk = "dpdk": Facts { label: "DPDK", short_label: "DPDK", path: DataPath::Bypass, size: SizeKind::Frame, hue: 0, views: OF_BYPASS };
+    /// Frames through RDMA verbs, as perftest measures them.
+    Verbs = "verbs": Facts {
+        label: "raw Ethernet (verbs)",
+        short_label: "verbs",
+        path: DataPath::Bypass,
+        size: SizeKind::Frame,
+        hue: 7,
+        views: &[Throughput, RoundTrips, SummaryThroughput, SummaryRoundTrips],
+    };
     /// DPDK's poll loops on AF_XDP sockets of a kernel interface.
     AfXdp = "af-xdp": Facts { label: "AF_XDP", short_label: "XDP", path: DataPath::Bypass, size: SizeKind::Frame, hue: 5, views: OF_BYPASS };
     /// DPDK's poll loops on an AF_PACKET ring of a kernel interface.
@@ -103,15 +112,6 @@ stacks! {
         size: SizeKind::Frame,
         hue: 6,
         views: OF_BYPASS,
-    };
-    /// Frames through RDMA verbs, as perftest measures them: imported only.
-    Verbs = "verbs": Facts {
-        label: "raw Ethernet (verbs)",
-        short_label: "verbs",
-        path: DataPath::Bypass,
-        size: SizeKind::Frame,
-        hue: 7,
-        views: &[Throughput, RoundTrips],
     };
     /// The kernel's TCP.
     KernelTcp = "kernel-tcp": Facts {

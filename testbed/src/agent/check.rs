@@ -7,10 +7,12 @@ use dataplane::{CpuId, Dataplane, PortSpec};
 use methodology::units::LinkSpeed;
 use nix::ifaddrs::getifaddrs;
 use reporter::environment::KernelFiles;
+use reporter::kernel_tools::{KernelTool, Method, Transport};
 
 use super::protocol::{CheckRequest, Checked};
-use crate::inventory::{Inventory, Readiness};
+use crate::inventory::{Inventory, Readiness, rdma_port};
 use crate::preflight::{self, Check, CheckLevel, Machine, PlannedRun};
+use crate::process::Location;
 use crate::topology::KernelAddress;
 
 /// The checks of `doctor`, except that of the results directory, and whether the testbed describes this endpoint correctly.
@@ -23,6 +25,9 @@ pub(super) fn check(request: &CheckRequest) -> Checked {
         checks.push(address(kernel));
         checks.push(link(&files, &kernel.interface));
         speed = speed_of(&files, &kernel.interface);
+        if request.needs.tools.iter().filter_map(|name| KernelTool::from_name(name)).any(sends_raw_ethernet) {
+            checks.push(rdma(&kernel.interface));
+        }
     }
     checks.extend(cpus(&request.cpus, &CpuId::allowed()));
     if let Some(spec) = &request.port {
@@ -68,6 +73,19 @@ fn address(kernel: &KernelAddress) -> Check {
             .fixed_by(format!("correct `interface` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
         None => Check::found(CheckLevel::Problem, subject, "on no interface of this machine", why)
             .fixed_by(format!("correct `address` in the testbed, or: sudo ip address add {address}/24 dev {interface}")),
+    }
+}
+
+fn sends_raw_ethernet(tool: KernelTool) -> bool {
+    [Method::Stream, Method::PingPong].into_iter().any(|method| tool.can(method, Transport::RawEthernet))
+}
+
+/// Whether perftest can use the interface.
+fn rdma(interface: &str) -> Check {
+    let subject = format!("{interface} RDMA port");
+    match rdma_port(&Location::Here, interface) {
+        Ok(port) => Check::ok(subject, format!("port {} of {}", port.number, port.device)),
+        Err(error) => Check::found(CheckLevel::Problem, subject, error.to_string(), "the plan measures stack \"verbs\" on this interface"),
     }
 }
 

@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use reporter::kernel_tools::Ready;
 
 use super::lines::excerpt;
 use super::protocol::Reply;
 use crate::interface_settings::{BusyPollClaim, BusyPollClaimed, BusyPollUse};
-use crate::kernel_end::{MeasurementDirectory, Ready, Server, ToolCommand, run_tool};
+use crate::kernel_end::{MeasurementDirectory, Server, ToolCommand, run_tool};
 use crate::process::{CommandSpec, Location, lock_holder, run};
 
 /// How long another endpoint may take to answer.
@@ -113,6 +114,14 @@ impl Held {
         MeasurementDirectory::remove_left();
         Reply::DirectoryRemoved
     }
+
+    pub(super) fn finish_serve(&mut self, limit: Duration) -> Reply {
+        match self.server.take().map(|server| server.finish(limit)) {
+            Some(Ok(ran)) => Reply::RanTool(Box::new(ran)),
+            Some(Err(error)) => failed(error.to_string()),
+            None => failed("no server is running".to_owned()),
+        }
+    }
 }
 
 pub(super) fn tool(command: &ToolCommand, ended: &AtomicBool) -> Reply {
@@ -141,4 +150,23 @@ fn way_to(from: IpAddr, to: IpAddr) -> Option<String> {
 
 fn failed(error: String) -> Reply {
     Reply::Failed { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use reporter::kernel_tools::ToolExit;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_reports_is_waited_for_once() {
+        let mut held = Held::default();
+        let argv = ["sh", "-c", "echo ready; sleep 0.1; echo result"].map(str::to_owned).to_vec();
+        let command = ToolCommand { argv, timeout: Duration::from_secs(60), counted: None };
+        assert_eq!(held.serve(command, Some(Ready::Prints { text: "ready".to_owned() })), Reply::Serving);
+        let reply = held.finish_serve(Duration::from_secs(20));
+        let Reply::RanTool(ran) = &reply else { panic!("{reply:?}") };
+        assert_eq!((ran.text.as_str(), ran.exit), ("ready\nresult\n", ToolExit::Code(0)));
+        assert_eq!(held.finish_serve(Duration::ZERO), failed("no server is running".to_owned()));
+    }
 }

@@ -7,11 +7,12 @@ use dataplane::{
 };
 use methodology::units::LinkSpeed;
 use reporter::environment::EndpointEnvironment;
+use reporter::kernel_tools::Ready;
 use serde::{Deserialize, Serialize};
 
 use crate::interface_settings::BusyPollUse;
 use crate::inventory::{BlueFieldView, PcieLink};
-use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
+use crate::kernel_end::{Spent, ToolCommand, ToolRun};
 use crate::preflight::{Check, Needs};
 use crate::topology::KernelAddress;
 
@@ -98,6 +99,11 @@ pub enum Request {
     RemoveDirectory {
         /// Its path.
         path: PathBuf,
+    },
+    /// Wait until the server ends by itself; the reply is what it left.
+    FinishServe {
+        /// How long at most.
+        limit: Duration,
     },
     /// Initialise DPDK and open the agent's one port.
     Open(OpenPort),

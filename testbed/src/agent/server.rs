@@ -146,6 +146,7 @@ impl AgentState {
             Request::EndServe => self.held.end_serve(),
             Request::MakeDirectory => self.held.make_directory(),
             Request::RemoveDirectory { path } => self.held.remove_directory(&path),
+            Request::FinishServe { limit } => self.held.finish_serve(limit),
             request => {
                 let (next, reply) = std::mem::replace(&mut self.state, State::Empty).answer(request, ended);
                 self.state = next;

@@ -137,10 +137,11 @@ impl Used<'_> {
         programs
     }
 
-    /// The pairs between which kernel tools run, without those whose path is through a device that the run only starts later.
+    /// The pairs between which kernel tools connect, without those whose path is through a device that the run only starts later.
     fn kernel_pairs(&self) -> Vec<Pair> {
-        let is_kernel =
-            |pair: &Pair| self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.kind.is_kernel()));
+        let is_kernel = |pair: &Pair| {
+            self.plan.is_none_or(|plan| plan.measures.iter().any(|measure| measure.is_for(pair) && measure.stack().is_kernel()))
+        };
         let is_joined = |pair: &Pair| self.testbed.device_for(pair, None).is_none();
         self.pairs().into_iter().filter(is_kernel).filter(is_joined).collect()
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dataplane::CpuId;
-use reporter::record::EndpointId;
+use reporter::record::{EndpointId, Stack};
 use thiserror::Error;
 
 use crate::interface_settings::BUSY_READ;
+use crate::inventory::{NoRdmaPort, rdma_port};
 use crate::plan::{KernelTuning, Plan, TlsEnd};
 use crate::process::{CommandSpec, Output, read_file, run};
 use crate::topology::Testbed;
@@ -28,9 +29,18 @@ pub(super) const TLS_COUNTERS: &str = "/proc/net/tls_stat";
 const TLS_OFFLOAD: &str = "tls-hw-tx-offload";
 
 /// Something that a plan asks for and an endpoint does not have.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MissingFeature {
+    /// perftest cannot send and receive there.
+    #[error("endpoint {endpoint}: {source}")]
+    Rdma {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        #[source]
+        source: NoRdmaPort,
+    },
     /// The kernel does not have a congestion control.
     #[error(
         "endpoint {endpoint}: its kernel has no congestion control `{name}`; it has {known}; load one with `modprobe tcp_{name}`, or change `congestion-control` in the plan"
@@ -116,6 +126,7 @@ pub enum MissingFeature {
 pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
     let mut files = Files { testbed, texts: BTreeMap::new() };
     let pairs = testbed.all_pairs();
+    check_rdma(plan, testbed)?;
     for measure in &plan.measures {
         if let Some(tls) = measure.kind.file_transfer().and_then(|transfer| transfer.tls).filter(|tls| tls.at.needs_kernel_tls()) {
             for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
@@ -136,6 +147,21 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
                     return Err(MissingFeature::Cpu { endpoint: endpoint.clone(), key, cpu, known });
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// The RDMA ports of the endpoints that perftest measures between, each once.
+fn check_rdma(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
+    let of_verbs = |id: &EndpointId| {
+        let mut own = testbed.all_pairs().into_iter().filter(|pair| pair.from == *id || pair.to == *id);
+        own.any(|pair| plan.measures.iter().any(|measure| measure.stack() == Stack::Verbs && measure.is_for(&pair)))
+    };
+    for endpoint in testbed.endpoints.iter().filter(|endpoint| of_verbs(&endpoint.id)) {
+        if let Some(kernel) = &endpoint.kernel {
+            rdma_port(&endpoint.location, &kernel.interface)
+                .map_err(|source| MissingFeature::Rdma { endpoint: endpoint.id.clone(), source })?;
         }
     }
     Ok(())
@@ -247,7 +273,7 @@ mod tests {
         assert!(refused.contains("endpoint b") && refused.contains("`server-cpu = 4095`"), "{refused}");
         let refused = check_here("window = 1073741824").unwrap_err().to_string();
         assert!(refused.contains("net.core.wmem_max"), "{refused}");
-        assert_eq!(check_here("congestion-control = \"cubic\"\nclient-cpu = 0\nwindow = \"64K\""), Ok(()));
+        check_here("congestion-control = \"cubic\"\nclient-cpu = 0\nwindow = \"64K\"").unwrap();
     }
 
     fn check_tls_here(tls_at: &str) -> Result<(), MissingFeature> {
@@ -264,7 +290,7 @@ mod tests {
     fn a_kernel_without_tls_is_refused_by_name() {
         let checked = check_tls_here("endpoint-ktls");
         if Path::new(TLS_COUNTERS).exists() {
-            return assert_eq!(checked, Ok(()));
+            return checked.unwrap();
         }
         let refused = checked.unwrap_err().to_string();
         assert!(refused.starts_with("endpoint a: `tls-at = \"endpoint-ktls\"`") && refused.contains("modprobe tls"), "{refused}");

@@ -63,13 +63,14 @@ fn size_of(step: &Step<'_>) -> Size {
         MeasureKind::KernelStream { tuning: of_kernel, protocol, .. } => match (of_kernel.message, protocol) {
             (Some(message), _) => message.into(),
             (None, Protocol::Tcp) => Size::message(step.size.bytes()),
-            (None, Protocol::Udp) => Size::frame(step.size),
+            (None, Protocol::Udp | Protocol::RawEthernet) => Size::frame(step.size),
         },
         MeasureKind::KernelBest { search, protocol, .. } => match (search.messages().first(), protocol) {
             (Some(message), _) => (*message).into(),
             (None, Protocol::Tcp) => Size::message(step.size.bytes()),
-            (None, Protocol::Udp) => Size::frame(step.size),
+            (None, Protocol::Udp | Protocol::RawEthernet) => Size::frame(step.size),
         },
+        MeasureKind::KernelPingPong { protocol: Protocol::RawEthernet, .. } => Size::frame(step.size),
         MeasureKind::KernelPingPong { .. } => Size::message(step.size.udp4_payload()),
         MeasureKind::FileTransfer(transfer) => Size::file(transfer.file.bytes()),
         MeasureKind::RoundTrip { .. } | MeasureKind::Procedure { .. } => Size::frame(step.size),
@@ -78,6 +79,8 @@ fn size_of(step: &Step<'_>) -> Size {
 
 fn view_of(step: &Step<'_>) -> Option<View> {
     match step.kind {
+        MeasureKind::KernelStream { protocol: Protocol::RawEthernet, .. }
+        | MeasureKind::KernelPingPong { protocol: Protocol::RawEthernet, .. } => Some(View::Frame),
         MeasureKind::KernelStream { protocol: Protocol::Udp, tuning, .. } if tuning.message.is_none() => Some(View::Frame),
         MeasureKind::KernelBest { protocol: Protocol::Udp, search, .. } if search.messages().is_empty() => Some(View::Frame),
         MeasureKind::KernelStream { .. }

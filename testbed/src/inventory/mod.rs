@@ -6,6 +6,7 @@
 mod bluefield;
 mod native_xdp;
 mod pci;
+mod rdma_port;
 mod shared_interface;
 mod software;
 mod subfunction;
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use bluefield::BlueFieldView;
 pub use native_xdp::{NoNativeXdp, check_native_xdp};
 pub use pci::{Interface, PciAddress, PciId, PciPort, PcieLink, Readiness, Representor};
+pub use rdma_port::{NoRdmaPort, rdma_port};
 pub use shared_interface::{PortInUse, Traffic, check_port};
 pub use software::{SOFTWARE_PORTS, SoftwarePort};
 pub use subfunction::Subfunction;

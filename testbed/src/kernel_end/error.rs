@@ -12,13 +12,13 @@ pub enum KernelEndError {
     /// The user ended the run.
     #[error("interrupted")]
     Interrupted,
-    /// The server did not open its port.
-    #[error("server `{command}` did not listen on port {port} within {limit_s} s: {said}")]
+    /// The server was not ready in time.
+    #[error("server `{command}` did not {awaited} within {limit_s} s: {said}")]
     NotReady {
         /// The server's command.
         command: String,
-        /// The port.
-        port: u16,
+        /// What it does when it is ready: `listen on port 15201`.
+        awaited: String,
         /// How long was waited.
         limit_s: u64,
         /// What it wrote to standard error.

@@ -15,5 +15,5 @@ pub use directory::MeasurementDirectory;
 pub use error::KernelEndError;
 pub use interface::{Counted, InterfaceCounters, PacketsAndBytes, Way};
 pub use reading::Spent;
-pub use server::{Ready, Server};
+pub use server::Server;
 pub use tool::{ToolCommand, ToolRun, run_tool};

@@ -2,26 +2,15 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reporter::kernel_tools::{Transport, listening_sockets, shell_line};
-use serde::{Deserialize, Serialize};
+use reporter::kernel_tools::{Ready, ToolExit, Transport, listening_sockets, raw_text, shell_line};
 
 use super::error::KernelEndError;
 use super::reading::{Reading, Spent};
-use super::tool::ToolCommand;
+use super::tool::{ToolCommand, ToolRun, exit};
 use crate::process::{Child, CommandSpec, Location, process_numbers, spawn};
 
-/// How long a server may take to listen.
+/// How long a server may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(5);
-
-/// The port that a server listens on when it is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ready {
-    /// TCP or UDP.
-    pub transport: Transport,
-    /// Its number.
-    pub port: u16,
-}
 
 /// The receiving end while the other end sends: a tool's server and the counters, or the counters alone. Dropping it ends the server.
 #[derive(Debug)]
@@ -33,18 +22,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server at an end on this machine, and waits until a socket of its own listens. A command without words starts no server.
+    /// Starts the server at an end on this machine, and waits until it is ready. A command without words starts no server.
     ///
     /// # Errors
-    /// It cannot be started, does not listen, or another program has the port.
+    /// It cannot be started, is not ready in time, or another program has its port.
     pub fn start(location: &Location, command: ToolCommand, ready: Option<Ready>) -> Result<Self, KernelEndError> {
         let mut child = None;
         if !command.argv.is_empty() {
             let spec = CommandSpec::new(location.clone(), command.argv.iter().cloned());
             let mut server = spawn(&spec.with_timeout(command.timeout + READY_LIMIT))?;
             server.collect_stdout();
-            if let Some(ready) = ready {
-                wait_until_it_listens(&mut server, location, &command, ready)?;
+            match ready {
+                Some(Ready::Listens { transport, port }) => wait_until_it_listens(&mut server, location, &command, (transport, port))?,
+                Some(Ready::Prints { text }) => wait_until_it_prints(&mut server, &command, &text)?,
+                None => {}
             }
             child = Some(server);
         }
@@ -59,10 +50,47 @@ impl Server {
         drop(child);
         spent
     }
+
+    /// Waits until it ends by itself, at most this long, and ends it otherwise. The processor time and the counters are those until now.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn finish(self, limit: Duration) -> Result<ToolRun, KernelEndError> {
+        let Server { child, location, command, before } = self;
+        let spent = before.spent(&location, command.counted.as_ref());
+        let Some(child) = child else { return Ok(ToolRun { text: String::new(), exit: ToolExit::Unknown, spent }) };
+        let output = child.finish(limit)?;
+        Ok(ToolRun { text: raw_text(&output.stdout, &output.stderr), exit: exit(&output, limit), spent })
+    }
 }
 
-fn wait_until_it_listens(server: &mut Child, location: &Location, command: &ToolCommand, ready: Ready) -> Result<(), KernelEndError> {
-    let Ready { transport, port } = ready;
+fn wait_until_it_prints(server: &mut Child, command: &ToolCommand, text: &str) -> Result<(), KernelEndError> {
+    let deadline = Instant::now() + READY_LIMIT;
+    while !server.stdout_since(0).contains(text) {
+        if server.try_wait()?.is_some() || Instant::now() >= deadline {
+            return Err(not_ready(server, command, format!("print `{text}`")));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// The error of a server that did not do what shows that it is ready, with what it said.
+fn not_ready(server: &Child, command: &ToolCommand, awaited: String) -> KernelEndError {
+    let said = server.stderr_so_far();
+    // iperf3 adds the line "iperf3: exiting" to its error.
+    let mut errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
+    let said = errors.next_back().or(said.lines().next_back()).unwrap_or("it printed no error").trim().to_owned();
+    let command = shell_line(command.argv.iter().map(String::as_str));
+    KernelEndError::NotReady { command, awaited, limit_s: READY_LIMIT.as_secs(), said }
+}
+
+fn wait_until_it_listens(
+    server: &mut Child,
+    location: &Location,
+    command: &ToolCommand,
+    (transport, port): (Transport, u16),
+) -> Result<(), KernelEndError> {
     let deadline = Instant::now() + READY_LIMIT;
     // Sockets of other programs, read while the server runs: /proc/PID/net is gone when it has ended.
     let mut others = Vec::new();
@@ -86,12 +114,7 @@ fn wait_until_it_listens(server: &mut Child, location: &Location, command: &Tool
             if let Some(&socket) = others.first() {
                 return Err(KernelEndError::PortInUse { port, holder: holder(socket) });
             }
-            let said = server.stderr_so_far();
-            // iperf3 adds the line "iperf3: exiting" to its error.
-            let mut errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
-            let said = errors.next_back().or(said.lines().next_back()).unwrap_or("it printed no error").to_owned();
-            let command = shell_line(command.argv.iter().map(String::as_str));
-            return Err(KernelEndError::NotReady { command, port, limit_s: READY_LIMIT.as_secs(), said });
+            return Err(not_ready(server, command, format!("listen on port {port}")));
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -130,7 +153,7 @@ mod tests {
     fn python(port: u16) -> (ToolCommand, Option<Ready>) {
         let code = format!("import socket,time; s=socket.create_server(('127.0.0.1',{port})); time.sleep(60)");
         let argv = ["python3", "-c", &code].map(str::to_owned).to_vec();
-        (ToolCommand { argv, timeout: Duration::from_secs(60), counted: None }, Some(Ready { transport: Transport::Tcp, port }))
+        (ToolCommand { argv, timeout: Duration::from_secs(60), counted: None }, Some(Ready::Listens { transport: Transport::Tcp, port }))
     }
 
     #[test]
@@ -138,7 +161,7 @@ mod tests {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = other.local_addr().unwrap().port();
         let (command, ready) = python(port);
-        let refused = Server::start(&Location::Here, command.clone(), ready).unwrap_err().to_string();
+        let refused = Server::start(&Location::Here, command.clone(), ready.clone()).unwrap_err().to_string();
         let me = format!("process {}", std::process::id());
         assert!(refused.contains(&format!("port {port} is in use")) && refused.contains(&me), "{refused}");
         drop(other);
@@ -147,5 +170,31 @@ mod tests {
         let spent = server.end();
         assert!(spent.cost.is_some_and(|cost| cost.cores.is_some()) && spent.counters.is_none());
         TcpListener::bind(("127.0.0.1", port)).unwrap();
+    }
+
+    fn shell(script: &str) -> ToolCommand {
+        ToolCommand { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), timeout: Duration::from_secs(60), counted: None }
+    }
+
+    fn prints() -> Option<Ready> {
+        Some(Ready::Prints { text: "#bytes".to_owned() })
+    }
+
+    #[test]
+    fn a_server_that_reports_is_ready_when_it_prints_and_is_waited_for() {
+        let server =
+            Server::start(&Location::Here, shell("echo ' #bytes'; sleep 0.2; echo result; echo note >&2; exit 3"), prints()).unwrap();
+        let ran = server.finish(Duration::from_secs(20)).unwrap();
+        assert_eq!((ran.text.as_str(), ran.exit), (" #bytes\nresult\nnote\n", ToolExit::Code(3)));
+        let limit = Duration::from_millis(200);
+        let hung = Server::start(&Location::Here, shell("echo '#bytes'; sleep 60"), prints()).unwrap().finish(limit).unwrap();
+        assert_eq!((hung.text.as_str(), hung.exit), ("#bytes\n", ToolExit::TimedOut(limit)));
+    }
+
+    #[test]
+    fn a_server_that_ends_before_it_is_ready_says_why() {
+        let failed = Server::start(&Location::Here, shell("echo ' Unable to find the device' >&2; exit 1"), prints());
+        let said = failed.unwrap_err().to_string();
+        assert!(said.contains("did not print `#bytes` within 5 s: Unable to find the device"), "{said}");
     }
 }

@@ -48,7 +48,7 @@ pub fn run_tool(location: &Location, command: &ToolCommand, interrupted: &Atomic
     Ok(ToolRun { text: raw_text(&output.stdout, &output.stderr), exit: exit(&output, command.timeout), spent })
 }
 
-fn exit(output: &Output, limit: Duration) -> ToolExit {
+pub(super) fn exit(output: &Output, limit: Duration) -> ToolExit {
     use std::os::unix::process::ExitStatusExt;
     match (output.timed_out, output.status.code(), output.status.signal()) {
         (true, ..) => ToolExit::TimedOut(limit),

@@ -94,9 +94,9 @@ impl Measure {
 /// What is measured.
 #[derive(Debug, Clone)]
 pub enum MeasureKind {
-    /// A kernel stream for a while: goodput by message size (TCP), or frames made by datagrams of L − 46 bytes (UDP).
+    /// A stream of a kernel tool for a while: goodput by message size (TCP), frames made by datagrams of L − 46 bytes (UDP), or frames (raw Ethernet).
     KernelStream {
-        /// TCP or UDP.
+        /// What carries it.
         protocol: Protocol,
         /// Which tool.
         tool: KernelTool,
@@ -116,9 +116,9 @@ pub enum MeasureKind {
         /// The combinations of settings.
         search: Box<KernelSearch>,
     },
-    /// Round trips of one small message.
+    /// Round trips of one small message, or of one frame (raw Ethernet).
     KernelPingPong {
-        /// TCP or UDP.
+        /// What carries it.
         protocol: Protocol,
         /// Which tool.
         tool: KernelTool,
@@ -148,13 +148,15 @@ pub enum MeasureKind {
     },
 }
 
-/// A transport of the kernel.
+/// What a kernel tool sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// TCP.
     Tcp,
     /// UDP.
     Udp,
+    /// Ethernet frames through RDMA verbs, which pass the kernel by.
+    RawEthernet,
 }
 
 impl Protocol {
@@ -163,6 +165,7 @@ impl Protocol {
         match self {
             Protocol::Tcp => Transport::Tcp,
             Protocol::Udp => Transport::Udp,
+            Protocol::RawEthernet => Transport::RawEthernet,
         }
     }
 
@@ -171,17 +174,18 @@ impl Protocol {
         match self {
             Protocol::Tcp => Stack::KernelTcp,
             Protocol::Udp => Stack::KernelUdp,
+            Protocol::RawEthernet => Stack::Verbs,
         }
     }
 }
 
 impl MeasureKind {
-    /// Whether the kernel's stack carries the traffic.
+    /// Whether a kernel tool or a server of files measures it, and not linerate's poll loops.
     pub fn is_kernel(&self) -> bool {
         self.kernel_stack().is_some()
     }
 
-    /// The stack of a kernel measure; none for others.
+    /// The stack of such a measure; none for poll loops.
     fn kernel_stack(&self) -> Option<Stack> {
         match self {
             MeasureKind::KernelStream { protocol, .. }
@@ -192,7 +196,7 @@ impl MeasureKind {
         }
     }
 
-    /// What carries the traffic, with the ports of `tuning` where it is not the kernel's stack.
+    /// What carries the traffic, with the ports of `tuning` where poll loops measure it.
     pub fn stack(&self, tuning: &PortTuning) -> Stack {
         self.kernel_stack().unwrap_or(tuning.port.stack())
     }
@@ -217,6 +221,9 @@ impl MeasureKind {
     /// the same length, and rates add up.
     pub fn not_for_groups(&self) -> Option<&'static str> {
         match self {
+            MeasureKind::KernelStream { protocol: Protocol::RawEthernet, .. } => {
+                Some("perftest counts in the middle of its run only, so that two pairs would not count at the same time: use `mrr` of dpdk")
+            }
             MeasureKind::KernelStream { .. } => None,
             MeasureKind::KernelBest { .. } => Some(
                 "a search chooses each combination by its own trials, so that two pairs would be measured with different ones: use `stream`",

@@ -44,7 +44,7 @@ pub fn package_of(program: &str) -> Option<&'static str> {
         "ssh" => "openssh-client",
         "sshd" => "openssh-server",
         "setpriv" | "taskset" | "lscpu" => "util-linux",
-        "timeout" | "env" => "coreutils",
+        "timeout" | "env" | "stdbuf" => "coreutils",
         "nginx" => "nginx",
         "curl" => "curl",
         "openssl" => "openssl",

@@ -2,7 +2,7 @@
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
-    CommandLine, Commands, Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+    CommandLine, Commands, Direction, KernelSpec, KernelTool, Measurement, MessageSize, Method, Ready, ToolError, ToolExit, Transport,
 };
 use crate::record::{LatencyDefinition, ReasonKind, RttSummary};
 
@@ -75,7 +75,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     Commands {
         server: Some(CommandLine::new(program, both).pinned(spec.server_cpu)),
         // The control connection is TCP for UDP workloads too.
-        ready: Some((Transport::Tcp, spec.port)),
+        ready: Some(Ready::Listens { transport: Transport::Tcp, port: spec.port }),
         client: CommandLine::new(program, client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

@@ -2,7 +2,7 @@
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
 use crate::kernel_tools::{
-    CommandLine, Commands, KernelSpec, KernelTool, Measurement, MessageSize, Method, ToolError, ToolExit, Transport,
+    CommandLine, Commands, KernelSpec, KernelTool, Measurement, MessageSize, Method, Ready, ToolError, ToolExit, Transport,
 };
 use crate::record::{LatencyDefinition, RttSummary};
 
@@ -61,7 +61,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     let client = ["ping-pong"].iter().chain(&both).chain(transport).chain(&extent).chain(&bound).copied();
     Commands {
         server: Some(CommandLine::new("sockperf", server).pinned(spec.server_cpu)),
-        ready: Some((spec.transport, spec.port)),
+        ready: Some(Ready::Listens { transport: spec.transport, port: spec.port }),
         client: CommandLine::new("sockperf", client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

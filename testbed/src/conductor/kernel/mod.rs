@@ -11,6 +11,7 @@ mod path;
 mod ping_pong;
 mod ports;
 mod processes;
+mod raw_ethernet;
 mod record;
 mod stream;
 mod transfer;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use methodology::trial::Direction;
-use reporter::kernel_tools::Extent;
+use reporter::kernel_tools::{Extent, Transport};
 use reporter::record::{EndpointId, InterfaceBytes, ReasonKind, Record, State};
 
 use super::processes::{Job, PathCounters};
@@ -22,7 +22,9 @@ pub(super) fn prove_path(record: &mut Record, job: &Job<'_>, counted: PathCounte
     if job.spec.both_ways {
         return prove_both_ways(record, job, counted);
     }
-    let moved = payload(record, job);
+    // The frames of a queue pair pass the kernel by, and the counters of its interface need not have them. They can leave and arrive by the RDMA ports of
+    // these interfaces only.
+    let moved = payload(record, job).filter(|_| job.spec.transport != Transport::RawEthernet);
     let crossings = [
         Crossing { endpoint: job.from, counted: counted.sender, way: Way::Sent },
         Crossing { endpoint: job.to, counted: counted.receiver, way: Way::Received },

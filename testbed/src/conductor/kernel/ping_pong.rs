@@ -10,6 +10,7 @@ use super::beside::{FullRates, Loaded, NoStream, run_beside};
 use super::path::prove_path;
 use super::ports::PORT;
 use super::processes::{Job, Ran};
+use super::raw_ethernet::with_rdma_ports;
 use super::record::keep;
 use super::versions::Versions;
 use crate::conductor::context::Context;
@@ -31,11 +32,18 @@ pub(super) fn measure(
     context: &mut Context<'_>,
 ) -> Result<Record, ArchiveError> {
     // As much payload as a UDP test frame of that size carries, so that like is compared with like.
-    let Some(size) = MessageSize::new(step.size.udp4_payload()) else {
+    let bytes = match protocol {
+        Protocol::Tcp | Protocol::Udp => step.size.udp4_payload(),
+        Protocol::RawEthernet => step.size.bytes(),
+    };
+    let Some(size) = MessageSize::new(bytes) else {
         return Ok(failed(step, context.directory, ReasonKind::Other, "a frame of this size carries no payload"));
     };
     let spec = KernelSpec::new(Method::PingPong, protocol.transport(), to.address, PORT, size, Extent::For(duration.duration()));
-    let spec = tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
+    let spec = match with_rdma_ports(tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec }), from, to) {
+        Ok(spec) => spec,
+        Err((kind, why)) => return Ok(failed(step, context.directory, kind, &why)),
+    };
     let job = Job { tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) };
     let version = versions.of(tool, from, context.agents);
     let (ran, loaded) = match run(step, &job, tuning, duration, rates, context) {

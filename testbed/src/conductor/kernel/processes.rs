@@ -4,17 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use methodology::units::Goodput;
-use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, ToolExit};
+use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Ready, ToolExit};
 use reporter::record::{CpuCost, ReasonKind};
 
 use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
 use crate::conductor::start_line::Starter;
-use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Ready, Server, Spent, ToolCommand, ToolRun, run_tool};
+use crate::kernel_end::{Counted, InterfaceCounters, KernelEndError, Server, Spent, ToolCommand, ToolRun, run_tool};
 use crate::topology::KernelEndpoint;
 
 /// How long the reply of an agent may take beyond the tool itself.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a server that reports may take to end after its client: it began to count a moment later.
+const SERVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// What one measurement needs to know.
 pub(super) struct Job<'a> {
@@ -25,7 +28,7 @@ pub(super) struct Job<'a> {
     pub(super) shared_machine: bool,
 }
 
-/// What a finished client left.
+/// What a finished client left, or the server where it reports.
 pub(super) struct Ran {
     pub(super) text: String,
     pub(super) exit: ToolExit,
@@ -109,20 +112,24 @@ impl Job<'_> {
         let began = Instant::now();
         let client = self.client(&commands, agents, interrupted);
         let times = (began, Instant::now());
+        let reports = self.tool.server_reports(self.spec.method) && client.as_ref().is_ok_and(|client| client.exit == ToolExit::Code(0));
         // The server ends in any case, before anything is reported.
-        let served = end_serve_at(self.to, serving, agents, interrupted);
-        let (client, served) = (client?, served?);
+        let served = match reports {
+            true => finish_serve_at(self.to, serving, agents, interrupted).map(|ran| (ran.spent, Some((ran.text, ran.exit)))),
+            false => end_serve_at(self.to, serving, agents, interrupted).map(|spent| (spent, None)),
+        };
+        let (client, (served, reported)) = (client?, served?);
         let counted = PathCounters { sender: client.spent.counters, receiver: served.counters };
         let (sender, receiver) = (client.spent.cost, served.cost);
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
-        Ok(Ran { text: client.text, exit: client.exit, cost, counted, commands: commands.as_texts(), times })
+        let (text, exit) = reported.unwrap_or((client.text, client.exit));
+        Ok(Ran { text, exit, cost, counted, commands: commands.as_texts(), times })
     }
 
     fn serve(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<Serving, ToolRunError> {
         let argv = commands.server.as_ref().map(argv).unwrap_or_default();
         let command = ToolCommand { argv, timeout: commands.timeout, counted: Some(counted(self.to)) };
-        let ready = commands.ready.map(|(transport, port)| Ready { transport, port });
-        serve_at(self.to, command, ready, agents, interrupted)
+        serve_at(self.to, command, commands.ready.clone(), agents, interrupted)
     }
 
     fn client(&self, commands: &Commands, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<ToolRun, ToolRunError> {
@@ -165,6 +172,25 @@ pub(super) fn end_serve_at(
             let wait = WaitLimit { limit: GRACE, interrupted };
             Ok(agents.ask(&endpoint, &Request::EndServe, "end the server", wait, |reply| match reply {
                 Reply::Served(spent) => Ok(spent),
+                other => Err(Box::new(other)),
+            })?)
+        }
+    }
+}
+
+/// Waits until a server ends by itself at the endpoint where it was started.
+fn finish_serve_at(
+    endpoint: KernelEndpoint<'_>,
+    serving: Serving,
+    agents: &mut EndpointAgents,
+    interrupted: &AtomicBool,
+) -> Result<ToolRun, ToolRunError> {
+    match serving {
+        Serving::Here(server) => server.finish(SERVER_LIMIT).map_err(|source| ended(endpoint, source)),
+        Serving::There => {
+            let wait = WaitLimit { limit: SERVER_LIMIT + GRACE, interrupted };
+            Ok(agents.ask(&endpoint, &Request::FinishServe { limit: SERVER_LIMIT }, "wait for the server", wait, |reply| match reply {
+                Reply::RanTool(ran) => Ok(*ran),
                 other => Err(Box::new(other)),
             })?)
         }

@@ -9,6 +9,7 @@ use super::frame_view;
 use super::path::prove_path;
 use super::ports::PORT;
 use super::processes::{Job, Ran, ToolRunError};
+use super::raw_ethernet::with_rdma_ports;
 use super::record::keep;
 use super::transfer::{SeenGoodput, TransferLength, judge_length};
 use super::versions::Versions;
@@ -40,7 +41,7 @@ impl StreamMeasure<'_> {
         let size = size.ok_or((ReasonKind::Other, "a frame of this size carries no payload".to_owned()))?;
         let extent = Extent::For(self.wanted.duration());
         let spec = KernelSpec::new(Method::Stream, self.protocol.transport(), to.address, PORT, size, extent);
-        let spec = self.tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec });
+        let spec = with_rdma_ports(self.tuning.in_spec(KernelSpec { client_address: Some(from.address), ..spec }), from, to)?;
         match self.tool.version_lacks(&spec, version) {
             Some(why) => Err((ReasonKind::ToolFailed, why)),
             None => Ok(Job { tool: self.tool, spec, from, to, shared_machine: context.machines.are_shared(&step.pair) }),
@@ -114,10 +115,10 @@ pub(super) fn measure(
     stream.record(step, &job, version, ran, context)
 }
 
-/// A stream's message: what an application writes into TCP, or the datagram that makes a frame of this size.
+/// A stream's message: what an application writes into TCP, the datagram that makes a frame of this size, or the frame.
 fn stream_message(protocol: Protocol, size: FrameSize) -> u32 {
     match protocol {
-        Protocol::Tcp => size.bytes(),
+        Protocol::Tcp | Protocol::RawEthernet => size.bytes(),
         Protocol::Udp => size.udp4_payload(),
     }
 }

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use methodology::tune::{Axis, SpaceError};
+use methodology::units::FrameSize;
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method, SpecError, choice};
 use reporter::record::BEST;
 use toml::Spanned;
 
 use super::kernel_settings::combinations;
-use super::keys::{KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS};
+use super::keys::{KERNEL_PING_PONG_KEYS, KERNEL_STREAM_KEYS, VERBS_KEYS};
 use super::measure::FileMeasure;
 use super::source::Source;
 use crate::plan::kernel_search::{FEWEST_TRIALS, KernelSearch};
@@ -26,8 +27,16 @@ const A_MESSAGE: MessageSize = match MessageSize::new(64) {
 
 impl Source<'_> {
     /// A kernel measure: one for each combination of its settings, or one search among them.
-    pub(super) fn kernel_measures(&self, measure: &FileMeasure, protocol: Protocol) -> Result<Vec<MeasureKind>, FileProblem> {
+    pub(super) fn kernel_measures(
+        &self,
+        measure: &FileMeasure,
+        protocol: Protocol,
+        sizes: &[FrameSize],
+    ) -> Result<Vec<MeasureKind>, FileProblem> {
         let (method, own_keys, settings): (_, &[&str], &[&str]) = match measure.method.get_ref().as_str() {
+            "stream" if protocol == Protocol::RawEthernet => (Method::Stream, &["duration", "tool"], &VERBS_KEYS),
+            "ping-pong" if protocol == Protocol::RawEthernet => (Method::PingPong, &["duration", "tool"], &VERBS_KEYS),
+            _ if protocol == Protocol::RawEthernet => return Err(self.no_such_kernel_method(measure, protocol)),
             "stream" => (Method::Stream, &["duration", "tool", "direction"], &KERNEL_STREAM_KEYS),
             BEST => (Method::Stream, &["duration", "tool", "trials"], &KERNEL_STREAM_KEYS),
             "ping-pong" => (Method::PingPong, &["duration", "tool"], &KERNEL_PING_PONG_KEYS),
@@ -35,6 +44,9 @@ impl Source<'_> {
         };
         self.only(measure, &[own_keys, settings].concat())?;
         let (tool, duration) = (self.tool(measure, method, protocol)?, self.duration(measure, 1.0)?);
+        if protocol == Protocol::RawEthernet {
+            self.frames_fit(measure, (method, protocol, tool), sizes)?;
+        }
         let (tunings, axes) = combinations(measure).map_err(|problem| self.wrong_key(problem))?.with_axes();
         for tuning in &tunings {
             self.tool_can(measure, (method, protocol, tool), tuning)?;
@@ -55,8 +67,9 @@ impl Source<'_> {
 
     fn no_such_kernel_method(&self, measure: &FileMeasure, protocol: Protocol) -> FileProblem {
         let tools = |method| choice(KernelTool::able(method, protocol.transport()));
+        let best = if protocol == Protocol::RawEthernet { "" } else { ", best (the same tools)" };
         let message = format!(
-            "stack \"{}\" has no method \"{}\"; use stream ({}), best (the same tools) or ping-pong ({})",
+            "stack \"{}\" has no method \"{}\"; use stream ({}){best} or ping-pong ({})",
             measure.stack,
             measure.method.get_ref(),
             tools(Method::Stream),
@@ -85,6 +98,20 @@ impl Source<'_> {
         })
     }
 
+    /// Refuses frames that the tool cannot send.
+    fn frames_fit(
+        &self,
+        measure: &FileMeasure,
+        (method, protocol, tool): (Method, Protocol, KernelTool),
+        sizes: &[FrameSize],
+    ) -> Result<(), FileProblem> {
+        let refused = |size: &FrameSize| tool.check(&any_spec(method, protocol, MessageSize::new(size.bytes())?)).err();
+        match sizes.iter().find_map(refused) {
+            Some(error) => Err(self.wrong(measure.sizes.as_ref().map(Spanned::span), error.to_string())),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses settings that the tool cannot pass on.
     fn tool_can(
         &self,
@@ -111,9 +138,7 @@ impl Source<'_> {
             ("gsro", tuning.gsro),
         ];
         let key = settings.into_iter().find(|(_, set)| *set).map(|(key, _)| key);
-        // Only whether the tool can is asked: any address, port, extent and size that are in order do.
-        let (anywhere, port, size) = (IpAddr::from([127, 0, 0, 1]), 1, tuning.message.unwrap_or(A_MESSAGE));
-        let spec = KernelSpec::new(method, transport, anywhere, port, size, Extent::For(Duration::from_secs(1)));
+        let spec = any_spec(method, protocol, tuning.message.unwrap_or(A_MESSAGE));
         tool.check(&tuning.in_spec(spec)).map_err(|error| {
             let key = if matches!(error, SpecError::Size { .. }) { Some("message") } else { key };
             self.wrong(key.and_then(|key| self.span_of(key)).or_else(|| measure.tool.as_ref().map(Spanned::span)), error.to_string())
@@ -134,4 +159,10 @@ impl Source<'_> {
             self.wrong(measure.tool.as_ref().map(Spanned::span), message)
         })
     }
+}
+
+/// A measurement of which only is asked whether a tool can do it: any address, port and extent that are in order do.
+fn any_spec(method: Method, protocol: Protocol, size: MessageSize) -> KernelSpec {
+    let (anywhere, port) = (IpAddr::from([127, 0, 0, 1]), 1);
+    KernelSpec::new(method, protocol.transport(), anywhere, port, size, Extent::For(Duration::from_secs(1)))
 }

@@ -25,6 +25,9 @@ pub(super) const KERNEL_STREAM_KEYS: [&str; 14] = [
 pub(super) const KERNEL_PING_PONG_KEYS: [&str; 9] =
     ["mtu", "gso", "gro", "napi-defer-hard-irqs", "gro-flush-timeout", "busy-poll", "client-cpu", "server-cpu", "stream-load"];
 
+/// The keys that tune perftest.
+pub(super) const VERBS_KEYS: [&str; 2] = ["client-cpu", "server-cpu"];
+
 /// The keys of a round trip between poll loops.
 pub(super) const ROUND_TRIP_KEYS: [&str; 14] = [
     "duration",

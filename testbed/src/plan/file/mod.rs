@@ -132,12 +132,13 @@ impl Source<'_> {
     fn kinds(&self, measure: &FileMeasure, sizes: &[FrameSize]) -> Result<Vec<MeasureKind>, FileProblem> {
         match measure.stack {
             Stack::KernelTls => self.file_transfers(measure),
-            Stack::KernelTcp => self.kernel_measures(measure, Protocol::Tcp),
-            Stack::KernelUdp => self.kernel_measures(measure, Protocol::Udp),
+            Stack::KernelTcp => self.kernel_measures(measure, Protocol::Tcp, sizes),
+            Stack::KernelUdp => self.kernel_measures(measure, Protocol::Udp, sizes),
+            Stack::Verbs => self.kernel_measures(measure, Protocol::RawEthernet, sizes),
             stack if BypassPort::of(stack).is_some() => Ok(vec![self.poll_loop_measure(measure, sizes)?]),
             other => {
                 let message = format!(
-                    "stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, kernel-tls, dpdk, af-xdp or af-packet"
+                    "stack \"{other}\" cannot be measured by a plan: use kernel-tcp, kernel-udp, kernel-tls, dpdk, verbs, af-xdp or af-packet"
                 );
                 Err(self.wrong(None, message))
             }

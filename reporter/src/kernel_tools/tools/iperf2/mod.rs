@@ -7,7 +7,7 @@ mod rows;
 use id::TOOL;
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolLimits, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, Ready, ToolError, ToolExit, Transport};
 
 pub(super) struct Iperf2;
 
@@ -72,7 +72,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
     Commands {
         server: Some(CommandLine::new("iperf", server).pinned(spec.server_cpu)),
-        ready: Some((spec.transport, spec.port)),
+        ready: Some(Ready::Listens { transport: spec.transport, port: spec.port }),
         client: CommandLine::new("iperf", client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

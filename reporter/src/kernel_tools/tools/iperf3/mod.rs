@@ -9,7 +9,7 @@ use id::TOOL;
 use version::{ends_after_bytes, lacks_bidir, lacks_gsro, version_note};
 
 use crate::kernel_tools::tool::{TcpOptions, Tool, ToolFacts, ToolLimits, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, Measurement, Method, Ready, ToolError, ToolExit, Transport};
 
 use documents::is_json;
 use parse::parse;
@@ -129,7 +129,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     Commands {
         server: Some(server),
         // The control connection is TCP for UDP tests too.
-        ready: Some((Transport::Tcp, spec.port)),
+        ready: Some(Ready::Listens { transport: Transport::Tcp, port: spec.port }),
         client: CommandLine::new("iperf3", client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

@@ -9,7 +9,7 @@ mod units;
 use id::TOOL;
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, Ready, ToolError, ToolExit, Transport};
 
 /// The output selectors that the driver asks for (nettest_omni.c), printed as `NAME=value`.
 const SELECTORS: &str = "PROTOCOL,DIRECTION,ELAPSED_TIME,THROUGHPUT,THROUGHPUT_UNITS,LOCAL_SEND_SIZE,LOCAL_SEND_THROUGHPUT,REMOTE_RECV_THROUGHPUT,\
@@ -66,7 +66,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     }
     Commands {
         server: Some(CommandLine::new("netserver", ["-D", "-p", &port, "-L", &address]).pinned(spec.server_cpu)),
-        ready: Some((Transport::Tcp, spec.port)),
+        ready: Some(Ready::Listens { transport: Transport::Tcp, port: spec.port }),
         client: CommandLine::new("netperf", client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

@@ -1,4 +1,6 @@
-use methodology::units::{FrameSize, PacketRate};
+use std::net::Ipv4Addr;
+
+use methodology::units::{FrameSize, Goodput, PacketRate};
 
 use super::document::{Report, reports};
 use super::id::TOOL;
@@ -25,20 +27,32 @@ pub(super) fn is_text_for_people(text: &str) -> bool {
 /// Reads the reports of `raw_ethernet_bw` and `raw_ethernet_lat`.
 pub(super) fn parse(text: &str, exit: ToolExit) -> Result<Vec<Measurement>, ToolError> {
     let reports = reports(text);
-    if reports.is_empty() && is_text_for_people(text) {
+    if !reports.is_empty() {
+        let is_udp = prints_udp_rule(text);
+        return reports.iter().map(|report| measure(report, is_udp)).collect();
+    }
+    // The head of the table is printed before a run that then fails.
+    let ended_well = matches!(exit, ToolExit::Code(0) | ToolExit::Unknown);
+    if ended_well && is_text_for_people(text) {
         return Err(unreadable("this is its table for people, rounded to two digits: run it again with --out_json".to_owned()));
     }
-    if reports.is_empty() {
-        return Err(ToolError::nothing_measured(TOOL, text, exit));
-    }
-    reports.iter().map(measure).collect()
+    Err(ToolError::nothing_measured(TOOL, text, exit))
+}
+
+/// Whether a receiver's text says that it takes UDP over IPv4 only (`print_spec` in raw_ethernet_resources.c): its frames have the same headers as those of
+/// linerate's poll loops.
+fn prints_udp_rule(text: &str) -> bool {
+    let value = |of: &str| {
+        text.lines().find_map(|line| line.strip_prefix("spec_info - ")?.strip_prefix(of)?.split_once(':')).map(|(_, value)| value.trim())
+    };
+    value("dst_ip").is_some_and(|address| address.parse::<Ipv4Addr>().is_ok()) && value("dst_port").is_some()
 }
 
 fn unreadable(why: String) -> ToolError {
     ToolError::Unreadable { tool: TOOL, why }
 }
 
-fn measure(report: &Report) -> Result<Measurement, ToolError> {
+fn measure(report: &Report, is_udp: bool) -> Result<Measurement, ToolError> {
     let test = report.text("test").unwrap_or_default();
     match report.text("Connection_type") {
         Some("RawEth") => {}
@@ -59,7 +73,7 @@ fn measure(report: &Report) -> Result<Measurement, ToolError> {
     if test.contains("Latency") {
         latency(report)
     } else if test.contains("BW") {
-        rate(report)
+        rate(report, is_udp)
     } else {
         Err(unreadable(format!("`{test}` is not a test of rate or latency")))
     }
@@ -93,7 +107,7 @@ fn number(report: &Report, key: &str) -> Result<f64, ToolError> {
 }
 
 /// A rate. The sender's file says what was sent; only the receiver's says what arrived.
-fn rate(report: &Report) -> Result<Measurement, ToolError> {
+fn rate(report: &Report, is_udp: bool) -> Result<Measurement, ToolError> {
     let (mut measurement, size) = base(report, Method::Stream)?;
     let (average, millions) = (number(report, "BW_average")?, number(report, "MsgRate")?);
     let pps = millions * 1e6;
@@ -119,6 +133,9 @@ fn rate(report: &Report) -> Result<Measurement, ToolError> {
             measurement.values.forwarding_pps = Some(frames);
             measurement.values.l1_bps = Some(frames.l1(size));
             measurement.values.l2_bps = Some(frames.l2(size));
+            if is_udp {
+                measurement.values.goodput_bps = Goodput::new(pps * 8.0 * f64::from(size.udp4_payload())).ok();
+            }
             if pps == 0.0 {
                 measurement.doubt(ReasonKind::NothingReceived, "no frame arrived");
             }
@@ -229,5 +246,28 @@ mod tests {
         assert!(refused("\"MsgRate\": 8.127438", "\"x\": 1").contains("`MsgRate` is missing"));
         let table = " #bytes     #iterations    BW peak[MB/sec]    BW average[MB/sec]   MsgRate[Mpps]\n 1518 1000 0.00 11766.02 8.127438\n";
         assert!(TOOL.parse(table, ToolExit::Unknown).unwrap_err().to_string().contains("--out_json"));
+    }
+
+    const HEAD: &str = " Connection type : RawEth\t\tUsing SRQ      : OFF\nMAC attached  : 02:00:00:00:00:0B\nspec_info - dst_ip   : 198.19.0.1\n\
+                        spec_info - src_ip   : 198.18.0.1\nspec_info - dst_port : 15201\nspec_info - src_port : 15201\n \
+                        #bytes     #iterations    BW peak[MiB/sec]    BW average[MiB/sec]   MsgRate[Mpps]\n";
+
+    #[test]
+    fn a_receiver_that_takes_udp_alone_says_how_much_payload_arrived() {
+        let file = fixture("perftest_from_source_bw_server_mib.json");
+        let goodput = |text: &str| TOOL.parse(text, ToolExit::Code(0)).unwrap().remove(0).values.goodput_bps.map(Goodput::bps);
+        let text = format!("{HEAD}{file} 1518    40637190       11768.34            11765.91\t\t     8.127438\n");
+        assert_eq!(goodput(&text), Some(8_127_438.0 * 8.0 * (1518.0 - 46.0)));
+        assert_eq!(goodput(&text.replace("198.19.0.1", "2001:2::1")), None);
+        assert_eq!(goodput(&text.replace("spec_info - dst_port", "spec_info - dst_what")), None);
+    }
+
+    #[test]
+    fn a_run_that_fails_after_the_head_of_its_table_gives_its_reason() {
+        let failed = |more: &str, exit| TOOL.parse(&format!("{HEAD}{more}"), exit).unwrap_err();
+        let limit = std::time::Duration::from_secs(5);
+        assert_eq!(failed("", ToolExit::TimedOut(limit)), ToolError::TimedOut { tool: TOOL, limit });
+        let refused = failed("Couldn't post send: qp 0 scnt=1\n", ToolExit::Code(1)).to_string();
+        assert!(refused.starts_with("perftest reports: Couldn't post send"), "{refused}");
     }
 }

@@ -7,7 +7,7 @@ mod quantity;
 use id::TOOL;
 
 use crate::kernel_tools::tool::{Tool, ToolFacts, ToolSource};
-use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, ToolError, ToolExit, Transport};
+use crate::kernel_tools::{CommandLine, Commands, KernelSpec, Measurement, Method, Ready, ToolError, ToolExit, Transport};
 
 use parse::{is_block_header, parse};
 
@@ -60,7 +60,7 @@ fn commands(spec: &KernelSpec) -> Commands {
     let client = [&address, "-lp", &port, "-ip", &data_port, "-uu", "-ub", "-e", "6", "-vvu", "-t", &seconds, "-m", &size, test];
     Commands {
         server: Some(CommandLine::new("qperf", ["-lp", &port]).pinned(spec.server_cpu)),
-        ready: Some((Transport::Tcp, spec.port)),
+        ready: Some(Ready::Listens { transport: Transport::Tcp, port: spec.port }),
         client: CommandLine::new("qperf", client).pinned(spec.client_cpu),
         timeout: spec.extent.timeout(),
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use reporter::kernel_tools::{CurlError, CurlTransfer, Transport, curl_transfer, shell_line};
+use reporter::kernel_tools::{CurlError, CurlTransfer, Ready, Transport, curl_transfer, shell_line};
 
 use super::error::TransferError;
 use super::nginx;
@@ -14,7 +14,7 @@ use crate::agent::WaitLimit;
 use crate::conductor::endpoint_agents::EndpointAgents;
 use crate::conductor::kernel::ports::PORT;
 use crate::conductor::kernel::processes::{Serving, counted, end_serve_at, run_tool_at, serve_at};
-use crate::kernel_end::{Ready, Spent, ToolCommand, ToolRun};
+use crate::kernel_end::{Spent, ToolCommand, ToolRun};
 use crate::plan::{FileBytes, TlsVersion};
 
 /// How long a transfer may take beyond what its bytes take.
@@ -86,7 +86,7 @@ impl Prepared<'_, '_> {
         for (hop, workspace) in self.route.hops.iter().zip(&self.hops) {
             let argv = nginx::command(&workspace.directory());
             let command = ToolCommand { argv, timeout: limit + LIMIT, counted: Some(counted(hop.endpoint)) };
-            let ready = Ready { transport: Transport::Tcp, port: PORT };
+            let ready = Ready::Listens { transport: Transport::Tcp, port: PORT };
             serving.push(serve_at(hop.endpoint, command, Some(ready), agents, interrupted)?);
         }
         let command = ToolCommand { argv: self.client_words(), timeout: limit, counted: Some(counted(self.route.client)) };

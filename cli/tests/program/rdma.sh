@@ -1,0 +1,36 @@
+# In mount and network namespaces of its own: a veth pair whose ends look like the ports of RDMA devices, and what they need in /dev. $1: a folder.
+# The rest is a command, which sees this machine. Everything is gone when it ends.
+set -e
+folder=$1
+shift
+mount -t sysfs sysfs /sys
+ip link set lo up
+ip link add rdma0 address 02:00:00:00:00:0a type veth peer name rdma1 address 02:00:00:00:00:0b
+number=0
+for interface in rdma0 rdma1; do
+    copy=$folder/$interface
+    mkdir "$copy"
+    # Some files of an interface cannot be read.
+    cp -r /sys/devices/virtual/net/$interface/. "$copy" 2>/dev/null || true
+    mkdir -p "$copy/device/infiniband/mlx5_$number/ports/1" "$copy/device/infiniband_verbs/uverbs$number"
+    echo Ethernet >"$copy/device/infiniband/mlx5_$number/ports/1/link_layer"
+    ip addr add 192.0.2.1$number/24 dev $interface
+    ip link set $interface up
+    mount --bind "$copy" /sys/devices/virtual/net/$interface
+    number=$((number + 1))
+done
+dev=$folder/dev
+mkdir "$dev"
+mount -t tmpfs tmpfs "$dev"
+for node in null zero full random urandom tty; do
+    touch "$dev/$node"
+    mount --bind /dev/$node "$dev/$node"
+done
+mkdir "$dev/infiniband" "$dev/shm"
+touch "$dev/infiniband/uverbs0" "$dev/infiniband/uverbs1"
+ln -s /proc/self/fd "$dev/fd"
+ln -s fd/0 "$dev/stdin"
+ln -s fd/1 "$dev/stdout"
+ln -s fd/2 "$dev/stderr"
+mount --rbind "$dev" /dev
+exec "$@"
