@@ -113,7 +113,11 @@ def main():
     if FAULT == ("server-fails" if is_server else "client-fails"):
         fail(" Couldn't get context for the device")
     wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    wire.bind(f"{FOLDER}/{options['-B'].lower()}-{'s' if is_server else 'c'}")
+    own = f"{FOLDER}/{options['-B'].lower()}-{'s' if is_server else 'c'}"
+    if os.path.exists(own):
+        # Of a run that has ended.
+        os.unlink(own)
+    wire.bind(own)
     peer = f"{FOLDER}/{options['-E'].lower()}-{'c' if is_server else 's'}"
     print_info(options, is_server)
     size = int(options["-s"])

@@ -6,6 +6,10 @@ shift
 mount -t sysfs sysfs /sys
 ip link set lo up
 ip link add rdma0 address 02:00:00:00:00:0a type veth peer name rdma1 address 02:00:00:00:00:0b
+ip addr add 192.0.2.10/24 dev rdma0
+ip addr add 192.0.2.11/24 dev rdma1
+ip link set rdma0 up
+ip link set rdma1 up
 number=0
 for interface in rdma0 rdma1; do
     copy=$folder/$interface
@@ -14,8 +18,8 @@ for interface in rdma0 rdma1; do
     cp -r /sys/devices/virtual/net/$interface/. "$copy" 2>/dev/null || true
     mkdir -p "$copy/device/infiniband/mlx5_$number/ports/1" "$copy/device/infiniband_verbs/uverbs$number"
     echo Ethernet >"$copy/device/infiniband/mlx5_$number/ports/1/link_layer"
-    ip addr add 192.0.2.1$number/24 dev $interface
-    ip link set $interface up
+    # The state of a link follows its carrier up to a second later, and the copy stays as it is.
+    echo up >"$copy/operstate"
     mount --bind "$copy" /sys/devices/virtual/net/$interface
     number=$((number + 1))
 done
