@@ -161,6 +161,6 @@ fn a_missing_perftest_is_named_with_its_package_before_the_first_measurement() {
     }
     let (output, records) = machine.run("", RATE);
     let said = errors(&output);
-    assert!(said.contains("endpoint a: raw_ethernet_lat is not installed: sudo apt-get install perftest"), "{said}");
+    assert!(said.contains("a: rdma0 RDMA port: raw_ethernet_lat is not installed: sudo apt-get install perftest"), "{said}");
     assert!(records.is_empty() && output.status.code() == Some(1), "nothing was measured");
 }

@@ -1,4 +1,5 @@
-"""Runs linerate's engines and dpdk-testpmd by turns on the same port, and prints ratios of medians. Started by scripts/bench."""
+"""Runs linerate's engines and dpdk-testpmd, or two builds of linerate, by turns on the same port, and prints ratios of medians. Started by
+scripts/bench."""
 
 import argparse
 import json
@@ -15,6 +16,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINE, BARE = os.environ["LINERATE_ENGINE"], os.environ["LINERATE_BARE"]
 RFC2544 = [64, 128, 256, 512, 1024, 1280, 1518]
+CASES = ["null", "flows", "virtio", "round", "rate"]
 
 
 class Testpmd:
@@ -95,15 +97,14 @@ def memory():
 
 
 class Engine:
-    """One of linerate's engines in a process of its own."""
+    """One of linerate's engines in a process of its own; `program` is the build of linerate."""
 
-    def __init__(self, role, cpu, port, plan, seconds=None, directory=None):
+    def __init__(self, role, cpu, port, plan, seconds=None, program=ENGINE):
         job = {"role": role, "port": port, "until": "stdin", "link": 20.0 if role == "send" else None, "plan": {"cpus": [cpu], **plan}}
         if seconds:
             job["plan"]["duration"] = {"secs": int(seconds), "nanos": int(seconds % 1 * 1e9)}
-        self.process = subprocess.Popen([ENGINE, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, cwd=directory)
-        self.said = []
+        self.process = subprocess.Popen([program, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
         if role != "send" and self.process.stderr.readline() != "running\n":
             sys.exit("an engine did not start: " + self.process.stderr.read())
 
@@ -141,8 +142,8 @@ class Bench:
         self.directory = tempfile.TemporaryDirectory()
 
     # Each of these gives frames per second, once.
-    def null_linerate(self, flows):
-        engine = Engine("send", 1, "net_null0,size=64,copy=0", {"flows": flows}, self.seconds)
+    def null_linerate(self, flows, program=ENGINE):
+        engine = Engine("send", 1, "net_null0,size=64,copy=0", {"flows": flows}, self.seconds, program)
         report = engine.report()
         engine.close()
         counters = report["counters"]
@@ -161,10 +162,10 @@ class Bench:
                    "--vdev", "net_null0,size=64,copy=0"]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1 if self.per_cpu else -2])
 
-    def virtio_linerate(self, size):
+    def virtio_linerate(self, size, program=ENGINE):
         path = os.path.join(self.directory.name, "lr.sock")
-        sink = Engine("receive", 0, f"net_vhost0,iface={path}", {"size": size})
-        sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"traffic": {"test": size}}, self.seconds)
+        sink = Engine("receive", 0, f"net_vhost0,iface={path}", {"size": size}, program=program)
+        sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"traffic": {"test": size}}, self.seconds, program)
         sent = sender.report()
         sink.process.stdin.close()
         received = sink.report()
@@ -184,6 +185,7 @@ class Bench:
             sender.close()
             sink.close()
 
+<<<<<<< HEAD
     def virtio_rxonly(self, size):
         """linerate's generator with testpmd's rxonly, which reads no frame: the receivers alone differ."""
         path = os.path.join(self.directory.name, "tp.sock")
@@ -198,9 +200,12 @@ class Bench:
             sink.close()
 
     def round_linerate(self, turning="test-frames"):
+=======
+    def round_linerate(self, turning="test-frames", program=ENGINE):
+>>>>>>> ver15
         path = os.path.join(self.directory.name, "lr.sock")
-        far = Engine("reflect", 0, f"net_vhost0,iface={path}", {"turning": turning})
-        near = Engine("send", 1, f"net_virtio_user0,path={path}", {"rtt": True}, self.seconds)
+        far = Engine("reflect", 0, f"net_vhost0,iface={path}", {"turning": turning}, program=program)
+        near = Engine("send", 1, f"net_virtio_user0,path={path}", {"rtt": True}, self.seconds, program)
         sent = near.report()
         near.close()
         far.close()
@@ -281,6 +286,7 @@ class Bench:
             print(line, flush=True)
 
 
+<<<<<<< HEAD
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
     parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, sink, round, rate; all where none is given")
@@ -293,13 +299,16 @@ def main():
     options = parser.parse_args()
     bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "sink", "round", "rate"]
     print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
+=======
+def compare_with_peers(bench, cases, sizes):
+>>>>>>> ver15
     if "null" in cases:
         bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
     if "flows" in cases:
         for flows in (1000, 1_000_000):
             bench.compare(f"net_null, {flows} flows", {"linerate": lambda: bench.null_linerate(flows), "one flow": lambda: bench.null_linerate(1)})
     if "virtio" in cases:
-        for size in options.sizes:
+        for size in sizes:
             pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
             bench.compare(f"virtio-vhost, {size} B", pair)
     if "sink" in cases:
@@ -313,6 +322,51 @@ def main():
         bench.compare("round trip", programs)
     if "rate" in cases:
         bench.rates([1e3, 1e4, 1e5, 1e6, 1e7])
+
+
+def compare_builds(bench, cases, sizes, other):
+    """The same measurement with both builds; each process of it is of one build."""
+    def compare(name, measure):
+        bench.compare(name, {"linerate": lambda: measure(ENGINE), "other build": lambda: measure(other)})
+
+    if "null" in cases:
+        compare("net_null, 1 flow", lambda program: bench.null_linerate(1, program))
+    if "flows" in cases:
+        for flows in (1000, 1_000_000):
+            compare(f"net_null, {flows} flows", lambda program: bench.null_linerate(flows, program))
+    if "virtio" in cases:
+        for size in sizes:
+            compare(f"virtio-vhost, {size} B", lambda program: bench.virtio_linerate(size, program))
+    if "round" in cases:
+        compare("addresses swapped", lambda program: bench.round_linerate("addresses", program))
+        compare("round trip", lambda program: bench.round_linerate(program=program))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, or beside another build, by turns, on the same software port")
+    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help=", ".join(CASES) + "; all where none is given")
+    parser.add_argument("--against", metavar="ENGINE",
+                        help="compare with another build of the program `engine` (cargo build --release -p dataplane --bin engine), not with dpdk-testpmd")
+    parser.add_argument("--rounds", type=int, default=5, help="the fewest rounds of a comparison")
+    parser.add_argument("--most-rounds", type=int, default=15, help="rounds after which a comparison ends although its interval is still wide")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
+    parser.add_argument("--per-cpu", action="store_true",
+                        help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
+    options = parser.parse_args()
+    unknown = [case for case in options.cases if case not in CASES]
+    if unknown:
+        parser.error(f"no such case: {', '.join(unknown)}; use {', '.join(CASES)}")
+    if options.against and "rate" in options.cases:
+        parser.error("rate compares with a clock, not with another build: leave out --against")
+    if options.against and not os.access(options.against, os.X_OK):
+        parser.error(f"--against {options.against}: no such program")
+    bench, cases = Bench(options), options.cases or CASES
+    print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
+    if options.against:
+        compare_builds(bench, cases, options.sizes, os.path.realpath(options.against))
+    else:
+        compare_with_peers(bench, cases, options.sizes)
 
 
 if __name__ == "__main__":

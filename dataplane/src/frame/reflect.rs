@@ -99,14 +99,6 @@ pub fn reflect_slice(frame: &mut [u8], layout: Layout) -> Option<Reflection> {
     Some(result)
 }
 
-/// [`swap_macs`] of one frame in a slice of at least 16 bytes; anything shorter is no frame and stays as it is.
-pub fn swap_macs_slice(frame: &mut [u8]) {
-    if frame.len() >= 16 {
-        // SAFETY: the slice has 16 bytes and is borrowed mutably.
-        unsafe { swap_macs(&[frame.as_mut_ptr()], |&data| data) };
-    }
-}
-
 /// # Safety
 /// `frame` is valid for reading and writing 12 bytes.
 #[inline(always)]

@@ -3,7 +3,7 @@
 use methodology::units::FrameSize;
 use proptest::prelude::*;
 
-use super::reflect::{Reflection, reflect_slice, swap_macs_slice};
+use super::reflect::{Reflection, reflect_frames, reflect_ipv4_scalar, reflect_slice, swap_macs, swap_macs_scalar};
 use super::*;
 
 pub(crate) fn any_tagging() -> impl Strategy<Value = Tagging> {
@@ -156,7 +156,7 @@ fn rfc1624_shuffled_and_scalar_turns_agree_on_every_checksum_and_ttl() {
             let mut scalar = shuffled.clone();
             let turned = reflect_slice(&mut shuffled, layout);
             // SAFETY: the vector is a whole frame of the layout.
-            assert_eq!(turned, Some(unsafe { super::reflect::reflect_ipv4_scalar(scalar.as_mut_ptr(), network) }));
+            assert_eq!(turned, Some(unsafe { reflect_ipv4_scalar(scalar.as_mut_ptr(), network) }));
             assert_eq!(shuffled, scalar, "checksum {checksum:04x}, TTL {ttl}");
         }
     }
@@ -318,12 +318,70 @@ proptest! {
     }
 
     #[test]
-    fn shuffled_and_scalar_mac_swaps_agree(bytes: [u8; 24]) {
-        let (mut shuffled, mut scalar) = (bytes, bytes);
-        swap_macs_slice(&mut shuffled);
-        // SAFETY: the array is 24 bytes.
-        unsafe { super::reflect::swap_macs_scalar(scalar.as_mut_ptr()) };
+    fn shuffled_and_scalar_mac_swaps_agree(frames in prop::collection::vec(any::<[u8; 24]>(), 0..40)) {
+        let (mut shuffled, mut scalar) = (frames.clone(), frames.clone());
+        // SAFETY: each pointer is of an array of 24 bytes, which nothing else uses.
+        unsafe { swap_macs(&addresses(&mut shuffled), |&data| data) };
+        // SAFETY: each array is 24 bytes.
+        scalar.iter_mut().for_each(|frame| unsafe { swap_macs_scalar(frame.as_mut_ptr()) });
+        prop_assert_eq!(&shuffled, &scalar);
+        for (after, before) in shuffled.iter().zip(&frames) {
+            prop_assert_eq!((&after[..6], &after[6..12], &after[12..]), (&before[6..12], &before[..6], &before[12..]));
+        }
+    }
+
+    #[test]
+    fn shuffled_and_scalar_turns_of_a_burst_agree_on_every_byte_and_on_which_frames_expired(
+        frames in prop::collection::vec((any::<[u8; IPV4_BYTES]>(), prop_oneof![0u8..4, any::<u8>()]), 0..40), tagging in any_tagging(),
+    ) {
+        let layout = Layout::new(tagging, Network::IPV4);
+        let network = layout.network_offset();
+        let with_ttl = |(mut frame, ttl): ([u8; IPV4_BYTES], u8)| {
+            frame[network + 8] = ttl;
+            frame
+        };
+        let mut shuffled: Vec<_> = frames.into_iter().map(with_ttl).collect();
+        let mut scalar = shuffled.clone();
+        let (mut expired, mut expired_by_scalar) = (Vec::new(), Vec::new());
+        // SAFETY: each pointer is of an array as long as the longest layout of IPv4, which nothing else uses.
+        unsafe { reflect_frames(&addresses(&mut shuffled), layout, |&data| data, |at| expired.push(at)) };
+        for (at, frame) in scalar.iter_mut().enumerate() {
+            // SAFETY: as above.
+            if unsafe { reflect_ipv4_scalar(frame.as_mut_ptr(), network) } == Reflection::Expired {
+                expired_by_scalar.push(at);
+            }
+        }
+        prop_assert_eq!(expired, expired_by_scalar);
         prop_assert_eq!(shuffled, scalar);
-        prop_assert_eq!((&shuffled[..6], &shuffled[6..12], &shuffled[12..]), (&bytes[6..12], &bytes[..6], &bytes[12..]));
+    }
+
+    /// The CPU's CRC instructions are used where it has them, and a receiver may have others than the sender.
+    #[test]
+    fn the_crc_of_a_payload_is_that_of_the_polynomial_whatever_instructions_compute_it(
+        bytes in prop::collection::vec(any::<u8>(), 0..4000), begin in 0usize..16,
+    ) {
+        let bytes = bytes.get(begin..).unwrap_or_default();
+        prop_assert_eq!(crc32c::crc32c(bytes), crc32c_bit_by_bit(bytes));
+    }
+}
+
+/// Bytes of the longest layout of IPv4: two VLAN tags.
+const IPV4_BYTES: usize = 14 + 8 + 20 + 8 + TAG_LEN;
+
+fn addresses<const BYTES: usize>(frames: &mut [[u8; BYTES]]) -> Vec<*mut u8> {
+    frames.iter_mut().map(|frame| frame.as_mut_ptr()).collect()
+}
+
+/// CRC32C by its definition (RFC 3720 §12.1): reflected, begins with ones, ends inverted.
+fn crc32c_bit_by_bit(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
+}
+
+#[test]
+fn the_crc_has_the_values_of_rfc3720_b_4() {
+    let counting: Vec<u8> = (0..32).collect();
+    for (bytes, crc) in [(&[0; 32][..], 0x8a91_36aa), (&[0xff; 32], 0x62a8_ab43), (&counting, 0x46dd_794e)] {
+        assert_eq!((crc32c::crc32c(bytes), crc32c_bit_by_bit(bytes)), (crc, crc));
     }
 }
