@@ -16,7 +16,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINE, BARE = os.environ["LINERATE_ENGINE"], os.environ["LINERATE_BARE"]
 RFC2544 = [64, 128, 256, 512, 1024, 1280, 1518]
-CASES = ["null", "flows", "virtio", "round", "rate"]
+CASES = ["null", "flows", "virtio", "sink", "round", "rate"]
 
 
 class Testpmd:
@@ -185,7 +185,6 @@ class Bench:
             sender.close()
             sink.close()
 
-<<<<<<< HEAD
     def virtio_rxonly(self, size):
         """linerate's generator with testpmd's rxonly, which reads no frame: the receivers alone differ."""
         path = os.path.join(self.directory.name, "tp.sock")
@@ -199,10 +198,7 @@ class Bench:
         finally:
             sink.close()
 
-    def round_linerate(self, turning="test-frames"):
-=======
     def round_linerate(self, turning="test-frames", program=ENGINE):
->>>>>>> ver15
         path = os.path.join(self.directory.name, "lr.sock")
         far = Engine("reflect", 0, f"net_vhost0,iface={path}", {"turning": turning}, program=program)
         near = Engine("send", 1, f"net_virtio_user0,path={path}", {"rtt": True}, self.seconds, program)
@@ -286,22 +282,7 @@ class Bench:
             print(line, flush=True)
 
 
-<<<<<<< HEAD
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, by turns, on the same software port")
-    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help="null, flows, virtio, sink, round, rate; all where none is given")
-    parser.add_argument("--rounds", type=int, default=5, help="the fewest rounds of a comparison")
-    parser.add_argument("--most-rounds", type=int, default=15, help="rounds after which a comparison ends although its interval is still wide")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
-    parser.add_argument("--per-cpu", action="store_true",
-                        help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
-    options = parser.parse_args()
-    bench, cases = Bench(options), options.cases or ["null", "flows", "virtio", "sink", "round", "rate"]
-    print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
-=======
 def compare_with_peers(bench, cases, sizes):
->>>>>>> ver15
     if "null" in cases:
         bench.compare("net_null, 1 flow", {"linerate": lambda: bench.null_linerate(1), "txonly": bench.null_testpmd, "bare": bench.null_bare})
     if "flows" in cases:
@@ -312,7 +293,7 @@ def compare_with_peers(bench, cases, sizes):
             pair = {"linerate": lambda: bench.virtio_linerate(size), "txonly-rxonly": lambda: bench.virtio_testpmd(size)}
             bench.compare(f"virtio-vhost, {size} B", pair)
     if "sink" in cases:
-        for size in options.sizes:
+        for size in sizes:
             receivers = {"linerate": lambda: bench.virtio_linerate(size), "linerate-rxonly": lambda: bench.virtio_rxonly(size)}
             bench.compare(f"sink or rxonly, {size} B", receivers)
     if "round" in cases:
@@ -357,8 +338,8 @@ def main():
     unknown = [case for case in options.cases if case not in CASES]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)}; use {', '.join(CASES)}")
-    if options.against and "rate" in options.cases:
-        parser.error("rate compares with a clock, not with another build: leave out --against")
+    if options.against and any(case in options.cases for case in ("sink", "rate")):
+        parser.error("sink compares with testpmd and rate with a clock, not with another build: leave out --against")
     if options.against and not os.access(options.against, os.X_OK):
         parser.error(f"--against {options.against}: no such program")
     bench, cases = Bench(options), options.cases or CASES
