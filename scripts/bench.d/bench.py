@@ -162,7 +162,7 @@ class Bench:
                    "--vdev", "net_null0,size=64,copy=0"]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1 if self.per_cpu else -2])
 
-    def virtio_linerate(self, size, program=ENGINE):
+    def virtio_linerate(self, size, program=ENGINE, by_sender=False):
         path = os.path.join(self.directory.name, "lr.sock")
         sink = Engine("receive", 0, f"net_vhost0,iface={path}", {"size": size}, program=program)
         sender = Engine("send", 1, f"net_virtio_user0,path={path}", {"traffic": {"test": size}}, self.seconds, program)
@@ -172,7 +172,7 @@ class Bench:
         sender.close()
         sink.process.wait(20)
         assert received["frames_received"] == sent["frames_sent"] and received["lost"] == 0, (received, sent)
-        return received["rate_pps"]
+        return (sent if by_sender else received)["rate_pps"]
 
     def virtio_testpmd(self, size):
         path = os.path.join(self.directory.name, "tp.sock")
@@ -294,7 +294,7 @@ def compare_with_peers(bench, cases, sizes):
             bench.compare(f"virtio-vhost, {size} B", pair)
     if "sink" in cases:
         for size in sizes:
-            receivers = {"linerate": lambda: bench.virtio_linerate(size), "linerate-rxonly": lambda: bench.virtio_rxonly(size)}
+            receivers = {"linerate": lambda: bench.virtio_linerate(size, by_sender=True), "linerate-rxonly": lambda: bench.virtio_rxonly(size)}
             bench.compare(f"sink or rxonly, {size} B", receivers)
     if "round" in cases:
         swapping = {"linerate": lambda: bench.round_linerate("addresses"), "linerate-macswap": bench.round_mixed}
@@ -325,13 +325,13 @@ def compare_builds(bench, cases, sizes, other):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="linerate's engines beside dpdk-testpmd, or beside another build, by turns, on the same software port")
-    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help=", ".join(CASES) + "; all where none is given")
+    parser.add_argument("cases", nargs="*", default=[], metavar="CASE", help=", ".join(CASES) + "; all where none is given (with --against, all but sink and rate)")
     parser.add_argument("--against", metavar="ENGINE",
                         help="compare with another build of the program `engine` (cargo build --release -p dataplane --bin engine), not with dpdk-testpmd")
     parser.add_argument("--rounds", type=int, default=5, help="the fewest rounds of a comparison")
     parser.add_argument("--most-rounds", type=int, default=15, help="rounds after which a comparison ends although its interval is still wide")
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the virtio case")
+    parser.add_argument("--sizes", type=int, nargs="+", default=RFC2544, help="frame sizes of the cases virtio and sink")
     parser.add_argument("--per-cpu", action="store_true",
                         help="null and flows in packets per second on the CPU, which a busy machine disturbs less")
     options = parser.parse_args()
@@ -342,7 +342,8 @@ def main():
         parser.error("sink compares with testpmd and rate with a clock, not with another build: leave out --against")
     if options.against and not os.access(options.against, os.X_OK):
         parser.error(f"--against {options.against}: no such program")
-    bench, cases = Bench(options), options.cases or CASES
+    with_peers_only = ("sink", "rate")
+    bench, cases = Bench(options), options.cases or [case for case in CASES if not options.against or case not in with_peers_only]
     print(f"{options.rounds} to {max(options.rounds, options.most_rounds)} rounds of {options.seconds} s, 64-byte frames unless named, memory: {' '.join(memory())}")
     if options.against:
         compare_builds(bench, cases, options.sizes, os.path.realpath(options.against))

@@ -35,6 +35,8 @@ pub struct RunDirectory {
     /// The file may end in the middle of a line: begin the next record on a new one.
     torn: bool,
     provenance: Map<String, Value>,
+    /// Whether the directory was not there before.
+    made: bool,
 }
 
 /// A SHA-256 in lower-case hexadecimal digits.
@@ -64,13 +66,14 @@ impl RunDirectory {
     ///
     /// Fails before anything is measured where the directory holds something, may not be written, or has less than 1 MiB of room.
     pub fn create(directory: &Path) -> Result<Self, ArchiveError> {
+        let made = !directory.exists();
         fs::create_dir_all(directory).map_err(|error| ArchiveError::io(directory, "made", error))?;
         let mut entries = fs::read_dir(directory).map_err(|error| ArchiveError::io(directory, "read", error))?;
         if entries.next().is_some() {
             return Err(ArchiveError::NotEmpty(directory.to_owned()));
         }
         probe(directory)?;
-        Self::open(directory)
+        Ok(RunDirectory { made, ..Self::open(directory)? })
     }
 
     /// Opens a run that was cut off, and gives the records it already has. A line that was cut off stays, ends there, and harms no later one.
@@ -96,7 +99,7 @@ impl RunDirectory {
         if directory.join(RESULTS_FILE).is_file() { Self::resume(directory) } else { Ok((Self::create(directory)?, Vec::new())) }
     }
 
-    /// Removes a directory of a run that did not begin. One that has a record or any other file stays.
+    /// Removes a directory of a run that did not begin. One that has a record or any other file stays, and so does one that was there before.
     pub fn discard(self) {
         let has_records = self.results.metadata().map_or(true, |results| results.len() > 0);
         if has_records {
@@ -105,7 +108,9 @@ impl RunDirectory {
         // Folders are removed only where they are empty.
         let _ = fs::remove_file(self.directory.join(RESULTS_FILE));
         let _ = fs::remove_dir(self.directory.join(RAW_FOLDER));
-        let _ = fs::remove_dir(&self.directory);
+        if self.made {
+            let _ = fs::remove_dir(&self.directory);
+        }
     }
 
     /// Appends a record as one line in one write. After a failure the file ends where it ended before.
@@ -221,7 +226,7 @@ impl RunDirectory {
             .open(&file)
             .map_err(|error| ArchiveError::io(&file, "opened for writing", error))?;
         let torn = ends_in_mid_line(&mut results).map_err(|error| ArchiveError::io(&file, "read", error))?;
-        let mut run = RunDirectory { directory: directory.to_owned(), results, torn, provenance: Map::new() };
+        let mut run = RunDirectory { directory: directory.to_owned(), results, torn, provenance: Map::new(), made: false };
         for name in [PLAN_FILE, TESTBED_FILE, ENVIRONMENT_FILE] {
             if let Ok(bytes) = read_regular(directory, name, GIVEN_LIMIT) {
                 run.note(name, &Digest::of(&bytes));
@@ -319,6 +324,9 @@ mod tests {
         let run = place.path().join("run");
         RunDirectory::create(&run).unwrap().discard();
         assert!(!run.exists());
+        fs::create_dir(&run).unwrap();
+        RunDirectory::create(&run).unwrap().discard();
+        assert_eq!(fs::read_dir(&run).unwrap().count(), 0, "a directory of the user's stays");
         let mut directory = RunDirectory::create(&run).unwrap();
         directory.write_plan("name = \"x\"").unwrap();
         directory.discard();

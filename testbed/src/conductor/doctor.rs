@@ -125,12 +125,14 @@ impl Used<'_> {
         let transfers = plan.measures.iter().filter_map(|measure| Some((measure, measure.kind.file_transfer()?.tls)));
         for (measure, tls) in transfers {
             for pair in pairs.iter().filter(|pair| measure.is_for(pair)) {
+                let serves = pair.from == *id;
                 let at_smartnics = tls.is_some_and(|tls| tls.at == TlsEnd::Dpu);
                 let proxies = if at_smartnics { self.testbed.smartnics(pair).ok() } else { None };
-                let is_proxy = proxies.is_some_and(|proxies| proxies.iter().any(|proxy| proxy.id == *id));
-                let serves = pair.from == *id;
+                let is_proxy = proxies.as_ref().is_some_and(|proxies| proxies.iter().any(|proxy| proxy.id == *id));
+                // The SmartNIC of the serving system has the certificate; the other one is a client.
+                let has_certificate = if at_smartnics { proxies.as_ref().is_some_and(|[near, _]| near.id == *id) } else { serves };
                 programs.extend((serves || is_proxy).then_some("nginx"));
-                programs.extend((tls.is_some() && (is_proxy || (serves && !at_smartnics))).then_some("openssl"));
+                programs.extend((tls.is_some() && has_certificate).then_some("openssl"));
                 programs.extend((pair.to == *id).then_some("curl"));
             }
         }

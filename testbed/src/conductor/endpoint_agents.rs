@@ -70,7 +70,15 @@ impl EndpointAgents {
                 let mut agent = start(endpoint, interrupted)?;
                 let wait = WaitLimit { limit: LIMIT, interrupted };
                 for claim in self.claimed.get(&endpoint.id).into_iter().flatten() {
-                    agent.ask(claim, CLAIM, wait)?;
+                    let reply = agent.ask(claim, CLAIM, wait)?;
+                    // An interface can still be held by the agent that was lost. A machine is shared, unless another run took it for itself meanwhile.
+                    if let (Request::ClaimBusyPolling { .. }, Reply::InUse { holder }) = (claim, reply) {
+                        let error = format!(
+                            "after its agent was lost, another run of linerate claimed the busy polling of the machine ({holder}); wait for the end of \
+                             that run, and continue this one"
+                        );
+                        return Err(AgentError::Refused { endpoint: endpoint.id.clone(), error });
+                    }
                 }
                 Ok(free.insert(agent))
             }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -44,18 +45,19 @@ impl BusyPollClaim {
     /// A run on this machine has changed the settings, or, where they are to be changed, any run measures here.
     pub fn take(usage: BusyPollUse) -> Result<Option<Self>, BusyPollClaimed> {
         let Ok(open) = File::open(LOCKED) else { return Ok(None) };
-        claim(open, usage).map(Some)
+        claim(open, usage)
     }
 }
 
-fn claim(open: File, usage: BusyPollUse) -> Result<BusyPollClaim, BusyPollClaimed> {
+fn claim(open: File, usage: BusyPollUse) -> Result<Option<BusyPollClaim>, BusyPollClaimed> {
     let kind = match usage {
         BusyPollUse::AsItIs => FlockArg::LockSharedNonblock,
         BusyPollUse::Changed => FlockArg::LockExclusiveNonblock,
     };
     match Flock::lock(open, kind) {
-        Ok(lock) => Ok(BusyPollClaim { _lock: lock }),
-        Err((open, _)) => Err(BusyPollClaimed { holder: lock_holder(&open).unwrap_or_default() }),
+        Ok(lock) => Ok(Some(BusyPollClaim { _lock: lock })),
+        Err((open, Errno::EWOULDBLOCK)) => Err(BusyPollClaimed { holder: lock_holder(&open).unwrap_or_default() }),
+        Err(_) => Ok(None),
     }
 }
 

@@ -252,18 +252,23 @@ impl Lab {
             registration.containers.clone_from(&lab.containers);
         }
         if options.kind == LabKind::Vm {
-            let started = guests::start(&lab.layout, options.guest_path, options.keep, interrupted)?;
+            let started = match guests::start(&lab.layout, options.guest_path, options.keep, interrupted) {
+                Err(ended @ LabError::Interrupted { .. }) => return Err(lab.down().err().unwrap_or(ended)),
+                started => started?,
+            };
             (lab.guests, lab.machines) = (started.guests, started.processes);
             registration.guests.clone_from(&lab.guests);
+        }
+        // Before its owner is given up: killed now, it is swept.
+        if interrupted.load(Ordering::Relaxed) {
+            let name = lab.name().clone();
+            return Err(lab.down().err().unwrap_or(LabError::Interrupted { name }));
         }
         if options.keep {
             registration.owner = Owner::Nobody;
         }
         if options.keep || options.kind != LabKind::Smartnic {
             Locked::lock()?.rewrite(&registration)?;
-        }
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(LabError::Interrupted { name: lab.name().clone() });
         }
         lab.owned = !options.keep;
         Ok(lab)

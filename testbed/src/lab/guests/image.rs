@@ -3,10 +3,11 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::super::error::LabError;
-use crate::process::{CommandSpec, Location, find_program, run};
+use crate::process::{CommandSpec, Location, find_program, run_until_interrupted};
 
 /// What makes the disk: the same script as for the tests on emulated network cards.
 const GUEST: &str = include_str!("guest.sh");
@@ -33,8 +34,8 @@ pub(super) struct Image {
     pub(super) initrd: PathBuf,
 }
 
-/// Finds QEMU, and makes the disk where it is missing. `work` is a folder of the lab for the scripts.
-pub(super) fn prepare(work: &Path) -> Result<Image, LabError> {
+/// Finds QEMU, and makes the disk where it is missing, unless `interrupted` becomes true. `work` is a folder of the lab for the scripts.
+pub(super) fn prepare(work: &Path, interrupted: &AtomicBool) -> Result<Image, LabError> {
     let folder = env::var_os(FOLDER_VARIABLE).map_or_else(|| PathBuf::from(FOLDER), PathBuf::from);
     // guest.sh keeps what it makes in this folder, and a QEMU that scripts/test-nics unpacked.
     let unpacked = folder.join("nics/qemu/usr/bin").join(QEMU);
@@ -52,7 +53,7 @@ pub(super) fn prepare(work: &Path) -> Result<Image, LabError> {
     write("prepare.sh", PREPARE)?;
     let words =
         ["bash".to_owned(), scripts.join("prepare.sh").display().to_string(), scripts.display().to_string(), folder.display().to_string()];
-    let output = run(&CommandSpec::new(Location::Here, words).with_timeout(PREPARE_LIMIT))?;
+    let output = run_until_interrupted(&CommandSpec::new(Location::Here, words).with_timeout(PREPARE_LIMIT), interrupted)?;
     if !output.success() {
         return Err(LabError::NoGuests { message: output.ending() });
     }

@@ -48,8 +48,13 @@ pub(super) fn start(layout: &LabLayout, path: GuestPath, keep: bool, interrupted
         first_back_end::check()?;
     }
     let lab = first.socket_dir.clone();
-    let image = image::prepare(&lab)?;
+    let ended = || interrupted.load(Ordering::Relaxed).then(|| LabError::Interrupted { name: layout.name().clone() });
+    // What a program says that was ended for this reason is no error.
+    let image = image::prepare(&lab, interrupted).map_err(|error| ended().unwrap_or(error))?;
     let machine = qemu::machine(&image)?;
+    if let Some(ended) = ended() {
+        return Err(ended);
+    }
     make_key(&guest::key_file(&lab), "linerate-lab")?;
     put_program(&lab)?;
     let socket_of = |endpoint: &LabEndpoint| (path == GuestPath::VhostUser).then(|| guest::vhost_user_socket(&lab, &endpoint.id));

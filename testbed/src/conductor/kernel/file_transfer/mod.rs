@@ -112,7 +112,14 @@ fn all_transfers(
         all.push(prepared.transfer(number, agents, interrupted, said)?);
     }
     let after = counted_at.and_then(|server| tls_sessions(server.endpoint, agents));
-    Ok(Outcome { transfers: all, sessions: after.zip(before).map(|(after, before)| after.since(before)) })
+    // Where kTLS was not asked for, the first transfer can have loaded the module: its counters began at zero.
+    let asked_for = transfer.tls.is_some_and(|tls| tls.at.needs_kernel_tls());
+    let sessions = match (before, after) {
+        (Some(before), Some(after)) => Some(after.since(before)),
+        (None, Some(after)) if !asked_for => Some(after),
+        _ => None,
+    };
+    Ok(Outcome { transfers: all, sessions })
 }
 
 fn tls_sessions(endpoint: KernelEndpoint<'_>, agents: &mut EndpointAgents) -> Option<TlsSessions> {

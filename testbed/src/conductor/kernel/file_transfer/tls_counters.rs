@@ -36,8 +36,8 @@ impl TlsSessions {
                 let sessions = during.software + during.device;
                 return (sessions >= transfers).then(|| {
                     format!(
-                        "/proc/net/tls_stat counted {sessions} sessions during {transfers} transfers: the kernel encrypted, and the plan's tls-at \
-                         is a program (OpenSSL's own configuration can have `Options = KTLS`)"
+                        "/proc/net/tls_stat counted {sessions} sessions during {transfers} transfers: the kernel encrypted what nginx sent, or \
+                         what another program there did, and the plan's tls-at is a program (OpenSSL's own configuration can have `Options = KTLS`)"
                     )
                 });
             }
