@@ -92,7 +92,9 @@ fn rates_are_those_of_the_receiver_and_round_trips_those_of_the_client() {
         (&"max".into(), &0.into(), &"mlx5_1".into())
     );
     let client = rate["tool"]["commands"][0].as_str().unwrap();
+    assert!(client.contains("-D 5 -f 2"), "{client}");
     assert!(client.contains("-d mlx5_0 -i 1 -B 02:00:00:00:00:0a -E 02:00:00:00:00:0b"), "{client}");
+    assert_eq!(trips["parameters"]["mtu_of_tool"], 1518.0);
     // Half a round trip is 1.10 us.
     assert_eq!(trips["values"]["rtt_ns"]["p50"].as_f64().unwrap().round(), 2200.0);
     let page = fs::read_to_string(machine.path("run/report.html")).unwrap();
@@ -124,6 +126,15 @@ fn what_goes_wrong_with_perftest_is_in_the_record() {
             });
         }
     });
+}
+
+#[test]
+fn a_rate_from_a_wrong_cpu_frequency_is_invalid() {
+    let (output, records) = Machine::new().run("wrong-clock", RATE);
+    let [record] = &records[..] else { panic!("{records:?}: {}", errors(&output)) };
+    let reasons = record["verdict"]["reasons"].to_string();
+    assert_eq!(record["verdict"]["state"], "invalid", "{reasons}");
+    assert!(reasons.contains("perftest counted for 1 s, and its rate is that of 0.980 s"), "{reasons}");
 }
 
 #[test]
