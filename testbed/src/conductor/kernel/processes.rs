@@ -56,6 +56,11 @@ pub(super) enum ToolRunError {
         #[source]
         source: KernelEndError,
     },
+    #[error(
+        "endpoint {to}: {tool}'s server did not end within {} s after its client at {from}: too few of the client's frames arrived. Check that both interfaces are on one Ethernet segment without a router, that their MTU holds the frame, and that the NIC has flow steering",
+        .limit.as_secs_f64()
+    )]
+    TooFewFrames { tool: KernelTool, from: reporter::record::EndpointId, to: reporter::record::EndpointId, limit: Duration },
     #[error(transparent)]
     Agent(#[from] AgentError),
     #[error(transparent)]
@@ -74,6 +79,7 @@ impl ToolRunError {
             ToolRunError::End { source: KernelEndError::NotReady { .. }, .. } | ToolRunError::Agent(AgentError::Silent { .. }) => {
                 ReasonKind::TimedOut
             }
+            ToolRunError::TooFewFrames { .. } => ReasonKind::NothingReceived,
             ToolRunError::Agent(AgentError::Lost { .. }) => ReasonKind::AgentLost,
             ToolRunError::End { .. } | ToolRunError::Agent(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
         }
@@ -120,6 +126,9 @@ impl Job<'_> {
             false => end_serve_at(self.to, serving, agents, interrupted).map(|spent| (spent, None)),
         };
         let (client, (served, reported)) = (client?, served?);
+        if let Some((_, ToolExit::TimedOut(limit))) = reported {
+            return Err(ToolRunError::TooFewFrames { tool: self.tool, from: self.from.id.clone(), to: self.to.id.clone(), limit });
+        }
         let counted = PathCounters { sender: client.spent.counters, receiver: served.counters };
         let (sender, receiver) = (client.spent.cost, served.cost);
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });
