@@ -107,7 +107,11 @@ fn what_goes_wrong_with_perftest_is_in_the_record() {
         ("server-fails", RATE, "did not print `#bytes` within 5 s: Couldn't get context for the device"),
         ("client-fails", RATE, "perftest reports: Couldn't get context for the device"),
         ("client-fails", ROUND_TRIPS, "perftest reports: Couldn't get context for the device"),
-        ("sends-nothing", RATE, "endpoint b: perftest's server did not end within 1.5 s after its client at a: too few of the client's frames"),
+        (
+            "sends-nothing",
+            RATE,
+            "endpoint b: perftest's server did not end within 1.5 s after its client at a: too few of the client's frames",
+        ),
         ("sends-nothing", ROUND_TRIPS, "perftest did not end within 20 s"),
         ("bad-json", RATE, "`BW_average` is missing"),
     ];

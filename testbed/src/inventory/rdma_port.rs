@@ -116,8 +116,8 @@ pub enum NoRdmaPort {
     Process(#[from] ProcessError),
 }
 
-/// The RDMA port that an interface of a place belongs to. Everything that perftest needs there is checked, also whether the interface takes frames of so many bytes
-/// with their FCS.
+/// The RDMA port that an interface of a place belongs to. Everything that perftest needs there is checked, also whether the interface takes frames of so
+/// many bytes with their FCS.
 ///
 /// # Errors
 /// There is none, or perftest cannot use it.
@@ -161,8 +161,8 @@ fn ports(printed: &str) -> Vec<Port<'_>> {
     ports
 }
 
-/// The port of an interface. A port names its interfaces; the representors of a NIC's other functions share its folder and have RDMA ports of their own or none.
-/// Where no port names any, an interface has its number from 0 (`dev_port` in sysfs-class-net).
+/// The port of an interface. A port names its interfaces; the representors of a NIC's other functions share its folder and have RDMA ports of their own or
+/// none. Where no port names any, an interface has its number from 0 (`dev_port` in sysfs-class-net).
 fn port_of<'a, 'p>(interface: &str, dev_port: Option<u32>, ports: &'a [Port<'p>]) -> Option<&'a Port<'p>> {
     if ports.iter().any(|port| !port.interfaces.is_empty()) {
         return ports.iter().find(|port| port.interfaces.contains(&interface));

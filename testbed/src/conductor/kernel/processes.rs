@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Ready, ToolExit};
-use reporter::record::{CpuCost, ReasonKind};
+use reporter::record::{CpuCost, EndpointId, ReasonKind};
 
 use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
@@ -52,7 +52,7 @@ pub(super) struct PathCounters {
 pub(super) enum ToolRunError {
     #[error("endpoint {endpoint}: {source}")]
     End {
-        endpoint: reporter::record::EndpointId,
+        endpoint: EndpointId,
         #[source]
         source: KernelEndError,
     },
@@ -60,7 +60,7 @@ pub(super) enum ToolRunError {
         "endpoint {to}: {tool}'s server did not end within {} s after its client at {from}: too few of the client's frames arrived. Check that both interfaces are on one Ethernet segment without a router, that their MTU holds the frame, and that the NIC has flow steering",
         .limit.as_secs_f64()
     )]
-    TooFewFrames { tool: KernelTool, from: reporter::record::EndpointId, to: reporter::record::EndpointId, limit: Duration },
+    TooFewFrames { tool: KernelTool, from: EndpointId, to: EndpointId, limit: Duration },
     #[error(transparent)]
     Agent(#[from] AgentError),
     #[error(transparent)]

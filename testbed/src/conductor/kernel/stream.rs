@@ -121,8 +121,8 @@ pub(super) fn measure(
     stream.record(step, &job, version, ran, context)
 }
 
-/// perftest counts for whole seconds of the kernel's clock. It computes the rate from cycles, and takes their frequency from "cpu MHz" in /proc/cpuinfo (`get_cpu_mhz`
-/// in get_clock.c), which need not be that of the cycles.
+/// perftest counts for whole seconds of the kernel's clock. It computes the rate from cycles, and takes their frequency from "cpu MHz" in /proc/cpuinfo
+/// (`get_cpu_mhz` in get_clock.c), which need not be that of the cycles.
 fn judge_clock(record: &mut Record, wanted: Seconds) {
     let Some(seconds) = record.duration_s.filter(|_| record.verdict.state != State::Failed) else { return };
     let window = wanted.seconds().ceil().max(1.0);
