@@ -179,3 +179,17 @@ fn a_missing_perftest_is_named_with_its_package_before_the_first_measurement() {
     assert!(said.contains("a: rdma0 RDMA port: raw_ethernet_lat is not installed: sudo apt-get install perftest"), "{said}");
     assert!(records.is_empty() && output.status.code() == Some(1), "nothing was measured");
 }
+
+#[test]
+fn frames_that_the_mtu_does_not_hold_stop_a_run_before_its_first_measurement() {
+    let machine = Machine::new();
+    fs::write(machine.path("plan.toml"), format!("name = \"verbs\"\nsizes = [1519, 64]\npairs = [\"a:b\"]\n{RATE}")).unwrap();
+    let output = machine.linerate("", &["run", "--testbed", "testbed.toml", "--plan", "plan.toml", "--out", "run"]);
+    let said = errors(&output);
+    assert!(
+        said.contains("endpoint a: interface rdma0 has MTU 1500, and frames of 1519 bytes need 1501: sudo ip link set rdma0"),
+        "{said}"
+    );
+    assert!(!machine.path("run/results.jsonl").exists() || records(&machine.path("run")).is_empty(), "nothing was measured");
+    assert_eq!(output.status.code(), Some(1));
+}
