@@ -92,7 +92,9 @@ fn rates_are_those_of_the_receiver_and_round_trips_those_of_the_client() {
         (&"max".into(), &0.into(), &"mlx5_1".into())
     );
     let client = rate["tool"]["commands"][0].as_str().unwrap();
+    assert!(client.contains("-D 5 -f 2"), "{client}");
     assert!(client.contains("-d mlx5_0 -i 1 -B 02:00:00:00:00:0a -E 02:00:00:00:00:0b"), "{client}");
+    assert_eq!(trips["parameters"]["mtu_of_tool"], 1518.0);
     // Half a round trip is 1.10 us.
     assert_eq!(trips["values"]["rtt_ns"]["p50"].as_f64().unwrap().round(), 2200.0);
     let page = fs::read_to_string(machine.path("run/report.html")).unwrap();
@@ -105,7 +107,11 @@ fn what_goes_wrong_with_perftest_is_in_the_record() {
         ("server-fails", RATE, "did not print `#bytes` within 5 s: Couldn't get context for the device"),
         ("client-fails", RATE, "perftest reports: Couldn't get context for the device"),
         ("client-fails", ROUND_TRIPS, "perftest reports: Couldn't get context for the device"),
-        ("sends-nothing", RATE, "perftest did not end within 5 s"),
+        (
+            "sends-nothing",
+            RATE,
+            "endpoint b: perftest's server did not end within 1.5 s after its client at a: too few of the client's frames",
+        ),
         ("sends-nothing", ROUND_TRIPS, "perftest did not end within 20 s"),
         ("bad-json", RATE, "`BW_average` is missing"),
     ];
@@ -124,6 +130,15 @@ fn what_goes_wrong_with_perftest_is_in_the_record() {
             });
         }
     });
+}
+
+#[test]
+fn a_rate_from_a_wrong_cpu_frequency_is_invalid() {
+    let (output, records) = Machine::new().run("wrong-clock", RATE);
+    let [record] = &records[..] else { panic!("{records:?}: {}", errors(&output)) };
+    let reasons = record["verdict"]["reasons"].to_string();
+    assert_eq!(record["verdict"]["state"], "invalid", "{reasons}");
+    assert!(reasons.contains("perftest counted for 1 s, and its rate is that of 0.980 s"), "{reasons}");
 }
 
 #[test]
@@ -163,4 +178,18 @@ fn a_missing_perftest_is_named_with_its_package_before_the_first_measurement() {
     let said = errors(&output);
     assert!(said.contains("a: rdma0 RDMA port: raw_ethernet_lat is not installed: sudo apt-get install perftest"), "{said}");
     assert!(records.is_empty() && output.status.code() == Some(1), "nothing was measured");
+}
+
+#[test]
+fn frames_that_the_mtu_does_not_hold_stop_a_run_before_its_first_measurement() {
+    let machine = Machine::new();
+    fs::write(machine.path("plan.toml"), format!("name = \"verbs\"\nsizes = [1519, 64]\npairs = [\"a:b\"]\n{RATE}")).unwrap();
+    let output = machine.linerate("", &["run", "--testbed", "testbed.toml", "--plan", "plan.toml", "--out", "run"]);
+    let said = errors(&output);
+    assert!(
+        said.contains("endpoint a: interface rdma0 has MTU 1500, and frames of 1519 bytes need 1501: sudo ip link set rdma0"),
+        "{said}"
+    );
+    assert!(!machine.path("run/results.jsonl").exists() || records(&machine.path("run")).is_empty(), "nothing was measured");
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -16,8 +16,11 @@ for interface in rdma0 rdma1; do
     mkdir "$copy"
     # Some files of an interface cannot be read.
     cp -r /sys/devices/virtual/net/$interface/. "$copy" 2>/dev/null || true
-    mkdir -p "$copy/device/infiniband/mlx5_$number/ports/1" "$copy/device/infiniband_verbs/uverbs$number"
-    echo Ethernet >"$copy/device/infiniband/mlx5_$number/ports/1/link_layer"
+    port=$copy/device/infiniband/mlx5_$number/ports/1
+    mkdir -p "$port/gid_attrs/ndevs" "$copy/device/infiniband_verbs/uverbs$number"
+    echo Ethernet >"$port/link_layer"
+    echo $interface >"$port/gid_attrs/ndevs/0"
+    echo mlx5_$number >"$copy/device/infiniband_verbs/uverbs$number/ibdev"
     # The state of a link follows its carrier up to a second later, and the copy stays as it is.
     echo up >"$copy/operstate"
     mount --bind "$copy" /sys/devices/virtual/net/$interface

@@ -26,7 +26,7 @@ pub struct Rung {
     pub kind: RungKind,
     /// Payload received, in bits a second.
     pub goodput: f64,
-    /// How many times the rung above carries; none for the first.
+    /// How many times the rung above carries; none for the first. Stack `verbs` is measured by another program, and no rung is compared with it.
     pub below_by: Option<f64>,
     /// CPUs in use at both ends.
     pub cores: Option<f64>,
@@ -220,9 +220,12 @@ fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&Cell<'_>>) ->
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
     rungs.extend(best.and_then(|cell| measured(RungKind::KernelAtItsBest(Stack::REFERENCE_KERNEL), cell)));
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Messages(stack), of_stack(stack, SizeKind::Message)?)));
-    let above: Vec<f64> = rungs.iter().map(|rung| rung.goodput).collect();
-    for (rung, above) in rungs.iter_mut().skip(1).zip(above) {
-        rung.below_by = (rung.goodput > 0.0).then(|| above / rung.goodput);
+    let mut above: Option<f64> = None;
+    for rung in &mut rungs {
+        rung.below_by = above.filter(|_| rung.goodput > 0.0).map(|above| above / rung.goodput);
+        if rung.kind != RungKind::Frames(Stack::Verbs) {
+            above = Some(rung.goodput);
+        }
     }
     rungs
 }
@@ -327,7 +330,7 @@ mod tests {
             ("generator alone", Some(1.125)),
             ("DPDK", Some(2.0)),
             ("raw Ethernet (verbs)", Some(2.0)),
-            ("AF_XDP", Some(2.0)),
+            ("AF_XDP", Some(4.0)),
             ("AF_PACKET", Some(4.0)),
             ("kernel UDP", Some(2.0)),
             ("kernel TCP, best", Some(0.0625)),

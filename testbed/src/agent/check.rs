@@ -83,7 +83,7 @@ fn sends_raw_ethernet(tool: KernelTool) -> bool {
 /// Whether perftest can use the interface.
 fn rdma(interface: &str) -> Check {
     let subject = format!("{interface} RDMA port");
-    match rdma_port(&Location::Here, interface) {
+    match rdma_port(&Location::Here, interface, None) {
         Ok(port) => Check::ok(subject, format!("port {} of {}", port.number, port.device)),
         Err(error) => Check::found(CheckLevel::Problem, subject, error.to_string(), "the plan measures stack \"verbs\" on this interface"),
     }

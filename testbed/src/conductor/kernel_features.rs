@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::interface_settings::BUSY_READ;
 use crate::inventory::{NoRdmaPort, rdma_port};
-use crate::plan::{KernelTuning, Plan, TlsEnd};
+use crate::plan::{KernelTuning, Measure, Plan, TlsEnd};
 use crate::process::{CommandSpec, Output, read_file, run};
 use crate::topology::Testbed;
 
@@ -152,15 +152,17 @@ pub fn check(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
     Ok(())
 }
 
-/// The RDMA ports of the endpoints that perftest measures between, each once.
+/// The RDMA ports of the endpoints that perftest measures between, each once, and the largest frames.
 fn check_rdma(plan: &Plan, testbed: &Testbed) -> Result<(), MissingFeature> {
-    let of_verbs = |id: &EndpointId| {
-        let mut own = testbed.all_pairs().into_iter().filter(|pair| pair.from == *id || pair.to == *id);
-        own.any(|pair| plan.measures.iter().any(|measure| measure.stack() == Stack::Verbs && measure.is_for(&pair)))
+    let pairs = testbed.all_pairs();
+    let largest_frame = |id: &EndpointId| {
+        let own = |measure: &&Measure| pairs.iter().any(|pair| (pair.from == *id || pair.to == *id) && measure.is_for(pair));
+        let verbs = plan.measures.iter().filter(|measure| measure.stack() == Stack::Verbs);
+        verbs.filter(own).flat_map(|measure| &measure.sizes).map(|size| size.bytes()).max()
     };
-    for endpoint in testbed.endpoints.iter().filter(|endpoint| of_verbs(&endpoint.id)) {
-        if let Some(kernel) = &endpoint.kernel {
-            rdma_port(&endpoint.location, &kernel.interface)
+    for endpoint in &testbed.endpoints {
+        if let (Some(kernel), Some(bytes)) = (&endpoint.kernel, largest_frame(&endpoint.id)) {
+            rdma_port(&endpoint.location, &kernel.interface, Some(bytes))
                 .map_err(|source| MissingFeature::Rdma { endpoint: endpoint.id.clone(), source })?;
         }
     }

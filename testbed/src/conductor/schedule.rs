@@ -192,7 +192,7 @@ fn expected(what: &MeasureKind) -> Duration {
     let plus = |seconds: Seconds, overhead: f64| Duration::from_secs_f64(seconds.seconds() + overhead);
     match what {
         // perftest's margins, and the start of its two programs.
-        MeasureKind::KernelStream { protocol: Protocol::RawEthernet, duration, .. } => plus(*duration, 3.0),
+        MeasureKind::KernelStream { protocol: Protocol::RawEthernet, duration, .. } => plus(*duration, 5.0),
         MeasureKind::KernelStream { duration, .. } => plus(*duration, 0.15),
         MeasureKind::KernelBest { duration, search, .. } => plus(*duration, 0.15) * search.trials(),
         MeasureKind::KernelPingPong { duration, .. } => plus(Seconds::from_whole(duration.seconds().ceil() as u32), 0.15),

@@ -78,11 +78,21 @@ fn wait_until_it_prints(server: &mut Child, command: &ToolCommand, text: &str) -
 /// The error of a server that did not do what shows that it is ready, with what it said.
 fn not_ready(server: &Child, command: &ToolCommand, awaited: String) -> KernelEndError {
     let said = server.stderr_so_far();
-    // iperf3 adds the line "iperf3: exiting" to its error.
-    let mut errors = said.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
-    let said = errors.next_back().or(said.lines().next_back()).unwrap_or("it printed no error").trim().to_owned();
+    let said = said_why(&said);
     let command = shell_line(command.argv.iter().map(String::as_str));
     KernelEndError::NotReady { command, awaited, limit_s: READY_LIMIT.as_secs(), said }
+}
+
+/// The reason in what a server wrote to standard error.
+fn said_why(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // perftest prints the reason, and then what failed.
+    if let Some(reason) = lines.iter().position(|line| line.starts_with("error:")) {
+        return lines.iter().skip(reason).take(2).copied().collect::<Vec<_>>().join("; ");
+    }
+    // iperf3 adds the line "iperf3: exiting" to its error.
+    let error = lines.iter().rfind(|line| line.to_ascii_lowercase().contains("error"));
+    error.or(lines.last()).map_or_else(|| "it printed no error".to_owned(), |line| (*line).to_owned())
 }
 
 fn wait_until_it_listens(
@@ -196,5 +206,14 @@ mod tests {
         let failed = Server::start(&Location::Here, shell("echo ' Unable to find the device' >&2; exit 1"), prints());
         let said = failed.unwrap_err().to_string();
         assert!(said.contains("did not print `#bytes` within 5 s: Unable to find the device"), "{said}");
+    }
+
+    #[test]
+    fn the_reason_is_the_error_and_with_perftest_also_what_failed() {
+        let perftest = "error: Operation not permitted\nCouldn't attach QP\n Unable to set up the flow rules\n";
+        assert_eq!(said_why(perftest), "error: Operation not permitted; Couldn't attach QP");
+        let iperf3 = "warning\niperf3: error - unable to start listener\niperf3: exiting\n";
+        assert_eq!(said_why(iperf3), "iperf3: error - unable to start listener");
+        assert_eq!((said_why("one\ntwo\n"), said_why("")), ("two".to_owned(), "it printed no error".to_owned()));
     }
 }

@@ -32,7 +32,7 @@ pub fn ladder(input: &Input<'_>) -> Section {
             .collect::<Vec<CaptionedTable>>(),
         method: "Line rate is what the link carries; shared memory has none. PCIe link is the most that the slower link of the two ports carries: each frame in one packet, \
                  without descriptors. Generator alone is one poll loop of the sender that sends into a port that \
-                 frees the frames and does nothing else (DPDK's net_null): about the most that one poll loop can send. DPDK, AF_XDP and AF_PACKET run the same engines with the same frames; raw Ethernet (verbs) is perftest's program. A \
+                 frees the frames and does nothing else (DPDK's net_null): about the most that one poll loop can send. DPDK, AF_XDP and AF_PACKET run the same engines with the same frames; raw Ethernet (verbs) is perftest's program, and no rung is compared with it. A \
                  poll loop counts as a whole CPU; what the kernel does for AF_XDP and AF_PACKET outside the poll loops' threads is not counted. CPUs of \
                  kernel stacks and of perftest are the busy time of the whole machine. CPU time a frame is that of both ends for as much payload as one frame of \
                  the size carries, so that stacks without frames of that size can be compared."

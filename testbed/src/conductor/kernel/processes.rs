@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use methodology::units::Goodput;
 use reporter::kernel_tools::{CommandLine, Commands, Extent, KernelSpec, KernelTool, Ready, ToolExit};
-use reporter::record::{CpuCost, ReasonKind};
+use reporter::record::{CpuCost, EndpointId, ReasonKind};
 
 use crate::agent::{AgentError, Reply, Request, WaitLimit};
 use crate::conductor::endpoint_agents::EndpointAgents;
@@ -16,8 +16,9 @@ use crate::topology::KernelEndpoint;
 /// How long the reply of an agent may take beyond the tool itself.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a server that reports may take to end after its client: it began to count a moment later.
-const SERVER_LIMIT: Duration = Duration::from_secs(5);
+/// How long a server that reports may take to end after its client. perftest's server ends later by the delay of its first frame: with less than its margin
+/// (`MARGIN` of the tool's commands), its client still sent while it counted.
+const SERVER_LIMIT: Duration = Duration::from_millis(1500);
 
 /// What one measurement needs to know.
 pub(super) struct Job<'a> {
@@ -51,10 +52,15 @@ pub(super) struct PathCounters {
 pub(super) enum ToolRunError {
     #[error("endpoint {endpoint}: {source}")]
     End {
-        endpoint: reporter::record::EndpointId,
+        endpoint: EndpointId,
         #[source]
         source: KernelEndError,
     },
+    #[error(
+        "endpoint {to}: {tool}'s server did not end within {} s after its client at {from}: too few of the client's frames arrived. Check that both interfaces are on one Ethernet segment without a router, that their MTU holds the frame, and that the NIC has flow steering",
+        .limit.as_secs_f64()
+    )]
+    TooFewFrames { tool: KernelTool, from: EndpointId, to: EndpointId, limit: Duration },
     #[error(transparent)]
     Agent(#[from] AgentError),
     #[error(transparent)]
@@ -73,6 +79,7 @@ impl ToolRunError {
             ToolRunError::End { source: KernelEndError::NotReady { .. }, .. } | ToolRunError::Agent(AgentError::Silent { .. }) => {
                 ReasonKind::TimedOut
             }
+            ToolRunError::TooFewFrames { .. } => ReasonKind::NothingReceived,
             ToolRunError::Agent(AgentError::Lost { .. }) => ReasonKind::AgentLost,
             ToolRunError::End { .. } | ToolRunError::Agent(_) | ToolRunError::Spec(_) => ReasonKind::ToolFailed,
         }
@@ -119,6 +126,9 @@ impl Job<'_> {
             false => end_serve_at(self.to, serving, agents, interrupted).map(|spent| (spent, None)),
         };
         let (client, (served, reported)) = (client?, served?);
+        if let Some((_, ToolExit::TimedOut(limit))) = reported {
+            return Err(ToolRunError::TooFewFrames { tool: self.tool, from: self.from.id.clone(), to: self.to.id.clone(), limit });
+        }
         let counted = PathCounters { sender: client.spent.counters, receiver: served.counters };
         let (sender, receiver) = (client.spent.cost, served.cost);
         let cost = (sender.is_some() || receiver.is_some()).then_some(CpuCost { sender, receiver, shared_machine: self.shared_machine });

@@ -15,8 +15,9 @@ pub(super) fn with_rdma_ports(
     if spec.transport != Transport::RawEthernet {
         return Ok(spec);
     }
+    let frame_bytes = Some(spec.size.bytes());
     let port = |end: KernelEndpoint<'_>| -> Result<RdmaPort, (ReasonKind, String)> {
-        rdma_port(&end.location, end.interface).map_err(|error| (ReasonKind::Other, format!("endpoint {}: {error}", end.id)))
+        rdma_port(&end.location, end.interface, frame_bytes).map_err(|error| (ReasonKind::Other, format!("endpoint {}: {error}", end.id)))
     };
     Ok(KernelSpec { rdma: Some(RdmaPorts { client: port(from)?, server: port(to)? }), ..spec })
 }

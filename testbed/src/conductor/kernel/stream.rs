@@ -3,7 +3,7 @@
 use methodology::units::{FrameSize, Seconds};
 use reporter::archive::ArchiveError;
 use reporter::kernel_tools::{Extent, KernelSpec, KernelTool, MessageSize, Method};
-use reporter::record::{ReasonKind, Record};
+use reporter::record::{ReasonKind, Record, State};
 
 use super::frame_view;
 use super::path::prove_path;
@@ -18,6 +18,9 @@ use crate::conductor::record::failed;
 use crate::conductor::schedule::Step;
 use crate::plan::{KernelTuning, Protocol};
 use crate::topology::KernelEndpoint;
+
+/// How far the seconds of perftest's rate may be from those that it counted for.
+const CLOCK_TOLERANCE: f64 = 0.005;
 
 /// A stream as a measure has it.
 #[derive(Clone, Copy)]
@@ -66,6 +69,9 @@ impl StreamMeasure<'_> {
                 frame_view::prove(&mut record, step.size, counted);
             }
             prove_path(&mut record, job, counted);
+            if self.protocol == Protocol::RawEthernet {
+                judge_clock(&mut record, self.wanted);
+            }
         }
         Ok(record)
     }
@@ -113,6 +119,19 @@ pub(super) fn measure(
         }
     }
     stream.record(step, &job, version, ran, context)
+}
+
+/// perftest counts for whole seconds of the kernel's clock. It computes the rate from cycles, and takes their frequency from "cpu MHz" in /proc/cpuinfo
+/// (`get_cpu_mhz` in get_clock.c), which need not be that of the cycles.
+fn judge_clock(record: &mut Record, wanted: Seconds) {
+    let Some(seconds) = record.duration_s.filter(|_| record.verdict.state != State::Failed) else { return };
+    let window = wanted.seconds().ceil().max(1.0);
+    if (seconds - window).abs() > CLOCK_TOLERANCE * window {
+        let detail = format!(
+            "perftest counted for {window} s, and its rate is that of {seconds:.3} s: it took a wrong CPU frequency from /proc/cpuinfo; set the CPU governor to `performance`, and measure again"
+        );
+        record.verdict.invalidate(ReasonKind::CountersDisagree, detail);
+    }
 }
 
 /// A stream's message: what an application writes into TCP, the datagram that makes a frame of this size, or the frame.

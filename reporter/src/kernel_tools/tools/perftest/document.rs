@@ -35,7 +35,8 @@ pub(super) fn reports(text: &str) -> Vec<Report> {
         match (key, reports.last_mut()) {
             ("test_info", _) => reports.push(Report::default()),
             (key, Some(report)) if !value.is_empty() => {
-                report.values.insert(key.to_owned(), value.to_owned());
+                // Text after the report can have a colon too.
+                report.values.entry(key.to_owned()).or_insert_with(|| value.to_owned());
             }
             _ => {}
         }
@@ -70,5 +71,7 @@ mod tests {
             assert_eq!(report.text("PCIe_relax_order"), Some("Unsupported"));
         }
         assert_eq!(reports(&format!("{new}{old}")).len(), 2);
+        let later = format!("{new}MsgSize: 65\n");
+        assert_eq!(reports(&later)[0].number("MsgSize"), Some(64.0), "text after the report");
     }
 }
