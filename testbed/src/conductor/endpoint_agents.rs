@@ -107,15 +107,16 @@ impl EndpointAgents {
 
     /// Asks for a claim at an endpoint, which lasts until the agent ends. Returns the holder where another run has it.
     pub(super) fn claim(&mut self, endpoint: &Endpoint, claim: Request, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
-        let agent = self.agent(endpoint, interrupted)?;
-        match agent.ask(&claim, CLAIM, WaitLimit { limit: LIMIT, interrupted })? {
-            Reply::Claimed => {
-                self.claimed.entry(endpoint.id.clone()).or_default().push(claim);
-                Ok(None)
-            }
+        let wait = WaitLimit { limit: LIMIT, interrupted };
+        let holder = self.ask(endpoint, &claim, CLAIM, wait, |reply| match reply {
+            Reply::Claimed => Ok(None),
             Reply::InUse { holder } => Ok(Some(holder)),
-            other => Err(agent.unexpected(&other)),
+            other => Err(Box::new(other)),
+        })?;
+        if holder.is_none() {
+            self.claimed.entry(endpoint.id.clone()).or_default().push(claim);
         }
+        Ok(holder)
     }
 
     /// Asks the agents of several endpoints at the same time. An endpoint without an agent is not asked.
