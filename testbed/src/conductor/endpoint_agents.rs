@@ -108,11 +108,17 @@ impl EndpointAgents {
     /// Asks for a claim at an endpoint, which lasts until the agent ends. Returns the holder where another run has it.
     pub(super) fn claim(&mut self, endpoint: &Endpoint, claim: Request, interrupted: &AtomicBool) -> Result<Option<String>, AgentError> {
         let wait = WaitLimit { limit: LIMIT, interrupted };
-        let holder = self.ask(endpoint, &claim, CLAIM, wait, |reply| match reply {
+        let claimed = self.ask(endpoint, &claim, CLAIM, wait, |reply| match reply {
             Reply::Claimed => Ok(None),
             Reply::InUse { holder } => Ok(Some(holder)),
             other => Err(Box::new(other)),
-        })?;
+        });
+        if claimed.is_err() {
+            // The check of the machines asks the agents that are there: a new one says what is wrong.
+            self.drop_agent(&endpoint.id);
+            self.agent(endpoint, interrupted)?;
+        }
+        let holder = claimed?;
         if holder.is_none() {
             self.claimed.entry(endpoint.id.clone()).or_default().push(claim);
         }

@@ -20,7 +20,7 @@ pub(super) fn evidence(record: &Record, generator_ns: Option<f64>) -> Option<Evi
     let end = |cost: &EndCost, hiccups: &str, descriptors: u32, frames: fn(&QueueUse) -> u64| {
         let slowest = cost.by_queue.iter().filter_map(|queue| queue.ns_per_frame).fold(0.0, f64::max);
         let interrupted_ns = record.parameters.get(hiccups).map_or(0.0, |hiccups| interrupted_ns(hiccups, slowest * f64::from(burst)));
-        let interrupted = interrupted_ns / (1e9 * duration * cost.by_queue.len().max(1) as f64);
+        let interrupted = interrupted_ns / (1e9 * seconds_of_loops(cost).unwrap_or(duration * cost.by_queue.len().max(1) as f64));
         let poll_loop = |queue: &QueueUse| Loop { frames: frames(queue), ns_per_frame: queue.ns_per_frame, interrupted };
         End { descriptors, loops: cost.by_queue.iter().map(poll_loop).collect() }
     };
@@ -37,6 +37,13 @@ pub(super) fn evidence(record: &Record, generator_ns: Option<f64>) -> Option<Evi
         sender: end(cpu.sender.as_ref()?, "sender_hiccups", port("sender_port", "tx_descriptors"), |queue| queue.frames_sent),
         receiver: end(cpu.receiver.as_ref()?, "receiver_hiccups", port("receiver_port", "rx_descriptors"), |queue| queue.frames_received),
     })
+}
+
+/// For how long the poll loops of an end ran, together. A receiver runs before the first frame of a trial and after the last, and its interruptions are
+/// counted from its beginning to its end.
+fn seconds_of_loops(cost: &EndCost) -> Option<f64> {
+    let seconds = cost.total_cycles? as f64 / cost.cycles_hz? as f64;
+    (seconds > 0.0 && seconds.is_finite()).then_some(seconds)
 }
 
 /// Shorter iterations of a poll loop than this are no interruptions here: with a small ring, hiccups also count iterations of two microseconds, which
@@ -57,6 +64,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_time_of_interruptions_is_compared_with_that_of_the_poll_loop() {
+        // A receiver that ran for 0.25 s around a trial of 50 ms.
+        let cost = EndCost { total_cycles: Some(650_000_000), cycles_hz: Some(2_600_000_000), ..EndCost::default() };
+        assert_eq!(seconds_of_loops(&cost), Some(0.25));
+        assert_eq!(seconds_of_loops(&EndCost { total_cycles: Some(0), ..cost.clone() }), None);
+        assert_eq!(seconds_of_loops(&EndCost { cycles_hz: None, ..cost }), None);
+    }
 
     #[test]
     fn iterations_that_a_burst_explains_are_no_interruptions() {
