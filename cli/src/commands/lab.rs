@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Subcommand};
+use reporter::archive::RunDirectory;
 use serde::Serialize;
 use testbed::lab::{ContainerChoice, GuestPath, Lab, LabError, LabKind, LabName, LabOptions, LabState, LabStatus};
 use testbed::topology::Testbed;
@@ -195,6 +197,27 @@ pub(super) fn lab_options(kind: LabKind, engine: Option<ContainerChoice>, path: 
         (LabKind::Smartnic | LabKind::Vm, Some(_), _) => refused("--engine", "containers", LabKind::Container),
         (LabKind::Smartnic | LabKind::Container, _, Some(_)) => refused("--path", "virtual machines", LabKind::Vm),
         _ => Ok(LabOptions { kind, containers: engine.unwrap_or_default(), guest_path: path.unwrap_or_default(), ..LabOptions::default() }),
+    }
+}
+
+/// Makes the lab of a run or a search and says what it lacks. `None`: the user interrupted it. Without a lab, the directory of a new run is removed.
+pub(super) fn lab_of_run(
+    options: LabOptions,
+    directory: RunDirectory,
+    is_new: bool,
+    interrupted: &AtomicBool,
+) -> Result<Option<(Lab, RunDirectory)>, CommandError> {
+    match Lab::up_unless(options, interrupted) {
+        Ok(lab) => {
+            say_what_is_missing(&lab);
+            Ok(Some((lab, directory)))
+        }
+        Err(error) => {
+            if is_new {
+                directory.discard();
+            }
+            if matches!(error, LabError::Interrupted { .. }) { Ok(None) } else { Err(error.into()) }
+        }
     }
 }
 

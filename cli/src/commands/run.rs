@@ -10,11 +10,11 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::record::{Record, State};
 use serde::Serialize;
 use testbed::conductor::{Claims, ConductError, Conductor, Done, EndpointAgents, Observer, RunEnd, StepInfo};
-use testbed::lab::{ContainerChoice, GuestPath, Lab, LabError, LabKind, LabName, LabOptions};
+use testbed::lab::{ContainerChoice, GuestPath, Lab, LabKind, LabName, LabOptions};
 use testbed::plan::{BuiltInPlan, Plan};
 use testbed::topology::Testbed;
 
-use super::lab::{lab_like, say_what_is_missing};
+use super::lab::{lab_like, lab_of_run, say_what_is_missing};
 use super::progress::Progress;
 use super::ready::{Force, describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory, terminal_width};
@@ -223,18 +223,10 @@ fn in_the_lab(
     // The lab needs root. Without it this fails, before the run directory is created.
     Lab::sweep_dead()?;
     let claims = Claims::of_own_lab()?;
-    let (mut directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
+    let (directory, records, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), &plan.name)?;
     let done = Done::of(&records);
-    let lab = match Lab::up_unless(options, interrupted) {
-        Ok(lab) => lab,
-        Err(error) => {
-            if args.resume.is_none() {
-                directory.discard();
-            }
-            return if matches!(error, LabError::Interrupted { .. }) { Ok(ended_early()) } else { Err(error.into()) };
-        }
-    };
-    say_what_is_missing(&lab);
+    let made = lab_of_run(options, directory, args.resume.is_none(), interrupted)?;
+    let Some((lab, mut directory)) = made else { return Ok(ended_early()) };
     let testbed = Testbed::of_lab(&lab, program);
     directory.write_plan(&plan.source)?;
     directory.write_testbed(&testbed.source)?;

@@ -23,7 +23,7 @@ impl Held {
         Held::with(name, FlockArg::LockSharedNonblock)?.ok_or_else(|| LabError::BeingRemoved { name: name.clone() })
     }
 
-    /// For the one that takes it down: nobody uses it.
+    /// For the process that takes the lab down. Refused while another process uses the lab.
     pub(super) fn to_remove(name: &LabName) -> Result<Held, LabError> {
         Held::with(name, FlockArg::LockExclusiveNonblock)?.ok_or_else(|| LabError::Used { name: name.clone(), directory: directory(name) })
     }

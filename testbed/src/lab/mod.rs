@@ -194,7 +194,7 @@ impl Lab {
         match Lab::status(name)?.state {
             LabState::InUse { process } => Err(LabError::InUse { name: name.clone(), process }),
             LabState::Kept | LabState::Broken { .. } => {
-                let _nobody_uses_it = Held::to_remove(name)?;
+                let _held = Held::to_remove(name)?;
                 removal::remove(&Locked::lock()?, name, &registration(name)?.layouts())
             }
         }

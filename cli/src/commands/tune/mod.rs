@@ -15,12 +15,12 @@ use reporter::archive::{Archive, RunDirectory};
 use reporter::environment::Environment;
 use reporter::record::{Record, State};
 use testbed::conductor::{Claims, EndpointAgents, check_kernel_features};
-use testbed::lab::{Lab, LabError, LabOptions};
+use testbed::lab::{Lab, LabOptions};
 use testbed::plan::Plan;
 use testbed::topology::Testbed;
 use testbed::tuner::{Prepared, ScalingRequest, TUNE_PLAN_FILE, TuneRequest, Tuner};
 
-use super::lab::{lab_like, say_what_is_missing};
+use super::lab::{lab_like, lab_of_run};
 use super::ready::{describe_all, describe_ready, nothing_measured};
 use super::{CommandError, Format, endpoints, foreign, run_directory};
 use next_steps::{next_steps, testbed_file};
@@ -88,22 +88,14 @@ pub fn run(args: &TuneArgs) -> Result<ExitCode, CommandError> {
             Claims::of_own_lab()?
         }
     };
-    let (mut directory, known, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), "tune")?;
-    let (lab, testbed) = match given {
-        Some(testbed) => (None, testbed),
+    let (directory, known, lock) = run_directory::open(args.resume.as_deref(), args.out.as_deref(), "tune")?;
+    let (lab, testbed, mut directory) = match given {
+        Some(testbed) => (None, testbed, directory),
         None => {
-            let lab = match Lab::up_unless(lab_options.clone(), &interrupted) {
-                Ok(lab) => lab,
-                Err(error) => {
-                    if args.resume.is_none() {
-                        directory.discard();
-                    }
-                    return if matches!(error, LabError::Interrupted { .. }) { Ok(interrupted_early()) } else { Err(error.into()) };
-                }
-            };
-            say_what_is_missing(&lab);
+            let made = lab_of_run(lab_options.clone(), directory, args.resume.is_none(), &interrupted)?;
+            let Some((lab, directory)) = made else { return Ok(interrupted_early()) };
             let testbed = Testbed::of_lab(&lab, &program);
-            (Some(lab), testbed)
+            (Some(lab), testbed, directory)
         }
     };
     directory.write_plan(&plan.source)?;
