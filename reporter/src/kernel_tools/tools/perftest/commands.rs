@@ -114,7 +114,7 @@ mod tests {
         let client = format!("raw_ethernet_bw --client -F -d mlx5_0 -i 1 -B 02:00:00:00:00:0a -E 02:00:00:00:00:0b {frames}");
         let server = format!(
             "taskset -c 3 stdbuf -oL raw_ethernet_bw --server -F -d mlx4_0 -i 2 -B 02:00:00:00:00:0b -E 02:00:00:00:00:0a {frames} --out_json \
-             --out_json_file=/dev/stdout"
+             '--out_json_file=/dev/stdout'"
         );
         assert_eq!((commands.client.to_string(), commands.server.unwrap().to_string()), (client, server));
         assert!(super::super::TOOL.server_reports(Method::Stream) && commands.timeout > Duration::from_secs(6));
@@ -124,7 +124,7 @@ mod tests {
     fn the_client_reports_round_trips_that_may_be_slow() {
         let commands = super::super::TOOL.commands(&spec(Method::PingPong, 9000)).unwrap();
         let client = commands.client.to_string();
-        assert!(client.ends_with("-s 9000 -m 9000 -n 100000 --out_json --out_json_file=/dev/stdout"), "{client}");
+        assert!(client.ends_with("-s 9000 -m 9000 -n 100000 --out_json '--out_json_file=/dev/stdout'"), "{client}");
         assert!(!commands.server.unwrap().to_string().contains("json") && !super::super::TOOL.server_reports(Method::PingPong));
         assert!(commands.timeout >= Duration::from_secs(20));
         let refused = super::super::TOOL.commands(&spec(Method::Stream, 9601)).unwrap_err().to_string();
