@@ -121,10 +121,21 @@ fn member(pair: &Pair, quantity: Quantity, key: &CellKey, cells: &[&Cell<'_>], a
     let key_alone = CellKey { pair: pair.clone(), group: None, ..key.clone() };
     MemberRate {
         pair: pair.clone(),
-        alone: alone.iter().filter(|cell| measured(&cell.key) == key_alone).find_map(|cell| cell.sample(quantity)),
+        alone: rate_alone(&key_alone, own().all(|cell| cell.valid.is_empty() && cell.invalid.is_empty()), quantity, alone),
         together: own().find_map(|cell| cell.sample(quantity)),
         verdicts: [count(|cell| cell.valid.len()), count(|cell| cell.invalid.len()), count(|cell| cell.failed)],
     }
+}
+
+/// The rate of a pair alone. A record that failed does not have all of its settings: for a group without other records, `any_configuration`, it is the
+/// rate with the only configuration that was measured alone.
+fn rate_alone(key: &CellKey, any_configuration: bool, quantity: Quantity, alone: &Cells<'_>) -> Option<Sample> {
+    let exact = alone.iter().filter(|cell| measured(&cell.key) == *key).find_map(|cell| cell.sample(quantity));
+    let only = || {
+        let mut similar = alone.iter().filter(|cell| measured(&cell.key).measurement() == key.measurement());
+        similar.next().filter(|_| similar.next().is_none())?.sample(quantity)
+    };
+    exact.or_else(|| any_configuration.then(only).flatten())
 }
 
 /// One record of each measurement of the group: all have the same sum.
@@ -195,6 +206,27 @@ mod tests {
         let [group] = &concurrent(&together("g", 0.0, vec![record("3", "a:b", 2.0), failed]))[..] else { panic!("one group") };
         assert_eq!(group.rates.iter().map(|rate| rate.verdicts).collect::<Vec<_>>(), [[1, 0, 0], [0, 0, 1]]);
         assert!(group.sum.is_none() && group.rates[1].together.is_none());
+    }
+
+    #[test]
+    fn a_group_that_failed_stands_beside_the_only_rates_that_its_pairs_have_alone() {
+        let with_streams = |id: &str, pair: &str, gbps: f64, streams: u32| {
+            let mut record = record(id, pair, gbps);
+            record.parameters.insert("streams".to_owned(), streams.into());
+            record
+        };
+        let failed = |id: &str, pair: &str| {
+            let mut failed = record(id, pair, 0.0);
+            (failed.load, failed.view, failed.values) = (None, None, crate::record::Values::default());
+            failed.verdict = crate::record::Verdict::failed(ReasonKind::TooFewCpus, "2 CPUs");
+            failed
+        };
+        let mut records = vec![with_streams("1", "a:b", 4.0, 2), with_streams("2", "c:d", 6.0, 2), with_streams("3", "c:d", 7.0, 3)];
+        records.extend(together("g", 0.0, vec![failed("4", "a:b"), failed("5", "c:d")]));
+        let [group] = &concurrent(&records)[..] else { panic!("one group") };
+        let alone: Vec<_> = group.rates.iter().map(|rate| rate.alone.as_ref().map(Sample::centre)).collect();
+        assert_eq!(alone, [Some(4e9), None], "the second pair has two rates alone, and the record does not say which is meant");
+        assert!(group.sum.is_none() && group.sum_alone.is_none());
     }
 
     #[test]

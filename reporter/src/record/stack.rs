@@ -129,7 +129,7 @@ stacks! {
         path: DataPath::Kernel,
         size: SizeKind::Message,
         hue: 2,
-        views: &[Throughput, Ratio, RoundTrips, SummaryRoundTrips],
+        views: &[Throughput, Ratio, RoundTrips, SummaryThroughput, SummaryRoundTrips],
     };
     /// TLS over the kernel's TCP.
     KernelTls = "kernel-tls": Facts {

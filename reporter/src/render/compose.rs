@@ -17,6 +17,7 @@ const ORDER: &[fn(&Input<'_>) -> Section] = &[
     sections::frame_view,
     sections::ratio,
     sections::ladder,
+    sections::kernel_searches,
     sections::concurrent,
     sections::files,
     sections::round_trips,

@@ -19,6 +19,7 @@ mod format;
 mod formats;
 mod gate;
 mod history;
+mod kernel_search_words;
 mod overview;
 mod scaling;
 mod scaling_words;

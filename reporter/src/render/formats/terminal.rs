@@ -8,7 +8,7 @@ use crate::analysis::{Analysis, Cell as MeasuredCell, Cells, LatencyRatio, Quant
 use crate::archive::Archive;
 use crate::record::{Metric, Pair, Record, ReportView, Stack, State};
 use crate::render::sections::concurrent_table;
-use crate::render::{format, sentences};
+use crate::render::{format, kernel_search_words, sentences};
 
 /// What was measured, per pair and size, fitted to a terminal of `width` columns. No colours, no escape sequences.
 ///
@@ -55,6 +55,9 @@ fn closing(archive: &Archive, analysis: &Analysis) -> String {
     if counts.invalid > 0 {
         text.push_str("A value with ! comes from trials that are not valid.\n");
     }
+    for line in kernel_search_words::searches(&archive.records) {
+        text.push_str(&format!("{}\n", escape::terminal(&line)));
+    }
     for line in sentences::choices(&analysis.configurations) {
         text.push_str(&format!("{}\n", escape::terminal(&line)));
     }
@@ -99,8 +102,10 @@ fn throughput(cells: &Cells<'_>, analysis: &Analysis, width: u16) -> Option<Term
         sizes.dedup();
         for (index, bytes) in sizes.iter().enumerate() {
             let at = |stack: Stack| {
-                let mut curve = cells.curve(&pair, stack).into_iter();
-                curve.find(|cell| cell.key.size.bytes == *bytes && cell.key.size.kind == stack.size_kind())
+                let curve = cells.curve(&pair, stack);
+                // Kernel streams can also be made for sizes of frames: UDP's usually are.
+                let own_kind = curve.iter().any(|cell| cell.key.size.kind == stack.size_kind());
+                curve.into_iter().find(|cell| cell.key.size.bytes == *bytes && (cell.key.size.kind == stack.size_kind() || !own_kind))
             };
             let present: Vec<(Stack, Option<&MeasuredCell<'_>>)> = stacks.iter().map(|stack| (*stack, at(*stack))).collect();
             let ratio = analysis

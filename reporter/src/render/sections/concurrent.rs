@@ -73,7 +73,12 @@ fn rows(group: &Concurrent) -> Vec<Vec<String>> {
         format::sample(group.sum.clone()),
         format::or_absent(group.factor().map(|factor| format::marked(format::ratio(factor), group.is_trusted()))),
         format::or_absent(group.overlap.map(format::percent)),
-        if group.sum.as_ref().is_some_and(|sum| sum.trusted) { "valid" } else { "invalid" }.to_owned(),
+        match &group.sum {
+            Some(sum) if sum.trusted => "valid",
+            Some(_) => "invalid",
+            None => "no sum",
+        }
+        .to_owned(),
     ]);
     rows
 }

@@ -1,12 +1,10 @@
-use methodology::units::Goodput;
-
 use super::Input;
 use crate::amount::{Amount, Unit};
 use crate::analysis::{FoundBy, KernelBest, Ladder, Quantity, kernel_best, ladders};
 use crate::figure;
-use crate::record::{BEST, BestOf, Pair, Record, Stack};
+use crate::record::{BEST, Pair, Record, Stack};
 use crate::render::document::{CaptionedTable, Section, Table};
-use crate::render::format;
+use crate::render::{format, kernel_search_words as words};
 
 /// Where the difference between bypass and the kernel arises, stack by stack.
 pub fn ladder(input: &Input<'_>) -> Section {
@@ -55,7 +53,7 @@ fn searches_in_vain(records: &[Record], pair: &Pair) -> Option<String> {
 fn best_in_words(best: &KernelBest) -> String {
     let rate = format::sample(Some(best.goodput.clone()));
     let among = match &best.found {
-        FoundBy::Search { best, chosen_by, searches } => search_in_words(best, *chosen_by, *searches),
+        FoundBy::Search { best, chosen_by, searches } => words::found(best, *chosen_by, *searches),
         FoundBy::Comparison { of: 1 } => "the only combination that was measured".to_owned(),
         FoundBy::Comparison { of } => format!(
             "the fastest of {of} combinations of settings and message sizes in this run. The fastest of several looks better than it is: measure it \
@@ -63,39 +61,6 @@ fn best_in_words(best: &KernelBest) -> String {
         ),
     };
     format!("{}: kernel TCP at its best is {} with {}s: {rate}, {among}.", best.pair, best.configuration, best.size)
-}
-
-/// How many combinations a search chose from, and how sure it is.
-fn search_in_words(best: &BestOf, chosen_by: usize, searches: usize) -> String {
-    let trials = best.valid_trials;
-    let rate = |goodput: Goodput| Quantity::Goodput.amount(goodput.bps());
-    let mut text =
-        format!("found by a search among {} combinations of {} in {trials} valid trials", best.combinations, best.searched.join(", "));
-    if searches > 1 {
-        text.push_str(&format!("; {chosen_by} of {searches} searches chose it, and what follows is of the first of them"));
-    }
-    if let Some((low, high)) = best.chosen.as_ref().and_then(|chosen| chosen.interval_bps) {
-        text.push_str(&format!("; 95 % interval of its rate: {} to {}", rate(low), rate(high)));
-    }
-    let share = Amount { unit: Unit::Percent, value: best.within * 100.0 };
-    match best.confidence {
-        Some(confidence) => {
-            text.push_str(&format!("; confidence that none that was tried is faster by more than {share}: {confidence:.2}"))
-        }
-        None => text.push_str("; nothing was repeated, so that its confidence is not known"),
-    }
-    let others: Vec<&str> = best.not_distinguished.iter().map(|rate| rate.setting.as_str()).collect();
-    if !others.is_empty() {
-        text.push_str(&format!("; not distinguished from it: {}", others.join("; ")));
-    }
-    let without = best.without_valid_trial.len();
-    if without > 0 {
-        text.push_str(&format!("; {without} have no valid trial"));
-    }
-    if !best.untried.is_empty() {
-        text.push_str(&format!("; {} were not tried", best.untried.len()));
-    }
-    text
 }
 
 fn table<'l>(ladders: impl Iterator<Item = &'l Ladder>) -> Table {
