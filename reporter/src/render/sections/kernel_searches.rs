@@ -16,7 +16,7 @@ pub fn kernel_searches(input: &Input<'_>) -> Section {
                 words::combinations(&best).captioned(caption)
             })
             .collect(),
-        method: "A search measures combinations of the settings in random order, drops those that are clearly slower than the fastest, and measures the \
+        method: "A search measures combinations of the settings, drops those that are clearly slower than the fastest, and measures the \
                  rest again in rounds, so that a drift of the machine affects all of them. Values are free of that drift, and an outlier moves them by a \
                  bounded amount. The record of a search is the middle one of the chosen combination's valid trials."
             .to_owned(),
