@@ -23,7 +23,7 @@ def main(document, results):
     before, rest = path.read_text().split(BEGIN)
     old, after = rest.split(END)
     rows = {line.split("|")[1].strip(): line for line in old.strip().splitlines() if line.startswith("| ") and "---" not in line}
-    header = "| distribution | DPDK | iperf3 | Rust | setup by root | setup by a user | tests of dataplane | shared-memory pair | `scripts/run --quick` by root: records | by a user | kernel TCP: run / `iperf3 -t 1` by hand | date |"
+    header = "| distribution | DPDK | iperf3 | Rust | setup by root | setup by a user | tests of dataplane | shared-memory pair | `scripts/run --quick` by root: records | by a user | kernel TCP: linerate/`iperf3 -t 1` by hand, ratio | date |"
     rows = {name: line for name, line in rows.items() if name != "distribution"}
     for file in results:
         line = row(Path(file))
