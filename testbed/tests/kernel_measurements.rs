@@ -352,6 +352,60 @@ fn what_a_dead_run_changed_is_put_back_by_the_next_run() {
     assert_eq!(interface(&testbed, 0), before);
 }
 
+/// Renames an interface after the first record, and gives it its name back after the second.
+struct Renames {
+    namespace: String,
+    records: usize,
+}
+
+impl Observer for Renames {
+    fn begins(&mut self, _: &StepInfo) {}
+    fn trial(&mut self, _: &str) {}
+    fn ended(&mut self, _: &Record) {
+        self.records += 1;
+        let (from, to) = match self.records {
+            1 => ("pf0", "gone0"),
+            2 => ("gone0", "pf0"),
+            _ => return,
+        };
+        for arguments in [vec![from, "down"], vec![from, "name", to], vec![to, "up"]] {
+            let words = ["ip", "-n", &self.namespace, "link", "set"].into_iter().chain(arguments);
+            run_command(&CommandSpec::new(Location::Here, words)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn nothing_is_measured_while_an_interface_has_not_taken_back_its_settings() {
+    let plan = "name = \"left\"\npairs = [\"a-cpu:b-cpu\"]\nsizes = [64]\n\
+                [[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"\nmtu = [1400]\n\
+                [[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"\n\
+                [[measure]]\nstack = \"kernel-tcp\"\nmethod = \"stream\"\nduration = \"1s\"\nmessage = [512]\n";
+    let plan = Plan::reread(plan, Path::new("plan.toml")).unwrap();
+    let lab = Lab::up(LabOptions::default()).unwrap();
+    let testbed = Testbed::of_lab(&lab, Path::new("/nonexistent/linerate"));
+    let location = testbed.endpoints[0].location.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = RunDirectory::create(&folder.path().join("run")).unwrap();
+    directory.write_plan(&plan.source).unwrap();
+    let mut conductor = Conductor {
+        plan: &plan,
+        testbed: &testbed,
+        agents: &mut EndpointAgents::default(),
+        directory: &mut directory,
+        interrupted: &AtomicBool::new(false),
+        observer: &mut Renames { namespace: location_name(&location), records: 0 },
+    };
+    assert_eq!(conductor.run(&Done::default()).unwrap(), RunEnd::Complete);
+    let records = Archive::read(directory.path()).unwrap().records;
+    let states: Vec<State> = records.iter().map(|record| record.verdict.state).collect();
+    assert_eq!(states, [State::Valid, State::Failed, State::Valid], "{records:#?}");
+    let why = records[1].verdict.reasons_in_words();
+    assert!(why.contains("endpoint a-cpu") && why.contains("pf0"), "{why}");
+    let mtu = run_command(&CommandSpec::new(location, ["cat", "/sys/class/net/pf0/mtu"])).unwrap();
+    assert_eq!(mtu.stdout_text().trim(), "1500", "the third measurement began after it was put back");
+}
+
 /// Not a test of its own: the process that the test above kills.
 #[test]
 #[ignore = "run by another test"]

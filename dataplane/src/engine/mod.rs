@@ -4,6 +4,7 @@
 mod burst;
 mod counters;
 mod ending;
+mod full_ring;
 mod loops_report;
 mod meter;
 mod queue_report;

@@ -17,13 +17,22 @@ pub fn searches(records: &[Record]) -> Vec<String> {
     records.iter().filter_map(|record| Some(outcome(record, &record.best_of()?))).collect()
 }
 
+/// What was searched, so that several searches of a run are told apart: pair, stack, repetition, and the size where it was not searched.
+pub fn subject(record: &Record, best: &BestOf) -> String {
+    let size = match best.searched.iter().any(|key| key == "message") {
+        true => String::new(),
+        false => format!(" with {}s", record.size),
+    };
+    format!("{}, {}{size}, repetition {}", record.pair, record.stack.label(), record.repetition)
+}
+
 fn outcome(record: &Record, best: &BestOf) -> String {
-    let (pair, stack) = (&record.pair, record.stack.label());
+    let subject = subject(record, best);
     let Some(chosen) = best.chosen.as_ref() else {
-        return format!("{pair}, {stack} at its best: no combination has a valid trial. {}.", record.verdict.reasons_in_words());
+        return format!("{subject}: at its best: no combination has a valid trial. {}.", record.verdict.reasons_in_words());
     };
     let goodput = format::marked(rate(chosen.goodput_bps), record.verdict.state == State::Valid);
-    format!("{pair}, {stack} at its best: {}, {goodput}, {}.", chosen.setting, found(best, 1, 1))
+    format!("{subject}: at its best with {}, {goodput}, {}.", chosen.setting, found(best, 1, 1))
 }
 
 /// How many combinations a search chose from, and how sure it is. `chosen_by` of `searches` chose the same combination.

@@ -15,6 +15,7 @@ mod server;
 mod start;
 
 pub use client::{Agent, AgentError, WaitLimit};
+pub use lease::LEASE;
 pub use lines::next_line;
 pub use protocol::{BUILD, CheckRequest, Checked, Greeting, LinkSeen, OpenPort, Opened, PROTOCOL, Reply, Request, TrialReply};
 pub use server::{ServeError, serve};

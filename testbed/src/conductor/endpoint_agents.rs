@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use reporter::record::{EndpointId, Pair};
 
-use crate::agent::{Agent, AgentError, Reply, Request, WaitLimit};
+use crate::agent::{Agent, AgentError, LEASE, Reply, Request, WaitLimit};
 use crate::topology::{Endpoint, Testbed};
 
 /// How long an agent may take to start and to answer a question about itself.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long after the end of its lease an agent may need to end.
+const LEASE_GRACE: Duration = Duration::from_secs(2);
 
 /// What an agent does that is asked for a claim.
 const CLAIM: &str = "claim what it measures with";
@@ -70,8 +73,17 @@ impl EndpointAgents {
                 let mut agent = start(endpoint, interrupted)?;
                 let wait = WaitLimit { limit: LIMIT, interrupted };
                 for claim in self.claimed.get(&endpoint.id).into_iter().flatten() {
-                    let reply = agent.ask(claim, CLAIM, wait)?;
-                    // An interface can still be held by the agent that was lost. A machine is shared, unless another run took it for itself meanwhile.
+                    let mut reply = agent.ask(claim, CLAIM, wait)?;
+                    // What is claimed can still be held by the agent that was lost: until its lease ends. An interface is used all the same. A
+                    // machine may have been taken by another run meanwhile.
+                    let lost = Instant::now();
+                    while matches!((claim, &reply), (Request::ClaimBusyPolling { .. }, Reply::InUse { .. }))
+                        && lost.elapsed() < LEASE + LEASE_GRACE
+                        && !interrupted.load(Ordering::Relaxed)
+                    {
+                        std::thread::sleep(Duration::from_millis(200));
+                        reply = agent.ask(claim, CLAIM, wait)?;
+                    }
                     if let (Request::ClaimBusyPolling { .. }, Reply::InUse { holder }) = (claim, reply) {
                         let error = format!(
                             "after its agent was lost, another run of linerate claimed the busy polling of the machine ({holder}); wait for the end of \

@@ -201,8 +201,10 @@ impl Conductor<'_> {
         }
         parts.bypass.end_pair();
         parts.device.release();
-        // What cannot be put back stays in the journal: the next pair, or the next run, tries again and reports it.
-        let _ = parts.tools.release();
+        // The next pair tries again, and is not measured before; the next run finds it in the journal.
+        if let Err(error) = parts.tools.release() {
+            tracing::warn!("a changed interface could not be put back: {error}");
+        }
         Ok(RunEnd::Complete)
     }
 

@@ -49,15 +49,13 @@ impl ChangedInterface {
     /// Puts everything back.
     ///
     /// # Errors
-    /// A value cannot be set. The entry stays in the journal, and the next run tries again.
-    pub fn restore(mut self) -> Result<(), InterfaceSettingsError> {
-        self.put_back()
-    }
-
-    fn put_back(&mut self) -> Result<(), InterfaceSettingsError> {
-        let Some((before, entry)) = self.before.take() else { return Ok(()) };
-        write(&self.location, &self.interface, before)?;
-        entry.remove();
+    /// A value cannot be set. It is still to be put back: by another call, when this is dropped, or by the next run, from the journal.
+    pub fn restore(&mut self) -> Result<(), InterfaceSettingsError> {
+        let Some((before, _)) = &self.before else { return Ok(()) };
+        write(&self.location, &self.interface, *before)?;
+        if let Some((_, entry)) = self.before.take() {
+            entry.remove();
+        }
         Ok(())
     }
 }
@@ -66,7 +64,7 @@ impl Drop for ChangedInterface {
     fn drop(&mut self) {
         let Some((before, _)) = &self.before else { return };
         let before = before.to_string();
-        if let Err(error) = self.put_back() {
+        if let Err(error) = self.restore() {
             tracing::warn!("{} could not be put back at {}: {error}; the next run tries again", before, self.location);
         }
     }

@@ -20,6 +20,7 @@ use crate::account::hiccup::HiccupRecorder;
 use crate::dpdk::{Burst, CounterPair, FreeTarget, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::burst;
 use crate::engine::ending::LINK_LOST;
+use crate::engine::full_ring;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
@@ -214,6 +215,8 @@ impl Trial<'_> {
             None => burst.mbufs().iter().map(|mbuf| u64::from(mbuf.length())).sum::<u64>(),
         };
         let mut completed = false;
+        // Where frames are given up soon, they are offered several times all the same.
+        let between_offers = full_ring::wait(&meter, port.info().tx_descriptors).min(load.retry() / 4);
         shared.begin();
 
         while !shared.stop_asked() {
@@ -270,23 +273,26 @@ impl Trial<'_> {
             source.write(burst.mbufs(), stamp_time);
             meter.mark_busy();
             sent.bytes += varied_bytes(&burst);
+            let (mut later, mut next_offer) = (now, now);
             loop {
-                let offered = burst.len();
-                burst = burst.submit(tx);
-                sent.accepted += (offered - burst.len()) as u64;
-                if burst.is_empty() {
-                    last_sent = now;
-                    break;
+                if later.wrapping_sub(next_offer) as i64 >= 0 {
+                    let offered = burst.len();
+                    burst = burst.submit(tx);
+                    if burst.len() < offered {
+                        sent.accepted += (offered - burst.len()) as u64;
+                        last_sent = later;
+                    }
+                    if burst.is_empty() {
+                        break;
+                    }
+                    next_offer = ticks().wrapping_add(between_offers);
                 }
-                let later = meter.next_iteration();
+                later = meter.next_iteration();
                 if let Some(returns) = &mut returns {
                     returns.collect();
                 }
                 if let Some(arriving) = &mut arriving {
                     arriving.collect(later);
-                }
-                if offered > burst.len() {
-                    last_sent = later;
                 }
                 if later.wrapping_sub(now) > load.retry() || shared.stop_asked() {
                     source.rewind(burst.len() as u64, timed);

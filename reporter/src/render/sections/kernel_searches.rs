@@ -12,8 +12,7 @@ pub fn kernel_searches(input: &Input<'_>) -> Section {
         lead: words::searches(records),
         tables: found
             .filter_map(|(record, best)| {
-                let caption = format!("{}, {}, repetition {}: combinations by goodput", record.pair, record.stack.label(), record.repetition);
-                words::combinations(&best).captioned(caption)
+                words::combinations(&best).captioned(format!("{}: combinations by goodput", words::subject(record, &best)))
             })
             .collect(),
         method: "A search measures combinations of the settings, drops those that are clearly slower than the fastest, and measures the \
@@ -75,7 +74,7 @@ mod tests {
         let archive = archive(&search(), true);
         let page = compose::compose(&archive, &[]);
         let section = page.sections.iter().find(|section| section.id == "kernel-searches").unwrap();
-        let sentence = "a-cpu→b-cpu, kernel UDP at its best: streams 2, 4.50 Gb/s, found by a search among 4 combinations of streams in 12 valid \
+        let sentence = "a-cpu→b-cpu, kernel UDP with 16384 B messages, repetition 1: at its best with streams 2, 4.50 Gb/s, found by a search among 4 combinations of streams in 12 valid \
                         trials; 95 % interval of its rate: 4.40 Gb/s to 4.60 Gb/s; confidence that none that was tried is faster by more than \
                         2.00 %: 0.96; 1 have no valid trial; 1 were not tried.";
         assert_eq!(section.lead, [sentence]);

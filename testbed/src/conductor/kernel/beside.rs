@@ -66,6 +66,8 @@ pub(super) struct Loaded {
     pub(super) target: Goodput,
     /// The rate that it reached.
     pub(super) reached: Goodput,
+    /// Whether it ran for half of [`LEAD`] or longer before the ping-pong began.
+    pub(super) preceded: bool,
     /// Whether it ran until the ping-pong had ended.
     pub(super) outlasted: bool,
 }
@@ -84,6 +86,8 @@ pub(super) fn run_beside(
     let stream = stream(ping_pong, extent, Some(target))?;
     // An agent runs one tool at a time: the stream has agents of its own.
     let mut own = EndpointAgents::default();
+    // Started here: over ssh that can take longer than the stream leads.
+    stream.start_agents(&mut own, interrupted)?;
     let (ran, loaded, outlasted) = std::thread::scope(|scope| {
         let own = &mut own;
         let loading = scope.spawn(|| stream.run(own, interrupted));
@@ -93,8 +97,11 @@ pub(super) fn run_beside(
         (ran, loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), outlasted)
     });
     own.end();
-    let reached = reached(stream.tool, &loaded?)?;
-    Ok((ran?, Loaded { share, target, reached, outlasted }))
+    let (ran, loaded) = (ran?, loaded?);
+    let reached = reached(stream.tool, &loaded)?;
+    // Its server was started first, which takes a part of the lead.
+    let preceded = ran.times.0.saturating_duration_since(loaded.times.0) >= LEAD / 2;
+    Ok((ran, Loaded { share, target, reached, preceded, outlasted }))
 }
 
 /// The stream between the ends of a ping-pong.

@@ -40,6 +40,9 @@ impl KernelTools {
         let MeasureKind::KernelStream { protocol, tool, duration, tuning } = &group.measure.kind else {
             return Ok(none_ran(group, context, "only streams are measured between several pairs at the same time"));
         };
+        if let Err(error) = self.release() {
+            return Ok(none_ran(group, context, &error));
+        }
         let stream = StreamMeasure { protocol: *protocol, tool: *tool, tuning, wanted: *duration };
         // Put back when the group has been measured.
         let mut changed: Vec<ChangedEnds> = Vec::new();
@@ -59,6 +62,7 @@ impl KernelTools {
             });
         }
         let mut ran = run(&members, context).into_iter();
+        self.ends.put_back_for(changed);
         let mut records = Vec::new();
         for member in members {
             records.push(match member {

@@ -86,6 +86,9 @@ fn run(
 fn judge_load(record: &mut Record, loaded: Loaded) {
     let (share, target, reached) = (loaded.share.share(), loaded.target.bps(), loaded.reached.bps());
     record.parameters.insert("stream_beside".to_owned(), json!({ "share": share, "target_bps": target, "reached_bps": reached }));
+    if !loaded.preceded {
+        record.verdict.invalidate(ReasonKind::OfferedShort, "the stream beside the ping-pong began too late".to_owned());
+    }
     if !loaded.outlasted {
         record.verdict.invalidate(ReasonKind::OfferedShort, "the stream beside the ping-pong ended before it".to_owned());
     }

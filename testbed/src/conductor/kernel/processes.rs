@@ -104,6 +104,14 @@ impl Job<'_> {
         self.run_from(None, agents, interrupted)
     }
 
+    /// Starts the agents that it runs with, so that [`run`](Self::run) begins at once.
+    pub(super) fn start_agents(&self, agents: &mut EndpointAgents, interrupted: &AtomicBool) -> Result<(), ToolRunError> {
+        for end in [self.from, self.to].iter().filter(|end| !end.is_here()) {
+            agents.agent(end, interrupted)?;
+        }
+        Ok(())
+    }
+
     /// Runs it, the client from the common start of a group where there is one.
     pub(super) fn run_from(
         &self,
