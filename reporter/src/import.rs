@@ -49,6 +49,12 @@ pub enum ImportError {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// It is a directory.
+    #[error("{} is a directory: give the files in it", .0.display())]
+    Directory(PathBuf),
+    /// It has no bytes.
+    #[error("{} is empty: the tool wrote nothing; check how its output was redirected", .0.display())]
+    Empty(PathBuf),
     /// No tool of ours prints this.
     #[error("{} is no output that linerate knows: give the output of iperf3 -J, qperf, sockperf, netperf, neper, iperf -y C, ping, or raw_ethernet_bw and raw_ethernet_lat --out_json", .0.display())]
     UnknownTool(PathBuf),
@@ -158,7 +164,13 @@ struct Source {
 
 fn understand(file: &Path, options: &ImportOptions) -> Result<Source, ImportError> {
     let unreadable = |source| ImportError::Unreadable { file: file.to_owned(), source };
+    if file.is_dir() {
+        return Err(ImportError::Directory(file.to_owned()));
+    }
     let bytes = fs::read(file).map_err(unreadable)?;
+    if bytes.is_empty() {
+        return Err(ImportError::Empty(file.to_owned()));
+    }
     let text = decode(&bytes);
     let tool = match detect_all(&text).as_slice() {
         [] => return Err(ImportError::UnknownTool(file.to_owned())),

@@ -108,9 +108,13 @@ fn errors_in_files_name_the_file() {
     let run = place.path().join("run");
     let stray = place.path().join("notes.txt");
     fs::write(&stray, "nothing measured here\n").unwrap();
+    let empty = place.path().join("empty.json");
+    fs::write(&empty, "").unwrap();
     for (file, part) in [
         (fixture("iperf3_3.12_busy_rc0.json"), "busy"),
         (stray, "no output that linerate knows"),
+        (place.path().to_owned(), "is a directory: give the files in it"),
+        (empty, "is empty: the tool wrote nothing"),
         (place.path().join("missing"), "cannot be read"),
     ] {
         let error = import_files(std::slice::from_ref(&file), &options(Some("64")), &run).unwrap_err().to_string();

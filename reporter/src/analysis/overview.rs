@@ -103,7 +103,12 @@ fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladd
         true => (chosen, "inside a system"),
     };
     let Some(smallest) = chosen.iter().map(|r| r.bytes).min() else {
-        return (nothing_to_compare(records).to_owned(), String::new());
+        // Messages of other sizes than the frames give no ratio; the ladder compares them all the same.
+        let pairs: BTreeSet<&Pair> = ladders.iter().map(|ladder| &ladder.pair).collect();
+        let sizes: BTreeSet<u32> = ladders.iter().map(|ladder| ladder.frame_bytes).collect();
+        let ends: BTreeSet<u32> = sizes.first().into_iter().chain(sizes.last()).copied().collect();
+        let basis = over_kernel_at_its_best(&pairs, &Vec::from_iter(ends), ladders);
+        return (nothing_to_compare(records).to_owned(), basis.trim_start().to_owned());
     };
     let largest = chosen.iter().map(|r| r.bytes).max().unwrap_or(smallest);
     let span = |bytes: u32| range(chosen.iter().filter(|r| r.bytes == bytes).map(|r| r.ratio));
@@ -146,7 +151,7 @@ fn over_kernel_at_its_best(pairs: &BTreeSet<&Pair>, sizes: &[u32], ladders: &[La
     let found: Vec<String> = sizes.iter().filter_map(of_size).collect();
     match found.is_empty() {
         true => String::new(),
-        false => format!(" Over kernel TCP at its best, with settings and messages of its own: {}.", found.join(" and ")),
+        false => format!(" Bypass over kernel TCP at its best, with settings and messages of its own: {}.", found.join(" and ")),
     }
 }
 

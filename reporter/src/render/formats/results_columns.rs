@@ -48,6 +48,8 @@ pub const COLUMNS: &[Column] = &[
     ("l1_bps", Number(|r| r.values.l1_bps.map(f64::from))),
     ("l2_bps", Number(|r| r.values.l2_bps.map(f64::from))),
     ("goodput_bps", Number(|r| r.values.goodput_bps.map(f64::from))),
+    ("transfer_s", Number(|r| r.values.transfer_s)),
+    ("handshake_s", Number(|r| r.values.handshake_s)),
     ("loss_ratio", Number(|r| r.values.loss_ratio.map(|l| l.ratio()))),
     ("rtt_min_ns", Number(|r| rtt(r)?.min)),
     ("rtt_p50_ns", Number(|r| rtt(r)?.p50)),

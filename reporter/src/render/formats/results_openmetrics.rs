@@ -58,6 +58,13 @@ const FAMILIES: &[Family] = &[
         help: "Received payload.",
         samples: |r| one(r.values.goodput_bps.map(f64::from)),
     },
+    Family {
+        name: "transfer_seconds",
+        unit: "seconds",
+        help: "Time of a file's transfer, from the connection to the last byte.",
+        samples: |r| one(r.values.transfer_s),
+    },
+    Family { name: "handshake_seconds", unit: "seconds", help: "Time of the TLS handshake.", samples: |r| one(r.values.handshake_s) },
     Family { name: "loss_ratio", unit: "ratio", help: "Lost of sent.", samples: |r| one(r.values.loss_ratio.map(|loss| loss.ratio())) },
     Family {
         name: "rtt_seconds",

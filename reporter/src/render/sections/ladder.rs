@@ -124,7 +124,7 @@ mod tests {
         ];
         let basis = crate::analysis::analyse(&records).overview.basis;
         assert!(
-            basis.ends_with(" Over kernel TCP at its best, with settings and messages of its own: 0.50 times at 64\u{a0}B."),
+            basis.ends_with(" Bypass over kernel TCP at its best, with settings and messages of its own: 0.50 times at 64\u{a0}B."),
             "{basis}"
         );
         let page = compose::compose(&archive(records), &[]);
