@@ -3,6 +3,8 @@
 
 mod synthetic;
 
+use std::path::Path;
+
 use methodology::units::{Goodput, PacketRate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -176,16 +178,7 @@ fn drawn(seed: u64, factor: f64, between: f64, noise: f64, sizes: &[u32]) -> Arc
         let rate = record.values.forwarding_pps.unwrap().pps() * own * normal(noise);
         record.values.forwarding_pps = Some(PacketRate::new(rate).unwrap());
     }
-    Archive {
-        records: list,
-        damaged: vec![],
-        environment: None,
-        plan: None,
-        testbed: None,
-        tuned: None,
-        scaling: None,
-        directory: "run".into(),
-    }
+    Archive::of_records(list, Path::new("run"))
 }
 
 /// A run whose results are moved by what that run has of its own: two per cent, more than its repetitions vary.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::engine::meter::Meter;
+use crate::time::ticks;
 
 /// A longer wait gained nothing on a software port (1 and 3 µs had the rate of 0.3 µs).
 const LONGEST: Duration = Duration::from_nanos(300);
@@ -13,10 +14,46 @@ const LONGEST: Duration = Duration::from_nanos(300);
 /// The time of the shortest Ethernet frame at 100 Gb/s: 84 bytes with preamble and gap.
 const FRAME_PS: u64 = 6_720;
 
-/// Ticks between two offers to a ring of `descriptors`. It is at most the time in which a quarter of the ring is sent at 100 Gb/s, so that a
-/// small ring does not run empty meanwhile.
-pub(super) fn wait(meter: &Meter, descriptors: u16) -> u64 {
-    meter.ticks(wait_of(descriptors))
+/// How long a poll loop waits between two offers to a full ring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FullRing {
+    /// In ticks.
+    wait: u64,
+}
+
+impl FullRing {
+    /// The wait is at most the time in which a quarter of the ring is sent at 100 Gb/s, so that a small ring does not run empty meanwhile. Frames
+    /// are given up after `retry` ticks; they are offered several times before.
+    pub(super) fn new(meter: &Meter, descriptors: u16, retry: u64) -> Self {
+        FullRing { wait: meter.ticks(wait_of(descriptors)).min(retry / 4) }
+    }
+
+    /// The offers of a burst that is ready at `now`.
+    #[inline(always)]
+    pub(super) fn offers_from(self, now: u64) -> Offers {
+        Offers { next: now, wait: self.wait }
+    }
+}
+
+/// When the frames of one burst are offered.
+pub(super) struct Offers {
+    /// The next offer, and the time between two of them, in ticks.
+    next: u64,
+    wait: u64,
+}
+
+impl Offers {
+    /// Whether the frames are to be offered at `now`.
+    #[inline(always)]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        now.wrapping_sub(self.next) as i64 >= 0
+    }
+
+    /// Notes that the ring refused frames.
+    #[inline(always)]
+    pub(super) fn refused(&mut self) {
+        self.next = ticks().wrapping_add(self.wait);
+    }
 }
 
 fn wait_of(descriptors: u16) -> Duration {

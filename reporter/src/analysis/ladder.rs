@@ -190,8 +190,7 @@ fn found_by_search<'c, 'a>(searched: Vec<(&'c Cell<'a>, Sample)>) -> Option<Fast
     })?;
     let chosen = results(cell);
     let best = chosen.first()?.clone();
-    let has_own_sizes = best.searched.iter().any(|key| key == "message");
-    let same = |(size, other): &&(SizeKey, BestOf)| other.searched == best.searched && (has_own_sizes || *size == cell.key.size);
+    let same = |(size, other): &&(SizeKey, BestOf)| other.searched == best.searched && (best.searched_sizes() || *size == cell.key.size);
     let searches = all.iter().filter(same).count();
     let chosen_by = chosen.iter().filter(|other| other.searched == best.searched).count();
     Some(Fastest { cell, goodput, found: FoundBy::Search { chosen_by, searches, best: Box::new(best) } })

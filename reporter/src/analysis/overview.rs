@@ -105,9 +105,8 @@ fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladd
     let Some(smallest) = chosen.iter().map(|r| r.bytes).min() else {
         // Messages of other sizes than the frames give no ratio; the ladder compares them all the same.
         let pairs: BTreeSet<&Pair> = ladders.iter().map(|ladder| &ladder.pair).collect();
-        let sizes: BTreeSet<u32> = ladders.iter().map(|ladder| ladder.frame_bytes).collect();
-        let ends: BTreeSet<u32> = sizes.first().into_iter().chain(sizes.last()).copied().collect();
-        let basis = over_kernel_at_its_best(&pairs, &Vec::from_iter(ends), ladders);
+        let sizes = || ladders.iter().map(|ladder| ladder.frame_bytes);
+        let basis = over_kernel_at_its_best(&pairs, &sizes().min().into_iter().chain(sizes().max()).collect(), ladders);
         return (nothing_to_compare(records).to_owned(), basis.trim_start().to_owned());
     };
     let largest = chosen.iter().map(|r| r.bytes).max().unwrap_or(smallest);
@@ -136,13 +135,12 @@ fn headline(records: &[Record], ratios: &[Ratio], latency: &[LatencyRatio], ladd
         sentence.insert_str(0, "Not proven, because no valid pair of results exists: ");
         basis.push_str(" Every figure of the headline comes from trials that are not valid.");
     }
-    let sizes = if largest == smallest { vec![smallest] } else { vec![smallest, largest] };
-    basis.push_str(&over_kernel_at_its_best(&pairs, &sizes, ladders));
+    basis.push_str(&over_kernel_at_its_best(&pairs, &BTreeSet::from([smallest, largest]), ladders));
     (sentence, basis)
 }
 
 /// What the sentence would be with the kernel's fastest settings and message size, where the run has them.
-fn over_kernel_at_its_best(pairs: &BTreeSet<&Pair>, sizes: &[u32], ladders: &[Ladder]) -> String {
+fn over_kernel_at_its_best(pairs: &BTreeSet<&Pair>, sizes: &BTreeSet<u32>, ladders: &[Ladder]) -> String {
     let of_size = |&bytes: &u32| {
         let ladders = ladders.iter().filter(|ladder| ladder.frame_bytes == bytes && pairs.contains(&ladder.pair));
         let factors: Vec<f64> = ladders.filter_map(Ladder::bypass_over_kernel_at_its_best).collect();

@@ -53,6 +53,12 @@ impl Archive {
         self.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// These records as those of a run in `directory`, of which nothing else is known. Nothing is read.
+    pub fn of_records(records: Vec<Record>, directory: &Path) -> Archive {
+        let directory = directory.to_owned();
+        Archive { records, damaged: Vec::new(), environment: None, plan: None, testbed: None, tuned: None, scaling: None, directory }
+    }
+
     /// Reads a run directory. A damaged line is named in [`damaged`](Self::damaged), and the rest is still read.
     ///
     /// Fails only where the directory or its `results.jsonl` cannot be read at all.

@@ -42,6 +42,13 @@ pub struct BestOf {
     pub untried: Vec<String>,
 }
 
+impl BestOf {
+    /// Whether the size of the messages was searched, and is not that of the measurement.
+    pub fn searched_sizes(&self) -> bool {
+        self.searched.iter().any(|key| key == "message")
+    }
+}
+
 /// The rate of a combination.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CombinationRate {

@@ -19,7 +19,7 @@ pub fn searches(records: &[Record]) -> Vec<String> {
 
 /// What was searched, so that several searches of a run are told apart: pair, stack, repetition, and the size where it was not searched.
 pub fn subject(record: &Record, best: &BestOf) -> String {
-    let size = match best.searched.iter().any(|key| key == "message") {
+    let size = match best.searched_sizes() {
         true => String::new(),
         false => format!(" with {}s", record.size),
     };

@@ -90,16 +90,7 @@ fn archive(directory: &Path, stack: Stack) -> Archive {
             records.extend(records_of(other));
         }
     }
-    Archive {
-        records,
-        damaged: Vec::new(),
-        environment: None,
-        plan: None,
-        testbed: None,
-        tuned: None,
-        scaling: None,
-        directory: directory.to_owned(),
-    }
+    Archive::of_records(records, directory)
 }
 
 fn section<'p>(page: &'p Page, id: &str) -> Option<&'p Section> {

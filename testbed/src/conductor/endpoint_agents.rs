@@ -71,26 +71,8 @@ impl EndpointAgents {
             Entry::Occupied(there) => Ok(there.into_mut()),
             Entry::Vacant(free) => {
                 let mut agent = start(endpoint, interrupted)?;
-                let wait = WaitLimit { limit: LIMIT, interrupted };
                 for claim in self.claimed.get(&endpoint.id).into_iter().flatten() {
-                    let mut reply = agent.ask(claim, CLAIM, wait)?;
-                    // What is claimed can still be held by the agent that was lost: until its lease ends. An interface is used all the same. A
-                    // machine may have been taken by another run meanwhile.
-                    let lost = Instant::now();
-                    while matches!((claim, &reply), (Request::ClaimBusyPolling { .. }, Reply::InUse { .. }))
-                        && lost.elapsed() < LEASE + LEASE_GRACE
-                        && !interrupted.load(Ordering::Relaxed)
-                    {
-                        std::thread::sleep(Duration::from_millis(200));
-                        reply = agent.ask(claim, CLAIM, wait)?;
-                    }
-                    if let (Request::ClaimBusyPolling { .. }, Reply::InUse { holder }) = (claim, reply) {
-                        let error = format!(
-                            "after its agent was lost, another run of linerate claimed the busy polling of the machine ({holder}); wait for the end of \
-                             that run, and continue this one"
-                        );
-                        return Err(AgentError::Refused { endpoint: endpoint.id.clone(), error });
-                    }
+                    claim_again(&mut agent, endpoint, claim, interrupted)?;
                 }
                 Ok(free.insert(agent))
             }
@@ -199,4 +181,23 @@ fn start(endpoint: &Endpoint, interrupted: &AtomicBool) -> Result<Agent, AgentEr
     let mut agent = Agent::start(endpoint)?;
     agent.greet(WaitLimit { limit: LIMIT, interrupted })?;
     Ok(agent)
+}
+
+/// Repeats a claim of an agent that was lost. What it claimed is held until its lease ends. An interface is used all the same. A machine is waited for,
+/// and may have been taken by another run meanwhile.
+fn claim_again(agent: &mut Agent, endpoint: &Endpoint, claim: &Request, interrupted: &AtomicBool) -> Result<(), AgentError> {
+    let wait = WaitLimit { limit: LIMIT, interrupted };
+    let begin = Instant::now();
+    loop {
+        let reply = agent.ask(claim, CLAIM, wait)?;
+        let (Request::ClaimBusyPolling { .. }, Reply::InUse { holder }) = (claim, reply) else { return Ok(()) };
+        if begin.elapsed() >= LEASE + LEASE_GRACE || interrupted.load(Ordering::Relaxed) {
+            let error = format!(
+                "after its agent was lost, another run of linerate claimed the busy polling of the machine ({holder}); wait for the end of \
+                 that run, and continue this one"
+            );
+            return Err(AgentError::Refused { endpoint: endpoint.id.clone(), error });
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }

@@ -11,7 +11,7 @@ use crate::account::latency::{RttRecorder, RttReport};
 use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::burst;
 use crate::engine::ending::Ending;
-use crate::engine::full_ring;
+use crate::engine::full_ring::FullRing;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
@@ -89,7 +89,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
     let mut meter = Meter::new(rate, plan.hiccup_threshold, port.info().rx_descriptors);
     let mut ending = Ending::new(rate, meter.begin(), plan.duration, plan.drain);
     let retry = meter.ticks(RETRY);
-    let between_offers = full_ring::wait(&meter, port.info().tx_descriptors);
+    let full_ring = FullRing::new(&meter, port.info().tx_descriptors, retry);
     let mut counts = ReflectCounters::default();
     let (mut first, mut last) = (None, 0);
     let most = burst::chosen(plan.burst, port.info());
@@ -114,16 +114,16 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
                 burst.mbufs().iter().for_each(|mbuf| unsafe { set_destination(mbuf.data(), destination) });
             }
             let (offered_frames, sent_before) = (burst.len(), counts.frames_sent);
-            let (mut later, mut next_offer) = (now, now);
+            let (mut later, mut offers) = (now, full_ring.offers_from(now));
             while !burst.is_empty() {
-                if later.wrapping_sub(next_offer) as i64 >= 0 {
+                if offers.is_due(later) {
                     let offered = burst.len();
                     burst = burst.submit(tx);
                     counts.frames_sent += (offered - burst.len()) as u64;
                     if burst.is_empty() {
                         break;
                     }
-                    next_offer = ticks().wrapping_add(between_offers);
+                    offers.refused();
                 }
                 later = meter.next_iteration();
                 if later.wrapping_sub(now) > retry || shared.stop_asked() {

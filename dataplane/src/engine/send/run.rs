@@ -20,7 +20,7 @@ use crate::account::hiccup::HiccupRecorder;
 use crate::dpdk::{Burst, CounterPair, FreeTarget, Port, PortView, QueuePair, RxQueue, Slots};
 use crate::engine::burst;
 use crate::engine::ending::LINK_LOST;
-use crate::engine::full_ring;
+use crate::engine::full_ring::FullRing;
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
@@ -215,8 +215,7 @@ impl Trial<'_> {
             None => burst.mbufs().iter().map(|mbuf| u64::from(mbuf.length())).sum::<u64>(),
         };
         let mut completed = false;
-        // Where frames are given up soon, they are offered several times all the same.
-        let between_offers = full_ring::wait(&meter, port.info().tx_descriptors).min(load.retry() / 4);
+        let full_ring = FullRing::new(&meter, port.info().tx_descriptors, load.retry());
         shared.begin();
 
         while !shared.stop_asked() {
@@ -273,9 +272,9 @@ impl Trial<'_> {
             source.write(burst.mbufs(), stamp_time);
             meter.mark_busy();
             sent.bytes += varied_bytes(&burst);
-            let (mut later, mut next_offer) = (now, now);
+            let (mut later, mut offers) = (now, full_ring.offers_from(now));
             loop {
-                if later.wrapping_sub(next_offer) as i64 >= 0 {
+                if offers.is_due(later) {
                     let offered = burst.len();
                     burst = burst.submit(tx);
                     if burst.len() < offered {
@@ -285,7 +284,7 @@ impl Trial<'_> {
                     if burst.is_empty() {
                         break;
                     }
-                    next_offer = ticks().wrapping_add(between_offers);
+                    offers.refused();
                 }
                 later = meter.next_iteration();
                 if let Some(returns) = &mut returns {

@@ -88,9 +88,7 @@ mod tests {
             serde_json::from_value(record).unwrap()
         };
         let records = vec![record("endpoint", 0.8), record("none", 0.4)];
-        let directory = Path::new("/nonexistent/run").to_owned();
-        let archive =
-            Archive { records, damaged: Vec::new(), environment: None, plan: None, testbed: None, tuned: None, scaling: None, directory };
+        let archive = Archive::of_records(records, Path::new("/nonexistent/run"));
         let page = compose::compose(&archive, &[]);
         let section = page.sections.iter().find(|section| section.id == "files").unwrap();
         assert_eq!(section.figures[0].id, "transfer-time-a-cpu-to-b-cpu");

@@ -46,17 +46,7 @@ mod tests {
         if !valid {
             record.verdict.invalidate(ReasonKind::Hiccup, "interrupted");
         }
-        let directory = Path::new("/nonexistent/run").to_owned();
-        Archive {
-            records: vec![record],
-            damaged: Vec::new(),
-            environment: None,
-            plan: None,
-            testbed: None,
-            tuned: None,
-            scaling: None,
-            directory,
-        }
+        Archive::of_records(vec![record], Path::new("/nonexistent/run"))
     }
 
     /// Two combinations with rates, one without a valid trial, one that was not tried.

@@ -110,8 +110,7 @@ mod tests {
     }
 
     fn archive(records: Vec<Record>) -> Archive {
-        let directory = Path::new("/nonexistent/run").to_owned();
-        Archive { records, damaged: Vec::new(), environment: None, plan: None, testbed: None, tuned: None, scaling: None, directory }
+        Archive::of_records(records, Path::new("/nonexistent/run"))
     }
 
     #[test]

@@ -50,11 +50,12 @@ impl KernelTools {
         for step in &group.steps {
             let ends = (context.testbed.kernel_endpoint(&step.pair.from)?, context.testbed.kernel_endpoint(&step.pair.to)?);
             let mut own = ChangedEnds::default();
-            if let Err(error) = own.set(&step.pair, ends, tuning.interface) {
+            let set = own.set(&step.pair, ends, tuning.interface);
+            changed.push(own);
+            if let Err(error) = set {
                 members.push(Err(not_run(step, context, ReasonKind::Other, &error.to_string())));
                 continue;
             }
-            changed.push(own);
             let version = self.versions.of(*tool, ends.0, context.agents);
             members.push(match stream.job(step, ends, version.as_deref(), context) {
                 Ok(job) => Ok(Ready { step, version, job }),
