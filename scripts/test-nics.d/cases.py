@@ -282,11 +282,12 @@ def loops_of(record, cpus, spreads, ran_on):
         if len(set(cores)) != count or not set(cores) <= set(cpus[end]):
             wrong.append(f"{record['id']}: the loops of {end} ran on CPUs {cores}")
         frames = [loop[key] for loop in loops[end]]
-        # A queue counts every frame that it delivered, also those of an earlier trial, which QEMU can hold back and deliver late: they are foreign,
-        # and make the record invalid where they are more than a hundredth.
-        foreign = (values.get("loss") or {}).get("foreign", 0) if end == "far" else 0
-        if sum(frames) != values[total] + foreign or (min(frames) == 0 and (end == "near" or spreads)):
-            counts = {key: value for key, value in (values.get("loss") or {}).items() if value}
+        # A queue counts every frame that it delivered. QEMU holds frames back while a ring is full, and delivers the next ones before them: they
+        # come later than the sequence window remembers, or in the next trial, as foreign frames. Many of either make the record invalid.
+        loss = values.get("loss") or {}
+        late = loss.get("foreign", 0) + loss.get("window_exceeded", 0) if end == "far" else 0
+        if sum(frames) != values[total] + late or (min(frames) == 0 and (end == "near" or spreads)):
+            counts = {key: value for key, value in loss.items() if value}
             wrong.append(f"{record['id']}: {frames} frames on the queues of {end}, {values[total]} in all, {counts}, {record['verdict']['reasons']}")
         ran_on.setdefault(count, []).extend(core for core in cores if core not in ran_on[count])
     # Lost by sequence are all that did not arrive; the other domains say where some of them were dropped.

@@ -322,6 +322,12 @@ fn returned_lines(returned: &ReturnedFrames) -> Vec<String> {
         returned.received, returned.lost, returned.duplicate, returned.reordered, returned.corrupt, returned.foreign
     )];
     let waited = Seconds::from(returned.waited);
+    if returned.window_exceeded > 0 {
+        lines.push(format!(
+            "unclear     {} frames are older than the sequence window: each is a late one, which counts as lost, or a duplicate",
+            returned.window_exceeded
+        ));
+    }
     if returned.in_flight > 0 {
         lines.push(format!(
             "in flight   {} frames had not returned {waited} after the last one was sent: they are lost or still in flight (--drain waits longer)",

@@ -89,6 +89,8 @@ pub struct LossDomains {
     pub corrupt: u64,
     /// Received without a tag of ours: keep-alives, routing updates, neighbour discovery (RFC 2544 §10: not counted).
     pub foreign: u64,
+    /// Received with a tag of ours, so late that it cannot be told from a duplicate ([`Fault::WindowExceeded`]).
+    pub window_exceeded: u64,
 }
 
 /// A poll loop that was interrupted for longer than its queue holds frames.

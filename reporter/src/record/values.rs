@@ -133,6 +133,10 @@ pub struct LossDomains {
     pub corrupt: u64,
     /// Not ours.
     pub foreign: u64,
+    /// Ours, and so late that it is in no other count: late or a duplicate, which the sequence window does not remember. Absent where there are
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub window_exceeded: u64,
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -114,9 +114,17 @@ pub struct ReturnedFrames {
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
+    /// Frames older than the tracker's window: a late frame cannot be told from a duplicate there. They are in no other count, so that a late
+    /// one counts as lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub window_exceeded: u64,
     /// Test frames without an arrival time, where the port was to write one. They are not part of the round-trip times.
     #[serde(default)]
     pub untimed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The progress of a sender.

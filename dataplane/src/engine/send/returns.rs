@@ -270,6 +270,7 @@ impl<'p> Returns<'p> {
             frames.duplicate += counts.duplicate;
             frames.reordered += counts.reordered;
             frames.corrupt += counts.implausible;
+            frames.window_exceeded += counts.beyond_window;
             frames.several_senders |= tracker.runs().count() > 1;
         }
         let highest = self.trackers.iter().map(|tracker| tracker.runs().next().map(|run| run.highest)).collect();
@@ -296,6 +297,7 @@ impl Returned {
         self.frames.reordered += other.frames.reordered;
         self.frames.corrupt += other.frames.corrupt;
         self.frames.foreign += other.frames.foreign;
+        self.frames.window_exceeded += other.frames.window_exceeded;
         self.frames.untimed += other.frames.untimed;
         self.frames.waited = self.frames.waited.max(other.frames.waited);
         self.frames.several_senders |= other.frames.several_senders;
@@ -347,6 +349,26 @@ mod tests {
         let mut returns = Returns::new(&plan, 1, classifier, arrival, rx, free_target, port.info().rx_descriptors);
         returns.collect();
         assert_eq!((returns.frames(), returns.received()), (1000, 1000));
+    }
+
+    #[test]
+    fn frames_that_return_later_than_the_window_remembers_are_named() {
+        let mut port = Port::open(&Eal::for_tests(), &"net_ring9".parse().unwrap(), PortOptions::default()).unwrap();
+        let plan = SendPlan::new(FrameSize::MIN, Pace::Max, Duration::from_secs(1));
+        let classifier = Classifier::new(plan.frame_spec(port.info().mac).layout());
+        let mut queues = port.queue_pairs();
+        let QueuePair { rx, free_target, port, .. } = queues.remove(0);
+        let rate = TickRate::from_hz(1_000_000_000).unwrap();
+        let mut returns = Returns::new(&plan, 1, classifier, ArrivalClock::new(port, rate).unwrap(), rx, free_target, 64);
+        let stamps = Stamps { first: 1, last: 1 };
+        for sequence in [0, 1, 1 << 30, 2, 3] {
+            returns.trackers[0].observe_run(sequence, 1, stamps);
+        }
+        let late = returns.finish(Waited { ended: None, time: Duration::ZERO });
+        assert_eq!((late.frames.received, late.frames.duplicate, late.frames.window_exceeded), (3, 0, 2));
+        let streams = [SentStream { stream: StreamId(0), frames: (1 << 30) + 1, step_at: None }];
+        let (frames, _) = late.report(&streams);
+        assert_eq!((frames.lost, frames.window_exceeded), ((1 << 30) - 2, 2), "what came late is not known to have come");
     }
 
     fn returned(received: u64, highest: Option<u64>, cut_short: bool) -> ReturnedFrames {

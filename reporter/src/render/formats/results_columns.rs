@@ -76,6 +76,7 @@ pub const COLUMNS: &[Column] = &[
     ("loss_reordered", Count(|r| Some(domains(r)?.reordered))),
     ("loss_corrupt", Count(|r| Some(domains(r)?.corrupt))),
     ("loss_foreign", Count(|r| Some(domains(r)?.foreign))),
+    ("loss_window_exceeded", Count(|r| Some(domains(r)?.window_exceeded))),
     ("retransmits", Count(|r| r.values.retransmits)),
     ("wire_bytes_per_frame", Number(|r| r.values.wire_bytes_per_frame)),
     ("ceiling_kind", Text(|r| json_name(&r.ceiling.as_ref()?.kind))),

@@ -25,7 +25,7 @@ pub fn loss(input: &Input<'_>) -> Section {
 /// A domain's name and its count.
 type Domain = (&'static str, fn(&LossDomains) -> u64);
 
-const DOMAINS: [Domain; 9] = [
+const DOMAINS: [Domain; 10] = [
     ("unsent", |l| l.unsent),
     ("NIC discard", |l| l.nic_discard),
     ("no descriptor", |l| l.no_descriptor),
@@ -35,6 +35,7 @@ const DOMAINS: [Domain; 9] = [
     ("reordered", |l| l.reordered),
     ("corrupt", |l| l.corrupt),
     ("foreign", |l| l.foreign),
+    ("late or duplicate", |l| l.window_exceeded),
 ];
 
 fn table(cells: &Cells<'_>) -> Table {

@@ -18,6 +18,7 @@ pub(super) fn of_one_way(trial: &OneWay, ports: &OpenPorts) -> LossDomains {
         reordered: came.reordered,
         corrupt: received.corrupt,
         foreign: received.foreign,
+        window_exceeded: came.window_exceeded,
         ..attributed(discards)
     }
 }
@@ -35,6 +36,7 @@ pub(super) fn of_round_trips(trips: &RoundTrips, ports: &OpenPorts, with_delays:
         reordered: returned.reordered,
         corrupt: returned.corrupt,
         foreign: returned.foreign,
+        window_exceeded: returned.window_exceeded,
         ..attributed(Discards::of(&sent.loops.counters, &ports.sender))
     }
 }
@@ -61,11 +63,12 @@ pub(super) fn of_directions(directions: &[DirectionOutcome]) -> record::LossDoma
         reordered: sum.reordered + of.reordered,
         corrupt: sum.corrupt + of.corrupt,
         foreign: sum.foreign + of.foreign,
+        window_exceeded: sum.window_exceeded + of.window_exceeded,
     })
 }
 
 /// The same domains, as a record holds them.
 pub(super) fn in_record(loss: &LossDomains) -> record::LossDomains {
-    let LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign } = *loss;
-    record::LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign }
+    let LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign, window_exceeded } = *loss;
+    record::LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign, window_exceeded }
 }

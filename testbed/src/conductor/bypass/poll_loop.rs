@@ -18,6 +18,11 @@ pub(super) fn reflector_faults(reflected: &ReflectReport) -> impl Iterator<Item 
     unsent.into_iter().chain(ended_early(Engine::Reflector, reflected.loops.ended_early.as_ref()))
 }
 
+/// That frames came so late that they cannot be told from duplicates: neither the loss nor the delays are known then.
+pub(super) fn too_late(window_exceeded: u64) -> Option<Fault> {
+    (window_exceeded > 0).then_some(Fault::WindowExceeded { frames: window_exceeded })
+}
+
 /// What the frames that returned say against a trial.
 pub(super) fn returned_faults(returned: &ReturnedFrames) -> impl Iterator<Item = Fault> {
     let in_flight = (returned.in_flight > 0)
@@ -25,7 +30,8 @@ pub(super) fn returned_faults(returned: &ReturnedFrames) -> impl Iterator<Item =
     let several_senders = returned.several_senders.then_some(Fault::SeveralSenders);
     let multiplied = too_many_duplicates(returned.duplicate, returned.received);
     let foreign = too_many_foreign(returned.foreign, returned.received);
-    multiplied.into_iter().chain(foreign).chain(several_senders).chain(in_flight)
+    let late = too_late(returned.window_exceeded);
+    multiplied.into_iter().chain(foreign).chain(several_senders).chain(late).chain(in_flight)
 }
 
 /// Why the round trips that a sender timed are not valid; `returned` frames were received back.

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn doubled_frames_another_sender_and_frames_in_flight_make_the_measurement_invalid() {
+    fn doubled_late_and_in_flight_frames_and_another_sender_make_the_measurement_invalid() {
         let kinds = |returned: ReturnedFrames| {
             let mut trips = trips(0, None);
             trips.sent.returned = Some(returned);
@@ -199,6 +199,12 @@ mod tests {
         assert_eq!(kinds(ReturnedFrames { duplicate: 2, ..all() }), [ReasonKind::Duplicates]);
         assert_eq!(kinds(ReturnedFrames { several_senders: true, ..all() }), [ReasonKind::SeveralSenders]);
         assert_eq!(kinds(ReturnedFrames { received: 919, in_flight: 81, ..all() }), [ReasonKind::InFlight]);
+        // Late or copies: neither the loss nor the round trips are known.
+        let late = ReturnedFrames { received: 990, lost: 10, window_exceeded: 10, ..ReturnedFrames::default() };
+        assert_eq!(kinds(late.clone()), [ReasonKind::WindowExceeded]);
+        let mut trips = trips(0, None);
+        trips.sent.returned = Some(late);
+        assert_eq!(of(&trips).values.loss.map(|loss| (loss.lost, loss.window_exceeded)), Some((10, 10)));
     }
 
     /// One in a hundred of the round trips waited: what the 99th percentile shows is the tester.

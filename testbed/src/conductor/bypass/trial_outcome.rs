@@ -13,7 +13,7 @@ use super::accounting::bytes_per_frame;
 use super::both_ends::{BothWays, OneWay, OpenPorts, RoundTrips};
 use super::interface_proof;
 use super::loss_domains;
-use super::poll_loop::{ended_early, reflector_faults, returned_faults};
+use super::poll_loop::{ended_early, reflector_faults, returned_faults, too_late};
 use super::wire_proof::WireProof;
 
 /// Makes outcomes of the trials of one pair.
@@ -46,7 +46,7 @@ impl OutcomeOf<'_> {
         outcome.faults.extend(too_many_duplicates(came.duplicate, came.received));
         outcome.faults.extend(too_many_foreign(received.foreign, came.received));
         outcome.faults.extend((came.several_senders || trial.of_other_senders() > 0).then_some(Fault::SeveralSenders));
-        outcome.faults.extend((came.window_exceeded > 0).then_some(Fault::WindowExceeded { frames: came.window_exceeded }));
+        outcome.faults.extend(too_late(came.window_exceeded));
         outcome.faults.extend(WireProof::one_way(trial, self.ports).faults());
         outcome.faults.extend(interface_proof::one_way(trial, self.ports));
         outcome.faults.extend(ended_early(Engine::Generator, sent.loops.ended_early.as_ref()));
