@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::formats::{ExportError, Exporter};
 use crate::files::{make_regular, write_regular};
+use crate::parallel;
 
 /// The files that were written.
 #[derive(Debug, Clone)]
@@ -36,16 +37,19 @@ pub enum RenderError {
     },
 }
 
-/// Writes a subject in each of the formats and adds the files to the list.
-pub fn write_exports<Subject: ?Sized>(
+/// Writes a subject in each of the formats, at the same time, and adds the files to the list.
+pub fn write_exports<Subject: ?Sized + Sync>(
     into: &Path,
     formats: &[&dyn Exporter<Subject>],
     subject: &Subject,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), RenderError> {
-    for format in formats {
+    let written = parallel::map(formats, |format| {
         let name = format!("{}.{}", format.name(subject), format.extension());
-        files.push(write_with(into, &name, |file| format.export(subject, file))?);
+        write_with(into, &name, |file| format.export(subject, file))
+    });
+    for file in written {
+        files.push(file?);
     }
     Ok(())
 }

@@ -123,9 +123,16 @@ impl Exporter<Report<'_>> for ResultsOpenMetrics {
             }
             writeln!(into, "# HELP {name} {}", family.help)?;
             for (record, shared) in report.archive.records.iter().zip(&shared) {
+                let samples = (family.samples)(record)
+                    .into_iter()
+                    .filter_map(|(quantile, value)| Some((quantile, value.filter(|value| value.is_finite())?)));
+                let mut samples = samples.peekable();
+                // Most records have no value in most families: nothing is made ready for these.
+                if samples.peek().is_none() {
+                    continue;
+                }
                 let (id, repetition, verdict) = (escaped(&record.id.0), record.repetition, record.verdict.state);
-                for (quantile, value) in (family.samples)(record) {
-                    let Some(value) = value.filter(|value| value.is_finite()) else { continue };
+                for (quantile, value) in samples {
                     write!(into, "{name}{{run=\"{run}\",id=\"{id}\",{shared},repetition=\"{repetition}\",verdict=\"{verdict}\"")?;
                     match quantile {
                         Some(quantile) => writeln!(into, ",quantile=\"{quantile}\"}} {value}")?,
@@ -174,7 +181,8 @@ fn labels(record: &Record) -> String {
 
 /// A label's value: backslash, quotation mark and line feed are escaped (OpenMetrics 1.0, "ABNF").
 fn escaped(value: &str) -> Cow<'_, str> {
-    if !value.contains(['\\', '"', '\n']) {
+    // All three are ASCII: no byte of another character is equal to one of them.
+    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         return Cow::Borrowed(value);
     }
     Cow::Owned(value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))

@@ -69,6 +69,30 @@ pub(super) fn of_directions(directions: &[DirectionOutcome]) -> record::LossDoma
 
 /// The same domains, as a record holds them.
 pub(super) fn in_record(loss: &LossDomains) -> record::LossDomains {
-    let LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign, window_exceeded } = *loss;
-    record::LossDomains { unsent, reflector_unsent, nic_discard, no_descriptor, no_mbuf, lost, duplicate, reordered, corrupt, foreign, window_exceeded }
+    let LossDomains {
+        unsent,
+        reflector_unsent,
+        nic_discard,
+        no_descriptor,
+        no_mbuf,
+        lost,
+        duplicate,
+        reordered,
+        corrupt,
+        foreign,
+        window_exceeded,
+    } = *loss;
+    record::LossDomains {
+        unsent,
+        reflector_unsent,
+        nic_discard,
+        no_descriptor,
+        no_mbuf,
+        lost,
+        duplicate,
+        reordered,
+        corrupt,
+        foreign,
+        window_exceeded,
+    }
 }
