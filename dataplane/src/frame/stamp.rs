@@ -1,4 +1,4 @@
-use super::flows::{FlowFields, FlowWalk, Ipv4Fields, Ipv6Fields, MacFields, WriteFields};
+use super::flows::{FlowFields, FlowWalk, Ipv4Fields, Ipv6Fields, MacFields, WriteFlow};
 use super::layout::Layout;
 use super::tag::{RawTag, StreamId, TAG_LEN, Tag};
 
@@ -46,11 +46,25 @@ impl Stamper {
     /// those bytes during the call.
     #[inline(always)]
     pub unsafe fn stamp<T>(&mut self, frames: &[T], now: u64, data: impl Fn(&T) -> *mut u8) {
-        let mut tag = RawTag::new(self.stream, self.sequence, now);
+        let tag = RawTag::new(self.stream, self.sequence, now);
+        // SAFETY: this function's own contract, passed on.
+        unsafe {
+            if tag.counts_plainly(frames.len()) {
+                self.stamp_from::<T, true>(tag, frames, data);
+            } else {
+                self.stamp_from::<T, false>(tag, frames, data);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`stamp`](Self::stamp).
+    #[inline(always)]
+    unsafe fn stamp_from<T, const PLAIN: bool>(&mut self, mut tag: RawTag, frames: &[T], data: impl Fn(&T) -> *mut u8) {
         for frame in frames {
             // SAFETY: the caller's contract covers the whole frame, which contains the tag.
             unsafe { tag.write(data(frame).add(self.tag)) };
-            tag = tag.successor();
+            tag = tag.next::<PLAIN>();
         }
         self.sequence = tag.sequence();
     }
@@ -64,29 +78,46 @@ impl Stamper {
         // SAFETY: this function's own contract, passed on.
         unsafe {
             match walk.fields() {
-                FlowFields::Mac => self.stamp_with::<T, MacFields>(frames, now, walk, data),
-                FlowFields::Ipv4 => self.stamp_with::<T, Ipv4Fields>(frames, now, walk, data),
-                FlowFields::Ipv6 => self.stamp_with::<T, Ipv6Fields>(frames, now, walk, data),
+                FlowFields::Mac => self.stamp_flows_of::<T, MacFields>(frames, now, walk, data),
+                FlowFields::Ipv4 => self.stamp_flows_of::<T, Ipv4Fields>(frames, now, walk, data),
+                FlowFields::Ipv6 => self.stamp_flows_of::<T, Ipv6Fields>(frames, now, walk, data),
             }
         }
     }
 
     /// # Safety
-    /// As for [`stamp_flows`](Self::stamp_flows), with the entries of `walk` written as `F`.
+    /// As for [`stamp_flows`](Self::stamp_flows), with the flows of `walk` written as `F`.
     #[inline(always)]
-    unsafe fn stamp_with<T, F: WriteFields>(&mut self, mut frames: &[T], now: u64, walk: &mut FlowWalk, data: impl Fn(&T) -> *mut u8) {
-        let mut tag = RawTag::new(self.stream, self.sequence, now);
+    unsafe fn stamp_flows_of<T, F: WriteFlow>(&mut self, frames: &[T], now: u64, walk: &mut FlowWalk, data: impl Fn(&T) -> *mut u8) {
+        let tag = RawTag::new(self.stream, self.sequence, now);
+        // SAFETY: this function's own contract, passed on.
+        unsafe {
+            if tag.counts_plainly(frames.len()) {
+                self.stamp_flows_from::<T, F, true>(tag, frames, walk, data);
+            } else {
+                self.stamp_flows_from::<T, F, false>(tag, frames, walk, data);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`stamp_flows_of`](Self::stamp_flows_of).
+    #[inline(always)]
+    unsafe fn stamp_flows_from<T, F: WriteFlow, const PLAIN: bool>(
+        &mut self,
+        mut tag: RawTag,
+        mut frames: &[T],
+        walk: &mut FlowWalk,
+        data: impl Fn(&T) -> *mut u8,
+    ) {
         while !frames.is_empty() {
-            let entries = walk.take(frames.len());
-            let (these, later) = frames.split_at(entries.len());
-            for (frame, entry) in these.iter().zip(entries) {
+            let (fields, checksums) = walk.take(frames.len());
+            let (these, later) = frames.split_at(fields.len());
+            for ((frame, fields), checksum) in these.iter().zip(fields).zip(checksums) {
                 let frame = data(frame);
-                // SAFETY: the caller's contract covers the whole frame, with entries for its layout; header fields and tag are within it.
-                unsafe {
-                    F::write(frame, self.network, entry);
-                    tag.write(frame.add(self.tag));
-                }
-                tag = tag.successor();
+                // SAFETY: the caller's contract covers the whole frame, with flows for its layout; header fields and tag are within it.
+                unsafe { F::write(frame, self.network, fields, *checksum, tag, self.tag) };
+                tag = tag.next::<PLAIN>();
             }
             frames = later;
         }

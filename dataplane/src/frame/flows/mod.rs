@@ -7,11 +7,12 @@
 
 mod draw;
 mod entry;
+mod huge;
 mod spec;
 mod table;
 
 pub use entry::FlowFields;
-pub(crate) use entry::{Ipv4Fields, Ipv6Fields, MacFields, WriteFields};
+pub(super) use entry::{Ipv4Fields, Ipv6Fields, MacFields, WriteFlow};
 pub use spec::{FlowCount, FlowError, FlowSpec, PortRange, Prefix};
 pub use table::{FlowTable, FlowWalk};
 

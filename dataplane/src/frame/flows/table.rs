@@ -3,11 +3,11 @@ use std::sync::Arc;
 use methodology::units::FrameSize;
 
 use super::draw::draw;
-use super::entry::{FlowEntry, FlowFields};
+use super::entry::{FlowChecksum, FlowFields, HeaderFields};
+use super::huge::with_room_for;
 use super::spec::{FlowCount, FlowError, FlowSpec};
 use crate::frame::error::FrameError;
 use crate::frame::layout::Network;
-use crate::frame::prefetch::prefetch_for_read;
 use crate::frame::template::Template;
 
 /// A table with fewer entries repeats them, so that a burst seldom reaches the end of the table.
@@ -20,8 +20,9 @@ pub struct FlowTable {
     fields: FlowFields,
     made_for: FrameSize,
     balanced: bool,
-    /// A whole number of rounds through the flows.
-    entries: Box<[FlowEntry]>,
+    /// A whole number of rounds through the flows, as are the checksums beside them.
+    headers: Vec<HeaderFields>,
+    checksums: Vec<FlowChecksum>,
 }
 
 impl FlowTable {
@@ -31,14 +32,22 @@ impl FlowTable {
     pub fn build(spec: &FlowSpec, template: &Template) -> Result<FlowTable, FlowError> {
         let flows = draw(spec, template)?;
         let rounds = LEAST_ENTRIES.div_ceil(flows.len());
-        let one_round: Vec<FlowEntry> = flows.iter().map(|flow| flow.entry(template)).collect();
-        let entries = one_round.iter().copied().cycle().take(rounds * one_round.len()).collect();
+        let (mut headers, mut checksums) = (with_room_for(rounds * flows.len()), with_room_for(rounds * flows.len()));
+        for flow in &flows {
+            let (header, checksum) = flow.entry(template);
+            headers.push(header);
+            checksums.push(checksum);
+        }
+        for _ in 1..rounds {
+            headers.extend_from_within(..flows.len());
+            checksums.extend_from_within(..flows.len());
+        }
         let fields = match template.spec().network {
             Network::Ethernet => FlowFields::Mac,
             Network::Ipv4 { .. } => FlowFields::Ipv4,
             Network::Ipv6 { .. } => FlowFields::Ipv6,
         };
-        Ok(FlowTable { count: spec.count, fields, made_for: template.size(), balanced: template.is_balanced(), entries })
+        Ok(FlowTable { count: spec.count, fields, made_for: template.size(), balanced: template.is_balanced(), headers, checksums })
     }
 
     /// How many different flows there are.
@@ -63,7 +72,7 @@ impl FlowTable {
 
     /// A walk that begins at flow `first`, modulo the number of flows; senders on several queues begin at different ones.
     pub fn walk(self: &Arc<Self>, first: u32) -> FlowWalk {
-        FlowWalk { position: first as usize % self.entries.len(), table: Arc::clone(self) }
+        FlowWalk { position: first as usize % self.headers.len(), table: Arc::clone(self) }
     }
 }
 
@@ -84,28 +93,18 @@ impl FlowWalk {
     /// Goes back by `frames` flows: the next frames get them again.
     #[inline]
     pub fn rewind(&mut self, frames: u64) {
-        let all = self.table.entries.len();
+        let all = self.table.headers.len();
         self.position = (self.position + all - (frames % all as u64) as usize) % all;
     }
 
-    /// The next entries, at least one and at most `frames`. Prefetches as many behind them.
+    /// The next flows, at least one and at most `frames`: their header fields and as many checksums. Nothing is prefetched by hand: the walk is
+    /// sequential, and the hardware's prefetchers are faster (docs/performance.md).
     #[inline(always)]
-    pub(crate) fn take(&mut self, frames: usize) -> &[FlowEntry] {
-        let entries = &self.table.entries;
+    pub(crate) fn take(&mut self, frames: usize) -> (&[HeaderFields], &[FlowChecksum]) {
+        let FlowTable { headers, checksums, .. } = &*self.table;
         let from = self.position;
-        let to = (from + frames).min(entries.len());
-        self.position = if to == entries.len() { 0 } else { to };
-        prefetch(entries, to, frames);
-        &entries[from..to]
-    }
-}
-
-/// Prefetches the entries of the next burst while this one is written.
-#[inline(always)]
-fn prefetch(entries: &[FlowEntry], from: usize, frames: usize) {
-    let to = (from + frames).min(entries.len());
-    // Three entries are smaller than a cache line, so no line is left out.
-    for line in entries[from..to].chunks(3) {
-        prefetch_for_read(line.as_ptr().cast());
+        let to = (from + frames).min(headers.len());
+        self.position = if to == headers.len() { 0 } else { to };
+        (&headers[from..to], &checksums[from..to])
     }
 }
