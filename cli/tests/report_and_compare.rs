@@ -56,6 +56,29 @@ fn report_of_something_else_says_what_to_give() {
 }
 
 #[test]
+fn results_without_one_record_are_an_error_and_are_left_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    run(&at("good"), &[1e6, 1e6]);
+    std::fs::create_dir(at("bad")).unwrap();
+    let text = "{\"a\":1}\nx\n";
+    std::fs::write(at("bad").join("results.jsonl"), text).unwrap();
+    let said = contains("none of the 2 lines of results.jsonl is a record; the first problem is in line 1");
+    for arguments in
+        [&["report", "bad"][..], &["report", "good", "--beside", "bad"], &["compare", "bad", "good"], &["compare", "good", "bad"]]
+    {
+        linerate().current_dir(directory.path()).args(arguments).assert().code(1).stderr(said.clone());
+    }
+    linerate().arg("history").arg(at("bad")).assert().code(1).stderr(contains("none of its lines is a record"));
+    assert_eq!(std::fs::read_dir(at("bad")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(at("bad").join("results.jsonl")).unwrap(), text);
+    // A run that has measured nothing yet is no such error.
+    std::fs::create_dir(at("begun")).unwrap();
+    std::fs::write(at("begun").join("results.jsonl"), "").unwrap();
+    linerate().arg("report").arg(at("begun")).assert().success();
+}
+
+#[test]
 fn compare_fails_on_a_regression_and_on_blindness_and_passes_otherwise() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);

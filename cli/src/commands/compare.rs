@@ -111,7 +111,7 @@ enum CorrectionArg {
 pub fn run(args: &CompareArgs) -> Result<ExitCode, CommandError> {
     let (base_paths, new_paths) = args.sides();
     refuse_a_run_twice(&base_paths, &new_paths)?;
-    let read = |paths: &[&Path]| paths.iter().map(|path| Archive::read(path)).collect::<Result<Vec<_>, _>>();
+    let read = |paths: &[&Path]| paths.iter().map(|path| Archive::read(path)?.with_records()).collect::<Result<Vec<_>, _>>();
     let (base, new) = (read(&base_paths)?, read(&new_paths)?);
     let correction = match args.correction {
         CorrectionArg::BenjaminiHochberg => Correction::BenjaminiHochberg,

@@ -71,13 +71,13 @@ pub struct GateArgs {
 /// Runs the command.
 pub fn run(args: &GateArgs) -> Result<ExitCode, CommandError> {
     if let Some(good) = &args.init {
-        print!("{}", draft(&Archive::read_for_reports(good)?));
+        print!("{}", draft(&Archive::read_for_reports(good)?.with_records()?));
         return Ok(ExitCode::SUCCESS);
     }
     let (Some(run), Some(expect)) = (&args.run, &args.expect) else {
         return Err(CommandError::new("give a run and --expect FILE, or --init RUN"));
     };
-    let archive = Archive::read_for_reports(run)?;
+    let archive = Archive::read_for_reports(run)?.with_records()?;
     let gate = Gate::hold(&archive, &ExpectFile::read(expect)?, expect)?;
     if let Some(file) = &args.junit {
         let xml = gate_junit(&gate, &run.display().to_string())?;

@@ -63,9 +63,9 @@ fn export() -> impl TypedValueParser<Value = Export> {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<ExitCode, CommandError> {
-    let archive = Archive::read_for_reports(&args.run)?;
+    let archive = Archive::read_for_reports(&args.run)?.with_records()?;
     let into = args.out.as_deref().unwrap_or(&args.run);
-    let beside = args.beside.iter().map(|run| Archive::read_for_reports(run)).collect::<Result<Vec<_>, _>>()?;
+    let beside = args.beside.iter().map(|run| Archive::read_for_reports(run)?.with_records()).collect::<Result<Vec<_>, _>>()?;
     let rendered = render_run_beside(&archive, &beside, &args.export, into)?;
     if args.json {
         let damaged: Vec<_> = archive.damaged.iter().map(|d| json!({ "file": d.file, "line": d.line, "why": d.why })).collect();

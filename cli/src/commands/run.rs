@@ -419,12 +419,14 @@ struct DryRun<'a> {
 fn dry_run(args: &RunArgs, plan: &Plan, testbed: &Testbed, measurements: usize) -> Result<ExitCode, CommandError> {
     let measures = plan.measures.iter().map(|measure| {
         let messages = measure.kind.messages();
-        let sizes: Vec<String> = match messages.is_empty() {
-            false => messages.iter().map(|message| format!("messages of {message}")).collect(),
-            true => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+        let sizes: Vec<String> = match (measure.kind.file_transfer(), &messages[..]) {
+            (Some(transfer), _) => vec![format!("a file of {} B", transfer.file.bytes())],
+            (None, []) => measure.sizes.iter().map(|size| size.bytes().to_string()).collect(),
+            (None, messages) => messages.iter().map(|message| format!("messages of {message}")).collect(),
         };
         let tuning = measure.tuning_in_words().map(|words| format!(", {words}")).unwrap_or_default();
-        format!("{} {} at {}{tuning}", measure.stack(), measure.kind.method(), sizes.join(", "))
+        let pairs = measure.pairs.in_words();
+        format!("{} {} at {}{tuning}: {pairs}", measure.stack(), measure.kind.method(), sizes.join(", "))
     });
     let planned_run = DryRun {
         plan: &plan.name,

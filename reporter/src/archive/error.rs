@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::damaged::DamagedLine;
+
 /// A run directory could not be written or read.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
@@ -15,6 +17,16 @@ pub enum ArchiveError {
     /// The directory holds no results.
     #[error("{} is not a run directory: it has no results.jsonl; give the directory that `linerate run` or `linerate import` printed", .0.display())]
     NotARun(PathBuf),
+    /// No line of the results is a record.
+    #[error("{}: none of the {lines} lines of results.jsonl is a record; the first problem is in line {}: {}; give a directory that linerate wrote, or restore the file", .run.display(), .first.line, .first.why)]
+    NoRecord {
+        /// The run directory.
+        run: PathBuf,
+        /// How many lines there are.
+        lines: usize,
+        /// What is wrong with the first.
+        first: DamagedLine,
+    },
     /// The file system is full.
     #[error("no space left for {}: free some space or name a directory on another disk with --out; everything written before is kept", .0.display())]
     NoSpace(PathBuf),

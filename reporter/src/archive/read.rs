@@ -72,6 +72,18 @@ impl Archive {
         Self::read_extent(directory, Extent::ForReports)
     }
 
+    /// The same archive, unless lines were read and none is a record: a report of nothing would look like a result. A run that has not measured anything
+    /// yet is whole.
+    pub fn with_records(self) -> Result<Archive, ArchiveError> {
+        let mut damaged = self.damaged.iter().filter(|damaged| damaged.file == RESULTS_FILE);
+        match damaged.next() {
+            Some(first) if self.records.is_empty() => {
+                Err(ArchiveError::NoRecord { run: self.directory.clone(), lines: 1 + damaged.count(), first: first.clone() })
+            }
+            _ => Ok(self),
+        }
+    }
+
     fn read_extent(directory: &Path, extent: Extent) -> Result<Archive, ArchiveError> {
         let results = directory.join(RESULTS_FILE);
         let read = open_regular(directory, RESULTS_FILE).and_then(|file| read_records(file, extent));

@@ -19,7 +19,16 @@ pub struct EnvironmentDifference {
 /// Everything beside the results that differs between the runs of two sides: endpoints, plan, testbed, tools. Where the runs of one side differ
 /// among themselves, its values stand one after the other.
 pub fn environment_differences(base: &[&Archive], new: &[&Archive]) -> Vec<EnvironmentDifference> {
-    let (before, after) = (side(base), side(new));
+    // Where one side says nothing of its environment, each fact of the other is no difference that is known.
+    let known = |runs: &[&Archive]| runs.iter().any(|run| run.environment.is_some());
+    let facts_of = if known(base) == known(new) { facts } else { facts_without_environment };
+    let (mut before, mut after) = (side(base, facts_of), side(new, facts_of));
+    if known(base) != known(new) {
+        for (side, known) in [(&mut before, known(base)), (&mut after, known(new))] {
+            let said = if known { "recorded" } else { "not recorded" };
+            side.insert("environment".to_owned(), BTreeSet::from([said.to_owned()]));
+        }
+    }
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort();
     names.dedup();
@@ -36,8 +45,8 @@ pub fn environment_differences(base: &[&Archive], new: &[&Archive]) -> Vec<Envir
 }
 
 /// Each fact with the values that the runs of a side have for it.
-fn side(runs: &[&Archive]) -> BTreeMap<String, BTreeSet<String>> {
-    let of_runs: Vec<BTreeMap<String, String>> = runs.iter().map(|run| facts(run)).collect();
+fn side(runs: &[&Archive], facts_of: fn(&Archive) -> BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
+    let of_runs: Vec<BTreeMap<String, String>> = runs.iter().map(|run| facts_of(run)).collect();
     let mut side: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, value) in of_runs.iter().flatten() {
         side.entry(name.clone()).or_default().insert(value.clone());
@@ -64,7 +73,13 @@ pub(crate) fn facts(archive: &Archive) -> BTreeMap<String, String> {
         None => list.push(("environment".to_owned(), "not recorded".to_owned())),
     }
     // What doctor found follows from the facts.
-    let mut facts: BTreeMap<String, String> = list.into_iter().filter(|(name, _)| !name.contains("findings")).collect();
+    let of_environment = list.into_iter().filter(|(name, _)| !name.contains("findings"));
+    of_environment.chain(facts_without_environment(archive)).collect()
+}
+
+/// Plan, testbed and tools.
+fn facts_without_environment(archive: &Archive) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
     for (name, text) in [("plan.toml", &archive.plan), ("testbed.toml", &archive.testbed)] {
         if let Some(text) = text {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -103,5 +118,32 @@ pub(crate) fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)
         Value::String(text) => into.push((path.to_owned(), text.clone())),
         Value::Null => {}
         other => into.push((path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn run(kernel: Option<&str>, plan: &str) -> Archive {
+        let environment = kernel
+            .map(|kernel| serde_json::from_value(serde_json::json!({ "schema": 1, "endpoints": { "a": { "kernel": kernel } } })).unwrap());
+        Archive { environment, plan: Some(plan.to_owned()), ..Archive::of_records(Vec::new(), Path::new("run")) }
+    }
+
+    fn differences(base: &Archive, new: &Archive) -> Vec<(String, Option<String>, Option<String>)> {
+        environment_differences(&[base], &[new]).into_iter().map(|found| (found.what, found.base, found.new)).collect()
+    }
+
+    #[test]
+    fn an_environment_that_only_one_side_has_is_one_difference() {
+        let row = |what: &str, base: &str, new: &str| (what.to_owned(), Some(base.to_owned()), Some(new.to_owned()));
+        let (here, there, none) = (run(Some("6.1"), "x"), run(Some("6.2"), "x"), run(None, "y"));
+        assert_eq!(differences(&here, &there), [row("endpoints.a.kernel", "6.1", "6.2")]);
+        assert_eq!(differences(&none, &here), [row("environment", "not recorded", "recorded"), row("plan.toml", "y", "x")]);
+        assert_eq!(differences(&here, &none), [row("environment", "recorded", "not recorded"), row("plan.toml", "x", "y")]);
+        assert_eq!(differences(&none, &none), []);
     }
 }

@@ -42,7 +42,7 @@ impl References {
         };
         match &expectation.target {
             Target::Baseline(path) if !self.baselines.contains_key(path) => {
-                let baseline = Archive::read_for_reports(path).map_err(|error| failed(Box::new(error)))?;
+                let baseline = Archive::read_for_reports(path).and_then(Archive::with_records).map_err(|error| failed(Box::new(error)))?;
                 self.baselines.insert(path.clone(), Results::of(&baseline));
             }
             Target::History(path) if !self.histories.contains_key(path) => {

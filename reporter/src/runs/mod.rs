@@ -8,7 +8,7 @@ mod find;
 
 use std::path::PathBuf;
 
-use crate::archive::{Archive, read_stopped};
+use crate::archive::{Archive, ArchiveError, read_stopped};
 use crate::parallel;
 
 pub use digest::{ResultKey, RunDigest, RunValue};
@@ -41,12 +41,12 @@ impl Runs {
 }
 
 fn digest_of(run: &FoundRun) -> Result<RunDigest, String> {
-    let archive = Archive::read_for_reports(&run.directory).map_err(|error| error.to_string())?;
-    RunDigest::of(&archive, run).ok_or_else(|| match archive.damaged.first() {
-        Some(first) => format!("none of its lines is a record; the first problem is {first}"),
-        None => match read_stopped(&run.directory) {
-            Some(why) => format!("nothing was measured: {why}"),
-            None => "it has no records yet".to_owned(),
-        },
+    let archive = Archive::read_for_reports(&run.directory).and_then(Archive::with_records).map_err(|error| match error {
+        ArchiveError::NoRecord { first, .. } => format!("none of its lines is a record; the first problem is {first}"),
+        error => error.to_string(),
+    })?;
+    RunDigest::of(&archive, run).ok_or_else(|| match read_stopped(&run.directory) {
+        Some(why) => format!("nothing was measured: {why}"),
+        None => "it has no records yet".to_owned(),
     })
 }

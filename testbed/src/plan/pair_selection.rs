@@ -78,6 +78,16 @@ impl PairSelection {
         }
     }
 
+    /// For people: `all pairs`, `a→b, b→a`, or `a→b beside c→d`.
+    pub fn in_words(&self) -> String {
+        let listed = |pairs: &[Pair], between: &str| pairs.iter().map(Pair::to_string).collect::<Vec<_>>().join(between);
+        match self {
+            PairSelection::All => "all pairs".to_owned(),
+            PairSelection::Only(pairs) => listed(pairs, ", "),
+            PairSelection::Groups(groups) => groups.iter().map(|group| listed(group.pairs(), " beside ")).collect::<Vec<_>>().join("; "),
+        }
+    }
+
     /// Whether a pair is measured alone.
     pub fn has_alone(&self, pair: &Pair) -> bool {
         match self {
