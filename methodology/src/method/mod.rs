@@ -3,6 +3,7 @@
 //! A plan writes a [`MethodSpec`]; [`MethodSpec::resolve`] refuses the impossible and gives a [`Method`] with every
 //! value filled in, which [`crate::procedures::run`] carries out and every report repeats.
 
+mod algorithm;
 mod changes;
 mod deviations;
 mod invalid;
@@ -22,6 +23,7 @@ pub use load_point::LoadPoint;
 pub use preset::{MethodName, Preset};
 pub use spec::MethodSpec;
 
+use self::algorithm::WrittenAlgorithm;
 use crate::search::SearchGoal;
 use crate::trial::{ResetKind, TrialPhases};
 
@@ -64,7 +66,7 @@ pub struct SearchPlan {
 
 /// Which search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case")]
+#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case", try_from = "WrittenAlgorithm")]
 pub enum Algorithm {
     /// draft-ietf-bmwg-mlrsearch-15.
     Mlrsearch,

@@ -134,7 +134,19 @@ impl MethodSpec {
             }
             Procedure::Overload { duration, .. } | Procedure::Soak { duration, .. } => replace(duration, left.0.take()),
         }
+        // MRR offers the maximum once, and frame loss goes down in steps: neither searches.
+        let (searches, ranges) = match procedure {
+            Procedure::Mrr { .. } => (false, false),
+            Procedure::FrameLoss { .. } => (false, true),
+            _ => (true, true),
+        };
+        let no_search = "it does not search for a load";
         let unused = [
+            ("goals", !searches && self.goals.is_some(), no_search),
+            ("algorithm", !searches && self.algorithm.is_some(), no_search),
+            ("time-limit", !searches && self.time_limit.is_some(), no_search),
+            ("min-load", !ranges && self.min_load.is_some(), "it offers frames at maximum rate"),
+            ("max-load", !ranges && self.max_load.is_some(), "it offers frames at maximum rate"),
             ("duration", left.0.is_some(), "its trials are those of its goals"),
             ("repetitions", left.1.is_some(), "it is done once"),
             ("at", left.2.is_some(), "only latency and pdv are measured at given loads"),

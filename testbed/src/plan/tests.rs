@@ -192,7 +192,11 @@ fn a_combination_that_cannot_be_is_refused_with_its_line_when_the_plan_is_read()
             "stack = \"dpdk\"\nmethod = \"ndr-pdr\"\ngoals = [{ name = \"NDR\", loss-ratio = 0.0, initial-trial = 1, final-trial = 1, duration-sum = 1, width = 0.0 }]",
             "width",
         ),
-        ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nip = \"v6\"", "IPv6"),
+        ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nsizes = [128]\nip = \"v6\"", "IPv4 headers only"),
+        ("stack = \"dpdk\"\nmethod = \"reset\"\ncommand = [\"true\"]", "needs `event`"),
+        ("stack = \"dpdk\"\nmethod = \"mrr\"\nmax-load = \"1Mpps\"", "maximum rate"),
+        ("stack = \"dpdk\"\nmethod = \"frame-loss\"\nalgorithm = { kind = \"binary\" }", "does not search"),
+        ("stack = \"dpdk\"\nmethod = \"ndr-pdr\"\nalgorithm = { kind = \"bslv\", max-trials = 2, max-los = 10 }", "max-los"),
     ];
     for (lines, word) in cases {
         let problem = problem(&measure(lines));

@@ -1,7 +1,7 @@
 //! Measures with poll loops: round trips, and the methods of `methodology`.
 
 use dataplane::Pacing;
-use methodology::method::{MethodName, MethodSpec, Procedure};
+use methodology::method::{IpVersion, MethodName, MethodSpec, Procedure};
 use methodology::units::{FrameSize, Frames, Load, PacketRate, UnitError};
 
 use super::keys::{ROUND_TRIP_KEYS, is_kernel_key};
@@ -94,6 +94,11 @@ impl Source<'_> {
         let method_name: MethodName =
             name.parse().map_err(|error: UnitError| self.wrong(Some(measure.method.span()), error.to_string()))?;
         let reset = self.reset_command(measure, method_name)?;
+        if measure.ip == Some(IpVersion::V6) {
+            let message = "`ip = \"v6\"`: the test frames of a plan have IPv4 headers only; remove the key, or send IPv6 frames by hand with \
+                           `linerate send --headers ipv6`";
+            return Err(self.wrong(self.span_of("ip"), message.to_owned()));
+        }
         let spec = MethodSpec {
             name: method_name,
             preset: measure.preset,
@@ -128,6 +133,11 @@ impl Source<'_> {
     /// Only whoever has the device knows how it is reset.
     fn reset_command(&self, measure: &FileMeasure, method: MethodName) -> Result<Vec<String>, FileProblem> {
         match (method, &measure.command) {
+            (MethodName::Reset, Some(_)) if measure.event.is_none() => {
+                let message = "method \"reset\" needs `event`, which the record says of `command`: \"link-bounce\", \"reflector-restart\" or \
+                               \"port-restart\"";
+                Err(self.wrong(Some(measure.method.span()), message.to_owned()))
+            }
             (MethodName::Reset, Some(command)) if command.iter().all(|word| !word.is_empty()) && !command.is_empty() => Ok(command.clone()),
             (MethodName::Reset, _) => {
                 let message = "method \"reset\" needs `command`, the program that resets the device and its arguments, run on this machine while \

@@ -1,0 +1,74 @@
+//! How a plan writes an algorithm.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::Algorithm;
+
+/// The keys of an algorithm as written: a key that it does not have is an error and not a limit that is silently missing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { kind = \"binary\" }")]
+pub(super) struct WrittenAlgorithm {
+    kind: Kind,
+    max_trials: Option<u32>,
+    max_loss: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Mlrsearch,
+    Binary,
+    Bslv,
+}
+
+/// The keys do not make an algorithm.
+#[derive(Debug, Error)]
+pub(super) enum NotAnAlgorithm {
+    #[error("only algorithm \"bslv\" has `max-trials` and `max-loss`: remove them, or use kind = \"bslv\"")]
+    OnlyBslv,
+    #[error("algorithm \"bslv\" needs `max-trials`: the most trials at one load")]
+    NoMaxTrials,
+}
+
+impl TryFrom<WrittenAlgorithm> for Algorithm {
+    type Error = NotAnAlgorithm;
+
+    fn try_from(written: WrittenAlgorithm) -> Result<Algorithm, NotAnAlgorithm> {
+        let WrittenAlgorithm { kind, max_trials, max_loss } = written;
+        match (kind, max_trials) {
+            (Kind::Bslv, Some(max_trials)) => Ok(Algorithm::Bslv { max_trials, max_loss }),
+            (Kind::Bslv, None) => Err(NotAnAlgorithm::NoMaxTrials),
+            _ if max_trials.is_some() || max_loss.is_some() => Err(NotAnAlgorithm::OnlyBslv),
+            (Kind::Mlrsearch, None) => Ok(Algorithm::Mlrsearch),
+            (Kind::Binary, _) => Ok(Algorithm::Binary),
+            (Kind::Mlrsearch, Some(_)) => Err(NotAnAlgorithm::OnlyBslv),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Algorithm, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_a_key_that_an_algorithm_lacks_is_refused() {
+        for algorithm in [Algorithm::Mlrsearch, Algorithm::Binary, Algorithm::Bslv { max_trials: 2, max_loss: Some(10) }] {
+            assert_eq!(read(&serde_json::to_string(&algorithm).unwrap()), Ok(algorithm));
+        }
+        let refused = |json: &str, word: &str| {
+            let said = read(json).unwrap_err();
+            assert!(said.contains(word), "{json}: {said}");
+        };
+        refused(r#"{"kind":"bslv","max-trials":2,"max-los":10}"#, "max-los");
+        refused(r#"{"kind":"mlrsearch","max-trials":2}"#, "only algorithm");
+        refused(r#"{"kind":"binary","max-loss":2}"#, "only algorithm");
+        refused(r#"{"kind":"bslv"}"#, "max-trials");
+        refused(r#"{"kind":"linear"}"#, "binary");
+        refused(r#""binary""#, "a table such as");
+    }
+}
