@@ -1,14 +1,29 @@
-//! How a plan writes an algorithm.
+//! Which search a method uses, and how a plan writes it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Algorithm;
+/// Which search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case", try_from = "WrittenAlgorithm")]
+pub enum Algorithm {
+    /// draft-ietf-bmwg-mlrsearch-15.
+    Mlrsearch,
+    /// Plain bisection: one final-length trial decides a load (ETSI GS NFV-TST 009 clause 12.3.2).
+    Binary,
+    /// Bisection with loss verification (ETSI GS NFV-TST 009 clause 12.3.3).
+    Bslv {
+        /// max(r): trials at most at one load.
+        max_trials: u32,
+        /// z: a trial that loses more frames than this fails its load at once. Nothing: no such limit.
+        max_loss: Option<u64>,
+    },
+}
 
 /// The keys of an algorithm as written: a key that it does not have is an error and not a limit that is silently missing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table such as { kind = \"binary\" }")]
-pub(super) struct WrittenAlgorithm {
+struct WrittenAlgorithm {
     kind: Kind,
     max_trials: Option<u32>,
     max_loss: Option<u64>,
@@ -24,7 +39,7 @@ enum Kind {
 
 /// The keys do not make an algorithm.
 #[derive(Debug, Error)]
-pub(super) enum NotAnAlgorithm {
+enum NotAnAlgorithm {
     #[error("only algorithm \"bslv\" has `max-trials` and `max-loss`: remove them, or use kind = \"bslv\"")]
     OnlyBslv,
     #[error("algorithm \"bslv\" needs `max-trials`: the most trials at one load")]

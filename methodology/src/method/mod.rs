@@ -16,6 +16,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
+pub use algorithm::Algorithm;
 pub use changes::{PhaseChanges, TesterChanges};
 pub use invalid::InvalidMethod;
 pub use ip_version::IpVersion;
@@ -23,7 +24,6 @@ pub use load_point::LoadPoint;
 pub use preset::{MethodName, Preset};
 pub use spec::MethodSpec;
 
-use self::algorithm::WrittenAlgorithm;
 use crate::search::SearchGoal;
 use crate::trial::{ResetKind, TrialPhases};
 
@@ -62,23 +62,6 @@ pub struct SearchPlan {
     pub max_load: Load,
     /// Trial time after which the search gives up.
     pub time_limit: Seconds,
-}
-
-/// Which search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", rename_all_fields = "kebab-case", try_from = "WrittenAlgorithm")]
-pub enum Algorithm {
-    /// draft-ietf-bmwg-mlrsearch-15.
-    Mlrsearch,
-    /// Plain bisection: one final-length trial decides a load (ETSI GS NFV-TST 009 clause 12.3.2).
-    Binary,
-    /// Bisection with loss verification (ETSI GS NFV-TST 009 clause 12.3.3).
-    Bslv {
-        /// max(r): trials at most at one load.
-        max_trials: u32,
-        /// z: a trial that loses more frames than this fails its load at once. Nothing: no such limit.
-        max_loss: Option<u64>,
-    },
 }
 
 /// What is particular to each method.
