@@ -63,7 +63,7 @@ fn results_without_one_record_are_an_error_and_are_left_as_they_are() {
     std::fs::create_dir(at("bad")).unwrap();
     let text = "{\"a\":1}\nx\n";
     std::fs::write(at("bad").join("results.jsonl"), text).unwrap();
-    let said = contains("none of the 2 lines of results.jsonl is a record; the first problem is in line 1");
+    let said = contains("results.jsonl has no readable record, and nothing can be reported; the first problem is in line 1");
     for arguments in
         [&["report", "bad"][..], &["report", "good", "--beside", "bad"], &["compare", "bad", "good"], &["compare", "good", "bad"]]
     {

@@ -84,20 +84,6 @@ fn rfc9004_6_2_a_result_near_the_limit_is_repeated_with_a_longer_burst() {
     assert!(result.max_burst as f64 > longest);
 }
 
-/// RFC 9004 §6.4: the rate within the bursts is that of the burst frames, also where `max-load` is below the line rate.
-#[test]
-fn rfc9004_6_4_bursts_below_the_line_rate_are_sent_at_the_rate_that_the_buffer_time_is_computed_with() {
-    let mut spec = rfc2544(MethodName::BackToBack);
-    spec.max_load = Some("12Mpps".parse().unwrap());
-    spec.repetitions = Some(3);
-    let report = run_known("capacity=10Mpps,buffer=1000", &spec, known(10e6));
-    let result = measured!(report, BackToBack);
-    assert_eq!(result.burst_rate, rate(12e6));
-    let longest = 1000.0 / (1.0 - 10e6 / 12e6);
-    assert!(result.bursts.iter().all(|&burst| (burst as f64 - longest).abs() <= 1.0), "{:?}", result.bursts);
-    assert!((result.corrected_buffer_frames.unwrap() - 1000.0).abs() <= 1.0, "the buffer has 1000 frames: {result:?}");
-}
-
 /// RFC 9004 §6.2: loss verification; a stall that hits now and then shortens single bursts, not the benchmark.
 #[test]
 fn rfc9004_6_2_bursts_are_searched_with_loss_verification() {

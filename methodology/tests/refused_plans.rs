@@ -104,8 +104,26 @@ fn values_a_method_does_not_have_are_refused_instead_of_ignored() {
 }
 
 #[test]
+fn a_key_without_effect_is_refused_once() {
+    refused(r#"{"name":"mrr","min-load":"1Mpps"}"#, "min-load", "maximum rate");
+    refused(r#"{"name":"mrr","goals":[]}"#, "goals", "does not search");
+    refused(r#"{"name":"frame-loss","algorithm":{"kind":"binary"}}"#, "algorithm", "does not search");
+    refused(r#"{"name":"frame-loss","time-limit":60}"#, "time-limit", "does not search");
+    let json = r#"{"name":"mrr","min-load":"2Mpps","max-load":"1Mpps"}"#;
+    let keys: Vec<_> = faults(json, &["64"], IpVersion::V4).into_iter().map(|fault| fault.0).collect();
+    assert_eq!(keys, ["min-load", "max-load"], "that one is above the other does not matter");
+}
+
+/// RFC 9004 §6.1: bursts are sent at the maximum rate, and the buffer time is computed with it.
+#[test]
+fn rfc9004_6_1_bursts_of_another_rate_are_refused() {
+    refused(r#"{"name":"back-to-back","max-load":"12Mpps"}"#, "max-load", "RFC 9004");
+    assert_eq!(faults(r#"{"name":"back-to-back","min-load":"1kpps"}"#, &["64"], IpVersion::V4), []);
+}
+
+#[test]
 fn every_fault_is_reported_at_once() {
-    let json = r#"{"name":"mrr","min-load":"2Mpps","max-load":"1Mpps","duration":0,"repetitions":0}"#;
+    let json = r#"{"name":"pdv","min-load":"2Mpps","max-load":"1Mpps","duration":0,"repetitions":0}"#;
     assert_eq!(
         faults(json, &[], IpVersion::V4).iter().map(|fault| fault.0.as_str()).collect::<Vec<_>>(),
         ["sizes", "duration", "repetitions"]

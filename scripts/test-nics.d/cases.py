@@ -283,7 +283,8 @@ def loops_of(record, cpus, spreads, ran_on):
             wrong.append(f"{record['id']}: the loops of {end} ran on CPUs {cores}")
         frames = [loop[key] for loop in loops[end]]
         # A queue counts every frame that it delivered. QEMU holds frames back while a ring is full, and delivers the next ones before them: they
-        # come later than the sequence window remembers, or in the next trial, as foreign frames. Many of either make the record invalid.
+        # come later than the sequence window remembers, or in the next trial, as foreign frames. Many foreign frames, or one such late one,
+        # make the record invalid.
         loss = values.get("loss") or {}
         late = loss.get("foreign", 0) + loss.get("window_exceeded", 0) if end == "far" else 0
         if sum(frames) != values[total] + late or (min(frames) == 0 and (end == "near" or spreads)):

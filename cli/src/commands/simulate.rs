@@ -57,10 +57,10 @@ pub struct SimulateArgs {
     /// The link's speed.
     #[arg(long, value_name = "SPEED", default_value = "25G")]
     link: LinkSpeed,
-    /// Least load of a search.
+    /// Least load of a search or of frame-loss (mrr has none).
     #[arg(long, value_name = "RATE")]
     min_load: Option<Load>,
-    /// Greatest load of a search, such as 99.98% (RFC 8239) or 10Mpps.
+    /// Greatest load of a search or of frame-loss, such as 99.98% (RFC 8239) or 10Mpps (mrr and back-to-back have none).
     #[arg(long, value_name = "RATE")]
     max_load: Option<Load>,
     /// Length of each trial of the procedure (a search's trials are those of its goals).

@@ -88,16 +88,41 @@ impl MethodSpec {
     /// Each fault found, with the key it is in.
     pub fn resolve(&self, sizes: &[Frames], ip: IpVersion) -> Result<Method, Vec<InvalidMethod>> {
         let mut method = preset_values::method(self.name, self.preset.unwrap_or_else(|| preset_values::default_preset(self.name)));
-        replace(&mut method.search.goals, self.goals.clone());
-        replace(&mut method.search.algorithm, self.algorithm);
-        replace(&mut method.search.min_load, self.min_load);
-        replace(&mut method.search.max_load, self.max_load);
-        replace(&mut method.search.time_limit, self.time_limit);
+        let mut faults = self.change_search(&mut method);
         method.phases = self.phases.unwrap_or_default().applied_to(method.phases);
         method.tester = self.tester.unwrap_or_default().applied_to(method.tester);
-        let mut faults = self.change_procedure(&mut method.procedure);
+        faults.extend(self.change_procedure(&mut method.procedure));
         faults.extend(validate::faults(&method, sizes, ip));
         if faults.is_empty() { Ok(method) } else { Err(faults) }
+    }
+
+    /// Puts the values of the search in; one that has no effect on the method is a fault and is left out.
+    fn change_search(&self, method: &mut Method) -> Vec<InvalidMethod> {
+        // Why the method has no such value.
+        let no_search = (!method.procedure.searches()).then_some("it does not search for a load");
+        let (no_min, no_max) = match method.procedure {
+            Procedure::Mrr { .. } => (Some("it sends at maximum rate"), Some("it sends at maximum rate")),
+            // RFC 9004 §6.1. The buffer time would be computed with a rate that was not sent.
+            Procedure::BackToBack { .. } => (None, Some("it sends its bursts as fast as the port takes frames (RFC 9004 §6.1)")),
+            _ => (None, None),
+        };
+        let mut faults = Vec::new();
+        let mut change = |key: &str, given: bool, refused: Option<&str>, apply: &mut dyn FnMut()| match refused {
+            Some(why) if given => faults.push(self.no_such_value(key, why)),
+            Some(_) => {}
+            None => apply(),
+        };
+        let search = &mut method.search;
+        change("goals", self.goals.is_some(), no_search, &mut || replace(&mut search.goals, self.goals.clone()));
+        change("algorithm", self.algorithm.is_some(), no_search, &mut || replace(&mut search.algorithm, self.algorithm));
+        change("min-load", self.min_load.is_some(), no_min, &mut || replace(&mut search.min_load, self.min_load));
+        change("max-load", self.max_load.is_some(), no_max, &mut || replace(&mut search.max_load, self.max_load));
+        change("time-limit", self.time_limit.is_some(), no_search, &mut || replace(&mut search.time_limit, self.time_limit));
+        faults
+    }
+
+    fn no_such_value(&self, key: &str, why: &str) -> InvalidMethod {
+        InvalidMethod::new(key, format!("`{}` has no such value: {why}", self.name), "leave the key out")
     }
 
     /// Puts the procedure's own values in; a value the method does not have is a fault, not a silence.
@@ -134,30 +159,14 @@ impl MethodSpec {
             }
             Procedure::Overload { duration, .. } | Procedure::Soak { duration, .. } => replace(duration, left.0.take()),
         }
-        // MRR offers the maximum once, and frame loss goes down in steps: neither searches.
-        let (searches, ranges) = match procedure {
-            Procedure::Mrr { .. } => (false, false),
-            Procedure::FrameLoss { .. } => (false, true),
-            _ => (true, true),
-        };
-        let no_search = "it does not search for a load";
         let unused = [
-            ("goals", !searches && self.goals.is_some(), no_search),
-            ("algorithm", !searches && self.algorithm.is_some(), no_search),
-            ("time-limit", !searches && self.time_limit.is_some(), no_search),
-            ("min-load", !ranges && self.min_load.is_some(), "it offers frames at maximum rate"),
-            ("max-load", !ranges && self.max_load.is_some(), "it offers frames at maximum rate"),
             ("duration", left.0.is_some(), "its trials are those of its goals"),
             ("repetitions", left.1.is_some(), "it is done once"),
             ("at", left.2.is_some(), "only latency and pdv are measured at given loads"),
             ("step", left.3.is_some(), "only frame-loss goes in steps"),
             ("event", left.4.is_some(), "only reset has one"),
         ];
-        unused
-            .into_iter()
-            .filter(|(_, given, _)| *given)
-            .map(|(key, _, why)| InvalidMethod::new(key, format!("`{}` has no such value: {why}", self.name), "leave the key out"))
-            .collect()
+        unused.into_iter().filter(|(_, given, _)| *given).map(|(key, _, why)| self.no_such_value(key, why)).collect()
     }
 }
 

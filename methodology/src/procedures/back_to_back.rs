@@ -6,7 +6,7 @@ use super::{BackToBackResult, MethodReason, RunError};
 use crate::search::bisection::longest_burst;
 use crate::statistics::RepetitionSummary;
 use crate::trial::{Measurer, Stimulus, TrialInput};
-use crate::units::{PacketRate, Seconds};
+use crate::units::{Pace, PacketRate, Seconds};
 
 /// A result this close to the longest burst tried is the tester's limit (RFC 9004 §6.2).
 const NEAR_LIMIT: f64 = 0.95;
@@ -76,7 +76,7 @@ pub(super) fn run<M: Measurer>(
         result.max_burst = max_frames;
         let mut disturbed = 0;
         let bounds = longest_burst(max_frames, min_step, max_trials, |frames| {
-            let input = TrialInput::of(Stimulus::Burst { frames, pace: limits.max_pace });
+            let input = TrialInput::of(Stimulus::Burst { frames, pace: Pace::Max });
             let trial = session.measure(input)?;
             disturbed += u32::from(!trial.verdict.is_valid());
             Ok(trial.verdict.is_valid() && trial.loss_ratio.ratio() == 0.0)

@@ -22,8 +22,6 @@ pub(super) struct Session<'a, M: Measurer> {
 pub(super) struct Limits {
     pub min: PacketRate,
     pub max: PacketRate,
-    /// How `max` is offered: as fast as the port takes frames, or at the rate of `max-load`.
-    pub max_pace: Pace,
     /// Whether `max` is what the tester could offer.
     pub calibrated: bool,
     /// Whether the tester ran all the time while it was calibrated: `max` is then the most that it can offer.
@@ -93,9 +91,9 @@ impl<'a, M: Measurer> Session<'a, M> {
         let Pace::Rate(min) = min else { return Err(self.impossible("min-load is `max`: give a rate".to_owned())) };
         let line_rate = self.line_rate();
         let limits = match (max, line_rate) {
-            (Pace::Rate(max), _) => Limits { min, max, max_pace: Pace::Rate(max), calibrated: false, undisturbed: true, hint: None },
+            (Pace::Rate(max), _) => Limits { min, max, calibrated: false, undisturbed: true, hint: None },
             (Pace::Max, Some(max)) if self.method.tester.calibration.is_zero() => {
-                Limits { min, max, max_pace: Pace::Max, calibrated: false, undisturbed: true, hint: None }
+                Limits { min, max, calibrated: false, undisturbed: true, hint: None }
             }
             (Pace::Max, None) if self.method.tester.calibration.is_zero() => {
                 return Err(self.impossible("the link's speed is not known and calibration is off: give max-load as a rate".to_owned()));
@@ -123,7 +121,7 @@ impl<'a, M: Measurer> Session<'a, M> {
         }
         let forwarding = trial.outcome.forwarding_rate();
         let hint = (trial.verdict.is_valid() && forwarding.pps() > 0.0).then_some(forwarding);
-        Ok(Limits { min, max, max_pace: Pace::Max, calibrated: !at_line_rate, undisturbed: was_undisturbed(&trial), hint })
+        Ok(Limits { min, max, calibrated: !at_line_rate, undisturbed: was_undisturbed(&trial), hint })
     }
 
     /// Searches for the method's goals and keeps the result.

@@ -18,13 +18,11 @@ pub enum ArchiveError {
     #[error("{} is not a run directory: it has no results.jsonl; give the directory that `linerate run` or `linerate import` printed", .0.display())]
     NotARun(PathBuf),
     /// No line of the results is a record.
-    #[error("{}: none of the {lines} lines of results.jsonl is a record; the first problem is in line {}: {}; give a directory that linerate wrote, or restore the file", .run.display(), .first.line, .first.why)]
+    #[error("{}: results.jsonl has no readable record, and nothing can be reported; the first problem is in line {}: {}", .run.display(), .first.line, .first.why)]
     NoRecord {
         /// The run directory.
         run: PathBuf,
-        /// How many lines there are.
-        lines: usize,
-        /// What is wrong with the first.
+        /// What is wrong with the first line.
         first: DamagedLine,
     },
     /// The file system is full.

@@ -75,11 +75,8 @@ impl Archive {
     /// The same archive, unless lines were read and none is a record: a report of nothing would look like a result. A run that has not measured anything
     /// yet is whole.
     pub fn with_records(self) -> Result<Archive, ArchiveError> {
-        let mut damaged = self.damaged.iter().filter(|damaged| damaged.file == RESULTS_FILE);
-        match damaged.next() {
-            Some(first) if self.records.is_empty() => {
-                Err(ArchiveError::NoRecord { run: self.directory.clone(), lines: 1 + damaged.count(), first: first.clone() })
-            }
+        match self.damaged.iter().find(|damaged| damaged.file == RESULTS_FILE) {
+            Some(first) if self.records.is_empty() => Err(ArchiveError::NoRecord { run: self.directory.clone(), first: first.clone() }),
             _ => Ok(self),
         }
     }

@@ -19,13 +19,15 @@ pub struct EnvironmentDifference {
 /// Everything beside the results that differs between the runs of two sides: endpoints, plan, testbed, tools. Where the runs of one side differ
 /// among themselves, its values stand one after the other.
 pub fn environment_differences(base: &[&Archive], new: &[&Archive]) -> Vec<EnvironmentDifference> {
-    // Where one side says nothing of its environment, each fact of the other is no difference that is known.
-    let known = |runs: &[&Archive]| runs.iter().any(|run| run.environment.is_some());
-    let facts_of = if known(base) == known(new) { facts } else { facts_without_environment };
+    // Where one side says nothing of its environment, and the other does in all its runs, each fact of the other is no difference that is known.
+    let all = |runs: &[&Archive]| runs.iter().all(|run| run.environment.is_some());
+    let none = |runs: &[&Archive]| runs.iter().all(|run| run.environment.is_none());
+    let one_side_only = (all(base) && none(new)) || (none(base) && all(new));
+    let facts_of = if one_side_only { facts_without_environment } else { facts };
     let (mut before, mut after) = (side(base, facts_of), side(new, facts_of));
-    if known(base) != known(new) {
-        for (side, known) in [(&mut before, known(base)), (&mut after, known(new))] {
-            let said = if known { "recorded" } else { "not recorded" };
+    if one_side_only {
+        for (side, runs) in [(&mut before, base), (&mut after, new)] {
+            let said = if all(runs) { "recorded" } else { "not recorded" };
             side.insert("environment".to_owned(), BTreeSet::from([said.to_owned()]));
         }
     }

@@ -133,8 +133,8 @@ pub struct LossDomains {
     pub corrupt: u64,
     /// Not ours.
     pub foreign: u64,
-    /// Ours, and so late that it is in no other count: late or a duplicate, which the sequence window does not remember. Absent where there are
-    /// none.
+    /// Ours, and so late that a late frame cannot be told from a duplicate. In no other count of received frames; the number of a late one is in
+    /// `lost` too. Absent where there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub window_exceeded: u64,
 }

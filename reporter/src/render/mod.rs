@@ -44,7 +44,7 @@ pub use scaling::terminal_text as scaling_text;
 pub use tuned::terminal_text as tuned_text;
 pub use write::{RenderError, Rendered};
 
-use formats::{FIGURE_FORMATS, RUN_FORMATS, Report};
+use formats::{FIGURE_FORMATS, REPORT_FORMATS, RESULTS_FORMATS, Report};
 use write::write_exports;
 
 /// Writes `report.html`, `report.md`, `results.csv`, `results.parquet`, `results.prom` and `figures/*` into a directory, which is made where it is missing.
@@ -64,7 +64,9 @@ pub fn render_run_beside(archive: &Archive, beside: &[Archive], exports: &[Expor
     let page = compose::compose(archive, beside);
     let mut files = Vec::new();
     let report = Report { archive, page: &page };
-    write_exports(into, RUN_FORMATS, &report, &mut files)?;
+    // The report first: the results of a large run can fill the disk.
+    write_exports(into, REPORT_FORMATS, &report, &mut files)?;
+    write_exports(into, RESULTS_FORMATS, &report, &mut files)?;
     let exports: Vec<_> = exports.iter().map(|export| export.exporter()).collect();
     write_exports(into, &exports, &report, &mut files)?;
     for figure in page.figures() {

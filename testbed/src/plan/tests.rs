@@ -60,7 +60,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_valid_choices() {
         (measure("stack = \"kernel-tcp\"\nmethod = \"stream\"\nmin-load = \"1Mpps\""), 6, "has no key `min-load`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nspeed = 3"), 6, "`preset`"),
         (measure("stack = \"dpdk\"\nmethod = \"reset\""), 5, "`command`"),
-        (measure("stack = \"dpdk\"\nmethod = \"reset\"\ncommand = []"), 5, "`command`"),
+        (measure("stack = \"dpdk\"\nmethod = \"reset\"\nevent = \"port-restart\"\ncommand = []"), 5, "needs `command`"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\ncommand = [\"true\"]"), 6, "has no key `command`"),
         (measure("stack = \"dpdk\"\nmethod = \"round-trip\"\nrate = \"1Gbps\""), 6, "20kpps"),
         (measure("stack = \"dpdk\"\nmethod = \"mrr\"\nsizes = [64, 64]"), 3, "twice"),

@@ -114,8 +114,8 @@ pub struct ReturnedFrames {
     pub corrupt: u64,
     /// Frames that are not test frames.
     pub foreign: u64,
-    /// Frames older than the tracker's window: a late frame cannot be told from a duplicate there. They are in no other count, so that a late
-    /// one counts as lost.
+    /// Frames older than the tracker's window: a late frame cannot be told from a duplicate there. In no other count of received frames; the
+    /// number of a late one is in `lost` too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub window_exceeded: u64,
     /// Test frames without an arrival time, where the port was to write one. They are not part of the round-trip times.

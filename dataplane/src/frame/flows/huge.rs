@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use nix::sys::mman::{MmapAdvise, madvise};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// Below this, huge pages gain nothing: a smaller block has no whole one (2 MiB on x86-64 and on Arm with pages of 4 KiB).
+/// Below this, nothing is asked for: a smaller block need not contain a whole huge page (2 MiB on x86-64 and on Arm with pages of 4 KiB).
 const LEAST_BYTES: usize = 4 << 20;
 
 /// An empty vector with room for so many items. The kernel is asked for huge pages where they are many (madvise(2), `MADV_HUGEPAGE`): a walk

@@ -1,4 +1,4 @@
-//! One file a format. [`RUN_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure, and [`Export`]s when they are asked for.
+//! One file a format. [`REPORT_FORMATS`] and [`RESULTS_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure, and [`Export`]s when they are asked for.
 
 pub mod escape;
 mod export;
@@ -22,14 +22,12 @@ use crate::figure::Figure;
 pub use export::Export;
 pub use exporter::{ExportError, Exporter, Report};
 
-/// The files of a report, the one to open first in front.
-pub const RUN_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] = &[
-    &html::Html,
-    &markdown::Markdown,
-    &results_csv::ResultsCsv,
-    &results_parquet::ResultsParquet,
-    &results_openmetrics::ResultsOpenMetrics,
-];
+/// The report for people, the file to open first in front.
+pub const REPORT_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] = &[&html::Html, &markdown::Markdown];
+
+/// The files with every record, for other programs.
+pub const RESULTS_FORMATS: &[&dyn for<'a> Exporter<Report<'a>>] =
+    &[&results_csv::ResultsCsv, &results_parquet::ResultsParquet, &results_openmetrics::ResultsOpenMetrics];
 
 /// The files of each figure.
 pub const FIGURE_FORMATS: &[&dyn Exporter<Figure>] = &[&svg::Svg, &figure_csv::FigureCsv];

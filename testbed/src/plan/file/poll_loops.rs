@@ -134,7 +134,7 @@ impl Source<'_> {
     fn reset_command(&self, measure: &FileMeasure, method: MethodName) -> Result<Vec<String>, FileProblem> {
         match (method, &measure.command) {
             (MethodName::Reset, Some(_)) if measure.event.is_none() => {
-                let message = "method \"reset\" needs `event`, which the record says of `command`: \"link-bounce\", \"reflector-restart\" or \
+                let message = "method \"reset\" needs `event`, which says in the record what `command` resets: \"link-bounce\", \"reflector-restart\" or \
                                \"port-restart\"";
                 Err(self.wrong(Some(measure.method.span()), message.to_owned()))
             }
