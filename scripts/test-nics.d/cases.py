@@ -257,7 +257,7 @@ def tuning(pair):
     log(ran.stdout[-3000:] + ran.stderr[-3000:])
     results = folder / "run" / "results.jsonl"
     records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    wrong = [] if ran.returncode == 0 else [f"exit {ran.returncode}: {ran.stderr[-200:]}"]
+    wrong = [] if ran.returncode == 0 or all_were_interrupted(ran) else [f"exit {ran.returncode}: {ran.stdout[-500:]} {ran.stderr[-200:]}"]
     if len(records) != 3 * len(queues):
         wrong.append(f"{len(records)} records of {3 * len(queues)}")
     ran_on = {}
@@ -267,6 +267,17 @@ def tuning(pair):
         wrong.append(f"measured with {sorted(ran_on)} queues instead of {queues}")
     pair.record("/".join(map(str, queues)), "linerate tune --scaling", "; ".join(wrong)[:1000],
                 "; ".join(f"{count} queues on CPUs {' '.join(map(str, ran_on[count]))}" for count in sorted(ran_on)))
+
+
+def all_were_interrupted(ran):
+    """Whether no setting has a rate because the emulated processors were interrupted in every trial. What is judged here are CPUs and counts."""
+    try:
+        found = json.loads(ran.stdout)
+    except json.JSONDecodeError:
+        return False
+    without = found.get("no_valid_trial") or []
+    return ran.returncode == 1 and found.get("complete") and not found.get("points") and bool(without) \
+        and all(setting["why"].startswith("hiccup:") for setting in without)
 
 
 def loops_of(record, cpus, spreads, ran_on):
