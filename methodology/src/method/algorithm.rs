@@ -51,13 +51,11 @@ impl TryFrom<WrittenAlgorithm> for Algorithm {
 
     fn try_from(written: WrittenAlgorithm) -> Result<Algorithm, NotAnAlgorithm> {
         let WrittenAlgorithm { kind, max_trials, max_loss } = written;
-        match (kind, max_trials) {
-            (Kind::Bslv, Some(max_trials)) => Ok(Algorithm::Bslv { max_trials, max_loss }),
-            (Kind::Bslv, None) => Err(NotAnAlgorithm::NoMaxTrials),
+        match kind {
+            Kind::Bslv => Ok(Algorithm::Bslv { max_trials: max_trials.ok_or(NotAnAlgorithm::NoMaxTrials)?, max_loss }),
             _ if max_trials.is_some() || max_loss.is_some() => Err(NotAnAlgorithm::OnlyBslv),
-            (Kind::Mlrsearch, None) => Ok(Algorithm::Mlrsearch),
-            (Kind::Binary, _) => Ok(Algorithm::Binary),
-            (Kind::Mlrsearch, Some(_)) => Err(NotAnAlgorithm::OnlyBslv),
+            Kind::Mlrsearch => Ok(Algorithm::Mlrsearch),
+            Kind::Binary => Ok(Algorithm::Binary),
         }
     }
 }

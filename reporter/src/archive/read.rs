@@ -72,8 +72,8 @@ impl Archive {
         Self::read_extent(directory, Extent::ForReports)
     }
 
-    /// The same archive, unless lines were read and none is a record: a report of nothing would look like a result. A run that has not measured anything
-    /// yet is whole.
+    /// The same archive, or an error where `results.jsonl` has lines and none of them is a record: a report of nothing would look like a result. A run
+    /// that has not measured anything yet has no lines, and is no error.
     pub fn with_records(self) -> Result<Archive, ArchiveError> {
         match self.damaged.iter().find(|damaged| damaged.file == RESULTS_FILE) {
             Some(first) if self.records.is_empty() => Err(ArchiveError::NoRecord { run: self.directory.clone(), first: first.clone() }),

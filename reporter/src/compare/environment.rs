@@ -19,7 +19,7 @@ pub struct EnvironmentDifference {
 /// Everything beside the results that differs between the runs of two sides: endpoints, plan, testbed, tools. Where the runs of one side differ
 /// among themselves, its values stand one after the other.
 pub fn environment_differences(base: &[&Archive], new: &[&Archive]) -> Vec<EnvironmentDifference> {
-    // Where one side says nothing of its environment, and the other does in all its runs, each fact of the other is no difference that is known.
+    // If only one side recorded its environment, its facts have nothing to be compared with. One row says so.
     let all = |runs: &[&Archive]| runs.iter().all(|run| run.environment.is_some());
     let none = |runs: &[&Archive]| runs.iter().all(|run| run.environment.is_none());
     let one_side_only = (all(base) && none(new)) || (none(base) && all(new));

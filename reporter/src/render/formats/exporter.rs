@@ -15,8 +15,8 @@ pub struct Report<'a> {
 
 /// Writes a subject in one format: a whole [`Report`], or one [`Figure`](crate::figure::Figure).
 ///
-/// A format is one file with an implementation of this trait and one line in [`REPORT_FORMATS`](super::REPORT_FORMATS), [`RESULTS_FORMATS`](super::RESULTS_FORMATS),
-/// [`FIGURE_FORMATS`](super::FIGURE_FORMATS) or [`Export`](super::Export).
+/// A format is one file with an implementation of this trait and one line in [`REPORT_FORMATS`](super::REPORT_FORMATS),
+/// [`RESULTS_FORMATS`](super::RESULTS_FORMATS), [`FIGURE_FORMATS`](super::FIGURE_FORMATS) or [`Export`](super::Export).
 pub trait Exporter<Subject: ?Sized>: Sync {
     /// The file's name without its extension, relative to the report's directory.
     fn name(&self, subject: &Subject) -> String;

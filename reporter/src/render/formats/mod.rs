@@ -1,4 +1,5 @@
-//! One file a format. [`REPORT_FORMATS`] and [`RESULTS_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure, and [`Export`]s when they are asked for.
+//! One file a format. [`REPORT_FORMATS`] and [`RESULTS_FORMATS`] are written once a run, [`FIGURE_FORMATS`] once a figure, and [`Export`]s when they are
+//! asked for.
 
 pub mod escape;
 mod export;
