@@ -23,10 +23,14 @@ const METHODS: [&str; 5] = ["throughput", "ndr-pdr", "latency", "frame-loss", "b
 
 fn methods() -> String {
     let method = |name: &str| {
-        let load = if name == "back-to-back" { "" } else { "min-load = \"500pps\"\n" };
+        // Bursts have no load: they are as fast as the port, which a calibration trial finds.
+        let (load, calibration) = match name {
+            "back-to-back" => ("min-load = \"500pps\"\n", "200ms"),
+            _ => ("min-load = \"500pps\"\nmax-load = \"2kpps\"\n", "0s"),
+        };
         let limit = if name == "throughput" || name == "ndr-pdr" { "time-limit = \"10s\"\n" } else { "" };
         format!(
-            "[[measure]]\nstack = \"dpdk\"\nmethod = \"{name}\"\npreset = \"quick\"\n{load}max-load = \"2kpps\"\n{limit}tester = {{ repeats = 2, calibration = \"0s\" }}\n"
+            "[[measure]]\nstack = \"dpdk\"\nmethod = \"{name}\"\npreset = \"quick\"\n{load}{limit}tester = {{ repeats = 2, calibration = \"{calibration}\" }}\n"
         )
     };
     METHODS.map(method).concat()
@@ -85,7 +89,10 @@ fn is_measured_by_every_method(name: &str, kind: &str, device: &str) {
     for record in &records {
         is_disturbed_at_most(record);
         has_the_devices_counters(record, kind);
-        // No queue is full at these loads: the device counts each frame that the tester sent and received.
+        // Bursts fill queues. At the other loads none is full: the device counts each frame that the tester sent and received.
+        if record["metric"] == "back-to-back" {
+            continue;
+        }
         let trials = record["parameters"]["device"]["trials"].as_array().unwrap();
         trials.iter().for_each(|trial| assert_eq!(trial["agrees"], true, "{}: {trial}", record["id"]));
     }

@@ -96,12 +96,12 @@ impl<'a, M: Measurer> Session<'a, M> {
                 Limits { min, max, calibrated: false, undisturbed: true, hint: None }
             }
             (Pace::Max, None) if self.method.tester.calibration.is_zero() => {
-                return Err(self.impossible("the link's speed is not known and calibration is off: give max-load as a rate".to_owned()));
+                return Err(self.impossible("the link's speed is not known and `tester.calibration` is zero: leave `tester.calibration` out, or give the speed with `link`".to_owned()));
             }
             (Pace::Max, line_rate) => self.calibrate(min, line_rate)?,
         };
         if !(limits.min.pps() > 0.0 && limits.min < limits.max) {
-            return Err(self.impossible(format!("min-load {} is not above zero and below max-load {}", limits.min, limits.max)));
+            return Err(self.impossible(format!("min-load {} is not above zero and below the greatest load {}", limits.min, limits.max)));
         }
         self.limits = Some(limits);
         Ok(limits)
