@@ -18,7 +18,7 @@ pub enum ArchiveError {
     #[error("{} is not a run directory: it has no results.jsonl; give the directory that `linerate run` or `linerate import` printed", .0.display())]
     NotARun(PathBuf),
     /// No line of the results is a record.
-    #[error("{}: results.jsonl has no readable record, and nothing can be reported; the first problem is in line {}: {}", .run.display(), .first.line, .first.why)]
+    #[error("{}: results.jsonl has no readable record, and nothing can be reported; the first problem is in line {}: {}. If the run was cut off, continue it with `linerate run --resume {}`", .run.display(), .first.line, .first.why, .run.display())]
     NoRecord {
         /// The run directory.
         run: PathBuf,
