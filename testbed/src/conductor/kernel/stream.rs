@@ -97,8 +97,9 @@ pub(super) fn measure(
         job.spec.extent = Extent::bytes_for(seen.expected(&step.pair, protocol, size), wanted.duration());
     }
     let mut ran = job.run(context.agents, context.interrupted);
-    // Two more runs are enough: one with the right number of bytes, and one by time where bytes do not end in time.
-    for _ in 0..2 {
+    // Three more runs are enough: one with the right number of bytes, one more where the rate rises with them, and one by time where bytes do not
+    // end in time.
+    for _ in 0..3 {
         let Some((goodput, took)) = ran.as_ref().ok().and_then(|ran| ran.goodput(tool)) else { break };
         let next = match TransferLength::of(job.spec.extent, took, wanted.duration()) {
             TransferLength::AsPlanned => {
@@ -114,7 +115,7 @@ pub(super) fn measure(
                 ran = Ok(again);
                 job.spec.extent = next;
             }
-            // The first run stays in the record, which judges its length below.
+            // The run before stays in the record, which judges its length.
             Err(_) => break,
         }
     }

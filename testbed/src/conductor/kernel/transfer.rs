@@ -56,17 +56,20 @@ impl TransferLength {
     }
 }
 
-/// A transfer by bytes that lasted much longer than planned is invalid: part of its time can be the tool's own wait.
+/// A transfer by bytes that lasted much longer or shorter than planned is invalid: its rate is that of the tool's own wait, or of the start of a
+/// connection.
 pub(super) fn judge_length(record: &mut Record, extent: Extent, wanted: Duration) {
     let took = record.duration_s.filter(|_| record.verdict.state != State::Failed).and_then(|seconds| Seconds::new(seconds).ok());
     let Some(took) = took else { return };
-    if TransferLength::of(extent, took.duration(), wanted) == TransferLength::TooLong {
-        let detail = format!(
-            "the transfer was planned for {} and lasted {took}: part of that time can be the tool's wait for its own timer, and the rate too low",
-            Seconds::from(wanted)
-        );
-        record.verdict.invalidate(ReasonKind::Implausible, detail);
-    }
+    let why = match TransferLength::of(extent, took.duration(), wanted) {
+        TransferLength::TooLong => "part of that time can be the tool's wait for its own timer, and the rate too low",
+        TransferLength::TooShort => {
+            "most of that time can be the start of the connection; give a duration of 1 s or more, which ends by time"
+        }
+        TransferLength::ByTime | TransferLength::AsPlanned => return,
+    };
+    let detail = format!("the transfer was planned for {} and lasted {took}: {why}", Seconds::from(wanted));
+    record.verdict.invalidate(ReasonKind::Implausible, detail);
 }
 
 #[cfg(test)]
