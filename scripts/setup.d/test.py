@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup"
-BASICS = "bash sh sed sort head tail cut dirname awk env cat mkdir chmod ln".split()
+BASICS = "bash sh sed sort head tail cut dirname awk env cat mkdir chmod ln rm grep".split()
 # Everything that `setup run` looks for on PATH, except ethtool, which is in /usr/sbin.
 TOOLS = "cc pkg-config clang dpdk-testpmd ip ping sysctl iperf3 qperf sockperf nginx curl openssl".split()
 
@@ -112,11 +112,13 @@ class Machine:
         self.bin = Path(self.folder.name) / "bin"
         self.home = Path(self.folder.name) / "home"
         self.units = Path(self.folder.name) / "units"
+        self.packaged_units = Path(self.folder.name) / "packaged-units"
         # Instead of /usr/sbin, for what the machine of the test may have there.
         self.sbin = None
         self.bin.mkdir()
         self.home.mkdir()
         self.units.mkdir()
+        self.packaged_units.mkdir()
         for name in BASICS:
             (self.bin / name).symlink_to(shutil.which(name))
         for name in TOOLS:
@@ -143,7 +145,7 @@ class Machine:
         file.chmod(0o755)
 
     def setup(self, purpose="run"):
-        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib"), "LINERATE_SYSTEMD_UNITS": str(self.units), "LINERATE_OVS_DPDK": str(self.bin / "ovs-dpdk")}
+        environment = {"PATH": str(self.bin), "HOME": str(self.home), "LINERATE_RUST_PACKAGES": str(self.bin / "lib"), "LINERATE_SYSTEMD_UNITS": str(self.units), "LINERATE_SYSTEMD_PACKAGED": str(self.packaged_units), "LINERATE_OVS_DPDK": str(self.bin / "ovs-dpdk")}
         if self.sbin:
             environment["LINERATE_SBIN"] = str(self.sbin)
         return subprocess.run([shutil.which("bash"), SETUP, purpose], env=environment, capture_output=True, text=True)
@@ -193,9 +195,36 @@ class Setup(unittest.TestCase):
         (machine.units / "nginx.service").write_text("[Service]\n")
         self.assertNotIn("without its service", self.succeeds(machine))
         self.assertEqual((machine.units / "nginx.service").read_text(), "[Service]\n")
+        machine = without("nginx")
+        (machine.packaged_units / "nginx.service").write_text("[Service]\n")
+        self.assertNotIn("without its service", self.succeeds(machine))
+        self.assertEqual(list(machine.units.iterdir()), [])
         machine = without("iperf3")
         self.succeeds(machine)
         self.assertEqual(list(machine.units.iterdir()), [])
+
+    def test_a_failed_installation_masks_no_service(self):
+        machine = Machine(rust("1.96.0"), ["rustc", "cargo"], without=["nginx"])
+        machine.program("ethtool", "exit 0")
+        machine.sbin = machine.home
+        self.fails(machine, "could not install: nginx")
+        self.assertEqual(list(machine.units.iterdir()), [])
+
+    def test_a_users_default_of_rustup_stays_and_the_scripts_take_the_stable_toolchain(self):
+        machine = Machine(rust("1.63.0"))
+        machine.program("ethtool", "exit 0")
+        machine.program("apt-get", "echo 'E: no network' >&2; exit 100")
+        machine.program("cargo", ":")
+        machine.program("rustc", 'if [ "${RUSTUP_TOOLCHAIN:-}" = stable ]; then echo "rustc 1.97.0 (x)"; else echo "rustc 1.80.0 (x)"; fi')
+        machine.program("rustup", f"""case "$*" in
+            default) echo "1.80.0-x86_64-unknown-linux-gnu (default)" ;;
+            "toolchain install stable "*) echo stable >> {machine.home}/toolchains ;;
+            "toolchain list") cat {machine.home}/toolchains ;;
+            *) echo "unexpected: $*" >&2; exit 1 ;;
+        esac""")
+        self.assertIn("your default stays", self.succeeds(machine))
+        # A second time there is nothing to do.
+        self.assertEqual(self.succeeds(machine), "")
 
     def test_a_package_that_would_remove_another_is_left_to_the_user(self):
         offers = {**rust("1.96.0"), "sockperf": {"version": "3", "conflicts": ["mine"]}, "mine": {"version": "1", "programs": {"mine": "exit 0"}}}
