@@ -146,6 +146,10 @@ pub fn print_rerun_lines() {
     for variable in of_pkg_config.iter().chain(&["LINERATE_DPDK", "LINERATE_DPDK_LINK"]) {
         println!("cargo::rerun-if-env-changed={variable}");
     }
+    // Headers of packages are older than the build, so that their times do not show that another DPDK was installed.
+    for directory in Search::run(&Places::of_environment()).directories() {
+        println!("cargo::rerun-if-changed={}", directory.display());
+    }
 }
 
 /// TARGET and HOST are set in build scripts.

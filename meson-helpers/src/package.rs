@@ -1,5 +1,6 @@
 //! DPDK's source as a package of the distribution.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,9 +96,17 @@ impl SourcePackage {
         };
         apt(&["update"])?;
         apt(&["source", "--only-source", &format!("{}={}", self.name, self.version)])?;
-        let folders = fs::read_dir(into).map_err(|source| PackageError::File { path: into.to_owned(), source })?;
-        let mut trees = folders.flatten().map(|folder| folder.path()).filter(|path| path.join("lib/eal/meson.build").is_file());
-        trees.next().ok_or_else(|| failed(format!("it was unpacked in {}, but holds no lib/eal/meson.build", into.display())))
+        let tree = into.join(self.folder());
+        let is_dpdk = tree.join("lib/eal/meson.build").is_file();
+        is_dpdk
+            .then_some(tree)
+            .ok_or_else(|| failed(format!("it was unpacked in {}, but holds no {}/lib/eal/meson.build", into.display(), self.folder())))
+    }
+
+    /// The folder that dpkg-source makes: the name and the upstream version, which has neither epoch nor revision. An older version may lie beside it.
+    fn folder(&self) -> String {
+        let version = self.version.split_once(':').map_or(self.version.as_str(), |(_, version)| version);
+        format!("{}-{}", self.name, version.rsplit_once('-').map_or(version, |(upstream, _)| upstream))
     }
 }
 
@@ -107,19 +116,28 @@ impl std::fmt::Display for SourcePackage {
     }
 }
 
-/// A sources.list with the sources of the archives that this machine already uses.
+/// A sources.list with the sources of the distribution's archives that this machine already uses.
 fn archives() -> Result<String, PackageError> {
-    const FORMAT: &str = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
+    const FORMAT: &str = "$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)";
     let targets = text("apt-get", &["indextargets", "--format", FORMAT, "Created-By: Packages"])?;
-    let keyrings = ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/ubuntu-archive-keyring.gpg"];
-    let signed =
-        keyrings.iter().find(|keyring| Path::new(keyring).is_file()).map_or(String::new(), |keyring| format!("[signed-by={keyring}] "));
-    // Archives of other makers have other keys, and no DPDK.
-    let is_distribution = |line: &&str| line.contains("debian") || line.contains("ubuntu");
-    let mut lines: Vec<String> = targets.lines().filter(is_distribution).map(|line| format!("deb-src {signed}{line}\n")).collect();
-    lines.sort();
-    lines.dedup();
-    if lines.is_empty() { Err(PackageError::NoArchive) } else { Ok(lines.concat()) }
+    let lines = sources(&targets, |keyring| Path::new(keyring).is_file());
+    if lines.is_empty() { Err(PackageError::NoArchive) } else { Ok(lines.into_iter().collect()) }
+}
+
+/// The lines of a sources.list. Archives of other makers have other keys, and no DPDK: the origin that an archive names tells them apart, also where
+/// their addresses contain the name of a distribution.
+fn sources(targets: &str, is_file: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let source = |line: &str| {
+        let (origin, archive) = line.split_once(' ')?;
+        let keyring = match origin {
+            "Debian" => "/usr/share/keyrings/debian-archive-keyring.gpg",
+            "Ubuntu" => "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+            _ => return None,
+        };
+        let signed = if is_file(keyring) { format!("[signed-by={keyring}] ") } else { String::new() };
+        Some(format!("deb-src {signed}{archive}\n"))
+    };
+    targets.lines().filter_map(source).collect()
 }
 
 fn make(folder: &Path) -> Result<(), PackageError> {
@@ -145,5 +163,24 @@ mod tests {
             Some("dpdk 22.11.11-0")
         );
         assert_eq!(package(""), None);
+    }
+
+    #[test]
+    fn the_tree_of_this_version_is_taken() {
+        let folder = |version: &str| SourcePackage { name: "dpdk".to_owned(), version: version.to_owned() }.folder();
+        assert_eq!(folder("22.11.11-0+deb12u1"), "dpdk-22.11.11");
+        assert_eq!(folder("1:23.11-1build3"), "dpdk-23.11");
+        assert_eq!(folder("24.11.3"), "dpdk-24.11.3");
+    }
+
+    #[test]
+    fn only_the_distributions_own_archives_are_asked_for_sources() {
+        let targets = "Debian http://deb.example/debian bookworm main\nDebian http://deb.example/debian bookworm main\n\
+                       Docker https://docker.example/linux/debian bookworm stable\n https://doca.example/ubuntu22.04 / \n";
+        let found = |has_keyring: bool| sources(targets, |_| has_keyring).into_iter().collect::<Vec<_>>();
+        assert_eq!(found(false), ["deb-src http://deb.example/debian bookworm main\n"]);
+        let signed = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.example/debian bookworm main\n";
+        assert_eq!(found(true), [signed]);
+        assert!(sources("Ubuntu http://a.example/ubuntu noble main", |_| true).iter().all(|line| line.contains("ubuntu-archive-keyring")));
     }
 }

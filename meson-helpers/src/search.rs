@@ -132,6 +132,14 @@ impl Search {
     }
 }
 
+impl Search {
+    /// The directories that exist among those that were looked in. The installation of a DPDK in one of them changes its time of modification, also
+    /// where a package keeps the old times of its files.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.looked_in.iter().map(PathBuf::as_path).filter(|directory| directory.is_dir())
+    }
+}
+
 /// The directories of a prefix that may hold libdpdk.pc: meson's default depends on the distribution.
 fn below(prefix: &Path) -> Vec<PathBuf> {
     let mut libraries = vec![prefix.join("lib"), prefix.join("lib64")];

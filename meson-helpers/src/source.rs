@@ -100,8 +100,10 @@ impl SourceTree {
         if root.join("lib/eal/meson.build").is_file() { Ok(SourceTree { root }) } else { Err(BuildError::NotDpdk { root }) }
     }
 
-    /// Unpacks a release below `into`.
+    /// Unpacks a release below `into`, in a folder with the tarball's name: two releases in one folder would mix.
     pub fn unpack(tarball: &Path, into: &Path) -> Result<Self, BuildError> {
+        let name = tarball.file_name().unwrap_or_default().to_string_lossy();
+        let into = &into.join(name.split_once(".tar").map_or(&*name, |(stem, _)| stem));
         fs::create_dir_all(into).map_err(|source| BuildError::File { path: into.to_owned(), source })?;
         let mut tar = Command::new("tar");
         tar.arg("-xf").arg(tarball).arg("-C").arg(into).arg("--strip-components=1");
