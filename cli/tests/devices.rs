@@ -93,8 +93,12 @@ fn is_measured_by_every_method(name: &str, kind: &str, device: &str) {
         if record["metric"] == "back-to-back" {
             continue;
         }
-        let trials = record["parameters"]["device"]["trials"].as_array().unwrap();
-        trials.iter().for_each(|trial| assert_eq!(trial["agrees"], true, "{}: {trial}", record["id"]));
+        // What a disturbed poll loop of the tester loses is not in its counts, and not lost inside the device.
+        let is_valid = record["verdict"]["state"] == "valid";
+        for trial in record["parameters"]["device"]["trials"].as_array().unwrap() {
+            assert_eq!(trial["lost_inside"], 0, "{}: {trial}", record["id"]);
+            assert!(!is_valid || trial["agrees"] == true, "{}: {trial}", record["id"]);
+        }
     }
     let environment: Value = serde_json::from_slice(&std::fs::read(between.path("run/environment.json")).unwrap()).unwrap();
     let described = &environment["devices"][0];
@@ -167,13 +171,39 @@ fn open_vswitch_over_dpdk_counts_what_the_tester_counts_and_leaves_nothing() {
     // The kernel removes the taps of a process after its end.
     program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty() && between.state() == before);
 
-    // After SIGKILL, its input ends: database, daemon and folder go without another run.
-    let run = Background::start(between.run(&device, &ROUND_TRIPS.replace("\"1s\"", "\"60s\""), "killed"));
-    run.wait_for_words("[1/", LIMIT);
-    program::wait_for("Open vSwitch", LIMIT, || processes_of_ovs().len() >= 2);
-    run.signal(Signal::SIGKILL);
-    run.finish(LIMIT);
-    program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty());
+    // After Ctrl-C it is stopped. After SIGKILL, its input ends: database, daemon and folder go without another run.
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        let run = Background::start(between.run(&device, &ROUND_TRIPS.replace("\"1s\"", "\"60s\""), signal.as_str()));
+        run.wait_for_words("[1/", LIMIT);
+        program::wait_for("Open vSwitch", LIMIT, || processes_of_ovs().len() >= 2);
+        run.signal(signal);
+        run.finish(LIMIT);
+        program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty());
+    }
+}
+
+#[test]
+fn addresses_that_a_router_had_before_stay() {
+    let between = Between::up("addresses");
+    for (port, address) in [("in0", "198.51.100.254/24"), ("out0", "203.0.113.254/24")] {
+        between.middle(&["address", "add", address, "dev", port]);
+    }
+    let before = between.state();
+    assert!(before.contains("198.51.100.254/24"), "{before}");
+    let router = "kind = \"ip-forward\"\nbetween = [\"in0\", \"out0\"]\naddresses = [\"198.51.100.254/24\", \"203.0.113.1/24\"]";
+    output(&mut between.run(router, ROUND_TRIPS, "run"));
+    is_disturbed_at_most(&shown(&between.path("run"))[0]);
+    assert_eq!(between.state(), before);
+}
+
+#[test]
+fn ports_in_the_other_order_than_the_ends_are_named() {
+    let between = Between::up("exchanged");
+    between.run("kind = \"bridge\"\nbetween = [\"out0\", \"in0\"]", ROUND_TRIPS, "run").output().unwrap();
+    let record = shown(&between.path("run")).remove(0);
+    assert_eq!(record["verdict"]["state"], "failed", "{}", record["verdict"]);
+    let said = record["verdict"].to_string();
+    assert!(said.contains("frames from `from` come in at its port in0, which the testbed joins to `to`"), "{said}");
 }
 
 #[test]

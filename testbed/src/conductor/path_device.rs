@@ -7,7 +7,7 @@ use reporter::record::{Pair, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::device::{DeviceCounters, DeviceError, PortCounters, RunningDevice};
+use crate::device::{DeviceCounters, DeviceError, Links, PortCounters, RunningDevice};
 use crate::topology::{BypassPort, Passage, Testbed};
 
 /// The device in the path, where there is one: one at a time.
@@ -21,6 +21,10 @@ pub(super) struct PathDevice {
 pub(super) struct InPath {
     pub(super) device: RunningDevice,
     pub(super) passage: Passage,
+    /// Whether test frames have passed both ways since it was started.
+    pub(super) is_proved: bool,
+    /// How it ended, where it was started again for this record.
+    pub(super) ended_before: Option<String>,
     trials: Vec<DeviceTrial>,
 }
 
@@ -81,20 +85,26 @@ impl PathDevice {
         interrupted: &AtomicBool,
     ) -> Result<(), DeviceError> {
         let wanted = testbed.device_for(pair, port);
+        let mut ended_before = None;
         if let (Some(running), Some((device, passage))) = (&mut self.running, wanted)
             && running.device.id() == &device.id
         {
             running.passage = passage;
             running.trials.clear();
-            if running.device.check().is_ok() {
-                return Ok(());
+            match running.device.check() {
+                Ok(()) => {
+                    running.ended_before = None;
+                    return Ok(());
+                }
+                Err(ended) => ended_before = Some(ended.to_string()),
             }
         }
         self.release();
         if let Some((device, passage)) = wanted {
             let location = &testbed.endpoint(&device.at)?.location;
-            let device = RunningDevice::start(device, location, interrupted)?;
-            self.running = Some(InPath { device, passage, trials: Vec::new() });
+            let links = if port.is_some() { Links::ComeWithTheEnds } else { Links::AreUp };
+            let device = RunningDevice::start(device, location, links, interrupted)?;
+            self.running = Some(InPath { device, passage, is_proved: false, ended_before, trials: Vec::new() });
         }
         Ok(())
     }
@@ -113,6 +123,13 @@ impl PathDevice {
     }
 }
 
+/// A program gets the time to end by itself, and what a device changed is put back, also where a run is interrupted.
+impl Drop for PathDevice {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 impl InPath {
     /// Its counters before a trial: of the port on the sender's side and of that on the receiver's.
     pub(super) fn before(&mut self) -> Result<Option<DeviceCounters>, DeviceError> {
@@ -126,7 +143,8 @@ impl InPath {
     /// It has ended, or cannot be counted.
     pub(super) fn after(&mut self, before: Option<DeviceCounters>, tester: Option<TesterCounts>) -> Result<(), DeviceError> {
         self.device.check()?;
-        let counted = self.device.counters()?.zip(before).map(|(after, before)| self.passage.order(after.since(before).ports));
+        let counted = self.device.counters()?.zip(before).and_then(|(after, before)| after.since(before));
+        let counted = counted.map(|counters| self.passage.order(counters.ports));
         self.trials.push(DeviceTrial::of(self.trials.len() + 1, counted, tester));
         Ok(())
     }
@@ -135,6 +153,12 @@ impl InPath {
     pub(super) fn lost_inside(&self) -> Option<(u64, u64)> {
         let of_trial = |trial: &DeviceTrial| Some((trial.lost_inside?, trial.sent?.saturating_sub(trial.received?)));
         self.trials.iter().filter_map(of_trial).reduce(|(inside, all), (more, of)| (inside + more, all + of))
+    }
+
+    /// In how many trials, and of how many, the device did not count what the tester counted.
+    pub(super) fn disagreements(&self) -> (usize, usize) {
+        let compared: Vec<bool> = self.trials.iter().filter_map(|trial| trial.agrees).collect();
+        (compared.iter().filter(|agrees| !**agrees).count(), compared.len())
     }
 
     /// What a record says of the device. What a program of the user's printed is kept as a file.

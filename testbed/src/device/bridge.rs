@@ -17,6 +17,15 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// `BR_STATE_FORWARDING` of <linux/if_bridge.h>.
 const FORWARDING: &str = "3";
 
+/// When the links of a device's interfaces are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Before the device starts: the kernel has the ends' interfaces.
+    AreUp,
+    /// When DPDK starts the ends' ports, after the device: many NICs have no link before.
+    ComeWithTheEnds,
+}
+
 /// Tells the bridges of one process apart.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -25,14 +34,12 @@ pub(super) fn start(
     place: &Place,
     changes: &mut Changes,
     interfaces: &[String; 2],
+    links: Links,
     interrupted: &AtomicBool,
 ) -> Result<Vec<String>, DeviceError> {
-    // At most 15 characters: `lrb`, the process in base 16, a number.
-    let name = format!("lrb{:x}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) % 100);
     // Multicast snooping would send queries, and the forward delay is that of a spanning tree, which this bridge does not have.
     let settings = ["type", "bridge", "stp_state", "0", "mcast_snooping", "0", "forward_delay", "0"];
-    let create = [&["ip", "link", "add", "name", &name][..], &settings].concat();
-    changes.make(Undo::DeleteLink { name: name.clone() }, &create)?;
+    let name = create(changes, &settings)?;
     // No address of its own: its neighbour discovery would be foreign frames.
     place.ask(&["ip", "link", "set", "dev", &name, "addrgenmode", "none"])?;
     for interface in interfaces {
@@ -43,6 +50,10 @@ pub(super) fn start(
         bring_up(changes, interface, &link)?;
     }
     place.ask(&["ip", "link", "set", "dev", &name, "up"])?;
+    let configuration = vec![settings.join(" "), format!("ports {}", interfaces.join(", "))];
+    if links == Links::ComeWithTheEnds {
+        return Ok(configuration);
+    }
     let deadline = Instant::now() + READY_LIMIT;
     for interface in interfaces {
         while !forwards(place, interface)? {
@@ -60,7 +71,21 @@ pub(super) fn start(
             std::thread::sleep(INTERVAL);
         }
     }
-    Ok(vec![settings.join(" "), format!("ports {}", interfaces.join(", "))])
+    Ok(configuration)
+}
+
+/// Makes a bridge with a name that no other has. Another machine's linerate may have made one with this process's number.
+fn create(changes: &mut Changes, settings: &[&str]) -> Result<String, DeviceError> {
+    let mut attempts = 0;
+    loop {
+        // At most 15 characters: `lrb`, the process in base 16, a number.
+        let name = format!("lrb{:x}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) % 100);
+        let create = [&["ip", "link", "add", "name", &name][..], settings].concat();
+        match changes.make(Undo::DeleteLink { name: name.clone() }, &create) {
+            Err(error) if error.exists_already() && attempts < 10 => attempts += 1,
+            made => return made.map(|()| name),
+        }
+    }
 }
 
 /// Whether both interfaces are still ports of a bridge that forward; otherwise what is wrong.

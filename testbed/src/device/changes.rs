@@ -85,6 +85,10 @@ impl Changes {
     /// Notes how a change is undone. The change is made afterwards, so that a run that is killed in between undoes too much rather than too little.
     pub(super) fn note(&mut self, undo: Undo) -> Result<(), DeviceError> {
         self.made.push(undo);
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), DeviceError> {
         let noted = Noted { device: self.place.device.clone(), changes: self.made.clone() };
         let entry = journal().write(&self.place.location, &noted);
         let entry = entry.map_err(|source| DeviceError::Journal { device: self.place.device.clone(), source })?;
@@ -99,10 +103,17 @@ impl Changes {
         self.made.contains(undo)
     }
 
-    /// A change that a command makes.
+    /// A change that a command makes. What the command finds there already is not this device's, and is not undone.
     pub(super) fn make(&mut self, undo: Undo, command: &[&str]) -> Result<(), DeviceError> {
         self.note(undo)?;
-        self.place.ask(command).map(|_| ())
+        match self.place.ask(command) {
+            Err(error) if error.exists_already() => {
+                self.made.pop();
+                self.write()?;
+                Err(error)
+            }
+            made => made.map(|_| ()),
+        }
     }
 
     /// Sets a file of the kernel's, where it has another value.

@@ -21,14 +21,14 @@ pub struct PortCounters {
 }
 
 impl PortCounters {
-    fn since(self, before: PortCounters) -> PortCounters {
-        PortCounters {
-            received: self.received.saturating_sub(before.received),
-            sent: self.sent.saturating_sub(before.sent),
-            dropped_in: self.dropped_in.saturating_sub(before.dropped_in),
-            dropped_out: self.dropped_out.saturating_sub(before.dropped_out),
-            errors: self.errors.saturating_sub(before.errors),
-        }
+    fn since(self, before: PortCounters) -> Option<PortCounters> {
+        Some(PortCounters {
+            received: self.received.checked_sub(before.received)?,
+            sent: self.sent.checked_sub(before.sent)?,
+            dropped_in: self.dropped_in.checked_sub(before.dropped_in)?,
+            dropped_out: self.dropped_out.checked_sub(before.dropped_out)?,
+            errors: self.errors.checked_sub(before.errors)?,
+        })
     }
 }
 
@@ -41,10 +41,10 @@ pub struct DeviceCounters {
 }
 
 impl DeviceCounters {
-    /// What was counted since.
-    pub fn since(self, before: DeviceCounters) -> DeviceCounters {
+    /// What was counted since; none where a counter was reset meanwhile.
+    pub fn since(self, before: DeviceCounters) -> Option<DeviceCounters> {
         let [first, second] = self.ports;
-        DeviceCounters { ports: [first.since(before.ports[0]), second.since(before.ports[1])] }
+        Some(DeviceCounters { ports: [first.since(before.ports[0])?, second.since(before.ports[1])?] })
     }
 }
 
@@ -179,6 +179,13 @@ mod tests {
         assert_eq!(first, PortCounters { received: 12, sent: 9, dropped_in: 1, dropped_out: 3, errors: 2 });
         assert_eq!(second, PortCounters { received: 2, sent: 8, dropped_in: 0, dropped_out: 0, errors: 4 });
         assert_eq!(of_openflow_ports(OVS.split_once("  port  2").unwrap().0), None);
+    }
+
+    #[test]
+    fn a_counter_that_was_reset_gives_no_difference() {
+        let of = |received| DeviceCounters { ports: [PortCounters { received, ..PortCounters::default() }, PortCounters::default()] };
+        assert_eq!(of(7).since(of(5)), Some(of(2)));
+        assert_eq!(of(3).since(of(5)), None);
     }
 
     #[test]

@@ -76,3 +76,10 @@ pub enum DeviceError {
     #[error(transparent)]
     Testbed(#[from] crate::topology::TestbedError),
 }
+
+impl DeviceError {
+    /// Whether a command of iproute2 did not make something because it is there (EEXIST).
+    pub(super) fn exists_already(&self) -> bool {
+        matches!(self, DeviceError::Refused { said, .. } if said.contains("File exists") || said.contains("Address already assigned"))
+    }
+}

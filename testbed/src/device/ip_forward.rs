@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use dataplane::MacAddress;
+use serde_json::Value;
 
-use super::bridge::{bring_up, link};
+use super::bridge::{Links, bring_up, link};
 use super::changes::{Changes, Undo};
 use super::error::DeviceError;
 use super::place::Place;
@@ -38,6 +39,7 @@ pub(super) fn start(
     changes: &mut Changes,
     interfaces: &[String; 2],
     addresses: Option<&[InterfaceAddress; 2]>,
+    links: Links,
 ) -> Result<([MacAddress; 2], Vec<String>), DeviceError> {
     let mut configuration = Vec::new();
     for interface in interfaces {
@@ -57,16 +59,26 @@ pub(super) fn start(
         let own = format!("{OWN_NETWORK}.{}/32", index + 1);
         for address in std::iter::once(own).chain(addresses.map(|addresses| addresses[index].to_string())) {
             let undo = Undo::DeleteAddress { interface: interface.clone(), address: address.clone() };
-            changes.make(undo, &["ip", "address", "add", &address, "dev", interface])?;
+            // Looked up first: if this process ended between the note and the refused command, the next run would delete an address of the user's.
+            if !has_address(place, interface, &address)? {
+                changes.make(undo, &["ip", "address", "add", &address, "dev", interface])?;
+            }
             configuration.push(format!("{interface}: {address}"));
         }
-        wait_for_link(place, interface)?;
+        if links == Links::AreUp {
+            wait_for_link(place, interface)?;
+        }
         let (other, table) = (&interfaces[1 - index], table(place, interface)?);
         let number = table.to_string();
-        let route = ["ip", "route", "add", BENCHMARKING, "via", NEXT_HOP, "dev", other, "onlink", "table", &number];
+        // The table's number is linerate's own: what a run left there that could not put it back is replaced.
+        let route = ["ip", "route", "replace", BENCHMARKING, "via", NEXT_HOP, "dev", other, "onlink", "table", &number];
         changes.make(Undo::FlushTable { table }, &route)?;
         let rule = ["ip", "rule", "add", "iif", interface, "to", BENCHMARKING, "lookup", &number, "priority", PRIORITY];
-        changes.make(Undo::DeleteRule { interface: interface.clone(), table }, &rule)?;
+        match changes.make(Undo::DeleteRule { interface: interface.clone(), table }, &rule) {
+            // The same rule, left by such a run.
+            Err(error) if error.exists_already() => changes.note(Undo::DeleteRule { interface: interface.clone(), table })?,
+            made => made?,
+        }
         configuration.push(format!("{BENCHMARKING} from {interface} to {other}"));
     }
     let [first, second] = macs[..] else { return Err(not_ready(place, "it has no two interfaces".to_owned())) };
@@ -97,6 +109,15 @@ fn set(changes: &mut Changes, configuration: &mut Vec<String>, interface: &str, 
     changes.set_file(&format!("/proc/sys/net/ipv4/conf/{interface}/{key}"), value)?;
     configuration.push(format!("net.ipv4.conf.{interface}.{key} = {value}"));
     Ok(())
+}
+
+/// Whether the interface has this address, such as `192.0.2.1/24`.
+fn has_address(place: &Place, interface: &str, address: &str) -> Result<bool, DeviceError> {
+    let said = place.ask(&["ip", "-json", "address", "show", "dev", interface])?;
+    let links: Value = serde_json::from_str(&said).unwrap_or_default();
+    let addresses = links.get(0).and_then(|link| link.get("addr_info")).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let written = |of: &Value| Some(format!("{}/{}", of.get("local")?.as_str()?, of.get("prefixlen")?.as_u64()?));
+    Ok(addresses.iter().any(|of| written(of).as_deref() == Some(address)))
 }
 
 fn mac(place: &Place, interface: &str) -> Result<MacAddress, DeviceError> {

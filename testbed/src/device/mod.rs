@@ -1,6 +1,6 @@
 //! Devices in the path, at work: started at their endpoint, counted around every trial, stopped, and what they changed put back.
 //!
-//! - [`RunningDevice`] is a device that was started;
+//! - [`RunningDevice`] is a device that was started, and [`Links`] when its interfaces have a link;
 //! - [`DeviceCounters`] are its own counts, by port;
 //! - [`describe`] gives version and configuration of the devices of a testbed, before anything is started;
 //! - [`restore_left`] puts back what a killed run left.
@@ -18,6 +18,7 @@ mod program;
 mod running;
 mod testpmd;
 
+pub use bridge::Links;
 pub use changes::restore_left;
 pub use counters::{DeviceCounters, PortCounters};
 pub use describe::describe;

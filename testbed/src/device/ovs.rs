@@ -68,12 +68,22 @@ fn folder(said: &str) -> Option<&str> {
 
 /// Its version; an error where the program, or the kernel's part of it, is missing.
 pub(super) fn version(place: &Place, dpdk: bool) -> Result<String, DeviceError> {
-    let said = place.ask(&["ovs-vswitchd", "--version"])?;
     place.ask(&["ovsdb-server", "--version"])?;
+    let said = if dpdk {
+        // The daemon that ovs.sh starts: Debian and Ubuntu install that with DPDK under another name.
+        let daemon = "daemon=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk; [ -x $daemon ] || daemon=ovs-vswitchd; said=$($daemon --version 2>&1); \
+            case $said in *DPDK*) printf '%s\\n' \"$said\" ;; \
+            *) echo 'there is no ovs-vswitchd with DPDK: sudo apt-get install openvswitch-switch-dpdk' >&2; exit 1 ;; esac";
+        place.ask(&["sh", "-c", daemon])?
+    } else {
+        place.ask(&["ovs-vswitchd", "--version"])?
+    };
     if !dpdk {
         let module = "modprobe -q openvswitch 2>/dev/null || [ -d /sys/module/openvswitch ] || \
-            { echo 'the kernel has no module openvswitch: install the modules of this kernel, or use kind = \"ovs-dpdk\"' >&2; exit 1; }";
+            { echo 'the kernel has no module openvswitch: install the modules of this kernel (on Ubuntu: sudo apt-get install linux-modules-extra-$(uname -r)), or use kind = \"ovs-dpdk\"' >&2; exit 1; }";
         place.ask(&["sh", "-c", module])?;
     }
-    Ok(said.lines().next().unwrap_or_default().replace("ovs-vswitchd (Open vSwitch)", "Open vSwitch").trim().to_owned())
+    // With DPDK, a second line names its version.
+    let lines = said.lines().map(|line| line.split_once('(').map_or_else(|| line.to_owned(), |(_, version)| version.replace(')', "")));
+    Ok(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", "))
 }

@@ -52,7 +52,7 @@ for _ in $(seq 200); do [ ! -S "$folder/switch.ctl" ] || break; kill -0 "$switch
 kill -0 "$switch" 2>/dev/null || fail "ovs-vswitchd ended: $(grep -hE 'EMER|ERR' "$folder/switch.log" | tail -n1)"
 set_up add-br lr-ovs -- set bridge lr-ovs datapath_type="$datapath" other-config:mac-table-size=2048
 if [ "$datapath" = netdev ]; then
-  [ "$(ovs-vsctl --db="unix:$folder/db.sock" get Open_vSwitch . dpdk_initialized)" = true ] || fail "ovs-vswitchd was built without DPDK: install openvswitch-switch-dpdk"
+  [ "$(ovs-vsctl --db="unix:$folder/db.sock" get Open_vSwitch . dpdk_initialized)" = true ] || fail "ovs-vswitchd was built without DPDK: sudo apt-get install openvswitch-switch-dpdk"
   set_up add-port lr-ovs p1 -- set Interface p1 type=dpdk "options:dpdk-devargs=\"$first\"" ofport_request=1
   set_up add-port lr-ovs p2 -- set Interface p2 type=dpdk "options:dpdk-devargs=\"$second\"" ofport_request=2
   ports="p1 p2"

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use dataplane::{CpuId, MacAddress};
 
+use super::bridge::Links;
 use super::changes::Changes;
 use super::counters::{DeviceCounters, of_interfaces};
 use super::cpu_mask::comma_mask;
@@ -32,14 +33,14 @@ impl RunningDevice {
     ///
     /// # Errors
     /// It cannot be started. What was changed until then is put back.
-    pub fn start(device: &Device, location: &Location, interrupted: &AtomicBool) -> Result<Self, DeviceError> {
+    pub fn start(device: &Device, location: &Location, links: Links, interrupted: &AtomicBool) -> Result<Self, DeviceError> {
         let place = Place { device: device.id.clone(), location: location.clone() };
         let mut changes = Changes::at(place.clone());
         let (mut process, mut own_addresses, mut configuration) = (None, None, Vec::new());
         match &device.kind {
-            DeviceKind::Bridge { between } => configuration = bridge::start(&place, &mut changes, between, interrupted)?,
+            DeviceKind::Bridge { between } => configuration = bridge::start(&place, &mut changes, between, links, interrupted)?,
             DeviceKind::IpForward { between, addresses } => {
-                let (addresses, settings) = ip_forward::start(&place, &mut changes, between, addresses.as_ref())?;
+                let (addresses, settings) = ip_forward::start(&place, &mut changes, between, addresses.as_ref(), links)?;
                 (own_addresses, configuration) = (Some(addresses), settings);
             }
             DeviceKind::Testpmd { between, mode, program } => {
@@ -87,7 +88,7 @@ impl RunningDevice {
     /// What its ports have counted; none for a program without named interfaces.
     pub fn counters(&mut self) -> Result<Option<DeviceCounters>, DeviceError> {
         match (&self.device.kind, &mut self.process) {
-            (DeviceKind::Testpmd { .. }, Some(process)) => testpmd::counters(process).map(Some),
+            (DeviceKind::Testpmd { between, .. }, Some(process)) => testpmd::counters(process, between).map(Some),
             (DeviceKind::Bridge { between } | DeviceKind::IpForward { between, .. }, _) => of_interfaces(&self.place, between).map(Some),
             (DeviceKind::Command { between: Some(between), .. }, _) => of_interfaces(&self.place, between).map(Some),
             (DeviceKind::Ovs { .. } | DeviceKind::OvsDpdk { .. }, Some(process)) => ovs::counters(&self.place, process).map(Some),
@@ -95,11 +96,14 @@ impl RunningDevice {
         }
     }
 
-    /// An error where it has ended.
+    /// An error where its process has ended.
+    pub fn check_process(&mut self) -> Result<(), DeviceError> {
+        self.process.as_mut().map_or(Ok(()), Program::check)
+    }
+
+    /// An error where it has ended, or does not forward any more.
     pub fn check(&mut self) -> Result<(), DeviceError> {
-        if let Some(process) = &mut self.process {
-            process.check()?;
-        }
+        self.check_process()?;
         let DeviceKind::Bridge { between } = &self.device.kind else { return Ok(()) };
         bridge::check(&self.place, between).map_err(|ending| DeviceError::Ended {
             device: self.device.id.clone(),

@@ -1,5 +1,7 @@
 //! DPDK's testpmd between two ports.
 
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,7 +49,10 @@ fn remove_unused_sockets(place: &Place, ports: &[PortSpec; 2]) -> Result<(), Dev
     let serves = |port: &&PortSpec| port.software_driver() == Some("net_vhost") && port.argument("client") != Some("1");
     for socket in ports.iter().filter(serves).filter_map(|port| port.argument("iface")) {
         let listening = place.ask(&["ss", "--no-header", "--unix", "--listening"])?;
-        if !listening.split_whitespace().any(|word| word == socket) {
+        // That list is of one network namespace; sockets of others have paths too.
+        let answers = place.location.is_here()
+            && UnixStream::connect(socket).map_or_else(|error| error.kind() != ErrorKind::ConnectionRefused, |_| true);
+        if !answers && !listening.split_whitespace().any(|word| word == socket) {
             // Where it cannot be removed, DPDK says why it cannot bind.
             let _ = place.ask(&["find", socket, "-maxdepth", "0", "-type", "s", "-delete"]);
         }
@@ -68,9 +73,30 @@ pub(super) fn note_promiscuous(place: &Place, changes: &mut Changes, ports: &[Po
     Ok(())
 }
 
-/// What it counted since it was started.
-pub(super) fn counters(process: &mut Program) -> Result<DeviceCounters, DeviceError> {
-    process.ask("show port stats all", ANSWER_LIMIT, of_testpmd)
+/// What it counted since it was started, in the order of its ports.
+pub(super) fn counters(process: &mut Program, ports: &[PortSpec; 2]) -> Result<DeviceCounters, DeviceError> {
+    let mut counters = process.ask("show port stats all", ANSWER_LIMIT, of_testpmd)?;
+    if are_numbered_in_reverse(ports) {
+        counters.ports.reverse();
+    }
+    Ok(counters)
+}
+
+/// EAL numbers ports by bus, and not in the order of its arguments: PCI devices by address (drivers/bus/pci, `pci_scan`), then software devices in
+/// the order in which they were named.
+fn are_numbered_in_reverse([first, second]: &[PortSpec; 2]) -> bool {
+    let is_software = |port: &PortSpec| port.software_driver().is_some();
+    let address = |port: &PortSpec| {
+        let text = port.to_string();
+        let address = text.split(',').next().unwrap_or_default().to_ascii_lowercase();
+        // The domain may be left out.
+        if address.matches(':').count() == 1 { format!("0000:{address}") } else { address }
+    };
+    match (is_software(first), is_software(second)) {
+        (true, true) => false,
+        (false, false) => address(first) > address(second),
+        (first_is_software, _) => first_is_software,
+    }
 }
 
 /// The first CPU reads commands; the others forward. With one CPU, both do their work there.
@@ -122,6 +148,15 @@ mod tests {
         remove_unused_sockets(&place, &[port("file", ""), port("client", ",client=1")]).unwrap();
         remove_unused_sockets(&place, &[port("not-there", ""), "net_null0".parse().unwrap()]).unwrap();
         assert_eq!(["unused", "used", "file", "client"].map(|name| path(name).exists()), [false, true, true, true]);
+    }
+
+    #[test]
+    fn the_ports_of_testpmd_are_counted_in_the_order_of_the_testbed_whatever_eal_makes_of_it() {
+        let reversed = |ports: [&str; 2]| are_numbered_in_reverse(&ports.map(|port| port.parse().unwrap()));
+        assert!(!reversed(["0000:03:00.0", "0000:03:00.1"]) && reversed(["0000:03:00.1", "0000:03:00.0"]));
+        assert!(reversed(["0000:0a:00.0", "0000:03:00.0"]));
+        assert!(reversed(["net_vhost0,iface=a", "0000:03:00.0"]) && !reversed(["0000:03:00.0", "net_vhost0,iface=a"]));
+        assert!(!reversed(["net_vhost1,iface=b", "net_vhost0,iface=a"]), "as they were named");
     }
 
     fn line(ports: [&str; 2], cpus: &[u32]) -> String {

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use dataplane::CpuId;
 use reporter::record::{EndpointId, Members, Pair};
 
+use super::device::Device;
 use super::model::{Endpoint, Testbed, TestbedError, Wiring};
 use super::pair_queues::{PairNodes, PairQueues};
 
@@ -26,14 +27,17 @@ impl Testbed {
         let (from, to) = (self.endpoint(&pair.from)?, self.endpoint(&pair.to)?);
         let unnamed = from.cpus.is_empty() && to.cpus.is_empty() && from.is_here() && to.is_here();
         if unnamed || matches!(self.wiring, Wiring::SharedMemory { .. }) {
-            let best_first = |endpoint: &Endpoint, node| within(&endpoint.cpus, CpuId::allowed_near(node));
+            let of_devices = self.cpus_of_devices();
+            let best_first = |endpoint: &Endpoint, node| unshared_first(within(&endpoint.cpus, CpuId::allowed_near(node)), &of_devices);
             return cpus_of_one_machine([best_first(from, nodes.sender), best_first(to, nodes.receiver)], pair, queues);
         }
         let mut cpus = PairCpus { sender: self.named_cpus(from, queues.sender)?, receiver: self.named_cpus(to, queues.receiver)? };
         // Left to itself, an end that names none might take one that the other end of this machine was given.
         if from.is_here() && to.is_here() {
+            let of_devices = self.cpus_of_devices();
             let free = |taken: &[CpuId], node: Option<u32>, queues: NonZeroU16| {
-                CpuId::allowed_near(node).into_iter().filter(|cpu| !taken.contains(cpu)).take(usize::from(queues.get())).collect()
+                let best_first = unshared_first(CpuId::allowed_near(node), &of_devices);
+                best_first.into_iter().filter(|cpu| !taken.contains(cpu)).take(usize::from(queues.get())).collect()
             };
             match (cpus.sender.is_empty(), cpus.receiver.is_empty()) {
                 (true, false) => cpus.sender = free(&cpus.receiver, nodes.sender, queues.sender),
@@ -48,6 +52,19 @@ impl Testbed {
             _ => Ok(cpus),
         }
     }
+
+    /// The CPUs of the poll loops of devices on this machine.
+    fn cpus_of_devices(&self) -> Vec<CpuId> {
+        let polls_here = |device: &&Device| device.kind.polls() && self.endpoint(&device.at).is_ok_and(Endpoint::is_here);
+        self.devices.iter().filter(polls_here).flat_map(|device| device.cpus.iter().copied()).collect()
+    }
+}
+
+/// The same CPUs, those that a device polls on last.
+fn unshared_first(cpus: Vec<CpuId>, of_devices: &[CpuId]) -> Vec<CpuId> {
+    let (shared, mut unshared): (Vec<_>, Vec<_>) = cpus.into_iter().partition(|cpu| of_devices.contains(cpu));
+    unshared.extend(shared);
+    unshared
 }
 
 /// A pair that is measured at the same time as others.
@@ -192,6 +209,12 @@ mod tests {
 
     fn queues(sender: u16, receiver: u16) -> PairQueues {
         PairQueues { sender: NonZeroU16::new(sender).unwrap(), receiver: NonZeroU16::new(receiver).unwrap() }
+    }
+
+    #[test]
+    fn cpus_that_a_device_polls_on_are_used_last() {
+        assert_eq!(unshared_first(cpus(&[3, 2, 1, 0]), &cpus(&[3, 1])), cpus(&[2, 0, 3, 1]));
+        assert_eq!(unshared_first(cpus(&[1, 0]), &[]), cpus(&[1, 0]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::pair::{BypassError, BypassPair};
 use super::trial_outcome::{OutcomeOf, generator_limit, recovery};
 use crate::conductor::path_device::{Crossing, InPath, TesterCounts};
 use crate::conductor::start_line::Starter;
-use crate::device::{DeviceCounters, DeviceError};
+use crate::device::DeviceError;
 use crate::plan::Directions;
 use crate::process::{CommandSpec, Location, run_until_interrupted};
 
@@ -87,9 +87,12 @@ impl Measurer for PairMeasurer<'_> {
             return Err(MeasureError::Unsupported { what: "one-way delay" });
         }
         let plan = self.plan(&input.stimulus)?;
-        let device_before = self.before_trial()?;
-        // Emulated and point-to-point paths only warm caches; the waits of RFC 2544 §23 a and b are kept.
-        self.pause(input.phases.routing_wait + input.phases.learning_wait);
+        // RFC 2544 §23, in its order: routing (a), learning frames and the time that they take (b, c).
+        self.pause(input.phases.routing_wait);
+        self.teach()?;
+        self.pause(input.phases.learning_wait);
+        // After the waits: the device's frames in them are not the trial's.
+        let device_before = self.device.as_mut().map(|device| device.before()).transpose()?;
         let drain = input.phases.drain_wait.duration();
         let generator_limit = generator_limit(&plan);
         let outcome = if input.path == TrialPath::RoundTrip {
@@ -137,11 +140,12 @@ impl Measurer for PairMeasurer<'_> {
 }
 
 impl PairMeasurer<'_> {
-    /// Learning frames from the receiver (RFC 2544 §23), and the counters of the device; none where no device is in the path.
-    fn before_trial(&mut self) -> Result<Option<Option<DeviceCounters>>, MeasureError> {
-        let Some(device) = &mut self.device else { return Ok(None) };
-        self.pair.pass(Way::Backward, LEARNING_FRAMES, self.size, self.interrupted)?;
-        Ok(Some(device.before()?))
+    /// Learning frames from the receiver (RFC 2544 §23), where a device is in the path.
+    fn teach(&mut self) -> Result<(), MeasureError> {
+        if self.device.is_some() {
+            self.pair.pass(Way::Backward, LEARNING_FRAMES, self.size, self.interrupted)?;
+        }
+        Ok(())
     }
 
     fn plan(&self, stimulus: &Stimulus) -> Result<SendPlan, MeasureError> {

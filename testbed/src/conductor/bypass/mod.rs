@@ -131,7 +131,7 @@ impl Bypass {
             Err(error) => return Ok(failed(step, context.directory, kind_of(&error), &error.to_string())),
         };
         pair.tune(step.tuning.clone());
-        if let Some(path) = context.device.get().filter(|_| !pair.path_is_proved) {
+        if let Some(path) = context.device.get().filter(|path| !pair.path_is_proved || !path.is_proved) {
             if let Err(error) = prove(&mut pair, &step.pair, path, step.size, context.interrupted) {
                 // The next step begins with a device that was started anew.
                 pair.close();
@@ -139,7 +139,7 @@ impl Bypass {
                 let kind = if let ProofError::Bypass(error) = &error { kind_of(error) } else { ReasonKind::Device };
                 return Ok(failed(step, context.directory, kind, &error.to_string()));
             }
-            pair.path_is_proved = true;
+            (pair.path_is_proved, path.is_proved) = (true, true);
         }
         let measured = match step.kind {
             MeasureKind::RoundTrip { rate, duration } => {

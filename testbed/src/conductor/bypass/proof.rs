@@ -69,6 +69,20 @@ pub enum PathFault {
         /// Frames that came back.
         returned: u64,
     },
+    /// Frames come in at the port that the testbed names for the other end.
+    #[error(
+        "device `{device}`: frames from `{from}` come in at its port {port}, which the testbed joins to `{to}`: exchange the two ends of `joins`, or the two ports of `between`"
+    )]
+    SidesExchanged {
+        /// The device.
+        device: DeviceId,
+        /// The end that sent.
+        from: EndpointId,
+        /// The end that the port is joined to in the testbed.
+        to: EndpointId,
+        /// Where the frames came in.
+        port: String,
+    },
     /// The headers are not as its kind says.
     #[error("device `{device}` must do `{}` to frames, and a frame from `{from}` arrived with {found}", mode.name())]
     WrongHeaders {
@@ -105,18 +119,27 @@ pub fn prove(pair: &mut BypassPair, ends: &Pair, path: &mut InPath, size: FrameS
     pair.go_through(path.device.own_addresses().map(|own| path.passage.order(own)));
     let deadline = Instant::now() + READY_LIMIT;
     let device = path.device.id().clone();
+    // A bridge forwards when its links are up, which may come with the ends' ports: only a process that has ended ends the wait.
+    let count = |path: &mut InPath| {
+        path.device.check_process()?;
+        path.device.counters()
+    };
     // The first way back teaches a switch where the receiver is.
     loop {
-        let before = path.before()?;
+        let before = count(path)?;
         let backward = pair.pass(Way::Backward, FRAMES, size, interrupted)?;
         let forward = pair.pass(Way::Forward, FRAMES, size, interrupted)?;
-        let after = path.before()?;
+        let after = count(path)?;
         if interrupted.load(Ordering::Relaxed) {
             return Ok(());
         }
         if backward.received > 0 && forward.received > 0 {
             // Sent when the addresses at both ends were known.
             let back_again = pair.pass(Way::Backward, FRAMES, size, interrupted)?;
+            let before = count(path)?;
+            pair.pass(Way::Forward, FRAMES, size, interrupted)?;
+            let counted = count(path)?.zip(before).and_then(|(after, before)| after.since(before));
+            check_sides(path, ends, counted)?;
             check(path, ends, Way::Forward, &forward)?;
             check(path, ends, Way::Backward, &back_again)?;
             return Ok(());
@@ -125,7 +148,7 @@ pub fn prove(pair: &mut BypassPair, ends: &Pair, path: &mut InPath, size: FrameS
             std::thread::sleep(INTERVAL);
             continue;
         }
-        let counted = after.zip(before).map(|(after, before)| after.since(before));
+        let counted = after.zip(before).and_then(|(after, before)| after.since(before));
         let far = |way, passed: &Passed| how_far(path, ends, way, passed, counted);
         return Err(match (forward.received > 0, backward.received > 0) {
             (true, _) => {
@@ -172,6 +195,17 @@ fn ends_of(ends: &Pair, way: Way) -> (&EndpointId, &EndpointId) {
         Way::Forward => (&ends.from, &ends.to),
         Way::Backward => (&ends.to, &ends.from),
     }
+}
+
+/// Checks that frames of the forward direction came in where the testbed says: otherwise each port's counts would be taken for the other's.
+fn check_sides(path: &InPath, ends: &Pair, counted: Option<DeviceCounters>) -> Result<(), PathFault> {
+    let (Some(counted), Some(names)) = (counted, path.device.device().port_names()) else { return Ok(()) };
+    let [near, (port, far)] = path.passage.order([(names[0].clone(), counted.ports[0]), (names[1].clone(), counted.ports[1])]);
+    // Counters may be read late, and other frames may be counted: only the exchange itself is a fault.
+    if near.1.received == 0 && far.received > 0 && near.1.sent > 0 {
+        return Err(PathFault::SidesExchanged { device: path.device.id().clone(), from: ends.from.clone(), to: ends.to.clone(), port });
+    }
+    Ok(())
 }
 
 /// Checks one way: nothing came back, and the headers are as the device must leave them.

@@ -19,10 +19,22 @@ impl Results {
                 format!("{inside} of the {lost} lost frames of all trials were lost inside device `{}`, by its counters", device.id);
             self.remarks.push(Reason { kind: ReasonKind::Device, detail });
         }
+        if let Some(ended) = &path.ended_before {
+            let detail = format!("device `{}` was started again before this measurement: {ended}", device.id);
+            self.remarks.push(Reason { kind: ReasonKind::Device, detail });
+        }
+        let (disagreements, compared) = path.disagreements();
+        if disagreements * 2 > compared {
+            let detail = format!(
+                "in {disagreements} of {compared} trials device `{}` did not count what the tester sent and received: frames were lost before or after it, or it counts other frames too",
+                device.id
+            );
+            self.remarks.push(Reason { kind: ReasonKind::Device, detail });
+        }
         let shared = |id: &EndpointId, cpus: &[dataplane::CpuId]| {
             let cpu = cpus.iter().find(|cpu| device.cpus.contains(cpu)).filter(|_| context.machines.share(&device.at, id))?;
             Some(format!(
-                "device `{}` and the poll loop of `{id}` share CPU {cpu}: this machine has too few CPUs for rates and delays, and only the counts hold",
+                "device `{}` and the poll loop of `{id}` share CPU {cpu}: rates and delays are those of both together, and only the counts hold; give one of them another CPU (`cpu`, `cpus`)",
                 device.id
             ))
         };
