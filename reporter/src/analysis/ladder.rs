@@ -1,6 +1,6 @@
 //! The ladder of stacks: one pair and frame size, from what the link allows down to the kernel with small messages.
 
-use super::{Cell, Cells, Configuration, Quantity, Sample, Setting, SizeKey};
+use super::{Cell, Cells, Configuration, Quantity, Sample, Setting, SettingValue, SizeKey};
 use crate::record::{BEST, BestOf, CeilingKind, Metric, Pair, ShownParameter, SizeKind, Stack, View};
 
 /// The rungs of one pair and frame size, fastest kind first.
@@ -27,13 +27,22 @@ pub struct Rung {
     /// Payload received, in bits a second.
     pub goodput: f64,
     /// How many times the rung above carries; none for the first. Stack `verbs` is measured by another program, and no rung is compared with it.
-    pub below_by: Option<f64>,
+    pub below_by: Option<Factor>,
     /// CPUs in use at both ends.
     pub cores: Option<f64>,
     /// Whether it comes from valid trials. Line rate is computed.
     pub trusted: bool,
     /// How many results of this run it rests on; 0 for what is above all stacks.
     pub results: usize,
+}
+
+/// How many times one rung carries what another does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factor {
+    /// The ratio.
+    pub times: f64,
+    /// Whether both rungs come from valid trials.
+    pub trusted: bool,
 }
 
 /// What a rung is.
@@ -52,6 +61,13 @@ pub enum RungKind {
     KernelAtItsBest(Stack),
     /// Messages of as many bytes as the frame has.
     Messages(Stack),
+    /// One file of so many bytes.
+    File {
+        /// On which stack.
+        stack: Stack,
+        /// Its size.
+        bytes: u32,
+    },
 }
 
 impl RungKind {
@@ -64,6 +80,7 @@ impl RungKind {
             RungKind::Frames(stack) => stack.label().to_owned(),
             RungKind::KernelAtItsBest(stack) => format!("{}, best", stack.label()),
             RungKind::Messages(stack) => format!("{}, small", stack.label()),
+            RungKind::File { stack, bytes } => format!("{}, a file of {}", stack.label(), SizeKey { kind: SizeKind::File, bytes: *bytes }),
         }
     }
 }
@@ -208,7 +225,11 @@ fn frame_sizes(cells: &Cells<'_>, pair: &Pair) -> Vec<u32> {
 fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&Cell<'_>>) -> Vec<Rung> {
     let of_stack = |stack: Stack, kind: SizeKind| {
         let curve = cells.curve(pair, stack);
-        curve.into_iter().find(|cell| cell.key.size == SizeKey { kind, bytes } && (stack.is_kernel() || cell.key.view == Some(View::Frame)))
+        // Both directions at once have the mean of the two, and the cores of both.
+        let one_way = |cell: &&Cell<'_>| !cell.key.configuration.settings.contains_key(&Setting::Bidirectional);
+        let of_size =
+            |cell: &&Cell<'_>| cell.key.size == SizeKey { kind, bytes } && (stack.is_kernel() || cell.key.view == Some(View::Frame));
+        curve.into_iter().filter(one_way).find(of_size)
     };
     let mut rungs: Vec<Rung> = Vec::new();
     let bypass: Vec<_> = Stack::ALL.iter().copied().filter(|stack| !stack.is_kernel()).collect();
@@ -220,14 +241,33 @@ fn rungs(cells: &Cells<'_>, pair: &Pair, bytes: u32, best: Option<&Cell<'_>>) ->
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Frames(stack), of_stack(stack, SizeKind::Frame)?)));
     rungs.extend(best.and_then(|cell| measured(RungKind::KernelAtItsBest(Stack::REFERENCE_KERNEL), cell)));
     rungs.extend(kernel.iter().filter_map(|&stack| measured(RungKind::Messages(stack), of_stack(stack, SizeKind::Message)?)));
-    let mut above: Option<f64> = None;
+    rungs.extend(file_over_tls(cells, pair));
+    let mut above: Option<(f64, bool)> = None;
     for rung in &mut rungs {
-        rung.below_by = above.filter(|_| rung.goodput > 0.0).map(|above| above / rung.goodput);
+        rung.below_by = above
+            .filter(|_| rung.goodput > 0.0)
+            .map(|(above, trusted)| Factor { times: above / rung.goodput, trusted: trusted && rung.trusted });
         if rung.kind != RungKind::Frames(Stack::Verbs) {
-            above = Some(rung.goodput);
+            above = Some((rung.goodput, rung.trusted));
         }
     }
     rungs
+}
+
+/// The largest file that was got over TLS between programs at the endpoints, over the fastest of its cipher suites. Its cores are those of a longer time
+/// than that of the transfer, and are left out.
+fn file_over_tls(cells: &Cells<'_>, pair: &Pair) -> Option<Rung> {
+    let at_endpoint = SettingValue::Text("endpoint".to_owned());
+    let over_tls = cells.iter().filter(|cell| {
+        cell.key.pair == *pair
+            && cell.key.metric == Metric::TransferTime
+            && cell.key.configuration.settings.get(&Setting::TlsAt) == Some(&at_endpoint)
+    });
+    let of_size = over_tls.filter_map(|cell| Some((cell, cell.sample(Quantity::Goodput)?)));
+    let rank = |(cell, goodput): &(&Cell<'_>, Sample)| (cell.key.size.bytes, goodput.trusted);
+    let (cell, goodput) = of_size.max_by(|a, b| rank(a).cmp(&rank(b)).then(a.1.centre().total_cmp(&b.1.centre())))?;
+    let rung = measured(RungKind::File { stack: cell.key.stack, bytes: cell.key.size.bytes }, cell)?;
+    Some(Rung { goodput: goodput.centre(), cores: None, ..rung })
 }
 
 fn line_rate(cell: &Cell<'_>) -> Option<Rung> {
@@ -323,7 +363,8 @@ mod tests {
         let cells = Cells::of(&records);
         let ladders = ladders(&cells);
         let [ladder] = &ladders[..] else { panic!("{ladders:?}") };
-        let steps: Vec<(String, Option<f64>)> = ladder.rungs.iter().map(|rung| (rung.kind.label(), rung.below_by)).collect();
+        let steps: Vec<(String, Option<f64>)> =
+            ladder.rungs.iter().map(|rung| (rung.kind.label(), rung.below_by.map(|factor| factor.times))).collect();
         let expected = [
             ("line rate", None),
             ("PCIe link", Some(20.0 / 18.0)),
@@ -342,6 +383,33 @@ mod tests {
         assert_eq!(ladder.cycles_hz, Some(2_000_000_000));
         assert_eq!(ladder.bypass_over_kernel_at_its_best(), Some(2.0));
         assert_eq!((dpdk.goodput_per_core(), dpdk.cpu_ns_per_frame(64)), (Some(4e9), Some(36.0)));
+    }
+
+    #[test]
+    fn a_factor_is_as_trusted_as_both_rungs_and_both_directions_at_once_are_no_rung() {
+        let mut records = run();
+        records[0].verdict.invalidate(crate::record::ReasonKind::Hiccup, "interrupted".to_owned());
+        records[3].parameters.insert("bidirectional".to_owned(), true.into());
+        let ladder = ladders(&Cells::of(&records)).remove(0);
+        let factor = |label: &str| ladder.rungs.iter().find(|rung| rung.kind.label() == label).map(|rung| rung.below_by.unwrap().trusted);
+        assert_eq!((factor("DPDK"), factor("AF_XDP"), factor("kernel UDP")), (Some(false), Some(false), Some(true)));
+        assert_eq!(factor("AF_PACKET"), None, "its two directions share the cores");
+    }
+
+    #[test]
+    fn the_largest_file_over_tls_ends_the_ladder() {
+        let mut records = run();
+        for (number, bytes, gbps, at) in
+            [(30, 1_000_000, 0.5, "endpoint"), (31, 100_000_000, 0.0625, "endpoint"), (32, 100_000_000, 9.0, "none")]
+        {
+            let mut file = record(number, "kernel-tls", json!({ "kind": "file", "bytes": bytes }), gbps, json!({ "tls_at": at }));
+            file.metric = Metric::TransferTime;
+            records.push(file);
+        }
+        let ladder = ladders(&Cells::of(&records)).remove(0);
+        let last = ladder.rungs.last().unwrap();
+        assert_eq!((last.kind.clone(), last.cores), (RungKind::File { stack: Stack::KernelTls, bytes: 100_000_000 }, None));
+        assert_eq!(last.below_by, Some(Factor { times: 2.0, trusted: true }));
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl Quantity {
                         Some(a.max(b))
                     }
                     (Some(a), Some(b)) => Some(a + b),
-                    (a, b) => a.or(b),
+                    // One end of two machines would pass for both.
+                    (a, b) if cpu.shared_machine && (record.stack.is_kernel() || record.stack == Stack::Verbs) => a.or(b),
+                    _ => None,
                 }
             }),
             Quantity::BusyPerFrame => record.cpu.as_ref().and_then(|cpu| cpu.receiver.as_ref()?.busy_ns_per_frame()),

@@ -1,6 +1,6 @@
 use crate::amount::Unit;
 use crate::analysis::{Cell, Cells, Quantity, Setting, SettingValue};
-use crate::record::Stack;
+use crate::record::{Metric, Stack};
 
 use super::throughput::doubts;
 use super::{Axis, Dash, Figure, Marker, Point, Scale, Series, Style, shown};
@@ -37,6 +37,10 @@ pub(crate) fn ns_per_byte(cores: f64, goodput: f64) -> f64 {
 
 /// Goodput and cores of a cell, where it has both. Both directions at once share the cores, and a cell has the mean rate of the two.
 pub(crate) fn cost_of(cell: &Cell<'_>) -> Option<(f64, f64)> {
+    // The cores of a transfer are those of the time in which its programs ran, which is longer than the transfer.
+    if cell.key.metric == Metric::TransferTime {
+        return None;
+    }
     let settings = &cell.key.configuration.settings;
     // The cores of proxies at SmartNICs are not among those of the two ends: the work would look cheaper than it is.
     if settings.get(&Setting::TlsAt) == Some(&SettingValue::Text("dpu".to_owned())) {

@@ -62,7 +62,10 @@ fn hover(ladder: &Ladder, rung: &Rung) -> Vec<String> {
         format!("{}, {} B frames", rung.kind.label(), ladder.frame_bytes),
         format!("{} of payload", shown(Unit::BitsPerSecond, rung.goodput)),
     ];
-    lines.extend(rung.below_by.map(|factor| format!("the rung above: {}", shown(Unit::Ratio, factor))));
+    lines.extend(rung.below_by.map(|factor| {
+        let doubt = if factor.trusted { "" } else { " (one of the two is not from valid trials)" };
+        format!("the rung above: {}{doubt}", shown(Unit::Ratio, factor.times))
+    }));
     lines.extend(rung.cores.map(|cores| format!("{} in use", shown(Unit::Cores, cores))));
     match rung.results {
         _ if matches!(rung.kind, RungKind::LineRate | RungKind::PcieLink) => lines.push("computed, not measured".to_owned()),

@@ -22,20 +22,27 @@ const DRAWN: [Drawn; 2] = [
     Drawn { name: "p99", dash: Dash::Dashed, of_tool: Quantity::RttP99, of_procedure: |d| d.p99 },
 ];
 
-/// Round trips of the kernel beside a stream, and of bypass stacks at shares of PDR, on one axis: a figure a pair. None where no stream ran beside a
-/// round trip of the kernel.
+/// Round trips of the kernel beside a stream, and of bypass stacks at shares of PDR, on one axis: a figure a pair and size of the payload. None where no
+/// stream ran beside a round trip of the kernel.
 pub fn round_trips_by_share(results: &[ProcedureResult], cells: &Cells<'_>) -> Vec<Figure> {
     let of_kernel: Vec<&Cell<'_>> = cells
         .iter()
         .filter(|cell| cell.key.metric == Metric::Latency && cell.key.stack.is_kernel() && cell.is_chosen())
         .filter(|cell| share_of(cell).is_some())
         .collect();
-    let mut pairs: Vec<&Pair> = of_kernel.iter().filter(|cell| share_of(cell) > Some(0.0)).map(|cell| &cell.key.pair).collect();
-    pairs.dedup();
-    let mut figures: Vec<Figure> = pairs
-        .into_iter()
-        .map(|pair| {
-            let of_pair: Vec<&&Cell<'_>> = of_kernel.iter().filter(|cell| cell.key.pair == *pair).collect();
+    let loaded = of_kernel.iter().filter(|cell| share_of(cell) > Some(0.0));
+    let mut paths: Vec<(&Pair, u32)> = Vec::new();
+    for path in loaded.map(|cell| (&cell.key.pair, cell.key.size.payload_bytes())) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let has_sizes = |pair: &Pair| paths.iter().filter(|(of, _)| *of == pair).count() > 1;
+    let mut figures: Vec<Figure> = paths
+        .iter()
+        .map(|&(pair, payload)| {
+            let of_pair: Vec<&&Cell<'_>> =
+                of_kernel.iter().filter(|cell| cell.key.pair == *pair && cell.key.size.payload_bytes() == payload).collect();
             let kernel = Stack::kernel_in_view(ReportView::RoundTrips).flat_map(|stack| {
                 let of_stack: Vec<&&Cell<'_>> = of_pair.iter().copied().filter(|cell| cell.key.stack == stack).collect();
                 let percentiles = DRAWN.map(|drawn| (drawn.name, drawn.dash, of_cells(&of_stack, drawn.name, drawn.of_tool)));
@@ -45,15 +52,15 @@ pub fn round_trips_by_share(results: &[ProcedureResult], cells: &Cells<'_>) -> V
                 percentiles.into_iter().chain((!has_percentiles).then_some(mean)).map(move |(name, dash, points)| (stack, name, dash, points))
             });
             let bypass = Stack::bypass_in_view(ReportView::Procedures).flat_map(|stack| {
-                let of_stack: Vec<&ProcedureResult> = results.iter().filter(|r| r.pair == *pair && r.stack == stack).collect();
+                let of_stack: Vec<&ProcedureResult> = results.iter().filter(|r| r.pair == *pair && r.stack == stack && r.size.payload_bytes() == payload).collect();
                 DRAWN.map(|drawn| (stack, drawn.name, drawn.dash, of_results(&of_stack, &drawn)))
             });
             let series = kernel.chain(bypass).flat_map(|(stack, name, dash, observations)| {
                 Aggregation { centre: Centre::Median, unit: Unit::Nanoseconds }.series(look(stack, name, dash), observations)
             });
             Figure {
-                id: format!("round-trips-by-share-{}", slug(&pair.to_string())),
-                title: pair.to_string(),
+                id: format!("round-trips-by-share-{}{}", slug(&pair.to_string()), if has_sizes(pair) { format!("-{payload}") } else { String::new() }),
+                title: if has_sizes(pair) { format!("{pair}, {payload} B of payload") } else { pair.to_string() },
                 caption: "Whole round trips while the path carries a share of its full rate. Kernel: beside a TCP stream, at that share of the rate \
                           that the stream reaches alone. Bypass: test frames at that share of PDR, on the path that a point names. 0 %: nothing else is sent."
                     .to_owned(),
@@ -150,6 +157,22 @@ mod tests {
             "parameters": { "stream_beside": { "share": share } }, "verdict": { "state": "valid", "reasons": [] }
         });
         serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn messages_of_two_sizes_are_in_two_figures() {
+        let of_size = |share, p50, bytes| {
+            let mut record = record(share, p50);
+            record.size.bytes = bytes;
+            record
+        };
+        let records = [of_size(None, 1e4, 18), of_size(Some(0.5), 2e4, 18), of_size(None, 3e4, 1472), of_size(Some(0.5), 4e4, 1472)];
+        let figures = round_trips_by_share(&[], &Cells::of(&records));
+        let highest =
+            |figure: &Figure| figure.series.iter().find(|series| series.name == "kernel TCP p50").unwrap().points.last().unwrap().y;
+        let found: Vec<_> = figures.iter().map(|figure| (figure.title.as_str(), highest(figure))).collect();
+        assert_eq!(found, [("a→b, 18 B of payload", 2e4), ("a→b, 1472 B of payload", 4e4)]);
+        assert_ne!(figures[0].id, figures[1].id);
     }
 
     #[test]

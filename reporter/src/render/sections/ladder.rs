@@ -75,7 +75,7 @@ fn table<'l>(ladders: impl Iterator<Item = &'l Ladder>) -> Table {
             rows.push(vec![
                 format!("{} B, {}", ladder.frame_bytes, rung.kind.label()),
                 format::marked(Quantity::Goodput.amount(rung.goodput), rung.trusted),
-                format::or_absent(rung.below_by.map(format::ratio)),
+                format::or_absent(rung.below_by.map(|factor| format::marked(format::ratio(factor.times), factor.trusted))),
                 format::or_absent(rung.cores.map(|cores| Quantity::Cores.amount(cores).to_string())),
                 format::or_absent(per_core),
                 format::or_absent(nanoseconds),
