@@ -71,6 +71,7 @@ mod tests {
     const BEFORE: InterfaceSettings = InterfaceSettings {
         mtu: None,
         gso: None,
+        tso: None,
         gro: None,
         napi_defer_hard_irqs: None,
         gro_flush_timeout_ns: None,

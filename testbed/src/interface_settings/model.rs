@@ -20,6 +20,11 @@ impl Mtu {
         (Mtu::LEAST..=Mtu::MOST).contains(&bytes).then_some(Mtu(bytes))
     }
 
+    /// That of an interface, which can be more than IPv4 can use: the loopback interface has 65536.
+    pub(super) fn of_interface(bytes: u32) -> Option<Self> {
+        (bytes >= Mtu::LEAST).then_some(Mtu(bytes))
+    }
+
     /// Bytes.
     pub const fn bytes(self) -> u32 {
         self.0
@@ -68,6 +73,10 @@ pub struct InterfaceSettings {
     /// Generic segmentation offload: the kernel's stack carries one large segment down to the driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gso: Option<OffloadState>,
+    /// TCP segmentation offload: the NIC cuts segments. TCP of Linux makes large segments whatever `gso` is (net/core/sock.c, `sk_setup_caps`); without
+    /// both, they are cut before the driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tso: Option<OffloadState>,
     /// Generic receive offload: received segments of one flow are joined before the stack sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gro: Option<OffloadState>,
@@ -96,6 +105,7 @@ impl InterfaceSettings {
         InterfaceSettings {
             mtu: self.mtu.filter(|_| self.mtu != now.mtu),
             gso: self.gso.filter(|_| self.gso != now.gso),
+            tso: self.tso.filter(|_| self.tso != now.tso),
             gro: self.gro.filter(|_| self.gro != now.gro),
             napi_defer_hard_irqs: self.napi_defer_hard_irqs.filter(|_| self.napi_defer_hard_irqs != now.napi_defer_hard_irqs),
             gro_flush_timeout_ns: self.gro_flush_timeout_ns.filter(|_| self.gro_flush_timeout_ns != now.gro_flush_timeout_ns),
@@ -109,6 +119,7 @@ impl InterfaceSettings {
         InterfaceSettings {
             mtu: self.mtu.filter(|_| others.mtu.is_some()),
             gso: self.gso.filter(|_| others.gso.is_some()),
+            tso: self.tso.filter(|_| others.tso.is_some()),
             gro: self.gro.filter(|_| others.gro.is_some()),
             napi_defer_hard_irqs: self.napi_defer_hard_irqs.filter(|_| others.napi_defer_hard_irqs.is_some()),
             gro_flush_timeout_ns: self.gro_flush_timeout_ns.filter(|_| others.gro_flush_timeout_ns.is_some()),
@@ -122,12 +133,13 @@ impl fmt::Display for InterfaceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mtu = self.mtu.map(|mtu| format!("mtu {mtu}"));
         let gso = self.gso.map(|state| format!("gso {}", state.name()));
+        let tso = self.tso.map(|state| format!("tso {}", state.name()));
         let gro = self.gro.map(|state| format!("gro {}", state.name()));
         let defer = self.napi_defer_hard_irqs.map(|times| format!("napi_defer_hard_irqs {times}"));
         let flush = self.gro_flush_timeout_ns.map(|ns| format!("gro_flush_timeout {ns} ns"));
         let busy = self.busy_poll.map(|busy| busy.to_string());
         let xdp = self.no_xdp_program.then(|| "no XDP program".to_owned());
-        f.write_str(&[mtu, gso, gro, defer, flush, busy, xdp].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        f.write_str(&[mtu, gso, tso, gro, defer, flush, busy, xdp].into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 

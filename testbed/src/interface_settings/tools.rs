@@ -17,6 +17,7 @@ const LINK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Names of the offloads in the output of `ethtool -k` (ethtool(8)).
 const GSO: &str = "generic-segmentation-offload";
+const TSO: &str = "tcp-segmentation-offload";
 const GRO: &str = "generic-receive-offload";
 
 /// The present values of the settings that `wanted` has.
@@ -25,11 +26,12 @@ pub(super) fn read(location: &Location, interface: &str, wanted: InterfaceSettin
     if wanted.mtu.is_some() {
         now.mtu = Some(read_mtu(location, interface)?);
     }
-    if wanted.gso.is_some() || wanted.gro.is_some() {
+    if wanted.gso.is_some() || wanted.tso.is_some() || wanted.gro.is_some() {
         let command = ["ethtool", "-k", interface];
         let said = ask(location, interface, &command)?;
         let state = |name: &str| state(&said, name).ok_or_else(|| unreadable(interface, &command, "the state of an offload"));
         now.gso = wanted.gso.map(|_| state(GSO)).transpose()?;
+        now.tso = wanted.tso.map(|_| state(TSO)).transpose()?;
         now.gro = wanted.gro.map(|_| state(GRO)).transpose()?;
     }
     let number = |setting| read_number(location, interface, setting);
@@ -59,7 +61,7 @@ pub(super) fn write(location: &Location, interface: &str, wanted: InterfaceSetti
     if let Some(mtu) = wanted.mtu {
         set.push(ask(location, interface, &["ip", "link", "set", "dev", interface, "mtu", &mtu.to_string()]));
     }
-    for (name, state) in [("gso", wanted.gso), ("gro", wanted.gro)] {
+    for (name, state) in [("gso", wanted.gso), ("tso", wanted.tso), ("gro", wanted.gro)] {
         if let Some(state) = state {
             set.push(ask(location, interface, &["ethtool", "-K", interface, name, state.name()]));
         }
@@ -103,9 +105,7 @@ fn read_mtu(location: &Location, interface: &str) -> Result<Mtu, InterfaceSettin
     let file = format!("/sys/class/net/{interface}/mtu");
     let command = ["cat", &file];
     let said = ask(location, interface, &command)?;
-    // The loopback interface has 65536, which IPv4 cannot use.
-    let bytes = said.trim().parse::<u32>().ok().map(|bytes| bytes.min(Mtu::MOST));
-    bytes.and_then(Mtu::new).ok_or_else(|| unreadable(interface, &command, "an MTU"))
+    said.trim().parse().ok().and_then(Mtu::of_interface).ok_or_else(|| unreadable(interface, &command, "an MTU"))
 }
 
 fn read_number(location: &Location, interface: &str, setting: Setting) -> Result<u32, InterfaceSettingsError> {

@@ -115,5 +115,11 @@ fn stream<'a>(beside: &Job<'a>, extent: Extent, rate: Option<Goodput>) -> Result
 
 fn reached(tool: KernelTool, ran: &Ran) -> Result<Goodput, NoStream> {
     let (goodput, _) = ran.goodput(tool).ok_or_else(|| NoStream::Stream(format!("{tool} printed no rate: {}", ran.text.trim())))?;
+    if goodput == Goodput::ZERO {
+        // A rate of zero asks iperf3 for no limit, and any share of it would be reached.
+        return Err(NoStream::Stream(format!(
+            "{tool} moved no byte in {MESSAGE} B messages, although small ones may pass: check the MTU of the path"
+        )));
+    }
     Ok(goodput)
 }

@@ -43,7 +43,12 @@ pub(super) fn combinations(measure: &FileMeasure) -> Result<Combinations<KernelT
             of_interface(tuning, &|interface| InterfaceSettings { mtu: Some(mtu), ..interface })
         })?
         .with_axis(("gso", Costly), measure.gso.as_ref(), state, on_off, |tuning, gso| {
-            of_interface(tuning, &|interface| InterfaceSettings { gso: Some(gso), ..interface })
+            of_interface(tuning, &|interface| InterfaceSettings {
+                gso: Some(gso),
+                // Alone, it would change nothing for TCP.
+                tso: (gso == OffloadState::Off).then_some(OffloadState::Off),
+                ..interface
+            })
         })?
         .with_axis(("gro", Costly), measure.gro.as_ref(), state, on_off, |tuning, gro| {
             of_interface(tuning, &|interface| InterfaceSettings { gro: Some(gro), ..interface })

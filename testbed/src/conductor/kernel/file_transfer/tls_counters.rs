@@ -42,6 +42,13 @@ impl TlsSessions {
                 });
             }
             (_, None) => return Some("/proc/net/tls_stat could not be read, so that nothing proves who encrypted".to_owned()),
+            (TlsEnd::EndpointKtls, Some(during)) if during.device >= transfers => {
+                return Some(format!(
+                    "TlsTxDevice of /proc/net/tls_stat counted {} sessions during {transfers} transfers: the NIC encrypted, and the plan's tls-at is \
+                     the kernel (`ethtool -K INTERFACE tls-hw-tx-offload off`; measure endpoint-ktls and endpoint-inline in two runs)",
+                    during.device
+                ));
+            }
             (TlsEnd::EndpointKtls, Some(during)) => ("TlsTxSw", during.software),
             (TlsEnd::EndpointInline, Some(during)) => ("TlsTxDevice", during.device),
         };
@@ -69,6 +76,7 @@ mod tests {
         assert_eq!(doubt(12, 2, TlsEnd::EndpointKtls), None);
         assert!(doubt(11, 2, TlsEnd::EndpointKtls).unwrap().contains("TlsTxSw of /proc/net/tls_stat counted 4 sessions"));
         assert_eq!(doubt(7, 7, TlsEnd::EndpointInline), None);
+        assert!(doubt(7, 7, TlsEnd::EndpointKtls).unwrap().contains("tls-hw-tx-offload off"), "the NIC did what the kernel should");
         assert!(doubt(12, 2, TlsEnd::EndpointInline).unwrap().contains("TlsTxDevice"), "the kernel did what the NIC should");
         assert!(TlsSessions::doubt(None, TlsEnd::EndpointKtls, 5).unwrap().contains("could not be read"));
         assert_eq!(TlsSessions::parse("cat: no such file"), None);

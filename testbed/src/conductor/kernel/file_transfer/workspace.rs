@@ -31,7 +31,9 @@ if [ -n "$names" ]; then
 fi
 if [ "$bytes" -gt 0 ]; then
   head -c "$bytes" /dev/urandom >www/file
-  echo "sha256 $(sha256sum www/file)"
+  # In a command of its own: `set -e` does not see a failure inside `echo`.
+  sum=$(sha256sum www/file)
+  echo "sha256 $sum"
 fi
 [ -z "$names" ] || cat cert.pem
 "#;
