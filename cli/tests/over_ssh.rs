@@ -103,14 +103,18 @@ fn a_device_on_another_machine_is_started_counted_and_stopped_over_ssh() {
         assert_ne!(record["verdict"]["state"], "failed", "{kind}: {}", record["verdict"]);
         let device = &record["parameters"]["device"];
         assert_eq!(device["kind"], kind);
+        // What a disturbed poll loop of the tester loses is not in its counts, and not lost inside the device.
+        let is_valid = record["verdict"]["state"] == "valid";
         for trial in device["trials"].as_array().unwrap() {
-            assert_eq!(trial["agrees"], true, "{kind}: {trial}");
+            assert_eq!(trial["lost_inside"], 0, "{kind}: {trial}");
+            assert!(!is_valid || trial["agrees"] == true, "{kind}: {trial}");
         }
         wait_for(&format!("the end of {kind}"), LIMIT, || state() == before && middle.processes().is_empty());
     }
     // The connection is lost with the process that has it.
     let long = bed.plan(&[&ROUND_TRIPS.replace("\"500ms\"", "\"60s\"")]);
     let run = bed.start(&testbed("testpmd", packets), &long, "killed");
+    run.wait_for_words("[1/", LIMIT);
     wait_for("testpmd", LIMIT, || middle.process("testpmd").is_some());
     run.signal(Signal::SIGKILL);
     run.finish(LIMIT);
@@ -147,6 +151,8 @@ fn files_move_over_tls_between_machines_and_nothing_is_left_also_where_the_run_i
     executable(&bed.programs.join("curl"), "#!/bin/sh\nexec /usr/bin/curl \"$@\" --limit-rate 2M\n");
     let slow = plan("files = [\"100 MB\"]\ntls-at = \"dpu\"\nrepetitions = 1");
     let run = bed.start(&testbed, &slow, "killed");
+    // Before the first measurement, the same programs are asked for their versions.
+    run.wait_for_words("[1/1]", LIMIT);
     let served = ["a-cpu", "a-dpu", "b-dpu"];
     let servers = || bed.machines().filter(|machine| served.contains(&machine.endpoint) && machine.process("nginx").is_some()).count();
     let client = || bed.machines().any(|machine| machine.process("curl").is_some());
@@ -158,6 +164,7 @@ fn files_move_over_tls_between_machines_and_nothing_is_left_also_where_the_run_i
 
     // An agent that is killed cannot remove its directory: the next one does, and no server of it has the port.
     let run = bed.start(&testbed, &slow, "agent");
+    run.wait_for_words("[1/1]", LIMIT);
     wait_for("the transfer", LIMIT, || servers() == 3 && client());
     for agent in bed.a.agents() {
         kill(Pid::from_raw(agent as i32), Signal::SIGKILL).unwrap();
