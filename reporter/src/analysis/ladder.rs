@@ -80,7 +80,7 @@ impl RungKind {
             RungKind::Frames(stack) => stack.label().to_owned(),
             RungKind::KernelAtItsBest(stack) => format!("{}, best", stack.label()),
             RungKind::Messages(stack) => format!("{}, small", stack.label()),
-            RungKind::File { stack, bytes } => format!("{}, a file of {}", stack.label(), SizeKey { kind: SizeKind::File, bytes: *bytes }),
+            RungKind::File { stack, bytes } => format!("{}, {}", stack.label(), SizeKey { kind: SizeKind::File, bytes: *bytes }),
         }
     }
 }
