@@ -5,7 +5,7 @@
 
 mod program;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -80,6 +80,27 @@ fn has_the_devices_counters(record: &Value, kind: &str) {
     }
 }
 
+/// Measures round trips until device and tester have counted the same frames, three times at most, and returns the records and their folder. The
+/// device's own net_af_packet counts frames as sent that stay in its ring until it sends the next ones; where other programs keep the kernel from
+/// taking them, the last frames of a trial never come back. What is lost inside the device is a fault in every run.
+#[track_caller]
+fn counted_by_both(between: &Between, device: &str, kind: &str, name: &str) -> (Vec<Value>, PathBuf) {
+    for attempt in 1..=3 {
+        let name = format!("{name}-{attempt}");
+        output(&mut between.run(device, ROUND_TRIPS, &name));
+        let records = shown(&between.path(&name));
+        assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
+        has_the_devices_counters(&records[0], kind);
+        let trials = records[0]["parameters"]["device"]["trials"].as_array().unwrap();
+        assert!(trials.iter().all(|trial| trial["lost_inside"] == 0), "{trials:#?}");
+        if trials.iter().all(|trial| trial["agrees"] == true) {
+            return (records, between.path(&name));
+        }
+        eprintln!("{trials:#?}");
+    }
+    panic!("device and tester counted other frames in three runs");
+}
+
 fn is_measured_by_every_method(name: &str, kind: &str, device: &str) {
     let between = Between::up(name);
     let before = between.state();
@@ -139,15 +160,10 @@ fn testpmd_counts_what_the_tester_counts_and_rates_on_shared_cpus_are_not_judged
     for mode in ["io", "macswap", "5tswap"] {
         let ports = "[\"net_af_packet0,iface=in0,framecnt=4096\", \"net_af_packet1,iface=out0,framecnt=4096\"]";
         let device = format!("kind = \"testpmd\"\nbetween = {ports}\nmode = \"{mode}\"\ncpu = [{}, {}]", cpus[0], cpus.last().unwrap());
-        output(&mut between.run(&device, ROUND_TRIPS, mode));
-        let records = shown(&between.path(mode));
-        assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
-        has_the_devices_counters(&records[0], "testpmd");
-        let trials = &records[0]["parameters"]["device"]["trials"];
-        assert!(trials.as_array().unwrap().iter().all(|trial| trial["agrees"] == true), "{trials:#}");
+        let (records, run) = counted_by_both(&between, &device, "testpmd", mode);
         let shares = records[0]["verdict"]["reasons"].to_string().contains("share CPU");
         assert!(shares, "two poll loops of the tester and one of testpmd on {} CPUs: {}", cpus.len(), records[0]["verdict"]);
-        let environment = std::fs::read_to_string(between.path(mode).join("environment.json")).unwrap();
+        let environment = std::fs::read_to_string(run.join("environment.json")).unwrap();
         assert!(environment.contains("\"version\":\"DPDK ") || environment.contains("\"version\": \"DPDK "), "{environment}");
     }
     assert_eq!(between.state(), before);
@@ -159,14 +175,9 @@ fn open_vswitch_over_dpdk_counts_what_the_tester_counts_and_leaves_nothing() {
     let (before, cpus) = (between.state(), allowed_cpus());
     let ports = "[\"net_af_packet0,iface=in0,framecnt=4096\", \"net_af_packet1,iface=out0,framecnt=4096\"]";
     let device = format!("kind = \"ovs-dpdk\"\nbetween = {ports}\ncpu = [{}, {}]", cpus[0], cpus.last().unwrap());
-    output(&mut between.run(&device, ROUND_TRIPS, "run"));
-    let records = shown(&between.path("run"));
-    assert_ne!(records[0]["verdict"]["state"], "failed", "{}", records[0]["verdict"]);
-    has_the_devices_counters(&records[0], "ovs-dpdk");
-    let trials = &records[0]["parameters"]["device"]["trials"];
-    assert!(trials.as_array().unwrap().iter().all(|trial| trial["agrees"] == true), "{trials:#}");
+    let (records, run) = counted_by_both(&between, &device, "ovs-dpdk", "run");
     assert!(records[0]["verdict"].to_string().contains("share CPU") || cpus.len() > 3, "{}", records[0]["verdict"]);
-    let environment = std::fs::read_to_string(between.path("run").join("environment.json")).unwrap();
+    let environment = std::fs::read_to_string(run.join("environment.json")).unwrap();
     assert!(environment.contains("Open vSwitch "), "{environment}");
     // The kernel removes the taps of a process after its end.
     program::wait_for("the end of Open vSwitch", LIMIT, || processes_of_ovs().is_empty() && between.state() == before);

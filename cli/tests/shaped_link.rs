@@ -13,7 +13,8 @@ use std::path::Path;
 use std::process::Command;
 
 use program::shaped_link::{ShapedLink, Shaper, throughput};
-use program::{errors, json, linerate, records};
+use program::veth::{Veth, ip};
+use program::{errors, json, linerate, records, wait_for};
 use serde_json::Value;
 
 /// What the bucket is filled with, in bits per second.
@@ -167,4 +168,25 @@ fn run_plan(plan: &Path, testbed: &Path, out: &Path) -> Vec<Value> {
 fn trials(record: &Value) -> String {
     let line = |trial: &Value| format!("{} {} {}", trial["input"]["stimulus"], trial["outcome"]["directions"][0], trial["verdict"]);
     record["parameters"]["trials"].as_array().unwrap().iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The kernel's send buffer of a socket holds some 200 of these frames. The others stay in the transmit ring, and leave it only when the kernel is
+/// asked to take them. The driver does not ask after its last frame (rte_eth_af_packet.c, `eth_af_packet_tx`).
+#[test]
+fn every_frame_that_counts_as_sent_leaves_the_interface() {
+    const FRAMES: u64 = 2000;
+    let link = Veth::up("ring");
+    let shaper = "tc qdisc add dev veth0 root tbf rate 20mbit burst 10000 limit 10000000";
+    ip(&[&["netns", "exec", &link.near][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
+    let mut send = Command::new("ip");
+    send.args(["netns", "exec", &link.near]).arg(linerate().get_program()).arg("send");
+    send.args(["--port", "net_af_packet0,iface=veth0,framecnt=4096,qdisc_bypass=0", "--size", "512", "--rate", "max"]);
+    send.args(["--frames", &FRAMES.to_string(), "--json"]);
+    let output = send.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let report = json(&output.stdout);
+    let arrived = || ip(&["netns", "exec", &link.far, "cat", "/sys/class/net/veth0/statistics/rx_packets"]).trim().parse::<u64>().unwrap();
+    // What the shaper holds, a quarter of a megabyte at most, is sent in 0.1 s.
+    wait_for("the frames in the shaper", std::time::Duration::from_secs(5), || arrived() == FRAMES);
+    assert_eq!(report["frames_sent"], FRAMES, "{report:#}");
 }

@@ -16,6 +16,8 @@ pub(crate) struct Driver {
     pub(super) other_end: OtherEnd,
     /// The rings of its queues.
     pub(super) rings: Rings,
+    /// Who takes frames out of a transmit ring.
+    pub(super) emptied: TransmitRingEmptied,
     /// The end of the name of the extended counter `rx_qN_…` that counts the frames that queue N missed because it had no descriptor; `None`
     /// where no counter of a queue does.
     pub(crate) queue_missed: Option<&'static str>,
@@ -87,6 +89,15 @@ pub(super) enum Rings {
         /// How many.
         frames: u16,
     },
+}
+
+/// Who takes frames out of a transmit ring that the driver has put them into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TransmitRingEmptied {
+    /// A device, a peer or the driver itself: no further call is needed.
+    ByItself,
+    /// The kernel, in `sendto` on the queue's AF_PACKET socket, and not always all of them: see [`super::kernel_ring`].
+    BySendto,
 }
 
 /// Buffers that a driver shares with the kernel, each for one frame. Larger frames need larger ones, which are given when the port is created.
@@ -191,6 +202,7 @@ const DEVICE: Driver = Driver {
     software: None,
     other_end: OtherEnd::Nothing,
     rings: Rings::Descriptors { rx: NIC_RX, tx: NIC_TX },
+    emptied: TransmitRingEmptied::ByItself,
     queue_missed: None,
     received_mbufs: ReceivedMbufs::FromOwnPool,
     received_frames: ReceivedFrames::WrittenElsewhere,
@@ -282,6 +294,8 @@ static TABLE: [Driver; 15] = [
         other_end: OtherEnd::KernelInterface { key: "iface" },
         // rte_eth_af_packet.c: `nb_rx_desc __rte_unused`, and DFLT_FRAME_COUNT is 512.
         rings: Rings::Devargs { key: "framecnt", frames: 512 },
+        // net_af_xdp also calls the kernel, and repeats the call until the ring is empty (rte_eth_af_xdp.c, `kick_tx`).
+        emptied: TransmitRingEmptied::BySendto,
         received_frames: ReceivedFrames::WrittenByPoller,
         // `eth_dev_info`: max_rx_pktlen is RTE_ETHER_MAX_LEN, whatever the interface carries.
         mtu: MtuSetting::OfInterface,

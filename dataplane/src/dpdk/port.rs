@@ -8,9 +8,10 @@ use super::clock::PortClock;
 use super::counters::PortCounters;
 use super::devargs::PortSpec;
 use super::device::Device;
-use super::driver::{Driver, OtherEnd, ReceivedFrames, ReceivedMbufs};
+use super::driver::{Driver, OtherEnd, ReceivedFrames, ReceivedMbufs, TransmitRingEmptied};
 use super::eal::Eal;
 use super::info::PortInfo;
+use super::kernel_ring::KernelRing;
 use super::link::{self, Link};
 use super::mbuf::TimeFields;
 use super::mempool::{DEFAULT_CACHE, Pool, PoolSize};
@@ -123,9 +124,14 @@ impl Port {
         let (info, time_fields) = setup::start(&mut device, spec, &options, descriptors, &rx_pool)?;
         let id = device.id();
         let warm = Driver::of(&info.driver).received_frames == ReceivedFrames::WrittenByPoller;
+        let mut kernel_rings = match (Driver::of(&info.driver).emptied, device.interface()) {
+            (TransmitRingEmptied::BySendto, Some(interface)) => KernelRing::of_port(interface, options.queues.get()),
+            _ => Vec::new(),
+        }
+        .into_iter();
         // SAFETY: all queues are set up and the port is started while `device` exists, which a Port drops after its queues. A port is
         // claimed once at a time, so these values are the only ones.
-        let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number)) };
+        let queue = |number| unsafe { (RxQueue::new(id, number, warm), TxQueue::new(id, number, kernel_rings.next())) };
         let queues: Vec<_> = (0..options.queues.get()).map(queue).collect();
         let tx_pools = queues.iter().map(|_| Vec::new()).collect();
         Ok(Port { queues, device, rx_pool, tx_pools, mempool_cache, eal: Arc::clone(eal), time_fields, info })

@@ -7,6 +7,7 @@ use std::mem::{self, ManuallyDrop};
 
 use dpdk_sys as sys;
 
+use super::kernel_ring::KernelRing;
 use super::mbuf::{Mbuf, are_plain};
 use super::mempool::Pool;
 
@@ -219,6 +220,7 @@ pub(crate) struct RxQueue {
 pub(crate) struct TxQueue {
     port: u16,
     number: u16,
+    kernel_ring: Option<KernelRing>,
 }
 
 impl RxQueue {
@@ -239,10 +241,17 @@ impl RxQueue {
 }
 
 impl TxQueue {
+    /// `kernel_ring` is its ring, where the kernel must be asked to empty it.
+    ///
     /// # Safety
     /// As for [`RxQueue::new`], for transmit queue `number`.
-    pub(crate) unsafe fn new(port: u16, number: u16) -> Self {
-        TxQueue { port, number }
+    pub(crate) unsafe fn new(port: u16, number: u16, kernel_ring: Option<KernelRing>) -> Self {
+        TxQueue { port, number, kernel_ring }
+    }
+
+    /// The queue's ring, where frames that the queue has accepted stay until the kernel is asked to take them.
+    pub(crate) fn kernel_ring(&self) -> Option<&KernelRing> {
+        self.kernel_ring.as_ref()
     }
 
     /// Makes the driver free the mbufs that it has sent, where it can (`rte_eth_tx_done_cleanup`); others free them when they are given the next

@@ -5,6 +5,7 @@ mod burst;
 mod counters;
 mod ending;
 mod full_ring;
+mod left_in_ring;
 mod loops_report;
 mod meter;
 mod queue_report;

@@ -12,6 +12,7 @@ use crate::dpdk::{Burst, CounterPair, MAX_BURST, Port, QueuePair, Slots};
 use crate::engine::burst;
 use crate::engine::ending::Ending;
 use crate::engine::full_ring::FullRing;
+use crate::engine::left_in_ring::{self, LeftInRing};
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
@@ -93,6 +94,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
     let mut counts = ReflectCounters::default();
     let (mut first, mut last) = (None, 0);
     let most = burst::chosen(plan.burst, port.info());
+    let mut left_in_ring = LeftInRing::new(&meter);
     shared.begin();
 
     let end = loop {
@@ -142,12 +144,15 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
                 last = now;
             }
             shared.show(counts);
+        } else {
+            left_in_ring.ask(now, counts.frames_sent, tx);
         }
         if let Some(end) = ending.after(now, received, shared.stop_asked(), || shared.link_was_lost()) {
             break end;
         }
     };
     let end_of_loop = meter.next_iteration();
+    let not_taken = left_in_ring::empty(tx).err().map(str::to_owned);
     let ReflectCounters { frames_received, frames_sent, unsent, foreign } = counts;
     let duration = meter.duration(first.map_or(0, |first| last.wrapping_sub(first)));
     let cycles = meter.cycles(end_of_loop, meter.on_cpu(), frames_received);
@@ -157,7 +162,7 @@ fn run_loop(queue: QueuePair<'_>, plan: &ReflectPlan, rate: TickRate, shared: &S
         .rings
         .push(LoadedRing { descriptors: port.info().rx_descriptors, rate: PacketRate::between(frames_received, duration.as_secs_f64()) });
     let report = ReflectReport { frames_received, frames_sent, unsent, foreign, duration, ..ReflectReport::default() };
-    LoopResult { residence, report, queue, ended_early: end.ended_early() }
+    LoopResult { residence, report, queue, ended_early: end.ended_early().or(not_taken) }
 }
 
 /// Turns the test frames of a burst back, and drops the other frames: foreign ones and those whose TTL has expired.

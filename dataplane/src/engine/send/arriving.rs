@@ -72,10 +72,12 @@ impl<'p> Arriving<'p> {
     }
 
     /// Counts after the last own frame until no frame has arrived for the plan's drain. The meter goes on: an interruption now can lose frames.
-    pub(super) fn drain(&mut self, plan: &SendPlan, meter: &mut Meter, shared: &Shared<SendCounters>) {
+    /// `ask` is called at times for what is left in the transmit ring.
+    pub(super) fn drain(&mut self, plan: &SendPlan, meter: &mut Meter, shared: &Shared<SendCounters>, mut ask: impl FnMut(u64)) {
         let mut ending = Ending::new(meter.rate(), meter.begin(), None, plan.drain);
         loop {
             let now = meter.next_iteration();
+            ask(now);
             let received = self.collect(now);
             if shared.stop_asked() || ending.after(now, received, true, || shared.link_was_lost()).is_some() {
                 return;

@@ -8,7 +8,8 @@ use crate::engine::meter::Meter;
 use crate::engine::running::Shared;
 
 /// Waits until the frames of all loops have returned or are lost. This loop has sent `sent` frames and receives on the queues of `returns`.
-/// Its meter goes on: a hiccup during the drain can lose frames as one before it can.
+/// Its meter goes on: a hiccup during the drain can lose frames as one before it can. `ask` is called at times for what is left in the transmit
+/// ring.
 pub(super) fn drain(
     plan: &SendPlan,
     in_flight: &InFlight,
@@ -16,12 +17,14 @@ pub(super) fn drain(
     returns: &mut [&mut Returns<'_>],
     meter: &mut Meter,
     shared: &Shared<SendCounters>,
+    mut ask: impl FnMut(u64),
 ) -> Waited {
     let (limit, shortest_silence) = (meter.ticks(plan.drain), meter.ticks(SHORTEST_SILENCE.min(plan.drain)));
     in_flight.stop_sending(sent, meter.next_iteration());
     let mut noted = 0;
     loop {
         let now = meter.next_iteration();
+        ask(now);
         let received: u64 = returns.iter().map(|returns| returns.received()).sum();
         if received > noted {
             let last_return = returns.iter().map(|returns| returns.last_return()).max().unwrap_or(0);

@@ -64,6 +64,11 @@ impl<'p> Probe<'p> {
         self.sent.accepted * u64::from(self.source.fixed_length().unwrap_or(0) + methodology::units::FCS)
     }
 
+    /// The probe's own queue, where it has one.
+    pub(super) fn own_tx(&self) -> Option<&TxQueue> {
+        Some(&*self.own.as_ref()?.tx)
+    }
+
     /// What returned on the probe's own queue.
     pub(super) fn own_returns(&mut self) -> Option<&mut Returns<'p>> {
         self.own.as_mut()?.returns.as_mut()

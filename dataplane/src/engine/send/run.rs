@@ -21,6 +21,7 @@ use crate::dpdk::{Burst, CounterPair, FreeTarget, Port, PortView, QueuePair, RxQ
 use crate::engine::burst;
 use crate::engine::ending::LINK_LOST;
 use crate::engine::full_ring::FullRing;
+use crate::engine::left_in_ring::{self, LeftInRing};
 use crate::engine::loops_report::LoopsReport;
 use crate::engine::meter::{self, CycleReport, Meter};
 use crate::engine::queue_report::{LoadedRing, QueueResult};
@@ -216,6 +217,7 @@ impl Trial<'_> {
         };
         let mut completed = false;
         let full_ring = FullRing::new(&meter, port.info().tx_descriptors, load.retry());
+        let mut left_in_ring = LeftInRing::new(&meter);
         shared.begin();
 
         while !shared.stop_asked() {
@@ -238,7 +240,10 @@ impl Trial<'_> {
                     }
                     (count, due)
                 }
-                Action::Wait => continue,
+                Action::Wait => {
+                    left_in_ring.ask(now, sent.accepted, tx);
+                    continue;
+                }
                 Action::RateChanged => {
                     sent.step_at = Some(sent.accepted);
                     continue;
@@ -309,17 +314,21 @@ impl Trial<'_> {
         let on_cpu = meter.on_cpu();
         let probes = probe.as_ref().map_or(ProbeCounts::default(), Probe::sent);
         let probe_bytes = probe.as_ref().map_or(0, Probe::bytes);
+        let taken_of_probe = probe.as_ref().and_then(Probe::own_tx).map_or(Ok(()), left_in_ring::empty);
         let waited = returns.as_mut().map(|returns| {
             let mut queues = vec![returns];
             queues.extend(probe.as_mut().and_then(Probe::own_returns));
-            drain(plan, self.in_flight, sent.accepted + probes.accepted, &mut queues, &mut meter, shared)
+            let ask = |now| left_in_ring.ask(now, sent.accepted, tx);
+            drain(plan, self.in_flight, sent.accepted + probes.accepted, &mut queues, &mut meter, shared, ask)
         });
         let exchanged = sent.accepted + arriving.as_ref().map_or(0, Arriving::frames);
         if let Some(arriving) = &mut arriving {
-            arriving.drain(plan, &mut meter, shared);
+            arriving.drain(plan, &mut meter, shared, |now| left_in_ring.ask(now, sent.accepted, tx));
         }
+        let taken = left_in_ring::empty(tx).and(taken_of_probe);
         // Checked after the drain: the link may go down during it.
-        ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early);
+        let not_taken = taken.err().map(str::to_owned);
+        ended_early = shared.link_was_lost().then(|| LINK_LOST.to_owned()).or(ended_early).or(not_taken);
         let since_begin = |tick: u64| meter.duration(tick.wrapping_sub(meter.begin()));
         let duration = if completed { load.offered_time(since_begin(last_sent), since_begin(end)) } else { since_begin(end) };
         sent.bytes += fixed_length.map_or(0, |length| sent.accepted * u64::from(length));
