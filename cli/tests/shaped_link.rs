@@ -11,10 +11,11 @@ mod program;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use program::shaped_link::{ShapedLink, Shaper, throughput};
 use program::veth::{Veth, ip};
-use program::{errors, json, linerate, records, wait_for};
+use program::{Background, errors, json, linerate, records, wait_for};
 use serde_json::Value;
 
 /// What the bucket is filled with, in bits per second.
@@ -170,23 +171,48 @@ fn trials(record: &Value) -> String {
     record["parameters"]["trials"].as_array().unwrap().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The kernel's send buffer of a socket holds some 200 of these frames. The others stay in the transmit ring, and leave it only when the kernel is
-/// asked to take them. The driver does not ask after its last frame (rte_eth_af_packet.c, `eth_af_packet_tx`).
+/// The kernel's send buffer of a socket holds some 200 frames of 512 bytes that wait behind this shaper. The others stay in the transmit ring, and leave
+/// it only when the kernel is asked to take them. The driver does not ask after its last frame (rte_eth_af_packet.c, `eth_af_packet_tx`).
+const SLOW: &str = "tc qdisc add dev veth0 root tbf rate 20mbit burst 10000 limit 10000000";
+
+/// The shaper stands at the interface itself.
+const THROUGH_THE_SHAPER: &str = "net_af_packet0,iface=veth0,framecnt=4096,qdisc_bypass=0";
+
+/// A role of the program on a port in a namespace.
+fn role(namespace: &str, role: &str, port: &str, more: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]).arg(linerate().get_program()).args([role, "--port", port]);
+    command.args(["--no-huge", "--json"]).args(more.split(' '));
+    command
+}
+
+/// A link, one of whose ends is behind the shaper.
+fn link_with_a_slow_end(name: &str, slow: impl Fn(&Veth) -> &String) -> Veth {
+    let link = Veth::up(name);
+    ip(&[&["netns", "exec", slow(&link)][..], &SLOW.split(' ').collect::<Vec<_>>()].concat());
+    link
+}
+
 #[test]
 fn every_frame_that_counts_as_sent_leaves_the_interface() {
-    const FRAMES: u64 = 2000;
-    let link = Veth::up("ring");
-    let shaper = "tc qdisc add dev veth0 root tbf rate 20mbit burst 10000 limit 10000000";
-    ip(&[&["netns", "exec", &link.near][..], &shaper.split(' ').collect::<Vec<_>>()].concat());
-    let mut send = Command::new("ip");
-    send.args(["netns", "exec", &link.near]).arg(linerate().get_program()).arg("send");
-    send.args(["--port", "net_af_packet0,iface=veth0,framecnt=4096,qdisc_bypass=0", "--size", "512", "--rate", "max"]);
-    send.args(["--frames", &FRAMES.to_string(), "--json"]);
-    let output = send.output().unwrap();
+    let link = link_with_a_slow_end("ring", |link| &link.near);
+    let output = role(&link.near, "send", THROUGH_THE_SHAPER, "--size 512 --rate max --frames 2000").output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
-    let report = json(&output.stdout);
     let arrived = || ip(&["netns", "exec", &link.far, "cat", "/sys/class/net/veth0/statistics/rx_packets"]).trim().parse::<u64>().unwrap();
-    // What the shaper holds, a quarter of a megabyte at most, is sent in 0.1 s.
-    wait_for("the frames in the shaper", std::time::Duration::from_secs(5), || arrived() == FRAMES);
-    assert_eq!(report["frames_sent"], FRAMES, "{report:#}");
+    // What the shaper still holds, a quarter of a megabyte at most, is sent in 0.1 s.
+    wait_for("the frames in the shaper", Duration::from_secs(5), || arrived() == 2000);
+    assert_eq!(json(&output.stdout)["frames_sent"], 2000);
+}
+
+#[test]
+fn every_frame_that_a_reflector_counts_as_sent_returns() {
+    let link = link_with_a_slow_end("turn", |link| &link.far);
+    let reflector = Background::start(role(&link.far, "reflect", THROUGH_THE_SHAPER, "--cpu 0"));
+    reflector.wait_for_words("reflecting on", Duration::from_secs(60));
+    let address = ip(&["netns", "exec", &link.far, "cat", "/sys/class/net/veth0/address"]);
+    let rtt = format!("--size 512 --rate 50kpps --frames 1000 --late-bound 60s --rtt --cpu 1 --dst-mac {}", address.trim());
+    let output = role(&link.near, "send", "net_af_packet0,iface=veth0,framecnt=4096", &rtt).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let returned = json(&output.stdout)["returned"].clone();
+    assert_eq!((&returned["received"], &returned["lost"], &returned["in_flight"]), (&1000.into(), &0.into(), &0.into()), "{returned}");
 }

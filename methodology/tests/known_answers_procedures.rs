@@ -257,6 +257,17 @@ fn rfc2544_26_2_a_calibration_that_was_interrupted_gives_no_load() {
     assert_eq!(interrupted.state, MethodState::Invalid);
 }
 
+/// There is no load to search: the error has both ends, and says which of them is the tester's.
+#[test]
+fn calibration_below_min_load_is_refused_with_both_loads() {
+    let mut measurer = SimulatedMeasurer::new(device("capacity=20Mpps"), rate(725.0));
+    let conditions = Conditions { frames: frames(), link: None, known: KnownRates::default() };
+    let method = resolve(&spec(MethodName::Throughput, Preset::Quick));
+    let refused = run_method(&method, &conditions, &mut measurer, &mut |_| {}).unwrap_err().to_string();
+    let loads = "min-load 1.000 kpps is not above zero and below max load 725 pps, the most that the tester offered";
+    assert!(refused.contains(loads), "{refused}");
+}
+
 /// A tester that cannot overload the path of its delays measures at shares of what it offers, and says so. The rate itself is no result then.
 #[test]
 fn rfc2544_26_2_a_tester_that_offers_no_more_gives_the_highest_load_of_the_test_setup() {

@@ -101,7 +101,11 @@ impl<'a, M: Measurer> Session<'a, M> {
             (Pace::Max, line_rate) => self.calibrate(min, line_rate)?,
         };
         if !(limits.min.pps() > 0.0 && limits.min < limits.max) {
-            return Err(self.impossible(format!("min-load {} is not above zero and below the greatest load {}", limits.min, limits.max)));
+            let of_tester = if limits.calibrated { ", the most that the tester offered in its calibration trial" } else { "" };
+            let Limits { min, max, .. } = limits;
+            return Err(
+                self.impossible(format!("min-load {min} is not above zero and below max load {max}{of_tester}: give another min-load"))
+            );
         }
         self.limits = Some(limits);
         Ok(limits)
