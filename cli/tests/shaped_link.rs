@@ -180,10 +180,7 @@ const THROUGH_THE_SHAPER: &str = "net_af_packet0,iface=veth0,framecnt=4096,qdisc
 
 /// A role of the program on a port in a namespace.
 fn role(namespace: &str, role: &str, port: &str, more: &str) -> Command {
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace]).arg(linerate().get_program()).args([role, "--port", port]);
-    command.args(["--no-huge", "--json"]).args(more.split(' '));
-    command
+    Veth::linerate_on(port, namespace, role, &["--no-huge", "--json"].into_iter().chain(more.split(' ')).collect::<Vec<_>>())
 }
 
 /// A link, one of whose ends is behind the shaper.

@@ -31,15 +31,20 @@ impl Veth {
         veth
     }
 
-    /// The program in one of the namespaces.
+    /// The program in one of the namespaces, on the port there.
     pub fn linerate(namespace: &str, role: &str, more: &[&str]) -> Command {
+        Veth::linerate_on(PORT, namespace, role, more)
+    }
+
+    /// The same on another port.
+    pub fn linerate_on(port: &str, namespace: &str, role: &str, more: &[&str]) -> Command {
         let program = linerate();
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace]).arg(program.get_program()).args([role, "--port", PORT]).args(more);
+        command.args(["netns", "exec", namespace]).arg(program.get_program()).args([role, "--port", port]).args(more);
         command
     }
 
-    /// The same in the background.
+    /// [`Veth::linerate`] in the background.
     pub fn start(namespace: &str, role: &str, more: &[&str]) -> Background {
         Background::start(Veth::linerate(namespace, role, more))
     }
